@@ -1,0 +1,44 @@
+# Everything here needs Python 3.11 or newer and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv --quiet
+
+.PHONY: demo test format lock bench clean
+
+# The whole main job between an emulated Slack and an emulated Tencent Cloud.
+demo: .venv/ready
+	$(BIN)/stopstream demo --once
+
+# What must hold before each commit; CI runs the same line.
+test: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+format: .venv/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Ratios against named baselines, in one run.
+bench: .venv/ready
+	$(BIN)/python -m tests.bench
+
+# Takes the newest versions that fit; says no registry's address.
+lock: .venv/uv
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-header --upgrade pyproject.toml -o requirements.lock
+
+.venv/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stopstream needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	touch $@
+
+.venv/ready: .venv/uv requirements.lock pyproject.toml
+	$(UV) pip sync requirements.lock
+	$(UV) pip install --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf .venv

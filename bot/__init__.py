@@ -1,0 +1,1 @@
+"""stopstream: a Slack bot that stops a live stream, and can prove who did it."""

@@ -1,0 +1,155 @@
+"""Carries what Slack must still hear: in order for each channel, once, for as long as it takes."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+import structlog
+
+from bot.errors import StoreError
+from bot.model import Delivery, Later, Owed, Sent, Undeliverable
+from bot.ports import Desk
+from bot.store import Owing, Store
+from bot.telemetry import Metrics
+
+log = structlog.get_logger("stopstream.courier")
+
+SPACING = 1.05
+"""Seconds between two messages to one channel; Slack allows one a second and short bursts."""
+
+BURST = 5
+"""How many messages may go to a quiet channel at once."""
+
+LONGEST = 60.0
+"""Seconds between two tries, at most."""
+
+
+class Courier:
+    """Delivers the outbox.
+
+    Args:
+        clock: Seconds, for the pace alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        desk: Desk,
+        metrics: Metrics,
+        spacing: float = SPACING,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._desk = desk
+        self._metrics = metrics
+        self._spacing = spacing
+        self._clock = clock
+        self._loop: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._free_at: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._loop = asyncio.create_task(self._run(), name="courier")
+
+    async def stop(self, grace: float = 2.0) -> None:
+        """Deliver what is ready, at most for `grace` seconds; the rest stays owed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self.drain()
+        if self._loop:
+            self._loop.cancel()
+        for task in list(self._under_way):
+            task.cancel()
+
+    async def drain(self) -> None:
+        """Wait until nothing is owed any more."""
+        while True:
+            try:
+                if not await self._store.owed():
+                    return
+            except StoreError:
+                return
+            await asyncio.sleep(0.02)
+
+    async def _run(self) -> None:
+        while True:
+            self._store.owing.clear()
+            try:
+                claimed = await self._store.claim_owing()
+                for owing in claimed:
+                    task = asyncio.create_task(self._carry(owing), name=f"message {owing.key}")
+                    self._under_way.add(task)
+                    task.add_done_callback(self._done)
+            except StoreError as error:
+                log.error("the store does not answer", why=str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._store.owing.wait()
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a delivery broke off", exc_info=error)
+        # The next one to the same channel may go.
+        self._store.owing.set()
+
+    async def _carry(self, owing: Owing) -> None:
+        try:
+            await asyncio.sleep(self._wait(owing.destination))
+            # From here on it may have reached Slack, whatever becomes of us.
+            await self._store.trying(owing)
+            await self._settle(owing, await self._hand_in(owing))
+        except StoreError as error:
+            log.error("a message waits for the store", key=owing.key, why=str(error))
+
+    async def _hand_in(self, owing: Owing) -> Sent | Later | Undeliverable:
+        if owing.operation is None:
+            return await self._desk.announce(owing.text, owing.key, uncertain=owing.uncertain)
+        return await self._desk.deliver(
+            Delivery(
+                owing.id,
+                owing.operation,
+                owing.owed,
+                owing.key,
+                attempts=owing.attempts,
+                uncertain=owing.uncertain,
+            )
+        )
+
+    async def _settle(self, owing: Owing, result: Sent | Later | Undeliverable) -> None:
+        kind = owing.owed.value
+        match result:
+            case Sent():
+                await self._store.delivered(owing, result)
+                self._metrics.delivered.labels(kind, "sent").inc()
+            case Later(seconds, why, uncertain):
+                wait = max(seconds, min(LONGEST, 0.5 * 2.0 ** min(owing.attempts, 8)))
+                log.warning("not delivered yet", key=owing.key, why=why, again_in=round(wait, 1))
+                await self._store.postponed(owing, wait, uncertain=uncertain or owing.uncertain)
+                self._metrics.delivered.labels(kind, "later").inc()
+            case Undeliverable(why):
+                log.error("undeliverable", key=owing.key, why=why)
+                await self._store.undeliverable(owing, why, tell=_lost(owing, why))
+                self._metrics.delivered.labels(kind, "never").inc()
+
+    def _wait(self, destination: str) -> float:
+        """Give the seconds until this channel may be spoken to again: a burst, then evenly."""
+        now = self._clock()
+        free_at = max(self._free_at.get(destination, 0.0), now - BURST * self._spacing)
+        self._free_at[destination] = free_at + self._spacing
+        if len(self._free_at) > 10_000:  # noqa: PLR2004 (bounds the memory)
+            self._free_at = {d: at for d, at in self._free_at.items() if at > now}
+        return max(0.0, free_at - now)
+
+
+def _lost(owing: Owing, why: str) -> str:
+    operation = owing.operation
+    if operation is None or owing.owed is Owed.AUDIT:
+        return ""
+    return (
+        f"Nobody in the channel heard of {operation.api} ({operation.state.value}, "
+        f"operation {operation.id}): {why}"
+    )

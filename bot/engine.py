@@ -1,0 +1,555 @@
+"""Runs operations: judged, given a turn, sent once, ended; and taken over where someone died."""
+
+import asyncio
+import heapq
+import itertools
+import random
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from bot import policy
+from bot.catalog import by_api
+from bot.catalog.codes import Repeat, explain
+from bot.errors import (
+    ApiError,
+    CloudError,
+    DirectoryError,
+    NeverSentError,
+    NoAnswerError,
+    StoreError,
+)
+from bot.lifecycle import ENDINGS
+from bot.model import (
+    Action,
+    Answer,
+    Approval,
+    Command,
+    Denied,
+    Effect,
+    Json,
+    Operation,
+    Owed,
+    Presence,
+    State,
+    Verdict,
+    Via,
+)
+from bot.ports import Cloud, Directory
+from bot.redact import redact
+from bot.rules import Rules
+from bot.store import Move, Store
+from bot.telemetry import Metrics
+
+log = structlog.get_logger("stopstream.engine")
+
+TRIES = 3
+"""How often a request may leave before its operation ends."""
+
+PACE = 0.97
+"""The part of a documented limit that is used, so that the network's jitter stays below it."""
+
+FRESH = 5.0
+"""Seconds for which a verdict holds; after them the policy is asked again before sending."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """An operation that waits for its turn under its API's limit."""
+
+    operation: Operation
+    command: Command
+    path: tuple[State, ...]
+    changes: Mapping[str, Any]
+    judged_at: float
+
+
+class Engine:
+    """Works on every operation of this replica.
+
+    Args:
+        rules: Gives the rules as they are now.
+        team: The workspace the bot belongs to.
+        patience: Seconds before a request's second try; doubled for each further one.
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        cloud: Cloud,
+        directory: Directory,
+        rules: Callable[[], Rules],
+        team: str,
+        metrics: Metrics,
+        patience: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._patience = patience
+        self._cloud = cloud
+        self._directory = directory
+        self._rules = rules
+        self._team = team
+        self._metrics = metrics
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._lined: set[str] = set()
+        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._pulse: asyncio.Task[None] | None = None
+        self._ended: dict[str, asyncio.Future[Operation]] = {}
+
+    # --- its own life --------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to look for work that others left behind."""
+        self._pulse = asyncio.create_task(self._beat(), name="engine")
+
+    async def stop(self, grace: float = 8.0) -> None:
+        """Finish what is in hand, at most for `grace` seconds, and hand the rest over."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=grace)
+        self.abandon()
+        try:
+            await self._store.hand_over()
+        except StoreError as error:
+            log.warning("leases not handed over; they run out by themselves", why=str(error))
+
+    def abandon(self) -> None:
+        """Stop at once and keep the leases: whoever outlives them takes over."""
+        if self._pulse:
+            self._pulse.cancel()
+        for lane in self._lanes.values():
+            lane.close()
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    async def _beat(self) -> None:
+        """Keep the leases, and take over what nobody keeps."""
+        while True:
+            try:
+                await self._store.keep()
+                for operation in await self._store.claim():
+                    if operation.id not in self._lined.union(self._tasks):
+                        log.info("taken over", operation=operation.id, state=operation.state.value)
+                        self.take(operation)
+            except StoreError as error:
+                log.error("the store does not answer", why=str(error))
+            await asyncio.sleep(self._store.lease / 5)
+
+    def take(self, operation: Operation) -> None:
+        """Work on an operation that this replica holds."""
+        self._spawn(operation.id, self._work(operation))
+
+    def _spawn(self, id_: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"operation {id_}")
+        self._tasks[id_] = task
+        self._metrics.in_hand.set(len(self._tasks))
+        task.add_done_callback(lambda _: self._let_go(id_, task))
+
+    def _let_go(self, id_: str, task: "asyncio.Task[None]") -> None:
+        if self._tasks.get(id_) is task:
+            del self._tasks[id_]
+        self._metrics.in_hand.set(len(self._tasks))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A fault of ours: the row keeps its state, and its lease runs out.
+            log.error("an operation's work broke off", operation=id_, exc_info=error)
+
+    async def ending(self, id_: str) -> Operation:
+        """Wait until an operation of this replica has ended."""
+        waiting = self._ended.setdefault(id_, asyncio.get_running_loop().create_future())
+        found = await self._store.get(id_)
+        if found is not None and found.state in ENDINGS:
+            return found
+        return await waiting
+
+    # --- one operation -------------------------------------------------------------
+
+    async def _work(self, operation: Operation) -> None:
+        action = by_api(operation.api)
+        command = Command(action, operation.params, operation.region, operation.account)
+        try:
+            match operation.state:
+                case State.ASKED:
+                    await self._judge(operation, command)
+                case State.DUE:
+                    self._line_up(_Turn(operation, command, _FROM_DUE, {}, 0.0))
+                case State.RUNNING:
+                    await self._resume(operation, command)
+                case _:
+                    return
+        except StoreError as error:
+            # No trail, no action: it stays where it is and is taken up again.
+            log.error("left where it is", operation=operation.id, why=str(error))
+
+    async def _judge(self, operation: Operation, command: Command) -> None:
+        verdict = await self.verdict(operation, command)
+        if isinstance(verdict, Verdict) and verdict.approval is not Approval.NONE:
+            verdict = Denied(
+                "approval",
+                f"The policy wants {_APPROVALS[verdict.approval]} for this, which this release "
+                "cannot ask for yet; nothing was sent. Someone whose rule asks for none can "
+                "run it.",
+                verdict.rule,
+            )
+        if isinstance(verdict, Denied):
+            await self._deny(operation, command, verdict)
+            return
+        changes = {"rule": verdict.rule, "approval": verdict.approval.value}
+        path: tuple[State, ...] = (State.ASKED, *_FROM_DUE)
+        if self._lane(command).backlog > command.action.per_second:
+            waiting = await self._move(
+                operation, command, (State.ASKED, State.DUE), changes, owes=(Owed.CARD,)
+            )
+            if waiting is None:
+                return
+            operation, path, changes = waiting, _FROM_DUE, {}
+        self._line_up(_Turn(operation, command, path, changes, self._clock()))
+
+    async def verdict(self, operation: Operation, command: Command) -> Verdict | Denied:
+        """Ask the policy, with what Slack says of the asker now. No answer means no."""
+        rules = self._rules().policy
+        actor, channel = operation.actor, operation.place.channel
+        try:
+            person = await self._directory.person(actor)
+            groups = await self._directory.groups(actor.user, rules.usergroups)
+        except DirectoryError as error:
+            return Denied("directory", f"{error} Nothing was sent; try again in a moment.")
+        facts = policy.Facts(
+            person=person,
+            home_team=self._team,
+            groups=groups,
+            channel=channel,
+            in_channel=operation.via is Via.TERMINAL or await self._present(operation),
+        )
+        return policy.decide(rules, command, facts)
+
+    async def _present(self, operation: Operation) -> bool:
+        """Say whether the bot is in the channel, so that everyone there sees what is done."""
+        match await self._directory.presence(operation.place.channel):
+            case Presence.IN:
+                return True
+            case Presence.OUT:
+                return False
+            case Presence.UNKNOWN:
+                return await self._card_stands(operation)
+
+    async def _card_stands(self, operation: Operation) -> bool:
+        """Let the card itself show that the bot can speak there."""
+        await self._store.owe_card(operation.id)
+        for _ in range(100):
+            found = await self._store.get(operation.id)
+            if found is None or found.card_ts:
+                return found is not None
+            await asyncio.sleep(0.05)
+        return False
+
+    async def _deny(self, operation: Operation, command: Command, denied: Denied) -> None:
+        changes = {"detail": denied.reason, "rule": denied.rule}
+        owes = (Owed.CARD,) if operation.card_ts else ()
+        await self._move(
+            operation,
+            command,
+            (operation.state, State.DENIED),
+            changes,
+            owes=owes,
+            extra={"check": denied.check},
+        )
+
+    # --- turns ---------------------------------------------------------------------
+
+    def _lane(self, command: Command) -> "_Lane":
+        key = (command.account, command.action.api)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(command.action.per_second, self._start)
+        return lane
+
+    def _line_up(self, turn: _Turn) -> None:
+        self._lined.add(turn.operation.id)
+        self._lane(turn.command).put(turn)
+
+    async def _start(self, turns: list[_Turn]) -> float:
+        """Give the first in line their turns, and send each when it comes.
+
+        Returns:
+            Seconds until the last of them leaves.
+        """
+        ready = [turn for turn in turns if await self._still_may(turn)]
+        self._lined.difference_update(turn.operation.id for turn in turns)
+        if not ready:
+            return 0.0
+        action, account = ready[0].command.action, ready[0].command.account
+        moves = [self._intent(turn) for turn in ready]
+        try:
+            started = await self._store.start(
+                account, action.api, 1 / (action.per_second * PACE), moves
+            )
+        except StoreError as error:
+            log.error("not sent: the intent is not on disk", why=str(error))
+            return 1.0
+        for turn, (wait, operation) in zip(ready, started, strict=True):
+            if operation is not None:
+                self._spawn(operation.id, self._send(operation, turn.command, wait))
+        return max(wait for wait, _ in started)
+
+    async def _still_may(self, turn: _Turn) -> bool:
+        """Authorise again at the last moment, where the verdict has grown old."""
+        operation = turn.operation
+        if operation.state is State.RUNNING or self._clock() - turn.judged_at < FRESH:
+            return True
+        verdict = await self.verdict(operation, turn.command)
+        if isinstance(verdict, Verdict):
+            return True
+        await self._deny(operation, turn.command, verdict)
+        return False
+
+    def _intent(self, turn: _Turn) -> Move:
+        changes = dict(turn.changes) | {"attempts": turn.operation.attempts + 1}
+        operation = replace(turn.operation, **_typed(changes))
+        return Move(
+            operation.id,
+            turn.path,
+            facts_of(operation, turn.command.action),
+            changes,
+            owner=self._store.owner,
+        )
+
+    # --- sending -------------------------------------------------------------------
+
+    async def _send(self, operation: Operation, command: Command, wait: float) -> None:
+        if wait > 0:
+            await asyncio.sleep(wait)
+        self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
+        try:
+            answer = await self._cloud.call(command)
+        except CloudError as error:
+            await self._failed(operation, command, error)
+        else:
+            await self._accepted(operation, command, answer)
+
+    async def _accepted(self, operation: Operation, command: Command, answer: Answer) -> None:
+        self._metrics.answered.labels(operation.api).observe(answer.took)
+        changes = {"request_id": answer.request_id, "took": answer.took, "code": "", "said": ""}
+        if command.action.effect is Effect.READ:
+            changes["result"] = dict(answer.body)
+        await self._end(operation, command, State.ACCEPTED, changes)
+
+    async def _failed(self, operation: Operation, command: Command, error: CloudError) -> None:
+        match error:
+            case ApiError():
+                await self._refused(operation, command, error)
+            case NoAnswerError():
+                if command.action.repeatable and operation.attempts < TRIES:
+                    await self._again(operation, command, error, (State.RUNNING, State.RUNNING))
+                else:
+                    await self._end(operation, command, State.UNKNOWN, {"detail": str(error)})
+            case NeverSentError() if operation.attempts < TRIES:
+                await self._again(operation, command, error, (State.RUNNING, State.DUE))
+            case _:
+                await self._end(operation, command, State.FAILED, {"detail": str(error)})
+
+    async def _refused(self, operation: Operation, command: Command, error: ApiError) -> None:
+        action = command.action
+        repeat = explain(error.code, action).repeat
+        changes = {
+            "request_id": error.request_id,
+            "code": error.code,
+            "said": redact(error.message),
+            "detail": _skewed(error),
+        }
+        tries_left = operation.attempts < TRIES
+        if error.code in action.already:
+            await self._end(operation, command, State.ALREADY, changes)
+        elif repeat is Repeat.ANY and operation.attempts < 2 * TRIES:
+            await self._again(operation, command, error, (State.RUNNING, State.DUE))
+        elif repeat is Repeat.READS and action.repeatable and tries_left:
+            await self._again(operation, command, error, (State.RUNNING, State.RUNNING))
+        elif repeat is Repeat.READS and action.effect is not Effect.READ:
+            # The service broke on the way: it may have run.
+            await self._end(operation, command, State.UNKNOWN, changes)
+        else:
+            await self._end(operation, command, State.FAILED, changes)
+
+    async def _again(
+        self,
+        operation: Operation,
+        command: Command,
+        error: CloudError,
+        path: tuple[State, State],
+    ) -> None:
+        """Wait a little and line up again; `path` says whether it may have run."""
+        doubled = min(8.0, 2.0 ** (operation.attempts - 1))
+        wait = self._patience * doubled * random.uniform(1.0, 1.25)  # noqa: S311 (spreads tries)
+        changes = {"detail": str(error)}
+        if path[-1] is State.DUE:
+            moved = await self._move(operation, command, path, changes, due_in=wait)
+            if moved is None:
+                return
+            operation, path, changes = moved, _FROM_DUE, {}
+        await asyncio.sleep(wait)
+        self._line_up(_Turn(operation, command, path, changes, self._clock()))
+
+    async def _resume(self, operation: Operation, command: Command) -> None:
+        """Go on after whoever sent it fell silent: it may have run."""
+        if command.action.repeatable and operation.attempts < 2 * TRIES:
+            detail = "The bot stopped before it heard the answer, so it is sent again."
+            turn = (State.RUNNING, State.RUNNING)
+            self._line_up(_Turn(operation, command, turn, {"detail": detail}, self._clock()))
+            return
+        detail = "The bot stopped between sending the request and hearing the answer."
+        await self._end(operation, command, State.UNKNOWN, {"detail": detail})
+
+    # --- transitions ---------------------------------------------------------------
+
+    async def _end(
+        self, operation: Operation, command: Command, state: State, changes: Mapping[str, Any]
+    ) -> None:
+        await self._move(operation, command, (operation.state, state), changes)
+
+    async def _move(
+        self,
+        operation: Operation,
+        command: Command,
+        path: tuple[State, ...],
+        changes: Mapping[str, Any],
+        *,
+        due_in: float = 0.0,
+        owes: tuple[Owed, ...] = (),
+        extra: Mapping[str, Json] | None = None,
+    ) -> Operation | None:
+        after = replace(operation, state=path[-1], **_typed(changes))
+        facts = facts_of(after, command.action) | dict(extra or {})
+        move = Move(
+            operation.id,
+            path,
+            facts,
+            changes,
+            owner=self._store.owner,
+            due_in=due_in,
+            owes=owes,
+        )
+        while True:
+            try:
+                moved = await self._store.move(move)
+                break
+            except StoreError as error:
+                if path[0] is not State.RUNNING:
+                    raise
+                # It has run: its ending must not be lost while the database is away.
+                log.error("the ending waits for the store", operation=move.id, why=str(error))
+                await asyncio.sleep(1.0)
+        if moved is not None and moved.state in ENDINGS:
+            self._metrics.ended.labels(moved.state.value, moved.api).inc()
+            if (waiting := self._ended.pop(moved.id, None)) and not waiting.done():
+                waiting.set_result(moved)
+        return moved
+
+
+_LEAD = 0.05
+"""Seconds before its last turn at which a line asks for the next ones."""
+
+_FROM_DUE = (State.DUE, State.RUNNING)
+
+_APPROVALS = {
+    Approval.CONFIRM: "a confirmation",
+    Approval.SECOND_PERSON: "a second person",
+}
+
+
+class _Lane:
+    """The line in front of one API: whoever is first gets the next turns."""
+
+    def __init__(
+        self, per_second: int, start: Callable[[list[_Turn]], Coroutine[Any, Any, float]]
+    ) -> None:
+        # A tenth of a second's worth at a time: an urgent one never waits for more than that.
+        self._most = max(1, per_second // 10)
+        self._start = start
+        self._waiting: list[tuple[int, int, _Turn]] = []
+        self._order = itertools.count()
+        self._some = asyncio.Event()
+        self._task = asyncio.create_task(self._serve())
+
+    @property
+    def backlog(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def put(self, turn: _Turn) -> None:
+        """Join the line."""
+        heapq.heappush(self._waiting, (0, next(self._order), turn))
+        self._some.set()
+
+    def close(self) -> None:
+        """Serve nobody any more."""
+        self._task.cancel()
+
+    async def _serve(self) -> None:
+        while True:
+            await self._some.wait()
+            turns = [
+                heapq.heappop(self._waiting)[2]
+                for _ in range(min(self._most, len(self._waiting)))
+            ]
+            if not self._waiting:
+                self._some.clear()
+            if turns:
+                last = await self._start(turns)
+                # A little early, so that no turn of the limit is lost between two rounds.
+                await asyncio.sleep(max(0.0, last - _LEAD))
+
+
+def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
+    """Give what the trail keeps of an operation; stream keys and secrets are left out."""
+    facts: dict[str, Json] = {
+        "team": operation.actor.team,
+        "user": operation.actor.user,
+        "via": operation.via.value,
+        "channel": operation.place.channel,
+        "thread_ts": operation.place.thread_ts,
+        "state": operation.state.value,
+        "api": operation.api,
+        "params": shown(operation, action),
+        "region": operation.region,
+        "account": operation.account,
+        "rule": operation.rule,
+        "attempts": operation.attempts,
+        "request_id": operation.request_id,
+        "code": operation.code,
+        "detail": redact(operation.detail),
+        "took": operation.took,
+    }
+    return {name: value for name, value in facts.items() if value not in ("", None, {}, 0)}
+
+
+def shown(operation: Operation, action: Action | None) -> dict[str, Json]:
+    """Give the parameters as people and the trail may see them."""
+    values: dict[str, Json] = {}
+    for name, value in operation.params.items():
+        param = action.param(name) if action else None
+        if param is None or param.secret:
+            values[name] = "[hidden]"
+        else:
+            values[name] = redact(value) if isinstance(value, str) else value
+    return values
+
+
+def _typed(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: Approval(value) if name == "approval" else value for name, value in changes.items()
+    }
+
+
+def _skewed(error: ApiError) -> str:
+    if error.skew is None:
+        return ""
+    side = "ahead of" if error.skew > 0 else "behind"
+    return (
+        f"This machine's clock is {abs(error.skew):.0f} s {side} Tencent Cloud's; "
+        "more than 300 s is refused."
+    )

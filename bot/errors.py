@@ -1,0 +1,107 @@
+"""What can go wrong, named for what the reader must do.
+
+StopstreamError
+├─ ConfigError            mend the environment or the policy file
+├─ ParseError             mend the command
+├─ StoreError             nothing can be recorded, so nothing is done
+├─ DirectoryError         Slack did not say who someone is, so the answer is no
+└─ CloudError
+   ├─ NeverSentError      the request did not leave: safe to send again
+   ├─ NoAnswerError       it left, and may have run
+   │  └─ UnreadableAnswerError   something came back, but not the documented JSON
+   └─ ApiError            Tencent Cloud refused it, with a code
+"""
+
+from collections.abc import Sequence
+
+
+class StopstreamError(Exception):
+    """Whatever this program raises on purpose."""
+
+
+class ConfigError(StopstreamError):
+    """The environment or a file cannot be used as it is.
+
+    Attributes:
+        problems: One readable line each, without secrets.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class ParseError(StopstreamError):
+    """The text is not a command.
+
+    Attributes:
+        sentence: What is wrong, in one sentence, without the place.
+        text: The whole text, as it was read.
+        start, end: The part of `text` that is meant; equal where something is missing.
+        suggestion: What was probably meant, to be typed in that part's place, or empty.
+    """
+
+    def __init__(
+        self, sentence: str, *, text: str, start: int, end: int, suggestion: str = ""
+    ) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.text = text
+        self.start = start
+        self.end = end
+        self.suggestion = suggestion
+
+
+class StoreError(StopstreamError):
+    """The database cannot be written or read now."""
+
+
+class DirectoryError(StopstreamError):
+    """Slack did not answer who someone is or where the bot is."""
+
+
+class CloudError(StopstreamError):
+    """A call to Tencent Cloud did not end in an accepted request."""
+
+
+class NeverSentError(CloudError):
+    """The request did not leave this machine, so it did not run."""
+
+
+class NoAnswerError(CloudError):
+    """The request left and no usable answer came: it may have run."""
+
+
+class UnreadableAnswerError(NoAnswerError):
+    """What came back is not the documented JSON.
+
+    Attributes:
+        status: HTTP status.
+        excerpt: The first bytes, printable, with secrets taken out.
+    """
+
+    def __init__(self, why: str, *, status: int, excerpt: str) -> None:
+        super().__init__(f"{why} (HTTP {status}): {excerpt}")
+        self.status = status
+        self.excerpt = excerpt
+
+
+class ApiError(CloudError):
+    """Tencent Cloud answered with an error, under HTTP status 200.
+
+    Attributes:
+        code: What to match on, e.g. `AuthFailure.SignatureExpire`.
+        message: Tencent's words: foreign text.
+        request_id: What Tencent's support asks for. Always show it.
+        skew: Seconds by which this machine's clock is ahead of the server's, where the
+            answer told.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, request_id: str, skew: float | None = None
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.skew = skew

@@ -1,0 +1,109 @@
+"""What a parameter may hold: each kind reads text and says plainly what it refuses."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from bot.model import Json, Kind
+
+_LONGEST = 1024
+_HOSTNAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+                       r"(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(?:\d{1,6}[smhdw])+\Z")
+_PART = re.compile(r"(\d+)([smhdw])")
+
+
+def duration(text: str) -> float:
+    """Read `90s`, `15m`, `2h30m`, `7d` or `1w`; give seconds.
+
+    Raises:
+        ValueError: It is none of these, or nothing at all.
+    """
+    lowered = text.lower()
+    if not _DURATION.match(lowered):
+        raise ValueError("write a time like 30m, 12h or 7d")
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(lowered))
+    if not seconds:
+        raise ValueError("it must be more than nothing")
+    return float(seconds)
+
+
+def _text(text: str, _now: float) -> Json:
+    if not text:
+        raise ValueError("it is empty")
+    if len(text) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST} characters")
+    if not text.isprintable():
+        raise ValueError("it holds an invisible character")
+    return text
+
+
+def _reason(text: str, now: float) -> Json:
+    if len(text.encode()) > 2048:  # noqa: PLR2004 (Tencent's limit)
+        raise ValueError("it is longer than 2048 bytes")
+    _text(text[:_LONGEST], now)
+    return text
+
+
+def _hostname(text: str, _now: float) -> Json:
+    lowered = text.lower().rstrip(".")
+    if "://" in text or "/" in text:
+        raise ValueError("give the host name alone, without rtmp:// and path")
+    if not _HOSTNAME.match(lowered):
+        raise ValueError("")
+    return lowered
+
+
+def _number(low: int, high: int) -> Callable[[str, float], Json]:
+    def read(text: str, _now: float) -> Json:
+        if not re.fullmatch(r"-?[0-9]{1,20}", text):
+            raise ValueError("")
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError("it is out of range")
+        return value
+
+    return read
+
+
+def _yes_or_no(text: str, _now: float) -> Json:
+    match text.lower():
+        case "yes" | "true" | "on" | "1":
+            return True
+        case "no" | "false" | "off" | "0":
+            return False
+        case _:
+            raise ValueError("")
+
+
+def moment(*, max_days: int) -> Kind:
+    """Make the kind of a time in the future, at most so many days away.
+
+    Gives Tencent's form, `2026-11-27T10:00:00Z`.
+    """
+
+    def read(text: str, now: float) -> Json:
+        try:
+            at = now + duration(text)
+        except ValueError:
+            try:
+                parsed = datetime.fromisoformat(text.upper())
+            except ValueError:
+                raise ValueError("write a time like 30m, 12h, 7d or 2026-12-31T10:00Z") from None
+            at = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+        if at <= now:
+            raise ValueError("it is in the past")
+        if at > now + max_days * 86_400:
+            raise ValueError(f"{max_days} days are the most")
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    return Kind(f"a time, at most {max_days} days from now", "string", read)
+
+
+text = Kind("a text", "string", _text)
+reason = Kind("a text", "string", _reason)
+hostname = Kind("a host name like push.example.com", "string", _hostname)
+integer = Kind("a whole number", "int64", _number(-(2**63), 2**63 - 1))
+whole = Kind("a whole number, 0 or more", "uint64", _number(0, 2**64 - 1))
+yes_or_no = Kind("yes or no", "bool", _yes_or_no)

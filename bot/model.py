@@ -1,0 +1,433 @@
+"""The nouns: frozen, without I/O, standard library only. Everyone above speaks in these."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Params: TypeAlias = Mapping[str, Json]
+"""Parameters by Tencent's names, e.g. `{"StreamName": "stream1"}`; `Region` is not among them."""
+
+Site: TypeAlias = Literal["mainland", "intl"]
+
+
+class Effect(StrEnum):
+    """What an action does to the world; also the verb that people type before it."""
+
+    STOP = "stop"
+    START = "start"
+    CHANGE = "change"
+    READ = "status"
+
+
+class Approval(StrEnum):
+    """What a command needs besides a rule that allows it, least first."""
+
+    NONE = "none"
+    CONFIRM = "confirm"
+    SECOND_PERSON = "second-person"
+
+    @property
+    def rank(self) -> int:
+        """Order by strictness: 0 is the least."""
+        return list(Approval).index(self)
+
+
+class State(StrEnum):
+    """Where an operation is in its life; `lifecycle` says what may follow what."""
+
+    ASKED = "asked"
+    WAITING = "waiting"
+    DUE = "due"
+    RUNNING = "running"
+    ACCEPTED = "accepted"
+    ALREADY = "already"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    DENIED = "denied"
+    INVALID = "invalid"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Via(StrEnum):
+    """The way in."""
+
+    COMMAND = "command"
+    MENTION = "mention"
+    FORM = "form"
+    BUTTON = "button"
+    TERMINAL = "terminal"
+
+
+# --- actions -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a parameter may hold: how its text is read and which JSON type leaves.
+
+    Attributes:
+        says: Completes "… is not ", e.g. `a whole number, 0 or more`.
+        json: Tencent's name of the type, as in their API specification.
+        read: Turns text into the value, given the time in epoch seconds for what is
+            relative to it; raises ValueError, whose text is a reason in plain words
+            or empty.
+    """
+
+    says: str
+    json: Literal["string", "int64", "uint64", "bool", "array<string>"]
+    read: Callable[[str, float], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter of an action.
+
+    Attributes:
+        api: Tencent's name, e.g. `StreamName`.
+        word: What people type, e.g. `stream`.
+        default: Filled in when the command and the policy leave it out.
+        required: Whether the API demands it.
+        secret: The value may hold a stream key: it is sent, never shown nor recorded.
+        only: The one site that knows this parameter.
+    """
+
+    api: str
+    word: str
+    kind: Kind
+    help: str
+    default: Json = None
+    required: bool = True
+    secret: bool = False
+    only: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One Tencent Cloud service.
+
+    Attributes:
+        name: Short name, also the host's first label and the credential scope's service.
+        version: X-TC-Version.
+        site: Whose host the product's own documentation prints.
+    """
+
+    name: str
+    version: str
+    site: Site
+
+    def host(self, site: Site | None = None) -> str:
+        """Give the host to call, at the product's own site unless another is named."""
+        middle = ".intl" if (site or self.site) == "intl" else ""
+        return f"{self.name}{middle}.tencentcloudapi.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Which thing of the cloud an action touches and what becomes of it.
+
+    The emulated cloud plays an action from this alone.
+
+    Attributes:
+        thing: `stream`, `recording`, `record-task`, `ingest` or `session`.
+        key: Names of the parameters that name the thing.
+        becomes: Its state afterwards; None leaves it as it is, as a read does.
+        absent: The error code where there is no such thing; None accepts it.
+        refused: The error code by the state the thing is in before.
+        shows: For a read: the field of the answer that carries the state, and what
+            stands there where there is no such thing.
+    """
+
+    thing: Literal["stream", "recording", "record-task", "ingest", "session"]
+    key: tuple[str, ...]
+    becomes: str | None = None
+    absent: str | None = None
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    shows: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One Tencent Cloud API that may be asked for; a declaration in the catalog.
+
+    Attributes:
+        api: Tencent's name of it.
+        words: What people type after the verb of its effect, e.g. `live`.
+        does: What it does, for help and card; true in the light of Tencent's documents.
+        repeatable: Twice leaves the same as once, so a lost answer may be sent again.
+        per_second: Documented requests per second and account; the lower one of both sites.
+        params: In the order in which bare words fill the ones that are required and
+            have no default.
+        errors: The codes its API page lists.
+        touch: What the emulated cloud does with it.
+        regions: Regions by site where X-TC-Region is demanded; None where it is not.
+        already: Codes that mean it was over before: the wish is fulfilled.
+        afterwards: What the asker must know once it is accepted.
+        undo: Name of the API that takes it back with the same parameters.
+        look: Name of the API that reads the state of the same thing.
+        deprecated: Tencent's own advice against it, and what to use instead.
+    """
+
+    api: str
+    words: str
+    does: str
+    product: Product
+    effect: Effect
+    repeatable: bool
+    per_second: int
+    params: tuple[Param, ...]
+    errors: tuple[str, ...]
+    touch: Touch
+    regions: Mapping[Site, tuple[str, ...]] | None = None
+    already: frozenset[str] = frozenset()
+    afterwards: str = ""
+    undo: str | None = None
+    look: str | None = None
+    deprecated: str = ""
+
+    def param(self, name: str) -> Param | None:
+        """Find a parameter by Tencent's name or the short word, in any case."""
+        wanted = name.casefold()
+        return next((p for p in self.params if wanted in (p.api.casefold(), p.word)), None)
+
+
+class Presence(StrEnum):
+    """Whether the bot is in a channel; UNKNOWN where Slack did not say."""
+
+    IN = "in"
+    OUT = "out"
+    UNKNOWN = "unknown"
+
+
+# --- people and what they ask ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks or decides: a user of a workspace. Ids as Slack gives them."""
+
+    team: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What Slack says of a user; whatever it did not say counts against them."""
+
+    user: str
+    team: str
+    bot: bool = False
+    guest: bool = False
+    deactivated: bool = False
+    stranger: bool = False
+    """Of another workspace."""
+    timezone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where it was asked and where the answer goes.
+
+    Attributes:
+        channel: Channel id; empty from a terminal without one.
+        thread_ts: The thread it was asked in, or empty.
+        reply_url: Slack's `response_url`: may be used 5 times within 30 minutes.
+    """
+
+    channel: str
+    thread_ts: str = ""
+    reply_url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What was typed or pressed, as it came.
+
+    Attributes:
+        key: Makes the run unique: `trigger_id`, `event_id`, …
+        verb: What the way in implies, e.g. START for `/startstream`; None where the
+            text must say it itself.
+    """
+
+    key: str
+    actor: Actor
+    place: Place
+    text: str = field(repr=False)
+    via: Via = Via.COMMAND
+    verb: Effect | None = Effect.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the text meant.
+
+    Attributes:
+        region: X-TC-Region, empty where the action needs none.
+        account: Name of the cloud account.
+    """
+
+    action: Action
+    params: Params = field(repr=False)
+    region: str = ""
+    account: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The policy lets it pass.
+
+    Attributes:
+        rule: Where in the policy file, e.g. `roles.oncall.allow[0]`.
+        approvers: Roles whose members may approve; None: whoever the same rule allows.
+        expires: Seconds until an unanswered approval lapses.
+    """
+
+    rule: str
+    approval: Approval
+    approvers: tuple[str, ...] | None = None
+    expires: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The policy does not let it pass.
+
+    Attributes:
+        check: Name of the check that said no.
+        reason: One sentence for the asker, with who could do it.
+        rule: The rule that forbids it, where one does.
+    """
+
+    check: str
+    reason: str
+    rule: str = ""
+
+
+# --- what becomes of it -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Tencent Cloud took the request.
+
+    Attributes:
+        body: The fields of `Response` besides RequestId.
+        took: Seconds from the first byte out to the last byte in.
+    """
+
+    request_id: str
+    body: Params
+    took: float
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One run, from asking to its ending: a row in the store. Times are epoch seconds.
+
+    Attributes:
+        text: What was typed, with stream keys taken out.
+        rule: The rule that let it pass or forbade it.
+        detail: One sentence on how it came to where it is, for people.
+        code: Tencent's error code.
+        said: Tencent's error message: foreign text.
+        attempts: How often the request has left.
+        result: Fields of the answer, for reads.
+        took: Seconds that Tencent Cloud took to answer.
+        card_channel: Where the root message stands, once it does.
+        seq: Grows with every change of the row; a card drawn from a lower one is stale.
+    """
+
+    id: str
+    key: str
+    state: State
+    actor: Actor
+    place: Place
+    via: Via
+    text: str
+    asked_at: float
+    api: str = ""
+    params: Params = field(default_factory=dict[str, Json], repr=False)
+    region: str = ""
+    account: str = "default"
+    rule: str = ""
+    approval: Approval = Approval.NONE
+    detail: str = ""
+    expires_at: float | None = None
+    decided_by: str = ""
+    decided_at: float | None = None
+    sent_at: float | None = None
+    ended_at: float | None = None
+    attempts: int = 0
+    request_id: str = ""
+    code: str = ""
+    said: str = ""
+    result: Params = field(default_factory=dict[str, Json])
+    took: float | None = None
+    card_channel: str = ""
+    card_ts: str = ""
+    seq: int = 0
+
+
+class Owed(StrEnum):
+    """A kind of message that Slack must still hear about an operation."""
+
+    CARD = "card"
+    """The root message: posted once, edited afterwards."""
+    ENDING = "ending"
+    """The line in its thread."""
+    PRIVATE = "private"
+    """For the asker alone."""
+    AUDIT = "audit"
+    """The line in the audit channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One owed message on its way out.
+
+    Attributes:
+        key: Stands in the message's metadata, so that a lost answer can be looked up.
+        attempts: How often it has been tried.
+        uncertain: An earlier try may have reached Slack.
+    """
+
+    id: int
+    operation: Operation
+    owed: Owed
+    key: str
+    attempts: int = 0
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Slack took the message."""
+
+    channel: str = ""
+    ts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Slack did not take it now.
+
+    Attributes:
+        seconds: Wait at least so long.
+        uncertain: It may have been posted all the same.
+    """
+
+    seconds: float
+    why: str
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """Slack will never take it: the channel is gone, the bot was removed, …"""
+
+    why: str
+
+
+Delivered: TypeAlias = Sent | Later | Undeliverable

@@ -1,0 +1,222 @@
+"""The use cases that people start: ask, and see what they may."""
+
+import asyncio
+import base64
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
+
+from bot import policy
+from bot.engine import Engine, facts_of
+from bot.errors import ParseError, StoreError
+from bot.model import (
+    Action,
+    Actor,
+    Command,
+    Invocation,
+    Operation,
+    Person,
+    Place,
+    Presence,
+    State,
+)
+from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse
+from bot.ports import Directory
+from bot.redact import redact
+from bot.rules import Rules
+from bot.store import Store
+from bot.telemetry import Metrics
+
+log = structlog.get_logger("stopstream.service")
+
+BOOKING = 2.0
+"""Seconds that an ack may wait for the store; Slack waits 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """It is on the books and will be decided, run and answered.
+
+    Attributes:
+        again: It was on the books already: Slack delivered it twice.
+    """
+
+    operation: Operation
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mistaken:
+    """The text is not a command; recorded, nothing done."""
+
+    error: ParseError
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """It could not be recorded, so nothing is done."""
+
+    sentence: str
+
+
+Reply: TypeAlias = Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit
+
+
+@dataclass(frozen=True, slots=True)
+class May:
+    """One action and what the policy makes of it here, for one person."""
+
+    action: Action
+    allowed: bool
+    how: str
+    """`at once`, `after a confirmation`, `after a second person`, or who could do it instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who someone is to the policy, in one place.
+
+    Attributes:
+        trouble: Why nothing is allowed at all, or empty.
+    """
+
+    person: Person
+    roles: tuple[str, ...]
+    may: tuple[May, ...]
+    trouble: str = ""
+
+
+class Service:
+    """Everything that people and terminals can ask for.
+
+    Args:
+        rules: Gives the rules as they are now.
+        team: The workspace the bot belongs to.
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        engine: Engine,
+        directory: Directory,
+        rules: Callable[[], Rules],
+        team: str,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._directory = directory
+        self._rules = rules
+        self._team = team
+        self._metrics = metrics
+        self._clock = clock
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What can be said now: the catalog, the policy's defaults and targets."""
+        return self._rules().vocabulary
+
+    async def ask(self, invocation: Invocation) -> Reply:
+        """Put what was asked on the books; never waits for Slack or Tencent Cloud."""
+        self._metrics.asked.labels(invocation.via.value).inc()
+        try:
+            wanted = parse(
+                invocation.text,
+                verb=invocation.verb,
+                vocabulary=self.vocabulary,
+                now=self._clock(),
+            )
+        except ParseError as error:
+            return await self._book_mistake(invocation, error)
+        if not isinstance(wanted, Command):
+            return wanted
+        return await self._book(invocation, wanted)
+
+    async def _book(self, invocation: Invocation, command: Command) -> Reply:
+        operation = self._operation(invocation, State.ASKED, command)
+        try:
+            async with asyncio.timeout(BOOKING):
+                booked = await self._store.ask(operation, facts_of(operation, command.action))
+                if booked is None:
+                    first = await self._store.by_key(invocation.key)
+                    return Taken(first or operation, again=True)
+        except StoreError as error:
+            log.error("not recorded, so not done", why=str(error))
+            return Unrecorded(
+                "Nothing was sent: it cannot be recorded now "
+                f"({error}). Try again; if it stays so, tell whoever runs this bot."
+            )
+        except TimeoutError:
+            log.error("not recorded in time")
+            return Unrecorded(
+                "The database did not answer in time. If a card appears in this channel, the "
+                "request is running; if none appears, nothing was sent. Try again in a moment."
+            )
+        self._engine.take(booked)
+        return Taken(booked)
+
+    async def _book_mistake(self, invocation: Invocation, error: ParseError) -> Mistaken:
+        operation = self._operation(invocation, State.INVALID, None, detail=error.sentence)
+        try:
+            async with asyncio.timeout(BOOKING):
+                await self._store.ask(operation, facts_of(operation, None))
+        except (StoreError, TimeoutError) as trouble:
+            # Nothing was going to be done, so the asker hears of the mistake all the same.
+            log.error("a mistake is not on the trail", why=str(trouble))
+        return Mistaken(error)
+
+    def _operation(
+        self,
+        invocation: Invocation,
+        state: State,
+        command: Command | None,
+        detail: str = "",
+    ) -> Operation:
+        return Operation(
+            id=new_id(),
+            key=invocation.key,
+            state=state,
+            actor=invocation.actor,
+            place=invocation.place,
+            via=invocation.via,
+            text=redact(invocation.text)[:4000],
+            asked_at=self._clock(),
+            api=command.action.api if command else "",
+            params=command.params if command else {},
+            region=command.region if command else "",
+            account=command.account if command else "default",
+            detail=redact(detail),
+        )
+
+    async def standing(self, actor: Actor, place: Place) -> Standing:
+        """Say what someone may do in a place. Waits for Slack: not for the ack path.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        facts = policy.Facts(
+            person=await self._directory.person(actor),
+            home_team=self._team,
+            groups=await self._directory.groups(actor.user, rules.policy.usergroups),
+            channel=place.channel,
+            in_channel=not place.channel
+            or await self._directory.presence(place.channel) is not Presence.OUT,
+        )
+        raise NotImplementedError(facts)
+
+    async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
+        """Give the newest operations, of one person or of all, newest first."""
+        return await self._store.recent(user=actor.user if actor else "", limit=limit)
+
+
+def new_id() -> str:
+    """Make an operation's id: 80 random bits, short enough to be read out on the phone."""
+    return base64.b32encode(secrets.token_bytes(10)).decode().lower()

@@ -1,0 +1,634 @@
+"""What must survive: operations, what is owed to Slack, the limits, and the trail beside them."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot import trail
+from bot.errors import StoreError
+from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, STEPS
+from bot.model import (
+    Actor,
+    Approval,
+    Json,
+    Operation,
+    Owed,
+    Place,
+    Sent,
+    State,
+    Via,
+)
+from bot.tables import limits, operations, outbox
+from bot.trail import Fact, Record
+from bot.writer import Transaction, Writer
+
+LEASE = 10.0
+"""The usual lease; see Store."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A wish to take an operation from one state to others, all in one transaction.
+
+    Attributes:
+        path: States to pass, the one it must be in now first.
+        changes: Columns to set besides the state.
+        facts: For the trail, the same for every record on the path.
+        owner: Only while this replica holds it; empty for whoever comes.
+        due_in: Seconds until a DUE operation may be tried.
+        owes: Messages owed besides those of the steps.
+    """
+
+    id: str
+    path: tuple[State, ...]
+    facts: Mapping[str, Json]
+    changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    owner: str = ""
+    due_in: float = 0.0
+    owes: tuple[Owed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """A row of the outbox, claimed by this replica.
+
+    Attributes:
+        operation: As it is now; None for a notice, which has `text` instead.
+        destination: A channel id, or `@` and a user id.
+    """
+
+    id: int
+    key: str
+    owed: Owed
+    operation: Operation | None
+    text: str
+    destination: str
+    attempts: int
+    uncertain: bool
+
+
+class Store:
+    """The database. Every method that writes is on disk when it returns.
+
+    Args:
+        engine: Of `database.connect`, migrated.
+        owner: This replica's name on its leases.
+        audit_channel: Where audit lines go; empty for nowhere.
+        lease: Seconds that a replica may be silent before its work is taken over.
+
+    All methods raise StoreError when the database cannot be reached, read or written.
+    """
+
+    def __init__(
+        self, engine: sa.Engine, *, owner: str, audit_channel: str = "", lease: float = LEASE
+    ) -> None:
+        self.owner = owner
+        self.lease = lease
+        self._audit_channel = audit_channel
+        self._engine = engine
+        self._insert = (postgresql if engine.dialect.name == "postgresql" else sqlite).insert
+        self.owing = asyncio.Event()
+        """Set when this replica has put something into the outbox."""
+        self._writer = Writer(engine, self.owing)
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
+
+    async def close(self) -> None:
+        """Finish what waits and let the database go."""
+        await self._writer.close()
+        self._readers.shutdown(wait=True)
+        self._engine.dispose()
+
+    # --- operations ----------------------------------------------------------------
+
+    async def ask(self, operation: Operation, facts: Mapping[str, Json]) -> Operation | None:
+        """Put a new operation on the books; None if its key is there already."""
+        return await self._writer.do(self._ask, (operation, facts))
+
+    def _ask(
+        self, tx: Transaction, asked: Sequence[tuple[Operation, Mapping[str, Json]]]
+    ) -> list[Operation | None]:
+        keys = [operation.key for operation, _ in asked]
+        known = set(
+            tx.connection.execute(
+                sa.select(operations.c.key).where(operations.c.key.in_(keys))
+            ).scalars()
+        )
+        rows: list[dict[str, Any]] = []
+        results: list[Operation | None] = []
+        for operation, facts in asked:
+            if operation.key in known:
+                results.append(None)
+                continue
+            known.add(operation.key)
+            held = operation.state in IN_HAND
+            rows.append(
+                _row(operation)
+                | {
+                    "asked_at": tx.now,
+                    "owner": self.owner if held else "",
+                    "lease_until": tx.now + self.lease if held else 0.0,
+                    "due_at": 0.0,
+                }
+            )
+            tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, dict(facts)))
+            results.append(operation)
+        if rows:
+            tx.connection.execute(sa.insert(operations), rows)
+        return results
+
+    async def move(self, move: Move) -> Operation | None:
+        """Take an operation along a path; None if it is not where the path begins.
+
+        The row, the records of every step and what they owe to Slack are one transaction.
+        """
+        return await self._writer.do(self._move, move)
+
+    async def start(
+        self, account: str, api: str, interval: float, moves: Sequence[Move]
+    ) -> list[tuple[float, Operation | None]]:
+        """Give each operation its turn under the API's limit and put its intent on disk.
+
+        Args:
+            interval: Seconds between two requests, over all replicas.
+
+        Returns:
+            For each move how many seconds from now its request may leave, and the operation,
+            or None if it was elsewhere.
+        """
+        return await self._writer.do(self._start, (account, api, interval, moves))
+
+    def _start(
+        self, tx: Transaction, asked: Sequence[tuple[str, str, float, Sequence[Move]]]
+    ) -> list[list[tuple[float, Operation | None]]]:
+        results: list[list[tuple[float, Operation | None]]] = []
+        for account, api, interval, moves in asked:
+            moved = self._move(tx, moves)
+            turns = iter(self._turns(tx, account, api, interval, len(moves) - moved.count(None)))
+            results.append([(next(turns) if one else 0.0, one) for one in moved])
+        return results
+
+    def _turns(
+        self, tx: Transaction, account: str, api: str, interval: float, count: int
+    ) -> list[float]:
+        where = (limits.c.account == account, limits.c.api == api)
+        free_at = tx.connection.execute(sa.select(limits.c.free_at).where(*where)).scalar()
+        first = max(free_at or 0.0, tx.now)
+        after = first + interval * count
+        tx.connection.execute(
+            self._insert(limits)
+            .values(account=account, api=api, free_at=after)
+            .on_conflict_do_update(
+                index_elements=[limits.c.account, limits.c.api], set_={"free_at": after}
+            )
+        )
+        return [first - tx.now + interval * turn for turn in range(count)]
+
+    def _move(self, tx: Transaction, moves: Sequence[Move]) -> list[Operation | None]:
+        return [self._move_one(tx, move) for move in moves]
+
+    def _move_one(self, tx: Transaction, move: Move) -> Operation | None:
+        steps = [STEPS[step] for step in zip(move.path, move.path[1:], strict=False)]
+        final = move.path[-1]
+        held = final in IN_HAND
+        update = (
+            sa.update(operations)
+            .where(operations.c.id == move.id, operations.c.state == move.path[0].value)
+            .values(
+                {name: _encoded(value) for name, value in move.changes.items()}
+                | {
+                    "state": final.value,
+                    "seq": operations.c.seq + 1,
+                    "owner": self.owner if held else "",
+                    "lease_until": tx.now + self.lease if held else 0.0,
+                    "due_at": tx.now + move.due_in,
+                }
+                | ({"ended_at": tx.now} if final in ENDINGS else {})
+                | ({"sent_at": tx.now} if final is State.RUNNING else {})
+            )
+            .returning(*operations.c)
+        )
+        if move.owner:
+            update = update.where(operations.c.owner == move.owner)
+        row = tx.connection.execute(update).first()
+        if row is None:
+            return None
+        operation = _operation(row)
+        for step in steps:
+            tx.facts.append(Fact(step.record, operation.id, dict(move.facts)))
+        owes = [owed for step in steps for owed in step.owes]
+        for owed in dict.fromkeys([*owes, *move.owes]):
+            self._owe(tx, operation, owed)
+        return operation
+
+    async def owe_card(self, id_: str) -> None:
+        """Owe the channel the card of an operation as it is now."""
+        await self._writer.do(self._owe_card, id_)
+
+    def _owe_card(self, tx: Transaction, ids: Sequence[str]) -> list[None]:
+        for row in tx.connection.execute(sa.select(operations).where(operations.c.id.in_(ids))):
+            self._owe(tx, _operation(row), Owed.CARD)
+        return [None for _ in ids]
+
+    async def get(self, id_: str) -> Operation | None:
+        """Find an operation by its id."""
+        return await self._one(sa.select(operations).where(operations.c.id == id_))
+
+    async def by_key(self, key: str) -> Operation | None:
+        """Find an operation by the key that makes it unique."""
+        return await self._one(sa.select(operations).where(operations.c.key == key))
+
+    async def _one(self, query: sa.Select[Any]) -> Operation | None:
+        found = await self._read(lambda c: c.execute(query).first())
+        return _operation(found) if found is not None else None
+
+    async def recent(self, *, user: str = "", limit: int = 10) -> list[Operation]:
+        """Give the newest operations, newest first."""
+        query = sa.select(operations).order_by(operations.c.asked_at.desc()).limit(limit)
+        if user:
+            query = query.where(operations.c.actor == user)
+        rows = await self._read(lambda c: c.execute(query).all())
+        return [_operation(row) for row in rows]
+
+    async def unfinished(self) -> list[Operation]:
+        """Give everything that has no ending yet, oldest first."""
+        query = (
+            sa.select(operations)
+            .where(operations.c.state.in_(["asked", "waiting", "due", "running"]))
+            .order_by(operations.c.asked_at)
+        )
+        rows = await self._read(lambda c: c.execute(query).all())
+        return [_operation(row) for row in rows]
+
+    # --- leases --------------------------------------------------------------------
+
+    async def claim(self, limit: int = 100) -> list[Operation]:
+        """Take over operations in hand whose holder has been silent too long."""
+        return await self._writer.do(self._claim, limit)
+
+    def _claim(self, tx: Transaction, asked: Sequence[int]) -> list[list[Operation]]:
+        return [self._claim_some(tx, limit) for limit in asked]
+
+    def _claim_some(self, tx: Transaction, limit: int) -> list[Operation]:
+        orphans = (
+            sa.select(operations.c.id)
+            .where(
+                operations.c.state.in_([state.value for state in IN_HAND]),
+                operations.c.lease_until < tx.now,
+                operations.c.due_at <= tx.now,
+            )
+            .order_by(operations.c.lease_until)
+            .limit(limit)
+        )
+        rows = tx.connection.execute(
+            sa.update(operations)
+            .where(operations.c.id.in_(orphans.scalar_subquery()))
+            .values(owner=self.owner, lease_until=tx.now + self.lease)
+            .returning(*operations.c)
+        ).all()
+        return [_operation(row) for row in rows]
+
+    async def keep(self) -> None:
+        """Renew this replica's leases; call at least three times a lease."""
+        await self._writer.do(self._keep, None)
+
+    def _keep(self, tx: Transaction, asked: Sequence[None]) -> list[None]:
+        for table in (operations, outbox):
+            tx.connection.execute(
+                sa.update(table)
+                .where(table.c.owner == self.owner, table.c.lease_until > 0)
+                .values(lease_until=tx.now + self.lease)
+            )
+        return [None for _ in asked]
+
+    async def hand_over(self) -> None:
+        """Let go of everything in hand, so that another replica or the next start takes it."""
+        await self._writer.do(self._hand_over, None)
+
+    def _hand_over(self, tx: Transaction, asked: Sequence[None]) -> list[None]:
+        for table in (operations, outbox):
+            tx.connection.execute(
+                sa.update(table)
+                .where(table.c.owner == self.owner)
+                .values(owner="", lease_until=0.0)
+            )
+        return [None for _ in asked]
+
+    # --- the outbox ----------------------------------------------------------------
+
+    def _owe(self, tx: Transaction, operation: Operation, owed: Owed) -> None:
+        destination = self._destination(operation, owed)
+        if not destination:
+            return
+        # A card is one message whose newest form counts; everything else is said once a state.
+        key = f"{operation.id}:{owed.value}"
+        if owed is not Owed.CARD:
+            key += f":{operation.state.value}"
+        self._put(tx, key, owed, destination, operation=operation.id, wanted=operation.seq)
+
+    def _put(
+        self,
+        tx: Transaction,
+        key: str,
+        owed: Owed,
+        destination: str,
+        *,
+        operation: str = "",
+        text: str = "",
+        wanted: int = 0,
+    ) -> None:
+        tx.owes = True
+        tx.connection.execute(
+            self._insert(outbox)
+            .values(
+                key=key,
+                operation=operation,
+                owed=owed.value,
+                text=text,
+                destination=destination,
+                wanted=wanted,
+                attempts=0,
+                uncertain=False,
+                next_at=0.0,
+                owner="",
+                lease_until=0.0,
+            )
+            .on_conflict_do_update(index_elements=[outbox.c.key], set_={"wanted": wanted})
+        )
+
+    def _destination(self, operation: Operation, owed: Owed) -> str:
+        match owed:
+            case Owed.AUDIT:
+                return self._audit_channel
+            case Owed.PRIVATE:
+                return "" if operation.via is Via.TERMINAL else f"@{operation.actor.user}"
+            case Owed.CARD | Owed.ENDING:
+                return operation.place.channel
+
+    async def announce(self, key: str, text: str, facts: Mapping[str, Json], kind: str) -> None:
+        """Put something that belongs to no operation on the trail and owe it to the audit channel.
+
+        Args:
+            key: Says it once: the same key again is the same announcement.
+            kind: Of the trail record, e.g. `policy broken`.
+        """
+        await self._writer.do(self._announce, (key, text, dict(facts), kind))
+
+    def _announce(
+        self, tx: Transaction, asked: Sequence[tuple[str, str, dict[str, Json], str]]
+    ) -> list[None]:
+        for key, text, facts, kind in asked:
+            tx.facts.append(Fact(kind, "", facts))
+            if self._audit_channel:
+                self._put(tx, key, Owed.AUDIT, self._audit_channel, text=text)
+        return [None for _ in asked]
+
+    async def claim_owing(self, limit: int = 50) -> list[Owing]:
+        """Take the first undelivered message of each destination that may be tried now."""
+        return await self._writer.do(self._claim_owing, limit)
+
+    def _claim_owing(self, tx: Transaction, asked: Sequence[int]) -> list[list[Owing]]:
+        return [self._claim_first(tx, limit) for limit in asked]
+
+    def _claim_first(self, tx: Transaction, limit: int) -> list[Owing]:
+        firsts = sa.select(sa.func.min(outbox.c.id)).group_by(outbox.c.destination)
+        ready = (
+            sa.select(outbox.c.id)
+            .where(
+                outbox.c.id.in_(firsts.scalar_subquery()),
+                outbox.c.next_at <= tx.now,
+                outbox.c.lease_until <= tx.now,
+            )
+            .order_by(outbox.c.id)
+            .limit(limit)
+        )
+        rows = tx.connection.execute(
+            sa.update(outbox)
+            .where(outbox.c.id.in_(ready.scalar_subquery()))
+            .values(owner=self.owner, lease_until=tx.now + self.lease)
+            .returning(*outbox.c)
+        ).all()
+        if not rows:
+            return []
+        named = {row.operation for row in rows if row.operation}
+        found = {
+            row.id: _operation(row)
+            for row in tx.connection.execute(
+                sa.select(operations).where(operations.c.id.in_(named))
+            )
+        }
+        return [
+            Owing(
+                row.id,
+                row.key,
+                Owed(row.owed),
+                found.get(row.operation),
+                row.text,
+                row.destination,
+                row.attempts,
+                row.uncertain,
+            )
+            for row in sorted(rows, key=lambda row: row.id)
+        ]
+
+    async def trying(self, owing: Owing) -> None:
+        """Note that it is about to leave: if we die now, it may have reached Slack."""
+        await self._writer.do(self._trying, owing.id)
+
+    def _trying(self, tx: Transaction, ids: Sequence[int]) -> list[None]:
+        tx.connection.execute(
+            sa.update(outbox)
+            .where(outbox.c.id.in_(ids))
+            .values(attempts=outbox.c.attempts + 1, uncertain=True)
+        )
+        return [None for _ in ids]
+
+    async def delivered(self, owing: Owing, sent: Sent) -> None:
+        """Take it out of the outbox, unless its card has grown old on the way."""
+        await self._writer.do(self._delivered, (owing, sent))
+
+    def _delivered(self, tx: Transaction, done: Sequence[tuple[Owing, Sent]]) -> list[None]:
+        for owing, sent in done:
+            operation = owing.operation
+            seq = operation.seq if operation else 0
+            gone = tx.connection.execute(
+                sa.delete(outbox).where(outbox.c.id == owing.id, outbox.c.wanted <= seq)
+            )
+            if not gone.rowcount:
+                self._again(tx, owing.id, 0.0, uncertain=False)
+            if operation and owing.owed is Owed.CARD and sent.ts != operation.card_ts:
+                tx.connection.execute(
+                    sa.update(operations)
+                    .where(operations.c.id == operation.id)
+                    .values(card_channel=sent.channel, card_ts=sent.ts)
+                )
+        return [None for _ in done]
+
+    async def postponed(self, owing: Owing, seconds: float, *, uncertain: bool) -> None:
+        """Try it again later."""
+        await self._writer.do(self._postponed, (owing.id, seconds, uncertain))
+
+    def _postponed(self, tx: Transaction, asked: Sequence[tuple[int, float, bool]]) -> list[None]:
+        for id_, seconds, uncertain in asked:
+            self._again(tx, id_, tx.now + seconds, uncertain=uncertain)
+        return [None for _ in asked]
+
+    def _again(self, tx: Transaction, id_: int, next_at: float, *, uncertain: bool) -> None:
+        tx.connection.execute(
+            sa.update(outbox)
+            .where(outbox.c.id == id_)
+            .values(next_at=next_at, uncertain=uncertain, owner="", lease_until=0.0)
+        )
+
+    async def undeliverable(self, owing: Owing, why: str, *, tell: str = "") -> None:
+        """Give a message up, on the trail; what else was owed to the operation's channel goes too.
+
+        Args:
+            tell: A line for the audit channel, unless this was one itself.
+        """
+        await self._writer.do(self._undeliverable, (owing, why, tell))
+
+    def _undeliverable(
+        self, tx: Transaction, asked: Sequence[tuple[Owing, str, str]]
+    ) -> list[None]:
+        for owing, why, tell in asked:
+            tx.connection.execute(sa.delete(outbox).where(outbox.c.id == owing.id))
+            facts: dict[str, Json] = {"owed": owing.owed.value, "why": why}
+            operation = owing.operation
+            tx.facts.append(Fact("undeliverable", operation.id if operation else "", facts))
+            if operation and owing.owed is Owed.CARD and not operation.card_ts:
+                # Without its card there is no thread; the asker hears the ending alone.
+                self._owe(tx, operation, Owed.PRIVATE)
+            if tell and self._audit_channel and owing.owed is not Owed.AUDIT:
+                key = f"{owing.key}:undeliverable"
+                self._put(tx, key, Owed.AUDIT, self._audit_channel, text=tell)
+        return [None for _ in asked]
+
+    async def owed(self) -> int:
+        """Count what Slack must still hear."""
+        query = sa.select(sa.func.count()).select_from(outbox)
+        return int(await self._read(lambda c: c.execute(query).scalar_one()))
+
+    # --- the trail -----------------------------------------------------------------
+
+    async def record(self, fact: Fact) -> None:
+        """Put one fact on the trail."""
+        await self._writer.do(_record, fact)
+
+    @contextlib.contextmanager
+    def records(self, **wanted: Any) -> Iterator[Iterator[Record]]:
+        """Stream the trail's records; the same arguments as `trail.read`. Blocks: for terminals."""
+        try:
+            with self._engine.connect().execution_options(reads=True) as connection:
+                yield trail.read(connection, **wanted)
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(str(error).splitlines()[0]) from error
+
+    # --- reading -------------------------------------------------------------------
+
+    async def ready(self) -> None:
+        """Raise StoreError unless the database can be written right now."""
+        await self._writer.do(_touch, None)
+
+    async def _read(self, query: Any) -> Any:
+        def run() -> Any:
+            with self._engine.connect().execution_options(reads=True) as connection:
+                return query(connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(str(error).splitlines()[0]) from error
+
+
+def _record(tx: Transaction, facts: Sequence[Fact]) -> list[None]:
+    tx.facts.extend(facts)
+    return [None for _ in facts]
+
+
+def _touch(tx: Transaction, asked: Sequence[None]) -> list[None]:
+    # A write that changes nothing still needs the disk and the write lock.
+    tx.connection.execute(sa.update(limits).where(limits.c.api == "").values(free_at=0.0))
+    return [None for _ in asked]
+
+
+def _encoded(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
+def _row(operation: Operation) -> dict[str, Any]:
+    return {
+        "id": operation.id,
+        "key": operation.key,
+        "state": operation.state.value,
+        "seq": operation.seq,
+        "team": operation.actor.team,
+        "actor": operation.actor.user,
+        "via": operation.via.value,
+        "channel": operation.place.channel,
+        "thread_ts": operation.place.thread_ts,
+        "reply_url": operation.place.reply_url,
+        "text": operation.text,
+        "api": operation.api,
+        "params": json.dumps(operation.params),
+        "region": operation.region,
+        "account": operation.account,
+        "rule": operation.rule,
+        "approval": operation.approval.value,
+        "detail": operation.detail,
+        "expires_at": operation.expires_at,
+        "decided_by": operation.decided_by,
+        "decided_at": operation.decided_at,
+        "sent_at": operation.sent_at,
+        "ended_at": operation.ended_at,
+        "attempts": operation.attempts,
+        "request_id": operation.request_id,
+        "code": operation.code,
+        "said": operation.said,
+        "result": json.dumps(operation.result),
+        "took": operation.took,
+        "card_channel": operation.card_channel,
+        "card_ts": operation.card_ts,
+    }
+
+
+def _operation(row: sa.Row[Any]) -> Operation:
+    return Operation(
+        id=row.id,
+        key=row.key,
+        state=State(row.state),
+        actor=Actor(row.team, row.actor),
+        place=Place(row.channel, row.thread_ts, row.reply_url),
+        via=Via(row.via),
+        text=row.text,
+        asked_at=row.asked_at,
+        api=row.api,
+        params=json.loads(row.params),
+        region=row.region,
+        account=row.account,
+        rule=row.rule,
+        approval=Approval(row.approval),
+        detail=row.detail,
+        expires_at=row.expires_at,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        sent_at=row.sent_at,
+        ended_at=row.ended_at,
+        attempts=row.attempts,
+        request_id=row.request_id,
+        code=row.code,
+        said=row.said,
+        result=json.loads(row.result),
+        took=row.took,
+        card_channel=row.card_channel,
+        card_ts=row.card_ts,
+        seq=row.seq,
+    )

@@ -1,0 +1,109 @@
+"""The tables, as SQLAlchemy sees them; `migrations/` makes them."""
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+operations = sa.Table(
+    "operations",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("via", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("thread_ts", sa.Text, nullable=False),
+    sa.Column("reply_url", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("api", sa.Text, nullable=False),
+    # What is sent, stream keys included: never shown, never on the trail.
+    sa.Column("params", sa.Text, nullable=False),
+    sa.Column("region", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("approval", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("asked_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("decided_at", sa.Double),
+    sa.Column("sent_at", sa.Double),
+    sa.Column("ended_at", sa.Double),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False),
+    sa.Column("took", sa.Double),
+    sa.Column("card_channel", sa.Text, nullable=False),
+    sa.Column("card_ts", sa.Text, nullable=False),
+    # Whoever works on it, until when, and when its next try is due.
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("lease_until", sa.Double, nullable=False),
+    sa.Column("due_at", sa.Double, nullable=False),
+)
+
+_UNFINISHED = operations.c.state.in_(["asked", "waiting", "due", "running"])
+# A million finished operations must not slow down the search for unfinished ones.
+sa.Index(
+    "operations_unfinished",
+    operations.c.lease_until,
+    sqlite_where=_UNFINISHED,
+    postgresql_where=_UNFINISHED,
+)
+sa.Index("operations_by_actor", operations.c.actor, operations.c.asked_at)
+sa.Index("operations_by_time", operations.c.asked_at)
+
+trail = sa.Table(
+    "trail",
+    METADATA,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("operation", sa.Text, nullable=False),
+    # The canonical JSON that was hashed, byte for byte.
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+)
+sa.Index("trail_by_operation", trail.c.operation, trail.c.seq)
+sa.Index("trail_by_time", trail.c.at)
+
+outbox = sa.Table(
+    "outbox",
+    METADATA,
+    # Rows leave when they are delivered; what is here is still owed.
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("owed", sa.Text, nullable=False),
+    # For a notice that belongs to no operation.
+    sa.Column("text", sa.Text, nullable=False),
+    # Messages to one destination keep their order.
+    sa.Column("destination", sa.Text, nullable=False),
+    # The operation's seq it was last owed for: if it grew meanwhile, it is owed again.
+    sa.Column("wanted", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("uncertain", sa.Boolean, nullable=False),
+    sa.Column("next_at", sa.Double, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("lease_until", sa.Double, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index("outbox_by_destination", outbox.c.destination, outbox.c.id)
+
+limits = sa.Table(
+    "limits",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("api", sa.Text, primary_key=True),
+    # GCRA's theoretical arrival time: no request before it.
+    sa.Column("free_at", sa.Double, nullable=False),
+)

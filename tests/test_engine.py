@@ -1,0 +1,278 @@
+"""An operation from asking to its ending, with the real store and the real policy."""
+
+import asyncio
+import time
+
+import pytest
+
+from bot.errors import (
+    ApiError,
+    CloudError,
+    NeverSentError,
+    NoAnswerError,
+    UnreadableAnswerError,
+)
+from bot.model import Command, Owed, Person, Presence, State, Via
+from bot.service import Mistaken, Taken
+from bot.store import Store
+from tests.conftest import House, built, opened
+from tests.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
+
+STOP = "live stream1"
+
+
+async def test_who_may_gets_one_call_one_card_one_ending_and_one_audit_line(house: House) -> None:
+    operation = await house.run(STOP)
+
+    assert operation.state is State.ACCEPTED
+    assert operation.request_id == "request-1"
+    assert [command.params for command in house.cloud.sent] == [
+        {"StreamName": "stream1", "DomainName": "push.example.com", "AppName": "live"}
+    ]
+    assert house.heard(Owed.ENDING) == 1
+    assert house.heard(Owed.AUDIT) == 1
+    assert len({delivery.operation.card_ts for delivery in house.desk.said(Owed.ENDING)}) == 1
+    assert house.heard(Owed.PRIVATE) == 0
+
+
+async def test_without_a_role_nothing_is_sent(house: House) -> None:
+    operation = await house.run(STOP, MALLORY)
+
+    assert operation.state is State.DENIED
+    assert house.cloud.sent == []
+    assert house.heard(Owed.PRIVATE) == 1
+    assert house.heard(Owed.AUDIT) == 1
+    assert house.heard(Owed.CARD) == house.heard(Owed.ENDING) == 0
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        Person("U0ALICE", TEAM, bot=True),
+        Person("U0ALICE", TEAM, guest=True),
+        Person("U0ALICE", TEAM, deactivated=True),
+        Person("U0ALICE", TEAM, stranger=True),
+        Person("U0ALICE", "T0OTHER"),
+        Person("U0ALICE", ""),
+    ],
+)
+async def test_a_grant_does_not_help_who_is_no_full_member(
+    quick_store: Store, person: Person
+) -> None:
+    directory = FakeDirectory(people={"U0ALICE": person})
+    async with built(quick_store, directory=directory) as house:
+        operation = await house.run(STOP)
+
+    assert operation.state is State.DENIED
+    assert house.cloud.sent == []
+
+
+async def test_when_slack_does_not_say_who_asks_the_answer_is_no(quick_store: Store) -> None:
+    async with built(quick_store, directory=FakeDirectory(people={})) as house:
+        operation = await house.run(STOP)
+
+    assert operation.state is State.DENIED
+    assert house.cloud.sent == []
+
+
+async def test_where_the_bot_is_not_in_the_channel_nothing_is_sent(house: House) -> None:
+    operation = await house.run(STOP, channel="C0ELSEWHERE")
+
+    assert operation.state is State.DENIED
+    assert house.cloud.sent == []
+
+
+async def test_a_card_that_stands_shows_that_the_bot_is_in_the_channel(
+    quick_store: Store,
+) -> None:
+    directory = FakeDirectory(channels={"C0INC": Presence.UNKNOWN})
+    async with built(quick_store, directory=directory) as house:
+        operation = await house.run(STOP)
+
+    assert operation.state is State.ACCEPTED
+
+
+async def test_what_wants_an_approval_is_refused_and_never_run(house: House) -> None:
+    operation = await house.run(STOP, BOB)
+
+    assert operation.state is State.DENIED
+    assert "confirmation" in operation.detail
+    assert house.cloud.sent == []
+
+
+async def test_the_intent_is_on_the_trail_before_the_request_leaves(quick_store: Store) -> None:
+    seen: list[list[str]] = []
+
+    def look(_: Command) -> None:
+        with quick_store.records() as records:
+            seen.append([record.kind for record in records])
+
+    async with built(quick_store, cloud=FakeCloud(before=look)) as house:
+        await house.run(STOP)
+        assert seen == [["asked", "allowed", "sending"]]
+        assert await house.kinds() == ["asked", "allowed", "sending", "ended"]
+
+
+async def test_the_same_key_runs_once(house: House) -> None:
+    first = await house.run(STOP, key="twice")
+    again = await house.ask(STOP, key="twice")
+
+    assert isinstance(again, Taken)
+    assert again.again
+    assert again.operation.id == first.id
+    assert len(house.cloud.sent) == 1
+
+
+async def test_a_mistake_is_recorded_and_nothing_is_sent(house: House) -> None:
+    reply = await house.ask("lvie stream1")
+
+    assert isinstance(reply, Mistaken)
+    assert house.cloud.sent == []
+    assert await house.kinds() == ["invalid"]
+
+
+def _fault(name: str) -> CloudError:
+    return {
+        "never": NeverSentError("connection refused"),
+        "silence": NoAnswerError("no answer within 10 s"),
+        "html": UnreadableAnswerError("not JSON", status=502, excerpt="<html>"),
+        "throttled": ApiError("RequestLimitExceeded", "slow down", request_id="r"),
+        "inside": ApiError("InternalError", "oops", request_id="r"),
+        "bad": ApiError("InvalidParameter", "no such stream", request_id="r"),
+        "over": ApiError("ResourceNotFound.SessionNotFound", "none", request_id="r"),
+    }[name]
+
+
+REPEATED, ONCE = STOP, "car user1"
+START = "start car user1"
+
+
+@pytest.mark.parametrize(
+    ("text", "faults", "state", "calls"),
+    [
+        # Never left, or refused before it ran: safe for every action.
+        (START, ["never"], State.ACCEPTED, 2),
+        (START, ["never"] * 3, State.FAILED, 3),
+        (START, ["throttled"], State.ACCEPTED, 2),
+        (START, ["throttled"] * 9, State.FAILED, 6),
+        # May have run: only a stop, which twice is once, is sent again.
+        (STOP, ["silence"], State.ACCEPTED, 2),
+        (STOP, ["silence"] * 3, State.UNKNOWN, 3),
+        (STOP, ["html"] * 3, State.UNKNOWN, 3),
+        (STOP, ["inside"] * 3, State.UNKNOWN, 3),
+        (START, ["silence"], State.UNKNOWN, 1),
+        (START, ["html"], State.UNKNOWN, 1),
+        (START, ["inside"], State.UNKNOWN, 1),
+        # Refused for good.
+        (STOP, ["bad"], State.FAILED, 1),
+        ("status live stream1", ["inside"] * 3, State.FAILED, 3),
+        # Over before.
+        ("car user1", ["over"], State.ALREADY, 1),
+        (START, ["over"], State.FAILED, 1),
+    ],
+)
+async def test_each_fault_ends_as_what_is_known_of_it(
+    quick_store: Store, text: str, faults: list[str], state: State, calls: int
+) -> None:
+    cloud = FakeCloud(faults=[_fault(name) for name in faults])
+    async with built(quick_store, cloud=cloud) as house:
+        operation = await house.run(text, verb=None if text.startswith("st") else "stop")
+
+    assert operation.state is state
+    assert len(cloud.sent) == calls
+    assert operation.attempts == calls
+    assert house.heard(Owed.ENDING) == 1
+
+
+async def test_a_wrong_clock_is_explained_with_its_difference(quick_store: Store) -> None:
+    fault = ApiError("AuthFailure.SignatureExpire", "expired", request_id="r", skew=612.4)
+    async with built(quick_store, cloud=FakeCloud(faults=[fault])) as house:
+        operation = await house.run(STOP)
+
+    assert operation.state is State.FAILED
+    assert "612 s ahead of" in operation.detail
+
+
+async def test_stream_keys_reach_neither_the_trail_nor_the_text_on_file(house: House) -> None:
+    url = "rtmp://push.example.com/live/stream1?txSecret=5ECRE7&txTime=5F"
+    operation = await house.run(f"live {url}")
+    await house.run("start car user1 args='txSecret=5ECRE7'", verb=None)
+
+    assert "5ECRE7" not in operation.text
+    with house.store.records() as records:
+        assert not [record for record in records if "5ECRE7" in record.body]
+    assert house.cloud.sent[-1].params["PublishStreamArgs"] == "txSecret=5ECRE7"
+
+
+async def left_behind(url: str, text: str, audit: str = "C0AUDIT") -> str:
+    """Send a request whose sender dies before it hears the answer; give its id."""
+    async with opened(url, lease=0.3) as store:
+        deaf = FakeCloud(gate=asyncio.Event())
+        async with built(store, cloud=deaf, abandon=True) as house:
+            reply = await house.ask(text, verb=None)
+            assert isinstance(reply, Taken)
+            while not deaf.sent:
+                await asyncio.sleep(0.005)
+            return reply.operation.id
+
+
+async def test_what_may_not_run_twice_ends_unknown_after_a_crash(database_url: str) -> None:
+    id_ = await left_behind(database_url, "start car user1")
+
+    async with opened(database_url, owner="replica-2", lease=0.3) as store, built(store) as house:
+        operation = await house.engine.ending(id_)
+
+    assert operation.state is State.UNKNOWN
+    assert house.cloud.sent == []
+
+
+async def test_a_stop_is_sent_again_after_a_crash_and_says_so(database_url: str) -> None:
+    id_ = await left_behind(database_url, "stop live stream1")
+
+    async with opened(database_url, owner="replica-2", lease=0.3) as store, built(store) as house:
+        operation = await house.engine.ending(id_)
+        kinds = await house.kinds()
+
+    assert operation.state is State.ACCEPTED
+    assert operation.attempts == 2
+    assert "sending again" in kinds
+
+
+async def test_nobody_takes_over_while_the_lease_is_kept(database_url: str) -> None:
+    async with opened(database_url, lease=0.3) as store:
+        slow = FakeCloud(gate=asyncio.Event())
+        async with built(store, cloud=slow) as house:
+            await house.ask(STOP)
+            async with opened(database_url, owner="replica-2", lease=0.3) as other:
+                for _ in range(8):
+                    await asyncio.sleep(0.1)
+                    assert await other.claim() == []
+            assert slow.gate is not None
+            slow.gate.set()
+
+
+async def test_a_terminal_hears_of_it_without_slack(house: House) -> None:
+    operation = await house.run(STOP, channel="", via=Via.TERMINAL)
+
+    assert operation.state is State.ACCEPTED
+    assert house.heard(Owed.CARD) == house.heard(Owed.PRIVATE) == 0
+    assert house.heard(Owed.AUDIT) == 1
+
+
+async def test_whoever_lost_the_role_meanwhile_is_refused_at_the_last_moment(
+    quick_store: Store,
+) -> None:
+    faults: list[CloudError | None] = [NeverSentError("connection refused")]
+    now = [time.time()]
+    async with built(quick_store, cloud=FakeCloud(faults=faults), clock=lambda: now[0]) as house:
+
+        def fired(_: Command) -> None:
+            house.directory.people.clear()
+            now[0] += 60.0
+
+        house.cloud.before = fired
+        operation = await house.run(STOP)
+
+    assert operation.state is State.DENIED
+    assert len(house.cloud.sent) == 1
+    assert house.heard(Owed.ENDING) == 1

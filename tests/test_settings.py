@@ -1,0 +1,124 @@
+"""The environment: one readable line per problem, and never a secret in it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import database
+from bot.errors import ConfigError
+from bot.settings import Settings, WatchedFile, read_settings
+
+SECRET = "5ECRE7"
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields.values():
+        monkeypatch.delenv(str(field.alias), raising=False)
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    settings = read_settings()
+
+    assert settings.slack_api_url == "https://slack.com/api/"
+    assert settings.address == ("127.0.0.1", 3000)
+    assert settings.policy == Path("policy.yml")
+    assert settings.site("trtc", "intl") == "intl"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLACK_BOT_TOKEN", f"xoxp-{SECRET}"),
+        ("SLACK_APP_TOKEN", f" xapp-{SECRET}"),
+        ("SLACK_API_URL", f"ftp://{SECRET}"),
+        ("TENCENTCLOUD_SECRET_ID", SECRET),
+        ("TENCENTCLOUD_SECRET_KEY", SECRET),
+        ("TENCENTCLOUD_REGION", "Singapore!"),
+        ("STOPSTREAM_TENCENT_SITE", "moon"),
+        ("STOPSTREAM_TENCENT_URL", "127.0.0.1"),
+        ("STOPSTREAM_AUDIT_CHANNEL", "#audit"),
+        ("STOPSTREAM_LISTEN", "3000"),
+        ("STOPSTREAM_LISTEN", "localhost:99999"),
+        ("STOPSTREAM_LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_settings(**{name: value})
+
+    (problem,) = caught.value.problems
+    assert name in problem or name.replace("_ID", "_KEY") in problem or "SECRET_ID" in problem
+    assert SECRET not in problem
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    ("value", "live", "trtc"),
+    [
+        ("intl", "intl", "intl"),
+        ("mainland,trtc=intl", "mainland", "intl"),
+        ("trtc=mainland", "mainland", "mainland"),
+    ],
+)
+def test_the_site_is_set_for_all_or_for_one(value: str, live: str, trtc: str) -> None:
+    settings = read_settings(STOPSTREAM_TENCENT_SITE=value)
+
+    assert settings.site("live", "mainland") == live
+    assert settings.site("trtc", "intl") == trtc
+
+
+@given(st.text())
+def test_any_database_address_connects_or_is_refused_in_one_line(address: str) -> None:
+    try:
+        database.connect(address).dispose()
+    except ConfigError as error:
+        assert len(error.problems) == 1
+        assert error.problems[0].startswith("STOPSTREAM_DATABASE_URL: ")
+
+
+@pytest.mark.parametrize(
+    "address", ["", "stopstream.db", "mysql://x/y", "sqlite://", "sqlite:////no/such/folder/a.db"]
+)
+def test_a_database_that_cannot_be_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError):
+        database.connect(address)
+
+
+def test_the_newest_migration_is_the_one_that_is_expected() -> None:
+    files = sorted((Path(database.__file__).parent / "migrations" / "versions").glob("0*.py"))
+
+    assert files[-1].name.split("_")[0] == database.HEAD
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError([f"{text!r} is not a number"]) from None
+
+
+def test_a_watched_file_follows_its_content_and_a_broken_one_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "n"
+    file.write_text("1")
+    watched = WatchedFile(file, _number)
+    assert not watched.refresh()
+
+    file.write_text("two")
+    with pytest.raises(ConfigError):
+        watched.refresh()
+    assert watched.value == 1
+    assert not watched.refresh(), "the same content is complained of once"
+
+    file.write_text("2")
+    assert watched.refresh()
+    assert watched.value == 2
+
+    file.unlink()
+    with pytest.raises(ConfigError):
+        watched.refresh()
+    assert watched.value == 2

@@ -1,0 +1,211 @@
+"""The store on SQLite and on PostgreSQL: one row, its records and what it owes, together or not at all."""
+
+import asyncio
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.errors import StoreError
+from bot.model import Actor, Operation, Owed, Place, Sent, State, Via
+from bot.store import Move, Owing, Store
+from tests.conftest import opened
+
+FACTS = {"who": "U0ALICE"}
+
+
+def operation(number: int = 1, **given: str) -> Operation:
+    return Operation(
+        id=f"op{number}",
+        key=given.get("key", f"key{number}"),
+        state=State.ASKED,
+        actor=Actor("T0HOME", "U0ALICE"),
+        place=Place(given.get("channel", "C0INC")),
+        via=Via.COMMAND,
+        text="live stream1",
+        asked_at=0.0,
+        api="DropLiveStream",
+        params={"StreamName": "stream1"},
+    )
+
+
+RUN = (State.ASKED, State.DUE, State.RUNNING)
+END = (State.RUNNING, State.ACCEPTED)
+
+
+async def test_what_was_asked_comes_back_as_it_was(store: Store) -> None:
+    asked = operation()
+    await store.ask(asked, FACTS)
+
+    found = await store.get("op1")
+
+    assert found is not None
+    assert found.asked_at > 0
+    assert found.params == asked.params
+    assert await store.by_key("key1") == found
+
+
+async def test_a_key_is_booked_once_however_often_it_comes(store: Store) -> None:
+    same = [operation(number, key="same") for number in range(50)]
+
+    booked = await asyncio.gather(*(store.ask(one, FACTS) for one in same))
+
+    assert sum(one is not None for one in booked) == 1
+    assert len(await store.recent(limit=100)) == 1
+
+
+async def test_two_replicas_book_a_key_once(database_url: str) -> None:
+    async with opened(database_url) as one, opened(database_url, owner="replica-2") as two:
+        booked = await asyncio.gather(
+            *(
+                replica.ask(operation(number * 2 + side, key=f"same{number}"), FACTS)
+                for number in range(25)
+                for side, replica in enumerate((one, two))
+            )
+        )
+        with one.records() as records:
+            seqs = [record.seq for record in records]
+
+    assert sum(one is not None for one in booked) == 25
+    assert seqs == list(range(1, 26))
+
+
+async def test_of_many_who_move_it_one_does(store: Store) -> None:
+    await store.ask(operation(), FACTS)
+
+    moved = await asyncio.gather(*(store.move(Move("op1", RUN, FACTS)) for _ in range(100)))
+
+    assert sum(one is not None for one in moved) == 1
+
+
+async def test_a_path_leaves_a_record_for_each_step(store: Store) -> None:
+    await store.ask(operation(), FACTS)
+    await store.move(Move("op1", RUN, FACTS))
+    await store.move(Move("op1", END, FACTS))
+
+    with store.records(operation="op1") as records:
+        assert [record.kind for record in records] == ["asked", "allowed", "sending", "ended"]
+
+
+async def test_a_step_that_the_table_does_not_know_cannot_be_taken(store: Store) -> None:
+    await store.ask(operation(), FACTS)
+    with pytest.raises(KeyError):
+        await store.move(Move("op1", (State.ASKED, State.ACCEPTED), FACTS))
+
+
+async def owing(store: Store) -> list[Owing]:
+    return await store.claim_owing()
+
+
+async def test_a_card_is_owed_once_in_its_newest_form(store: Store) -> None:
+    await store.ask(operation(), FACTS)
+    await store.move(Move("op1", RUN, FACTS))
+    await store.move(Move("op1", END, FACTS))
+
+    card, audit = await owing(store)
+
+    assert (card.owed, audit.owed) == (Owed.CARD, Owed.AUDIT)
+    assert card.operation is not None
+    assert card.operation.state is State.ACCEPTED
+
+
+async def test_a_card_that_grew_old_on_the_way_is_owed_again_and_goes_first(store: Store) -> None:
+    await store.ask(operation(), FACTS)
+    await store.move(Move("op1", RUN, FACTS))
+    (card,) = await owing(store)
+    await store.move(Move("op1", END, FACTS))
+    await store.delivered(card, Sent("C0INC", "1.0"))
+
+    newer = [row for row in await owing(store) if row.destination == "C0INC"]
+
+    assert [row.owed for row in newer] == [Owed.CARD]
+    assert newer[0].operation is not None
+    assert newer[0].operation.card_ts == "1.0"
+    await store.delivered(newer[0], Sent("C0INC", "1.0"))
+    assert Owed.ENDING in [row.owed for row in await owing(store)]
+
+
+async def test_one_channel_is_spoken_to_in_order_and_another_does_not_wait(store: Store) -> None:
+    for number in (1, 2, 3):
+        channel = "C0OTHER" if number == 3 else "C0INC"
+        await store.ask(operation(number, channel=channel), FACTS)
+        await store.move(Move(f"op{number}", RUN, FACTS))
+
+    first = await owing(store)
+
+    assert [row.key for row in first] == ["op1:card", "op3:card"]
+    await store.postponed(first[0], 60.0, uncertain=True)
+    assert await owing(store) == []
+
+
+async def test_what_left_may_have_arrived_even_if_its_carrier_died(database_url: str) -> None:
+    async with opened(database_url, lease=0.2) as one:
+        await one.ask(operation(), FACTS)
+        await one.move(Move("op1", RUN, FACTS))
+        (card,) = await one.claim_owing()
+        assert not card.uncertain
+        await one.trying(card)
+    await asyncio.sleep(0.25)
+    async with opened(database_url, owner="replica-2", lease=0.2) as two:
+        (card,) = await two.claim_owing()
+        assert card.uncertain
+
+
+async def test_what_cannot_be_delivered_is_on_the_trail_and_told_to_the_audit_channel(
+    store: Store,
+) -> None:
+    await store.ask(operation(), FACTS)
+    await store.move(Move("op1", RUN, FACTS))
+    (card,) = await owing(store)
+
+    await store.undeliverable(card, "the channel is archived", tell="Nobody heard of it")
+
+    rows = {row.owed: row for row in await owing(store)}
+    assert rows[Owed.AUDIT].text == "Nobody heard of it"
+    assert rows[Owed.PRIVATE].destination == "@U0ALICE"
+    with store.records(last=1) as records:
+        assert next(records).kind == "undeliverable"
+
+
+async def test_turns_are_evenly_spaced_and_never_in_the_past(store: Store) -> None:
+    for number in range(6):
+        await store.ask(operation(number), FACTS)
+        await store.move(Move(f"op{number}", (State.ASKED, State.DUE), FACTS))
+    moves = [Move(f"op{number}", (State.DUE, State.RUNNING), FACTS) for number in range(6)]
+
+    started = await store.start("default", "DropLiveStream", 10.0, moves[:3])
+    later = await store.start("default", "DropLiveStream", 10.0, moves[3:] + moves[:1])
+    other = await store.start("default", "ResumeLiveStream", 10.0, [])
+
+    waits = [wait for wait, one in started + later if one is not None]
+    assert waits[0] == pytest.approx(0.0, abs=1.0)
+    assert waits == pytest.approx([0.0, 10.0, 20.0, 30.0, 40.0, 50.0], abs=2.0)
+    assert later[-1][1] is None
+    assert other == []
+
+
+async def test_a_locked_database_refuses_and_recovers(tmp_path: Path) -> None:
+    file = tmp_path / "a.db"
+    async with opened(f"sqlite:///{file}?timeout=0.05") as store:
+        await store.ask(operation(1), FACTS)
+        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(StoreError, match="locked"):
+                await store.ask(operation(2), FACTS)
+            with pytest.raises(StoreError, match="locked"):
+                await store.ready()
+        assert await store.ask(operation(3), FACTS) is not None
+        await store.ready()
+        with store.records() as records:
+            assert [record.operation for record in records] == ["op1", "op3"]
+
+
+async def test_one_bad_piece_of_work_does_not_take_its_neighbours_along(store: Store) -> None:
+    twice = [store.ask(operation(1), FACTS), store.ask(operation(1, key="other"), FACTS)]
+
+    results = await asyncio.gather(*twice, store.ask(operation(2), FACTS), return_exceptions=True)
+
+    assert isinstance(results[1], StoreError)
+    assert await store.get("op1") is not None
+    assert await store.get("op2") is not None
