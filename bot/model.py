@@ -164,9 +164,11 @@ class Action:
         touch: What the emulated cloud does with it.
         regions: Regions by site where X-TC-Region is demanded; None where it is not.
         already: Codes that mean it was over before: the wish is fulfilled.
-        afterwards: What the asker must know once it is accepted.
+        afterwards: What the asker must know once it is accepted; `{word}` stands for the
+            value of a parameter.
         undo: Name of the API that takes it back with the same parameters.
         look: Name of the API that reads the state of the same thing.
+        words_for: Where a code means something else here: what it means, and the next step.
         deprecated: Tencent's own advice against it, and what to use instead.
     """
 
@@ -185,6 +187,7 @@ class Action:
     afterwards: str = ""
     undo: str | None = None
     look: str | None = None
+    words_for: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     deprecated: str = ""
 
     def param(self, name: str) -> Param | None:
