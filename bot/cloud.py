@@ -1,0 +1,230 @@
+"""Sends one signed request to Tencent Cloud and keeps apart what is known of its fate.
+
+never sent · no answer · refused with a code · accepted. Nothing is repeated here.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from bot import tc3
+from bot.credentials import CredentialSource
+from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
+from bot.model import Answer, Command, Site
+from bot.redact import redact
+
+CONNECT = 3.0
+"""Seconds for a connection to stand."""
+
+WHOLE = 10.0
+"""Seconds for the whole exchange, however slowly bytes drip."""
+
+LARGEST = 1 << 20
+"""Bytes of an answer; a larger one is not read to its end."""
+
+_CONTENT_TYPE = "application/json"
+
+# The transport calls a connection that broke under a sent request a connect timeout, too; so
+# its cause is asked. Only these mean that no byte of the request has left.
+_BEFORE_SENDING = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
+
+
+class TencentCloud:
+    """One client for the life of the process.
+
+    Args:
+        sites: By product name; an absent one keeps the product's own.
+        base_url: One address for every service instead of their hosts.
+        clock: Epoch seconds.
+        transport: Instead of the network.
+    """
+
+    def __init__(
+        self,
+        *,
+        credentials: CredentialSource,
+        sites: Mapping[str, Site] | None = None,
+        base_url: str | None = None,
+        whole: float = WHOLE,
+        clock: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._credentials = credentials
+        self._sites = sites or {}
+        self._base_url = httpx.URL(base_url) if base_url else None
+        self._whole = whole
+        self._clock = clock
+        # No proxy from the environment: it would see every request, and a forgotten variable
+        # would decide where stops go. STOPSTREAM_TENCENT_URL names one on purpose.
+        self._client = httpx.AsyncClient(
+            transport=transport or AiohttpTransport(trust_env=False),
+            timeout=httpx.Timeout(whole, connect=min(CONNECT, whole), pool=whole),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Let every connection go."""
+        await self._client.aclose()
+
+    async def call(self, command: Command) -> Answer:
+        """Sign and send a command once.
+
+        Raises:
+            NeverSentError: It did not leave; it may be tried again.
+            NoAnswerError: It left, and may have run.
+            ApiError: It was refused with a code.
+        """
+        credentials = await self._credentials.get()
+        request = self._request(command, credentials)
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._whole):
+                response = await self._client.send(request, stream=True)
+                try:
+                    body = await _bounded(response)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise NoAnswerError(f"Tencent Cloud did not answer within {self._whole:g} s") from error
+        except (httpx.TransportError, aiohttp.ClientError) as error:
+            raise _lost(error) from error
+        return self._read(response, body, time.perf_counter() - began, credentials)
+
+    def _request(self, command: Command, credentials: tc3.Credentials) -> httpx.Request:
+        action = command.action
+        site = self._sites.get(action.product.name)
+        url = self._base_url or httpx.URL(f"https://{action.product.host(site)}/")
+        payload = json.dumps(dict(command.params), separators=(",", ":")).encode()
+        timestamp = int(self._clock())
+        # The Host header that is sent, port included, is the one that must be signed.
+        signed = {
+            "content-type": _CONTENT_TYPE,
+            "host": url.netloc.decode("ascii"),
+            "x-tc-action": action.api,
+        }
+        headers = {
+            "Host": signed["host"],
+            "Content-Type": _CONTENT_TYPE,
+            "Accept-Encoding": "identity",
+            "Authorization": tc3.authorization(
+                signed,
+                payload,
+                credentials=credentials,
+                service=action.product.name,
+                timestamp=timestamp,
+            ),
+            "X-TC-Action": action.api,
+            "X-TC-Version": action.product.version,
+            "X-TC-Timestamp": str(timestamp),
+            "X-TC-Language": "en-US",
+            "X-TC-RequestClient": _CLIENT,
+        }
+        if command.region:
+            headers["X-TC-Region"] = command.region
+        if credentials.token:
+            headers["X-TC-Token"] = credentials.token
+        return self._client.build_request("POST", url, headers=headers, content=payload)
+
+    def _read(
+        self, response: httpx.Response, body: bytes, took: float, credentials: tc3.Credentials
+    ) -> Answer:
+        def unreadable(why: str) -> UnreadableAnswerError:
+            return UnreadableAnswerError(
+                why, status=response.status_code, excerpt=_excerpt(body, credentials)
+            )
+
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError):
+            raise unreadable("The answer is not JSON") from None
+        answer = parsed.get("Response") if isinstance(parsed, dict) else None
+        if not isinstance(answer, dict):
+            raise unreadable("The answer is not Tencent Cloud's")
+        request_id = answer.pop("RequestId", None)
+        if not isinstance(request_id, str) or not request_id:
+            raise unreadable("The answer has no RequestId")
+        if "Error" in answer:
+            raise self._refusal(answer["Error"], request_id, response) or unreadable(
+                "The answer's Error is malformed"
+            )
+        if response.status_code != httpx.codes.OK:
+            raise unreadable("The answer has the wrong status")
+        return Answer(request_id, answer, took)
+
+    def _refusal(self, error: Any, request_id: str, response: httpx.Response) -> ApiError | None:
+        if not isinstance(error, dict):
+            return None
+        code, message = error.get("Code"), error.get("Message", "")
+        if not isinstance(code, str) or not code or not isinstance(message, str):
+            return None
+        skew = None
+        if code == "AuthFailure.SignatureExpire":
+            skew = self._skew(response.headers.get("Date", ""))
+        return ApiError(code, redact(message)[:1000], request_id=request_id[:100], skew=skew)
+
+    def _skew(self, date: str) -> float | None:
+        """Give the seconds by which this clock is ahead of the server's."""
+        try:
+            return self._clock() - parsedate_to_datetime(date).timestamp()
+        except ValueError:
+            return None
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise NoAnswerError("Tencent Cloud's answer is compressed, which was not asked for")
+    parts, size = [], 0
+    async for part in response.aiter_raw():
+        size += len(part)
+        if size > LARGEST:
+            raise NoAnswerError(f"Tencent Cloud's answer is larger than {LARGEST} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _lost(error: Exception) -> NeverSentError | NoAnswerError:
+    cause = error.__cause__ or error
+    if isinstance(cause, aiohttp.ClientError):
+        never = isinstance(cause, _BEFORE_SENDING)
+    else:
+        never = isinstance(
+            error,
+            httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout
+            | httpx.UnsupportedProtocol,
+        )
+    why = redact(str(cause or error) or type(error).__name__)
+    if never:
+        return NeverSentError(f"Tencent Cloud cannot be reached: {why}")
+    return NoAnswerError(f"The connection broke before Tencent Cloud answered: {why}")
+
+
+def _excerpt(body: bytes, credentials: tc3.Credentials) -> str:
+    text = body[:400].decode("utf-8", "replace")
+    for secret in (credentials.secret_id, credentials.secret_key, credentials.token):
+        if secret:
+            text = text.replace(secret, "[hidden]")
+    printable = "".join(c if c.isprintable() else " " for c in redact(text))
+    return " ".join(printable.split())[:120] or "(nothing)"
+
+
+def _own_version() -> str:
+    try:
+        return version("stopstream")
+    except PackageNotFoundError:
+        return "0"
+
+
+_CLIENT = f"stopstream_{_own_version()}"

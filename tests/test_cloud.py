@@ -1,0 +1,256 @@
+"""The cloud client, against servers that misbehave in every way, on loopback."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from email.utils import formatdate
+from typing import Any
+
+import httpx
+import pytest
+
+from bot import tc3
+from bot.catalog import by_api
+from bot.cloud import LARGEST, TencentCloud
+from bot.credentials import Fixed
+from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
+from bot.model import Command
+
+KEY = tc3.Credentials("AKIDEXAMPLE12", "5ECRE7KEY", "T0KEN")
+STOP = Command(by_api("StopStreamIngest"), {"TaskId": "t1", "SdkAppId": 7}, "ap-singapore")
+NOW = 1_700_000_000
+
+Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def server(behave: Behaviour) -> AsyncIterator[str]:
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        try:
+            await behave(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    finally:
+        listening.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
+
+async def request(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()[1:-1]
+    headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head)}
+    return headers, await reader.readexactly(int(headers["content-length"]))
+
+
+def http(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
+    )
+
+
+def answers(payload: bytes) -> Behaviour:
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        writer.write(payload)
+        await writer.drain()
+
+    return behave
+
+
+async def call(url: str, whole: float = 5.0) -> Any:
+    cloud = TencentCloud(
+        credentials=Fixed(KEY), base_url=url, whole=whole, clock=lambda: float(NOW)
+    )
+    try:
+        return await cloud.call(STOP)
+    finally:
+        await cloud.close()
+
+
+OK = json.dumps({"Response": {"RequestId": "r-1", "Status": "x"}}).encode()
+
+
+async def test_what_is_sent_is_what_was_signed() -> None:
+    seen: list[tuple[dict[str, str], bytes]] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await request(reader))
+        writer.write(http(OK))
+
+    async with server(behave) as url:
+        answer = await call(url)
+
+    headers, payload = seen[0]
+    assert (answer.request_id, answer.body) == ("r-1", {"Status": "x"})
+    assert json.loads(payload) == {"TaskId": "t1", "SdkAppId": 7}
+    assert headers["host"] == url.removeprefix("http://")
+    assert headers["x-tc-region"] == "ap-singapore"
+    assert headers["x-tc-token"] == "T0KEN"
+    assert headers["x-tc-version"] == "2019-07-22"
+    assert headers["content-type"] == "application/json"
+    assert headers["authorization"] == tc3.authorization(
+        headers, payload, credentials=KEY, service="trtc", timestamp=NOW
+    )
+
+
+async def test_a_refused_connection_was_never_sent() -> None:
+    async with server(answers(b"")) as url:
+        pass
+    with pytest.raises(NeverSentError):
+        await call(url)
+
+
+async def test_a_host_that_does_not_exist_was_never_sent() -> None:
+    with pytest.raises(NeverSentError):
+        await call("http://nowhere.invalid")
+
+
+async def _hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await request(reader)
+    await reader.read()
+
+
+async def _reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await request(reader)
+    writer.transport.abort()
+
+
+async def _reset_unread(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await request(reader)
+    for byte in http(OK):
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        _hang,
+        _reset,
+        _reset_unread,
+        _drip,
+        answers(b""),
+        answers(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+        answers(b"nonsense\r\n\r\n"),
+        answers(http(b"x" * (LARGEST + 1))),
+        answers(http(OK, headers="Content-Encoding: gzip\r\n")),
+    ],
+)
+async def test_without_a_whole_answer_it_may_have_run(behave: Behaviour) -> None:
+    async with server(behave) as url:
+        with pytest.raises(NoAnswerError):
+            await call(url, whole=0.3)
+
+
+async def test_a_kept_connection_that_broke_under_a_request_may_have_run() -> None:
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        writer.write(http(OK))
+        await request(reader)
+        writer.transport.abort()
+
+    async with server(behave) as url:
+        cloud = TencentCloud(credentials=Fixed(KEY), base_url=url)
+        await cloud.call(STOP)
+        with pytest.raises(NoAnswerError):
+            await cloud.call(STOP)
+        await cloud.close()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        http(b""),
+        http(b"<html>502 txSecret=5ECRE7 AKIDEXAMPLE12</html>", "502 Bad Gateway"),
+        http(b"<html>"),
+        http(OK[:-4]),
+        http(b"[]"),
+        http(b"{}"),
+        http(b'{"Response": null}'),
+        http(b'{"Response": {}}'),
+        http(b'{"Response": {"RequestId": 7}}'),
+        http(b'{"Response": {"RequestId": "r", "Error": "no"}}'),
+        http(b'{"Response": {"RequestId": "r", "Error": {"Code": 5, "Message": "m"}}}'),
+        http(b"[" * 100_000),
+        http(b"\xff\xfe\x00", headers="Content-Type: application/json; charset=latin-9\r\n"),
+        http(OK, "500 Oops"),
+        http(b"", "302 Found", "Location: http://127.0.0.1:1/\r\n"),
+    ],
+)
+async def test_what_is_not_the_documented_json_is_shown_safely(payload: bytes) -> None:
+    async with server(answers(payload)) as url:
+        with pytest.raises(UnreadableAnswerError) as caught:
+            await call(url)
+
+    assert len(caught.value.excerpt) <= 120
+    assert caught.value.excerpt.isprintable()
+    assert "5ECRE7" not in str(caught.value)
+    assert "AKIDEXAMPLE12" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "503 Unavailable"])
+async def test_an_error_answer_is_a_refusal_under_any_status(status: str) -> None:
+    error = {"Code": "InvalidParameter.TaskId", "Message": "no txSecret=abc"}
+    body = json.dumps({"Response": {"Error": error, "RequestId": "r-9"}}).encode()
+
+    async with server(answers(http(body, status))) as url:
+        with pytest.raises(ApiError) as caught:
+            await call(url)
+
+    assert caught.value.code == "InvalidParameter.TaskId"
+    assert caught.value.request_id == "r-9"
+    assert "abc" not in caught.value.message
+    assert caught.value.skew is None
+
+
+@pytest.mark.parametrize(
+    ("date", "skew"), [(formatdate(NOW - 600, usegmt=True), 600.0), ("never", None)]
+)
+async def test_a_wrong_clock_is_measured_by_the_servers_date(
+    date: str, skew: float | None
+) -> None:
+    error = {"Code": "AuthFailure.SignatureExpire", "Message": "late"}
+    body = json.dumps({"Response": {"Error": error, "RequestId": "r"}}).encode()
+
+    async with server(answers(http(body, headers=f"Date: {date}\r\n"))) as url:
+        with pytest.raises(ApiError) as caught:
+            await call(url)
+
+    assert caught.value.skew == skew
+
+
+async def test_each_product_is_called_at_its_own_site() -> None:
+    hosts: list[str] = []
+
+    def handle(sent: httpx.Request) -> httpx.Response:
+        hosts.append(sent.headers["host"])
+        return httpx.Response(200, stream=httpx.ByteStream(OK))
+
+    for sites in ({}, {"trtc": "mainland"}):
+        cloud = TencentCloud(
+            credentials=Fixed(KEY),
+            sites=sites,  # type: ignore[arg-type] # a literal
+            transport=httpx.MockTransport(handle),
+        )
+        await cloud.call(STOP)
+        await cloud.close()
+
+    assert hosts == ["trtc.intl.tencentcloudapi.com", "trtc.tencentcloudapi.com"]
