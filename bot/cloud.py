@@ -202,7 +202,9 @@ def _lost(error: Exception) -> NeverSentError | NoAnswerError:
     else:
         never = isinstance(
             error,
-            httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout
+            httpx.ConnectError
+            | httpx.ConnectTimeout
+            | httpx.PoolTimeout
             | httpx.UnsupportedProtocol,
         )
     why = redact(str(cause or error) or type(error).__name__)

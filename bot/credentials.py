@@ -161,4 +161,3 @@ def _wrong(value: str, other: str) -> str:
     if not value.isascii():
         return "holds characters that no key has"
     return ""
-

@@ -493,8 +493,7 @@ class _Lane:
         while True:
             await self._some.wait()
             turns = [
-                heapq.heappop(self._waiting)[2]
-                for _ in range(min(self._most, len(self._waiting)))
+                heapq.heappop(self._waiting)[2] for _ in range(min(self._most, len(self._waiting)))
             ]
             if not self._waiting:
                 self._some.clear()

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from bot.model import Json, Kind
 
 _LONGEST = 1024
-_HOSTNAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-                       r"(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    r"(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z"
+)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(?:\d{1,6}[smhdw])+\Z")
 _PART = re.compile(r"(\d+)([smhdw])")

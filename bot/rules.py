@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot import policy
 from bot.catalog import ACTIONS, PRODUCTS
 from bot.errors import ParseError
-from bot.model import Site
+from bot.model import Command, Effect, Site
 from bot.parse import Vocabulary, parse
 from bot.policy import Policy
 
@@ -32,16 +32,16 @@ def loader(
     """
     known = {product.name: sites.get(product.name, product.site) for product in PRODUCTS}
 
-    def load(text: str) -> Rules:
-        def check_target(words: str) -> str | None:
-            bare = Vocabulary(ACTIONS, read.defaults, {}, region, known)
-            try:
-                parse(words, verb=None if words.split()[:1] in _VERBS else _STOP, vocabulary=bare, now=now)
-            except ParseError as error:
-                return error.sentence
-            return None
+    def wrong_target(read: Policy, words: str) -> str | None:
+        bare = Vocabulary(ACTIONS, read.defaults, {}, region, known)
+        try:
+            wanted = parse(words, verb=Effect.STOP, vocabulary=bare, now=now)
+        except ParseError as error:
+            return error.sentence
+        return None if isinstance(wanted, Command) else "is not a command like live stream1"
 
-        read = policy.load(text, actions=ACTIONS, source=source)
+    def load(text: str) -> Rules:
+        read = policy.load(text, actions=ACTIONS, source=source, check_target=wrong_target)
         return Rules(read, Vocabulary(ACTIONS, read.defaults, read.targets, region, known))
 
     return load

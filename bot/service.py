@@ -14,7 +14,6 @@ from bot import policy
 from bot.engine import Engine, facts_of
 from bot.errors import ParseError, StoreError
 from bot.model import (
-    Action,
     Actor,
     Command,
     Invocation,
@@ -25,6 +24,7 @@ from bot.model import (
     State,
 )
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse
+from bot.policy import How
 from bot.ports import Directory
 from bot.redact import redact
 from bot.rules import Rules
@@ -67,27 +67,12 @@ Reply: TypeAlias = Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit
 
 
 @dataclass(frozen=True, slots=True)
-class May:
-    """One action and what the policy makes of it here, for one person."""
-
-    action: Action
-    allowed: bool
-    how: str
-    """`at once`, `after a confirmation`, `after a second person`, or who could do it instead."""
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
-    """Who someone is to the policy, in one place.
-
-    Attributes:
-        trouble: Why nothing is allowed at all, or empty.
-    """
+    """Who someone is to the policy, in one place."""
 
     person: Person
     roles: tuple[str, ...]
-    may: tuple[May, ...]
-    trouble: str = ""
+    may: tuple[How, ...]
 
 
 class Service:
@@ -210,7 +195,11 @@ class Service:
             in_channel=not place.channel
             or await self._directory.presence(place.channel) is not Presence.OUT,
         )
-        raise NotImplementedError(facts)
+        return Standing(
+            facts.person,
+            policy.roles_of(rules.policy, facts),
+            tuple(policy.standing(rules.policy, facts, rules.vocabulary.actions)),
+        )
 
     async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
         """Give the newest operations, of one person or of all, newest first."""

@@ -1,0 +1,1 @@
+"""Slack in, Slack out: one file for each way in, one for words, one that delivers them."""

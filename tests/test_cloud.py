@@ -56,9 +56,7 @@ async def request(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
 
 
 def http(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
-    return (
-        f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
-    )
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
 
 
 def answers(payload: bytes) -> Behaviour:
@@ -224,9 +222,7 @@ async def test_an_error_answer_is_a_refusal_under_any_status(status: str) -> Non
 @pytest.mark.parametrize(
     ("date", "skew"), [(formatdate(NOW - 600, usegmt=True), 600.0), ("never", None)]
 )
-async def test_a_wrong_clock_is_measured_by_the_servers_date(
-    date: str, skew: float | None
-) -> None:
+async def test_a_wrong_clock_is_measured_by_the_servers_date(date: str, skew: float | None) -> None:
     error = {"Code": "AuthFailure.SignatureExpire", "Message": "late"}
     body = json.dumps({"Response": {"Error": error, "RequestId": "r"}}).encode()
 

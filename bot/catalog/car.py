@@ -28,9 +28,7 @@ STOP_PUBLISH_STREAM = Action(
     per_second=20,
     params=(_USER,),
     errors=_ERRORS,
-    touch=Touch(
-        "session", ("UserId",), becomes="idle", absent="ResourceNotFound.SessionNotFound"
-    ),
+    touch=Touch("session", ("UserId",), becomes="idle", absent="ResourceNotFound.SessionNotFound"),
     already=frozenset({"ResourceNotFound.SessionNotFound"}),
     afterwards="/startstream car {user} pushes again while the session lives.",
     undo="StartPublishStream",

@@ -1,0 +1,345 @@
+"""May this person do this here? Facts in, reason out; pure, and the answer is no unless a rule says yes.
+
+CHECKS are asked in turn: each lets pass or gives a reason. `rules_that_allow` finds the grants.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from bot.model import Action, Approval, Command, Denied, Param, Person, Verdict
+from bot.policy_file import Limit, Policy, Role, Rule, load, schema
+
+__all__ = [
+    "CHECKS",
+    "Explanation",
+    "Facts",
+    "How",
+    "Policy",
+    "decide",
+    "explain",
+    "load",
+    "roles_of",
+    "schema",
+    "standing",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of who asks, and where.
+
+    Attributes:
+        home_team: The workspace the bot belongs to.
+        groups: Those user groups of the policy that the person is in.
+        channel: Empty from a terminal without one.
+        in_channel: Whether the bot is in that channel.
+    """
+
+    person: Person
+    home_team: str
+    groups: frozenset[str]
+    channel: str
+    in_channel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A verdict, and how each rule stood to it."""
+
+    verdict: Verdict | Denied
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What the policy makes of an action for one person in one place.
+
+    Attributes:
+        approval: None where no rule allows it.
+        where: The narrowest condition in words, or empty.
+        others: Roles that may.
+    """
+
+    action: Action
+    approval: Approval | None
+    where: str
+    others: tuple[str, ...]
+
+
+Check = Callable[[Policy, Command, Facts], str | None]
+"""Gives the reason for a no, or nothing."""
+
+
+def own_workspace(_policy: Policy, _command: Command, facts: Facts) -> str | None:
+    """Only users of the bot's own workspace, and Slack must have said so."""
+    return None if _at_home(facts) else "Only users of this workspace may use this bot."
+
+
+def full_member(_policy: Policy, _command: Command, facts: Facts) -> str | None:
+    """No bots, guests or deactivated users."""
+    person = facts.person
+    if person.bot:
+        return "Bots may not use this bot."
+    if person.guest:
+        return "Guests have no role in the policy, whatever it says of them."
+    return "This user is deactivated." if person.deactivated else None
+
+
+def bot_is_there(_policy: Policy, _command: Command, facts: Facts) -> str | None:
+    """What is done must be seen: the bot must be in the channel."""
+    if not facts.in_channel:
+        return "I am not in this channel, so nobody would see it. Invite me here, then ask again."
+    return None
+
+
+def not_denied(policy: Policy, command: Command, _facts: Facts) -> str | None:
+    """A limit that denies wins over every role."""
+    if (found := _denying(policy, command)) is not None:
+        return f"The policy forbids this to everyone ({found})."
+    return None
+
+
+def some_rule_allows(policy: Policy, command: Command, facts: Facts) -> str | None:
+    """Without a rule that allows it, the answer is no."""
+    if rules_that_allow(policy, command, facts):
+        return None
+    api = command.action.api
+    mine = roles_of(policy, facts)
+    if mine:
+        begin = f"Your roles ({', '.join(mine)}) do not allow this {api} here"
+    else:
+        begin = f"You have no role that may run {api}"
+    return f"{begin}. {_who_could(policy, command, facts, mine)}"
+
+
+CHECKS: tuple[Check, ...] = (
+    own_workspace,
+    full_member,
+    bot_is_there,
+    not_denied,
+    some_rule_allows,
+)
+
+
+def decide(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
+    """Let a command pass, with the approval it needs, or say why not.
+
+    The reason is plain text; channel ids stand in it as they are.
+    """
+    for check in CHECKS:
+        reason = check(policy, command, facts)
+        if reason is not None:
+            rule = _denying(policy, command) or "" if check is not_denied else ""
+            return Denied(check.__name__, reason, rule)
+    place, rule = min(
+        rules_that_allow(policy, command, facts), key=lambda found: found[1].approval.rank
+    )
+    verdict = Verdict(place, rule.approval, rule.approvers, rule.lasts)
+    return _limited(policy, command, verdict)
+
+
+def roles_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
+    """Give the roles of a full member; nobody else has any."""
+    person = facts.person
+    if not _at_home(facts) or person.bot or person.guest or person.deactivated:
+        return ()
+    return tuple(name for name, role in policy.roles.items() if _is_member(role, facts))
+
+
+def rules_that_allow(policy: Policy, command: Command, facts: Facts) -> list[tuple[str, Rule]]:
+    """Give every rule that lets this person do this here, with its place in the file."""
+    return [
+        (place, rule)
+        for name in roles_of(policy, facts)
+        for place, rule in _rules(name, policy.roles[name])
+        if _mismatch(rule, command, facts) is None
+    ]
+
+
+def explain(policy: Policy, command: Command, facts: Facts) -> Explanation:
+    """Say what `decide` says, and how every rule and limit stood to it."""
+    lines = []
+    mine = roles_of(policy, facts)
+    for name, role in policy.roles.items():
+        if name not in mine:
+            lines.append(f"roles.{name}: not a member")
+            continue
+        for place, rule in _rules(name, role):
+            why = _mismatch(rule, command, facts)
+            lines.append(f"{place}: {why or f'allows it, approval: {rule.approval.value}'}")
+    for place, limit in _limits(policy):
+        if _covers(limit.actions, command) and _limit_meets(limit, command):
+            what = "denies it" if limit.deny else f"asks at least {limit.approval}"
+            lines.append(f"{place}: {what}")
+    return Explanation(decide(policy, command, facts), tuple(lines))
+
+
+def standing(policy: Policy, facts: Facts, actions: Sequence[Action]) -> list[How]:
+    """Say for each action what this person may do here with some target."""
+    return [_how(policy, facts, action) for action in actions]
+
+
+def _how(policy: Policy, facts: Facts, action: Action) -> How:
+    command = Command(action, {})
+    mine = roles_of(policy, facts)
+    others: list[str] = []
+    best: Rule | None = None
+    for name, role in policy.roles.items():
+        for _, rule in _rules(name, role):
+            if not _covers(rule.actions, command):
+                continue
+            others.append(name)
+            here = facts.in_channel and _in_channels(rule, facts)
+            closer = best is None or rule.approval.rank < best.approval.rank
+            if name in mine and here and closer:
+                best = rule
+    if best is None or (limit := _strictest(policy, command)) is None:
+        return How(action, None, "", tuple(dict.fromkeys(others)))
+    approval = max(best.approval, limit, key=lambda a: a.rank)
+    where = ", ".join(f"{name} {pattern}" for name, pattern in (best.where or {}).items())
+    return How(action, approval, where, tuple(dict.fromkeys(others)))
+
+
+def _strictest(policy: Policy, command: Command) -> Approval | None:
+    """Give the approval that limits without conditions ask; None where one denies."""
+    found = Approval.NONE
+    for _, limit in _limits(policy):
+        if limit.where is None and _covers(limit.actions, command):
+            if limit.deny:
+                return None
+            found = max(found, limit.approval or found, key=lambda a: a.rank)
+    return found
+
+
+# --- matching ----------------------------------------------------------------------
+
+
+def _rules(name: str, role: Role) -> Iterable[tuple[str, Rule]]:
+    for number, rule in enumerate(role.allow):
+        yield f"roles.{name}.allow[{number}]", rule
+
+
+def _limits(policy: Policy) -> Iterable[tuple[str, Limit]]:
+    for number, limit in enumerate(policy.limits):
+        yield f"limits[{number}]", limit
+
+
+def _at_home(facts: Facts) -> bool:
+    person = facts.person
+    return bool(facts.home_team) and person.team == facts.home_team and not person.stranger
+
+
+def _is_member(role: Role, facts: Facts) -> bool:
+    return facts.person.user in role.members.users or not facts.groups.isdisjoint(
+        role.members.usergroups
+    )
+
+
+def _covers(patterns: Sequence[str], command: Command) -> bool:
+    return any(fnmatchcase(command.action.api, pattern) for pattern in patterns)
+
+
+def _in_channels(rule: Rule, facts: Facts) -> bool:
+    return rule.channels is None or facts.channel in rule.channels
+
+
+def _mismatch(rule: Rule, command: Command, facts: Facts) -> str | None:
+    """Say why a rule does not allow a command; None if it does."""
+    if not _covers(rule.actions, command):
+        return f"does not list {command.action.api}"
+    if not _in_channels(rule, facts):
+        return f"holds in {', '.join(rule.channels or ()) or 'no channel'} only"
+    for name, pattern in (rule.where or {}).items():
+        if not _meets(command, name, pattern):
+            return f"wants {name} to be {pattern}"
+    return None
+
+
+def _meets(command: Command, name: str, pattern: str) -> bool:
+    value = _value(command, name)
+    return value is not None and _like(command.action.param(name), value, pattern)
+
+
+def _limit_meets(limit: Limit, command: Command) -> bool:
+    """Say whether a limit's conditions hold.
+
+    A parameter that the action has but the command leaves out is filled in by Tencent Cloud:
+    it could be anything, so the limit holds. One that the action does not have cannot hold.
+    """
+    for name, pattern in (limit.where or {}).items():
+        value = _value(command, name)
+        if value is None:
+            if command.action.param(name) is None:
+                return False
+        elif not _like(command.action.param(name), value, pattern):
+            return False
+    return True
+
+
+def _value(command: Command, name: str) -> str | None:
+    if name == "Region":
+        return command.region or None
+    value = command.params.get(name)
+    return None if value is None else str(value)
+
+
+def _like(param: Param | None, value: str, pattern: str) -> bool:
+    if param is not None and param.word == "domain":
+        # Host names are the same in any case.
+        return fnmatchcase(value.lower(), pattern.lower())
+    return fnmatchcase(value, pattern)
+
+
+def _limited(policy: Policy, command: Command, verdict: Verdict) -> Verdict:
+    for place, limit in _limits(policy):
+        asked = limit.approval
+        if asked is None or not _covers(limit.actions, command):
+            continue
+        if _limit_meets(limit, command) and asked.rank > verdict.approval.rank:
+            verdict = replace(verdict, approval=asked, rule=f"{verdict.rule} + {place}")
+    return verdict
+
+
+def _denying(policy: Policy, command: Command) -> str | None:
+    return next(
+        (
+            place
+            for place, limit in _limits(policy)
+            if limit.deny and _covers(limit.actions, command) and _limit_meets(limit, command)
+        ),
+        None,
+    )
+
+
+def _who_could(policy: Policy, command: Command, facts: Facts, mine: Sequence[str]) -> str:
+    """Say who could: in which other channel oneself, or which roles."""
+    channels = [
+        channel
+        for name in mine
+        for _, rule in _rules(name, policy.roles[name])
+        if rule.channels
+        and _mismatch(rule, command, replace(facts, channel=rule.channels[0])) is None
+        for channel in rule.channels
+    ]
+    if channels:
+        return f"You may in {', '.join(dict.fromkeys(channels))}."
+    able = _roles_that_could(policy, command, facts)
+    if able:
+        return f"Ask someone in {' or '.join(able)}."
+    return "The policy allows it to nobody; ask whoever keeps the policy file."
+
+
+def _roles_that_could(policy: Policy, command: Command, facts: Facts) -> list[str]:
+    here: list[str] = []
+    elsewhere: list[str] = []
+    for name, role in policy.roles.items():
+        for _, rule in _rules(name, role):
+            places: Mapping[str, list[str]] = {facts.channel: here}
+            if rule.channels:
+                places = {facts.channel: here, rule.channels[0]: elsewhere}
+            for channel, found in places.items():
+                if _mismatch(rule, command, replace(facts, channel=channel)) is None:
+                    found.append(name)
+                    break
+    return list(dict.fromkeys(here)) or list(dict.fromkeys(elsewhere))

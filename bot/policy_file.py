@@ -1,0 +1,309 @@
+"""The shape of the policy file: read strictly, and every problem is one line with its place."""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bot.errors import ConfigError
+from bot.kinds import duration
+from bot.model import Action, Approval
+
+LARGEST = 1 << 20
+"""Characters of a policy file."""
+
+_SCALAR = str | int | bool
+Pattern = Annotated[
+    str,
+    BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v),
+    Field(min_length=1, description="A glob: * stands for anything, ? for one character."),
+]
+ActionPattern = Annotated[
+    str, Field(min_length=1, description="Tencent's name of an API, or a glob over the names.")
+]
+UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]
+GroupId = Annotated[str, Field(pattern=r"^S[A-Z0-9]+$")]
+ChannelId = Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]+$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Members(_Strict):
+    """Who is in a role. Nobody is by default."""
+
+    users: tuple[UserId, ...] = Field((), description="Slack user ids.")
+    usergroups: tuple[GroupId, ...] = Field((), description="Slack user group ids.")
+
+
+class Rule(_Strict):
+    """What a role may do."""
+
+    actions: tuple[ActionPattern, ...] = Field(min_length=1)
+    channels: tuple[ChannelId, ...] | None = Field(
+        None, description="Only there; left out: any channel the bot is in."
+    )
+    where: dict[str, Pattern] | None = Field(
+        None, min_length=1, description="By parameter name; left out: any target."
+    )
+    approval: Approval = Approval.NONE
+    approvers: tuple[str, ...] | None = Field(
+        None, description="Roles; left out: anyone whom the same rule allows. Empty: nobody."
+    )
+    expires: str = Field("15m", description="How long its buttons live, e.g. 15m.")
+
+    @property
+    def lasts(self) -> float:
+        """Give `expires` in seconds."""
+        return duration(self.expires)
+
+
+class Limit(_Strict):
+    """What binds everyone, whatever a role allows."""
+
+    actions: tuple[ActionPattern, ...] = Field(min_length=1)
+    where: dict[str, Pattern] | None = Field(None, min_length=1)
+    approval: Approval | None = Field(None, description="At least this.")
+    deny: bool = Field(default=False, description="Never.")
+
+
+class Role(_Strict):
+    """People, and what they may do."""
+
+    members: Members = Members()
+    allow: tuple[Rule, ...] = ()
+
+
+class Policy(_Strict):
+    """The policy file of stopstream: who may do what, where, and with whose consent."""
+
+    defaults: dict[str, dict[str, _SCALAR]] = Field(
+        default_factory=dict[str, dict[str, _SCALAR]],
+        description="By kind, API name or product: what fills in for the command.",
+    )
+    targets: dict[str, str] = Field(
+        default_factory=dict[str, str], description="Names people say, and the command they mean."
+    )
+    limits: tuple[Limit, ...] = ()
+    roles: dict[str, Role] = Field(default_factory=dict[str, Role])
+
+    @property
+    def usergroups(self) -> frozenset[str]:
+        """Every user group that some role names."""
+        return frozenset(g for role in self.roles.values() for g in role.members.usergroups)
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of what the file means, whatever its layout."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON Schema of the file."""
+    made = Policy.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def load(
+    text: str,
+    *,
+    actions: Sequence[Action],
+    source: str = "policy.yml",
+    check_target: Callable[[Policy, str], str | None] | None = None,
+) -> Policy:
+    """Read a policy file.
+
+    Args:
+        source: Its name, for the problems.
+        check_target: Says what is wrong with a target's text, or nothing.
+
+    Raises:
+        ConfigError: One line per problem, with its place in the file.
+    """
+    if len(text) > LARGEST:
+        raise ConfigError([f"{source}: is larger than {LARGEST} characters"])
+    try:
+        lines: dict[tuple[Any, ...], int] = {}
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        data = _build(node, (), lines) if node is not None else {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        why = getattr(error, "problem", None) or "is not YAML"
+        raise ConfigError([f"{source}{line}: {_flat(why)}"]) from None
+    except (RecursionError, ValueError) as error:
+        raise ConfigError([f"{source}: {_flat(str(error)) or 'is nested too deeply'}"]) from None
+    try:
+        policy = Policy.model_validate({} if data is None else data)
+    except ValidationError as error:
+        problems = [(one["loc"], _why(one)) for one in error.errors()]
+    else:
+        problems = [*_crosscheck(policy, actions)]
+        if check_target is not None and not problems:
+            problems += [
+                (("targets", name), f"{wrong}")
+                for name, words in policy.targets.items()
+                if (wrong := check_target(policy, words))
+            ]
+        if not problems:
+            return policy
+    raise ConfigError([_line(source, lines, loc, why) for loc, why in problems])
+
+
+def _build(node: yaml.Node, path: tuple[Any, ...], lines: dict[tuple[Any, ...], int]) -> Any:
+    """Turn YAML into data as SafeLoader would, but refuse what it quietly accepts."""
+    lines[path] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        found: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag.endswith(":merge"):
+                raise yaml.MarkedYAMLError(
+                    problem="a key must be a plain name", problem_mark=key_node.start_mark
+                )
+            if key in found:
+                raise yaml.MarkedYAMLError(
+                    problem=f'"{key}" stands here twice', problem_mark=key_node.start_mark
+                )
+            found[key] = _build(value_node, (*path, key), lines)
+            lines[(*path, key)] = key_node.start_mark.line + 1
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(one, (*path, at), lines) for at, one in enumerate(node.value)]
+    return _scalar(node)
+
+
+def _scalar(node: yaml.Node) -> Any:
+    tag = node.tag.rpartition(":")[2]
+    text = str(node.value)
+    match tag:
+        case "null":
+            return None
+        case "bool":
+            if text.lower() not in ("true", "false"):
+                raise yaml.MarkedYAMLError(
+                    problem=f'write true or false, or "{text}" in quotes',
+                    problem_mark=node.start_mark,
+                )
+            return text.lower() == "true"
+        case "int" if re.fullmatch(r"-?(0|[1-9][0-9]{0,19})", text):
+            return int(text)
+        case "str" | "int" | "float" | "timestamp":
+            return text
+        case _:
+            raise yaml.MarkedYAMLError(
+                problem="only names, numbers, lists and mappings are understood",
+                problem_mark=node.start_mark,
+            )
+
+
+def _crosscheck(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tuple[Any, ...], str]]:
+    """Look for what is well-formed but names nothing."""
+    for number, limit in enumerate(policy.limits):
+        where = ("limits", number)
+        yield from _patterns((*where, "actions"), limit.actions, actions)
+        yield from _wheres(where, limit.where, limit.actions, actions)
+        if limit.deny == (limit.approval is not None):
+            yield where, "needs either deny: true or an approval"
+    for name, role in policy.roles.items():
+        for number, rule in enumerate(role.allow):
+            where = ("roles", name, "allow", number)
+            yield from _patterns((*where, "actions"), rule.actions, actions)
+            yield from _wheres(where, rule.where, rule.actions, actions)
+            for at, approver in enumerate(rule.approvers or ()):
+                if approver not in policy.roles:
+                    hint = _near(approver, policy.roles)
+                    yield (*where, "approvers", at), f'there is no role "{approver}"{hint}'
+            try:
+                duration(rule.expires)
+            except ValueError as error:
+                yield (*where, "expires"), f"is no length of time: {error}"
+    yield from _defaults(policy.defaults, actions)
+
+
+def _patterns(
+    place: tuple[Any, ...], patterns: Sequence[str], actions: Sequence[Action]
+) -> Iterable[tuple[tuple[Any, ...], str]]:
+    names = [action.api for action in actions]
+    for at, pattern in enumerate(patterns):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            yield (*place, at), f'there is no action "{pattern}"{_near(pattern, names)}'
+
+
+def _wheres(
+    place: tuple[Any, ...],
+    where: Mapping[str, str] | None,
+    patterns: Sequence[str],
+    actions: Sequence[Action],
+) -> Iterable[tuple[tuple[Any, ...], str]]:
+    chosen = [a for a in actions if any(fnmatchcase(a.api, p) for p in patterns)]
+    known = {"Region"} | {param.api for action in chosen for param in action.params}
+    for name in where or ():
+        if name not in known:
+            why = f'none of these actions has a parameter "{name}"{_near(name, known)}'
+            yield (*place, "where", name), why
+
+
+def _defaults(
+    defaults: Mapping[str, Mapping[str, Any]], actions: Sequence[Action]
+) -> Iterable[tuple[tuple[Any, ...], str]]:
+    names: dict[str, list[Action]] = {}
+    for action in actions:
+        for name in (action.api, action.words, action.product.name):
+            names.setdefault(name, []).append(action)
+    for kind, values in defaults.items():
+        place = ("defaults", kind)
+        if kind not in names:
+            yield place, f'there is no kind, API or product "{kind}"{_near(kind, names)}'
+            continue
+        params = {param.api: param for action in names[kind] for param in action.params}
+        for name, value in values.items():
+            if name == "Region":
+                continue
+            if name not in params:
+                why = f'"{kind}" has no parameter "{name}"{_near(name, params)}'
+                yield (*place, name), why
+                continue
+            try:
+                params[name].kind.read(str(value), 0.0)
+            except ValueError:
+                yield (*place, name), f"is not {params[name].kind.says}"
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word[:64], list(known), n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def _why(error: Any) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return "is not a key that is known here"
+        case "missing":
+            return "is required"
+        case "string_pattern_mismatch":
+            return "is not an id of the right kind (users U…, usergroups S…, channels C…)"
+        case "too_short":
+            return "may not be empty"
+        case _:
+            return _flat(str(error["msg"]).removeprefix("Value error, ")).lower()
+
+
+def _line(source: str, lines: Mapping[tuple[Any, ...], int], loc: tuple[Any, ...], why: str) -> str:
+    at = loc
+    while at not in lines and at:
+        at = at[:-1]
+    number = f":{lines[at]}" if at in lines else ""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return _flat(f"{source}{number}: {path.lstrip('.')}: {why}" if path else f"{source}: {why}")
+
+
+def _flat(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))[:500]
