@@ -392,14 +392,15 @@ class Engine:
                 return
             operation, path, changes = moved, _FROM_DUE, {}
         await asyncio.sleep(wait)
-        self._line_up(_Turn(operation, command, path, changes, self._clock()))
+        # Judged long ago: whatever did not run is judged anew before it leaves.
+        self._line_up(_Turn(operation, command, path, changes, 0.0))
 
     async def _resume(self, operation: Operation, command: Command) -> None:
         """Go on after whoever sent it fell silent: it may have run."""
         if command.action.repeatable and operation.attempts < 2 * TRIES:
             detail = "The bot stopped before it heard the answer, so it is sent again."
             turn = (State.RUNNING, State.RUNNING)
-            self._line_up(_Turn(operation, command, turn, {"detail": detail}, self._clock()))
+            self._line_up(_Turn(operation, command, turn, {"detail": detail}, 0.0))
             return
         detail = "The bot stopped between sending the request and hearing the answer."
         await self._end(operation, command, State.UNKNOWN, {"detail": detail})

@@ -160,6 +160,11 @@ def load(
 def _build(node: yaml.Node, path: tuple[Any, ...], lines: dict[tuple[Any, ...], int]) -> Any:
     """Turn YAML into data as SafeLoader would, but refuse what it quietly accepts."""
     lines[path] = node.start_mark.line + 1
+    if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
+        raise yaml.MarkedYAMLError(
+            problem="only names, numbers, lists and mappings are understood",
+            problem_mark=node.start_mark,
+        )
     if isinstance(node, yaml.MappingNode):
         found: dict[Any, Any] = {}
         for key_node, value_node in node.value:

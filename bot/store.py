@@ -527,8 +527,11 @@ class Store:
     def records(self, **wanted: Any) -> Iterator[Iterator[Record]]:
         """Stream the trail's records; the same arguments as `trail.read`. Blocks: for terminals."""
         try:
-            with self._engine.connect().execution_options(reads=True) as connection:
-                yield trail.read(connection, **wanted)
+            with (
+                self._engine.connect().execution_options(reads=True) as connection,
+                contextlib.closing(trail.read(connection, **wanted)) as found,
+            ):
+                yield found
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(str(error).splitlines()[0]) from error
 

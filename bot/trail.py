@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -117,7 +117,7 @@ def head(connection: sa.Connection) -> tuple[int, str]:
 
 def read(
     connection: sa.Connection, *, since: float = 0.0, operation: str = "", last: int = 0
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Stream records in order, in constant memory.
 
     Args:
@@ -131,9 +131,9 @@ def read(
     if last:
         newest = query.order_by(None).order_by(trail.c.seq.desc()).limit(last).subquery()
         query = sa.select(newest).order_by(newest.c.seq)
-    rows = connection.execution_options(yield_per=1000).execute(query)
-    for row in rows:
-        yield Record(row.seq, row.at, row.kind, row.operation, row.body, row.hash)
+    with connection.execution_options(yield_per=1000).execute(query) as rows:
+        for row in rows:
+            yield Record(row.seq, row.at, row.kind, row.operation, row.body, row.hash)
 
 
 def verify(records: Iterator[Record]) -> tuple[int, Break | None]:

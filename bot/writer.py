@@ -52,7 +52,7 @@ class _Job(Generic[Item, Result]):
     item: Item
     done: "asyncio.Future[Result]"
     result: Any = None
-    error: StoreError | None = None
+    error: Exception | None = None
 
 
 class Writer:
@@ -119,14 +119,15 @@ class Writer:
     def _settle(self, jobs: list[_Job[Any, Any]]) -> None:
         try:
             self._commit(jobs)
-        except (sa.exc.SQLAlchemyError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (handed to whoever waits; the thread lives on)
             self._drop_connection()
             if len(jobs) > 1:
                 # One bad piece must not take the others with it.
                 for job in jobs:
                     self._settle([job])
                 return
-            jobs[0].error = StoreError(_plainly(error))
+            database = isinstance(error, sa.exc.SQLAlchemyError | OSError)
+            jobs[0].error = StoreError(_plainly(error)) if database else error
         self._loop.call_soon_threadsafe(_answer, jobs)
 
     def _commit(self, jobs: list[_Job[Any, Any]]) -> None:

@@ -115,14 +115,13 @@ def typed(action: Action, params: Mapping[str, Json], region: str = "") -> str:
     A secret one is left out, and one that has its default anyway.
     """
     words = [_BEGINNINGS.get(action.effect, "/stopstream"), action.words]
-    bare = True
+    first = next((p for p in action.params if p.required and p.default is None), None)
     for param in action.params:
         given = params.get(param.api)
         if given is None or param.secret or given == param.default:
             continue
         shown = quoted(redact(_written(given)))
-        words.append(shown if bare else f"{param.word}={shown}")
-        bare = False
+        words.append(shown if param is first else f"{param.word}={shown}")
     if region and action.regions is not None:
         words.append(f"region={quoted(region)}")
     return " ".join(words)

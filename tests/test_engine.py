@@ -12,7 +12,7 @@ from bot.errors import (
     NoAnswerError,
     UnreadableAnswerError,
 )
-from bot.model import Command, Owed, Person, Presence, State, Via
+from bot.model import Command, Effect, Owed, Person, Presence, State, Via
 from bot.service import Mistaken, Taken
 from bot.store import Store
 from tests.conftest import House, built, opened
@@ -176,7 +176,7 @@ async def test_each_fault_ends_as_what_is_known_of_it(
 ) -> None:
     cloud = FakeCloud(faults=[_fault(name) for name in faults])
     async with built(quick_store, cloud=cloud) as house:
-        operation = await house.run(text, verb=None if text.startswith("st") else "stop")
+        operation = await house.run(text, verb=None if text.startswith("st") else Effect.STOP)
 
     assert operation.state is state
     assert len(cloud.sent) == calls

@@ -1,0 +1,349 @@
+"""Delivers messages to people: each row of the outbox becomes one message in Slack."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.catalog import by_api
+from bot.model import (
+    Action,
+    Delivered,
+    Delivery,
+    Later,
+    Operation,
+    Owed,
+    Sent,
+    Undeliverable,
+)
+from handlers import cards
+from handlers.calls import (
+    AUTH,
+    Answered,
+    Outcome,
+    Refused,
+    Silent,
+    Unsent,
+    call,
+    reply,
+    without_retries,
+)
+from handlers.cards import Message
+
+log = structlog.get_logger("stopstream.desk")
+
+EVENT_TYPE = "stopstream_operation"
+"""Of a message's metadata, whose payload carries the delivery's key."""
+
+REPLY_FOR = 1800.0
+"""Seconds for which Slack takes a `response_url`."""
+
+MEND = 60.0
+"""Seconds between two tries while a token or an installation must be mended."""
+
+_BACK = 120.0
+"""Seconds that Slack's clock and ours may differ when a lost message is looked up."""
+
+_PAGE, _PAGES = 200, 5
+_PERMALINK_PATIENCE = 3.0
+
+_GONE = {
+    "cannot_reply_to_message": "Slack takes no replies to that message",
+    "channel_is_archived": "the channel is archived",
+    "channel_not_found": "the channel is gone, or the bot is not in it",
+    "is_archived": "the channel is archived",
+    "not_in_channel": "the bot is not in the channel",
+    "restricted_action": "the workspace lets only some people post there",
+    "user_not_in_channel": "the asker is not in the channel",
+}
+"""Refusals that stay, in words; the others are shown by their code."""
+
+_NOT_THERE = frozenset({"channel_not_found", "is_archived", "not_in_channel"})
+_BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
+_LOST_CARD = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
+_NO_WHISPER = frozenset({"channel_not_found", "not_in_channel", "user_not_in_channel"})
+
+_Request: TypeAlias = Callable[[Sequence[Mapping[str, Any]] | None], Awaitable[AsyncSlackResponse]]
+"""Sends with these blocks, or as text alone."""
+
+
+class Desk:
+    """Hands messages to Slack; never sends one twice by itself.
+
+    Args:
+        bot: The bot's own bot id: only its own messages count as sent.
+        audit_channel: Where audit lines and notices go; may be empty.
+        lost: Called with a channel that Slack says the bot is not in.
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        *,
+        bot: str,
+        audit_channel: str = "",
+        lost: Callable[[str], None] = lambda _channel: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = without_retries(client)
+        self._bot = bot
+        self._audit_channel = audit_channel
+        self._lost = lost
+        self._clock = clock
+
+    async def deliver(self, delivery: Delivery) -> Delivered:
+        """Render the operation as it is now and hand it to Slack. Never raises for Slack's sake."""
+        operation = delivery.operation
+        action = _action(operation)
+        match delivery.owed:
+            case Owed.CARD:
+                return await self._card(delivery, cards.card(operation, action))
+            case Owed.ENDING:
+                return await self._ending(delivery, cards.ending(operation, action))
+            case Owed.PRIVATE:
+                return await self._private(operation, cards.private(operation, action))
+            case Owed.AUDIT:
+                return await self._audit(delivery, action)
+
+    async def announce(self, text: str, key: str, *, uncertain: bool) -> Delivered:
+        """Say something that belongs to no operation in the audit channel.
+
+        Args:
+            text: Plain; it is escaped here.
+            key: For the message's metadata.
+            uncertain: An earlier try may have reached Slack.
+        """
+        return await self._say(self._audit_channel, "", cards.notice(text), key, uncertain, 0.0)
+
+    # --- the four kinds --------------------------------------------------------------
+
+    async def _card(self, delivery: Delivery, message: Message) -> Delivered:
+        operation = delivery.operation
+        place = operation.place
+        if operation.card_ts:
+            channel, ts = operation.card_channel or place.channel, operation.card_ts
+            outcome = await self._with_blocks(message, self._update(channel, ts, message.text))
+            if not (isinstance(outcome, Refused) and outcome.code in _LOST_CARD):
+                return self._settled(outcome, channel, ts)
+            # Someone removed it: the state must stand somewhere, so it is posted anew.
+            outcome = await self._post(place.channel, place.thread_ts, message, delivery.key)
+            return self._settled(outcome, place.channel)
+        return await self._say(
+            place.channel,
+            place.thread_ts,
+            message,
+            delivery.key,
+            delivery.uncertain,
+            operation.asked_at,
+        )
+
+    async def _ending(self, delivery: Delivery, message: Message) -> Delivered:
+        operation = delivery.operation
+        return await self._say(
+            operation.card_channel or operation.place.channel,
+            operation.place.thread_ts or operation.card_ts,
+            message,
+            delivery.key,
+            delivery.uncertain,
+            operation.asked_at,
+        )
+
+    async def _private(self, operation: Operation, message: Message) -> Delivered:
+        place = operation.place
+        if place.reply_url and self._clock() - operation.asked_at < REPLY_FOR:
+            outcome = await reply(self._client, place.reply_url, message)
+            if not isinstance(outcome, Refused) or outcome.code == "ratelimited":
+                return self._settled(outcome, place.channel)
+        outcome = await self._whisper(operation, message)
+        if isinstance(outcome, Refused) and outcome.code in _NO_WHISPER:
+            # Where nobody can be told aside, a direct message still reaches the asker.
+            outcome = await self._post(operation.actor.user, "", message, f"{operation.id}:private")
+            return self._settled(outcome, operation.actor.user)
+        return self._settled(outcome, place.channel)
+
+    async def _audit(self, delivery: Delivery, action: Action | None) -> Delivered:
+        operation = delivery.operation
+        message = cards.audit_line(operation, action, await self._permalink(operation))
+        return await self._say(
+            self._audit_channel,
+            "",
+            message,
+            delivery.key,
+            delivery.uncertain,
+            operation.asked_at,
+        )
+
+    # --- one message -----------------------------------------------------------------
+
+    async def _say(
+        self,
+        channel: str,
+        thread_ts: str,
+        message: Message,
+        key: str,
+        uncertain: bool,  # noqa: FBT001 (as the outbox has it)
+        since: float,
+    ) -> Delivered:
+        """Post a message, unless an earlier try is found standing there."""
+        if not channel:
+            return Undeliverable("There is no channel to post it in.")
+        if uncertain:
+            found = await self._find(channel, thread_ts, key, since)
+            if found is not None:
+                return found
+        outcome = await self._post(channel, thread_ts, message, key)
+        return self._settled(outcome, channel)
+
+    async def _post(self, channel: str, thread_ts: str, message: Message, key: str) -> Outcome:
+        def request(blocks: Sequence[Mapping[str, Any]] | None) -> Awaitable[AsyncSlackResponse]:
+            return self._client.chat_postMessage(
+                channel=channel,
+                text=message.text,
+                blocks=blocks,  # type: ignore[arg-type] # any sequence of dicts will do
+                thread_ts=thread_ts or None,
+                metadata={"event_type": EVENT_TYPE, "event_payload": {"key": key}},
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+
+        return await self._with_blocks(message, request)
+
+    def _update(self, channel: str, ts: str, text: str) -> _Request:
+        def request(blocks: Sequence[Mapping[str, Any]] | None) -> Awaitable[AsyncSlackResponse]:
+            return self._client.chat_update(
+                channel=channel,
+                ts=ts,
+                text=text,
+                blocks=blocks,  # type: ignore[arg-type] # any sequence of dicts will do
+            )
+
+        return request
+
+    async def _whisper(self, operation: Operation, message: Message) -> Outcome:
+        def request(blocks: Sequence[Mapping[str, Any]] | None) -> Awaitable[AsyncSlackResponse]:
+            return self._client.chat_postEphemeral(
+                channel=operation.place.channel,
+                user=operation.actor.user,
+                text=message.text,
+                blocks=blocks,  # type: ignore[arg-type] # any sequence of dicts will do
+                thread_ts=operation.place.thread_ts or None,
+            )
+
+        return await self._with_blocks(message, request)
+
+    async def _with_blocks(self, message: Message, request: _Request) -> Outcome:
+        """Send with blocks; if Slack does not like them, the text alone says it all."""
+        outcome = await call(request(list(message.blocks) or None))
+        if isinstance(outcome, Refused) and outcome.code in _BAD_BLOCKS and message.blocks:
+            log.error("Slack refused the blocks of a message", code=outcome.code)
+            outcome = await call(request([]))
+        return outcome
+
+    async def _permalink(self, operation: Operation) -> str:
+        """Give the address of the card, if Slack tells it at once."""
+        if not operation.card_ts:
+            return ""
+        request = self._client.chat_getPermalink(
+            channel=operation.card_channel or operation.place.channel,
+            message_ts=operation.card_ts,
+        )
+        outcome = await call(request, _PERMALINK_PATIENCE)
+        found = outcome.data.get("permalink") if isinstance(outcome, Answered) else None
+        return found if isinstance(found, str) else ""
+
+    # --- lost answers ------------------------------------------------------------------
+
+    async def _find(self, channel: str, thread_ts: str, key: str, since: float) -> Delivered | None:
+        """Look up whether a message of ours with this key stands there; None if it does not."""
+        cursor = ""
+        for _ in range(_PAGES):
+            outcome = await call(self._read(channel, thread_ts, since, cursor))
+            match outcome:
+                case Answered(data):
+                    if ts := self._standing(data, key):
+                        return Sent(channel, ts)
+                    cursor = _next(data)
+                    if not cursor:
+                        return None
+                case Refused("ratelimited", wait):
+                    return Later(wait, "Slack is asked too often", uncertain=True)
+                case Refused(code) if code not in AUTH or code == "missing_scope":
+                    # Without the look-up, twice is better than never.
+                    log.warning("a lost message cannot be looked up", code=code)
+                    return None
+                case Refused(code):
+                    return Later(MEND, _auth(code), uncertain=True)
+                case Unsent(why) | Silent(why):
+                    return Later(1.0, why, uncertain=True)
+        return None
+
+    def _read(
+        self, channel: str, thread_ts: str, since: float, cursor: str
+    ) -> Awaitable[AsyncSlackResponse]:
+        oldest = f"{max(0.0, since - _BACK):.6f}"
+        if thread_ts:
+            return self._client.conversations_replies(
+                channel=channel,
+                ts=thread_ts,
+                oldest=oldest,
+                limit=_PAGE,
+                cursor=cursor or None,
+                include_all_metadata=True,
+            )
+        return self._client.conversations_history(
+            channel=channel,
+            oldest=oldest,
+            limit=_PAGE,
+            cursor=cursor or None,
+            include_all_metadata=True,
+        )
+
+    def _standing(self, data: Mapping[str, Any], key: str) -> str:
+        messages = data.get("messages")
+        for message in messages if isinstance(messages, list) else ():
+            metadata = message.get("metadata") or {}
+            ours = metadata.get("event_type") == EVENT_TYPE and message.get("bot_id") == self._bot
+            if ours and (metadata.get("event_payload") or {}).get("key") == key:
+                return str(message.get("ts", ""))
+        return ""
+
+    # --- what came of it -----------------------------------------------------------------
+
+    def _settled(self, outcome: Outcome, channel: str, ts: str = "") -> Delivered:
+        match outcome:
+            case Answered(data):
+                return Sent(str(data.get("channel") or channel), str(data.get("ts") or ts))
+            case Unsent(why):
+                return Later(1.0, why)
+            case Silent(why):
+                return Later(1.0, why, uncertain=True)
+            case Refused("ratelimited", wait):
+                return Later(wait, "Slack is asked too often")
+            case Refused(code) if code in AUTH:
+                return Later(MEND, _auth(code))
+            case Refused(code):
+                if code in _NOT_THERE:
+                    self._lost(channel)
+                why = _GONE.get(code, f"Slack refused it ({code})")
+                return Undeliverable(f"{why[:1].upper()}{why[1:]}.")
+
+
+def _auth(code: str) -> str:
+    return f"Slack does not accept the bot's token or scopes ({code}); mend SLACK_BOT_TOKEN"
+
+
+def _next(data: Mapping[str, Any]) -> str:
+    cursor = (data.get("response_metadata") or {}).get("next_cursor")
+    return cursor if isinstance(cursor, str) else ""
+
+
+def _action(operation: Operation) -> Action | None:
+    """Find the action, which an older catalog may have had and this one not."""
+    try:
+        return by_api(operation.api)
+    except KeyError:
+        return None

@@ -1,0 +1,106 @@
+"""What must happen right after an ack and needs Slack: a bounded queue and a few workers."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
+
+log = structlog.get_logger("stopstream.errands")
+
+Work: TypeAlias = Callable[[], Awaitable[object]]
+Apology: TypeAlias = Callable[[str], Awaitable[object]]
+"""Tells someone that it failed, given the fault's number."""
+
+
+def fault_number() -> str:
+    """Make the number that stands both in the answer and in the log."""
+    return secrets.token_hex(4)
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    name: str
+    work: Work
+    sorry: Apology | None
+
+
+class Errands:
+    """Runs errands in the order they came; a failure is logged and never stops a worker.
+
+    Args:
+        workers: How many run at once.
+        most: How many may wait.
+        patience: Seconds that one may take.
+    """
+
+    def __init__(self, *, workers: int = 4, most: int = 200, patience: float = 15.0) -> None:
+        self._queue: asyncio.Queue[_Errand] = asyncio.Queue(most)
+        self._count = workers
+        self._patience = patience
+        self._workers: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._workers = [
+            asyncio.create_task(self._serve(), name=f"errands {number}")
+            for number in range(self._count)
+        ]
+
+    async def stop(self, grace: float = 1.0) -> None:
+        """Finish what waits, at most for `grace` seconds."""
+        if self._workers:
+            done = asyncio.create_task(self._queue.join())
+            await asyncio.wait({done}, timeout=grace)
+            done.cancel()
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        self._workers = []
+
+    def take(self, name: str, work: Work, sorry: Apology | None = None) -> bool:
+        """Put an errand into the queue; False if it is full and nothing will happen.
+
+        Args:
+            name: For the log.
+            sorry: Called with the fault's number if the work failed.
+        """
+        if self._queue.full():
+            log.error("too many errands wait", errand=name)
+            return False
+        self._queue.put_nowait(_Errand(name, work, sorry))
+        return True
+
+    async def _serve(self) -> None:
+        while True:
+            errand = await self._queue.get()
+            failed = await self._attempt(errand.name, errand.work)
+            if failed and errand.sorry is not None:
+                sorry = errand.sorry
+                await self._attempt(f"{errand.name}: apology", lambda: sorry(failed))
+            self._queue.task_done()
+
+    async def _attempt(self, name: str, work: Work) -> str:
+        """Run something in a task of its own, so that whatever it raises stays there.
+
+        Returns:
+            The fault's number, or nothing if all went well.
+        """
+        task = asyncio.create_task(_awaited(work), name=name)
+        try:
+            await asyncio.wait({task}, timeout=self._patience)
+        finally:
+            task.cancel()
+        await asyncio.wait({task})
+        error = TimeoutError() if task.cancelled() else task.exception()
+        if error is None:
+            return ""
+        fault = fault_number()
+        log.error("an errand failed", errand=name, fault=fault, why=str(error), exc_info=error)
+        return fault
+
+
+async def _awaited(work: Work) -> None:
+    await work()

@@ -1,0 +1,239 @@
+"""What goes back to the asker alone: receipts, mistakes, help, who they are, what ran; pure."""
+
+from collections.abc import Iterable, Sequence
+
+from bot.errors import ParseError
+from bot.model import Action, Approval, Effect, Operation, State
+from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
+from bot.policy import How
+from bot.service import Mistaken, Reply, Standing, Taken, Unrecorded
+from handlers.cards import SECTION_MOST, STATES, TEXT_MOST, Block, Message, section, wanted
+from handlers.words import channel, code, code_block, escape, fit, moment, user
+
+OPEN_FORM = "open-form"
+"""The action_id of a button that opens the form."""
+
+MALFORMED = (
+    "Slack sent this without what makes it unique, so nothing was done. Please send it again."
+)
+
+TROUBLE = {
+    "bot": "Bots may not use this bot.",
+    "guest": "Guests may not use this bot.",
+    "deactivated": "This user is deactivated.",
+    "stranger": "Users of another workspace may not use this bot.",
+}
+
+EFFECTS = {
+    Effect.STOP: "Stop",
+    Effect.START: "Start",
+    Effect.CHANGE: "Change",
+    Effect.READ: "Look",
+}
+"""What people call the actions of an effect."""
+
+_HOW = {
+    Approval.NONE: "at once",
+    Approval.CONFIRM: "after a confirmation",
+    Approval.SECOND_PERSON: "after a second person",
+}
+
+
+def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) -> Message:
+    """Answer with the ack; it claims nothing that has not happened.
+
+    Args:
+        action: What a taken operation is about.
+    """
+    match reply:
+        case Taken(operation, again):
+            return Message(_taken(operation, action, again=again))
+        case Mistaken(error):
+            return mistake(error)
+        case Unrecorded(sentence):
+            return Message(escape(sentence, TEXT_MOST))
+        case Help(topic):
+            return help_on(topic, vocabulary.actions)
+        case Form():
+            return Message("The form opens now.")
+        case WhoAmI():
+            return Message("One moment, Slack is asked who you are.")
+        case Audit():
+            return Message("One moment, the trail is read.")
+
+
+def mistake(error: ParseError) -> Message:
+    """Say what is wrong in one sentence, and mark the place."""
+    sentence = escape(error.sentence, 900)
+    if not error.text.strip():
+        return Message(sentence)
+    return Message(f"{sentence}\n{code_block(mark(error), 600)}")
+
+
+def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
+    place = "this thread" if operation.place.thread_ts else "this channel"
+    what = wanted(operation, action)
+    if again:
+        return f"Asked already: {what}. Slack delivered it twice; it runs once, in {place}."
+    return f"Asked: {what}. The answer comes in {place}; refusals come to you alone."
+
+
+# --- help ----------------------------------------------------------------------------
+
+
+def help_on(topic: str, actions: Sequence[Action]) -> Message:
+    """Explain everything shortly, or what a topic names in full."""
+    if not topic:
+        return _arranged(_overview(actions))
+    about = [action for action in actions if topic.casefold() in _names(action)]
+    if about:
+        return _arranged([paragraph for action in about for paragraph in _in_full(action)])
+    unknown = f"There is no help on {code(topic, 80)}; this is what there is."
+    return _arranged([unknown, *_overview(actions)])
+
+
+def _names(action: Action) -> tuple[str, ...]:
+    return (action.words, action.api.casefold(), action.product.name, action.effect.value)
+
+
+def _overview(actions: Sequence[Action]) -> list[str]:
+    paragraphs = []
+    for effect, title in EFFECTS.items():
+        lines = [f"{code(example(a))} {_first_sentence(a.does)}" for a in actions if a.effect is effect]
+        if lines:
+            paragraphs += [f"*{title}*", *lines]
+    return [
+        *paragraphs,
+        "*More*",
+        "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
+        "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
+        "Values are `name=value` or `--name value`, quoted where they hold spaces. "
+        "Every action goes by its API name, too. In a thread, mention me with the same words.",
+    ]
+
+
+def _first_sentence(text: str) -> str:
+    return text.partition(". ")[0].removesuffix(".") + "."
+
+
+def _in_full(action: Action) -> list[str]:
+    lines = [f"*{action.api}*", action.does, f"Example: {code(example(action), 300)}"]
+    for param in action.params:
+        need = "" if param.required else " (may be left out)"
+        if param.default is not None:
+            need = f" ({code(str(param.default))} if left out)"
+        lines.append(f"• {code(param.word)} or {code(param.api)}: {escape(param.help)}{need}")
+    for site, regions in (action.regions or {}).items():
+        lines.append(f"• {code('region')} on the {site} site: {', '.join(regions)}")
+    twice = "may be sent twice" if action.repeatable else "is never sent twice by itself"
+    lines.append(f"At most {action.per_second} a second; a request whose answer is lost {twice}.")
+    if action.undo:
+        lines.append(f"What takes it back: {action.undo}.")
+    if action.look:
+        lines.append(f"What reads the state: {action.look}.")
+    if action.deprecated:
+        lines.append(action.deprecated)
+    return lines
+
+
+def _arranged(paragraphs: Iterable[str], most_blocks: int = 40) -> Message:
+    """Put lines into as few sections as their limits allow."""
+    lines = list(paragraphs)
+    sections: list[str] = []
+    for line in lines:
+        if sections and len(sections[-1]) + len(line) + 1 < SECTION_MOST:
+            sections[-1] += "\n" + line
+        else:
+            sections.append(line)
+    blocks = tuple(section(text) for text in sections[:most_blocks])
+    return Message(fit("\n".join(lines), TEXT_MOST), blocks)
+
+
+def form_offer(verb: Effect) -> Message:
+    """Offer the form where only a press can open it."""
+    text = f"Say what to {verb.value} in the same message, or fill in the form."
+    return Message(text, (section(text), buttons(form_button(verb))))
+
+
+def buttons(*elements: Block) -> Block:
+    """Put buttons side by side."""
+    return {"type": "actions", "elements": list(elements)}
+
+
+def form_button(verb: Effect) -> Block:
+    """Make the button that opens the form of a verb."""
+    label = f"{EFFECTS[verb]} something"
+    return {
+        "type": "button",
+        "action_id": f"{OPEN_FORM}:{verb.value}",
+        "value": verb.value,
+        "text": {"type": "plain_text", "text": label, "emoji": False},
+    }
+
+
+# --- who they are, and what ran --------------------------------------------------------
+
+
+def whoami(standing: Standing) -> Message:
+    """Say who someone is to the policy and what they may do in this place."""
+    return _arranged(standing_lines(standing))
+
+
+def standing_lines(standing: Standing) -> list[str]:
+    """Say roles and rights, a line each."""
+    trouble = next((why for name, why in TROUBLE.items() if getattr(standing.person, name)), "")
+    if trouble:
+        return [f"You are {user(standing.person.user)}. {trouble}"]
+    if standing.roles:
+        roles = ", ".join(code(role) for role in standing.roles)
+        begin = f"You are {user(standing.person.user)}, in the roles {roles}."
+    else:
+        begin = f"You are {user(standing.person.user)} and have no role in the policy."
+    may = [how for how in standing.may if how.approval is not None]
+    may_not = [how for how in standing.may if how.approval is None]
+    lines = [begin]
+    if may:
+        lines += ["*You may here*", *(_how(how) for how in may)]
+    if may_not:
+        lines += ["*You may not here*", *(_how(how) for how in may_not)]
+    return lines
+
+
+def _how(how: How) -> str:
+    if how.approval is not None:
+        where = f", where {escape(how.where)}" if how.where else ""
+        return f"• {how.action.api} {_HOW[how.approval]}{where}"
+    could = " or ".join(code(role) for role in how.others)
+    return f"• {how.action.api}; {could} may" if could else f"• {how.action.api}; nobody may"
+
+
+def trail(operations: Sequence[Operation], actions: Sequence[Action]) -> Message:
+    """List what ran, newest first."""
+    if not operations:
+        return Message("Nothing was asked here or by you in that time.")
+    lines = [operation_line(operation, actions) for operation in operations]
+    return _arranged(["*Asked here or by you, newest first*", *lines])
+
+
+def operation_line(operation: Operation, actions: Sequence[Action]) -> str:
+    """Say in one line what became of an operation."""
+    action = next((a for a in actions if a.api == operation.api), None)
+    parts = [
+        f"{STATES[operation.state]}: {wanted(operation, action)}",
+        f"{user(operation.actor.user)} {moment(operation.asked_at)}",
+    ]
+    if operation.place.channel:
+        parts.append(channel(operation.place.channel))
+    if operation.code:
+        parts.append(f"code {code(operation.code)}")
+    if operation.request_id:
+        parts.append(f"RequestId {code(operation.request_id)}")
+    return "• " + " · ".join(parts)
+
+
+def seen_by(operation: Operation, who: str, place: str) -> bool:
+    """Say whether someone may read of an operation: their own, or what this channel saw."""
+    if operation.actor.user == who:
+        return True
+    private_ones = (State.DENIED, State.INVALID)
+    return operation.place.channel == place and operation.state not in private_ones

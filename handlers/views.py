@@ -1,0 +1,242 @@
+"""The form and the home tab as views, derived from the catalog; pure.
+
+Source: https://docs.slack.dev/reference/views
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.model import Action, Effect, Operation, Param
+from bot.parse import Vocabulary
+from bot.service import Standing
+from handlers.cards import Block, section
+from handlers.receipts import EFFECTS, buttons, form_button, operation_line, standing_lines
+from handlers.words import escape, fit
+
+FORM = "form"
+"""The form's callback_id."""
+
+CHOOSE = "choose-action"
+"""The action_id of the choice of an action."""
+
+ACTION_BLOCK = "action"
+CHANNEL_BLOCK = "channel"
+REGION_BLOCK = "param:Region"
+VALUE = "value"
+
+_OPTION_MOST = 75
+_OPTIONS_MOST = 100
+_INPUT_MOST = 3000
+_LABEL_MOST = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class FormPlace:
+    """Where the form was opened; empty from the home tab."""
+
+    verb: Effect
+    channel: str = ""
+    thread_ts: str = ""
+
+
+def param_block(api: str) -> str:
+    """Name the block of a parameter's field."""
+    return f"param:{api}"
+
+
+def packed(place: FormPlace) -> str:
+    """Write a form's place for `private_metadata`."""
+    return json.dumps([place.verb.value, place.channel, place.thread_ts])
+
+
+def unpacked(metadata: str) -> FormPlace:
+    """Read it back.
+
+    Raises:
+        ValueError: It is not what `packed` writes.
+    """
+    verb, channel, thread_ts = json.loads(metadata)
+    if not isinstance(channel, str) or not isinstance(thread_ts, str):
+        raise ValueError("not a form's place")
+    return FormPlace(Effect(verb), channel, thread_ts)
+
+
+def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, Any]:
+    """Draw the form with the fields of one action.
+
+    Args:
+        api: The chosen action; empty takes the first one of the verb.
+    """
+    groups = _by_effect(place.verb, vocabulary.actions)
+    everything = [action for _, actions in groups for action in actions]
+    chosen = next((a for a in everything if a.api == api), everything[0])
+    title = f"{EFFECTS[place.verb]} something"
+    blocks = [_choice(groups, chosen), section(chosen.does)]
+    if not place.channel:
+        blocks.append(_conversation())
+    blocks += [
+        _field(param, _default(chosen, param.api, vocabulary, param.default))
+        for param in chosen.params
+        if param.only in (None, _site(chosen, vocabulary))
+    ]
+    if chosen.regions is not None:
+        blocks.append(_region(chosen, vocabulary))
+    return {
+        "type": "modal",
+        "callback_id": FORM,
+        "private_metadata": packed(place),
+        "title": _plain(title, 24),
+        "submit": _plain("Ask", 24),
+        "close": _plain("Cancel", 24),
+        "blocks": blocks,
+    }
+
+
+def home(standing: Standing | None, recent: Sequence[Operation], actions: Sequence[Action], *, trouble: str = "") -> dict[str, Any]:
+    """Draw the home tab of one person.
+
+    Args:
+        standing: None where Slack did not say who they are.
+        trouble: A sentence about what could not be read.
+    """
+    blocks: list[Block] = [
+        _header("Stop or start something"),
+        buttons(form_button(Effect.STOP), form_button(Effect.START), form_button(Effect.READ)),
+        _header("What you asked lately"),
+    ]
+    if trouble:
+        blocks.append(section(escape(trouble)))
+    blocks += [section(operation_line(operation, actions)) for operation in recent[:10]]
+    if not recent:
+        blocks.append(section("Nothing yet. `/stopstream help` shows what can be said."))
+    if standing is not None:
+        blocks.append(_header("What you may do"))
+        blocks += [section(line) for line in _packed_lines(standing_lines(standing))]
+    return {"type": "home", "blocks": blocks[:100]}
+
+
+def _packed_lines(lines: Sequence[str], most: int = 2900) -> list[str]:
+    packs: list[str] = []
+    for line in lines:
+        if packs and len(packs[-1]) + len(line) < most:
+            packs[-1] += "\n" + line
+        else:
+            packs.append(line)
+    return packs[:50]
+
+
+# --- fields --------------------------------------------------------------------------
+
+
+def _by_effect(verb: Effect, actions: Sequence[Action]) -> list[tuple[Effect, list[Action]]]:
+    """Group the actions by what they do, those of the verb first."""
+    order = sorted(EFFECTS, key=lambda effect: effect is not verb)
+    groups = [(effect, [a for a in actions if a.effect is effect]) for effect in order]
+    return [(effect, found) for effect, found in groups if found]
+
+
+def _choice(groups: Sequence[tuple[Effect, Sequence[Action]]], chosen: Action) -> Block:
+    return {
+        "type": "input",
+        "block_id": ACTION_BLOCK,
+        "dispatch_action": True,
+        "label": _plain("What"),
+        "element": {
+            "type": "static_select",
+            "action_id": CHOOSE,
+            "initial_option": _action_option(chosen),
+            "option_groups": [
+                {
+                    "label": _plain(EFFECTS[effect]),
+                    "options": [_action_option(action) for action in actions[:_OPTIONS_MOST]],
+                }
+                for effect, actions in groups
+            ],
+        },
+    }
+
+
+def _action_option(action: Action) -> Block:
+    return _option(f"{action.words}: {action.api}", action.api)
+
+
+def _field(param: Param, default: str) -> Block:
+    if param.kind.json == "bool":
+        element: Block = {
+            "type": "static_select",
+            "action_id": VALUE,
+            "options": [_option("yes", "yes"), _option("no", "no")],
+        }
+        if default in ("yes", "no"):
+            element["initial_option"] = _option(default, default)
+    else:
+        element = {"type": "plain_text_input", "action_id": VALUE, "max_length": _INPUT_MOST}
+        if default:
+            element["initial_value"] = default[:_INPUT_MOST]
+    return {
+        "type": "input",
+        "block_id": param_block(param.api),
+        "optional": not param.required or bool(default),
+        "label": _plain(f"{param.word} ({param.api})", _LABEL_MOST),
+        "hint": _plain(f"{param.help}: {param.kind.says}", _LABEL_MOST),
+        "element": element,
+    }
+
+
+def _region(action: Action, vocabulary: Vocabulary) -> Block:
+    regions = (action.regions or {}).get(_site(action, vocabulary), ())
+    options = [_option(region, region) for region in regions[:_OPTIONS_MOST]]
+    element: Block = {"type": "static_select", "action_id": VALUE, "options": options}
+    default = _default(action, "Region", vocabulary, vocabulary.region)
+    if default in regions:
+        element["initial_option"] = _option(default, default)
+    return {
+        "type": "input",
+        "block_id": REGION_BLOCK,
+        "label": _plain("region"),
+        "element": element,
+    }
+
+
+def _conversation() -> Block:
+    return {
+        "type": "input",
+        "block_id": CHANNEL_BLOCK,
+        "label": _plain("Channel that sees it"),
+        "element": {
+            "type": "conversations_select",
+            "action_id": VALUE,
+            "filter": {"include": ["public", "private"], "exclude_bot_users": True},
+        },
+    }
+
+
+def _site(action: Action, vocabulary: Vocabulary) -> str:
+    return vocabulary.sites.get(action.product.name, action.product.site)
+
+
+def _default(action: Action, name: str, vocabulary: Vocabulary, last: object) -> str:
+    """Give what fills a field that is left out: the policy's word, or the catalog's."""
+    found: object = last
+    for key in (action.api, action.words, action.product.name):
+        given: Mapping[str, object] = vocabulary.defaults.get(key, {})
+        if name in given:
+            found = given[name]
+            break
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    return "" if found is None else str(found)
+
+
+def _option(text: str, value: str) -> Block:
+    return {"text": _plain(text, _OPTION_MOST), "value": value[:_OPTION_MOST]}
+
+
+def _header(text: str) -> Block:
+    return {"type": "header", "text": _plain(text, 150)}
+
+
+def _plain(text: str, most: int = _LABEL_MOST) -> Block:
+    return {"type": "plain_text", "text": fit(text, most), "emoji": False}
