@@ -196,7 +196,7 @@ async def _bounded(response: httpx.Response) -> bytes:
 
 
 def _lost(error: Exception) -> NeverSentError | NoAnswerError:
-    cause = error.__cause__ or error
+    cause = error if error.__cause__ is None else error.__cause__
     if isinstance(cause, aiohttp.ClientError):
         never = isinstance(cause, _BEFORE_SENDING)
     else:
@@ -207,7 +207,7 @@ def _lost(error: Exception) -> NeverSentError | NoAnswerError:
             | httpx.PoolTimeout
             | httpx.UnsupportedProtocol,
         )
-    why = redact(str(cause or error) or type(error).__name__)
+    why = redact(str(cause) or type(error).__name__)
     if never:
         return NeverSentError(f"Tencent Cloud cannot be reached: {why}")
     return NoAnswerError(f"The connection broke before Tencent Cloud answered: {why}")

@@ -130,8 +130,8 @@ def decide(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
     for check in CHECKS:
         reason = check(policy, command, facts)
         if reason is not None:
-            rule = _denying(policy, command) or "" if check is not_denied else ""
-            return Denied(check.__name__, reason, rule)
+            limit = _denying(policy, command) if check is not_denied else None
+            return Denied(check.__name__, reason, limit or "")
     place, rule = min(
         rules_that_allow(policy, command, facts), key=lambda found: found[1].approval.rank
     )

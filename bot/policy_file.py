@@ -76,7 +76,7 @@ class Limit(_Strict):
 class Role(_Strict):
     """People, and what they may do."""
 
-    members: Members = Members()
+    members: Members = Field(default_factory=lambda: Members(users=(), usergroups=()))
     allow: tuple[Rule, ...] = ()
 
 
@@ -212,11 +212,11 @@ def _scalar(node: yaml.Node) -> Any:
 def _crosscheck(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tuple[Any, ...], str]]:
     """Look for what is well-formed but names nothing."""
     for number, limit in enumerate(policy.limits):
-        where = ("limits", number)
-        yield from _patterns((*where, "actions"), limit.actions, actions)
-        yield from _wheres(where, limit.where, limit.actions, actions)
+        entry = ("limits", number)
+        yield from _patterns((*entry, "actions"), limit.actions, actions)
+        yield from _wheres(entry, limit.where, limit.actions, actions)
         if limit.deny == (limit.approval is not None):
-            yield where, "needs either deny: true or an approval"
+            yield entry, "needs either deny: true or an approval"
     for name, role in policy.roles.items():
         for number, rule in enumerate(role.allow):
             where = ("roles", name, "allow", number)

@@ -7,7 +7,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from typing import Self
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from aiohttp import web
@@ -18,8 +19,8 @@ from bot.cloud import TencentCloud
 from bot.courier import Courier
 from bot.credentials import chain
 from bot.engine import Engine
-from bot.errors import ConfigError, StoreError
-from bot.model import Site
+from bot.errors import ConfigError, DirectoryError, StoreError
+from bot.model import Json, Site
 from bot.rules import Rules, loader
 from bot.service import Service
 from bot.settings import Settings, WatchedFile, read_settings
@@ -30,7 +31,7 @@ from handlers.app import build_app
 from handlers.desk import Desk
 from handlers.directory import Directory
 from handlers.errands import Errands
-from handlers.transports import Socket, connect, mount, web_client
+from handlers.transports import PATH, Identity, Socket, connect, receiver, web_client
 
 log = structlog.get_logger("stopstream")
 
@@ -44,10 +45,28 @@ async def serve() -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with Bot(settings) as bot:
-        print(f"stopstream listens on {bot.url}", file=sys.stderr, flush=True)  # noqa: T201
-        await bot.run(stop)
+    # A stop must be heard while it still waits for Slack, too.
+    opened = asyncio.Event()
+    serving = asyncio.create_task(_until(settings, stop, opened))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not serving.done():
+        await asyncio.wait({serving}, timeout=_GRACE if opened.is_set() else 0.0)
+        serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
     return 0
+
+
+_GRACE = 9.5
+"""Seconds that a stop may take; what is not finished then is left to its lease."""
+
+
+async def _until(settings: Settings, stop: asyncio.Event, opened: asyncio.Event) -> None:
+    async with Bot(settings):
+        opened.set()
+        await stop.wait()
 
 
 def check_slack(settings: Settings) -> None:
@@ -121,3 +140,221 @@ def credential_values(settings: Settings) -> Mapping[str, str]:
         "TENCENTCLOUD_SECRET_KEY": key.get_secret_value() if key else "",
         "TENCENTCLOUD_TOKEN": token.get_secret_value() if token else "",
     }
+
+
+class Bot:
+    """The whole program, from the settings on.
+
+    Health and metrics answer from the first moment, readiness once Slack is reached.
+
+    Attributes:
+        url: Where it listens, once it does.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = ""
+        self.metrics = Metrics()
+        self._settings = settings
+        self._rules = policy_file(settings)
+        self._parts = contextlib.AsyncExitStack()
+        self._store: Store | None = None
+        self._socket: Socket | None = None
+        self._take: Callable[[web.Request], Awaitable[web.Response]] | None = None
+        self._serving = False
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self._parts.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._serving = False
+        await self._parts.aclose()
+
+    async def _open(self) -> None:
+        """Open room after room; what was opened last is closed first."""
+        settings = self._settings
+        store = self._store = open_store(settings)
+        self._parts.push_async_callback(store.close)
+        await self._listen()
+        token = settings.slack_bot_token
+        client = await self._parts.enter_async_context(
+            web_client(token.get_secret_value() if token else "", settings.slack_api_url)
+        )
+        identity = await self._identify(lambda: connect(client))
+        directory = Directory(client, team=identity.team)
+        cloud = open_cloud(settings)
+        self._parts.push_async_callback(cloud.close)
+        desk = Desk(
+            client,
+            bot=identity.bot,
+            audit_channel=settings.audit_channel,
+            lost=directory.forget_channel,
+        )
+        courier = Courier(store=store, desk=desk, metrics=self.metrics)
+        courier.start()
+        self._parts.push_async_callback(courier.stop)
+        engine = Engine(
+            store=store,
+            cloud=cloud,
+            directory=directory,
+            rules=lambda: self._rules.value,
+            team=identity.team,
+            metrics=self.metrics,
+        )
+        engine.start()
+        self._parts.push_async_callback(engine.stop)
+        service = Service(
+            store=store,
+            engine=engine,
+            directory=directory,
+            rules=lambda: self._rules.value,
+            team=identity.team,
+            metrics=self.metrics,
+        )
+        errands = Errands()
+        errands.start()
+        self._parts.push_async_callback(errands.stop)
+        secret = settings.slack_signing_secret
+        signing_secret = secret.get_secret_value() if secret else ""
+        app = build_app(
+            client=client,
+            identity=identity,
+            service=service,
+            errands=errands,
+            directory=directory,
+            signing_secret=signing_secret,
+        )
+        await self._say_started(store, identity)
+        self._watch(store)
+        if settings.slack_app_token is not None:
+            self._socket = Socket(app, settings.slack_app_token.get_secret_value())
+            self._parts.push_async_callback(self._socket.close)
+            await self._socket.start()
+        else:
+            self._take = receiver(app, signing_secret=signing_secret)
+        self._serving = True
+
+    async def _identify(self, ask: Callable[[], Awaitable[Identity]]) -> Identity:
+        """Find out who the bot is, for as long as it takes Slack to answer."""
+        wait = 0.5
+        while True:
+            try:
+                return await ask()
+            except DirectoryError as error:
+                log.error("Slack is not reached", why=str(error), again_in=wait)
+                await asyncio.sleep(wait)
+                wait = min(30.0, wait * 2)
+
+    async def _say_started(self, store: Store, identity: Identity) -> None:
+        facts: dict[str, Json] = {
+            "replica": store.owner,
+            "team": identity.team,
+            "policy": self._rules.digest,
+        }
+        await store.record(Fact("started", "", facts))
+        self._parts.push_async_callback(self._say_stopped, store)
+        log.info("started", workspace=identity.url, policy=self._rules.digest[:12])
+
+    async def _say_stopped(self, store: Store) -> None:
+        try:
+            await store.record(Fact("stopped", "", {"replica": store.owner}))
+        except StoreError as error:
+            log.error("the stop is not on the trail", why=str(error))
+
+    # --- the policy file -------------------------------------------------------------
+
+    def _watch(self, store: Store) -> None:
+        task = asyncio.create_task(self._watch_policy(store), name="policy file")
+        self._parts.callback(task.cancel)
+
+    async def _watch_policy(self, store: Store) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                changed = self._rules.refresh()
+                if changed:
+                    log.info("policy loaded", policy=self._rules.digest[:12])
+                    facts: dict[str, Json] = {"policy": self._rules.digest}
+                    await store.record(Fact("policy loaded", "", facts))
+            except ConfigError as error:
+                log.error("the policy file is broken; the old one stays", problems=error.problems)
+                await self._say_broken(store, error)
+            except StoreError as error:
+                log.error("the new policy is not on the trail", why=str(error))
+
+    async def _say_broken(self, store: Store, error: ConfigError) -> None:
+        more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+        text = f"The policy file is broken, so the old one stays: {error.problems[0]}{more}"
+        problems: list[Json] = list(error.problems[:20])
+        try:
+            await store.announce(
+                f"policy:{store.owner}:{time.time_ns()}",
+                text,
+                {"problems": problems},
+                "policy broken",
+            )
+        except StoreError as trouble:
+            log.error("the broken policy is not on the trail", why=str(trouble))
+
+    # --- the HTTP side ---------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        app = web.Application(client_max_size=2 * 1024 * 1024)
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/readyz", self._ready)
+        app.router.add_get("/metrics", self._figures)
+        app.router.add_post(PATH, self._slack)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=3.0)
+        await runner.setup()
+        self._parts.push_async_callback(runner.cleanup)
+        host, port = self._settings.address
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise ConfigError(
+                [f"STOPSTREAM_LISTEN: {self._settings.listen}: {error.strerror or error}"]
+            ) from None
+        host, port = runner.addresses[0][:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        print(f"stopstream listens on {self.url}", file=sys.stderr, flush=True)  # noqa: T201
+
+    async def _slack(self, request: web.Request) -> web.Response:
+        if self._take is None:
+            why = "in Socket Mode Slack does not call here" if self._socket else "not ready yet"
+            return web.Response(status=404 if self._socket else 503, text=why + "\n")
+        return await self._take(request)
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        trouble = await self._trouble()
+        if trouble:
+            return web.Response(status=503, text=trouble + "\n")
+        return web.Response(text="ready\n")
+
+    async def _trouble(self) -> str:
+        """Say why it cannot serve now, or nothing."""
+        if self._store is None or not self._serving:
+            return "starting: Slack is not reached yet"
+        if self._socket is not None and not self._socket.healthy:
+            return "no socket to Slack stands"
+        try:
+            async with asyncio.timeout(2.0):
+                await self._store.ready()
+        except (StoreError, TimeoutError) as error:
+            return f"the database cannot be written: {str(error) or 'it does not answer'}"
+        return ""
+
+    async def _figures(self, _request: web.Request) -> web.Response:
+        if self._store is not None:
+            with contextlib.suppress(StoreError):
+                self.metrics.owed.set(await self._store.owed())
+        return web.Response(
+            body=self.metrics.text(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )

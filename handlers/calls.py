@@ -100,7 +100,8 @@ class CallError(StopstreamError):
 async def call(request: Awaitable[AsyncSlackResponse], seconds: float = PATIENCE) -> Outcome:
     """Await one call of the Web API."""
     try:
-        response = await _within(request, seconds)
+        async with asyncio.timeout(seconds):
+            response = await request
     except SlackApiError as error:
         return _refusal(error.response)
     except aiohttp.ClientConnectorError as error:
@@ -136,7 +137,8 @@ async def reply(client: AsyncWebClient, url: str, message: Message) -> Outcome:
         "blocks": list(message.blocks),
     }
     try:
-        return await _within(_post(client, url, body), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            return await _post(client, url, body)
     except aiohttp.ClientConnectorError as error:
         return Unsent(f"Slack cannot be reached ({type(error).__name__})")
     except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -165,11 +167,6 @@ def _copied(client: AsyncWebClient, retries: int) -> AsyncWebClient:
     return copy
 
 
-async def _within(request: Awaitable[Any], seconds: float) -> Any:
-    async with asyncio.timeout(seconds):
-        return await request
-
-
 async def _post(client: AsyncWebClient, url: str, body: dict[str, Any]) -> Outcome:
     if client.session is None:
         raise ValueError("the client has no session")
@@ -183,9 +180,9 @@ async def _post(client: AsyncWebClient, url: str, body: dict[str, Any]) -> Outco
         return Refused(f"http_{response.status}")
 
 
-def _refusal(response: Any) -> Outcome:
+def _refusal(response: object) -> Outcome:
     """Read an error's response, which is Slack's answer or, where it was no JSON, aiohttp's."""
-    status = getattr(response, "status_code", None) or getattr(response, "status", 0)
+    status: int = getattr(response, "status_code", 0) or getattr(response, "status", 0)
     data = getattr(response, "data", None)
     code = data.get("error") if isinstance(data, dict) else None
     if status == _TOO_MANY or code in ("ratelimited", "rate_limited"):
@@ -197,4 +194,6 @@ def _refusal(response: Any) -> Outcome:
 
 def _wait(headers: Mapping[str, str]) -> float:
     said = headers.get("Retry-After", "")
-    return float(said) if said.isascii() and said.isdigit() and len(said) < _DIGITS else _UNSAID_WAIT
+    return (
+        float(said) if said.isascii() and said.isdigit() and len(said) < _DIGITS else _UNSAID_WAIT
+    )

@@ -89,7 +89,7 @@ def ending(operation: Operation, action: Action | None) -> Message:
 
 
 def private(operation: Operation, action: Action | None) -> Message:
-    """Tell the asker alone: why not, what was wrong, or an ending whose card could not be posted."""
+    """Tell the asker alone: why not, what was wrong, or an ending whose card has no place."""
     match operation.state:
         case State.DENIED:
             text = f"Denied: {wanted(operation, action)}. {_reason(operation)} Nothing was sent."
@@ -161,9 +161,7 @@ def _mrkdwn(text: str) -> Block:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _params(
-    operation: Operation, action: Action | None
-) -> list[tuple[str, Param | None, Json]]:
+def _params(operation: Operation, action: Action | None) -> list[tuple[str, Param | None, Json]]:
     """Give the parameters in the order of their declaration; undeclared ones come last."""
     declared = {param.api: param for param in action.params} if action else {}
     order = [*(n for n in declared if n in operation.params), *operation.params]
@@ -179,35 +177,46 @@ def _reason(operation: Operation) -> str:
 
 
 def _so_far(operation: Operation, action: Action | None) -> str:
+    """Say in a sentence or two what is known now."""
     detail = escape(operation.detail, 600)
+    if operation.state in _ENDED:
+        return _ended_so_far(operation, action) or detail or "Nothing was sent."
+    tried = operation.attempts
     match operation.state:
-        case State.ASKED:
-            return "Nothing is sent yet."
-        case State.WAITING:
-            return "Nothing is sent before it is approved."
-        case State.DUE if operation.attempts:
-            return f"It did not run and is tried again (try {operation.attempts + 1}). {detail}"
-        case State.DUE:
-            return "It waits for its turn under the limit of the API. Nothing is sent yet."
-        case State.RUNNING if operation.attempts > 1:
-            return f"It is sent again (try {operation.attempts}). {detail}"
-        case State.RUNNING:
-            return "The request is on its way to Tencent Cloud."
+        case State.DUE if tried:
+            return f"It did not run and is tried again (try {tried + 1}). {detail}"
+        case State.RUNNING if tried > 1:
+            return f"It is sent again (try {tried}). {detail}"
+        case _:
+            return _UNDER_WAY[operation.state]
+
+
+_UNDER_WAY: Mapping[State, str] = {
+    State.ASKED: "Nothing is sent yet.",
+    State.WAITING: "Nothing is sent before it is approved.",
+    State.DUE: "It waits for its turn under the limit of the API. Nothing is sent yet.",
+    State.RUNNING: "The request is on its way to Tencent Cloud.",
+}
+_ENDED = frozenset(State) - frozenset(_UNDER_WAY)
+
+
+def _ended_so_far(operation: Operation, action: Action | None) -> str:
+    explained = explain(operation.code, action)
+    match operation.state:
         case State.ACCEPTED:
-            return f"{_taken(operation)}{_result(operation, action)} The RequestId is in the thread."
+            result = _result(operation, action)
+            return f"{_taken(operation)}{result} The RequestId is in the thread."
         case State.ALREADY:
-            return explain(operation.code, action).means
-        case State.FAILED if operation.code:
-            means = explain(operation.code, action).means
-            return f"Tencent Cloud refused it: {means} What to do next is in the thread."
+            return explained.means
         case State.FAILED:
-            return f"It did not run: {detail}"
+            refused = f"Tencent Cloud refused it: {explained.means} What to do is in the thread."
+            return refused if operation.code else f"It did not run: {_reason(operation)}"
         case State.UNKNOWN:
             return "No clear answer came. How to check is in the thread."
         case State.DENIED:
             return f"{_reason(operation)} Nothing was sent."
         case _:
-            return detail or "Nothing was sent."
+            return ""
 
 
 def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
@@ -253,7 +262,9 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
 
 def _taken(operation: Operation) -> str:
     took = operation.took
-    return f"Tencent Cloud took it in {took:.1f} s." if took is not None else "Tencent Cloud took it."
+    return (
+        f"Tencent Cloud took it in {took:.1f} s." if took is not None else "Tencent Cloud took it."
+    )
 
 
 def _said(operation: Operation) -> str:

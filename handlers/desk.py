@@ -117,7 +117,9 @@ class Desk:
             key: For the message's metadata.
             uncertain: An earlier try may have reached Slack.
         """
-        return await self._say(self._audit_channel, "", cards.notice(text), key, uncertain, 0.0)
+        return await self._say(
+            self._audit_channel, "", cards.notice(text), key, uncertain=uncertain, since=0.0
+        )
 
     # --- the four kinds --------------------------------------------------------------
 
@@ -137,8 +139,8 @@ class Desk:
             place.thread_ts,
             message,
             delivery.key,
-            delivery.uncertain,
-            operation.asked_at,
+            uncertain=delivery.uncertain,
+            since=operation.asked_at,
         )
 
     async def _ending(self, delivery: Delivery, message: Message) -> Delivered:
@@ -148,8 +150,8 @@ class Desk:
             operation.place.thread_ts or operation.card_ts,
             message,
             delivery.key,
-            delivery.uncertain,
-            operation.asked_at,
+            uncertain=delivery.uncertain,
+            since=operation.asked_at,
         )
 
     async def _private(self, operation: Operation, message: Message) -> Delivered:
@@ -173,8 +175,8 @@ class Desk:
             "",
             message,
             delivery.key,
-            delivery.uncertain,
-            operation.asked_at,
+            uncertain=delivery.uncertain,
+            since=operation.asked_at,
         )
 
     # --- one message -----------------------------------------------------------------
@@ -185,7 +187,8 @@ class Desk:
         thread_ts: str,
         message: Message,
         key: str,
-        uncertain: bool,  # noqa: FBT001 (as the outbox has it)
+        *,
+        uncertain: bool,
         since: float,
     ) -> Delivered:
         """Post a message, unless an earlier try is found standing there."""
@@ -262,23 +265,13 @@ class Desk:
         cursor = ""
         for _ in range(_PAGES):
             outcome = await call(self._read(channel, thread_ts, since, cursor))
-            match outcome:
-                case Answered(data):
-                    if ts := self._standing(data, key):
-                        return Sent(channel, ts)
-                    cursor = _next(data)
-                    if not cursor:
-                        return None
-                case Refused("ratelimited", wait):
-                    return Later(wait, "Slack is asked too often", uncertain=True)
-                case Refused(code) if code not in AUTH or code == "missing_scope":
-                    # Without the look-up, twice is better than never.
-                    log.warning("a lost message cannot be looked up", code=code)
-                    return None
-                case Refused(code):
-                    return Later(MEND, _auth(code), uncertain=True)
-                case Unsent(why) | Silent(why):
-                    return Later(1.0, why, uncertain=True)
+            if not isinstance(outcome, Answered):
+                return _not_looked_up(outcome)
+            if ts := self._standing(outcome.data, key):
+                return Sent(channel, ts)
+            cursor = _next(outcome.data)
+            if not cursor:
+                break
         return None
 
     def _read(
@@ -330,6 +323,21 @@ class Desk:
                     self._lost(channel)
                 why = _GONE.get(code, f"Slack refused it ({code})")
                 return Undeliverable(f"{why[:1].upper()}{why[1:]}.")
+
+
+def _not_looked_up(outcome: Refused | Unsent | Silent) -> Later | None:
+    """Say when to look again; None where it will never be possible."""
+    match outcome:
+        case Refused("ratelimited", wait):
+            return Later(wait, "Slack is asked too often", uncertain=True)
+        case Refused(code) if code in AUTH and code != "missing_scope":
+            return Later(MEND, _auth(code), uncertain=True)
+        case Refused(code):
+            # Without the look-up, twice is better than never.
+            log.warning("a lost message cannot be looked up", code=code)
+            return None
+        case Unsent(why) | Silent(why):
+            return Later(1.0, why, uncertain=True)
 
 
 def _auth(code: str) -> str:

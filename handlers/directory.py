@@ -129,7 +129,9 @@ class Directory:
             case Answered(data) if isinstance(user := data.get("user"), dict):
                 return _person(actor, user, self._team)
             case Refused("user_not_found" | "user_not_visible"):
-                raise DirectoryError("Slack knows no such user, so nobody can say what they may do.")
+                raise DirectoryError(
+                    "Slack knows no such user, so nobody can say what they may do."
+                )
             case _:
                 raise DirectoryError(_sentence("who you are", outcome))
 

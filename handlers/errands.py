@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import structlog
@@ -65,6 +66,7 @@ class Errands:
 
         Args:
             name: For the log.
+            work: Runs in a task of its own.
             sorry: Called with the fault's number if the work failed.
         """
         if self._queue.full():
@@ -78,8 +80,8 @@ class Errands:
             errand = await self._queue.get()
             failed = await self._attempt(errand.name, errand.work)
             if failed and errand.sorry is not None:
-                sorry = errand.sorry
-                await self._attempt(f"{errand.name}: apology", lambda: sorry(failed))
+                apology = partial(errand.sorry, failed)
+                await self._attempt(f"{errand.name}: apology", apology)
             self._queue.task_done()
 
     async def _attempt(self, name: str, work: Work) -> str:

@@ -1,6 +1,6 @@
 """What goes back to the asker alone: receipts, mistakes, help, who they are, what ran; pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bot.errors import ParseError
 from bot.model import Action, Approval, Effect, Operation, State
@@ -32,6 +32,12 @@ EFFECTS = {
 }
 """What people call the actions of an effect."""
 
+_SOON: Mapping[type, str] = {
+    Form: "The form opens now.",
+    WhoAmI: "One moment, Slack is asked who you are.",
+    Audit: "One moment, the trail is read.",
+}
+
 _HOW = {
     Approval.NONE: "at once",
     Approval.CONFIRM: "after a confirmation",
@@ -42,8 +48,7 @@ _HOW = {
 def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) -> Message:
     """Answer with the ack; it claims nothing that has not happened.
 
-    Args:
-        action: What a taken operation is about.
+    `action` is what a taken operation is about.
     """
     match reply:
         case Taken(operation, again):
@@ -54,12 +59,8 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
             return Message(escape(sentence, TEXT_MOST))
         case Help(topic):
             return help_on(topic, vocabulary.actions)
-        case Form():
-            return Message("The form opens now.")
-        case WhoAmI():
-            return Message("One moment, Slack is asked who you are.")
-        case Audit():
-            return Message("One moment, the trail is read.")
+        case Form() | WhoAmI() | Audit():
+            return Message(_SOON[type(reply)])
 
 
 def mistake(error: ParseError) -> Message:
@@ -99,7 +100,9 @@ def _names(action: Action) -> tuple[str, ...]:
 def _overview(actions: Sequence[Action]) -> list[str]:
     paragraphs = []
     for effect, title in EFFECTS.items():
-        lines = [f"{code(example(a))} {_first_sentence(a.does)}" for a in actions if a.effect is effect]
+        lines = [
+            f"{code(example(a))} {_first_sentence(a.does)}" for a in actions if a.effect is effect
+        ]
         if lines:
             paragraphs += [f"*{title}*", *lines]
     return [
@@ -107,7 +110,7 @@ def _overview(actions: Sequence[Action]) -> list[str]:
         "*More*",
         "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
         "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
-        "Values are `name=value` or `--name value`, quoted where they hold spaces. "
+        "Values are `name=value` or `--name value`, quoted where they hold spaces.",
         "Every action goes by its API name, too. In a thread, mention me with the same words.",
     ]
 

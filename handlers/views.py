@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.model import Action, Effect, Operation, Param
+from bot.model import Action, Effect, Operation, Param, Site
 from bot.parse import Vocabulary
 from bot.service import Standing
 from handlers.cards import Block, section
@@ -51,29 +51,23 @@ def packed(place: FormPlace) -> str:
     return json.dumps([place.verb.value, place.channel, place.thread_ts])
 
 
-def unpacked(metadata: str) -> FormPlace:
-    """Read it back.
-
-    Raises:
-        ValueError: It is not what `packed` writes.
-    """
-    verb, channel, thread_ts = json.loads(metadata)
-    if not isinstance(channel, str) or not isinstance(thread_ts, str):
-        raise ValueError("not a form's place")
-    return FormPlace(Effect(verb), channel, thread_ts)
+def unpacked(metadata: str) -> FormPlace | None:
+    """Read it back; None if it is not what `packed` writes."""
+    try:
+        verb, channel, thread_ts = json.loads(metadata)
+        place = FormPlace(Effect(verb), channel, thread_ts)
+    except (TypeError, ValueError):
+        return None
+    return place if isinstance(channel, str) and isinstance(thread_ts, str) else None
 
 
 def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, Any]:
-    """Draw the form with the fields of one action.
-
-    Args:
-        api: The chosen action; empty takes the first one of the verb.
-    """
+    """Draw the form with the fields of one action; without `api` the first one of the verb."""
     groups = _by_effect(place.verb, vocabulary.actions)
     everything = [action for _, actions in groups for action in actions]
     chosen = next((a for a in everything if a.api == api), everything[0])
     title = f"{EFFECTS[place.verb]} something"
-    blocks = [_choice(groups, chosen), section(chosen.does)]
+    blocks = [_choice(groups, chosen), section(f"{chosen.does} {chosen.deprecated}".strip())]
     if not place.channel:
         blocks.append(_conversation())
     blocks += [
@@ -94,12 +88,16 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
     }
 
 
-def home(standing: Standing | None, recent: Sequence[Operation], actions: Sequence[Action], *, trouble: str = "") -> dict[str, Any]:
-    """Draw the home tab of one person.
+def home(
+    standing: Standing | None,
+    recent: Sequence[Operation],
+    actions: Sequence[Action],
+    *,
+    trouble: str = "",
+) -> dict[str, Any]:
+    """Draw the home tab of one person; without `standing` where Slack did not say who they are.
 
-    Args:
-        standing: None where Slack did not say who they are.
-        trouble: A sentence about what could not be read.
+    `trouble` is a sentence about what could not be read.
     """
     blocks: list[Block] = [
         _header("Stop or start something"),
@@ -213,7 +211,7 @@ def _conversation() -> Block:
     }
 
 
-def _site(action: Action, vocabulary: Vocabulary) -> str:
+def _site(action: Action, vocabulary: Vocabulary) -> Site:
     return vocabulary.sites.get(action.product.name, action.product.site)
 
 

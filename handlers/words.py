@@ -19,7 +19,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9 .,;/()'\"=+-]*")
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _EDGES = re.compile(r"(?<![0-9A-Za-z])[*_~]|[*_~](?![0-9A-Za-z])")
 _EMOJI = re.compile(r":(?=[\w+'-]+:)")
-_LOOKALIKES = {"*": "∗", "_": "＿", "~": "∼"}
+# Signs that look like the ones that Slack reads as markup.
+_TICK, _AT, _COLON = "\u02cb", "\uff20", "\u2236"
+_LOOKALIKES = {"*": "\u2217", "_": "\uff3f", "~": "\u223c"}
 _USER = re.compile(r"[UW][A-Z0-9]{1,31}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
 _CHANNEL_IN_TEXT = re.compile(r"(?<![\w#])[CG](?=[A-Z]*[0-9])[A-Z0-9]{4,31}(?!\w)")
@@ -34,27 +36,26 @@ def escape(text: str, most: int = 300) -> str:
     What Slack would read as markup is shown by letters that look alike; for text that is
     to be copied use `code`.
 
-    Args:
-        most: Characters of the result, as Slack counts them; the rest becomes an ellipsis.
+    At most `most` characters as Slack counts them; the rest becomes an ellipsis.
     """
     if len(text) <= most and _PLAIN.fullmatch(text):
         return text
-    shown = _visible(text[: 4 * most]).replace("`", "ˋ").replace("@", "＠")
+    shown = _visible(text[: 4 * most]).replace("`", _TICK).replace("@", _AT)
     shown = _EDGES.sub(lambda found: _LOOKALIKES[found[0]], shown)
-    shown = _EMOJI.sub("∶", shown).replace("://", "∶//")
+    shown = _EMOJI.sub(_COLON, shown).replace("://", f"{_COLON}//")
     return _limited(shown, most)
 
 
 def code(text: str, most: int = 150) -> str:
     """Show foreign text as it is, in a code span, where Slack reads no markup."""
-    shown = _visible(text[: 4 * most]).replace("`", "ˋ")
+    shown = _visible(text[: 4 * most]).replace("`", _TICK)
     return f"`{_limited(shown, most)}`" if shown else "(empty)"
 
 
 def code_block(text: str, most: int = 1000) -> str:
     """Show foreign lines in a monospaced block; their places stay where they are."""
     lines = [
-        "".join(_seen(c) or "·" for c in line).replace("`", "ˋ") for line in text.splitlines()
+        "".join(_seen(c) or "·" for c in line).replace("`", _TICK) for line in text.splitlines()
     ]
     return "```\n" + _limited("\n".join(lines), most) + "\n```"
 
@@ -131,9 +132,9 @@ def quoted(text: str) -> str:
     """Write a value so that it is read back as one."""
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/-]*", text):
         return text
-    if not set(text) & set('"”'):
+    if not set(text) & {'"', "\u201d"}:
         return f'"{text}"'
-    if not set(text) & set("'’"):
+    if not set(text) & {"'", "\u2019"}:
         return f"'{text}'"
     return f"«{text}»"
 

@@ -1,0 +1,220 @@
+"""How the emulated Slack reaches the app: signed HTTP with retries, or Socket Mode.
+
+Source: https://docs.slack.dev/apis/events-api/using-socket-mode
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from aiohttp import web
+
+ACK = 3.0
+"""Seconds that Slack waits for an ack."""
+
+RETRIES = (0.0, 60.0, 300.0)
+"""Seconds after which an event that was not acked comes again."""
+
+_TYPES = {"command": "slash_commands", "event": "events_api", "interaction": "interactive"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """What came back.
+
+    Attributes:
+        trouble: What the person sees instead of an answer; empty if all went well.
+    """
+
+    body: dict[str, Any] = field(default_factory=dict[str, Any])
+    trouble: str = ""
+
+
+class Delivery:
+    """Brings payloads to the app.
+
+    Args:
+        pace: Multiplies the waits between an event's retries, for tests.
+    """
+
+    def __init__(
+        self, signing_secret: str, *, clock: Callable[[], float], pace: float = 1.0
+    ) -> None:
+        self.request_url = ""
+        """Where the app listens in HTTP mode; empty for Socket Mode."""
+        self.base = ""
+        self._secret = signing_secret
+        self._clock = clock
+        self._pace = pace
+        self._tickets: set[str] = set()
+        self._sockets: list[web.WebSocketResponse] = []
+        self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._next = 0
+        self._session: aiohttp.ClientSession | None = None
+        self._retrying: set[asyncio.Task[Ack]] = set()
+
+    async def close(self) -> None:
+        """Break every connection."""
+        for task in self._retrying:
+            task.cancel()
+        for socket in list(self._sockets):
+            await socket.close()
+        if self._session is not None:
+            await self._session.close()
+
+    async def bring(self, kind: str, payload: dict[str, Any]) -> Ack:
+        """Bring one payload once: a `command`, an `event` or an `interaction`."""
+        if self.request_url:
+            return await self._post(kind, payload, {})
+        return await self._send(kind, payload, {})
+
+    async def bring_event(self, payload: dict[str, Any]) -> Ack:
+        """Bring an event, again and again until it is acked, at most three times more."""
+        ack = await self.bring("event", payload)
+        if ack.trouble:
+            task = asyncio.create_task(self._retry(payload))
+            self._retrying.add(task)
+            task.add_done_callback(self._retrying.discard)
+        return ack
+
+    async def _retry(self, payload: dict[str, Any]) -> Ack:
+        ack = Ack(trouble="not tried")
+        for number, wait in enumerate(RETRIES, 1):
+            await asyncio.sleep(wait * self._pace)
+            if self.request_url:
+                headers = {"X-Slack-Retry-Num": str(number), "X-Slack-Retry-Reason": "http_error"}
+                ack = await self._post("event", payload, headers)
+            else:
+                more = {"retry_attempt": number, "retry_reason": "timeout"}
+                ack = await self._send("event", payload, more)
+            if not ack.trouble:
+                break
+        return ack
+
+    # --- signed HTTP -----------------------------------------------------------------
+
+    def signed(self, raw: bytes) -> dict[str, str]:
+        """Sign a body as Slack does."""
+        timestamp = str(int(self._clock()))
+        base = f"v0:{timestamp}:".encode() + raw
+        digest = hmac.new(self._secret.encode(), base, hashlib.sha256).hexdigest()
+        return {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": f"v0={digest}"}
+
+    async def _post(self, kind: str, payload: dict[str, Any], headers: dict[str, str]) -> Ack:
+        if kind == "event":
+            raw, content_type = json.dumps(payload).encode(), "application/json"
+        else:
+            form = payload if kind == "command" else {"payload": json.dumps(payload)}
+            raw, content_type = urlencode(form).encode(), "application/x-www-form-urlencoded"
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        try:
+            async with self._session.post(
+                self.request_url,
+                data=raw,
+                headers={**headers, **self.signed(raw), "Content-Type": content_type},
+                timeout=aiohttp.ClientTimeout(total=ACK),
+            ) as response:
+                text = await response.text()
+        except TimeoutError:
+            return Ack(trouble="operation_timeout")
+        except aiohttp.ClientError:
+            return Ack(trouble="dispatch_failed")
+        if response.status != 200:  # noqa: PLR2004 (HTTP)
+            return Ack(trouble=f"http_error {response.status}")
+        return Ack(_read(text, response.content_type))
+
+    # --- Socket Mode -----------------------------------------------------------------
+
+    def socket_url(self) -> str:
+        """Make the address of a socket; its ticket is good once."""
+        ticket = secrets.token_hex(8)
+        self._tickets.add(ticket)
+        return f"{self.base.replace('http', 'ws', 1)}/link?ticket={ticket}"
+
+    @property
+    def sockets(self) -> int:
+        """How many connections stand."""
+        return len(self._sockets)
+
+    async def serve_socket(self, request: web.Request) -> web.StreamResponse:
+        """Hold one connection of the app."""
+        ticket = request.query.get("ticket", "")
+        if ticket not in self._tickets or len(self._sockets) >= 10:  # noqa: PLR2004 (Slack's)
+            return web.Response(status=403)
+        self._tickets.discard(ticket)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets.append(socket)
+        hello = {
+            "type": "hello",
+            "num_connections": len(self._sockets),
+            "connection_info": {"app_id": "A0STOP"},
+            "debug_info": {"host": "sandbox", "approximate_connection_time": 3600},
+        }
+        await socket.send_json(hello)
+        try:
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._acked(json.loads(message.data))
+        finally:
+            self._sockets.remove(socket)
+        return socket
+
+    def _acked(self, message: dict[str, Any]) -> None:
+        waiting = self._waiting.pop(str(message.get("envelope_id", "")), None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message.get("payload") or {})
+
+    async def _send(self, kind: str, payload: dict[str, Any], more: dict[str, Any]) -> Ack:
+        if not self._sockets:
+            return Ack(trouble="dispatch_failed")
+        # Any one of the connections; no pattern is promised.
+        self._next += 1
+        socket = self._sockets[self._next % len(self._sockets)]
+        envelope = str(uuid.uuid4())
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting[envelope] = waiting
+        message = {
+            "envelope_id": envelope,
+            "type": _TYPES[kind],
+            "accepts_response_payload": kind != "event",
+            "payload": payload,
+            **more,
+        }
+        try:
+            async with asyncio.timeout(ACK):
+                await socket.send_json(message)
+                body = await waiting
+        except TimeoutError:
+            return Ack(trouble="operation_timeout")
+        except ConnectionError:
+            return Ack(trouble="dispatch_failed")
+        finally:
+            self._waiting.pop(envelope, None)
+        return Ack(body)
+
+    async def refresh(self, reason: str = "refresh_requested") -> None:
+        """Ask every connection to come anew, as Slack does every few hours."""
+        for socket in list(self._sockets):
+            await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
+
+    async def cut(self) -> None:
+        """Break every connection without a word."""
+        for socket in list(self._sockets):
+            await socket.close()
+
+
+def _read(text: str, content_type: str) -> dict[str, Any]:
+    if content_type == "application/json" and text:
+        found = json.loads(text)
+        return found if isinstance(found, dict) else {}
+    return {"text": text} if text else {}

@@ -1,0 +1,164 @@
+"""What a reply needs besides its ack: the form, a look-up, a word in a thread; all as errands."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.model import Action, Invocation
+from bot.parse import Audit, Form, WhoAmI
+from bot.service import Reply, Service, Taken
+from handlers import receipts, views
+from handlers.calls import Answered, CallError, need, reply
+from handlers.cards import Message
+from handlers.errands import Errands
+
+log = structlog.get_logger("stopstream.answers")
+
+BUSY = Message(
+    "Too much is asked of me at this moment, so this was not done. Try again in a few seconds."
+)
+
+FORM_FAILED = (
+    "The form could not be opened (fault {fault}). Nothing was sent. "
+    "Type the command instead; `/stopstream help` shows how."
+)
+
+LOOK_UP_FAILED = "This could not be looked up (fault {fault}). Nothing was sent. Try again."
+
+_TRAIL_READ, _TRAIL_SHOWN = 200, 20
+
+
+class Answers:
+    """Turns replies into what the asker sees.
+
+    Args:
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: Service,
+        errands: Errands,
+        client: AsyncWebClient,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._service = service
+        self._errands = errands
+        self._client = client
+        self._clock = clock
+
+    async def ask(self, asked: Invocation, trigger_id: str = "") -> Message:
+        """Ask the service, and start what the answer needs; give the text of the ack.
+
+        Args:
+            asked: As it came.
+            trigger_id: With which a form may be opened within 3 s; empty where there is none.
+        """
+        found = await self._service.ask(asked)
+        if isinstance(found, Taken):
+            return receipts.receipt(found, self._service.vocabulary, self._action(found))
+        return self._follow(found, asked, trigger_id)
+
+    async def ask_aside(self, asked: Invocation) -> None:
+        """Ask the service where no ack carries text: what is taken shows as its card."""
+        found = await self._service.ask(asked)
+        if isinstance(found, Taken):
+            return
+        if not isinstance(found, WhoAmI | Audit):
+            self.tell(asked, self._follow(found, asked, ""))
+            return
+        self._follow(found, asked, "")
+
+    def _follow(self, found: Reply, asked: Invocation, trigger_id: str) -> Message:
+        taken = True
+        match found:
+            case Form(verb) if not trigger_id:
+                return receipts.form_offer(verb)
+            case Form(verb):
+                place = views.FormPlace(verb, asked.place.channel, asked.place.thread_ts)
+                taken = self.open_form(place, trigger_id, asked)
+            case WhoAmI():
+                taken = self._look_up("whoami", asked, lambda: self._whoami(asked))
+            case Audit(since):
+                taken = self._look_up("audit", asked, lambda: self._trail(asked, since))
+            case _:
+                pass
+        return receipts.receipt(found, self._service.vocabulary) if taken else BUSY
+
+    def open_form(self, place: views.FormPlace, trigger_id: str, asked: Invocation) -> bool:
+        """Open the form; False if too much waits. The trigger lives for 3 s."""
+
+        async def work() -> None:
+            view = views.form(place, self._service.vocabulary)
+            await need(self._client.views_open(trigger_id=trigger_id, view=view))
+
+        async def sorry(fault: str) -> None:
+            await self.whisper(asked, Message(FORM_FAILED.format(fault=fault)))
+
+        return self._errands.take("open the form", work, sorry)
+
+    def tell(self, asked: Invocation, message: Message) -> None:
+        """Tell the asker alone, outside an ack."""
+
+        async def work() -> None:
+            await self.whisper(asked, message)
+
+        self._errands.take("tell the asker", work)
+
+    async def whisper(self, asked: Invocation, message: Message) -> None:
+        """Tell the asker alone, now.
+
+        Raises:
+            CallError: Slack did not take it.
+        """
+        if asked.place.reply_url:
+            outcome = await reply(self._client, asked.place.reply_url, message)
+            if not isinstance(outcome, Answered):
+                raise CallError(outcome)
+            return
+        if not asked.place.channel:
+            log.warning("there is no place to tell the asker")
+            return
+        await need(
+            self._client.chat_postEphemeral(
+                channel=asked.place.channel,
+                user=asked.actor.user,
+                text=message.text,
+                blocks=list(message.blocks),
+                thread_ts=asked.place.thread_ts or None,
+            )
+        )
+
+    # --- look-ups ------------------------------------------------------------------
+
+    def _look_up(
+        self, name: str, asked: Invocation, find: Callable[[], Awaitable[Message]]
+    ) -> bool:
+        async def work() -> None:
+            await self.whisper(asked, await find())
+
+        async def sorry(fault: str) -> None:
+            await self.whisper(asked, Message(LOOK_UP_FAILED.format(fault=fault)))
+
+        return self._errands.take(name, work, sorry)
+
+    async def _whoami(self, asked: Invocation) -> Message:
+        return receipts.whoami(await self._service.standing(asked.actor, asked.place))
+
+    async def _trail(self, asked: Invocation, since: float) -> Message:
+        oldest = self._clock() - since
+        recent = await self._service.recent(None, _TRAIL_READ)
+        shown = [
+            operation
+            for operation in recent
+            if operation.asked_at >= oldest
+            and receipts.seen_by(operation, asked.actor.user, asked.place.channel)
+        ]
+        return receipts.trail(shown[:_TRAIL_SHOWN], self._service.vocabulary.actions)
+
+    def _action(self, taken: Taken) -> Action | None:
+        api = taken.operation.api
+        return next((a for a in self._service.vocabulary.actions if a.api == api), None)

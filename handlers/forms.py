@@ -1,0 +1,176 @@
+"""The form: opened by a button, its fields following the chosen action, its text asked as typed.
+
+Source: https://docs.slack.dev/surfaces/modals
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import ParseError
+from bot.model import Actor, Effect, Invocation, Place, Via
+from bot.service import Mistaken, Service, Taken, Unrecorded
+from handlers import views
+from handlers.answers import Answers
+from handlers.calls import need
+from handlers.errands import Errands
+from handlers.payloads import text_at
+from handlers.receipts import MALFORMED, OPEN_FORM
+from handlers.words import fit, quoted
+
+_ERROR_MOST = 300
+_EFFECTS = {effect.value: effect for effect in Effect}
+_NOT_A_COMMAND = "The form asks for something else than an action. Close it and open it again."
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The text that a form stands for.
+
+    Attributes:
+        spans: Where the value of each block stands in the text.
+        empty: The blocks that were left empty.
+    """
+
+    text: str
+    spans: tuple[tuple[int, int, str], ...]
+    empty: tuple[str, ...]
+
+    def block_of(self, error: ParseError) -> str:
+        """Give the block that a mistake is about, or the choice of the action."""
+        if error.start >= len(error.text):
+            # Something is missing: the sentence names it.
+            name = error.sentence.partition(" ")[0]
+            asked = (b for b in self.empty if b.removeprefix("param:").casefold() == name)
+            return next(asked, self.empty[0] if self.empty else views.ACTION_BLOCK)
+        if error.text == self.text:
+            for start, end, block in self.spans:
+                if start <= error.start < end:
+                    return block
+        return views.ACTION_BLOCK
+
+
+def register(
+    app: AsyncApp, *, service: Service, answers: Answers, errands: Errands, client: AsyncWebClient
+) -> None:
+    """Take the form's buttons, choices and submissions."""
+
+    @app.action(re.compile(rf"{OPEN_FORM}:.*"))
+    async def open_form(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Open the form of the button's verb."""
+        await ack()
+        verb = _EFFECTS.get(text_at(action, "value"))
+        asked = _invocation(body, _place(body), "")
+        if verb is not None and asked is not None:
+            place = views.FormPlace(verb, asked.place.channel, asked.place.thread_ts)
+            answers.open_form(place, asked.key, asked)
+
+    @app.action(views.CHOOSE)
+    async def choose(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Let the fields follow the chosen action."""
+        await ack()
+        place = _form_place(body)
+        if place is None:
+            return
+        view = views.form(place, service.vocabulary, text_at(action, "selected_option", "value"))
+
+        async def update() -> None:
+            view_id, version = text_at(body, "view", "id"), text_at(body, "view", "hash")
+            await need(client.views_update(view_id=view_id, hash=version, view=view))
+
+        errands.take("follow the chosen action", update)
+
+    @app.view(views.FORM)
+    async def submit(ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Ask what the form says; a mistake is shown at its field."""
+        place = _form_place(body)
+        values = _values(body)
+        asked = None
+        if place is not None:
+            channel = place.channel or text_at(
+                values, views.CHANNEL_BLOCK, views.VALUE, "selected_conversation"
+            )
+            asked = _invocation(body, Place(channel, place.thread_ts), "")
+        if asked is None or not asked.place.channel:
+            await ack(response_action="errors", errors={views.ACTION_BLOCK: MALFORMED})
+            return
+        form = written(values)
+        problem = await _ask(service, asked, form)
+        if problem:
+            await ack(response_action="errors", errors=problem)
+        else:
+            await ack()
+
+
+async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, str]:
+    """Ask, and give what stands against it, by block."""
+    reply = await service.ask(
+        Invocation(asked.key, asked.actor, asked.place, form.text, Via.FORM, None)
+    )
+    match reply:
+        case Taken():
+            return {}
+        case Mistaken(error):
+            return {form.block_of(error): fit(error.sentence, _ERROR_MOST)}
+        case Unrecorded(sentence):
+            return {views.ACTION_BLOCK: fit(sentence, _ERROR_MOST)}
+        case _:
+            return {views.ACTION_BLOCK: _NOT_A_COMMAND}
+
+
+def written(values: Mapping[str, Any]) -> Written:
+    """Write a form's fields as the text of a command, by Tencent's names."""
+    api = text_at(values, views.ACTION_BLOCK, views.CHOOSE, "selected_option", "value")
+    text, spans, empty = api, [(0, len(api), views.ACTION_BLOCK)], []
+    for block in values:
+        name = block.removeprefix("param:") if block.startswith("param:") else ""
+        if not name:
+            continue
+        value = (
+            text_at(values, block, views.VALUE, "value")
+            or text_at(values, block, views.VALUE, "selected_option", "value")
+        ).strip()
+        if not value:
+            empty.append(block)
+            continue
+        start = len(text) + 1
+        text = f"{text} {name}={quoted(value)}"
+        spans.append((start, len(text), block))
+    return Written(_as_slack_escapes(text), tuple(spans), tuple(empty))
+
+
+def _as_slack_escapes(text: str) -> str:
+    """Escape as Slack does in commands, because the parser undoes it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _invocation(body: Mapping[str, Any], place: Place, text: str) -> Invocation | None:
+    key, user = text_at(body, "trigger_id"), text_at(body, "user", "id")
+    team = text_at(body, "user", "team_id") or text_at(body, "team", "id")
+    if not (key and user and team):
+        return None
+    return Invocation(key, Actor(team, user), place, text, Via.FORM, None)
+
+
+def _place(body: Mapping[str, Any]) -> Place:
+    """Say where a button stands; nowhere for one of the home tab."""
+    return Place(
+        text_at(body, "channel", "id") or text_at(body, "container", "channel_id"),
+        text_at(body, "container", "thread_ts") or text_at(body, "message", "thread_ts"),
+        text_at(body, "response_url"),
+    )
+
+
+def _form_place(body: Mapping[str, Any]) -> views.FormPlace | None:
+    return views.unpacked(text_at(body, "view", "private_metadata"))
+
+
+def _values(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    view = body.get("view")
+    state = view.get("state") if isinstance(view, Mapping) else None
+    values = state.get("values") if isinstance(state, Mapping) else None
+    return values if isinstance(values, Mapping) else {}

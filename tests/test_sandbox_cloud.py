@@ -1,0 +1,259 @@
+"""The emulated cloud, driven by the official SDK: no mirror of our own mistakes."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from tencentcloud.car.v20220110 import car_client
+from tencentcloud.car.v20220110 import models as car_models
+from tencentcloud.common import credential
+from tencentcloud.common.common_client import CommonClient
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+from tencentcloud.common.profile.client_profile import ClientProfile
+from tencentcloud.common.profile.http_profile import HttpProfile
+from tencentcloud.live.v20180801 import live_client
+from tencentcloud.live.v20180801 import models as live_models
+from tencentcloud.trtc.v20190722 import models as trtc_models
+from tencentcloud.trtc.v20190722 import trtc_client
+
+from bot.catalog import ACTIONS, FRESH, by_api
+from bot.model import Action, Json
+from bot.sandbox.cloud import CloudEmulator, Key
+from bot.sandbox.weather import Fault
+
+# The SDK's own code warns on this Python; what it sends is what matters here.
+pytestmark = pytest.mark.filterwarnings("default")
+
+KEYS = {
+    "AKIDGOOD": Key("good"),
+    "AKIDTEMPORARY": Key("temporary", token="token"),
+    "AKIDINTL": Key("intl", site="intl"),
+}
+CLIENTS = {
+    "live": (live_client.LiveClient, live_models),
+    "trtc": (trtc_client.TrtcClient, trtc_models),
+    "car": (car_client.CarClient, car_models),
+}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        import time  # noqa: PLC0415 (the SDK reads the real clock, so this follows it)
+
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+async def cloud() -> AsyncIterator[CloudEmulator]:
+    async with CloudEmulator(keys=KEYS, clock=Clock()) as emulator:
+        yield emulator
+
+
+def values(action: Action) -> dict[str, Json]:
+    """Make up a value for each required parameter."""
+    made: dict[str, Json] = {"string": "a.example.com", "int64": 42, "uint64": 42}
+    return {param.api: made[param.kind.json] for param in action.params if param.required}
+
+
+def region(action: Action) -> str:
+    return action.regions[action.product.site][0] if action.regions else ""
+
+
+def profile(cloud: CloudEmulator, method: str = "POST") -> ClientProfile:
+    http = HttpProfile(
+        protocol="http", endpoint=cloud.url.removeprefix("http://"), reqMethod=method
+    )
+    return ClientProfile(httpProfile=http)
+
+
+def common(
+    cloud: CloudEmulator,
+    action: Action,
+    key: tuple[str, ...] = ("AKIDGOOD", "good"),
+    method: str = "POST",
+) -> CommonClient:
+    return CommonClient(
+        action.product.name,
+        action.product.version,
+        credential.Credential(*key),
+        region(action),
+        profile=profile(cloud, method),
+    )
+
+
+async def code_of(call: Callable[[], Any]) -> str:
+    try:
+        await asyncio.to_thread(call)
+    except TencentCloudSDKException as error:
+        assert error.requestId
+        return str(error.code)
+    return ""
+
+
+def put(cloud: CloudEmulator, action: Action) -> None:
+    given = values(action) | _app(action)
+    cloud.things.put(action.touch.thing, *(given.get(name, "live") for name in action.touch.key))
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
+async def test_the_common_client_runs_every_action(
+    cloud: CloudEmulator, action: Action, method: str
+) -> None:
+    put(cloud, action)
+    client = common(cloud, action, method=method)
+
+    answer = await asyncio.to_thread(client.call_json, action.api, values(action) | _app(action))
+
+    assert answer["Response"]["RequestId"] == cloud.received[-1].request_id
+    assert "Error" not in answer["Response"]
+    assert len(cloud.ran(action.api)) == 1
+
+
+def _app(action: Action) -> dict[str, Json]:
+    return {"AppName": "live"} if action.param("AppName") else {}
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
+async def test_the_typed_client_runs_every_action(cloud: CloudEmulator, action: Action) -> None:
+    put(cloud, action)
+    client_class, models = CLIENTS[action.product.name]
+    client = client_class(
+        credential.Credential("AKIDGOOD", "good"), region(action), profile(cloud)
+    )
+    request = getattr(models, f"{action.api}Request")()
+    request.from_json_string(json.dumps(values(action) | _app(action)))
+
+    answer = await asyncio.to_thread(getattr(client, action.api), request)
+
+    assert answer.RequestId == cloud.received[-1].request_id
+    if action.touch.shows:
+        assert getattr(answer, action.touch.shows[0]) == FRESH[action.touch.thing]
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
+async def test_every_action_is_refused_with_the_real_codes(
+    cloud: CloudEmulator, action: Action
+) -> None:
+    good = values(action) | _app(action)
+    first = next(iter(good))
+    refusals = {
+        "MissingParameter": {name: value for name, value in good.items() if name != first},
+        "UnknownParameter": good | {"Surplus": 1},
+        "InvalidParameter": good | {first: [1]},
+    }
+    for code, given in refusals.items():
+        assert await code_of(lambda g=given: common(cloud, action).call_json(action.api, g)) == code
+
+    absent = action.touch.absent or ""
+    call = lambda: common(cloud, action).call_json(action.api, good)  # noqa: E731
+    assert await code_of(call) == absent
+    cloud.weather.bring(Fault(code="InternalError"))
+    assert await code_of(call) == "InternalError"
+
+
+async def test_keys_are_checked_as_the_real_one_does(cloud: CloudEmulator) -> None:
+    action = by_api("DescribeLiveStreamState")
+    good = values(action) | _app(action)
+
+    async def code(*key: str) -> str:
+        return await code_of(lambda: common(cloud, action, key).call_json(action.api, good))
+
+    assert await code("AKIDGOOD", "good") == ""
+    assert await code("AKIDGOOD", "wrong") == "AuthFailure.SignatureFailure"
+    assert await code("AKIDNOBODY", "good") == "AuthFailure.SecretIdNotFound"
+    assert await code("AKIDINTL", "intl") == "AuthFailure.SecretIdNotFound"
+    assert await code("AKIDTEMPORARY", "temporary", "token") == ""
+    assert await code("AKIDTEMPORARY", "temporary", "old") == "AuthFailure.TokenFailure"
+    assert await code("AKIDTEMPORARY", "temporary") == "AuthFailure.TokenFailure"
+    cloud.skew = 301.0
+    assert await code("AKIDGOOD", "good") == "AuthFailure.SignatureExpire"
+    cloud.skew = -299.0
+    assert await code("AKIDGOOD", "good") == ""
+
+
+async def test_wrong_names_versions_and_regions_are_refused(cloud: CloudEmulator) -> None:
+    action = by_api("StopStreamIngest")
+    good = values(action)
+
+    def call(version: str = action.product.version, where: str = "ap-singapore", api: str = "") -> Any:
+        who = credential.Credential("AKIDGOOD", "good")
+        client = CommonClient("trtc", version, who, where, profile=profile(cloud))
+        return client.call_json(api or action.api, good)
+
+    assert await code_of(lambda: call(version="2000-01-01")) == "NoSuchVersion"
+    assert await code_of(lambda: call(api="StopEverything")) == "InvalidAction"
+    assert await code_of(lambda: call(where="ap-guangzhou")) == "UnsupportedRegion"
+    assert await code_of(lambda: call(where="")) == "MissingParameter"
+
+
+async def test_the_asynchronous_sdk_is_answered_too(cloud: CloudEmulator) -> None:
+    from tencentcloud.common.common_client_async import (  # noqa: PLC0415 (newer SDKs alone)
+        CommonClient as AsyncCommonClient,
+    )
+
+    action = by_api("DropLiveStream")
+    client = AsyncCommonClient(
+        "live", "2018-08-01", credential.Credential("AKIDGOOD", "good"), "", profile(cloud)
+    )
+    async with client:
+        answer = await client.call_json(action.api, values(action) | _app(action))
+
+    assert answer["Response"]["RequestId"]
+
+
+async def test_more_than_the_documented_requests_per_second_are_refused(
+    cloud: CloudEmulator,
+) -> None:
+    action = by_api("StopPublishStream")
+    cloud.things.put("session", "a.example.com")
+    client = common(cloud, action)
+
+    codes = [
+        await code_of(lambda: client.call_json(action.api, values(action)))
+        for _ in range(action.per_second + 1)
+    ]
+
+    assert codes[: action.per_second] == [""] * action.per_second
+    assert codes[-1] == "RequestLimitExceeded"
+
+
+async def test_an_encoder_comes_back_after_a_drop_and_not_during_a_ban() -> None:
+    clock = Clock()
+    stream = {"StreamName": "s", "DomainName": "d.example.com", "AppName": "live"}
+    emulator = CloudEmulator(keys=KEYS, clock=clock)
+    emulator.things.put("stream", *stream.values(), returns_after=3.0)
+
+    def run(api: str, **more: Json) -> dict[str, Json]:
+        return emulator.things.run(by_api(api), stream | more, emulator.now)
+
+    def state() -> Json:
+        return run("DescribeLiveStreamState")["StreamState"]
+
+    assert state() == "active"
+    run("DropLiveStream")
+    assert state() == "inactive"
+    clock.ahead += 3.1
+    assert state() == "active"
+
+    run("ForbidLiveStream")
+    clock.ahead += 100.0
+    assert state() == "forbid"
+    other = stream | {"DomainName": "other.example.com"}
+    assert emulator.things.run(by_api("DescribeLiveStreamState"), other, emulator.now) == {
+        "StreamState": "forbid"
+    }, "a ban goes by the name alone"
+    run("ResumeLiveStream")
+    assert state() != "forbid"
+    run("ForbidLiveStream")
+    clock.ahead += 7 * 86_400 + 1
+    assert state() == "active", "a ban ends by itself, and the encoder has waited"
+
+
+def test_it_listens_on_loopback_alone(cloud: CloudEmulator) -> None:
+    assert cloud.url.startswith("http://127.0.0.1:")
