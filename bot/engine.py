@@ -109,6 +109,10 @@ class Engine:
         """Begin to look for work that others left behind."""
         self._pulse = asyncio.create_task(self._beat(), name="engine")
 
+    def keep_leases(self) -> None:
+        """Hold what is in hand, and leave what others left behind to a replica that serves."""
+        self._pulse = asyncio.create_task(self._beat(take_over=False), name="engine")
+
     async def stop(self, grace: float = 8.0) -> None:
         """Finish what is in hand, at most for `grace` seconds, and hand the rest over."""
         if self._tasks:
@@ -128,12 +132,12 @@ class Engine:
         for task in list(self._tasks.values()):
             task.cancel()
 
-    async def _beat(self) -> None:
+    async def _beat(self, *, take_over: bool = True) -> None:
         """Keep the leases, and take over what nobody keeps."""
         while True:
             try:
                 await self._store.keep()
-                for operation in await self._store.claim():
+                for operation in await self._store.claim() if take_over else ():
                     if operation.id not in self._lined.union(self._tasks):
                         log.info("taken over", operation=operation.id, state=operation.state.value)
                         self.take(operation)

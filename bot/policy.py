@@ -3,7 +3,7 @@
 CHECKS are asked in turn: each lets pass or gives a reason. `rules_that_allow` finds the grants.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -335,10 +335,9 @@ def _roles_that_could(policy: Policy, command: Command, facts: Facts) -> list[st
     elsewhere: list[str] = []
     for name, role in policy.roles.items():
         for _, rule in _rules(name, role):
-            places: Mapping[str, list[str]] = {facts.channel: here}
-            if rule.channels:
-                places = {facts.channel: here, rule.channels[0]: elsewhere}
-            for channel, found in places.items():
+            places = [(facts.channel, here)]
+            places += [(channel, elsewhere) for channel in (rule.channels or ())[:1]]
+            for channel, found in places:
                 if _mismatch(rule, command, replace(facts, channel=channel)) is None:
                     found.append(name)
                     break

@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 from typing import Self
 from collections.abc import Awaitable, Callable, Mapping
@@ -320,7 +319,7 @@ class Bot:
             ) from None
         host, port = runner.addresses[0][:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        print(f"stopstream listens on {self.url}", file=sys.stderr, flush=True)  # noqa: T201
+        log.info("listening", url=self.url)
 
     async def _slack(self, request: web.Request) -> web.Response:
         if self._take is None:

@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         description="`json` or `console`; by default `console` on a terminal, else `json`.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _absent(cls, data: Any) -> Any:
+        # An empty value that was given hides the one in the environment, and is then absent.
+        return {name: value for name, value in data.items() if value != ""}
+
     @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", mode="after")
     @classmethod
     def _trimmed(cls, value: SecretStr | None) -> SecretStr | None:

@@ -67,12 +67,17 @@ def _without_secrets(
     return event
 
 
-def configure(form: Literal["json", "console"] | None, stream: TextIO = sys.stderr) -> None:
+def configure(
+    form: Literal["json", "console"] | None,
+    stream: TextIO = sys.stderr,
+    level: Literal["INFO", "ERROR", "CRITICAL"] = "INFO",
+) -> None:
     """Send all logs, the libraries' included, to one stream in one form.
 
     Args:
         form: None takes `console` on a terminal and `json` elsewhere.
     """
+    lowest = getattr(logging, level)
     console = form == "console" or (form is None and stream.isatty())
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -95,13 +100,13 @@ def configure(form: Literal["json", "console"] | None, stream: TextIO = sys.stde
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(lowest)
     # Their INFO speaks of every request; their DEBUG prints payloads.
     for noisy in ("aiohttp.access", "httpx", "httpcore", "alembic", "slack_bolt", "slack_sdk"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(max(lowest, logging.WARNING))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
         cache_logger_on_first_use=True,
     )

@@ -1,0 +1,249 @@
+"""`stopstream demo`: the real bot between an emulated Slack and an emulated Tencent Cloud."""
+
+import asyncio
+import contextlib
+import re
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot import telemetry
+from bot.manifest import bot_scopes
+from bot.sandbox.cloud import CloudEmulator, Key
+from bot.sandbox.people import Message
+from bot.sandbox.weather import Fault
+from bot.sandbox.workspace import Workspace
+from bot.serving import Bot
+from bot.settings import read_settings
+
+DOMAIN = "5000.livepush.myqcloud.com"
+INCIDENTS, AUDIT = "C0INC", "C0AUDIT"
+
+POLICY = f"""\
+# The demo's policy: on-call may stop and resume, leads may do everything, others nothing.
+defaults:
+  live: {{DomainName: {DOMAIN}, AppName: live}}
+  ingest: {{SdkAppId: 1400000000, Region: ap-singapore}}
+targets:
+  main-stage: live stream1 domain={DOMAIN}
+roles:
+  oncall:
+    members: {{users: [U0ALICE], usergroups: [S0ONCALL]}}
+    allow:
+      - actions: [DropLiveStream, ForbidLiveStream, ResumeLiveStream, "Describe*", "Stop*"]
+        channels: [{INCIDENTS}]
+  leads:
+    members: {{users: [U0BOB]}}
+    allow:
+      - actions: ["*"]
+"""
+
+
+@dataclass
+class Sandbox:
+    """Everything the demo consists of."""
+
+    slack: Workspace
+    cloud: CloudEmulator
+    bot: Bot
+    policy: Path
+
+
+@contextlib.asynccontextmanager
+async def sandbox(
+    folder: Path, *, policy: str = POLICY, socket: bool = True, limits: bool = True
+) -> AsyncIterator[Sandbox]:
+    """Build the demo's world in a folder: two emulators and the bot as `serve` builds it.
+
+    Args:
+        socket: Socket Mode, otherwise signed HTTP.
+        limits: Whether Slack's rates are limited.
+    """
+    cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo-secret-key")})
+    for name, returns in (("stream1", 2.0), ("stream2", None)):
+        cloud.things.put("stream", name, DOMAIN, "live", returns_after=returns)
+    cloud.things.put("recording", "stream2", 42)
+    cloud.things.put("ingest", "task-1", 1400000000)
+    cloud.things.put("session", "user1")
+    slack = Workspace(scopes=bot_scopes(), limits=limits)
+    for id_, name in (("U0ALICE", "alice"), ("U0BOB", "bob"), ("U0MALLORY", "mallory")):
+        slack.user(id_, name)
+    slack.user("U0GUEST", "gus", is_restricted=True)
+    slack.groups["S0ONCALL"] = {"U0GUEST"}
+    slack.channel(INCIDENTS, "incidents", *slack.users)
+    slack.channel(AUDIT, "audit", "U0BOB")
+    file = folder / "policy.yml"
+    file.write_text(policy)
+    async with cloud, slack:
+        settings = read_settings(
+            SLACK_BOT_TOKEN=slack.bot_token,
+            SLACK_APP_TOKEN=slack.app_token if socket else "",
+            SLACK_SIGNING_SECRET=slack.signing_secret,
+            SLACK_API_URL=slack.api_url,
+            TENCENTCLOUD_SECRET_ID="AKIDDEMODEMO",  # noqa: S106 (the emulator's own)
+            TENCENTCLOUD_SECRET_KEY="demo-secret-key",  # noqa: S106 (the emulator's own)
+            TENCENTCLOUD_TOKEN="",
+            STOPSTREAM_TENCENT_URL=cloud.url,
+            STOPSTREAM_TENCENT_SITE="",
+            STOPSTREAM_POLICY=str(file),
+            STOPSTREAM_DATABASE_URL=f"sqlite:///{folder / 'stopstream.db'}",
+            STOPSTREAM_AUDIT_CHANNEL=AUDIT,
+            STOPSTREAM_LISTEN="127.0.0.1:0",
+        )
+        async with Bot(settings) as bot:
+            if not socket:
+                slack.delivery.request_url = f"{bot.url}/slack/events"
+            yield Sandbox(slack, cloud, bot, file)
+
+
+async def demo(*, once: bool) -> int:
+    """Tell the story once, or keep the sandbox running until stopped; give the exit code."""
+    telemetry.configure("console", level="ERROR" if once else "INFO")
+    with tempfile.TemporaryDirectory(prefix="stopstream-demo-") as folder:
+        async with sandbox(Path(folder)) as world:
+            if once:
+                return await Story(world).tell()
+            _print_addresses(world)
+            await _until_stopped()
+    return 0
+
+
+def _print_addresses(world: Sandbox) -> None:
+    say(
+        "The bot runs between two emulators on loopback:",
+        f"  Slack's Web API    {world.slack.api_url}  (token {world.slack.bot_token})",
+        f"  Tencent Cloud      {world.cloud.url}  (key AKIDDEMODEMO, demo-secret-key)",
+        f"  health, metrics    {world.bot.url}/readyz  {world.bot.url}/metrics",
+        f"  its policy file    {world.policy}  (edit it: it is read again)",
+        "",
+        "stopstream demo --once tells a whole story. Stop this with Ctrl-C.",
+    )
+
+
+async def _until_stopped() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def say(*lines: str) -> None:
+    """Print lines."""
+    print("\n".join(lines), flush=True)  # noqa: T201 (a terminal)
+
+
+class Story:
+    """One story from end to end; every step is checked against what must be so."""
+
+    def __init__(self, world: Sandbox) -> None:
+        self._world = world
+        self._slack = world.slack
+        self._failed: list[str] = []
+
+    async def tell(self) -> int:
+        """Tell it; 0 if every step went as it must."""
+        say("The real bot, between an emulated Slack workspace and an emulated Tencent Cloud.")
+        await self._stop()
+        await self._deny()
+        await self._mistake()
+        await self._explain()
+        await self._already()
+        await self._trail()
+        if self._failed:
+            say("", "It did not go as it must:", *(f"  - {one}" for one in self._failed))
+            return 1
+        say("", "Every step went as it must.")
+        return 0
+
+    async def _stop(self) -> None:
+        say("", "1. An on-call engineer stops a stream.")
+        ending = await self._run("U0ALICE", "/stopstream", "live stream1")
+        request = self._world.cloud.received[-1]
+        self._must(request.api == "DropLiveStream" and request.ran, "the stream was cut once")
+        self._must(request.request_id in ending, "the RequestId stands in the thread")
+        self._must("ban stream1" in ending, "the thread says what keeps the stream off")
+
+    async def _deny(self) -> None:
+        say("", "2. Someone without a role is refused, and nothing is sent.")
+        before = len(self._world.cloud.received)
+        await self._type("U0MALLORY", "/stopstream", "live stream1")
+        seen = await self._alone("U0MALLORY", 2)
+        self._must("oncall" in seen, "the refusal says who could do it")
+        self._must(len(self._world.cloud.received) == before, "nothing reached Tencent Cloud")
+
+    async def _mistake(self) -> None:
+        say("", "3. A typing mistake is shown where it is.")
+        seen = await self._type("U0ALICE", "/stopstream", "lvie stream1")
+        self._must("live" in seen, "the right word is suggested")
+
+    async def _explain(self) -> None:
+        say("", "4. An error code comes back explained.")
+        self._world.cloud.weather.bring(Fault(code="ResourceNotFound.StopService"))
+        ending = await self._run("U0ALICE", "/stopstream", "live stream2")
+        self._must("ResourceNotFound.StopService" in ending, "the code stands in the thread")
+        self._must("unpaid" in ending, "and what it means")
+
+    async def _already(self) -> None:
+        say("", "5. What is over already is not an error.")
+        await self._run("U0ALICE", "/stopstream", "ingest task-1")
+        ending = await self._run("U0ALICE", "/stopstream", "ingest task-1")
+        self._must("lready" in ending, "the second stop says that it was over")
+
+    async def _trail(self) -> None:
+        say("", "6. Every step is on the trail, and a line of each run in the audit channel.")
+        audit = self._slack.channels[AUDIT]
+        await self._slack.wait_for(lambda: len(audit.roots) >= 5, timeout=30)  # noqa: PLR2004
+        for message in audit.roots:
+            self._show("#audit", message)
+
+    # --- showing ---------------------------------------------------------------------
+
+    async def _type(self, user: str, command: str, text: str) -> str:
+        name = self._slack.users[user].name
+        say(f"   {name:>8}  {command} {text}")
+        seen = await self._slack.person(user).slash(command, text, INCIDENTS)
+        self._lines(f"only {name}", seen)
+        return seen
+
+    async def _run(self, user: str, command: str, text: str) -> str:
+        """Type a command, and wait for the ending in its card's thread."""
+        channel = self._slack.channels[INCIDENTS]
+        before = len(channel.roots)
+        await self._type(user, command, text)
+        card: Message = (await self._slack.wait_for(lambda: channel.roots[before:], timeout=30))[0]
+        ending: Message = (await self._slack.wait_for(lambda: channel.thread(card.ts), timeout=30))[
+            0
+        ]
+        self._show("#incidents", card)
+        self._show("   thread", ending)
+        return ending.text
+
+    async def _alone(self, user: str, count: int) -> str:
+        """Wait for the so-manieth message that one person alone sees."""
+        seen: Sequence[Message] = await self._slack.wait_for(
+            lambda: found if len(found := self._slack.seen(user)) >= count else None, timeout=30
+        )
+        self._show(f"only {self._slack.users[user].name}", seen[-1])
+        return seen[-1].text
+
+    def _show(self, where: str, message: Message) -> None:
+        self._lines(where, message.text)
+
+    def _lines(self, where: str, text: str) -> None:
+        first, *rest = self._named(text).splitlines() or [""]
+        say(f"   {where:>12} | {first}", *(f"   {'':>12} | {line}" for line in rest))
+
+    def _named(self, text: str) -> str:
+        for user in self._slack.users.values():
+            text = text.replace(f"<@{user.id}>", f"@{user.name}")
+        for channel in self._slack.channels.values():
+            text = text.replace(f"<#{channel.id}>", f"#{channel.name}")
+        return re.sub(r"<!date\^[^|<>]*\|([^<>]*)>", r"\1", text)
+
+    def _must(self, holds: bool, what: str) -> None:  # noqa: FBT001 (a check)
+        say(f"   {'ok' if holds else 'FAILED':>12} - {what}")
+        if not holds:
+            self._failed.append(what)

@@ -1,0 +1,437 @@
+"""What can be done from a terminal: check, run, policy, audit. The same rules, the same trail."""
+
+import argparse
+import asyncio
+import csv
+import json
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from bot import manifest, policy, serving, telemetry, trail
+from bot.catalog import by_api
+from bot.catalog.codes import Sort, explain
+from bot.engine import Engine
+from bot.errors import (
+    ApiError,
+    CloudError,
+    ConfigError,
+    DirectoryError,
+    ParseError,
+    StopstreamError,
+)
+from bot.kinds import duration
+from bot.model import (
+    Actor,
+    Command,
+    Denied,
+    Effect,
+    Invocation,
+    Operation,
+    Person,
+    Place,
+    Presence,
+    State,
+    Via,
+)
+from bot.parse import mark, parse, spell
+from bot.ports import Directory
+from bot.service import Mistaken, Service, Taken, Unrecorded
+from bot.settings import Settings, read_settings
+from bot.telemetry import Metrics
+from bot.trail import Record
+from handlers.directory import Directory as SlackDirectory
+from handlers.transports import connect, web_client
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+_ENDED_WELL = frozenset({State.ACCEPTED, State.ALREADY})
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one command of the terminal; give its exit code."""
+    settings = read_settings()
+    telemetry.configure(settings.log_format, level="ERROR")
+    match options.command, getattr(options, "what", ""):
+        case "check", _:
+            return asyncio.run(_check(settings))
+        case "run", _:
+            return asyncio.run(_run(settings, options))
+        case "policy", "schema":
+            _say(json.dumps(policy.schema(), indent=2))
+            return DONE
+        case "policy", "check":
+            rules = serving.policy_file(settings).value
+            roles = len(rules.policy.roles)
+            _say(f"{settings.policy}: holds: {roles} roles, {len(rules.policy.limits)} limits")
+            return DONE
+        case "policy", _:
+            return _explain(settings, options)
+        case _, what:
+            return _audit(settings, what, options)
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line)  # noqa: T201 (a terminal)
+
+
+def _complain(line: str) -> None:
+    print(f"stopstream: {line}", file=sys.stderr)  # noqa: T201 (a terminal)
+
+
+# --- run ---------------------------------------------------------------------------
+
+
+class Vouched:
+    """A directory for the hour when Slack is down: whoever the policy lists by id is who they say.
+
+    Nobody is in a user group, because nobody can be asked.
+    """
+
+    def __init__(self, team: str) -> None:
+        self._team = team
+
+    async def person(self, actor: Actor) -> Person:
+        """Take the terminal's word."""
+        return Person(actor.user, self._team)
+
+    async def groups(self, user: str, among: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
+        """Give none."""
+        return frozenset()
+
+    async def presence(self, channel: str) -> Presence:  # noqa: ARG002
+        """Not asked: what is run here is seen when Slack is back."""
+        return Presence.UNKNOWN
+
+
+_TERMINAL_TEAM = "terminal"
+
+
+@asynccontextmanager
+async def _directory(settings: Settings) -> AsyncIterator[tuple[str, Directory]]:
+    """Ask Slack who people are; while it cannot be reached, take the terminal's word."""
+    token = settings.slack_bot_token
+    if token is None:
+        yield _TERMINAL_TEAM, Vouched(_TERMINAL_TEAM)
+        return
+    async with web_client(token.get_secret_value(), settings.slack_api_url) as client:
+        try:
+            async with asyncio.timeout(5.0):
+                identity = await connect(client)
+        except (DirectoryError, TimeoutError):
+            _complain("Slack is not reached: only users whom the policy lists by id count now")
+            yield _TERMINAL_TEAM, Vouched(_TERMINAL_TEAM)
+        else:
+            yield identity.team, SlackDirectory(client, team=identity.team)
+
+
+async def _run(settings: Settings, options: argparse.Namespace) -> int:
+    rules = serving.policy_file(settings)
+    store = serving.open_store(settings)
+    cloud = serving.open_cloud(settings)
+    try:
+        async with _directory(settings) as (team, directory):
+            metrics = Metrics()
+            engine = Engine(
+                store=store,
+                cloud=cloud,
+                directory=directory,
+                rules=lambda: rules.value,
+                team=team,
+                metrics=metrics,
+            )
+            service = Service(
+                store=store,
+                engine=engine,
+                directory=directory,
+                rules=lambda: rules.value,
+                team=team,
+                metrics=metrics,
+            )
+            engine.keep_leases()
+            try:
+                return await _ask(service, engine, team, options)
+            finally:
+                await engine.stop()
+    finally:
+        await cloud.close()
+        await store.close()
+
+
+async def _ask(service: Service, engine: Engine, team: str, options: argparse.Namespace) -> int:
+    reply = await service.ask(
+        Invocation(
+            key=f"terminal-{secrets.token_hex(12)}",
+            actor=Actor(team, options.actor),
+            place=Place(options.channel),
+            text=options.text,
+            via=Via.TERMINAL,
+            verb=Effect.STOP,
+        )
+    )
+    match reply:
+        case Taken(operation):
+            return _report(await engine.ending(operation.id), as_json=options.json)
+        case Mistaken(error):
+            return _mistake(error, as_json=options.json)
+        case Unrecorded(sentence):
+            _complain(sentence)
+            return FAILED
+        case _:
+            _complain("that is not an action; write for example: live stream1")
+            return USAGE
+
+
+def _mistake(error: ParseError, *, as_json: bool) -> int:
+    if as_json:
+        _say(json.dumps({"ending": "invalid", "detail": error.sentence}))
+    _complain(f"{error.sentence}\n{mark(error)}")
+    return USAGE
+
+
+def _report(operation: Operation, *, as_json: bool) -> int:
+    action = by_api(operation.api)
+    words = explain(operation.code, action) if operation.code else None
+    if as_json:
+        found = {
+            "ending": operation.state.value,
+            "id": operation.id,
+            "action": operation.api,
+            "command": _spelled(operation),
+            "actor": operation.actor.user,
+            "rule": operation.rule,
+            "request_id": operation.request_id,
+            "code": operation.code,
+            "message": operation.said,
+            "means": words.means if words else "",
+            "next": words.next_step if words else "",
+            "detail": operation.detail,
+            "attempts": operation.attempts,
+            "result": dict(operation.result),
+        }
+        _say(json.dumps(found, ensure_ascii=False))
+    else:
+        parts = [f"{operation.state.value}: {_spelled(operation)}"]
+        parts += [f"{name}={value}" for name, value in operation.result.items()]
+        if operation.code:
+            parts.append(operation.code)
+        if words and operation.state is not State.ALREADY:
+            parts.append(f"{words.means} {words.next_step}")
+        elif words:
+            parts.append(words.means)
+        parts += [operation.detail] if operation.detail else []
+        parts += [f"RequestId {operation.request_id}"] if operation.request_id else []
+        parts.append(f"operation {operation.id}")
+        _say(" · ".join(_one_line(part) for part in parts))
+    return DONE if operation.state in _ENDED_WELL else FAILED
+
+
+def _spelled(operation: Operation) -> str:
+    return spell(Command(by_api(operation.api), operation.params, operation.region))
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+# --- policy explain --------------------------------------------------------------------
+
+
+def _explain(settings: Settings, options: argparse.Namespace) -> int:
+    rules = serving.policy_file(settings).value
+    try:
+        wanted = parse(options.text, verb=Effect.STOP, vocabulary=rules.vocabulary, now=time.time())
+    except ParseError as error:
+        _complain(f"{error.sentence}\n{mark(error)}")
+        return USAGE
+    if not isinstance(wanted, Command):
+        _complain("that is not an action; write for example: live stream1")
+        return USAGE
+    facts = policy.Facts(
+        person=Person(options.user, _TERMINAL_TEAM),
+        home_team=_TERMINAL_TEAM,
+        groups=frozenset(options.group),
+        channel=options.channel,
+        in_channel=True,
+    )
+    found = policy.explain(rules.policy, wanted, facts)
+    _say(f"command: {_one_line(spell(wanted))}", *found.lines)
+    if isinstance(found.verdict, Denied):
+        _say(f"denied: {found.verdict.reason}")
+        return FAILED
+    _say(f"allowed by {found.verdict.rule}, approval: {found.verdict.approval.value}")
+    groups = sorted(rules.policy.usergroups - frozenset(options.group))
+    if groups:
+        _say(f"(as if in none of the user groups {', '.join(groups)}; --group says otherwise)")
+    return DONE
+
+
+# --- check -----------------------------------------------------------------------------
+
+
+async def _check(settings: Settings) -> int:
+    """Look at everything that can be wrong, and print one line for each finding."""
+    problems = 0
+    checks: tuple[Callable[[Settings], AsyncIterator[tuple[bool, str]]], ...] = (
+        _check_policy,
+        _check_store,
+        _check_slack,
+        _check_cloud,
+    )
+    for check in checks:
+        try:
+            async for fine, line in check(settings):
+                problems += not fine
+                _say(f"{'ok  ' if fine else 'MEND'} {line}")
+        except ConfigError as error:
+            problems += len(error.problems)
+            _say(*(f"MEND {problem}" for problem in error.problems))
+        except StopstreamError as error:
+            problems += 1
+            _say(f"MEND {_one_line(str(error))}")
+    return FAILED if problems else DONE
+
+
+async def _check_policy(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
+    rules = serving.policy_file(settings).value
+    yield True, f"policy: {settings.policy} holds, {len(rules.policy.roles)} roles"
+    if not rules.policy.roles:
+        yield False, "policy: it has no roles, so nobody may do anything"
+
+
+async def _check_store(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
+    store = serving.open_store(settings)
+    try:
+        await store.ready()
+    finally:
+        await store.close()
+    yield True, "database: it can be written"
+
+
+async def _check_slack(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
+    serving.check_slack(settings)
+    token = settings.slack_bot_token
+    async with web_client(token.get_secret_value() if token else "", settings.slack_api_url) as c:
+        identity = await connect(c)
+    yield True, f"slack: auth.test says {identity.user} of {identity.team} ({identity.url})"
+    wanted = manifest.bot_scopes()
+    for scope in sorted(wanted - identity.scopes):
+        yield False, f"slack: the scope {scope} is not granted; install the app anew"
+    for scope in sorted(identity.scopes - wanted):
+        yield True, f"slack: the scope {scope} is granted and not needed"
+    if settings.audit_channel:
+        yield True, f"slack: audit lines go to {settings.audit_channel}; invite the bot there"
+    else:
+        yield True, "slack: no STOPSTREAM_AUDIT_CHANNEL, so the trail is in the database alone"
+
+
+_OURS_TO_MEND = frozenset({Sort.KEY, Sort.CLOCK, Sort.PERMISSION, Sort.ACCOUNT, Sort.OURS})
+
+
+async def _check_cloud(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
+    """Read the state of a stream that need not exist: harmless, and it shows that the key works."""
+    action = by_api("DescribeLiveStreamState")
+    values = {"AppName": "live", "DomainName": "check.example.com", "StreamName": "stopstream"}
+    cloud = serving.open_cloud(settings)
+    try:
+        answer = await cloud.call(Command(action, dict(values)))
+        yield True, f"tencent cloud: {action.api} was answered, RequestId {answer.request_id}"
+    except ApiError as error:
+        words = explain(error.code, action)
+        if words.sort in _OURS_TO_MEND:
+            skew = f" The clocks differ by {error.skew:.0f} s." if error.skew else ""
+            yield False, f"tencent cloud: {error.code}: {words.means}{skew} {words.next_step}"
+        else:
+            yield True, f"tencent cloud: the key is taken ({error.code} for a made-up stream)"
+    except CloudError as error:
+        yield False, f"tencent cloud: {_one_line(str(error))}"
+    finally:
+        await cloud.close()
+
+
+# --- audit -----------------------------------------------------------------------------
+
+
+def _audit(settings: Settings, what: str, options: argparse.Namespace) -> int:
+    since = _since(getattr(options, "since", ""))
+    return asyncio.run(_read_trail(settings, what, options, since))
+
+
+def _since(text: str) -> float:
+    """Read a duration or a date; 0 for everything.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if not text:
+        return 0.0
+    try:
+        return time.time() - duration(text)
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError([f'--since: "{text}" is neither like 24h nor like 2026-11-20']) from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+async def _read_trail(
+    settings: Settings, what: str, options: argparse.Namespace, since: float
+) -> int:
+    store = serving.open_store(settings)
+    try:
+        with store.records(since=since, last=getattr(options, "n", 0)) as records:
+            match what:
+                case "verify":
+                    return _verify(records)
+                case "tail":
+                    for record in records:
+                        _say(_line(record))
+                case _:
+                    _export(records, options.format)
+    finally:
+        await store.close()
+    return DONE
+
+
+def _verify(records: Iterable[Record]) -> int:
+    count, found = trail.verify(iter(records))
+    if found is None:
+        _say(f"every record holds: {count} of {count}")
+        return DONE
+    _say(f"broken at record {found.seq}: {found.why}; the {count} before it hold")
+    return FAILED
+
+
+def _line(record: Record) -> str:
+    facts = json.loads(record.body)["facts"]
+    at = datetime.fromtimestamp(record.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    shown = ("user", "api", "params", "code", "request_id", "rule", "detail", "policy", "why")
+    said = " ".join(f"{name}={json.dumps(facts[name])}" for name in shown if name in facts)
+    return _one_line(f"{record.seq:>6} {at} {record.kind:<14} {record.operation:<16} {said}")
+
+
+def _export(records: Iterable[Record], form: str) -> None:
+    if form == "jsonl":
+        for record in records:
+            _say(json.dumps(json.loads(record.body) | {"hash": record.hash}, sort_keys=True))
+        return
+    out = csv.writer(sys.stdout)
+    names = ("seq", "at", "kind", "operation", "user", "channel", "api", "params", "rule")
+    names += ("request_id", "code", "detail", "hash")
+    out.writerow(names)
+    for record in records:
+        body = json.loads(record.body)
+        row = body | body["facts"] | {"hash": record.hash}
+        out.writerow([_cell(row.get(name, "")) for name in names])
+
+
+def _cell(value: object) -> str:
+    """Write a value so that no spreadsheet takes it for a formula."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

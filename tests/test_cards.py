@@ -1,0 +1,595 @@
+"""The words people see: true, complete in their text, within Slack's limits, and nobody else's."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import example as also
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.catalog import ACTIONS, by_api
+from bot.errors import ParseError
+from bot.model import (
+    Action,
+    Actor,
+    Approval,
+    Command,
+    Effect,
+    Operation,
+    Person,
+    Place,
+    State,
+    Via,
+)
+from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse
+from bot.policy import How
+from bot.sandbox import blockkit
+from bot.service import Mistaken, Standing, Taken, Unrecorded
+from handlers import cards, receipts, views, words
+from handlers.cards import Message
+
+VOCABULARY = Vocabulary(
+    actions=ACTIONS,
+    defaults={"live": {"DomainName": "push.example.com"}, "ingest": {"SdkAppId": 1400000000}},
+    targets={"main-stage": "live stream1"},
+    region="ap-singapore",
+    sites={action.product.name: action.product.site for action in ACTIONS},
+)
+DROP, READ = by_api("DropLiveStream"), by_api("DescribeLiveStreamState")
+OPERATION = Operation(
+    id="op1",
+    key="trigger",
+    state=State.ACCEPTED,
+    actor=Actor("T0HOME", "U0ALICE"),
+    place=Place("C0INC"),
+    via=Via.COMMAND,
+    text="live stream1",
+    asked_at=1_700_000_000.0,
+    api="DropLiveStream",
+    params={"StreamName": "stream1", "DomainName": "push.example.com", "AppName": "live"},
+    rule="roles.oncall.allow[0]",
+    attempts=1,
+    request_id="8e50cdb5-56dc-408b-89b0-31818958d424",
+    took=0.123,
+)
+
+# What we write ourselves between angle brackets, and nothing else.
+OURS = re.compile(
+    r"<(?:@[UW][A-Z0-9]{1,31}|#[CG][A-Z0-9]{1,31}"
+    r"|!date\^\d+\^\{date_short_pretty\} \{time\}\|[0-9: -]+UTC"
+    r"|https://[A-Za-z0-9.:/?=&_%-]+\|card)>"
+)
+ENTITY = re.compile(r"&(?:amp|lt|gt);")
+
+
+def texts(found: Any) -> list[str]:
+    """Give every text in a message, block or view."""
+    if isinstance(found, Message):
+        return [found.text, *texts(found.blocks)]
+    if isinstance(found, dict):
+        return [t for key, value in found.items() if key != "initial_value" for t in texts(value)]
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        return [text for one in found for text in texts(one)]
+    return [found] if isinstance(found, str) else []
+
+
+def is_harmless(message: Message) -> None:
+    for text in texts(message):
+        rest = OURS.sub("", text)
+        assert "<" not in rest
+        assert ">" not in rest
+        assert "&" not in ENTITY.sub("", rest)
+        assert not re.search(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\r\x00]", rest)
+    assert blockkit.problems(list(message.blocks)) == []
+    assert 0 < len(message.text) <= 4000
+
+
+def outside_code(text: str) -> str:
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+# --- foreign text --------------------------------------------------------------------
+
+nasty = st.one_of(
+    st.text(),
+    st.text(alphabet="<>&`*_~:@!#|\n\r\t\u202e\u200b /\\abcUC0"),
+    st.sampled_from(
+        [
+            "<!channel>",
+            "<@U0BOB>",
+            "<https://evil.example|here>",
+            "@here",
+            "https://evil.example/x",
+            "&lt;!here&gt;",
+            "```x```",
+            ":bomb:",
+            "\u202egnp.exe",
+            "x" * 20_000,
+            "&" * 5000,
+            "😀" * 5000,
+            "\ud800",
+        ]
+    ),
+)
+
+
+@given(nasty, st.integers(10, 400))
+def test_escaped_text_is_one_harmless_line_of_the_asked_length(text: str, most: int) -> None:
+    shown = words.escape(text, most)
+
+    assert len(shown) + sum(c > "\uffff" for c in shown) <= most
+    assert "\n" not in shown
+    assert not re.search(r"[<>`@]", shown)
+    assert "://" not in shown
+    assert not re.search(r":[\w+'-]+:", shown)
+    assert not re.search(r"(?<![0-9A-Za-z])[*_~]|[*_~](?![0-9A-Za-z])", shown)
+    assert "&" not in ENTITY.sub("", shown)
+    shown.encode()
+
+
+@given(nasty, st.integers(10, 400))
+def test_code_is_one_span_that_nothing_leaves(text: str, most: int) -> None:
+    shown = words.code(text, most)
+
+    assert shown == "(empty)" or re.fullmatch(r"`[^`\n<>]+`", shown)
+    assert len(shown) + sum(c > "\uffff" for c in shown) <= most + 2
+    assert "&" not in ENTITY.sub("", shown)
+
+
+@given(nasty)
+def test_a_block_of_code_is_left_by_nothing(text: str) -> None:
+    shown = words.code_block(text)
+
+    assert shown.count("`") == 6
+    assert not re.search(r"[<>]", shown)
+
+
+@pytest.mark.parametrize(
+    "text", ["stream1", "prod-1_a", "5000.livepush.myqcloud.com", "a_b_c", "no-1 (live), 50 %"]
+)
+def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+    assert words.escape(text) == text
+    assert words.code(text) == f"`{text}`"
+
+
+@given(nasty)
+def test_only_ids_become_mentions(text: str) -> None:
+    for shown in (words.user(text), words.channel(text)):
+        assert OURS.fullmatch(shown) or shown == "a direct message" or "<" not in shown
+
+
+@given(nasty)
+def test_only_slacks_addresses_become_links(text: str) -> None:
+    shown = words.link(text, "card")
+
+    assert shown == "" or OURS.fullmatch(shown)
+
+
+@given(st.floats())
+def test_a_time_is_a_time_whatever_it_is(at: float) -> None:
+    shown = words.moment(at)
+
+    assert OURS.fullmatch(shown) or shown == "at an unknown time"
+
+
+@given(st.text(alphabet="ab <>&;@U0|`", max_size=60), st.integers(5, 40))
+def test_our_own_markup_is_cut_between_its_parts(text: str, most: int) -> None:
+    cut = words.fit(text, most)
+
+    assert len(cut) <= most
+    assert cut == text or cut.endswith("…")
+    assert cut.count("<") <= cut.count(">") or text.count("<") > text.count(">")
+
+
+# --- operations ------------------------------------------------------------------------
+
+operations = st.builds(
+    Operation,
+    id=nasty,
+    key=nasty,
+    state=st.sampled_from(State),
+    actor=st.builds(Actor, nasty, nasty),
+    place=st.builds(Place, nasty, nasty),
+    via=st.sampled_from(Via),
+    text=nasty,
+    asked_at=st.floats(),
+    api=st.one_of(nasty, st.sampled_from([action.api for action in ACTIONS])),
+    params=st.dictionaries(
+        st.one_of(nasty, st.sampled_from(["StreamName", "DomainName", "TaskId", "UserId"])),
+        st.one_of(nasty, st.integers(), st.booleans(), st.none(), st.lists(nasty, max_size=3)),
+        max_size=30,
+    ),
+    region=nasty,
+    account=nasty,
+    rule=nasty,
+    detail=nasty,
+    attempts=st.integers(0, 9),
+    request_id=nasty,
+    code=nasty,
+    said=nasty,
+    result=st.dictionaries(nasty, st.one_of(nasty, st.integers(), st.none()), max_size=15),
+    took=st.one_of(st.none(), st.floats(allow_nan=False)),
+    card_ts=nasty,
+)
+
+
+def action_of(operation: Operation) -> Action | None:
+    return next((a for a in ACTIONS if a.api == operation.api), None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(operations, nasty)
+def test_no_reply_carries_anything_of_a_senders(operation: Operation, permalink: str) -> None:
+    action = action_of(operation)
+    for message in (
+        cards.card(operation, action),
+        cards.ending(operation, action),
+        cards.private(operation, action),
+        cards.audit_line(operation, action, permalink),
+        cards.notice(operation.text or "x"),
+        receipts.receipt(Taken(operation), VOCABULARY, action),
+        receipts.receipt(Unrecorded(operation.detail or "x"), VOCABULARY),
+        receipts.receipt(Help(operation.text), VOCABULARY),
+        receipts.trail([operation] * 20, ACTIONS),
+    ):
+        if not message.text:
+            continue  # nothing visible was in it
+        is_harmless(message)
+
+
+@settings(max_examples=100)
+@given(nasty, nasty, nasty, st.integers(0, 50), st.integers(0, 50))
+@also("live <!channel>", 'There is no "<!channel>".', "live", 5, 15)
+def test_a_mistake_marks_its_place_and_nothing_more(
+    text: str, sentence: str, suggestion: str, start: int, length: int
+) -> None:
+    error = ParseError(
+        sentence or "x", text=text, start=start, end=start + length, suggestion=suggestion
+    )
+
+    message = receipts.mistake(error)
+
+    if message.text:
+        is_harmless(message)
+
+
+def test_a_mistake_of_the_parser_is_one_sentence_with_its_place() -> None:
+    with pytest.raises(ParseError) as caught:
+        parse("lvie stream1", verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0)
+
+    text = receipts.receipt(Mistaken(caught.value), VOCABULARY).text
+
+    assert 'Did you mean "live"?' in text
+    assert "lvie stream1\n^^^^" in text
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_the_text_of_a_card_says_everything(state: State) -> None:
+    text = cards.card(replace(OPERATION, state=state, region="ap-singapore"), DROP).text
+
+    assert text.startswith(cards.STATES[state])
+    for part in ("DropLiveStream", "`stream1`", "`push.example.com`", "<@U0ALICE>"):
+        assert part in text
+    assert "`roles.oncall.allow[0]`" in text
+    assert "`ap-singapore`" in text
+
+
+@pytest.mark.parametrize("state", [s for s in State if s is not State.ACCEPTED])
+def test_nothing_claims_success_that_the_cloud_has_not_given(state: State) -> None:
+    operation = replace(OPERATION, state=state, request_id="", took=None)
+    for message in (
+        cards.card(operation, DROP),
+        cards.ending(operation, DROP),
+        receipts.receipt(Taken(operation), VOCABULARY, DROP),
+    ):
+        assert not re.search(r"\b(accepted|stopped|done)\b", message.text, re.IGNORECASE)
+
+
+def test_an_accepted_drop_says_what_comes_next() -> None:
+    text = cards.ending(OPERATION, DROP).text
+
+    assert "`8e50cdb5-56dc-408b-89b0-31818958d424`" in text
+    assert "0.1 s" in text
+    assert "`/stopstream ban stream1 domain=push.example.com`" in text
+    assert "`/stopstream status live stream1 domain=push.example.com`" in text
+
+
+def test_every_command_that_is_offered_can_be_pasted() -> None:
+    for action in ACTIONS:
+        params = {
+            p.api: 1234 if p.kind.json.endswith("int64") else f"{p.word}1.example.com"
+            for p in action.params
+            if p.required and not p.secret
+        }
+        operation = replace(
+            OPERATION, api=action.api, params=params, region="ap-singapore", state=State.UNKNOWN
+        )
+        offered = re.findall(
+            r"`(/[a-z]+stream [^`]+)`",
+            cards.ending(replace(operation, state=State.ACCEPTED), action).text
+            + cards.ending(operation, action).text,
+        )
+        assert offered or not (action.look or "{" in action.afterwards)
+        for text in offered:
+            found = parse(text, verb=None, vocabulary=VOCABULARY, now=0.0)
+            assert isinstance(found, Command)
+            assert set(found.params.values()) <= set(params.values()) | {"live"}
+
+
+@given(
+    st.text(
+        alphabet=st.characters(codec="utf-8", exclude_characters="`»\u00ad\u200b\u200c\u200d"),
+        min_size=1,
+        max_size=30,
+    ).filter(lambda t: t == t.strip() and t.isprintable() and "&" not in t and "<" not in t)
+)
+@also("a b=c")
+@also('it\'s "x" y')
+@also("--stream")
+@also("https-1")
+def test_a_command_written_for_a_value_is_read_back_with_it(name: str) -> None:
+    if "://" in name or name in VOCABULARY.targets or "\u2060" in name or "\ufeff" in name:
+        return
+    text = words.typed(DROP, {"StreamName": name, "DomainName": "push.example.com"})
+    if "[hidden]" in text:
+        return
+
+    found = parse(text, verb=None, vocabulary=VOCABULARY, now=0.0)
+
+    assert isinstance(found, Command)
+    assert found.params["StreamName"] == name
+
+
+def test_a_read_tells_what_it_read() -> None:
+    operation = replace(
+        OPERATION, api=READ.api, result={"StreamState": "active", "Other": [1, "<x>"]}
+    )
+
+    for message in (cards.card(operation, READ), cards.ending(operation, READ)):
+        assert "StreamState is `active`, Other is `[1, &quot;" not in message.text
+        assert "StreamState is `active`" in message.text
+        assert "&lt;x&gt;" in message.text
+
+
+def test_a_refusal_says_what_it_means_and_what_to_do_next() -> None:
+    operation = replace(
+        OPERATION,
+        state=State.FAILED,
+        code="AuthFailure.SignatureExpire",
+        said="The <b>timestamp</b> is too old",
+        detail="This machine's clock is 400 s ahead of Tencent Cloud's.",
+    )
+
+    text = cards.ending(operation, DROP).text
+
+    assert "`AuthFailure.SignatureExpire`" in text
+    assert "five minutes off" in text
+    assert "400 s ahead" in text
+    assert "NTP" in text
+    assert "`The &lt;b&gt;timestamp&lt;/b&gt; is too old`" in text
+    assert operation.request_id in text
+
+
+def test_an_unknown_ending_says_how_to_check() -> None:
+    operation = replace(
+        OPERATION, state=State.UNKNOWN, request_id="", detail="No answer within 10 s."
+    )
+
+    text = cards.ending(operation, DROP).text
+
+    assert "it may have run" in text
+    assert "No answer within 10 s." in text
+    assert "`/stopstream status live stream1 domain=push.example.com`" in text
+
+
+def test_what_was_over_before_is_said_so() -> None:
+    stop = by_api("StopStreamIngest")
+    operation = replace(
+        OPERATION, api=stop.api, state=State.ALREADY, code="FailedOperation.TaskFinished"
+    )
+
+    assert "The task had ended before." in cards.card(operation, stop).text
+    assert operation.request_id in cards.ending(operation, stop).text
+
+
+def test_secret_values_are_shown_nowhere() -> None:
+    start = by_api("StartPublishStream")
+    params = {"UserId": "u1", "PublishStreamArgs": "txSecret=abc", "Unheard": "of"}
+    for state in State:
+        operation = replace(OPERATION, api=start.api, params=params, state=state)
+        for message in (
+            cards.card(operation, start),
+            cards.ending(operation, start),
+            cards.private(operation, start),
+            cards.audit_line(operation, start),
+            receipts.receipt(Taken(operation), VOCABULARY, start),
+        ):
+            assert "abc" not in str(message)
+            assert "Unheard `of`" not in str(message)
+
+
+def test_a_denial_names_channels_by_name_and_says_that_nothing_was_sent() -> None:
+    operation = replace(
+        OPERATION, state=State.DENIED, detail="You may in C0INC. Ask someone in leads."
+    )
+
+    text = cards.private(operation, DROP).text
+
+    assert "You may in <#C0INC>. Ask someone in leads." in text
+    assert text.endswith("Nothing was sent.")
+
+
+def test_an_ending_without_a_card_reaches_the_asker_whole() -> None:
+    text = cards.private(OPERATION, DROP).text
+
+    assert OPERATION.request_id in text
+    assert "only you see this" in text
+
+
+def test_an_audit_line_is_one_line() -> None:
+    line = cards.audit_line(OPERATION, DROP, "https://example.slack.com/archives/C0INC/p1")
+
+    assert "\n" not in line.text
+    assert "<@U0ALICE> in <#C0INC>" in line.text
+    assert line.text.endswith("<https://example.slack.com/archives/C0INC/p1|card>")
+    assert line.blocks == ()
+
+
+def test_receipts_promise_no_more_than_is_known() -> None:
+    asked = replace(OPERATION, state=State.ASKED)
+
+    assert receipts.receipt(Taken(asked), VOCABULARY, DROP).text.startswith("Asked: DropLive")
+    again = receipts.receipt(Taken(asked, again=True), VOCABULARY, DROP).text
+    assert "it runs once" in again
+    in_thread = replace(asked, place=Place("C0INC", "1.5"))
+    assert "this thread" in receipts.receipt(Taken(in_thread), VOCABULARY, DROP).text
+    for reply in (Form(Effect.STOP), WhoAmI(), Audit()):
+        assert receipts.receipt(reply, VOCABULARY).text
+
+
+# --- help ------------------------------------------------------------------------------
+
+
+def test_every_example_in_the_help_can_be_pasted() -> None:
+    help_text = receipts.help_on("", ACTIONS).text
+    offered = re.findall(r"`(/[a-z]+stream [^`]*\d[^`]*)`", help_text)
+
+    assert len(offered) >= len(ACTIONS)
+    for text in offered:
+        command = parse(text, verb=None, vocabulary=VOCABULARY, now=0.0)
+        assert isinstance(command, Command | Audit)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
+def test_help_on_a_kind_or_an_api_says_everything_about_it(action: Action) -> None:
+    for topic in (action.words, action.api, action.api.upper(), action.product.name):
+        message = receipts.help_on(topic, ACTIONS)
+        assert action.does in message.text
+        assert action.deprecated in message.text
+        for param in action.params:
+            assert f"`{param.word}` or `{param.api}`" in message.text
+        is_harmless(message)
+
+
+def test_help_on_something_unknown_says_so_and_shows_what_there_is() -> None:
+    message = receipts.help_on("lvie", ACTIONS)
+
+    assert message.text.startswith("There is no help on `lvie`")
+    assert "DropLiveStream" in message.text or "`/stopstream live" in message.text
+
+
+def test_help_on_ten_times_as_many_actions_stays_within_the_limits() -> None:
+    is_harmless(receipts.help_on("", ACTIONS * 10))
+    is_harmless(receipts.help_on("live", ACTIONS * 10))
+
+
+# --- who they are ----------------------------------------------------------------------
+
+HOWS = tuple(
+    How(action, approval, "StreamName prod-*", ("leads",))
+    for action in ACTIONS
+    for approval in (None, *Approval)
+)
+
+
+def test_whoami_says_roles_and_rights_and_who_else_could() -> None:
+    message = receipts.whoami(Standing(Person("U0ALICE", "T0HOME"), ("oncall",), HOWS))
+
+    assert "in the roles `oncall`" in message.text
+    assert "• DropLiveStream at once" in message.text
+    assert "after a second person" in message.text
+    assert "`leads` may" in message.text
+    is_harmless(message)
+
+
+@pytest.mark.parametrize("flag", ["bot", "guest", "deactivated", "stranger"])
+def test_whoami_says_why_someone_may_nothing_at_all(flag: str) -> None:
+    person = replace(Person("U0ALICE", "T0HOME"), **{flag: True})
+
+    text = receipts.whoami(Standing(person, (), HOWS)).text
+
+    assert receipts.TROUBLE[flag] in text
+    assert "at once" not in text
+
+
+def test_what_others_were_denied_is_not_shown_to_anyone() -> None:
+    mine = replace(OPERATION, state=State.DENIED, place=Place("C0OTHER"))
+    theirs = replace(OPERATION, actor=Actor("T0HOME", "U0BOB"))
+
+    assert receipts.seen_by(mine, "U0ALICE", "C0INC")
+    assert receipts.seen_by(theirs, "U0ALICE", "C0INC")
+    assert not receipts.seen_by(theirs, "U0ALICE", "C0OTHER")
+    for state in (State.DENIED, State.INVALID):
+        assert not receipts.seen_by(replace(theirs, state=state), "U0ALICE", "C0INC")
+
+
+# --- views -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", list(Effect))
+@pytest.mark.parametrize("api", ["", *(action.api for action in ACTIONS)])
+def test_every_form_is_one_that_slack_takes(verb: Effect, api: str) -> None:
+    for channel in ("", "C0INC"):
+        view = views.form(views.FormPlace(verb, channel, "1.5"), VOCABULARY, api)
+
+        assert blockkit.view_problems(view) == []
+        blocks = {block.get("block_id") for block in view["blocks"]}
+        assert (views.CHANNEL_BLOCK in blocks) == (not channel)
+
+
+def test_a_form_has_a_field_for_each_parameter_and_fills_in_the_defaults() -> None:
+    view = views.form(views.FormPlace(Effect.STOP, "C0INC"), VOCABULARY, "DropLiveStream")
+    fields = {block.get("block_id"): block for block in view["blocks"]}
+
+    assert {views.param_block(p.api) for p in DROP.params} <= set(fields)
+    domain = fields["param:DomainName"]
+    assert domain["element"]["initial_value"] == "push.example.com"
+    assert domain["optional"] is True
+    assert fields["param:StreamName"]["optional"] is False
+    assert fields["param:AppName"]["element"]["initial_value"] == "live"
+
+
+def test_a_form_offers_the_regions_of_its_site() -> None:
+    view = views.form(views.FormPlace(Effect.STOP, "C0INC"), VOCABULARY, "StopStreamIngest")
+    (region,) = (b for b in view["blocks"] if b.get("block_id") == views.REGION_BLOCK)
+
+    offered = {option["value"] for option in region["element"]["options"]}
+    assert offered == set((by_api("StopStreamIngest").regions or {})["intl"])
+    assert region["element"]["initial_option"]["value"] == "ap-singapore"
+
+
+@given(
+    st.builds(views.FormPlace, st.sampled_from(Effect), st.text(max_size=9), st.text(max_size=9))
+)
+def test_a_forms_place_is_read_back(place: views.FormPlace) -> None:
+    assert views.unpacked(views.packed(place)) == place
+
+
+@pytest.mark.parametrize(
+    "metadata", ["", "{", "[]", '["stop"]', '["x","",""]', '["stop",1,2]', "1"]
+)
+def test_a_forged_place_is_none(metadata: str) -> None:
+    assert views.unpacked(metadata) is None
+
+
+def test_the_home_tab_is_one_that_slack_takes_at_its_fullest_and_at_its_emptiest() -> None:
+    standing = Standing(Person("U0ALICE", "T0HOME"), ("oncall",) * 50, HOWS * 10)
+    long = replace(OPERATION, request_id="x" * 5000, params={"StreamName": "&" * 5000})
+
+    for view in (
+        views.home(standing, [long] * 50, ACTIONS),
+        views.home(None, [], ACTIONS, trouble="x" * 5000),
+    ):
+        assert blockkit.view_problems(view) == []
+        for text in texts(view):
+            assert "<" not in OURS.sub("", text)
+
+
+def test_a_form_that_slack_cannot_open_by_itself_is_offered_as_a_button() -> None:
+    message = receipts.form_offer(Effect.STOP)
+
+    is_harmless(message)
+    assert message.blocks[1]["elements"][0]["action_id"] == f"{receipts.OPEN_FORM}:stop"
