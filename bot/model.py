@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Params: TypeAlias = Mapping[str, Json]
 """Parameters by Tencent's names, e.g. `{"StreamName": "stream1"}`; `Region` is not among them."""
 
@@ -428,7 +428,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """Slack will never take it: the channel is gone, the bot was removed, …"""
+    """Slack will never take it: the channel is gone, or the bot was removed."""
 
     why: str
 

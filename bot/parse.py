@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 from bot import links
 from bot.errors import ParseError
@@ -82,11 +82,12 @@ def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float)
             no stream keys.
     """
     shown = plain(text)
+    if len(shown) > LONGEST:
+        start = redact(shown[:80])
+        raise ParseError(
+            f"That is longer than {LONGEST} characters.", text=start, start=0, end=len(start)
+        )
     try:
-        if len(shown) > LONGEST:
-            raise ParseError(
-                f"That is longer than {LONGEST} characters.", text=shown[:80], start=0, end=80
-            )
         return _Reader(shown, vocabulary, now).read(scan(shown), verb)
     except ParseError as error:
         raise _without_secrets(error) from None
@@ -124,7 +125,7 @@ class _Reader:
             if said is None:
                 return tokens, verb
             if verb in (Effect.STOP, Effect.START) and said not in (verb, Effect.READ):
-                self._fail(
+                raise self._wrong(
                     f"This is the command that {verb.value}s. "
                     f"Use /{said.value}stream to {said.value} something.",
                     tokens[0],
@@ -138,11 +139,12 @@ class _Reader:
         since = Audit().since
         for token in tokens:
             if token.name.casefold() != "since":
-                self._fail("The audit takes since=…, for example since=24h.", token)
+                raise self._wrong("The audit takes since=…, for example since=24h.", token)
             try:
                 since = duration(token.value)
             except ValueError as error:
-                self._fail(f'"{token.value}" is no length of time: {error}.', token)
+                problem = f'"{token.value}" is no length of time: {error}.'
+                raise self._wrong(problem, token) from None
         return Audit(since)
 
     # --- commands ------------------------------------------------------------------
@@ -150,7 +152,7 @@ class _Reader:
     def _command(self, tokens: list[Token], verb: Effect | None) -> Command:
         first = tokens[0]
         if first.name:
-            self._fail("Say first what it is about, for example live.", first)
+            raise self._wrong("Say first what it is about, for example live.", first)
         target = self.vocabulary.targets.get(first.value)
         if target is not None:
             return self._target(target, first, tokens[1:], verb)
@@ -161,13 +163,13 @@ class _Reader:
         """Read a target's text in the place of its name; what is typed after it wins."""
         inner = _Reader(plain(target), self.vocabulary, self.now)
         words = scan(inner.text)
-        words, own = inner._verb(words, None)  # noqa: SLF001 (the same class)
+        words, own = inner._verb(words, None)
         kind = words[0].value if words else ""
         wanted = verb if verb in (Effect.START, Effect.READ) else own or verb
         action = self._find(kind, wanted)
         if action is None:
-            self._fail(f'The target "{name.value}" cannot be used for this.', name)
-        base, base_region = inner._typed(action, words[1:])  # noqa: SLF001 (the same class)
+            raise self._wrong(f'The target "{name.value}" cannot be used for this.', name)
+        base, base_region = inner._typed(action, words[1:])
         typed, region = self._typed(action, more)
         return self._finish(action, base | typed, region or base_region, name)
 
@@ -176,23 +178,19 @@ class _Reader:
         if found is not None:
             return found
         if verb is None and any(a.words == token.value.casefold() for a in self._all()):
-            self._fail(
+            raise self._wrong(
                 f'Say what to do with it: "stop {token.value} …", "start {token.value} …" or '
                 f'"status {token.value} …".',
                 token,
             )
         if links.looks_like_one(token.value):
-            self._fail(
+            raise self._wrong(
                 "Say first what to do with this stream: live cuts it, ban keeps it off.", token
             )
-        spoken = [
-            a.words
-            for a in self._all()
-            if a.effect is verb or (verb is None) or (verb is Effect.STOP and a.effect is verb)
-        ]
+        spoken = [a.words for a in self._all() if verb in (None, a.effect)]
         known = [*spoken, *self.vocabulary.targets, *_ASIDES, *(a.api for a in self._all())]
         kinds = ", ".join(dict.fromkeys(spoken)) or "help"
-        self._unknown(f'There is no "{token.value}" here; there is {kinds}.', token, known)
+        raise self._unknown(f'There is no "{token.value}" here; there is {kinds}.', token, known)
 
     def _find(self, word: str, verb: Effect | None) -> Action | None:
         folded = word.casefold()
@@ -231,11 +229,11 @@ class _Reader:
                 values |= self._borrowed(action, target) | values
                 continue
             if param.api in self.used:
-                self._fail(f'"{param.word}" is given twice.', token)
+                raise self._wrong(f'"{param.word}" is given twice.', token)
             self.used[param.api] = token
             value = self._value(param, token)
             if self.linked.get(param.api, value) != value:
-                self._fail(
+                raise self._wrong(
                     f"The address says {param.word}={self.linked[param.api]}, and here stands "
                     f'"{token.value}": which one?',
                     token,
@@ -250,7 +248,7 @@ class _Reader:
             param = action.param(token.name)
             if param is None:
                 known = [p.word for p in action.params] + [p.api for p in action.params]
-                self._unknown(
+                raise self._unknown(
                     f'{action.words} takes no "{token.name}"; it takes '
                     f"{', '.join(p.word for p in action.params)}.",
                     replace(token, end=token.value_start - 1 or token.end),
@@ -260,7 +258,7 @@ class _Reader:
         for param in open_:
             if param.api not in values and param.api not in self.used:
                 return param
-        self._fail(f'"{token.value}" is one word too many; write it as name=value.', token)
+        raise self._wrong(f'"{token.value}" is one word too many; write it as name=value.', token)
 
     def _value(self, param: Param, token: Token) -> Json:
         try:
@@ -268,11 +266,11 @@ class _Reader:
         except ValueError as error:
             reason = f": {error}" if str(error) else ""
             shown = "This" if param.secret else f'"{token.value}"'
-            self._fail(f"{shown} is not {param.kind.says}{reason}.", token)
+            raise self._wrong(f"{shown} is not {param.kind.says}{reason}.", token) from None
 
     def _region_of(self, action: Action, token: Token) -> str:
         if action.regions is None:
-            self._fail(f"{action.api} takes no region.", token)
+            raise self._wrong(f"{action.api} takes no region.", token)
         self.used["Region"] = token
         return token.value.casefold()
 
@@ -281,14 +279,14 @@ class _Reader:
         try:
             link = links.read(token.value)
         except ValueError as error:
-            self._fail(f"This address names no stream: {error}.", token)
+            raise self._wrong(f"This address names no stream: {error}.", token) from None
         found = {"stream": link.stream, "app": link.app}
         domain = action.param("domain")
         default = domain and self._default(action, domain)
         if link.side == "push" or (link.side == "unclear" and not default):
             found["domain"] = link.host
         elif domain and not default and not self._will_say("domain", token):
-            self._fail("A play address does not tell the push domain; add domain=… .", token)
+            raise self._wrong("A play address does not tell the push domain; add domain=… .", token)
         for word, value in found.items():
             param = action.param(word)
             if param is None:
@@ -296,7 +294,7 @@ class _Reader:
             part = replace(token, value=value)
             read = self._value(param, part)
             if values.get(param.api, read) != read:
-                self._fail(
+                raise self._wrong(
                     f"The address says {word}={value}, and {word}={values[param.api]} is given "
                     "too: which one?",
                     token,
@@ -311,9 +309,7 @@ class _Reader:
         """Give those of a target's values that another action has, too."""
         inner = _Reader(plain(target), replace(self.vocabulary, targets={}), self.now)
         try:
-            command = inner._command(  # noqa: SLF001 (the same class)
-                *inner._verb(scan(inner.text), Effect.STOP)  # noqa: SLF001 (the same class)
-            )
+            command = inner._command(*inner._verb(scan(inner.text), Effect.STOP))
         except ParseError as error:
             raise ParseError(
                 f"That target is broken in the policy file: {error.sentence}",
@@ -333,13 +329,13 @@ class _Reader:
         for param in action.params:
             value = values.get(param.api)
             if value is not None and param.only not in (None, site):
-                self._fail(f"{param.word} exists on the {param.only} site alone.", kind)
+                raise self._wrong(f"{param.word} exists on the {param.only} site alone.", kind)
             if value is None and param.only in (None, site):
                 value = self._default(action, param)
             if value is not None:
                 complete[param.api] = value
             elif param.required:
-                self._missing(action, param)
+                raise self._missing(action, param)
         return Command(action, complete, self._region(action, region, site, kind))
 
     def _default(self, action: Action, param: Param) -> Json:
@@ -374,30 +370,32 @@ class _Reader:
             return region
         offers = f"{action.api} is offered on the {site} site in {', '.join(allowed)}."
         if not region:
-            self._fail(f"A region is missing: add region=… . {offers}", None)
+            raise self._wrong(f"A region is missing: add region=… . {offers}", None)
         other: Site = "mainland" if site == "intl" else "intl"
         hint = ""
         if region in action.regions.get(other, ()):
             hint = f" The {other} site has it; STOPSTREAM_TENCENT_SITE chooses."
         token = self.used.get("Region", kind)
-        self._fail(f'"{region}" is not a region for this. {offers}{hint}', token)
+        raise self._wrong(f'"{region}" is not a region for this. {offers}{hint}', token)
 
-    def _missing(self, action: Action, param: Param) -> NoReturn:
-        self._fail(f"{param.word} is missing: {param.help}. For example: {example(action)}", None)
+    def _missing(self, action: Action, param: Param) -> ParseError:
+        return self._wrong(
+            f"{param.word} is missing: {param.help}. For example: {example(action)}", None
+        )
 
-    def _unknown(self, sentence: str, token: Token, known: Iterable[str]) -> NoReturn:
+    def _unknown(self, sentence: str, token: Token, known: Iterable[str]) -> ParseError:
         word = token.name or token.value
         folded = {name.casefold(): name for name in known}
         near = difflib.get_close_matches(word.casefold()[:64], folded, n=1, cutoff=0.6)
         suggestion = folded[near[0]] if near else ""
         if suggestion:
             sentence += f' Did you mean "{suggestion}"?'
-        self._fail(sentence, token, suggestion)
+        return self._wrong(sentence, token, suggestion)
 
-    def _fail(self, sentence: str, token: Token | None, suggestion: str = "") -> NoReturn:
+    def _wrong(self, sentence: str, token: Token | None, suggestion: str = "") -> ParseError:
         end = len(self.text)
         start, end = (token.start, min(token.end, end)) if token else (end, end)
-        raise ParseError(sentence, text=self.text, start=start, end=end, suggestion=suggestion)
+        return ParseError(sentence, text=self.text, start=start, end=end, suggestion=suggestion)
 
 
 def _without_secrets(error: ParseError) -> ParseError:
@@ -451,7 +449,7 @@ def spell(command: Command) -> str:
 
 def _quoted(value: Json) -> str:
     text = str(value)
-    if text and not set(text) & set(" \t\"'“”„‘’«`<>&\u00a0\u3000"):
+    if text and not set(text) & set(" \t\"'“”„\u2018\u2019«`<>&\u00a0\u3000"):
         return text
     return f'"{text}"' if '"' not in text and "”" not in text else f"'{text}'"
 

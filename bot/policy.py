@@ -1,4 +1,4 @@
-"""May this person do this here? Facts in, reason out; pure, and the answer is no unless a rule says yes.
+"""May this person do this here? Facts in, reason out; no, unless a rule says yes.
 
 CHECKS are asked in turn: each lets pass or gives a reason. `rules_that_allow` finds the grants.
 """

@@ -1,4 +1,4 @@
-"""`stopstream serve`: builds every object once, plugs them together, and runs until told to stop."""
+"""`stopstream serve`: builds every object once, plugs them together, runs until told to stop."""
 
 import asyncio
 import contextlib
@@ -6,8 +6,8 @@ import os
 import signal
 import socket
 import time
-from typing import Self
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Self
 
 import structlog
 from aiohttp import web

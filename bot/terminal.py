@@ -422,13 +422,28 @@ def _export(records: Iterable[Record], form: str) -> None:
             _say(json.dumps(json.loads(record.body) | {"hash": record.hash}, sort_keys=True))
         return
     out = csv.writer(sys.stdout)
-    names = ("seq", "at", "kind", "operation", "user", "channel", "api", "params", "rule")
-    names += ("request_id", "code", "detail", "hash")
-    out.writerow(names)
+    out.writerow(_COLUMNS)
     for record in records:
         body = json.loads(record.body)
         row = body | body["facts"] | {"hash": record.hash}
-        out.writerow([_cell(row.get(name, "")) for name in names])
+        out.writerow([_cell(row.get(name, "")) for name in _COLUMNS])
+
+
+_COLUMNS = (
+    "seq",
+    "at",
+    "kind",
+    "operation",
+    "user",
+    "channel",
+    "api",
+    "params",
+    "rule",
+    "request_id",
+    "code",
+    "detail",
+    "hash",
+)
 
 
 def _cell(value: object) -> str:

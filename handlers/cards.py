@@ -232,7 +232,7 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
             ]
         case State.ALREADY:
             return [
-                f"*Already so.* {explained.means} Nothing more is to be done.",
+                f"*Already so.* {explained.means} It needs no repeat.",
                 f"Code {code(operation.code)} · {request_id}",
             ]
         case State.FAILED if operation.code:

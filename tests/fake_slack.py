@@ -48,6 +48,7 @@ class FakeSlack:
         self.groups: dict[str, list[str]] = {}
         self.channels: dict[str, dict[str, Any]] = {"C0INC": {"is_member": True}}
         self.page = 100
+        self.links = ""
         app = web.Application()
         app.router.add_post("/api/{method}", self._take)
         app.router.add_get("/api/{method}", self._take)
@@ -111,6 +112,7 @@ class FakeSlack:
 
     def _do(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         known = {
+            "apps.connections.open": lambda _: {"url": self.links},
             "auth.test": self._auth_test,
             "chat.postMessage": self._post,
             "chat.update": self._update,

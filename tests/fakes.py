@@ -31,9 +31,11 @@ class FakeCloud:
     sent: list[Command] = field(default_factory=list)
     gate: asyncio.Event | None = None
     before: Callable[[Command], None] | None = None
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def call(self, command: Command) -> Answer:
         self.sent.append(command)
+        self.called.set()
         if self.before:
             self.before(command)
         if self.gate:

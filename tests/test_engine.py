@@ -204,15 +204,14 @@ async def test_stream_keys_reach_neither_the_trail_nor_the_text_on_file(house: H
     assert house.cloud.sent[-1].params["PublishStreamArgs"] == "txSecret=5ECRE7"
 
 
-async def left_behind(url: str, text: str, audit: str = "C0AUDIT") -> str:
+async def left_behind(url: str, text: str) -> str:
     """Send a request whose sender dies before it hears the answer; give its id."""
     async with opened(url, lease=0.3) as store:
         deaf = FakeCloud(gate=asyncio.Event())
         async with built(store, cloud=deaf, abandon=True) as house:
             reply = await house.ask(text, verb=None)
             assert isinstance(reply, Taken)
-            while not deaf.sent:
-                await asyncio.sleep(0.005)
+            await deaf.called.wait()
             return reply.operation.id
 
 

@@ -253,8 +253,38 @@ def test_stream_keys_are_in_no_command_and_no_mistake(secret: str) -> None:
 
 _PIECES = st.sampled_from(
     [
-        *("live ban car ingest record status stop start help audit main-stage".split()),
-        *("stream= domain= --app — “ ” ' \" <http://a.b|a.b> <@U1|x> &lt; &amp; `".split()),
+        *(
+            [
+                "live",
+                "ban",
+                "car",
+                "ingest",
+                "record",
+                "status",
+                "stop",
+                "start",
+                "help",
+                "audit",
+                "main-stage",
+            ]
+        ),
+        *(
+            [
+                "stream=",
+                "domain=",
+                "--app",
+                "—",
+                "“",
+                "”",
+                "'",
+                '"',
+                "<http://a.b|a.b>",
+                "<@U1|x>",
+                "&lt;",
+                "&amp;",
+                "`",
+            ]
+        ),
         "rtmp://push.a.b/live/x?txSecret=1",
         DOMAIN,
         " ",

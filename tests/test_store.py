@@ -1,4 +1,4 @@
-"""The store on SQLite and on PostgreSQL: one row, its records and what it owes, together or not at all."""
+"""The store on both databases: a row, its records and what it owes, together or not at all."""
 
 import asyncio
 import contextlib

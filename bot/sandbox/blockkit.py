@@ -3,7 +3,7 @@
 Source: https://docs.slack.dev/reference/block-kit
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 MESSAGE, MODAL, HOME = "message", "modal", "home"
@@ -17,6 +17,13 @@ _SELECTS = (
     "channels_select",
     "multi_users_select",
 )
+_MOST_OPTIONS = {
+    "static_select": 100,
+    "multi_static_select": 100,
+    "overflow": 5,
+    "radio_buttons": 10,
+    "checkboxes": 10,
+}
 _IN_ACTIONS = frozenset(
     {"button", "overflow", "radio_buttons", "checkboxes", "datepicker", "timepicker", *_SELECTS}
 )
@@ -71,34 +78,42 @@ def _blocks(blocks: Any, surface: str, pointer: str = "/blocks") -> Iterator[str
 
 
 def _block(block: Mapping[str, Any], at: str) -> Iterator[str]:
-    match block.get("type"):
-        case "section":
-            yield from _section(block, at)
-        case "header":
-            yield from _text(block.get("text"), f"{at}/text", 150, plain=True)
-        case "context":
-            yield from _context(block, at)
-        case "actions":
-            elements = block.get("elements")
-            yield from _count(elements, f"{at}/elements", 25)
-            for number, element in enumerate(elements or ()):
-                yield from _element(element, f"{at}/elements/{number}", _IN_ACTIONS)
-        case "input":
-            yield from _text(block.get("label"), f"{at}/label", 2000, plain=True)
-            if block.get("hint") is not None:
-                yield from _text(block["hint"], f"{at}/hint", 2000, plain=True)
-            yield from _element(block.get("element"), f"{at}/element", _IN_INPUT)
-        case "divider":
-            pass
-        case "image":
-            yield from _needed(block, at, "image_url", 3000)
-            yield from _needed(block, at, "alt_text", 2000)
-        case "markdown":
-            yield from _needed(block, at, "text", 12_000)
-        case "rich_text":
-            yield from _count(block.get("elements"), f"{at}/elements", 100)
-        case other:
-            yield f"unsupported type: {other} [json-pointer:{at}/type]"
+    check = _BLOCKS.get(str(block.get("type")))
+    if check is None:
+        yield f"unsupported type: {block.get('type')} [json-pointer:{at}/type]"
+    else:
+        yield from check(block, at)
+
+
+def _header(block: Mapping[str, Any], at: str) -> Iterator[str]:
+    yield from _text(block.get("text"), f"{at}/text", 150, plain=True)
+
+
+def _actions(block: Mapping[str, Any], at: str) -> Iterator[str]:
+    elements = block.get("elements")
+    yield from _count(elements, f"{at}/elements", 25)
+    for number, element in enumerate(elements or ()):
+        yield from _element(element, f"{at}/elements/{number}", _IN_ACTIONS)
+
+
+def _input(block: Mapping[str, Any], at: str) -> Iterator[str]:
+    yield from _text(block.get("label"), f"{at}/label", 2000, plain=True)
+    if block.get("hint") is not None:
+        yield from _text(block["hint"], f"{at}/hint", 2000, plain=True)
+    yield from _element(block.get("element"), f"{at}/element", _IN_INPUT)
+
+
+def _image(block: Mapping[str, Any], at: str) -> Iterator[str]:
+    yield from _needed(block, at, "image_url", 3000)
+    yield from _needed(block, at, "alt_text", 2000)
+
+
+def _markdown(block: Mapping[str, Any], at: str) -> Iterator[str]:
+    yield from _needed(block, at, "text", 12_000)
+
+
+def _divider(_block: Mapping[str, Any], _at: str) -> Iterator[str]:
+    yield from ()
 
 
 def _section(block: Mapping[str, Any], at: str) -> Iterator[str]:
@@ -124,31 +139,42 @@ def _context(block: Mapping[str, Any], at: str) -> Iterator[str]:
         yield from _text(element, f"{at}/elements/{number}", 3000)
 
 
+_BLOCKS: Mapping[str, Callable[[Mapping[str, Any], str], Iterator[str]]] = {
+    "actions": _actions,
+    "context": _context,
+    "divider": _divider,
+    "header": _header,
+    "image": _image,
+    "input": _input,
+    "markdown": _markdown,
+    "section": _section,
+}
+
+
 def _element(element: Any, at: str, allowed: frozenset[str] | set[str]) -> Iterator[str]:
     if not isinstance(element, Mapping) or element.get("type") not in allowed:
         kind = element.get("type") if isinstance(element, Mapping) else None
         yield f"unsupported type: {kind} [json-pointer:{at}/type]"
         return
     yield from _long(element.get("action_id"), f"{at}/action_id", 255)
-    match element["type"]:
-        case "button":
-            yield from _button(element, at)
-        case "plain_text_input":
-            most = element.get("max_length", 3000)
-            if not isinstance(most, int) or not 1 <= most <= 3000:  # noqa: PLR2004
-                yield f"must be less than 3001 [json-pointer:{at}/max_length]"
-            yield from _long(element.get("initial_value"), f"{at}/initial_value", 3000)
-        case "static_select" | "multi_static_select":
-            if not element.get("option_groups"):
-                yield from _options(element.get("options"), f"{at}/options", 100)
-        case "overflow":
-            yield from _options(element.get("options"), f"{at}/options", 5)
-        case "radio_buttons" | "checkboxes":
-            yield from _options(element.get("options"), f"{at}/options", 10)
+    if element["type"] == "button":
+        yield from _button(element, at)
+    if element["type"] == "plain_text_input":
+        yield from _plain_text_input(element, at)
+    most = _MOST_OPTIONS.get(element["type"])
+    if most is not None and not element.get("option_groups"):
+        yield from _options(element.get("options"), f"{at}/options", most)
     if element.get("placeholder") is not None:
         yield from _text(element["placeholder"], f"{at}/placeholder", 150, plain=True)
     if element.get("confirm") is not None:
         yield from _confirm(element["confirm"], f"{at}/confirm")
+
+
+def _plain_text_input(element: Mapping[str, Any], at: str) -> Iterator[str]:
+    most = element.get("max_length", 3000)
+    if not isinstance(most, int) or not 1 <= most <= 3000:  # noqa: PLR2004 (Slack's limit)
+        yield f"must be less than 3001 [json-pointer:{at}/max_length]"
+    yield from _long(element.get("initial_value"), f"{at}/initial_value", 3000)
 
 
 def _button(element: Mapping[str, Any], at: str) -> Iterator[str]:

@@ -181,15 +181,18 @@ class CloudEmulator:
 
     def _answer(self, request: _Request, fault: Fault) -> tuple[str, dict[str, Json]]:
         try:
-            action = self._checked(request)
-            if fault.code:
-                raise CodeError(fault.code, fault.message)
-            body = self.things.run(action, request.params, self.now)
-            request.ran = True
-            return "", body
+            body = self._run(request, fault)
         except CodeError as error:
             refusal: Json = {"Code": error.code, "Message": error.message}
             return error.code, {"Error": refusal}
+        request.ran = True
+        return "", body
+
+    def _run(self, request: _Request, fault: Fault) -> dict[str, Json]:
+        action = self._checked(request)
+        if fault.code:
+            raise CodeError(fault.code, fault.message)
+        return self.things.run(action, request.params, self.now)
 
     def _note(self, request: _Request, request_id: str, code: str) -> None:
         self.received.append(

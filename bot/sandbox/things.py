@@ -1,11 +1,11 @@
-"""The things of the emulated cloud: streams with their encoders, bans, recordings, tasks, sessions."""
+"""The things of the emulated cloud: streams, their encoders and bans, tasks and sessions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.catalog import FRESH
-from bot.model import Action, Json, Params
+from bot.model import Action, Effect, Json, Params
 
 BAN = 7 * 86_400.0
 """Seconds that a ban lasts unless it says otherwise."""
@@ -41,7 +41,7 @@ class Things:
 
     def __init__(self) -> None:
         self._things: dict[tuple[str, tuple[str, ...]], Thing] = {}
-        # A ban goes by the stream's name alone, whatever its domain and path.
+        # By the stream's name.
         self._bans: dict[str, float] = {}
 
     def put(
@@ -75,29 +75,24 @@ class Things:
         if state is not None and state in touch.refused:
             raise CodeError(touch.refused[state], "The object is not in a state for this.")
         if touch.becomes is not None:
-            self._become(action, touch.becomes, params, key, thing, now)
+            if touch.thing == "stream":
+                self._ban(action, params, key[0], now)
+            if thing is not None:
+                self._become(action, thing, now)
         return {}
 
-    def _become(
-        self,
-        action: Action,
-        state: str,
-        params: Params,
-        key: tuple[str, ...],
-        thing: Thing | None,
-        now: float,
-    ) -> None:
-        if action.touch.thing == "stream":
-            if state == "forbid":
-                self._bans[key[0]] = _ban_ends(params, now)
-            elif action.effect.value == "start":
-                self._bans.pop(key[0], None)
-            state = "inactive"
-        if thing is None:
-            return
+    def _ban(self, action: Action, params: Params, name: str, now: float) -> None:
+        """Set or lift a ban; it goes by the stream's name alone."""
+        if action.touch.becomes == "forbid":
+            self._bans[name] = _ban_ends(params, now)
+        elif action.effect is Effect.START:
+            self._bans.pop(name, None)
+
+    def _become(self, action: Action, thing: Thing, now: float) -> None:
         thing.runs[action.api] = thing.runs.get(action.api, 0) + 1
         was_live = thing.state == "active"
-        thing.state = state
+        becomes = action.touch.becomes or thing.state
+        thing.state = "inactive" if becomes == "forbid" else becomes
         if was_live and thing.returns_after is not None:
             thing.returns_at = now + thing.returns_after
 

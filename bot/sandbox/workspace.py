@@ -70,7 +70,7 @@ class Workspace:
         self.team, self.domain = "T0HOME", "sandbox"
         self.bot_user, self.bot_id = "U0STOPBOT", "B0STOPBOT"
         self.bot_token, self.app_token = "xoxb-sandbox", "xapp-sandbox"
-        self.signing_secret = "sandbox-signing-secret"
+        self.signing_secret = "sandbox-signing-secret"  # noqa: S105 (the emulator's own)
         self.scopes = set(scopes)
         self.paid = True
         self.clock = clock
