@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.model import Action, Invocation
+from bot.model import Invocation
 from bot.parse import Audit, Form, WhoAmI
 from bot.service import Reply, Service, Taken
 from handlers import receipts, views
 from handlers.calls import Answered, CallError, need, reply
-from handlers.cards import Message
+from handlers.cards import Message, action_of
 from handlers.errands import Errands
 
 log = structlog.get_logger("stopstream.answers")
@@ -59,7 +59,8 @@ class Answers:
         """
         found = await self._service.ask(asked)
         if isinstance(found, Taken):
-            return receipts.receipt(found, self._service.vocabulary, self._action(found))
+            action = action_of(found.operation)
+            return receipts.receipt(found, self._service.vocabulary, action)
         return self._follow(found, asked, trigger_id)
 
     async def ask_aside(self, asked: Invocation) -> None:
@@ -157,8 +158,4 @@ class Answers:
             if operation.asked_at >= oldest
             and receipts.seen_by(operation, asked.actor.user, asked.place.channel)
         ]
-        return receipts.trail(shown[:_TRAIL_SHOWN], self._service.vocabulary.actions)
-
-    def _action(self, taken: Taken) -> Action | None:
-        api = taken.operation.api
-        return next((a for a in self._service.vocabulary.actions if a.api == api), None)
+        return receipts.trail(shown[:_TRAIL_SHOWN])

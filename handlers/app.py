@@ -5,7 +5,6 @@ nothing but translate, ask and ack; what needs Slack afterwards is an errand.
 """
 
 import logging
-from collections.abc import Sequence
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -70,14 +69,12 @@ class _Known(AsyncAuthorize):
         self._token = token
 
     async def __call__(self, *, user_id: str | None = None, **_context: object) -> AuthorizeResult:
-        scopes: Sequence[str] = sorted(self._identity.scopes)
         return AuthorizeResult(
             enterprise_id=None,
             team_id=self._identity.team,
             bot_user_id=self._identity.user,
             bot_id=self._identity.bot,
             bot_token=self._token,
-            bot_scopes=scopes,
             user_id=user_id,
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from bot.catalog import ACTIONS
+from bot.catalog import ACTIONS, by_api
 from bot.catalog.codes import explain
 from bot.model import Action, Effect, Json, Operation, Param, State
 from handlers.words import (
@@ -133,6 +133,14 @@ def notice(text: str) -> Message:
     return Message(escape(text, SECTION_MOST))
 
 
+def action_of(operation: Operation) -> Action | None:
+    """Find the action, which an older catalog may have had and this one not."""
+    try:
+        return by_api(operation.api)
+    except KeyError:
+        return None
+
+
 # --- the parts -----------------------------------------------------------------------
 
 
@@ -233,7 +241,8 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
         case State.ALREADY:
             return [
                 f"*Already so.* {explained.means} It needs no repeat.",
-                f"Code {code(operation.code)} · {request_id}",
+                f"Code {code(operation.code)}",
+                request_id,
             ]
         case State.FAILED if operation.code:
             return [
@@ -289,7 +298,7 @@ def _shown(given: Json) -> str:
 
 
 def _check(operation: Operation, action: Action | None) -> str:
-    look = _named(action.look) if action and action.look else None
+    look = by_api(action.look) if action and action.look else None
     if look is None:
         return "look in the console of Tencent Cloud"
     return f"look with {code(typed(look, operation.params, operation.region), 300)}"
@@ -327,7 +336,3 @@ def _spoken(verb: str, words: list[str]) -> Action | None:
         effect, words = Effect.READ, words[1:]
     found = (a for a in ACTIONS if a.words == words[0] and a.effect is effect)
     return next(found, None)
-
-
-def _named(api: str) -> Action | None:
-    return next((action for action in ACTIONS if action.api == api), None)

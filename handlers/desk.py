@@ -8,7 +8,6 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.catalog import by_api
 from bot.model import (
     Action,
     Delivered,
@@ -98,7 +97,7 @@ class Desk:
     async def deliver(self, delivery: Delivery) -> Delivered:
         """Render the operation as it is now and hand it to Slack. Never raises for Slack's sake."""
         operation = delivery.operation
-        action = _action(operation)
+        action = cards.action_of(operation)
         match delivery.owed:
             case Owed.CARD:
                 return await self._card(delivery, cards.card(operation, action))
@@ -347,11 +346,3 @@ def _auth(code: str) -> str:
 def _next(data: Mapping[str, Any]) -> str:
     cursor = (data.get("response_metadata") or {}).get("next_cursor")
     return cursor if isinstance(cursor, str) else ""
-
-
-def _action(operation: Operation) -> Action | None:
-    """Find the action, which an older catalog may have had and this one not."""
-    try:
-        return by_api(operation.api)
-    except KeyError:
-        return None

@@ -32,11 +32,11 @@ def register(app: AsyncApp, *, service: Service, errands: Errands, client: Async
         async def draw() -> None:
             standing = await service.standing(actor, Place(""))
             recent = await service.recent(actor)
-            await publish(views.home(standing, recent, service.vocabulary.actions))
+            await publish(views.home(standing, recent))
 
         async def sorry(fault: str) -> None:
             trouble = _FAILED.format(fault=fault)
-            await publish(views.home(None, [], service.vocabulary.actions, trouble=trouble))
+            await publish(views.home(None, [], trouble=trouble))
 
         async def publish(view: dict[str, Any]) -> None:
             await need(client.views_publish(user_id=actor.user, view=view))

@@ -7,7 +7,16 @@ from bot.model import Action, Approval, Effect, Operation, State
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import Mistaken, Reply, Standing, Taken, Unrecorded
-from handlers.cards import SECTION_MOST, STATES, TEXT_MOST, Block, Message, section, wanted
+from handlers.cards import (
+    SECTION_MOST,
+    STATES,
+    TEXT_MOST,
+    Block,
+    Message,
+    action_of,
+    section,
+    wanted,
+)
 from handlers.words import channel, code, code_block, escape, fit, moment, user
 
 OPEN_FORM = "open-form"
@@ -210,19 +219,18 @@ def _how(how: How) -> str:
     return f"• {how.action.api}; {could} may" if could else f"• {how.action.api}; nobody may"
 
 
-def trail(operations: Sequence[Operation], actions: Sequence[Action]) -> Message:
+def trail(operations: Sequence[Operation]) -> Message:
     """List what ran, newest first."""
     if not operations:
         return Message("Nothing was asked here or by you in that time.")
-    lines = [operation_line(operation, actions) for operation in operations]
+    lines = [operation_line(operation) for operation in operations]
     return _arranged(["*Asked here or by you, newest first*", *lines])
 
 
-def operation_line(operation: Operation, actions: Sequence[Action]) -> str:
+def operation_line(operation: Operation) -> str:
     """Say in one line what became of an operation."""
-    action = next((a for a in actions if a.api == operation.api), None)
     parts = [
-        f"{STATES[operation.state]}: {wanted(operation, action)}",
+        f"{STATES[operation.state]}: {wanted(operation, action_of(operation))}",
         f"{user(operation.actor.user)} {moment(operation.asked_at)}",
     ]
     if operation.place.channel:

@@ -18,10 +18,14 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import Clock, SignatureVerifier
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import ConfigError, DirectoryError
 from handlers.calls import AUTH, Answered, Refused, call, without_retries
+from handlers.payloads import well_formed
 
 log = structlog.get_logger("stopstream.transports")
 
@@ -202,20 +206,7 @@ def _body(raw: bytes, content_type: str) -> dict[str, Any] | None:
                 found = json.loads(found["payload"])
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and _well_formed(found) else None
-
-
-def _well_formed(body: dict[str, Any]) -> bool:
-    """See that what Bolt reaches into has the shape it expects."""
-    objects = ("event", "user", "team", "channel", "view", "message", "container", "enterprise")
-    lists = ("actions", "authorizations")
-    fine = all(isinstance(body.get(name), dict | str | None) for name in objects)
-    return (
-        fine
-        and isinstance(body.get("event", {}), dict)
-        and all(isinstance(body.get(name), list | None) for name in lists)
-        and all(isinstance(one, dict) for name in lists for one in body.get(name) or ())
-    )
+    return found if isinstance(found, dict) and well_formed(found) else None
 
 
 # --- Socket Mode ---------------------------------------------------------------------
@@ -278,11 +269,23 @@ class Socket:
                     await one.close()
 
 
+class _Handler(AsyncSocketModeHandler):
+    """Hands requests to Bolt, as signed HTTP does: only those of a shape it can bear."""
+
+    async def handle(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
+        """Take one envelope; a malformed one is acked, or Slack would send it again."""
+        if well_formed(req.payload):
+            await super().handle(client, req)  # type: ignore[arg-type] # the SDK narrows it
+            return
+        log.warning("a malformed payload came over a socket", kind=req.type)
+        await client.send_socket_mode_response(SocketModeResponse(req.envelope_id))
+
+
 class _One:
     """One connection."""
 
     def __init__(self, app: AsyncApp, token: str, ping: float) -> None:
-        self._handler = AsyncSocketModeHandler(app, token, ping_interval=ping)
+        self._handler = _Handler(app, token, ping_interval=ping)
         if _is_local(app.client.base_url):
             self._client.proxy = None
         self.connecting = asyncio.create_task(self._connect(), name="socket")

@@ -89,11 +89,7 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
 
 
 def home(
-    standing: Standing | None,
-    recent: Sequence[Operation],
-    actions: Sequence[Action],
-    *,
-    trouble: str = "",
+    standing: Standing | None, recent: Sequence[Operation], *, trouble: str = ""
 ) -> dict[str, Any]:
     """Draw the home tab of one person; without `standing` where Slack did not say who they are.
 
@@ -106,7 +102,7 @@ def home(
     ]
     if trouble:
         blocks.append(section(escape(trouble)))
-    blocks += [section(operation_line(operation, actions)) for operation in recent[:10]]
+    blocks += [section(operation_line(operation)) for operation in recent[:10]]
     if not recent:
         blocks.append(section("Nothing yet. `/stopstream help` shows what can be said."))
     if standing is not None:

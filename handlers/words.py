@@ -14,7 +14,9 @@ from bot.redact import HIDDEN, redact
 ELLIPSIS = "…"
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# What needs no work, as most names and sentences do not.
 _PLAIN = re.compile(r"[A-Za-z0-9 .,;/()'\"=+-]*")
+_NAME = re.compile(r"[A-Za-z0-9._:/=-]+")
 # Letters and marks that show nothing, beside those that Unicode calls control or format.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _EDGES = re.compile(r"(?<![0-9A-Za-z])[*_~]|[*_~](?![0-9A-Za-z])")
@@ -48,6 +50,8 @@ def escape(text: str, most: int = 300) -> str:
 
 def code(text: str, most: int = 150) -> str:
     """Show foreign text as it is, in a code span, where Slack reads no markup."""
+    if len(text) <= most and _NAME.fullmatch(text):
+        return f"`{text}`"
     shown = _visible(text[: 4 * most]).replace("`", _TICK)
     return f"`{_limited(shown, most)}`" if shown else "(empty)"
 

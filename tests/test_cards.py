@@ -216,14 +216,10 @@ operations = st.builds(
 )
 
 
-def action_of(operation: Operation) -> Action | None:
-    return next((a for a in ACTIONS if a.api == operation.api), None)
-
-
 @settings(max_examples=150, deadline=None)
 @given(operations, nasty)
 def test_no_reply_carries_anything_of_a_senders(operation: Operation, permalink: str) -> None:
-    action = action_of(operation)
+    action = cards.action_of(operation)
     for message in (
         cards.card(operation, action),
         cards.ending(operation, action),
@@ -233,7 +229,7 @@ def test_no_reply_carries_anything_of_a_senders(operation: Operation, permalink:
         receipts.receipt(Taken(operation), VOCABULARY, action),
         receipts.receipt(Unrecorded(operation.detail or "x"), VOCABULARY),
         receipts.receipt(Help(operation.text), VOCABULARY),
-        receipts.trail([operation] * 20, ACTIONS),
+        receipts.trail([operation] * 20),
     ):
         if not message.text:
             continue  # nothing visible was in it
@@ -580,8 +576,8 @@ def test_the_home_tab_is_one_that_slack_takes_at_its_fullest_and_at_its_emptiest
     long = replace(OPERATION, request_id="x" * 5000, params={"StreamName": "&" * 5000})
 
     for view in (
-        views.home(standing, [long] * 50, ACTIONS),
-        views.home(None, [], ACTIONS, trouble="x" * 5000),
+        views.home(standing, [long] * 50),
+        views.home(None, [], trouble="x" * 5000),
     ):
         assert blockkit.view_problems(view) == []
         for text in texts(view):

@@ -1,0 +1,392 @@
+"""The whole program, from the outside: the real bot between the emulated Slack and cloud."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, Story, sandbox
+from bot.errors import ConfigError
+from bot.manifest import bot_scopes
+from bot.sandbox.cloud import CloudEmulator, Key
+from bot.sandbox.people import Message
+from bot.sandbox.weather import Deaf, Fault
+from bot.sandbox.workspace import Workspace
+from bot.serving import Bot
+from bot.settings import read_settings
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(params=["socket", "http"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with sandbox(tmp_path, socket=request.param == "socket", limits=False) as built:
+        yield built
+
+
+@pytest.fixture
+async def http_world(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with sandbox(tmp_path, socket=False, limits=False) as built:
+        yield built
+
+
+async def card_and_ending(world: Sandbox, after: int = 0) -> tuple[Message, Message]:
+    channel = world.slack.channels[INCIDENTS]
+    roots = await world.slack.wait_for(lambda: [m for m in channel.roots if m.bot_id][after:])
+    thread = await world.slack.wait_for(lambda: channel.thread(roots[0].ts))
+    return roots[0], thread[0]
+
+
+async def test_the_story_of_the_demo_goes_as_it_must(world: Sandbox) -> None:
+    assert await Story(world).tell() == 0
+
+
+async def test_a_mention_in_a_thread_is_answered_in_that_thread(world: Sandbox) -> None:
+    alice = world.slack.person("U0ALICE")
+    root = world.slack.say(INCIDENTS, "U0BOB", "the alert")
+    await alice.mention("stop live stream1", INCIDENTS, thread_ts=root.ts)
+
+    channel = world.slack.channels[INCIDENTS]
+    thread = await world.slack.wait_for(
+        lambda: found if len(found := [m for m in channel.thread(root.ts) if m.bot_id]) > 1 else 0
+    )
+
+    assert world.cloud.received[-1].request_id in thread[1].text
+    assert [m for m in channel.roots if m.bot_id] == []
+
+
+async def test_a_delivery_that_comes_twice_runs_once(http_world: Sandbox) -> None:
+    slack = http_world.slack
+    payload = {
+        "command": "/stopstream",
+        "text": "live stream1",
+        "user_id": "U0ALICE",
+        "team_id": slack.team,
+        "channel_id": INCIDENTS,
+        "trigger_id": "once",
+        "response_url": slack.reply_url("U0ALICE", INCIDENTS),
+    }
+    acks = await asyncio.gather(*(slack.delivery.bring("command", payload) for _ in range(20)))
+    await card_and_ending(http_world)
+
+    assert not [ack.trouble for ack in acks if ack.trouble]
+    assert len(http_world.cloud.ran("DropLiveStream")) == 1
+    assert len([m for m in slack.channels[INCIDENTS].roots if m.bot_id]) == 1
+
+
+async def test_a_form_is_opened_filled_in_and_asked(world: Sandbox) -> None:
+    alice = world.slack.person("U0ALICE")
+    await alice.slash("/stopstream", "")
+    view = await alice.modal()
+
+    values: dict[str, dict[str, Any]] = {}
+    for block in view["blocks"]:
+        element = block.get("element") or block.get("accessory") or {}
+        if element.get("type") == "plain_text_input":
+            word = block["block_id"]
+            known = {"StreamName": "stream1", "DomainName": DOMAIN, "AppName": "live"}
+            text = next((v for k, v in known.items() if k in word or k.lower() in word.lower()), "")
+            values[word] = {element["action_id"]: {"type": "plain_text_input", "value": text}}
+        elif element.get("type") == "static_select":
+            values[block["block_id"]] = {
+                element["action_id"]: {
+                    "type": "static_select",
+                    "selected_option": element.get("initial_option"),
+                }
+            }
+    ack = await alice.submit(values)
+    assert not ack.trouble
+    assert ack.body.get("response_action") in (None, "clear"), ack.body
+
+    _, ending = await card_and_ending(world)
+    assert world.cloud.received[-1].request_id in ending.text
+
+
+async def test_the_home_tab_opens(world: Sandbox) -> None:
+    home = await world.slack.person("U0ALICE").open_home()
+    assert home["type"] == "home"
+
+
+@pytest.mark.parametrize("user", ["U0GUEST", "U0MALLORY", "U0DEAD", "U0BOT", "U0FOREIGN"])
+async def test_the_wrong_people_never_get_through(tmp_path: Path, user: str) -> None:
+    allow_all = """
+roles:
+  all:
+    members:
+      users: [U0GUEST, U0DEAD, U0BOT, U0FOREIGN]
+      usergroups: [S0ONCALL]
+    allow: [{actions: ["*"]}]
+defaults: {live: {DomainName: push.example.com}}
+"""
+    async with sandbox(tmp_path, policy=allow_all, limits=False) as world:
+        slack = world.slack
+        slack.user("U0DEAD", "dead", deleted=True)
+        slack.user("U0BOT", "bot", is_bot=True)
+        slack.user("U0FOREIGN", "foreign", team_id="T0OTHER", is_stranger=True)
+        slack.channels[INCIDENTS].members |= set(slack.users)
+        await slack.person(user).slash("/stopstream", "live stream1", INCIDENTS)
+        seen = await slack.wait_for(
+            lambda: [m for m in slack.seen(user) if "Nothing was sent" in m.text]
+        )
+
+    assert "Denied" in seen[0].text
+    assert list(world.cloud.received) == []
+
+
+async def test_the_policy_is_read_again_and_a_broken_one_changes_nothing(
+    http_world: Sandbox,
+) -> None:
+    world = http_world
+    audit = world.slack.channels[AUDIT]
+    good = world.policy.read_text()
+    world.policy.write_text("roles: {oncall: {allow: [{actions: [Nonsense]}]}}")
+    broken = await world.slack.wait_for(lambda: [m for m in audit.roots if "policy" in m.text])
+    assert "Nonsense" in broken[0].text
+
+    await world.slack.person("U0ALICE").slash("/stopstream", "live stream1")
+    await card_and_ending(world)
+
+    world.policy.write_text(good.replace("users: [U0ALICE]", "users: []"))
+    for number in range(1, 60):
+        await world.slack.person("U0ALICE").slash("/stopstream", f"live gone{number}")
+        await asyncio.sleep(0.1)
+        if any("Denied" in m.text for m in world.slack.seen("U0ALICE")):
+            return
+    pytest.fail("the new policy was never read")
+
+
+async def test_what_is_asked_outside_the_bots_channels_is_refused(http_world: Sandbox) -> None:
+    slack = http_world.slack
+    slack.channel("C0ELSE", "elsewhere", "U0BOB", bot=False)
+    await slack.person("U0BOB").slash("/stopstream", "live stream1", "C0ELSE")
+
+    seen = await slack.wait_for(lambda: [m for m in slack.seen("U0BOB") if "Invite me" in m.text])
+    assert seen
+    assert list(http_world.cloud.received) == []
+
+
+async def test_hostile_text_reaches_nobody_as_markup(http_world: Sandbox) -> None:
+    world = http_world
+    world.cloud.weather.last(
+        Fault(code="FailedOperation", message="<!channel> *boo* <https://evil.example|click>")
+    )
+    await world.slack.person("U0ALICE").slash(
+        "/stopstream", "live '<!here>*x*_y_' app='@channel'", INCIDENTS
+    )
+    await card_and_ending(world)
+    everything = json.dumps(
+        [[m.text, m.blocks] for c in world.slack.channels.values() for m in c.messages if m.bot_id]
+    )
+    for markup in ("<!channel", "<!here", "<https://evil"):
+        assert markup not in everything
+
+
+async def test_health_readiness_and_figures_are_told(world: Sandbox) -> None:
+    async with aiohttp.ClientSession() as session:
+        for path, word in (("healthz", "alive"), ("readyz", "ready"), ("metrics", "stopstream_")):
+            async with session.get(f"{world.bot.url}/{path}") as response:
+                assert response.status == 200
+                assert word in await response.text()
+
+
+async def test_every_malformed_request_gets_a_clear_answer_and_nothing_dies(
+    http_world: Sandbox,
+) -> None:
+    world = http_world
+    url = f"{world.bot.url}/slack/events"
+    form = "application/x-www-form-urlencoded"
+    bodies = [
+        (b"", form),
+        (b"\xff\xfe", form),
+        (b"payload={", form),
+        (b"payload=[]", form),
+        (b"payload=null", form),
+        (b"payload=%7B%22type%22%3A%22view_submission%22%7D", form),
+        (b"payload=%7B%22type%22%3A%22view_submission%22%2C%22view%22%3A%7B%7D%7D", form),
+        (b"payload=%7B%22type%22%3A%22block_actions%22%7D", form),
+        (b"payload=%7B%22type%22%3A%22block_actions%22%2C%22actions%22%3A%5B%5D%7D", form),
+        (b"command=/stopstream", form),
+        (b"command=/nosuch&trigger_id=1&user_id=U1&team_id=T1&channel_id=C1", form),
+        (b"{", "application/json"),
+        (b"[]", "application/json"),
+        (b"7", "application/json"),
+        (b'{"type":"event_callback"}', "application/json"),
+        (b'{"type":"event_callback","event":{}}', "application/json"),
+        (b'{"type":"event_callback","event":{"type":"app_mention"}}', "application/json"),
+        (b'{"type":"event_callback","event":{"type":"nosuch"}}', "application/json"),
+        (b"[" * 50_000, "application/json"),
+    ]
+    async with aiohttp.ClientSession() as session:
+        for raw, content_type in bodies:
+            headers = {**world.slack.delivery.signed(raw), "Content-Type": content_type}
+            async with session.post(url, data=raw, headers=headers) as response:
+                assert response.status < 500, (raw[:80], response.status)
+        for stamp, signature in (("abc", "v0=00"), ("", ""), ("9" * 30, "v0=é"), ("1", "x")):
+            unsigned = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature}
+            async with session.post(url, data=b"command=/x", headers=unsigned) as response:
+                assert response.status == 401
+        async with session.get(f"{world.bot.url}/readyz") as response:
+            assert response.status == 200
+    assert list(world.cloud.received) == []
+
+
+# --- as a process ------------------------------------------------------------------
+
+
+class Process:
+    """`stopstream` in a process of its own, between emulators that live here."""
+
+    def __init__(self, folder: Path, slack: Workspace, cloud: CloudEmulator) -> None:
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_URL": slack.api_url,
+            "TENCENTCLOUD_SECRET_ID": "AKIDDEMODEMO",
+            "TENCENTCLOUD_SECRET_KEY": "demo",
+            "STOPSTREAM_TENCENT_URL": cloud.url,
+            "STOPSTREAM_POLICY": str(folder / "policy.yml"),
+            "STOPSTREAM_DATABASE_URL": f"sqlite:///{folder / 'p.db'}",
+            "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
+            "STOPSTREAM_LISTEN": "127.0.0.1:0",
+        }
+
+    async def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot",
+            *arguments,
+            cwd=ROOT,
+            env={**self._env, **(env or {})},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def run(
+        self, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> tuple[int, str, str]:
+        process = await self.start(*arguments, env=env)
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Workspace, CloudEmulator]]:
+    cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo")})
+    cloud.things.put("session", "user1")
+    slack = Workspace(scopes=bot_scopes(), limits=False)
+    slack.user("U0BOB", "bob")
+    slack.channel(INCIDENTS, "incidents", "U0BOB")
+    slack.channel(AUDIT, "audit")
+    (tmp_path / "policy.yml").write_text(
+        "defaults: {live: {DomainName: push.example.com}}\n"
+        "roles: {leads: {members: {users: [U0BOB]}, allow: [{actions: ['*']}]}}\n"
+    )
+    async with cloud, slack:
+        yield Process(tmp_path, slack, cloud), slack, cloud
+
+
+async def test_what_was_under_way_at_a_kill_is_reported_by_the_next_start(
+    process: tuple[Process, Workspace, CloudEmulator],
+) -> None:
+    program, slack, cloud = process
+    cloud.weather.bring(Deaf)
+    first = await program.start("serve")
+    while not slack.delivery.sockets:
+        await asyncio.sleep(0.02)  # noqa: ASYNC110 (another process)
+    await slack.person("U0BOB").slash("/startstream", "car user1")
+    while not cloud.ran():
+        await asyncio.sleep(0.02)  # noqa: ASYNC110 (another process)
+    first.send_signal(signal.SIGKILL)
+    await first.communicate()
+
+    second = await program.start("serve")
+    channel = slack.channels[INCIDENTS]
+    said = await slack.wait_for(
+        lambda: [m for m in channel.messages if m.thread_ts and "nknown" in m.text], timeout=30
+    )
+    second.send_signal(signal.SIGTERM)
+    _, err = await second.communicate()
+
+    assert "may have run" in said[0].text
+    assert len(cloud.ran("StartPublishStream")) == 1, "it is not silently sent again"
+    assert second.returncode == 0, err.decode()
+
+
+async def test_the_same_engine_runs_from_a_terminal(
+    process: tuple[Process, Workspace, CloudEmulator],
+) -> None:
+    program, slack, cloud = process
+    code, out, err = await program.run("run", "live stream1", "--actor", "U0BOB", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["ending"] == "accepted"
+    assert found["request_id"] == cloud.received[-1].request_id
+
+    code, out, _ = await program.run("run", "live stream1", "--actor", "U0NOBODY")
+    assert (code, out.partition(":")[0]) == (1, "denied")
+    code, _, err = await program.run("run", "lvie stream1", "--actor", "U0BOB")
+    assert code == 2
+    assert "^^^^" in err
+
+    slack.weather.down = True
+    code, out, err = await program.run("run", "live stream1", "--actor", "U0BOB")
+    assert code == 0, err
+    assert "listed" in err or "lists" in err
+    slack.weather.down = False
+
+    code, out, _ = await program.run("audit", "verify")
+    assert code == 0
+    assert "holds" in out
+    code, out, _ = await program.run("audit", "export", "--format", "csv")
+    assert out.startswith("seq,at,kind")
+    code, out, _ = await program.run("check")
+    assert code == 0, out
+
+
+async def test_configuration_errors_are_readable_lines_and_exit_2(
+    process: tuple[Process, Workspace, CloudEmulator], tmp_path: Path
+) -> None:
+    program, _, _ = process
+    broken = tmp_path / "broken.yml"
+    broken.write_text("roles: {a: {allow: [{actions: [Nonsense]}]}}")
+    for wrong in (
+        {"SLACK_BOT_TOKEN": ""},
+        {"SLACK_BOT_TOKEN": "xoxb-wrong"},
+        {"SLACK_APP_TOKEN": "xapp-wrong"},
+        {"STOPSTREAM_POLICY": str(broken)},
+        {"STOPSTREAM_POLICY": str(tmp_path / "absent.yml")},
+        {"STOPSTREAM_DATABASE_URL": "mysql://root:5ECRE7@localhost/x"},
+        {"STOPSTREAM_LISTEN": "nowhere"},
+        {"TENCENTCLOUD_SECRET_KEY": ""},
+    ):
+        code, _, err = await program.run("serve", env=wrong)
+        assert code == 2, (wrong, err)
+        problems = [line for line in err.splitlines() if line.startswith("stopstream: ")]
+        assert problems, err
+        assert "Traceback" not in err
+        assert "5ECRE7" not in err
+
+
+async def test_a_listening_address_that_is_taken_is_a_configuration_error(
+    http_world: Sandbox, tmp_path: Path
+) -> None:
+    port = http_world.bot.url.rpartition(":")[2]
+    settings = read_settings(
+        SLACK_BOT_TOKEN="xoxb-x",
+        STOPSTREAM_POLICY=str(http_world.policy),
+        STOPSTREAM_DATABASE_URL=f"sqlite:///{tmp_path / 'other.db'}",
+        STOPSTREAM_LISTEN=f"127.0.0.1:{port}",
+    )
+    with pytest.raises(ConfigError, match="STOPSTREAM_LISTEN"):
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(Bot(settings))
