@@ -83,9 +83,8 @@ def card(operation: Operation, action: Action | None) -> Message:
 
 def ending(operation: Operation, action: Action | None) -> Message:
     """Say in the thread how it ended, and what to do next."""
-    lines = [line for line in _ending_lines(operation, action) if line]
-    text = fit("\n".join(lines), SECTION_MOST)
-    return Message(text, (section(text),))
+    told = _told(operation, action)
+    return Message(fit(f"{wanted(operation, action)}. {told}", TEXT_MOST), (section(told),))
 
 
 def private(operation: Operation, action: Action | None) -> Message:
@@ -98,7 +97,7 @@ def private(operation: Operation, action: Action | None) -> Message:
         case _:
             where = channel(operation.place.channel)
             text = (
-                f"{ending(operation, action).text}\n"
+                f"{_told(operation, action)}\n"
                 f"This is {wanted(operation, action)}, asked {moment(operation.asked_at)}. "
                 f"I could not post its card in {where}, so only you see this."
             )
@@ -213,7 +212,7 @@ def _ended_so_far(operation: Operation, action: Action | None) -> str:
     match operation.state:
         case State.ACCEPTED:
             result = _result(operation, action)
-            return f"{_taken(operation)}{result} The RequestId is in the thread."
+            return f"{_taken(operation, action)}{result} The RequestId is in the thread."
         case State.ALREADY:
             return explained.means
         case State.FAILED:
@@ -227,6 +226,10 @@ def _ended_so_far(operation: Operation, action: Action | None) -> str:
             return ""
 
 
+def _told(operation: Operation, action: Action | None) -> str:
+    return "\n".join(line for line in _ending_lines(operation, action) if line)
+
+
 def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
     explained = explain(operation.code, action)
     detail = escape(operation.detail, 600)
@@ -234,7 +237,7 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
     match operation.state:
         case State.ACCEPTED:
             return [
-                f"*Accepted.* {_taken(operation)}{_result(operation, action)} {request_id}",
+                f"*Accepted.* {_taken(operation, action)}{_result(operation, action)} {request_id}",
                 f"It was sent {operation.attempts} times." if operation.attempts > 1 else "",
                 _afterwards(operation, action),
             ]
@@ -269,11 +272,10 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
             return [f"*{STATES[operation.state]}.* {_so_far(operation, action)}"]
 
 
-def _taken(operation: Operation) -> str:
-    took = operation.took
-    return (
-        f"Tencent Cloud took it in {took:.1f} s." if took is not None else "Tencent Cloud took it."
-    )
+def _taken(operation: Operation, action: Action | None) -> str:
+    read = action is not None and action.effect is Effect.READ
+    took = f" in {operation.took:.1f} s" if operation.took is not None else ""
+    return f"Tencent Cloud {'answered' if read else 'took it'}{took}."
 
 
 def _said(operation: Operation) -> str:

@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import ParseError
-from bot.model import Actor, Effect, Invocation, Place, Via
+from bot.model import Action, Actor, Effect, Invocation, Place, Via
 from bot.service import Mistaken, Service, Taken, Unrecorded
 from handlers import views
 from handlers.answers import Answers
@@ -20,7 +20,7 @@ from handlers.calls import need
 from handlers.errands import Errands
 from handlers.payloads import text_at
 from handlers.receipts import MALFORMED, OPEN_FORM
-from handlers.words import fit, quoted
+from handlers.words import escape, quoted
 
 _ERROR_MOST = 300
 _EFFECTS = {effect.value: effect for effect in Effect}
@@ -32,22 +32,26 @@ class Written:
     """The text that a form stands for.
 
     Attributes:
-        spans: Where the value of each block stands in the text.
+        text: Escaped as Slack does in commands, because the parser undoes it.
+        read_as: What the parser makes of that.
+        spans: Where each block stands in what is read.
         empty: The blocks that were left empty.
     """
 
     text: str
+    read_as: str
     spans: tuple[tuple[int, int, str], ...]
     empty: tuple[str, ...]
 
-    def block_of(self, error: ParseError) -> str:
+    def block_of(self, error: ParseError, action: Action | None) -> str:
         """Give the block that a mistake is about, or the choice of the action."""
-        if error.start >= len(error.text):
-            # Something is missing: the sentence names it.
-            name = error.sentence.partition(" ")[0]
-            asked = (b for b in self.empty if b.removeprefix("param:").casefold() == name)
-            return next(asked, self.empty[0] if self.empty else views.ACTION_BLOCK)
-        if error.text == self.text:
+        if error.start >= len(error.text) and self.empty:
+            # Something is missing: the sentence begins with its word.
+            word = error.sentence.partition(" ")[0]
+            param = action.param(word) if action else None
+            block = views.param_block(param.api) if param else ""
+            return block if block in self.empty else self.empty[0]
+        if error.text == self.read_as:
             for start, end, block in self.spans:
                 if start <= error.start < end:
                     return block
@@ -115,9 +119,11 @@ async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, 
         case Taken():
             return {}
         case Mistaken(error):
-            return {form.block_of(error): fit(error.sentence, _ERROR_MOST)}
+            api = form.read_as.partition(" ")[0]
+            action = next((a for a in service.vocabulary.actions if a.api == api), None)
+            return {form.block_of(error, action): escape(error.sentence, _ERROR_MOST)}
         case Unrecorded(sentence):
-            return {views.ACTION_BLOCK: fit(sentence, _ERROR_MOST)}
+            return {views.ACTION_BLOCK: escape(sentence, _ERROR_MOST)}
         case _:
             return {views.ACTION_BLOCK: _NOT_A_COMMAND}
 
@@ -140,12 +146,8 @@ def written(values: Mapping[str, Any]) -> Written:
         start = len(text) + 1
         text = f"{text} {name}={quoted(value)}"
         spans.append((start, len(text), block))
-    return Written(_as_slack_escapes(text), tuple(spans), tuple(empty))
-
-
-def _as_slack_escapes(text: str) -> str:
-    """Escape as Slack does in commands, because the parser undoes it."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Written(escaped, text, tuple(spans), tuple(empty))
 
 
 def _invocation(body: Mapping[str, Any], place: Place, text: str) -> Invocation | None:

@@ -213,7 +213,7 @@ def standing_lines(standing: Standing) -> list[str]:
 
 def _how(how: How) -> str:
     if how.approval is not None:
-        where = f", where {escape(how.where)}" if how.where else ""
+        where = f", where {code(how.where)}" if how.where else ""
         return f"• {how.action.api} {_HOW[how.approval]}{where}"
     could = " or ".join(code(role) for role in how.others)
     return f"• {how.action.api}; {could} may" if could else f"• {how.action.api}; nobody may"

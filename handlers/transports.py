@@ -218,8 +218,11 @@ class Socket:
     Source: https://docs.slack.dev/apis/events-api/using-socket-mode
     """
 
-    def __init__(self, app: AsyncApp, app_token: str, *, ping: float = PING) -> None:
+    def __init__(
+        self, app: AsyncApp, app_token: str, *, ping: float = PING, watch: float = WATCH
+    ) -> None:
         self._app = app
+        self._look_every = watch
         self._token = app_token
         self._ping = ping
         self._sockets: list[_One] = []
@@ -261,7 +264,7 @@ class Socket:
         """Replace what stays dead: the SDK's own reconnecting can get stuck."""
         while True:
             before = {id(one) for one in self._sockets if not one.open}
-            await asyncio.sleep(WATCH)
+            await asyncio.sleep(self._look_every)
             for number, one in enumerate(self._sockets):
                 if id(one) in before and not one.open:
                     log.warning("a socket stays dead and is replaced")

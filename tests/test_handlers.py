@@ -437,6 +437,20 @@ async def test_a_field_that_was_left_empty_is_the_one_that_is_marked(
     assert list(answer["errors"]) == ["param:StreamName"]
 
 
+async def test_a_mistake_beside_odd_signs_is_still_shown_at_its_field(
+    workspace: Workspace,
+) -> None:
+    form = submission("StopLiveRecord", StreamName="a & <b>", TaskId="many")
+
+    assert list((await workspace.interact(form))["errors"]) == ["param:TaskId"]
+
+
+async def test_of_two_empty_fields_the_missing_one_is_marked(workspace: Workspace) -> None:
+    form = submission("ForbidLiveStream", Reason="", StreamName="")
+
+    assert list((await workspace.interact(form))["errors"]) == ["param:StreamName"]
+
+
 async def test_a_form_can_be_sent_again_after_its_mistake(workspace: Workspace) -> None:
     await workspace.interact(submission(StreamName=""))
     mended = submission(StreamName="s1") | {"trigger_id": "trigger.form2"}
@@ -795,7 +809,7 @@ async def on_socket(house: House) -> AsyncIterator[tuple[Socket, Line, FakeSlack
             errands=errands,
             directory=Directory(client, team=TEAM),
         )
-        socket = Socket(app, "xapp-made-up", ping=0.2)
+        socket = Socket(app, "xapp-made-up", ping=0.1, watch=0.1)
         try:
             yield socket, line, fake
         finally:
@@ -848,6 +862,20 @@ async def test_a_socket_that_breaks_is_opened_again(house: House) -> None:
         await line.until(lambda: line.acks)
 
         assert socket.healthy
+
+
+async def test_a_socket_that_stays_dead_is_replaced(house: House) -> None:
+    async with on_socket(house) as (socket, line, fake):
+        await socket.start(connections=1)
+        await line.until(lambda: line.open)
+        there, fake.links = fake.links, "ws://127.0.0.1:9/link"
+
+        await line.open[0].close()
+        await line.until(lambda: not socket.healthy)
+        await line.until(lambda: fake.methods().count("apps.connections.open") > 4)
+        fake.links = there
+
+        await line.until(lambda: socket.healthy)
 
 
 @pytest.mark.parametrize("odd", ["x", "{", "[]", '{"type": "slash_commands"}', "{}"])
