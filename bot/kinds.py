@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from bot.model import Json, Kind
 
 _LONGEST = 1024
+_LONGEST_REASON = 2048
+"""Bytes; Tencent's limit."""
 _HOSTNAME = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
     r"(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z"
 )
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(?:\d{1,6}[smhdw])+\Z")
-_PART = re.compile(r"(\d+)([smhdw])")
+_DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+")
+_PART = re.compile(r"([0-9]+)([smhdw])")
 
 
 def duration(text: str) -> float:
@@ -23,7 +25,7 @@ def duration(text: str) -> float:
         ValueError: It is none of these, or nothing at all.
     """
     lowered = text.lower()
-    if not _DURATION.match(lowered):
+    if not _DURATION.fullmatch(lowered):
         raise ValueError("write a time like 30m, 12h or 7d")
     seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(lowered))
     if not seconds:
@@ -32,26 +34,37 @@ def duration(text: str) -> float:
 
 
 def _text(text: str, _now: float) -> Json:
-    if not text:
-        raise ValueError("it is empty")
+    _legible(text)
     if len(text) > _LONGEST:
         raise ValueError(f"it is longer than {_LONGEST} characters")
+    return text
+
+
+def _reason(text: str, _now: float) -> Json:
+    _legible(text)
+    if len(text.encode()) > _LONGEST_REASON:
+        raise ValueError(f"it is longer than {_LONGEST_REASON} bytes")
+    return text
+
+
+def _legible(text: str) -> None:
+    if not text:
+        raise ValueError("it is empty")
+    if set(text) & set("\r\n"):
+        raise ValueError("it holds a line break")
     if not text.isprintable():
         raise ValueError("it holds an invisible character")
-    return text
-
-
-def _reason(text: str, now: float) -> Json:
-    if len(text.encode()) > 2048:  # noqa: PLR2004 (Tencent's limit)
-        raise ValueError("it is longer than 2048 bytes")
-    _text(text[:_LONGEST], now)
-    return text
 
 
 def _hostname(text: str, _now: float) -> Json:
-    lowered = text.lower().rstrip(".")
-    if "://" in text or "/" in text:
+    if "/" in text:
         raise ValueError("give the host name alone, without rtmp:// and path")
+    if re.search(r":[0-9]*\Z", text):
+        raise ValueError("give the host name alone, without a port")
+    # Lower case makes an ASCII letter of some that are none, so this comes first.
+    if not text.isascii():
+        raise ValueError("write an international name in its xn-- form")
+    lowered = text.lower().removesuffix(".")
     if not _HOSTNAME.match(lowered):
         raise ValueError("")
     return lowered
@@ -79,21 +92,26 @@ def _yes_or_no(text: str, _now: float) -> Json:
             raise ValueError("")
 
 
+def _moment(text: str, now: float) -> float:
+    """Give epoch seconds, in whole ones: Tencent's form knows no others."""
+    if _DURATION.fullmatch(text.lower()):
+        return (now + duration(text)) // 1
+    try:
+        at = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise ValueError("write a time like 30m, 12h, 7d or 2026-12-31T10:00Z") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() // 1
+
+
 def moment(*, max_days: int) -> Kind:
     """Make the kind of a time in the future, at most so many days away.
 
-    Gives Tencent's form, `2026-11-27T10:00:00Z`.
+    It reads a duration from now or an ISO 8601 time, in UTC where it names no zone, and gives
+    Tencent's form, `2026-11-27T10:00:00Z`.
     """
 
     def read(text: str, now: float) -> Json:
-        try:
-            at = now + duration(text)
-        except ValueError:
-            try:
-                parsed = datetime.fromisoformat(text.upper())
-            except ValueError:
-                raise ValueError("write a time like 30m, 12h, 7d or 2026-12-31T10:00Z") from None
-            at = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+        at = _moment(text, now)
         if at <= now:
             raise ValueError("it is in the past")
         if at > now + max_days * 86_400:

@@ -1,0 +1,223 @@
+"""Measures the README's figures: `make bench`. Loopback only, bounded in count and time."""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from bot import tc3, telemetry
+from bot.catalog import by_api
+from bot.demo import sandbox
+from tests.bench.load import Load, quantile
+
+ROOT = Path(__file__).parents[2]
+
+
+def signing(count: int = 20_000) -> list[str]:
+    """Compare one signature with the official SDK's steps for the same request."""
+    payload = json.dumps({"StreamName": "stream1", "DomainName": "a.example.com"}).encode()
+    key = tc3.Credentials("AKIDEXAMPLE", "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE")
+    headers = {
+        "content-type": "application/json",
+        "host": "live.tencentcloudapi.com",
+        "x-tc-action": "DropLiveStream",
+    }
+
+    def ours() -> None:
+        tc3.authorization(
+            headers, payload, credentials=key, service="live", timestamp=1_795_000_000
+        )
+
+    official = _sdk_signer(payload, key)
+    took = {"ours": [], "official": []}  # type: dict[str, list[float]]
+    for _ in range(5):
+        for name, work in (("ours", ours), ("official", official)):
+            began = time.perf_counter()
+            for _ in range(count // 5):
+                work()
+            took[name].append((time.perf_counter() - began) / (count // 5) * 1e6)
+    mine, theirs = statistics.median(took["ours"]), statistics.median(took["official"])
+    return [
+        f"signing: {mine:.1f} µs, official SDK {theirs:.1f} µs: {theirs / mine:.1f} times as fast"
+    ]
+
+
+def _sdk_signer(payload: bytes, key: tc3.Credentials) -> Callable[[], None]:
+    """Sign through the SDK's own client, as every one of its calls does."""
+    from tencentcloud.common import credential  # noqa: PLC0415 (the baseline)
+    from tencentcloud.common.abstract_client import AbstractClient  # noqa: PLC0415
+    from tencentcloud.common.http.request import RequestInternal  # noqa: PLC0415
+
+    official = credential.Credential(key.secret_id, key.secret_key)
+    client = AbstractClient(official, "")
+    request = RequestInternal("live.tencentcloudapi.com", "POST", "/")
+    request.header["Content-Type"] = "application/json"
+    request.header["Host"] = "live.tencentcloudapi.com"
+    request.data = payload.decode()
+    day = tc3.utc_day(1_795_000_000)
+    request.header["X-TC-Timestamp"] = "1795000000"
+
+    def sign() -> None:
+        text = client._get_tc3_signature({}, request, day, "live", key.secret_key)  # noqa: SLF001 (the baseline)
+        assert text
+
+    sign()
+    return sign
+
+
+async def start_up() -> list[str]:
+    """Time a start from the command to ready, on an empty database and on one that is there."""
+    from bot.manifest import bot_scopes  # noqa: PLC0415
+    from bot.sandbox.workspace import Workspace  # noqa: PLC0415
+
+    took: dict[str, float] = {}
+    async with Workspace(scopes=bot_scopes(), limits=False) as slack:
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "policy.yml").write_text("roles: {}\n")
+            for name in ("first", "again"):
+                took[name] = await _until_ready(slack.api_url, Path(folder))
+    return [
+        f"start to ready: {took['first']:.2f} s on an empty database, "
+        f"{took['again']:.2f} s on one that is there"
+    ]
+
+
+async def _until_ready(api_url: str, folder: Path) -> float:
+    port = _free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SLACK_BOT_TOKEN": "xoxb-sandbox",
+        "SLACK_SIGNING_SECRET": "s",
+        "SLACK_API_URL": api_url,
+        "STOPSTREAM_POLICY": str(folder / "policy.yml"),
+        "STOPSTREAM_DATABASE_URL": f"sqlite:///{folder / 'bench.db'}",
+        "STOPSTREAM_LISTEN": f"127.0.0.1:{port}",
+    }
+    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "serve", cwd=ROOT, env=environment, stderr=-3
+    )
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while time.perf_counter() - began < 30:
+            try:
+                answer = await client.get(f"http://127.0.0.1:{port}/readyz")
+            except httpx.TransportError:
+                answer = None
+            if answer is not None and answer.status_code == httpx.codes.OK:
+                break
+            await asyncio.sleep(0.01)
+    took = time.perf_counter() - began
+    process.terminate()
+    await process.wait()
+    return took
+
+
+def _free_port() -> int:
+    import socket  # noqa: PLC0415
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+async def asked_to_sent(count: int = 200) -> list[str]:
+    """Time a command from its POST to its request's arrival at the cloud, one after another."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with sandbox(Path(folder), socket=False, limits=False) as world:
+            load = Load(f"{world.bot.url}/slack/events", world.slack.signing_secret)
+            waits: list[float] = []
+            async with load.session() as post:
+                for number in range(count + 20):
+                    seen = len(world.cloud.received)
+                    began = time.time()
+                    await post(f"car user{number}", f"t{number}")
+                    while len(world.cloud.received) == seen:
+                        await asyncio.sleep(0.0005)
+                    waits.append(world.cloud.received[-1].at - began)
+                    # Below the API's 20 a second, so that its limiter never makes it wait.
+                    await asyncio.sleep(0.06)
+            bare = await _bare_call(world.cloud.url, count)
+    ours = waits[20:]
+    return [
+        f"ask to request at the cloud: p50 {quantile(ours, 50):.1f} ms, "
+        f"p99 {quantile(ours, 99):.1f} ms; a bare httpx call: p50 {quantile(bare, 50):.1f} ms, "
+        f"p99 {quantile(bare, 99):.1f} ms: "
+        f"{quantile(ours, 50) / quantile(bare, 50):.1f} times at p50"
+    ]
+
+
+async def _bare_call(url: str, count: int) -> list[float]:
+    """Time a bare signed call to the same cloud, to its arrival."""
+    action = by_api("DescribeLiveStreamState")
+    took = []
+    async with httpx.AsyncClient(transport=AiohttpTransport(), trust_env=False) as client:
+        for _ in range(count):
+            began = time.perf_counter()
+            await client.post(url, content=b"{}", headers={"X-TC-Action": action.api})
+            took.append(time.perf_counter() - began)
+    return took
+
+
+async def acks(seconds: float = 4.0, clients: int = 32) -> list[str]:
+    """Count the acks of `/stopstream` against an empty Bolt handler set up the same way."""
+    rates: dict[str, list[float]] = {"empty": [], "ours": []}
+    worst: dict[str, list[float]] = {"empty": [], "ours": []}
+    for _ in range(3):
+        for name in rates:
+            found = await _served(name, seconds, clients)
+            rates[name].append(found["rate"])
+            worst[name].append(found["p99"])
+    ours, empty = statistics.median(rates["ours"]), statistics.median(rates["empty"])
+    return [
+        f"acks of /stopstream: {ours:.0f} a second (p99 {statistics.median(worst['ours']):.0f} ms), "
+        f"an empty Bolt handler {empty:.0f} (p99 {statistics.median(worst['empty']):.0f} ms): "
+        f"{ours / empty:.0%}, at {clients} in flight, each recorded before it is acked"
+    ]
+
+
+async def _served(name: str, seconds: float, clients: int) -> dict[str, float]:
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.server", name, cwd=ROOT, stdout=-1
+    )
+    assert server.stdout is not None
+    url, secret = (await server.stdout.readline()).decode().split()
+    try:
+        return await Load(url, secret).run(seconds, clients)
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+BENCHES: dict[str, Callable[[], Awaitable[list[str]]]] = {
+    "start": start_up,
+    "sent": asked_to_sent,
+    "acks": acks,
+}
+
+
+def main() -> None:
+    """Run the benchmarks that are named, or all."""
+    telemetry.configure("json", level="CRITICAL")
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("names", nargs="*", choices=["signing", *BENCHES, []], default=[])
+    names = parser.parse_args().names or ["signing", *BENCHES]
+    for name in names:
+        lines = signing() if name == "signing" else asyncio.run(_run(BENCHES[name]))
+        for line in lines:
+            print(f"- {line}", flush=True)  # noqa: T201 (a terminal)
+
+
+async def _run(bench: Callable[[], Awaitable[list[str]]]) -> list[str]:
+    return await bench()
+
+
+main()
