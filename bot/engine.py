@@ -5,6 +5,7 @@ import heapq
 import itertools
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -99,6 +100,9 @@ class Engine:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lined: set[str] = set()
+        self._taken: deque[Operation] = deque()
+        self._asks: deque[float] = deque(maxlen=_BURST)
+        self._pump: asyncio.Task[None] | None = None
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._pulse: asyncio.Task[None] | None = None
         self._ended: dict[str, asyncio.Future[Operation]] = {}
@@ -123,10 +127,15 @@ class Engine:
         except StoreError as error:
             log.warning("leases not handed over; they run out by themselves", why=str(error))
 
+    def _held(self) -> set[str]:
+        """Give the ids of all that is in hand here."""
+        return self._lined.union(self._tasks, (operation.id for operation in self._taken))
+
     def abandon(self) -> None:
         """Stop at once and keep the leases: whoever outlives them takes over."""
-        if self._pulse:
-            self._pulse.cancel()
+        for task in (self._pulse, self._pump):
+            if task:
+                task.cancel()
         for lane in self._lanes.values():
             lane.close()
         for task in list(self._tasks.values()):
@@ -138,7 +147,7 @@ class Engine:
             try:
                 await self._store.keep()
                 for operation in await self._store.claim() if take_over else ():
-                    if operation.id not in self._lined.union(self._tasks):
+                    if operation.id not in self._held():
                         log.info("taken over", operation=operation.id, state=operation.state.value)
                         self.take(operation)
             except StoreError as error:
@@ -146,8 +155,31 @@ class Engine:
             await asyncio.sleep(self._store.lease / 5)
 
     def take(self, operation: Operation) -> None:
-        """Work on an operation that this replica holds."""
-        self._spawn(operation.id, self._work(operation))
+        """Work on an operation that this replica holds, as soon as the asking is quiet."""
+        self._taken.append(operation)
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._begin(), name="pump")
+
+    def asked(self) -> None:
+        """Note that someone is being answered: acks go before work."""
+        self._asks.append(time.monotonic())
+
+    async def _begin(self) -> None:
+        while self._taken:
+            await self._quiet()
+            for _ in range(min(_TOGETHER, len(self._taken))):
+                operation = self._taken.popleft()
+                self._spawn(operation.id, self._work(operation))
+            await asyncio.sleep(0)
+
+    async def _quiet(self) -> None:
+        """Let a burst of asking pass, at most for half a second: people wait for acks 3 s."""
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
+            recent = self._asks
+            if len(recent) < _BURST or time.monotonic() - recent[0] > _SOON:
+                return
+            await asyncio.sleep(_SOON)
 
     def _spawn(self, id_: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=f"operation {id_}")
@@ -464,6 +496,13 @@ _APPROVALS = {
     Approval.CONFIRM: "a confirmation",
     Approval.SECOND_PERSON: "a second person",
 }
+
+
+_BURST, _SOON, _PATIENCE = 8, 0.05, 0.5
+"""So many asks within so many seconds are a burst, which work lets pass for so long."""
+
+_TOGETHER = 16
+"""How many operations begin at once."""
 
 
 class _Lane:

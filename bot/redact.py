@@ -13,7 +13,7 @@ _ANYWHERE = (
     "|wstime|publishstreamargs|(?:api|auth|access|push|play|private|signing|stream)key"
 )
 # … and these only as a word of their own: a monkey has no key.
-_ALONE = "key|sign|sig|pwd|args"
+_ALONE = "key|sign|sig|pwd|args?"
 _BEFORE_ALONE = "|".join(
     (
         "(?<![a-z0-9])",
@@ -48,7 +48,7 @@ _CLOSES = {
 }
 
 # One of these is in every name: most texts have none, and are done with.
-_HINTS = ("key", "secret", "sig", "token", "pass", "pwd", "args", "auth", "time")
+_HINTS = ("key", "secret", "sig", "token", "pass", "pwd", "arg", "auth", "time")
 
 # After `NAME: ` these say something of the name, as this program's own mistakes do.
 _PROSE = re.compile(r"(?:is|has|holds|it|the|Slack)\s")
@@ -58,11 +58,13 @@ _SOLID = r"""(?:(?!\\{1,8}["']|\\u00(?:26|3c|3e))[^\s&"<>|{},;)('`\[\]])"""
 _SOFT = r"[,;)('`\[\]]"
 _MORE = re.compile(rf"{_SOLID}+(?:{_SOFT}+{_SOLID}+)*", re.IGNORECASE)
 _BARE = re.compile(rf"(?:\[hidden\])?(?:{_SOFT}*{_SOLID}+(?:{_SOFT}+{_SOLID}+)*)?", re.IGNORECASE)
-# These two hold several things at once: a whole header, a whole query.
+# These hold several things at once: a whole header, a whole query.
+_QUERY = re.compile(r'[^\s"]*')
 _WHOLE = {
     "authorization": re.compile(r"[^\r\n]*"),
-    "args": re.compile(r'[^\s"]*'),
-    "publishstreamargs": re.compile(r'[^\s"]*'),
+    "args": _QUERY,
+    "arg": _QUERY,
+    "publishstreamargs": _QUERY,
 }
 _ENCODED = {
     level: re.compile(rf'(?:(?!{level}2[26])[^\s&"<>|])*', re.IGNORECASE)

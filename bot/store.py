@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -96,6 +97,10 @@ class Store:
         self._audit_channel = audit_channel
         self._engine = engine
         self._insert = (postgresql if engine.dialect.name == "postgresql" else sqlite).insert
+        inserted = self._insert(outbox)
+        self._owe_statement = inserted.on_conflict_do_update(
+            index_elements=[outbox.c.key], set_={"wanted": inserted.excluded.wanted}
+        )
         self.owing = asyncio.Event()
         """Set when this replica has put something into the outbox."""
         self._writer = Writer(engine, self.owing)
@@ -111,7 +116,7 @@ class Store:
 
     async def ask(self, operation: Operation, facts: Mapping[str, Json]) -> Operation | None:
         """Put a new operation on the books; None if its key is there already."""
-        return await self._writer.do(self._ask, (operation, facts))
+        return await self._writer.do(self._ask, (operation, facts), urgent=True)
 
     def _ask(
         self, tx: Transaction, asked: Sequence[tuple[Operation, Mapping[str, Json]]]
@@ -199,26 +204,20 @@ class Store:
         steps = [STEPS[step] for step in zip(move.path, move.path[1:], strict=False)]
         final = move.path[-1]
         held = final in IN_HAND
-        update = (
-            sa.update(operations)
-            .where(operations.c.id == move.id, operations.c.state == move.path[0].value)
-            .values(
-                {name: _encoded(value) for name, value in move.changes.items()}
-                | {
-                    "state": final.value,
-                    "seq": operations.c.seq + 1,
-                    "owner": self.owner if held else "",
-                    "lease_until": tx.now + self.lease if held else 0.0,
-                    "due_at": tx.now + move.due_in,
-                }
-                | ({"ended_at": tx.now} if final in ENDINGS else {})
-                | ({"sent_at": tx.now} if final is State.RUNNING else {})
-            )
-            .returning(*operations.c)
-        )
-        if move.owner:
-            update = update.where(operations.c.owner == move.owner)
-        row = tx.connection.execute(update).first()
+        values: dict[str, Any] = {name: _encoded(value) for name, value in move.changes.items()} | {
+            "state": final.value,
+            "owner": self.owner if held else "",
+            "lease_until": tx.now + self.lease if held else 0.0,
+            "due_at": tx.now + move.due_in,
+        }
+        if final in ENDINGS:
+            values["ended_at"] = tx.now
+        if final is State.RUNNING:
+            values["sent_at"] = tx.now
+        update = _transition(tuple(sorted(values)), owned=bool(move.owner))
+        given = {f"new_{name}": value for name, value in values.items()}
+        given |= {"is_id": move.id, "is_state": move.path[0].value, "is_owner": move.owner}
+        row = tx.connection.execute(update, given).first()
         if row is None:
             return None
         operation = _operation(row)
@@ -347,21 +346,20 @@ class Store:
     ) -> None:
         tx.owes = True
         tx.connection.execute(
-            self._insert(outbox)
-            .values(
-                key=key,
-                operation=operation,
-                owed=owed.value,
-                text=text,
-                destination=destination,
-                wanted=wanted,
-                attempts=0,
-                uncertain=False,
-                next_at=0.0,
-                owner="",
-                lease_until=0.0,
-            )
-            .on_conflict_do_update(index_elements=[outbox.c.key], set_={"wanted": wanted})
+            self._owe_statement,
+            {
+                "key": key,
+                "operation": operation,
+                "owed": owed.value,
+                "text": text,
+                "destination": destination,
+                "wanted": wanted,
+                "attempts": 0,
+                "uncertain": False,
+                "next_at": 0.0,
+                "owner": "",
+                "lease_until": 0.0,
+            },
         )
 
     def _destination(self, operation: Operation, owed: Owed) -> str:
@@ -550,6 +548,24 @@ class Store:
             return await asyncio.get_running_loop().run_in_executor(self._readers, run)
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(str(error).splitlines()[0]) from error
+
+
+@lru_cache(256)
+def _transition(names: tuple[str, ...], *, owned: bool) -> sa.Update:
+    """Make the conditional UPDATE of a transition once: looking it over costs SQLAlchemy most."""
+    update = (
+        sa.update(operations)
+        .where(
+            operations.c.id == sa.bindparam("is_id"),
+            operations.c.state == sa.bindparam("is_state"),
+        )
+        .values({name: sa.bindparam(f"new_{name}") for name in names})
+        .values(seq=operations.c.seq + 1)
+        .returning(*operations.c)
+    )
+    if owned:
+        update = update.where(operations.c.owner == sa.bindparam("is_owner"))
+    return update
 
 
 def _record(tx: Transaction, facts: Sequence[Fact]) -> list[None]:

@@ -6,9 +6,9 @@ trail has one end.
 """
 
 import asyncio
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -42,6 +42,9 @@ class Transaction:
     owes: bool = False
 
 
+_FEW = 16
+"""How many pieces of work that nobody waits for share a transaction."""
+
 Work = Callable[[Transaction, Sequence[Item]], Sequence[Result]]
 """Does several like things at once, and gives a result for each."""
 
@@ -70,27 +73,34 @@ class Writer:
         self._engine = engine
         self._owing = owing
         self._most = most
-        self._jobs: queue.SimpleQueue[_Job[Any, Any] | None] = queue.SimpleQueue()
+        self._urgent: deque[_Job[Any, Any]] = deque()
+        self._jobs: deque[_Job[Any, Any]] = deque()
+        # One permit for each job in either line, and one for the end.
+        self._permits = threading.Semaphore(0)
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._connection: sa.Connection | None = None
         self._thread.start()
 
-    async def do(self, work: Work[Item, Result], item: Item) -> Result:
+    async def do(self, work: Work[Item, Result], item: Item, *, urgent: bool = False) -> Result:
         """Do one thing; it is on disk when this returns.
 
         Cancelled before its turn, it is not done.
+
+        Args:
+            urgent: Someone waits for an ack: it goes before everything that is not.
 
         Raises:
             StoreError: It was not done; the database says why.
         """
         job: _Job[Item, Result] = _Job(work, item, self._loop.create_future())
-        self._jobs.put(job)
+        (self._urgent if urgent else self._jobs).append(job)
+        self._permits.release()
         return await job.done
 
     async def close(self) -> None:
         """Finish what waits, then stop."""
-        self._jobs.put(None)
+        self._permits.release()
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
@@ -104,17 +114,13 @@ class Writer:
                 return
 
     def _next(self) -> tuple[list[_Job[Any, Any]], bool]:
-        jobs: list[_Job[Any, Any]] = []
-        job = self._jobs.get()
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) >= self._most:
-                return jobs, False
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return jobs, False
-        return jobs, True
+        """Wait for work; give what is urgent, or else a few others, so that acks wait little."""
+        self._permits.acquire()
+        line, most = (self._urgent, self._most) if self._urgent else (self._jobs, _FEW)
+        jobs = [line.popleft() for _ in range(min(most, len(line)))]
+        for _ in jobs[1:]:
+            self._permits.acquire()
+        return jobs, not jobs
 
     def _settle(self, jobs: list[_Job[Any, Any]]) -> None:
         try:

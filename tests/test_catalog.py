@@ -1,14 +1,31 @@
-"""The declarations, held to the collected facts; and plain words for every code."""
+"""The declarations, held to the collected facts; what values may be; plain words for every code."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot.catalog import ACTIONS, FRESH, by_api
+from bot import kinds
+from bot.catalog import ACTIONS, FRESH, PRODUCTS, by_api, mistakes
 from bot.catalog.codes import Repeat, Sort, explain
-from bot.model import Action
+from bot.model import Action, Effect, Kind, Product
+from bot.redact import redact
+
+STATES = {
+    "stream": {"active", "inactive", "forbid"},
+    "recording": {"running", "finished"},
+    "record-task": {"running", "finished"},
+    "ingest": {"InProgress", "finished"},
+    "session": {"pushing", "idle"},
+}
+NOW = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()
+QUARTER = kinds.moment(max_days=90)
 
 _FACTS = Path(__file__).parents[1].parent / "shared" / "facts"
 
@@ -40,20 +57,111 @@ def test_a_declaration_says_what_the_facts_say(action: Action) -> None:
     assert bool(action.deprecated) == known.get("deprecated", False)
     if known["blind_retry"] == "no":
         assert not action.repeatable
+    for param in known["params"]:
+        declared = action.param(param["name"])
+        if param.get("default") == "live":
+            assert declared is not None
+            assert declared.default == "live"
+
+
+@pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: p.name)
+def test_a_product_has_the_hosts_that_the_facts_name(product: Product) -> None:
+    known = facts("tencent_actions.json")["services"][product.name]
+
+    assert product.version == known["version"]
+    assert product.host("mainland") == known["endpoints"]["mainland"]
+    assert product.host("intl") == known["endpoints"]["intl"]
+    assert product.host() == product.host(product.site)
+
+
+@pytest.mark.parametrize(
+    ("api", "site"),
+    [
+        ("DropLiveStream", "mainland"),
+        ("StopStreamIngest", "intl"),
+        ("StopPublishStream", "mainland"),
+    ],
+)
+def test_a_product_is_called_where_its_own_page_says(api: str, site: str) -> None:
+    assert by_api(api).product.site == site
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-def test_a_declaration_fits_itself(action: Action) -> None:
-    names = {param.api for param in action.params}
+def test_a_declaration_can_be_played_by_the_emulated_cloud(action: Action) -> None:
+    states = STATES[action.touch.thing]
 
-    assert set(action.touch.key) <= names
-    assert action.touch.thing in FRESH
+    assert action.touch.becomes in {None, *states}
+    assert set(action.touch.refused) <= states
+    assert (action.touch.shows is not None) == (action.effect is Effect.READ)
+    assert (action.touch.becomes is None) == (action.effect is Effect.READ)
+    for code in (action.touch.absent, *action.touch.refused.values(), *action.words_for):
+        assert code is None or code in action.errors
+
+
+def test_a_new_thing_is_in_a_state_that_it_can_be_in() -> None:
+    assert FRESH.keys() == STATES.keys()
+    assert all(state in STATES[thing] for thing, state in FRESH.items())
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
+def test_what_leads_back_and_what_looks_touch_the_same_thing(action: Action) -> None:
     for other in (action.undo, action.look):
         if other is not None:
             assert by_api(other).touch.thing == action.touch.thing
-    for code in (action.touch.absent, *action.touch.refused.values(), *action.words_for):
-        assert code is None or code in action.errors
+    if action.look is not None:
+        assert by_api(action.look).effect is Effect.READ
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
+def test_what_an_action_says_of_itself_is_plain(action: Action) -> None:
+    said = [action.does, action.afterwards, action.deprecated, *(p.help for p in action.params)]
+    said += [sentence for words in action.words_for.values() for sentence in words]
+
     assert action.does.endswith(".")
+    assert all(not set("<>*") & set(sentence) for sentence in said)
+    assert all(redact(sentence) == sentence for sentence in said), "nothing of it is hidden"
+    # Whatever the sentence leaves open can be filled in.
+    action.afterwards.format(**{param.word: "x" for param in action.params})
+
+
+def test_after_a_cut_people_hear_what_keeps_a_stream_off() -> None:
+    cut = by_api("DropLiveStream")
+
+    assert "may be back" in cut.afterwards
+    assert "/stopstream ban {stream}" in cut.afterwards
+    assert cut.undo is None, "resuming lifts a ban, and there is none"
+    assert by_api("ForbidLiveStream").undo == "ResumeLiveStream"
+    assert "name alone" in by_api("ForbidLiveStream").does
+
+
+def test_a_start_is_not_sent_twice_blindly_and_its_arguments_are_secret() -> None:
+    start = by_api("startpublishstream")
+
+    assert not start.repeatable
+    assert [param.api for param in start.params if param.secret] == ["PublishStreamArgs"]
+
+
+def test_actions_are_found_in_any_case_and_unknown_ones_are_not() -> None:
+    assert by_api("DROPLIVESTREAM") is by_api("droplivestream")
+    with pytest.raises(KeyError):
+        by_api("Nothing")
+
+
+def _changed() -> Iterator[tuple[Action, str]]:
+    cut = by_api("DropLiveStream")
+    yield replace(cut, api="Other"), "stop live"
+    yield replace(cut, words="other"), "declared 2 times"
+    yield replace(cut, api="Other", words="other", undo="Nothing"), "no Nothing"
+    yield replace(cut, api="Other", words="other", look="StopRecordTask"), "needs parameters"
+    yield replace(cut, api="Other", words="other", params=cut.params[:1]), "is no parameter"
+    yield replace(cut, api="Other", words="other", params=cut.params * 2), "one name"
+    yield replace(cut, api="Other", words="other", regions={}), "names none"
+
+
+@pytest.mark.parametrize(("action", "said"), list(_changed()), ids=lambda x: getattr(x, "api", x))
+def test_a_declaration_that_contradicts_itself_is_named(action: Action, said: str) -> None:
+    assert not list(mistakes(ACTIONS))
+    assert any(said in mistake for mistake in mistakes((*ACTIONS, action)))
 
 
 def test_no_two_actions_answer_to_the_same_words() -> None:
@@ -64,39 +172,212 @@ def test_no_two_actions_answer_to_the_same_words() -> None:
     assert all(word == word.lower() and word.isalnum() for word in words)
 
 
+SORTS = {
+    "auth": {Sort.KEY, Sort.OURS},
+    "clock": {Sort.CLOCK},
+    "permission": {Sort.PERMISSION},
+    "account": {Sort.ACCOUNT},
+    "quota": {Sort.QUOTA},
+    "throttle": {Sort.THROTTLED},
+    "server": {Sort.SERVER},
+    "notfound": {Sort.ABSENT, Sort.REQUEST},
+    "conflict": {Sort.CONFLICT},
+    "already_done": {Sort.ALREADY},
+    "business": {Sort.REFUSED, Sort.ACCOUNT},
+    "dryrun": {Sort.REFUSED},
+    "gone": {Sort.GONE},
+    "request": {Sort.REQUEST, Sort.REGION, Sort.OURS, Sort.KEY, Sort.ACCOUNT},
+}
+REPEATS = {"any": Repeat.ANY, "reads": Repeat.READS, None: Repeat.NEVER}
+
+
 def test_every_code_has_plain_words_of_its_own_sort() -> None:
-    sorts = {
-        "auth": {Sort.KEY, Sort.OURS},
-        "clock": {Sort.CLOCK},
-        "permission": {Sort.PERMISSION},
-        "account": {Sort.ACCOUNT},
-        "quota": {Sort.QUOTA},
-        "throttle": {Sort.THROTTLED},
-        "server": {Sort.SERVER},
-        "notfound": {Sort.ABSENT, Sort.REQUEST},
-        "conflict": {Sort.CONFLICT},
-    }
-    repeats = {"any": Repeat.ANY, "reads": Repeat.READS, None: Repeat.NEVER}
     for code, known in facts("tencent_errors.json")["codes"].items():
         words = explain(code)
         assert words.means != explain("Nobody.Knows").means, code
+        assert words.sort in SORTS[known["category"]], code
+        assert words.repeat is REPEATS[known["scope"]], code
         for sentence in (words.means, words.next_step):
+            assert sentence[0].isupper(), code
             assert sentence.endswith("."), code
             assert len(sentence) < 240, code
-            assert not set("<>*") & set(sentence), code
-        if known["category"] in sorts:
-            assert words.sort in sorts[known["category"]], code
-        assert words.repeat is repeats[known["scope"]], code
+            assert not set("<>*`") & set(sentence), code
+            assert redact(sentence) == sentence, code
+
+
+def test_no_code_of_the_facts_falls_back_on_its_family() -> None:
+    families: dict[str, str] = {}
+    for code in facts("tencent_errors.json")["codes"]:
+        family, _, detail = code.partition(".")
+        families.setdefault(family, explain(family).means)
+        # An internal error by the name of InternalError says no more than its family.
+        if detail not in ("", "InternalError", "SystemError"):
+            assert explain(code).means != families[family], code
+
+
+def test_different_sorts_never_share_a_sentence() -> None:
+    sorts: dict[str, set[Sort]] = {}
+    for code in facts("tencent_errors.json")["codes"]:
+        sorts.setdefault(explain(code).means, set()).add(explain(code).sort)
+
+    assert [means for means, of in sorts.items() if len(of) > 1] == []
+    assert len({sort.value for sort in Sort}) == len(Sort)
+
+
+@pytest.mark.parametrize(
+    ("code", "sort"),
+    [
+        ("InternalError.NotPermmitOperat", Sort.PERMISSION),
+        ("InternalError.ConfigNotExist", Sort.ABSENT),
+        ("ResourceNotFound.StopService", Sort.ACCOUNT),
+        ("ResourceNotFound.FreezeService", Sort.ACCOUNT),
+        ("ResourceNotFound.ForbidService", Sort.ACCOUNT),
+        ("ResourceNotFound.UserDisableService", Sort.ACCOUNT),
+        ("ResourceNotFound.UserNotExist", Sort.ACCOUNT),
+        ("ResourceUnavailable.StreamNotExist", Sort.ABSENT),
+        ("FailedOperation.SlowDown", Sort.THROTTLED),
+        ("ResourceInsufficient.RequestRejection", Sort.THROTTLED),
+        ("LimitExceeded", Sort.QUOTA),
+        ("RequestLimitExceeded", Sort.THROTTLED),
+        ("AuthFailure.SignatureExpire", Sort.CLOCK),
+        ("AuthFailure.UnauthorizedOperation", Sort.PERMISSION),
+        ("UnsupportedRegion", Sort.REGION),
+        ("MissingParameter.Region", Sort.REGION),
+    ],
+)
+def test_a_prefix_that_lies_deceives_nobody(code: str, sort: Sort) -> None:
+    assert explain(code).sort is sort
+
+
+def test_each_trouble_of_the_night_reads_differently() -> None:
+    steps = [
+        explain(code).next_step
+        for code in (
+            "UnsupportedRegion",
+            "AuthFailure.SecretIdNotFound",
+            "AuthFailure.SignatureExpire",
+            "AuthFailure.SignatureFailure",
+            "UnauthorizedOperation",
+            "ResourceNotFound.StopService",
+            "LimitExceeded",
+            "RequestLimitExceeded",
+            "InternalError",
+        )
+    ]
+
+    assert len(set(steps)) == len(steps)
+    assert "STOPSTREAM_TENCENT_SITE" in explain("AuthFailure.SecretIdNotFound").next_step
+    assert "clock" in explain("AuthFailure.SignatureExpire").means
 
 
 def test_an_unknown_code_is_read_by_its_family_and_never_repeated_blindly() -> None:
     assert explain("InternalError.Brandnew").repeat is Repeat.READS
+    assert explain("ResourceNotFound.Brandnew").sort is Sort.ABSENT
     assert explain("Brandnew").repeat is Repeat.NEVER
     assert "Brandnew" in explain("InvalidParameter.Brandnew").means
-    assert "<" not in explain("InvalidParameter.<!channel>").means
+    assert "message below" in explain("Nobody.Knows").next_step
+    assert explain("").means != explain("Nobody.Knows").means
+
+
+@given(st.text(), st.sampled_from(["", "InvalidParameter.", "MissingParameter.", "InternalError."]))
+def test_no_code_brings_markup_or_length_of_its_own(code: str, family: str) -> None:
+    words = explain(family + code)
+
+    assert not set("<>*`_&") & set(words.means)
+    assert len(words.means) < 240
 
 
 def test_an_action_says_what_a_code_means_there() -> None:
     words = explain("ResourceNotFound.TaskId", by_api("stopliverecord"))
 
     assert "record-task" in words.next_step
+    assert words.sort is explain("ResourceNotFound.TaskId").sort
+    assert words.means != explain("ResourceNotFound.TaskId").means
+
+
+# --- what a parameter may hold -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (kinds.text, " stream 1 ", " stream 1 "),
+        (kinds.text, "流一", "流一"),
+        (kinds.reason, "r" * 2048, "r" * 2048),
+        (kinds.hostname, "Push.Example.COM", "push.example.com"),
+        (kinds.hostname, "5000.livepush.myqcloud.com.", "5000.livepush.myqcloud.com"),
+        (kinds.integer, "-9223372036854775808", -(2**63)),
+        (kinds.integer, "9223372036854775807", 2**63 - 1),
+        (kinds.whole, "18446744073709551615", 2**64 - 1),
+        (kinds.whole, "0", 0),
+        (kinds.yes_or_no, "YES", True),
+        (QUARTER, "30m", "2026-11-20T10:30:00Z"),
+        (QUARTER, "2h30m", "2026-11-20T12:30:00Z"),
+        (QUARTER, "90s", "2026-11-20T10:01:30Z"),
+        (QUARTER, "7d", "2026-11-27T10:00:00Z"),
+        (QUARTER, "1w", "2026-11-27T10:00:00Z"),
+        (QUARTER, "90d", "2027-02-18T10:00:00Z"),
+        (QUARTER, "2026-11-27T10:00:00Z", "2026-11-27T10:00:00Z"),
+        (QUARTER, "2026-11-27t10:00", "2026-11-27T10:00:00Z"),
+        (QUARTER, "2026-11-27T12:00+02:00", "2026-11-27T10:00:00Z"),
+    ],
+)
+def test_a_value_is_read(kind: Kind, text: str, value: object) -> None:
+    read = kind.read(text, NOW)
+
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        (kinds.text, "", "empty"),
+        (kinds.text, "x" * 1025, "longer than 1024 characters"),
+        (kinds.text, "a\nb", "line break"),
+        (kinds.text, "a\x00b", "invisible character"),
+        (kinds.text, "a\u202eb", "invisible character"),
+        (kinds.reason, "é" * 1025, "longer than 2048 bytes"),
+        (kinds.reason, "r" * 1500 + "\x1b", "invisible character"),
+        (kinds.reason, "\ud800", "invisible character"),
+        (kinds.hostname, "rtmp://push.example.com", "without rtmp://"),
+        (kinds.hostname, "push.example.com/live", "without rtmp://"),
+        (kinds.hostname, "push.example.com:1935", "without a port"),
+        (kinds.hostname, "\u212apush.example.com", "xn--"),
+        (kinds.hostname, "localhost", ""),
+        (kinds.hostname, "-a.example.com", ""),
+        (kinds.hostname, "a..example.com", ""),
+        (kinds.hostname, "a" * 64 + ".com", ""),
+        (kinds.hostname, "", ""),
+        (kinds.integer, "9223372036854775808", "out of range"),
+        (kinds.integer, "1.0", ""),
+        (kinds.integer, "1e9", ""),
+        (kinds.integer, "٣", ""),
+        (kinds.integer, "5\n", ""),
+        (kinds.whole, "-1", "out of range"),
+        (kinds.whole, "18446744073709551616", "out of range"),
+        (kinds.yes_or_no, "maybe", ""),
+        (QUARTER, "2026-11-20T09:59:59Z", "in the past"),
+        (QUARTER, "2026-11-20T10:00:00Z", "in the past"),
+        (QUARTER, "91d", "90 days are the most"),
+        (QUARTER, "9999-12-31T23:59-14:00", "90 days are the most"),
+        (QUARTER, "0m", "more than nothing"),
+        (QUARTER, "٣d", "like 30m"),
+        (QUARTER, "soon", "like 30m"),
+        (QUARTER, "", "like 30m"),
+    ],
+)
+def test_a_value_is_refused_with_its_reason(kind: Kind, text: str, reason: str) -> None:
+    # Without a reason it is empty: nothing of the machine's own words.
+    with pytest.raises(ValueError, match=reason or "^$"):
+        kind.read(text, NOW)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9TZ:.+-]{1,25}|([0-9]{1,6}[smhdw]){1,3}"))
+def test_any_text_is_read_or_refused_in_plain_words(text: str) -> None:
+    for kind in (kinds.text, kinds.reason, kinds.hostname, kinds.integer, kinds.whole, QUARTER):
+        try:
+            kind.read(text, NOW)
+        except ValueError as error:
+            assert type(error) is ValueError
+            assert len(str(error)) < 100

@@ -81,7 +81,7 @@ def denied(command: Command, who: Facts, text: str = EXAMPLE) -> Denied:
 
 
 def test_the_first_rule_with_the_least_approval_counts() -> None:
-    verdict(drop(), facts()) == Verdict("roles.oncall.allow[0]", Approval.NONE, None, 900.0)
+    assert verdict(drop(), facts()) == Verdict("roles.oncall.allow[0]", Approval.NONE, None, 900.0)
     other = verdict(drop("test-1"), facts())
     assert (other.rule, other.approval, other.approvers) == (
         "roles.oncall.allow[1]",

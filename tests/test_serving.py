@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -295,17 +295,22 @@ async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Workspace, Clo
         yield Process(tmp_path, slack, cloud), slack, cloud
 
 
+async def until(so: Callable[[], object]) -> None:
+    """Wait until another process has made something so."""
+    async with asyncio.timeout(30):
+        while not so():  # noqa: ASYNC110 (another process)
+            await asyncio.sleep(0.02)
+
+
 async def test_what_was_under_way_at_a_kill_is_reported_by_the_next_start(
     process: tuple[Process, Workspace, CloudEmulator],
 ) -> None:
     program, slack, cloud = process
     cloud.weather.bring(Deaf)
     first = await program.start("serve")
-    while not slack.delivery.sockets:
-        await asyncio.sleep(0.02)  # noqa: ASYNC110 (another process)
+    await until(lambda: slack.delivery.sockets)
     await slack.person("U0BOB").slash("/startstream", "car user1")
-    while not cloud.ran():
-        await asyncio.sleep(0.02)  # noqa: ASYNC110 (another process)
+    await until(cloud.ran)
     first.send_signal(signal.SIGKILL)
     await first.communicate()
 

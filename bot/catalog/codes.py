@@ -3,10 +3,12 @@
 Source: https://www.tencentcloud.com/document/product/267/38986
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from bot.catalog.parameters import PARAMETERS
 from bot.model import Action
 
 
@@ -24,7 +26,7 @@ class Repeat(Enum):
 class Sort(Enum):
     """Why it was refused, with the next step where a code names none of its own."""
 
-    KEY = "Check the key with `stopstream check` and mend the configuration."
+    KEY = 'Mend the key in the configuration; "stopstream check" tells when it is right.'
     CLOCK = "Set this machine's clock by NTP, then try again."
     PERMISSION = "Have the account's administrator grant this in CAM; the message below names it."
     ACCOUNT = "Ask whoever keeps the Tencent Cloud account; no repeat will help until then."
@@ -59,8 +61,13 @@ _DATABASE = "A database inside Tencent Cloud failed."
 _NO_TASK = "There is no such task."
 _NO_STREAM = "The stream is not live."
 _NO_DOMAIN = "This account has no such domain."
+_CHECK_DOMAIN = "Check the domain, and that the key is of the account that owns it."
+_ADDRESSES = "Have the account's administrator allow this machine's address."
 
+# Read in full before the part before the dot: the prefixes lie. A permission comes as
+# InternalError.NotPermmitOperat (sic), an unpaid bill as ResourceNotFound.StopService.
 _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
+    "": (_REFUSED, "Tencent Cloud gave no error code."),
     "ActionOffline": (Sort.GONE, "Tencent Cloud has taken this API out of service."),
     "AuthFailure": (_KEY, "Tencent Cloud does not accept the key or its signature."),
     "AuthFailure.InvalidAuthorization": (_OURS, "The Authorization header is malformed."),
@@ -69,10 +76,14 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
         "The configured SecretId is not that of an API key.",
         "Put a CAM API key into TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY.",
     ),
-    "AuthFailure.MFAFailure": (_KEY, "The key's owner must pass a second factor first."),
+    "AuthFailure.MFAFailure": (
+        _KEY,
+        "The key's owner must pass a second factor first.",
+        "Use the key of a user that needs no second factor for API calls.",
+    ),
     "AuthFailure.SecretIdNotFound": (
         _KEY,
-        "Tencent Cloud knows no such SecretId: deleted, disabled, mistyped, or of the other site.",
+        "Tencent Cloud does not know this SecretId; it may be deleted or of the other site.",
         "Check the key, and STOPSTREAM_TENCENT_SITE: mainland and intl do not share keys.",
     ),
     "AuthFailure.SignatureExpire": (
@@ -92,7 +103,11 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     "AuthFailure.UnRealNameAuthenticated": (_ACCOUNT, "The account has not proved its identity."),
     "AuthFailure.UnauthorizedOperation": (_PERMISSION, "The key may not call this action."),
     "AuthFailure.UnsupportedOperation": (_PERMISSION, "The key's owner may not do this at all."),
-    "DryRunOperation": (_REFUSED, "It was a dry run, which would have succeeded."),
+    "DryRunOperation": (
+        _REFUSED,
+        "It was a dry run, which would have succeeded.",
+        "Ask again without the dry run.",
+    ),
     "FailedOperation": (_REFUSED, "Tencent Cloud could not do this."),
     "FailedOperation.AlterTaskState": (_REFUSED, "The task's state could not be changed."),
     "FailedOperation.ApplicationNotFind": (_ABSENT, "There is no such rendering application."),
@@ -122,7 +137,11 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     ),
     "FailedOperation.HasNotLivingStream": (_ABSENT, "No stream is live at the moment."),
     "FailedOperation.InputStreamMixTypeNotAccessible": (_REFUSED, "This input cannot be mixed."),
-    "FailedOperation.LockTimeout": (_REFUSED, "The reserved concurrency lapsed before its use."),
+    "FailedOperation.LockTimeout": (
+        _REFUSED,
+        "The reserved concurrency lapsed before its use.",
+        "Reserve concurrency again with ApplyConcurrent.",
+    ),
     "FailedOperation.MixSessionNotExist": (_ABSENT, "There is no such mixing session."),
     "FailedOperation.MonitorIsActive": (Sort.ALREADY, "The monitor is running already."),
     "FailedOperation.MonitorLimitExceeded": (_QUOTA, "There are too many monitors."),
@@ -155,10 +174,14 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     "InternalError.CSInternalError": (_SERVER, "Cloud slicing broke inside."),
     "InternalError.CTInternalError": (_SERVER, "Cloud transcription broke inside."),
     "InternalError.CallOtherSvrError": (_SERVER, _BEHIND),
-    "InternalError.ConfigNotExist": (_ABSENT, "Tencent Cloud has no such configuration."),
+    "InternalError.ConfigNotExist": (
+        _ABSENT,
+        "Tencent Cloud has no such configuration.",
+        "Check domain and path against the push URL.",
+    ),
     "InternalError.ConnectDbError": (_SERVER, _DATABASE),
     "InternalError.DBError": (_SERVER, _DATABASE),
-    "InternalError.DomainNotExist": (_ABSENT, _NO_DOMAIN),
+    "InternalError.DomainNotExist": (_ABSENT, _NO_DOMAIN, _CHECK_DOMAIN),
     "InternalError.EsQueryError": (_SERVER, "A search inside Tencent Cloud failed."),
     "InternalError.GetBizidError": (_SERVER, "The account could not be looked up."),
     "InternalError.GetConfigError": (_SERVER, "The configuration could not be read."),
@@ -192,24 +215,23 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     "InvalidParameter.CloudDomainIsStop": (_ACCOUNT, "The domain is stopped."),
     "InvalidParameter.DomainHitBlackList": (_ACCOUNT, "Tencent Cloud has blocked this domain."),
     "InvalidParameter.NotAllowUseLVB": (_ACCOUNT, "This account may not use live video."),
-    "InvalidParameter.SdkAppId": (_REQUEST, "This SdkAppId is wrong or not yours."),
-    "InvalidParameter.TaskId": (
-        _REQUEST,
-        "There is no task of this id here.",
-        "Check the task's id, its SdkAppId and its region: all three must belong together.",
-    ),
     "InvalidParameter.TaskNotExist": (_ABSENT, "There is no such pull task."),
     "InvalidParameter.TaskNumMoreThanLimit": (_QUOTA, "There are too many pull tasks."),
     "InvalidParameter.ToUrlNoPermission": (_PERMISSION, "The key may not push to that URL."),
     "InvalidParameterValue": (_REQUEST, "A parameter has a value that is not allowed."),
     "InvalidRequest": (_OURS, "The request's body is malformed."),
-    "IpInBlacklist": (_PERMISSION, "The account refuses this machine's address."),
-    "IpNotInWhitelist": (_PERMISSION, "The account does not list this machine's address."),
+    "IpInBlacklist": (_PERMISSION, "The account refuses this machine's address.", _ADDRESSES),
+    "IpNotInWhitelist": (
+        _PERMISSION,
+        "The account does not list this machine's address.",
+        _ADDRESSES,
+    ),
     "LimitExceeded": (_QUOTA, "A quota of the account is used up."),
     "LimitExceeded.MaximumRunningTask": (_QUOTA, "Too many recordings run."),
     "LimitExceeded.MaximumTask": (_QUOTA, "There are too many recordings."),
     "LimitExceeded.Role": (_QUOTA, "Too many users have this role in the session."),
     "MissingParameter": (_REQUEST, "A parameter that the API demands is absent."),
+    "MissingParameter.Region": (Sort.REGION, "The region is absent."),
     "NoSuchProduct": (
         _KEY,
         "There is no such service at this address.",
@@ -236,13 +258,17 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     "ResourceInsufficient.RequestRejection": (_THROTTLED, "The service is overloaded."),
     "ResourceNotFound": (_ABSENT, "There is no such thing."),
     "ResourceNotFound.ChannelNotExist": (_ABSENT, "There is no such live channel."),
-    "ResourceNotFound.DomainNoRecord": (_ABSENT, _NO_DOMAIN),
-    "ResourceNotFound.DomainNotExist": (_ABSENT, _NO_DOMAIN),
+    "ResourceNotFound.DomainNoRecord": (_ABSENT, _NO_DOMAIN, _CHECK_DOMAIN),
+    "ResourceNotFound.DomainNotExist": (_ABSENT, _NO_DOMAIN, _CHECK_DOMAIN),
     "ResourceNotFound.EmptyData": (_ABSENT, "Nothing matched."),
     "ResourceNotFound.ForbidService": (_ACCOUNT, "Tencent Cloud has blocked this live service."),
     "ResourceNotFound.FreezeService": (_ACCOUNT, "Tencent Cloud has suspended this live service."),
     "ResourceNotFound.InvalidUser": (_ACCOUNT, "The account is not valid for this service."),
-    "ResourceNotFound.NoIdle": (_QUOTA, "All rendering concurrency is in use."),
+    "ResourceNotFound.NoIdle": (
+        _QUOTA,
+        "All rendering concurrency is in use.",
+        "Wait until a session ends, or have more concurrency bought.",
+    ),
     "ResourceNotFound.ResourceNotFound": (_ABSENT, "There is no such task, or it is not yours."),
     "ResourceNotFound.SessionNotFound": (
         _ABSENT,
@@ -254,8 +280,16 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
         "Have the account topped up; streams cannot be controlled until then.",
     ),
     "ResourceNotFound.TaskId": (_ABSENT, "There is no such recording."),
-    "ResourceNotFound.UserDisableService": (_ACCOUNT, "The owner has switched live video off."),
-    "ResourceNotFound.UserNotExist": (_ACCOUNT, "Live video was never activated on this account."),
+    "ResourceNotFound.UserDisableService": (
+        _ACCOUNT,
+        "The owner has switched live video off.",
+        "Have the owner switch it on again in the Live console.",
+    ),
+    "ResourceNotFound.UserNotExist": (
+        _ACCOUNT,
+        "Live video was never activated on this account.",
+        "Check that the key is of the right account; if it is, have Live activated there.",
+    ),
     "ResourceUnavailable": (_SERVER, "It is not available at the moment."),
     "ResourceUnavailable.AccessFailed": (_SERVER, "The rendering instance could not be reached."),
     "ResourceUnavailable.Initialization": (_CONFLICT, "The rendering instance is still starting."),
@@ -264,7 +298,11 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
         "VOD, where recordings go, is not active on this account.",
     ),
     "ResourceUnavailable.StreamNotExist": (_ABSENT, _NO_STREAM),
-    "ResponseSizeLimitExceeded": (_REQUEST, "The answer would be too large."),
+    "ResponseSizeLimitExceeded": (
+        _REQUEST,
+        "The answer would be too large.",
+        "Ask for less at once.",
+    ),
     "ServiceUnavailable": (_SERVER, "The service is not available at the moment."),
     "UnauthorizedOperation": (_PERMISSION, "The key may not do this."),
     "UnauthorizedOperation.SdkAppId": (_PERMISSION, "The key has no right on this SdkAppId."),
@@ -275,25 +313,38 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     "UnsupportedRegion": (Sort.REGION, "This action is not offered in that region."),
 }
 
-_DETAILED = {
+_BLAMED = {
     "InvalidParameter": "Tencent Cloud does not accept the parameter {}.",
     "InvalidParameterValue": "Tencent Cloud does not allow this value of {}.",
     "MissingParameter": "The parameter {} is absent.",
 }
+"""For codes that are newer than PARAMETERS; what stands after their dot is a name."""
+_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
 
 _REPEAT = {Sort.THROTTLED: Repeat.ANY, Sort.SERVER: Repeat.READS}
 
-_STRANGE = (Sort.REFUSED, "Tencent Cloud gave a code that this bot does not know.")
+_STRANGE = (_REFUSED, "Tencent Cloud gave a code that this bot does not know.")
 
 
 def explain(code: str, action: Action | None = None) -> Explanation:
-    """Put a code into words; an unknown one is read by what stands before its dot."""
-    family, _, detail = code.partition(".")
-    found = _CODES.get(code)
-    if found is None and detail and detail.isalnum() and family in _DETAILED:
-        found = (Sort.REQUEST, _DETAILED[family].format(detail))
-    sort, means, *own = found or _CODES.get(family, _STRANGE)
+    """Put a code into words; an unknown one is read by what stands before its dot.
+
+    Args:
+        action: Where a code means something else for it, its own words are taken.
+    """
+    sort, means, *own = _found(code)
     next_step = own[0] if own else sort.value
     if action is not None and code in action.words_for:
         means, next_step = action.words_for[code]
     return Explanation(means, next_step, sort, _REPEAT.get(sort, Repeat.NEVER))
+
+
+def _found(code: str) -> tuple[Sort, str] | tuple[Sort, str, str]:
+    if code in _CODES:
+        return _CODES[code]
+    if code in PARAMETERS:
+        return (_REQUEST, *PARAMETERS[code])
+    family, _, detail = code.partition(".")
+    if family in _BLAMED and _PARAMETER.fullmatch(detail):
+        return _REQUEST, _BLAMED[family].format(detail)
+    return _CODES.get(family, _STRANGE)

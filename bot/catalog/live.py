@@ -184,6 +184,12 @@ STOP_RECORD_TASK = Action(
         "UnsupportedOperation",
     ),
     touch=Touch("record-task", ("TaskId",), becomes="finished", absent="InvalidParameter"),
+    words_for={
+        "InvalidParameter": (
+            "Tencent Cloud knows no such task of CreateRecordTask in this region.",
+            "Check the id and the region; CreateLiveRecord's numbers need /stopstream record.",
+        )
+    },
     regions={
         "mainland": ("ap-guangzhou",),
         "intl": (

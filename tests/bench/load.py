@@ -54,7 +54,7 @@ class Load:
                 raw, headers = self._request(text, trigger)
                 async with session.post(self._url, data=raw, headers=headers) as response:
                     await response.read()
-                    assert response.status == 200  # noqa: PLR2004 (HTTP)
+                    assert response.status == 200
 
             yield post
 

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import telemetry
 from bot.demo import sandbox
 
-SECRET = "bench-secret"  # noqa: S105 (of this bench)
+SECRET = "bench-secret"
 
 
 async def _empty() -> None:
@@ -27,7 +27,7 @@ async def _empty() -> None:
         )
 
     app = AsyncApp(
-        client=AsyncWebClient(token="xoxb-1"),  # noqa: S106 (of this bench)
+        client=AsyncWebClient(token="xoxb-1"),
         signing_secret=SECRET,
         authorize=known,
         process_before_response=True,
