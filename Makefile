@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 
-.PHONY: demo test format lock bench clean
+.PHONY: demo test format lock bench tccli clean
 
 # The whole main job between an emulated Slack and an emulated Tencent Cloud.
 demo: .venv/ready
@@ -24,6 +24,11 @@ format: .venv/ready
 # Ratios against named baselines, in one run.
 bench: .venv/ready
 	$(BIN)/python -m tests.bench
+
+# Drives the emulated cloud with Tencent's own command line, which is large: it gets its own folder.
+tccli: .venv/ready
+	test -x .venv/tccli/bin/tccli || ($(PYTHON) -m venv .venv/tccli && .venv/tccli/bin/pip install --quiet tccli)
+	$(BIN)/python -m tests.tccli .venv/tccli/bin/tccli
 
 # Takes the newest versions that fit; says no registry's address.
 lock: .venv/uv

@@ -2,11 +2,20 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
-from urllib.parse import unquote, urlsplit
+from typing import Literal, TypeAlias
+from urllib.parse import SplitResult, unquote, urlsplit
 
-_URL = re.compile(r"(?:rtmps?|srt|webrtc|https?)://\S+", re.IGNORECASE)
+Side: TypeAlias = Literal["push", "play", "unclear"]
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_SCHEMES = ("rtmp", "rtmps", "srt", "webrtc", "http", "https")
+_WEB = ("http", "https")
 _ENDINGS = (".flv", ".m3u8", ".xs", ".sdp")
+_PLAY = ("play", "pull", "cdn")
+# Percent-encoded or not, what follows these in a path is a query: keys stand there.
+_QUERY = re.compile(r"[?&]")
+# `#!::h=push.example.com,r=live/stream1,txSecret=…`
+_SRT_FIELD = re.compile(r"(?:::|,)([hr])=([^,&]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +23,8 @@ class Link:
     """A stream's address.
 
     Attributes:
-        app: The path before the stream's name, e.g. `live`.
+        host: In small letters, without port.
+        app: The path before the stream's name, e.g. `live`; it may have several segments.
         side: Whether the host is for pushing or for playing; `unclear` where neither scheme
             nor host tells.
     """
@@ -22,47 +32,62 @@ class Link:
     host: str
     app: str
     stream: str
-    side: Literal["push", "play", "unclear"]
+    side: Side
 
 
 def looks_like_one(text: str) -> bool:
-    """Say whether a text is meant as a URL."""
-    return _URL.match(text) is not None
+    """Say whether a text is meant as an address, readable or not."""
+    return _ADDRESS.match(text) is not None
 
 
 def read(url: str) -> Link:
     """Take a push or play URL apart; its query, where keys stand, is dropped.
 
+    A suffix that a transcoding template adds to a stream's name is kept: only the person
+    knows whether it is one.
+
     Raises:
-        ValueError: It names no host, path and stream; the text says what is missing.
+        ValueError: It names no host, path and stream; the text says what is missing and
+            holds nothing of the address.
     """
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".")
+        host = parts.hostname or ""
     except ValueError:
-        raise ValueError("it is not a valid address") from None
+        raise ValueError("it is not well-formed") from None
+    if parts.scheme not in _SCHEMES:
+        raise ValueError(f"it must begin with {', '.join(_SCHEMES)}")
     path = parts.path
-    if parts.scheme.lower() == "srt" and "streamid" in parts.query:
-        host, path = _srt(host, unquote(parts.query + "#" + parts.fragment))
-    *app, stream = [unquote(part) for part in path.split("/") if part] or [""]
-    for ending in _ENDINGS:
-        stream = stream.removesuffix(ending)
+    if parts.scheme == "srt":
+        host, path = _srt(parts, host)
+    host = host.rstrip(".")
     if not host:
         raise ValueError("it names no host")
-    if not app or not stream:
+    *app, last = [_QUERY.split(unquote(part))[0] for part in path.split("/") if part] or [""]
+    stream = _without_ending(last)
+    if parts.scheme in _WEB and stream == last:
+        raise ValueError("over http it must end in .flv or .m3u8")
+    if not app or not all(app) or not stream:
         raise ValueError("its path must be /app/stream")
-    return Link(host, "/".join(app), stream, _side(parts.scheme.lower(), host))
+    return Link(host, "/".join(app), stream, _side(parts.scheme, host))
 
 
-def _srt(host: str, text: str) -> tuple[str, str]:
-    """Read `streamid=#!::h=push.example.com,r=live/stream1,txSecret=…`."""
-    fields = dict(re.findall(r"(?:::|,)([hr])=([^,&]+)", text))
-    return fields.get("h", host), fields.get("r", "")
+def _srt(parts: SplitResult, host: str) -> tuple[str, str]:
+    """Read the `streamid` of SRT, whose `#` a URL parser takes for a fragment."""
+    if "streamid" not in parts.query:
+        return host, parts.path
+    fields = dict(_SRT_FIELD.findall(unquote(f"{parts.query}#{parts.fragment}")))
+    return fields.get("h", host).lower(), fields.get("r", "")
 
 
-def _side(scheme: str, host: str) -> Literal["push", "play", "unclear"]:
+def _without_ending(name: str) -> str:
+    ending = next((end for end in _ENDINGS if name.lower().endswith(end)), "")
+    return name[: len(name) - len(ending)]
+
+
+def _side(scheme: str, host: str) -> Side:
     if "push" in host:
         return "push"
-    if scheme in ("http", "https") or any(word in host for word in ("play", "pull", "cdn")):
+    if scheme in _WEB or any(word in host for word in _PLAY):
         return "play"
     return "unclear" if scheme == "webrtc" else "push"

@@ -1,6 +1,7 @@
 """Text in, command out: pure, and every mistake is one sentence with its place."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -10,10 +11,38 @@ from bot.errors import ParseError
 from bot.kinds import duration
 from bot.model import Action, Command, Effect, Json, Param, Site
 from bot.redact import redact
-from bot.scan import Token, plain, scan
+from bot.scan import (
+    Token,
+    beginning,
+    conceal,
+    example,
+    mark,
+    plain,
+    quoted,
+    scan,
+    spell,
+)
+
+__all__ = [
+    "LONGEST",
+    "Audit",
+    "Form",
+    "Help",
+    "Vocabulary",
+    "Wanted",
+    "WhoAmI",
+    "example",
+    "mark",
+    "parse",
+    "spell",
+]
 
 LONGEST = 4000
 """Characters of a text that is read at all."""
+
+_LONGEST_ESCAPED = 5 * LONGEST
+_LONGEST_SHOWN = 60
+_LONGEST_LOOK_BACK = 3650 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +53,11 @@ class Vocabulary:
         defaults: By API name, words or product name: values as text or number that fill
             what the command leaves out, by Tencent's parameter names, `Region` included.
             The API's own entry wins over the words', the words' over the product's.
-        targets: Names that people say, and the command text each stands for.
+        targets: Names that people say, and the command text each stands for. A kind, an API
+            and the parser's own words win over a target of the same name.
         region: Filled in last where an action needs a region.
         sites: The site of each product, by product name.
+        accounts: The cloud accounts that `account=` may name.
     """
 
     actions: tuple[Action, ...]
@@ -34,6 +65,7 @@ class Vocabulary:
     targets: Mapping[str, str]
     region: str
     sites: Mapping[str, Site]
+    accounts: tuple[str, ...] = ("default",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +96,22 @@ class Audit:
 
 Wanted: TypeAlias = "Command | Help | Form | WhoAmI | Audit"
 
-_VERBS = {"stop": Effect.STOP, "start": Effect.START, "status": Effect.READ}
-_COMMANDS = {"/stopstream": Effect.STOP, "/startstream": Effect.START}
+_VERBS = {
+    "stop": Effect.STOP,
+    "/stopstream": Effect.STOP,
+    "start": Effect.START,
+    "/startstream": Effect.START,
+    "status": Effect.READ,
+}
 _ASIDES = ("help", "whoami", "audit", "status")
+_PAST = {Effect.STOP: "stopped", Effect.START: "started"}
 
 
 def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float) -> Wanted:
     """Read a text.
 
     Args:
-        text: As typed, Slack's escapes and all.
+        text: As typed, Slack's escapes and all, without a leading mention of the bot.
         verb: What the way in implies; None where the text must say it.
         now: Epoch seconds, for times like `for=7d`.
 
@@ -81,277 +119,435 @@ def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float)
         ParseError: It is not a command; positions are those of its own `text`, which holds
             no stream keys.
     """
-    shown = plain(text)
-    if len(shown) > LONGEST:
-        start = redact(shown[:80])
+    # What Slack escapes grows to five times its length at most.
+    shown = plain(text[: _LONGEST_ESCAPED + 1])
+    if len(text) > _LONGEST_ESCAPED or len(shown) > LONGEST:
+        start = redact(shown[:LONGEST])[:80]
         raise ParseError(
             f"That is longer than {LONGEST} characters.", text=start, start=0, end=len(start)
         )
+    reader = _Reader(shown, vocabulary, now)
     try:
-        return _Reader(shown, vocabulary, now).read(scan(shown), verb)
+        return reader.read(verb)
     except ParseError as error:
-        raise _without_secrets(error) from None
+        mistake = conceal(error, reader.hidden)
+    # Raised here, so that the one with the keys does not hang on as its context.
+    raise mistake
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a text says for an action, before any default; values by Tencent's names."""
+
+    values: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    region: str = ""
+    account: str = ""
+
+    def over(self, other: "_Said") -> "_Said":
+        return _Said(
+            {**other.values, **self.values},
+            self.region or other.region,
+            self.account or other.account,
+        )
+
+    def as_far_as(self, action: Action) -> "_Said":
+        names = {param.api for param in action.params}
+        values = {name: value for name, value in self.values.items() if name in names}
+        return _Said(values, self.region if action.regions is not None else "", self.account)
 
 
 @dataclass(slots=True)
 class _Reader:
+    """Reads one text.
+
+    Attributes:
+        places: Where each value was typed, by Tencent's names, `Region` and `Account`.
+        base: What a target says.
+        link: The address that was typed in place of the stream.
+        hidden: Where values stand that a mistake must not show.
+    """
+
     text: str
     vocabulary: Vocabulary
     now: float
-    used: dict[str, Token] = field(default_factory=dict[str, Token])
-    linked: dict[str, Json] = field(default_factory=dict[str, Json])
-    """What an address said: what is typed beside it must agree."""
+    places: dict[str, Token] = field(default_factory=dict[str, Token])
+    base: _Said = field(default_factory=_Said)
+    link: links.Link | None = None
+    hidden: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    secret_names: frozenset[str] = frozenset()
 
-    def read(self, tokens: list[Token], verb: Effect | None) -> Wanted:
-        tokens, verb = self._verb(tokens, verb)
+    def __post_init__(self) -> None:
+        params = (param for action in self.vocabulary.actions for param in action.params)
+        self.secret_names = frozenset(
+            name for param in params if param.secret for name in (param.api.casefold(), param.word)
+        )
+
+    def read(self, verb: Effect | None) -> Wanted:
+        tokens, verb = self._verb(self._tokens(), verb)
         if not tokens:
             return Form(verb) if verb in (Effect.STOP, Effect.START) else Help()
-        first = tokens[0]
-        word = first.value.casefold() if not first.name else ""
-        match word:
-            case "help" | "-h" | "?" if verb is not Effect.READ:
-                return Help(" ".join(token.value for token in tokens[1:])[:64])
-            case "whoami" if len(tokens) == 1:
+        topic = _topic(tokens, verb)
+        if topic is not None:
+            return Help(redact(topic)[:64])
+        match tokens[0].value.casefold() if not tokens[0].name else "":
+            case "whoami":
+                if len(tokens) > 1:
+                    raise self._wrong('"whoami" stands alone.', tokens[1])
                 return WhoAmI()
             case "audit":
                 return self._audit(tokens[1:])
             case _:
                 return self._command(tokens, verb)
 
+    def _tokens(self) -> list[Token]:
+        """Cut the text, and note where secret values stand, even if the rest is a mistake."""
+        try:
+            tokens = scan(self.text)
+        except ParseError as error:
+            before = self._noted(scan(self.text[: error.start]))
+            if before and self._is_secret(before[-1]) and not before[-1].value:
+                self.hidden.add((error.start, len(self.text)))
+            raise
+        return self._noted(tokens)
+
+    def _noted(self, tokens: list[Token]) -> list[Token]:
+        self.hidden |= {(t.value_start, t.end) for t in tokens if self._is_secret(t) and t.value}
+        return tokens
+
+    def _is_secret(self, token: Token) -> bool:
+        return token.name.casefold() in self.secret_names
+
     def _verb(self, tokens: list[Token], verb: Effect | None) -> tuple[list[Token], Effect | None]:
-        while tokens and not tokens[0].name:
-            word = tokens[0].value.casefold()
-            said = _VERBS.get(word) or _COMMANDS.get(word)
+        while tokens and not tokens[0].name and verb is not Effect.READ:
+            said = _VERBS.get(tokens[0].value.casefold())
             if said is None:
-                return tokens, verb
-            if verb in (Effect.STOP, Effect.START) and said not in (verb, Effect.READ):
+                break
+            if verb is not None and said not in (verb, Effect.READ):
                 raise self._wrong(
                     f"This is the command that {verb.value}s. "
                     f"Use /{said.value}stream to {said.value} something.",
                     tokens[0],
                 )
-            if verb is Effect.READ:
-                return tokens, verb
             tokens, verb = tokens[1:], said
         return tokens, verb
 
     def _audit(self, tokens: list[Token]) -> Audit:
         since = Audit().since
-        for token in tokens:
-            if token.name.casefold() != "since":
-                raise self._wrong("The audit takes since=…, for example since=24h.", token)
+        for number, token in enumerate(tokens):
+            if token.name.casefold() != "since" or number:
+                raise self._wrong("The audit takes one since=…, for example since=24h.", token)
             try:
                 since = duration(token.value)
             except ValueError as error:
-                problem = f'"{token.value}" is no length of time: {error}.'
+                problem = f'"{_shown(token.value)}" is no length of time: {error}.'
                 raise self._wrong(problem, token) from None
-        return Audit(since)
+        return Audit(min(since, _LONGEST_LOOK_BACK))
 
-    # --- commands ------------------------------------------------------------------
+    # --- kinds and targets ---------------------------------------------------------
 
     def _command(self, tokens: list[Token], verb: Effect | None) -> Command:
         first = tokens[0]
         if first.name:
             raise self._wrong("Say first what it is about, for example live.", first)
-        target = self.vocabulary.targets.get(first.value)
-        if target is not None:
-            return self._target(target, first, tokens[1:], verb)
-        action = self._action(first, verb)
-        return self._finish(action, *self._typed(action, tokens[1:]), first)
-
-    def _target(self, target: str, name: Token, more: list[Token], verb: Effect | None) -> Command:
-        """Read a target's text in the place of its name; what is typed after it wins."""
-        inner = _Reader(plain(target), self.vocabulary, self.now)
-        words = scan(inner.text)
-        words, own = inner._verb(words, None)
-        kind = words[0].value if words else ""
-        wanted = verb if verb in (Effect.START, Effect.READ) else own or verb
-        action = self._find(kind, wanted)
-        if action is None:
-            raise self._wrong(f'The target "{name.value}" cannot be used for this.', name)
-        base, base_region = inner._typed(action, words[1:])
-        typed, region = self._typed(action, more)
-        return self._finish(action, base | typed, region or base_region, name)
+        base = _Said()
+        target = self._target_called(first.value)
+        if target:
+            action, base = self._target(replace(first, value=target), verb)
+        else:
+            action = self._action(first, verb)
+        return self._finish(action, self._typed(action, tokens[1:], base), first)
 
     def _action(self, token: Token, verb: Effect | None) -> Action:
         found = self._find(token.value, verb)
         if found is not None:
             return found
-        if verb is None and any(a.words == token.value.casefold() for a in self._all()):
-            raise self._wrong(
-                f'Say what to do with it: "stop {token.value} …", "start {token.value} …" or '
-                f'"status {token.value} …".',
-                token,
-            )
+        actions = self.vocabulary.actions
+        word = token.value.casefold()
+        others = [a for a in actions if word in (a.words, a.api.casefold())]
+        if others and verb is None:
+            raise self._wrong(_say_what(token.value, others), token)
+        if others:
+            ways = " and ".join(f"{beginning(other)} …" for other in others)
+            raise self._wrong(f'"{_shown(token.value)}" {_cannot(verb)}; there is {ways}.', token)
+        kinds = list(dict.fromkeys(a.words for a in actions if verb in (None, a.effect)))
         if links.looks_like_one(token.value):
             raise self._wrong(
-                "Say first what to do with this stream: live cuts it, ban keeps it off.", token
+                f"Say first what to do with this address: {', '.join(kinds)} or help.", token
             )
-        spoken = [a.words for a in self._all() if verb in (None, a.effect)]
-        known = [*spoken, *self.vocabulary.targets, *_ASIDES, *(a.api for a in self._all())]
-        kinds = ", ".join(dict.fromkeys(spoken)) or "help"
-        raise self._unknown(f'There is no "{token.value}" here; there is {kinds}.', token, known)
+        known = [*kinds, *self.vocabulary.targets, *_ASIDES, *(a.api for a in actions)]
+        raise self._unknown(
+            f'There is no kind "{_shown(token.value)}"',
+            f"; there is {', '.join(kinds)} and help.",
+            token,
+            token.value,
+            known,
+        )
 
     def _find(self, word: str, verb: Effect | None) -> Action | None:
+        """Find an action by its API name, or by its words and what is to be done.
+
+        Where the status is asked for, only what reads will do.
+        """
+        actions, folded = self.vocabulary.actions, word.casefold()
+        reads = verb is Effect.READ
+        named = [a for a in actions if a.api.casefold() == folded]
+        found = [a for a in named if a.effect is verb or not reads]
+        found += [a for a in actions if a.words == folded and a.effect is verb]
+        if reads and not found:
+            looks = {a.look for a in actions if folded in (a.words, a.api.casefold())}
+            found = [a for a in actions if a.api in looks]
+        return found[0] if found else None
+
+    def _target_called(self, word: str) -> str:
+        """Find the target that a first word means, in any case if only one is meant."""
         folded = word.casefold()
-        for action in self._all():
-            if action.api.casefold() == folded:
-                return action
-        for action in self._all():
-            if action.words == folded and action.effect is verb:
-                return action
-        if verb is Effect.READ:
-            looks = {a.look for a in self._all() if a.words == folded and a.look}
-            return next((a for a in self._all() if a.api in looks), None)
-        return None
+        ours = {name for a in self.vocabulary.actions for name in (a.words, a.api.casefold())}
+        if folded in ours or folded in _ASIDES:
+            return ""
+        if word in self.vocabulary.targets:
+            return word
+        near = [name for name in self.vocabulary.targets if name.casefold() == folded]
+        return near[0] if len(near) == 1 else ""
 
-    def _all(self) -> Iterable[Action]:
-        return self.vocabulary.actions
+    def _target(self, name: Token, verb: Effect | None) -> tuple[Action, _Said]:
+        """Find what a target means under a verb, and what its text says for that."""
+        own, explicit, said = self._expanded(name)
+        if verb is None and not explicit:
+            same = [a for a in self.vocabulary.actions if a.words == own.words]
+            raise self._wrong(_say_what(name.value, same), name)
+        # What neither stops nor starts goes under either command; stop never means start.
+        aside = own.effect not in _PAST and verb is not Effect.READ
+        if aside or verb in (None, own.effect):
+            return own, said
+        action = self._find(own.words, verb)
+        if action is None:
+            raise self._wrong(
+                f'The target "{_shown(name.value)}" stands for {own.api}, which {_cannot(verb)}.',
+                name,
+            )
+        return action, said.as_far_as(action)
 
-    # --- parameters ----------------------------------------------------------------
+    def _expanded(self, name: Token) -> tuple[Action, bool, _Said]:
+        """Read a target's text; targets inside it mean nothing.
 
-    def _typed(self, action: Action, tokens: Sequence[Token]) -> tuple[dict[str, Json], str]:
-        """Read what was typed after the kind: values by Tencent's names, and the region."""
-        values: dict[str, Json] = {}
-        region = ""
-        open_ = [p for p in action.params if p.required and p.default is None]
-        for token in tokens:
-            name = token.name.casefold()
-            if name == "region":
-                region = self._region_of(action, token)
-                continue
-            param = self._param(action, token, open_, values)
-            if param.word == "stream" and links.looks_like_one(token.value):
-                self._link(action, token, values)
-                continue
-            target = self.vocabulary.targets.get(token.value) if not token.name else None
-            if param.word == "stream" and target is not None:
-                values |= self._borrowed(action, target) | values
-                continue
-            if param.api in self.used:
-                raise self._wrong(f'"{param.word}" is given twice.', token)
-            self.used[param.api] = token
-            value = self._value(param, token)
-            if self.linked.get(param.api, value) != value:
-                raise self._wrong(
-                    f"The address says {param.word}={self.linked[param.api]}, and here stands "
-                    f'"{token.value}": which one?',
-                    token,
-                )
-            values[param.api] = value
-        return values, region
-
-    def _param(
-        self, action: Action, token: Token, open_: list[Param], values: Mapping[str, Json]
-    ) -> Param:
-        if token.name:
-            param = action.param(token.name)
-            if param is None:
-                known = [p.word for p in action.params] + [p.api for p in action.params]
-                raise self._unknown(
-                    f'{action.words} takes no "{token.name}"; it takes '
-                    f"{', '.join(p.word for p in action.params)}.",
-                    replace(token, end=token.value_start - 1 or token.end),
-                    known,
-                )
-            return param
-        for param in open_:
-            if param.api not in values and param.api not in self.used:
-                return param
-        raise self._wrong(f'"{token.value}" is one word too many; write it as name=value.', token)
-
-    def _value(self, param: Param, token: Token) -> Json:
+        Gives its action, whether it says by itself what is to be done, and what it says.
+        """
+        words = self.vocabulary.targets[name.value]
+        inner = _Reader(plain(words), replace(self.vocabulary, targets={}), self.now)
         try:
-            return param.kind.read(token.value, self.now)
+            tokens, verb = inner._verb(inner._tokens(), None)
+            if not tokens or tokens[0].name:
+                raise inner._wrong("It names no kind.", None)
+            action = inner._action(tokens[0], verb or Effect.STOP)
+            said = inner._typed(action, tokens[1:], _Said())
+        except ParseError as error:
+            raise self._wrong(
+                f'The target "{_shown(name.value)}" is wrong in the policy file: '
+                f"{redact(error.sentence)}",
+                name,
+            ) from None
+        explicit = verb is not None or tokens[0].value.casefold() == action.api.casefold()
+        return action, explicit, said
+
+    def _borrowed(self, action: Action, name: Token, param: Param) -> _Said:
+        """Give those of a target's values that another action has, too."""
+        _, _, said = self._expanded(name)
+        borrowed = said.as_far_as(action)
+        if param.api not in borrowed.values:
+            raise self._wrong(
+                f'The target "{_shown(name.value)}" names no {param.word}; write '
+                f"{param.word}={quoted(_shown(name.value))} if you mean a {param.word} of that "
+                "name.",
+                name,
+            )
+        return borrowed
+
+    # --- values ----------------------------------------------------------------------
+
+    def _typed(self, action: Action, tokens: Sequence[Token], base: _Said) -> _Said:
+        """Read what stands after the kind; it wins over `base`, what a target says."""
+        self.base = base
+        for token in tokens:
+            self._take(action, token)
+        values: dict[str, Json] = {}
+        for param in action.params:
+            place = self.places.get(param.api)
+            if place is not None and not (self.link and param.word == "stream"):
+                text = self._clean(action, param, place)
+                values[param.api] = self._read(param, place, text)
+        if self.link is not None:
+            values |= self._linked(action, self.link, values)
+        region, account = self.places.get("Region"), self.places.get("Account")
+        typed = _Said(
+            values,
+            region.value.casefold() if region else "",
+            self._account(account) if account else "",
+        )
+        return typed.over(self.base)
+
+    def _take(self, action: Action, token: Token) -> None:
+        """Decide which parameter a word or a pair belongs to."""
+        name = self._named(action, token) if token.name else self._next(action, token)
+        if name in self.places:
+            raise self._wrong(f'"{token.name}" is given twice.', token)
+        param = action.param(name)
+        if token.name and not token.value and not token.quoted:
+            word = param.word if param is not None else name.lower()
+            raise self._wrong(f'"{token.name}" has no value; write {word}=….', token)
+        if param is not None and param.secret:
+            self.hidden.add((token.value_start, token.end))
+        if param is not None and param.word == "stream":
+            if not token.name and token.value in self.vocabulary.targets:
+                self.base = self._borrowed(action, token, param).over(self.base)
+                return
+            if links.looks_like_one(token.value):
+                self.link = self._link(token)
+        self.places[name] = token
+
+    def _next(self, action: Action, token: Token) -> str:
+        """Give the parameter that a bare word fills."""
+        site = self._site(action)
+        told = self.link is not None and self.link.side == "push"
+        for param in action.params:
+            open_ = param.required and param.default is None and param.only in (None, site)
+            taken = param.api in self.places or param.api in self.base.values
+            if open_ and not taken and not (told and param.word == "domain"):
+                return param.api
+        if any(param.secret for param in action.params):
+            self.hidden.add((token.start, token.end))
+        raise self._wrong("This is one word too many; write it as name=value.", token)
+
+    def _named(self, action: Action, token: Token) -> str:
+        """Give Tencent's name for what was typed, or `Region` or `Account`."""
+        param = action.param(token.name)
+        if param is not None:
+            return param.api
+        own = token.name.casefold()
+        if own == "region" and action.regions is None:
+            raise self._wrong(f"{action.api} takes no region.", token)
+        if own in ("region", "account"):
+            return own.capitalize()
+        words = [param.word for param in action.params] + ["region"] * bool(action.regions)
+        raise self._unknown(
+            f'{action.words} takes no "{_shown(token.name)}"',
+            f"; it takes {', '.join(words)}.",
+            replace(token, start=token.name_start, end=token.name_start + len(token.name)),
+            token.name,
+            [*words, "account", *(param.api for param in action.params)],
+        )
+
+    def _account(self, token: Token) -> str:
+        name, accounts = token.value, self.vocabulary.accounts
+        if name in accounts:
+            return name
+        raise self._unknown(
+            f'There is no account "{_shown(name)}"',
+            f"; there is {', '.join(accounts)}.",
+            replace(token, start=token.value_start),
+            name,
+            accounts,
+        )
+
+    def _clean(self, action: Action, param: Param, token: Token) -> str:
+        """Take a stream key out of a value, or refuse what cannot be told from one."""
+        value = token.value
+        if param.secret or redact(value) == value:
+            return value
+        if param.word == "stream":
+            # The push name as consoles and encoders show it: `stream1?txSecret=…`.
+            name = re.split("[?&]", value)[0]
+            if name and redact(name) == name:
+                return name
+        if param.api in action.touch.key:
+            raise self._wrong(
+                f"This {param.word} holds what looks like a key; leave it out.", token
+            )
+        return redact(value)
+
+    def _read(self, param: Param, token: Token, text: str) -> Json:
+        try:
+            return param.kind.read(text, self.now)
         except ValueError as error:
             reason = f": {error}" if str(error) else ""
-            shown = "This" if param.secret else f'"{token.value}"'
+            shown = "This" if param.secret else f'"{_shown(text)}"'
             raise self._wrong(f"{shown} is not {param.kind.says}{reason}.", token) from None
 
-    def _region_of(self, action: Action, token: Token) -> str:
-        if action.regions is None:
-            raise self._wrong(f"{action.api} takes no region.", token)
-        self.used["Region"] = token
-        return token.value.casefold()
-
-    def _link(self, action: Action, token: Token, values: dict[str, Json]) -> None:
-        """Take stream, path and, from a push address, the domain out of a URL."""
+    def _link(self, token: Token) -> links.Link:
         try:
-            link = links.read(token.value)
+            return links.read(token.value)
         except ValueError as error:
             raise self._wrong(f"This address names no stream: {error}.", token) from None
+
+    def _linked(
+        self, action: Action, link: links.Link, typed: Mapping[str, Json]
+    ) -> dict[str, Json]:
+        """Give what an address says; what is typed beside it must agree."""
+        place = next(self.places[p.api] for p in action.params if p.word == "stream")
         found = {"stream": link.stream, "app": link.app}
         domain = action.param("domain")
-        default = domain and self._default(action, domain)
-        if link.side == "push" or (link.side == "unclear" and not default):
-            found["domain"] = link.host
-        elif domain and not default and not self._will_say("domain", token):
-            raise self._wrong("A play address does not tell the push domain; add domain=… .", token)
-        for word, value in found.items():
+        if domain is not None:
+            known = domain.api in typed or domain.api in self.base.values
+            known = known or self._default(action, domain) is not None
+            if link.side == "push" or (link.side == "unclear" and not known):
+                found["domain"] = link.host
+            elif domain.required and not known:
+                raise self._wrong(
+                    "A play address does not tell the push domain; add domain=….", place
+                )
+        values: dict[str, Json] = {}
+        for word, text in found.items():
             param = action.param(word)
             if param is None:
                 continue
-            part = replace(token, value=value)
-            read = self._value(param, part)
-            if values.get(param.api, read) != read:
+            value = self._read(param, place, text)
+            beside = typed.get(param.api, value)
+            if beside != value:
                 raise self._wrong(
-                    f"The address says {word}={value}, and {word}={values[param.api]} is given "
-                    "too: which one?",
-                    token,
+                    f"The address says {word}={_shown(str(value))}, but "
+                    f"{word}={_shown(str(beside))} is typed beside it: which one?",
+                    self.places[param.api],
                 )
-            values[param.api] = self.linked[param.api] = read
+            values[param.api] = value
+        return values
 
-    def _will_say(self, word: str, token: Token) -> bool:
-        later = [t.name.casefold() for t in scan(self.text) if t.start != token.start]
-        return word in later or "domainname" in later
+    # --- the rest ----------------------------------------------------------------------
 
-    def _borrowed(self, action: Action, target: str) -> dict[str, Json]:
-        """Give those of a target's values that another action has, too."""
-        inner = _Reader(plain(target), replace(self.vocabulary, targets={}), self.now)
-        try:
-            command = inner._command(*inner._verb(scan(inner.text), Effect.STOP))
-        except ParseError as error:
-            raise ParseError(
-                f"That target is broken in the policy file: {error.sentence}",
-                text=self.text,
-                start=0,
-                end=len(self.text),
-            ) from None
-        names = {param.api for param in action.params}
-        return {name: value for name, value in command.params.items() if name in names}
-
-    # --- the rest ------------------------------------------------------------------
-
-    def _finish(self, action: Action, values: dict[str, Json], region: str, kind: Token) -> Command:
+    def _finish(self, action: Action, said: _Said, kind: Token) -> Command:
         """Fill in the defaults and see that nothing is missing."""
-        site = self.vocabulary.sites.get(action.product.name, action.product.site)
+        site = self._site(action)
         complete: dict[str, Json] = {}
         for param in action.params:
-            value = values.get(param.api)
-            if value is not None and param.only not in (None, site):
-                raise self._wrong(f"{param.word} exists on the {param.only} site alone.", kind)
-            if value is None and param.only in (None, site):
-                value = self._default(action, param)
+            value = said.values.get(param.api)
+            if param.only not in (None, site):
+                if value is not None:
+                    problem = f"{param.word} exists on the {param.only} site alone."
+                    raise self._wrong(problem, self.places.get(param.api, kind))
+                continue
+            value = self._default(action, param) if value is None else value
             if value is not None:
                 complete[param.api] = value
             elif param.required:
-                raise self._missing(action, param)
-        return Command(action, complete, self._region(action, region, site, kind))
+                raise self._wrong(
+                    f"{param.word} is missing: {param.help}. For example: {example(action, site)}",
+                    None,
+                )
+        region = self._region(action, said.region, kind)
+        return Command(action, complete, region, said.account or "default")
+
+    def _site(self, action: Action) -> Site:
+        return self.vocabulary.sites.get(action.product.name, action.product.site)
 
     def _default(self, action: Action, param: Param) -> Json:
         for values in self._defaults(action):
             if param.api in values:
-                given = values[param.api]
+                given = str(values[param.api])
                 try:
-                    return param.kind.read(str(given), self.now)
+                    return param.kind.read(given, self.now)
                 except ValueError:
-                    end = len(self.text)
-                    raise ParseError(
-                        f'The policy\'s default "{given}" for {param.api} is not '
+                    raise self._wrong(
+                        f'The policy\'s default "{_shown(given)}" for {param.api} is not '
                         f"{param.kind.says}.",
-                        text=self.text,
-                        start=end,
-                        end=end,
+                        None,
                     ) from None
         return param.default
 
@@ -360,105 +556,86 @@ class _Reader:
             if name in self.vocabulary.defaults:
                 yield self.vocabulary.defaults[name]
 
-    def _region(self, action: Action, typed: str, site: Site, kind: Token) -> str:
+    def _region(self, action: Action, said: str, kind: Token) -> str:
         if action.regions is None:
             return ""
-        defaults = (values.get("Region") for values in self._defaults(action))
-        region = typed or next((str(d) for d in defaults if d), "") or self.vocabulary.region
+        defaults = (
+            str(values["Region"]) for values in self._defaults(action) if "Region" in values
+        )
+        region = said or next(defaults, "") or self.vocabulary.region
+        site = self._site(action)
         allowed = action.regions.get(site, ())
         if region in allowed:
             return region
-        offers = f"{action.api} is offered on the {site} site in {', '.join(allowed)}."
+        where = f"offered on the {site} site in {', '.join(allowed)}"
+        offers = f"{action.api} is {where if allowed else f'not offered on the {site} site'}."
         if not region:
-            raise self._wrong(f"A region is missing: add region=… . {offers}", None)
-        other: Site = "mainland" if site == "intl" else "intl"
+            raise self._wrong(f"region is missing: add region=…. {offers}", None)
         hint = ""
-        if region in action.regions.get(other, ()):
+        if any(region in regions for other, regions in action.regions.items() if other != site):
+            other = "mainland" if site == "intl" else "intl"
             hint = f" The {other} site has it; STOPSTREAM_TENCENT_SITE chooses."
-        token = self.used.get("Region", kind)
-        raise self._wrong(f'"{region}" is not a region for this. {offers}{hint}', token)
-
-    def _missing(self, action: Action, param: Param) -> ParseError:
-        return self._wrong(
-            f"{param.word} is missing: {param.help}. For example: {example(action)}", None
+        told = "" if said else ", which the configuration fills in,"
+        token = self.places.get("Region", kind) if said else None
+        raise self._wrong(
+            f'"{_shown(region)}"{told} is not a region for this. {offers}{hint}', token
         )
 
-    def _unknown(self, sentence: str, token: Token, known: Iterable[str]) -> ParseError:
-        word = token.name or token.value
+    def _unknown(
+        self, sentence: str, otherwise: str, token: Token, word: str, known: Iterable[str]
+    ) -> ParseError:
         folded = {name.casefold(): name for name in known}
         near = difflib.get_close_matches(word.casefold()[:64], folded, n=1, cutoff=0.6)
-        suggestion = folded[near[0]] if near else ""
-        if suggestion:
-            sentence += f' Did you mean "{suggestion}"?'
-        return self._wrong(sentence, token, suggestion)
+        if not near:
+            return self._wrong(sentence + otherwise, token)
+        suggestion = folded[near[0]]
+        return self._wrong(f'{sentence}. Did you mean "{suggestion}"?', token, suggestion)
 
     def _wrong(self, sentence: str, token: Token | None, suggestion: str = "") -> ParseError:
         end = len(self.text)
-        start, end = (token.start, min(token.end, end)) if token else (end, end)
+        start, end = (token.start, token.end) if token else (end, end)
         return ParseError(sentence, text=self.text, start=start, end=end, suggestion=suggestion)
 
 
-def _without_secrets(error: ParseError) -> ParseError:
-    """Take stream keys out of a mistake, keeping its place right."""
-    before, meant = error.text[: error.start], error.text[error.start : error.end]
-    head, middle, tail = redact(before), redact(meant), redact(error.text[error.end :])
-    whole = redact(error.text)
-    if head + middle + tail != whole:
-        # A secret crosses the edges of the place: rather no place than a wrong one.
-        return ParseError(redact(error.sentence), text=whole, start=0, end=len(whole))
-    return ParseError(
-        redact(error.sentence),
-        text=whole,
-        start=len(head),
-        end=len(head) + len(middle),
-        suggestion=redact(error.suggestion),
-    )
+def _topic(tokens: Sequence[Token], verb: Effect | None) -> str | None:
+    """Say what they want help on; None where they want no help."""
+    wishes = [number for number, token in enumerate(tokens) if _asks_for_help(token, number)]
+    if not wishes:
+        return None
+    words = [t.name or t.value for number, t in enumerate(tokens) if number not in wishes]
+    if len(words) > 1 and words[0].casefold() in _VERBS:
+        words = words[1:]
+    if not words:
+        return Effect.READ.value if verb is Effect.READ else ""
+    effect = _VERBS.get(words[0].casefold())
+    return effect.value if effect else words[0]
 
 
-# --- the way back ------------------------------------------------------------------
+def _asks_for_help(token: Token, number: int) -> bool:
+    if token.name:
+        return token.name.casefold() == "help" and not token.value
+    if token.quoted:
+        return False
+    # Further on, "help" may be the name of a stream.
+    signs = (("help", "-h", "?"), ("-h", "?"))
+    return token.value.casefold() in (signs[number] if number < len(signs) else ("-h",))
 
 
-def example(action: Action) -> str:
-    """Write a command that could be pasted, with a made-up value for each needed parameter."""
-    verb = {Effect.START: "/startstream", Effect.READ: "/stopstream status"}
-    words = [verb.get(action.effect, "/stopstream"), action.words]
-    for param in action.params:
-        if param.required and param.default is None:
-            value = _MADE_UP.get(param.word, f"{param.word}1")
-            words.append(value if len(words) == _BARE_AT else f"{param.word}={value}")
-    if action.regions:
-        words.append(f"region={next(iter(action.regions.values()))[-1]}")
-    return " ".join(words)
+def _shown(text: str) -> str:
+    """Show in one line of a sentence what was typed, without keys."""
+    text = "".join(char if char.isprintable() else "·" for char in redact(text))
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
 
 
-_BARE_AT = 2
-_MADE_UP = {"domain": "push.example.com", "sdkappid": "1400000000", "task": "1234"}
+def _say_what(word: str, actions: Iterable[Action]) -> str:
+    """Ask for the verb, or for the API's name where no verb leads to it."""
+    verbs = frozenset(_VERBS.values())
+    ways = [
+        f'"{a.effect.value} {_shown(word)} …"' if a.effect in verbs else f'"{a.api} …"'
+        for a in actions
+    ]
+    return f"Say what to do with it: {' or '.join(ways)}."
 
 
-def spell(command: Command) -> str:
-    """Write a command so that reading it gives the same command; secret values are hidden."""
-    words = [command.action.api]
-    for param in command.action.params:
-        value = command.params.get(param.api)
-        if value is not None:
-            words.append(f"{param.api}={'[hidden]' if param.secret else _quoted(value)}")
-    if command.region:
-        words.append(f"Region={command.region}")
-    return " ".join(words)
-
-
-def _quoted(value: Json) -> str:
-    text = str(value)
-    if text and not set(text) & set(" \t\"'“”„\u2018\u2019«`<>&\u00a0\u3000"):
-        return text
-    return f'"{text}"' if '"' not in text and "”" not in text else f"'{text}'"
-
-
-def mark(error: ParseError, width: int = 72) -> str:
-    """Show the text with its mistaken part underlined, for a monospaced font."""
-    text = "".join(c if c.isprintable() else "·" for c in error.text)
-    first = max(0, min(error.start - width // 3, len(text) - width))
-    shown = text[first : first + width]
-    start = min(error.start - first, width)
-    length = max(1, min(error.end, first + width) - error.start)
-    return f"{shown}\n{' ' * start}{'^' * length}"
+def _cannot(verb: Effect | None) -> str:
+    return f"cannot be {_PAST[verb]}" if verb in _PAST else "has no status to read"

@@ -1,18 +1,45 @@
-"""Cuts what people type into words and `name=value` pairs, as phones and Slack deform it."""
+"""Cuts what people type into words and `name=value` pairs, as phones and Slack deform it.
 
-import html
+The ways back stand here too: a command written so that it is read as itself, and a mistake
+shown at its place.
+"""
+
 import re
+import unicodedata
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bot.errors import ParseError
+from bot.model import Action, Command, Effect, Json, Site
+from bot.redact import HIDDEN, redact
 
-_CLOSES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»"}
-_SAME_CLOSE = {"”": '”"', "’": "’'", "“": "“”", "»": "»", '"': '"”', "'": "'’"}
-_BLANKS = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
-_SPACES = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u3000]")
+# Phones turn one quote into another, so each pair may be closed by its cousins.
+_CLOSES = {
+    '"': '"”',
+    "“": '”"',
+    "”": '”"',
+    "„": "“”",
+    "«": "»",
+    "'": "'’",
+    "‘": "’'",
+    "’": "’'",
+}
+_APOSTROPHES = frozenset("'’")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
+_ENTITY = re.compile("|".join(_ENTITIES))
+# Never across a double quote: in an address of Slack's it is percent-encoded.
+_SLACK = re.compile(r'<(?P<link>[^<>|\s"]+)(?:\|(?P<label>[^<>"]*))?>')
 _DASHES = re.compile(r"(?:--|—|–|―)(?=[A-Za-z])")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_SLACK = re.compile(r"<(?:(?P<link>[^<>|\s]+)\|(?P<label>[^<>]*)|(?P<bare>[^<>|\s]+))>")
+_BARE = re.compile(r"[^\s<&`\"'“”„‘’«»][^\s<&`]*")
+# A quoted piece; it ends after what `plain` would take for the beginning of a link or an escape.
+_PIECE = re.compile(r'["”]+|(?:[^"”<&]|&(?!(?:amp|lt|gt);))+[<&]?|[<&]')
+_TICK = "`"
+_MADE_UP = {"domain": "push.example.com", "sdkappid": "1400000000", "task": "1234"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,90 +47,239 @@ class Token:
     """One word, or one `name=value`.
 
     Attributes:
-        name: Empty for a bare word.
-        start, end: Where it stands in the scanned text.
-        value_start: Where its value begins.
+        name: As typed, without dashes; empty for a bare word.
+        value: Empty for a name that none follows.
+        start, end: Where all of it stands in the scanned text.
+        name_start, value_start: Where its parts begin.
+        quoted: The value was quoted, so it is meant literally.
     """
 
     name: str
     value: str
     start: int
     end: int
+    name_start: int
     value_start: int
+    quoted: bool = False
 
 
 def plain(text: str) -> str:
-    """Undo what Slack does to text: links, mentions, escapes, invisible characters."""
-    shown = _SLACK.sub(_unlinked, text)
-    return _BLANKS.sub("", html.unescape(shown)).replace("`", "").strip()
+    """Undo what Slack and phones do to text: links, mentions, escapes, odd and invisible spaces.
+
+    A link that Slack made by itself becomes what was typed; any other becomes its address.
+    """
+    shown = _ENTITY.sub(lambda found: _ENTITIES[found[0]], _SLACK.sub(_unlinked, text))
+    shown = _SPACES.sub(" ", _INVISIBLE.sub("", shown))
+    return _SURROGATES.sub("\ufffd", shown).strip()
 
 
 def _unlinked(found: re.Match[str]) -> str:
-    link, label = found["link"] or found["bare"], found["label"]
-    if link.startswith(("#", "@", "!")):
-        return link[:1] + link[1:] if label is None else link
-    if label is None:
-        return link.removeprefix("mailto:")
-    # Slack links bare host names by itself: what was typed is the label.
-    typed = link.partition("://")[2].rstrip("/")
-    return label if label in (typed, link.removeprefix("mailto:")) else link
+    link, label = found["link"], found["label"]
+    scheme, _, rest = link.partition(":")
+    if scheme in ("mailto", "tel"):
+        return label or rest
+    # `http://a.b|a.b`: Slack links bare host names by itself; what was typed is the label.
+    return label if label and label == rest.removeprefix("//").rstrip("/") else link
 
 
 def scan(text: str) -> list[Token]:
     """Cut a plain text.
 
     Raises:
-        ParseError: A quote is not closed, or a name has no value.
+        ParseError: A quote is not closed.
     """
-    tokens: list[Token] = []
-    at = 0
+    return list(_tokens(text))
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    at = _past_space(text, 0)
     while at < len(text):
-        if _SPACES.match(text[at]):
-            at += 1
-            continue
         token = _token(text, at)
-        tokens.append(token)
-        at = max(token.end, at + 1)
-    return tokens
+        if token.name or token.value or token.quoted:
+            yield token
+        at = _past_space(text, max(token.end, at + 1))
 
 
 def _token(text: str, start: int) -> Token:
-    dashes = _DASHES.match(text, start)
-    name_at = dashes.end() if dashes else start
-    name = _NAME.match(text, name_at)
-    if name and name.end() < len(text) and text[name.end()] == "=":
-        value, end = _value(text, name.end() + 1)
-        return Token(name[0], value, start, end, name.end() + 1)
-    if dashes and name and (name.end() == len(text) or _SPACES.match(text[name.end()])):
-        return _after_dashes(text, start, name)
-    value, end = _value(text, start)
-    return Token("", value, start, end, start)
+    at = _past_ticks(text, start)
+    dashes = _DASHES.match(text, at)
+    name_at = dashes.end() if dashes else at
+    found = _NAME.match(text, name_at)
+    if found is None:
+        return _bare(text, start, at)
+    name, after = found[0], found.end()
+    if text[after : after + 1] == "=":
+        return _named(text, name, start, name_at, after + 1)
+    if dashes and _ends(text, after):
+        value_at = _past_space(text, after)
+        if name.casefold() == "help" or _ends(text, value_at) or _DASHES.match(text, value_at):
+            return Token(name, "", start, after, name_at, after)
+        return _named(text, name, start, name_at, value_at)
+    return _bare(text, start, at)
 
 
-def _after_dashes(text: str, start: int, name: re.Match[str]) -> Token:
-    at = name.end()
-    while at < len(text) and _SPACES.match(text[at]):
+def _bare(text: str, start: int, at: int) -> Token:
+    value, end, quoted = _value(text, at)
+    return Token("", value, start, end, start, at, quoted)
+
+
+def _named(text: str, name: str, start: int, name_at: int, at: int) -> Token:
+    value, end, quoted = _value(text, _past_ticks(text, at))
+    return Token(name, value, start, end, name_at, at, quoted)
+
+
+def _value(text: str, at: int) -> tuple[str, int, bool]:
+    """Read quoted pieces, as many as touch, and what touches them unquoted; say where it ends."""
+    pieces: list[str] = []
+    while text[at : at + 1] in _CLOSES:
+        end = _closing(text, at)
+        pieces.append(text[at + 1 : end])
+        at = end + 1
+    start = at
+    while not _ends(text, at):
         at += 1
-    if at >= len(text) or _DASHES.match(text, at):
-        if name[0].lower() == "help":
-            return Token("", "help", start, name.end(), start)
-        raise ParseError(f'"{name[0]}" has no value.', text=text, start=start, end=name.end())
-    value, end = _value(text, at)
-    return Token(name[0], value, start, end, at)
+    pieces.append(text[start:at].rstrip(_TICK))
+    return "".join(pieces), at, len(pieces) > 1
 
 
-def _value(text: str, at: int) -> tuple[str, int]:
-    """Read one value, which may be quoted in part; give it and where it ends."""
-    parts: list[str] = []
-    while at < len(text) and not _SPACES.match(text[at]):
-        if text[at] in _CLOSES and not parts:
-            closing = _SAME_CLOSE.get(_CLOSES[text[at]], _CLOSES[text[at]])
-            end = next((i for i in range(at + 1, len(text)) if text[i] in closing), -1)
-            if end < 0:
-                raise ParseError("This quote is not closed.", text=text, start=at, end=len(text))
-            parts.append(text[at + 1 : end])
-            at = end + 1
-        else:
-            parts.append(text[at])
-            at += 1
-    return "".join(parts), at
+def _closing(text: str, at: int) -> int:
+    """Find the end of a quote; an apostrophe inside a word is none."""
+    for end in range(at + 1, len(text)):
+        char = text[end]
+        inside = char in _APOSTROPHES and text[end + 1 : end + 2].isalnum()
+        if char in _CLOSES[text[at]] and not inside:
+            return end
+    raise ParseError("This quote is not closed.", text=text, start=at, end=len(text))
+
+
+def _ends(text: str, at: int) -> bool:
+    return at >= len(text) or text[at].isspace()
+
+
+def _past_space(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _past_ticks(text: str, at: int) -> int:
+    while text[at : at + 1] == _TICK:
+        at += 1
+    return at
+
+
+# --- the ways back -----------------------------------------------------------------
+
+
+def quoted(value: str) -> str:
+    """Write a value so that after `name=` it is read as itself, whether Slack escapes it or not."""
+    if _BARE.fullmatch(value):
+        return value
+    pieces = _PIECE.findall(value)
+    return "".join(f"'{one}'" if one[0] in '"”' else f'"{one}"' for one in pieces) or '""'
+
+
+def spell(command: Command) -> str:
+    """Write a command so that reading it gives the same command; secret values are hidden."""
+    words = [command.action.api]
+    for param in command.action.params:
+        value = command.params.get(param.api)
+        if value is not None:
+            words.append(f"{param.api}={HIDDEN if param.secret else quoted(_written(value))}")
+    if command.region:
+        words.append(f"Region={command.region}")
+    if command.account != "default":
+        words.append(f"Account={quoted(command.account)}")
+    return " ".join(words)
+
+
+def _written(value: Json) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def example(action: Action, site: Site | None = None) -> str:
+    """Write a command that could be pasted, with a made-up value for each needed parameter.
+
+    Its region is one of the site; without one, of the product's own.
+    """
+    site = site or action.product.site
+    values: list[str] = []
+    for param in action.params:
+        if param.required and param.default is None and param.only in (None, site):
+            value = _MADE_UP.get(param.word, f"{param.word}1")
+            values.append(f"{param.word}={value}" if values else value)
+    regions = (action.regions or {}).get(site, ())
+    values += [f"region={regions[-1]}"] if regions else []
+    return " ".join([beginning(action), *values])
+
+
+def beginning(action: Action) -> str:
+    """Write how a command for an action begins, e.g. `/stopstream live`."""
+    match action.effect:
+        case Effect.START:
+            return f"/startstream {action.words}"
+        case Effect.READ:
+            return f"/stopstream status {action.words}"
+        case Effect.CHANGE:
+            # No verb of its own leads to a change, so it goes by its API name.
+            return f"/stopstream {action.api}"
+        case Effect.STOP:
+            return f"/stopstream {action.words}"
+
+
+def conceal(error: ParseError, spans: AbstractSet[tuple[int, int]]) -> ParseError:
+    """Take stream keys, and whatever stands in the spans, out of a mistake; its place stays."""
+    text, start, end = error.text, error.start, error.end
+    for first, last in sorted(spans, reverse=True):
+        text = text[:first] + HIDDEN + text[last:]
+        start = _moved(start, first, last, inside=first)
+        end = _moved(end, first, last, inside=first + len(HIDDEN))
+    whole, head, tail = redact(text), redact(text[:start]), redact(text[end:])
+    if not (whole.startswith(head) and whole.endswith(tail)) or len(head + tail) > len(whole):
+        # A secret crosses the edge of the place: rather all of it than a wrong one.
+        head, tail = "", ""
+    return ParseError(
+        redact(error.sentence),
+        text=whole,
+        start=len(head),
+        end=len(whole) - len(tail),
+        suggestion=redact(error.suggestion),
+    )
+
+
+def _moved(at: int, first: int, last: int, *, inside: int) -> int:
+    """Say where a place comes to lie when a span becomes `[hidden]`."""
+    if at <= first:
+        return at
+    return inside if at < last else at + len(HIDDEN) - (last - first)
+
+
+def mark(error: ParseError, width: int = 72) -> str:
+    """Show the text with its mistaken part underlined: two lines for a monospaced font.
+
+    A longer text is shown for `width` characters around the place; control characters and
+    line ends are shown as signs.
+    """
+    text = "".join(map(_visible, error.text))
+    first = max(0, min(error.start - width // 3, len(text) - width))
+    last = min(len(text), first + width)
+    before = ("…" if first else "") + text[first : error.start]
+    shown = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
+    length = max(1, _columns(text[error.start : min(error.end, last)]))
+    return f"{shown}\n{' ' * _columns(before)}{'^' * length}"
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    return chr(0x2400 + ord(char)) if char < " " else "·"
+
+
+def _columns(text: str) -> int:
+    """Count columns: Chinese and most emoji take two, an accent of its own none."""
+    return sum(
+        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
+    )

@@ -1,0 +1,94 @@
+"""A stream's address says its host, path and name, and never its key."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.links import Link, looks_like_one, read
+
+_NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("rtmp://push.a.b/live/s1", Link("push.a.b", "live", "s1", "push")),
+        ("RTMP://PUSH.a.b:1935/live/sub/S1?k=v", Link("push.a.b", "live/sub", "S1", "push")),
+        ("rtmps://5000.livepush.b/live/s1/", Link("5000.livepush.b", "live", "s1", "push")),
+        ("rtmp://a.b/live/s1", Link("a.b", "live", "s1", "push")),
+        ("rtmp://play.a.b/live/s1", Link("play.a.b", "live", "s1", "play")),
+        ("rtmp://cdn.a.b/live/s1_hd", Link("cdn.a.b", "live", "s1_hd", "play")),
+        ("webrtc://a.b/live/s1", Link("a.b", "live", "s1", "unclear")),
+        ("webrtc://push.a.b/live/s1", Link("push.a.b", "live", "s1", "push")),
+        ("webrtc://pull.a.b/live/s1", Link("pull.a.b", "live", "s1", "play")),
+        ("https://a.b/live/s1.m3u8?t=1", Link("a.b", "live", "s1", "play")),
+        ("http://a.b./live/s1.FLV", Link("a.b", "live", "s1", "play")),
+        ("https://a.b/live/s1.xs", Link("a.b", "live", "s1", "play")),
+        ("http://push.a.b/live/s1.flv", Link("push.a.b", "live", "s1", "push")),
+        ("srt://push.a.b:9000/live/s1", Link("push.a.b", "live", "s1", "push")),
+        (
+            "srt://a.b:9000?streamid=#!::h=push.a.b,r=live/s1,txSecret=5ECRE7,txTime=5F",
+            Link("push.a.b", "live", "s1", "push"),
+        ),
+        (
+            "srt://push.a.b:9000?streamid=%23!::r=live/s1,txSecret=5ECRE7&x=y",
+            Link("push.a.b", "live", "s1", "push"),
+        ),
+        ("rtmp://push.a.b/live/s1%3FtxSecret%3D5ECRE7", Link("push.a.b", "live", "s1", "push")),
+        ("rtmp://push.a.b/live/s1&txSecret=5ECRE7", Link("push.a.b", "live", "s1", "push")),
+        ("rtmp://user:5ECRE7@push.a.b/live/s1", Link("push.a.b", "live", "s1", "push")),
+        ("rtmp://push.a.b/live/a%20b", Link("push.a.b", "live", "a b", "push")),
+    ],
+)
+def test_an_address_is_taken_apart(url: str, link: Link) -> None:
+    assert looks_like_one(url)
+    assert read(url) == link
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("rtmp://", "no host"),
+        ("rtmp:///live/s", "no host"),
+        ("rtmp://[::1", "not well-formed"),
+        ("rtmp://push.a.b", "/app/stream"),
+        ("rtmp://push.a.b/s1", "/app/stream"),
+        ("rtmp://push.a.b/live/.flv", "/app/stream"),
+        ("rtmp://push.a.b/%3Fx/s1", "/app/stream"),
+        ("srt://push.a.b?streamid=s1", "/app/stream"),
+        ("https://a.b", "end in .flv or .m3u8"),
+        ("https://console.a.b/live/s1", "end in .flv or .m3u8"),
+        ("rtsp://push.a.b/live/s1", "begin with rtmp"),
+        ("javascript://push.a.b/live/s1", "begin with rtmp"),
+    ],
+)
+def test_what_names_no_stream_is_refused_with_the_reason(url: str, why: str) -> None:
+    assert looks_like_one(url)
+    with pytest.raises(ValueError, match=why):
+        read(url)
+
+
+@pytest.mark.parametrize("text", ["stream1", "https-1", "a:b", "://x", "push.a.b/live/s", ""])
+def test_what_has_no_scheme_is_no_address(text: str) -> None:
+    assert not looks_like_one(text)
+
+
+@given(st.sampled_from(["rtmp", "webrtc", "srt"]), _NAMES, _NAMES, st.text(max_size=20))
+def test_whatever_the_query_says_it_is_dropped(
+    scheme: str, app: str, stream: str, query: str
+) -> None:
+    link = read(f"{scheme}://push.a.b/{app}/{stream}?txSecret={query.replace('#', '')}")
+
+    assert (link.host, link.app, link.stream) == ("push.a.b", app, stream)
+
+
+@given(st.one_of(st.text(), st.text().map("rtmp://a.b/".__add__), st.text().map("srt://".__add__)))
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    try:
+        link = read(text)
+    except ValueError:
+        return
+    assert link.host
+    assert link.app
+    assert link.stream
+    assert not set(link.stream + link.app) & {"?", "&"}

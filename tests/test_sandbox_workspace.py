@@ -1,0 +1,211 @@
+"""The emulated workspace, held by the real Slack SDK: it refuses what Slack refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.manifest import bot_scopes
+from bot.sandbox import blockkit
+from bot.sandbox.workspace import Workspace
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_795_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[Workspace]:
+    workspace = Workspace(scopes=bot_scopes(), clock=Clock(), pace=0.0)
+    workspace.user("U0ALICE", "alice")
+    workspace.channel("C0INC", "incidents", "U0ALICE")
+    workspace.channel("C0OUT", "outside", "U0ALICE", bot=False)
+    workspace.channel("C0OLD", "old", "U0ALICE", is_archived=True)
+    workspace.channel("G0SECRET", "secret", "U0ALICE", bot=False, is_private=True)
+    async with workspace:
+        yield workspace
+
+
+@pytest.fixture
+async def client(slack: Workspace) -> AsyncWebClient:
+    return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, retry_handlers=[])
+
+
+async def code(call: Any) -> str:
+    try:
+        await call
+    except SlackApiError as error:
+        return str(error.response["error"])
+    return ""
+
+
+async def test_it_says_who_the_bot_is_and_what_it_may(
+    slack: Workspace, client: AsyncWebClient
+) -> None:
+    answer = await client.auth_test()
+
+    assert answer["bot_id"] == slack.bot_id
+    assert set(answer.headers["x-oauth-scopes"].split(",")) == bot_scopes()
+
+
+async def test_messages_are_refused_with_the_real_codes(
+    slack: Workspace, client: AsyncWebClient
+) -> None:
+    post = client.chat_postMessage
+    assert await code(post(channel="C0INC", text="hi")) == ""
+    assert await code(post(channel="C0NONE", text="hi")) == "channel_not_found"
+    assert await code(post(channel="G0SECRET", text="hi")) == "channel_not_found"
+    assert await code(post(channel="C0OUT", text="hi")) == "not_in_channel"
+    assert await code(post(channel="C0OLD", text="hi")) == "is_archived"
+    empty = client.api_call("chat.postMessage", params={"channel": "C0INC"})
+    assert await code(empty) == "no_text"
+    wrong = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]
+    assert await code(post(channel="C0INC", text="t", blocks=wrong)) == "invalid_blocks"
+    ts = slack.channels["C0INC"].roots[0].ts
+    update = client.chat_update
+    assert await code(update(channel="C0INC", ts=ts, text="x" * 4001)) == "msg_too_long"
+    assert await code(update(channel="C0INC", ts="1.0", text="x")) == "message_not_found"
+    other = slack.say("C0INC", "U0ALICE", "mine")
+    assert await code(update(channel="C0INC", ts=other.ts, text="x")) == "cant_update_message"
+    whisper = client.chat_postEphemeral
+    assert await code(whisper(channel="C0INC", user="U0NOBODY", text="x")) == "user_not_in_channel"
+
+
+async def test_tokens_and_scopes_are_checked(slack: Workspace, client: AsyncWebClient) -> None:
+    wrong = AsyncWebClient(token="xoxb-wrong", base_url=slack.api_url, retry_handlers=[])
+    assert await code(wrong.auth_test()) == "invalid_auth"
+    slack.scopes.discard("users:read")
+    assert await code(client.users_info(user="U0ALICE")) == "missing_scope"
+    assert await code(client.api_call("nosuch.method")) == "unknown_method"
+    assert await code(client.usergroups_users_list(usergroup="S0NONE")) == "no_such_subteam"
+    slack.paid = False
+    assert await code(client.usergroups_users_list(usergroup="S0X")) == "plan_upgrade_required"
+    slack.weather.revoked = True
+    assert await code(client.auth_test()) == "token_revoked"
+
+
+async def test_a_channel_takes_a_short_burst_and_then_one_message_a_second(
+    client: AsyncWebClient,
+) -> None:
+    codes = [await code(client.chat_postMessage(channel="C0INC", text="x")) for _ in range(11)]
+    assert codes == [""] * 10 + ["ratelimited"]
+    try:
+        await client.chat_postMessage(channel="C0INC", text="x")
+    except SlackApiError as error:
+        assert error.response.status_code == 429
+        assert int(error.response.headers["Retry-After"]) >= 1
+
+
+async def test_a_trigger_is_good_once_for_three_seconds(
+    slack: Workspace, client: AsyncWebClient
+) -> None:
+    view = {
+        "type": "modal",
+        "title": {"type": "plain_text", "text": "t"},
+        "blocks": [{"type": "divider"}],
+    }
+    trigger = slack.trigger("U0ALICE")
+    assert await code(client.views_open(trigger_id=trigger, view=view)) == ""
+    again = client.views_open(trigger_id=trigger, view=view)
+    assert await code(again) == "exchanged_trigger_id"
+    late = slack.trigger("U0ALICE")
+    assert isinstance(slack.clock, Clock)
+    slack.clock.now += 3.5
+    assert await code(client.views_open(trigger_id=late, view=view)) == "expired_trigger_id"
+    assert await code(client.views_open(trigger_id="made-up", view=view)) == "invalid_trigger_id"
+
+
+async def test_a_response_url_takes_five_replies_within_half_an_hour(slack: Workspace) -> None:
+    url = slack.reply_url("U0ALICE", "C0INC")
+    async with aiohttp.ClientSession() as session:
+        statuses = []
+        for _ in range(6):
+            async with session.post(url, json={"text": "x"}) as response:
+                statuses.append(response.status)
+        assert statuses == [200] * 5 + [404]
+        late = slack.reply_url("U0ALICE", "C0INC")
+        assert isinstance(slack.clock, Clock)
+        slack.clock.now += 1801
+        async with session.post(late, json={"text": "x"}) as response:
+            assert response.status == 404
+    assert len(slack.seen("U0ALICE")) == 5
+
+
+async def test_a_lost_answer_leaves_the_message_standing(
+    slack: Workspace, client: AsyncWebClient
+) -> None:
+    slack.weather.lose_next["chat.postMessage"] = 1
+    metadata = {"event_type": "e", "event_payload": {"key": "k1"}}
+    with pytest.raises(aiohttp.ClientError):
+        await client.chat_postMessage(channel="C0INC", text="x", metadata=metadata)
+
+    found = await client.conversations_history(channel="C0INC", include_all_metadata=True)
+
+    assert [m["metadata"]["event_payload"]["key"] for m in found["messages"]] == ["k1"]
+
+
+async def test_an_event_that_is_not_acked_comes_again_and_says_so(slack: Workspace) -> None:
+    attempts: list[str] = []
+    done = asyncio.Event()
+
+    async def take(request: web.Request) -> web.Response:
+        attempts.append(request.headers.get("X-Slack-Retry-Num", "first"))
+        if len(attempts) == 3:
+            done.set()
+            return web.Response()
+        return web.Response(status=500)
+
+    app = web.Application()
+    app.router.add_post("/", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    slack.delivery.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+
+    await slack.person("U0ALICE").mention("stop live x")
+    await asyncio.wait_for(done.wait(), 5)
+    await runner.cleanup()
+
+    assert attempts == ["first", "1", "2"]
+
+
+def test_block_kit_limits_hold_at_their_edges() -> None:
+    def text(count: int, kind: str = "mrkdwn") -> dict[str, Any]:
+        return {"type": kind, "text": "x" * count}
+
+    def section(count: int) -> dict[str, Any]:
+        return {"type": "section", "text": text(count)}
+
+    def button(count: int, **more: Any) -> list[dict[str, Any]]:
+        element = {"type": "button", "action_id": "a", "text": text(count, "plain_text"), **more}
+        return [{"type": "actions", "elements": [element]}]
+
+    fine = [[section(3000)], button(75), [section(1)] * 50, button(1, value="v" * 2000)]
+    assert [blockkit.problems(blocks) for blocks in fine] == [[]] * 4
+    assert blockkit.problems([section(3001)]) == [
+        "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"
+    ]
+    assert blockkit.problems([section(1)] * 51) == [
+        "no more than 50 items allowed [json-pointer:/blocks]"
+    ]
+    for wrong in (
+        button(76),
+        button(1, value="v" * 2001),
+        button(1, style="loud"),
+        [{"type": "actions", "elements": []}],
+        [{"type": "nosuch"}],
+        [{"type": "section"}],
+        [{"type": "header", "text": text(151, "plain_text")}],
+        [{"type": "section", "text": text(1), "block_id": "b"}] * 2,
+        "text",
+    ):
+        assert blockkit.problems(wrong)
