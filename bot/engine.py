@@ -225,11 +225,11 @@ class Engine:
     async def _judge(self, operation: Operation, command: Command) -> None:
         verdict = await self.verdict(operation, command)
         if isinstance(verdict, Verdict) and verdict.approval is not Approval.NONE:
+            who = "nobody" if command.action.least.rank else "whoever a rule lets do it without"
             verdict = Denied(
                 "approval",
                 f"The policy wants {_APPROVALS[verdict.approval]} for this, which this release "
-                "cannot ask for yet; nothing was sent. Someone whose rule asks for none can "
-                "run it.",
+                f"cannot ask for yet. Until it can, {who} may run it.",
                 verdict.rule,
             )
         if isinstance(verdict, Denied):

@@ -131,7 +131,7 @@ class Touch:
     The emulated cloud plays an action from this alone.
 
     Attributes:
-        thing: `stream`, `recording`, `record-task`, `ingest` or `session`.
+        thing: `stream`, `recording`, `record-task`, `ingest`, `session` or `domain`.
         key: Names of the parameters that name the thing.
         becomes: Its state afterwards; None leaves it as it is, as a read does.
         absent: The error code where there is no such thing; None accepts it.
@@ -140,7 +140,7 @@ class Touch:
             stands there where there is no such thing.
     """
 
-    thing: Literal["stream", "recording", "record-task", "ingest", "session"]
+    thing: Literal["stream", "recording", "record-task", "ingest", "session", "domain"]
     key: tuple[str, ...]
     becomes: str | None = None
     absent: str | None = None
@@ -164,6 +164,7 @@ class Action:
         touch: What the emulated cloud does with it.
         regions: Regions by site where X-TC-Region is demanded; None where it is not.
         already: Codes that mean it was over before: the wish is fulfilled.
+        least: What it demands of everyone, whatever the policy says.
         afterwards: What the asker must know once it is accepted; `{word}` stands for the
             value of a parameter.
         undo: Name of the API that takes it back with the same parameters.
@@ -184,6 +185,7 @@ class Action:
     touch: Touch
     regions: Mapping[Site, tuple[str, ...]] | None = None
     already: frozenset[str] = frozenset()
+    least: Approval = Approval.NONE
     afterwards: str = ""
     undo: str | None = None
     look: str | None = None

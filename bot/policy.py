@@ -203,7 +203,7 @@ def _how(policy: Policy, facts: Facts, action: Action) -> How:
 
 def _strictest(policy: Policy, command: Command) -> Approval | None:
     """Give the approval that limits without conditions ask; None where one denies."""
-    found = Approval.NONE
+    found = command.action.least
     for _, limit in _limits(policy):
         if limit.where is None and _covers(limit.actions, command):
             if limit.deny:
@@ -292,6 +292,9 @@ def _like(param: Param | None, value: str, pattern: str) -> bool:
 
 
 def _limited(policy: Policy, command: Command, verdict: Verdict) -> Verdict:
+    """Raise the approval to what the action itself and the limits ask."""
+    if command.action.least.rank > verdict.approval.rank:
+        verdict = replace(verdict, approval=command.action.least)
     for place, limit in _limits(policy):
         asked = limit.approval
         if asked is None or not _covers(limit.actions, command):

@@ -450,7 +450,7 @@ def test_receipts_promise_no_more_than_is_known() -> None:
 
 def test_every_example_in_the_help_can_be_pasted() -> None:
     help_text = receipts.help_on("", ACTIONS).text
-    offered = re.findall(r"`(/[a-z]+stream [^`]*\d[^`]*)`", help_text)
+    offered = re.findall(r"`(/[a-z]+stream [^`]*[\d.][^`]*)`", help_text)
 
     assert len(offered) >= len(ACTIONS)
     for text in offered:

@@ -23,6 +23,7 @@ STATES = {
     "record-task": {"running", "finished"},
     "ingest": {"InProgress", "finished"},
     "session": {"pushing", "idle"},
+    "domain": {"enabled", "disabled"},
 }
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()
 QUARTER = kinds.moment(max_days=90)

@@ -15,6 +15,7 @@ FRESH = {
     "record-task": "running",
     "ingest": "InProgress",
     "session": "pushing",
+    "domain": "enabled",
 }
 """The state of a thing that has just come into being, for the emulated cloud."""
 

@@ -4,7 +4,7 @@ Source: https://www.tencentcloud.com/document/product/267/30760
 """
 
 from bot.kinds import hostname, integer, moment, reason, text
-from bot.model import Action, Effect, Param, Product, Touch
+from bot.model import Action, Approval, Effect, Param, Product, Touch
 
 LIVE = Product("live", version="2018-08-01", site="mainland")
 
@@ -210,6 +210,55 @@ STOP_RECORD_TASK = Action(
     },
 )
 
+FORBID_LIVE_DOMAIN = Action(
+    api="ForbidLiveDomain",
+    words="domain",
+    does="Switch a whole push or play domain off: every stream on it ends, and none can begin.",
+    product=LIVE,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=100,
+    params=(Param("DomainName", "domain", hostname, "the push or play domain"),),
+    errors=(
+        "InternalError",
+        "InternalError.ConnectDbError",
+        "InternalError.DBError",
+        "ResourceNotFound",
+        *_ACCOUNT_ERRORS,
+    ),
+    touch=Touch("domain", ("DomainName",), becomes="disabled", absent="ResourceNotFound"),
+    least=Approval.CONFIRM,
+    afterwards="Nothing can be pushed or played there now; /startstream domain {domain} undoes it.",
+    undo="EnableLiveDomain",
+)
+
+ENABLE_LIVE_DOMAIN = Action(
+    api="EnableLiveDomain",
+    words="domain",
+    does="Switch a push or play domain on again. It does not start the encoders.",
+    product=LIVE,
+    effect=Effect.START,
+    repeatable=True,
+    per_second=100,
+    params=(Param("DomainName", "domain", hostname, "the push or play domain"),),
+    errors=(
+        "FailedOperation.SdkNoPackage",
+        "InternalError",
+        "InternalError.ConnectDbError",
+        "InternalError.DBError",
+        "InvalidParameter.CloudDomainIsStop",
+        "InvalidParameter.DomainFormatError",
+        "InvalidParameter.DomainHitBlackList",
+        "ResourceNotFound",
+        "ResourceNotFound.DomainNoRecord",
+        *_ACCOUNT_ERRORS,
+        "ResourceNotFound.InvalidUser",
+    ),
+    touch=Touch("domain", ("DomainName",), becomes="enabled", absent="ResourceNotFound"),
+    least=Approval.CONFIRM,
+    undo="ForbidLiveDomain",
+)
+
 ACTIONS = (
     DROP_LIVE_STREAM,
     RESUME_LIVE_STREAM,
@@ -217,4 +266,6 @@ ACTIONS = (
     DESCRIBE_LIVE_STREAM_STATE,
     STOP_LIVE_RECORD,
     STOP_RECORD_TASK,
+    FORBID_LIVE_DOMAIN,
+    ENABLE_LIVE_DOMAIN,
 )
