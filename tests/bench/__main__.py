@@ -170,7 +170,7 @@ async def _bare_call(url: str, count: int) -> list[float]:
     return took
 
 
-async def acks(seconds: float = 4.0, clients: int = 32) -> list[str]:
+async def acks(seconds: float = 2.0, clients: int = 32) -> list[str]:
     """Count the acks of `/stopstream` against an empty Bolt handler set up the same way."""
     rates: dict[str, list[float]] = {"empty": [], "ours": []}
     worst: dict[str, list[float]] = {"empty": [], "ours": []}
