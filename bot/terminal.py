@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             _say(f"{settings.policy}: holds: {roles} roles, {len(rules.policy.limits)} limits")
             return DONE
         case "policy", _:
-            return _explain(settings, options)
+            return asyncio.run(_explain(settings, options))
         case _, what:
             return _audit(settings, what, options)
 
@@ -170,7 +170,7 @@ async def _ask(service: Service, engine: Engine, team: str, options: argparse.Na
             place=Place(options.channel),
             text=options.text,
             via=Via.TERMINAL,
-            verb=Effect.STOP,
+            verb=_verb(options.text),
         )
     )
     match reply:
@@ -184,6 +184,19 @@ async def _ask(service: Service, engine: Engine, team: str, options: argparse.Na
         case _:
             _complain("that is not an action; write for example: live stream1")
             return USAGE
+
+
+def _verb(text: str) -> Effect | None:
+    """Take a text that does not say its verb for a stop."""
+    first = text.split(maxsplit=1)[:1]
+    says = first and first[0].casefold() in (
+        "start",
+        "/startstream",
+        "stop",
+        "/stopstream",
+        "status",
+    )
+    return None if says else Effect.STOP
 
 
 def _mistake(error: ParseError, *, as_json: bool) -> int:
@@ -241,33 +254,48 @@ def _one_line(text: str) -> str:
 # --- policy explain --------------------------------------------------------------------
 
 
-def _explain(settings: Settings, options: argparse.Namespace) -> int:
+async def _explain(settings: Settings, options: argparse.Namespace) -> int:
     rules = serving.policy_file(settings).value
     try:
-        wanted = parse(options.text, verb=Effect.STOP, vocabulary=rules.vocabulary, now=time.time())
+        wanted = parse(
+            options.text, verb=_verb(options.text), vocabulary=rules.vocabulary, now=time.time()
+        )
     except ParseError as error:
         _complain(f"{error.sentence}\n{mark(error)}")
         return USAGE
     if not isinstance(wanted, Command):
         _complain("that is not an action; write for example: live stream1")
         return USAGE
-    facts = policy.Facts(
-        person=Person(options.user, _TERMINAL_TEAM),
-        home_team=_TERMINAL_TEAM,
-        groups=frozenset(options.group),
-        channel=options.channel,
-        in_channel=True,
-    )
+    try:
+        facts = await _facts(settings, options, rules.policy.usergroups)
+    except DirectoryError as error:
+        _complain(str(error))
+        return FAILED
     found = policy.explain(rules.policy, wanted, facts)
     _say(f"command: {_one_line(spell(wanted))}", *found.lines)
+    groups = sorted(rules.policy.usergroups - facts.groups)
+    if groups:
+        _say(f"(as someone who is not in {', '.join(groups)}; --group says otherwise)")
     if isinstance(found.verdict, Denied):
         _say(f"denied: {found.verdict.reason}")
         return FAILED
     _say(f"allowed by {found.verdict.rule}, approval: {found.verdict.approval.value}")
-    groups = sorted(rules.policy.usergroups - frozenset(options.group))
-    if groups:
-        _say(f"(as if in none of the user groups {', '.join(groups)}; --group says otherwise)")
     return DONE
+
+
+async def _facts(
+    settings: Settings, options: argparse.Namespace, groups: frozenset[str]
+) -> policy.Facts:
+    """Ask Slack who the user is, if there is a token; the bot is taken to be in the channel."""
+    async with _directory(settings) as (team, directory):
+        actor = Actor(team, options.user)
+        return policy.Facts(
+            person=await directory.person(actor),
+            home_team=team,
+            groups=frozenset(options.group) | await directory.groups(actor.user, groups),
+            channel=options.channel,
+            in_channel=True,
+        )
 
 
 # --- check -----------------------------------------------------------------------------

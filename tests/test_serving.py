@@ -289,7 +289,9 @@ async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Workspace, Clo
     slack.channel(AUDIT, "audit")
     (tmp_path / "policy.yml").write_text(
         "defaults: {live: {DomainName: push.example.com}}\n"
-        "roles: {leads: {members: {users: [U0BOB]}, allow: [{actions: ['*']}]}}\n"
+        "roles:\n"
+        "  leads: {members: {users: [U0BOB]}, allow: [{actions: ['*']}]}\n"
+        "  grouped: {members: {usergroups: [S0LEADS]}, allow: [{actions: ['*']}]}\n"
     )
     async with cloud, slack:
         yield Process(tmp_path, slack, cloud), slack, cloud
@@ -342,6 +344,18 @@ async def test_the_same_engine_runs_from_a_terminal(
     code, _, err = await program.run("run", "lvie stream1", "--actor", "U0BOB")
     assert code == 2
     assert "^^^^" in err
+
+    code, out, _ = await program.run("run", "start car user1", "--actor", "U0BOB")
+    assert code == 0
+    assert out.startswith("accepted: StartPublishStream")
+
+    slack.groups["S0LEADS"] = {"U0CAROL"}
+    slack.user("U0CAROL", "carol")
+    code, out, _ = await program.run("policy", "explain", "--user", "U0CAROL", "live x")
+    assert code == 0, out
+    assert "allowed by roles.grouped.allow[0]" in out
+    code, out, _ = await program.run("policy", "explain", "--user", "U0BOB", "/startstream car u")
+    assert "StartPublishStream" in out
 
     slack.weather.down = True
     code, out, err = await program.run("run", "live stream1", "--actor", "U0BOB")
