@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--channel", default="", metavar="C…", help="as if asked in this channel")
     run.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
+    commands.add_parser("pending", help="list what has no ending yet")
+
     policy = commands.add_parser("policy", help="the policy file")
     policies = policy.add_subparsers(dest="what", required=True, metavar="WHAT")
     explain = policies.add_parser("explain", help="which rule lets a command pass, or why none")

@@ -198,15 +198,23 @@ class Engine:
     async def ending(self, id_: str) -> Operation:
         """Wait until an operation of this replica has ended."""
         waiting = self._ended.setdefault(id_, asyncio.get_running_loop().create_future())
-        found = await self._store.get(id_)
-        if found is not None and found.state in ENDINGS:
-            return found
-        return await waiting
+        while True:
+            found = await self._store.get(id_)
+            if found is not None and found.state in ENDINGS:
+                return found
+            # Another replica may end it, whose word does not reach here.
+            await asyncio.wait({waiting}, timeout=1.0)
+            if waiting.done():
+                return waiting.result()
 
     # --- one operation -------------------------------------------------------------
 
     async def _work(self, operation: Operation) -> None:
-        action = by_api(operation.api)
+        try:
+            action = by_api(operation.api)
+        except KeyError:
+            await self._orphan(operation)
+            return
         command = Command(action, operation.params, operation.region, operation.account)
         try:
             match operation.state:
@@ -220,6 +228,24 @@ class Engine:
                     return
         except StoreError as error:
             # No trail, no action: it stays where it is and is taken up again.
+            log.error("left where it is", operation=operation.id, why=str(error))
+
+    async def _orphan(self, operation: Operation) -> None:
+        """End what another release began with an action that this one does not have."""
+        ending = State.UNKNOWN if operation.state is State.RUNNING else State.DENIED
+        detail = f"This release has no action {operation.api}; another one has begun this."
+        facts = facts_of(replace(operation, detail=detail), None)
+        try:
+            await self._store.move(
+                Move(
+                    operation.id,
+                    (operation.state, ending),
+                    facts,
+                    {"detail": detail},
+                    owner=self._store.owner,
+                )
+            )
+        except StoreError as error:
             log.error("left where it is", operation=operation.id, why=str(error))
 
     async def _judge(self, operation: Operation, command: Command) -> None:

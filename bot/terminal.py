@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from bot import manifest, policy, serving, telemetry, trail
 from bot.catalog import by_api
 from bot.catalog.codes import Sort, explain
-from bot.engine import Engine
+from bot.engine import Engine, shown
 from bot.errors import (
     ApiError,
     CloudError,
@@ -30,6 +30,7 @@ from bot.model import (
     Denied,
     Effect,
     Invocation,
+    Json,
     Operation,
     Person,
     Place,
@@ -60,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
             return asyncio.run(_check(settings))
         case "run", _:
             return asyncio.run(_run(settings, options))
+        case "pending", _:
+            return asyncio.run(_pending(settings))
         case "policy", "schema":
             _say(json.dumps(policy.schema(), indent=2))
             return DONE
@@ -249,6 +252,25 @@ def _spelled(operation: Operation) -> str:
 
 def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+async def _pending(settings: Settings) -> int:
+    store = serving.open_store(settings)
+    try:
+        for operation in await store.unfinished():
+            at = datetime.fromtimestamp(operation.asked_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            line = f"{operation.id} {operation.state.value:<8} {at} {operation.actor.user} "
+            _say(_one_line(f"{line}{operation.api} {json.dumps(_shown(operation))}"))
+    finally:
+        await store.close()
+    return DONE
+
+
+def _shown(operation: Operation) -> dict[str, Json]:
+    try:
+        return shown(operation, by_api(operation.api))
+    except KeyError:
+        return shown(operation, None)
 
 
 # --- policy explain --------------------------------------------------------------------

@@ -12,7 +12,7 @@ from bot.errors import (
     NoAnswerError,
     UnreadableAnswerError,
 )
-from bot.model import Command, Effect, Owed, Person, Presence, State, Via
+from bot.model import Command, Effect, Operation, Owed, Person, Place, Presence, State, Via
 from bot.service import Mistaken, Taken
 from bot.store import Store
 from tests.conftest import House, built, opened
@@ -235,6 +235,32 @@ async def test_a_stop_is_sent_again_after_a_crash_and_says_so(database_url: str)
     assert operation.state is State.ACCEPTED
     assert operation.attempts == 2
     assert "sending again" in kinds
+
+
+async def test_what_this_release_does_not_know_ends_without_being_sent(
+    quick_store: Store,
+) -> None:
+    async with built(quick_store) as house:
+        stranger = Operation(
+            id="op1",
+            key="k1",
+            state=State.ASKED,
+            actor=BOB,
+            place=Place("C0INC"),
+            via=Via.COMMAND,
+            text="",
+            asked_at=0.0,
+            api="StopTheMusic",
+        )
+        booked = await quick_store.ask(stranger, {})
+        assert booked is not None
+        house.engine.take(booked)
+        await house.courier.drain()
+        ended = await house.engine.ending("op1")
+
+    assert ended.state is State.DENIED
+    assert "StopTheMusic" in ended.detail
+    assert house.cloud.sent == []
 
 
 async def test_nobody_takes_over_while_the_lease_is_kept(database_url: str) -> None:
