@@ -5,13 +5,14 @@ import contextlib
 import re
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot import telemetry
 from bot.manifest import bot_scopes
 from bot.sandbox.cloud import CloudEmulator, Key
+from bot.sandbox.page.server import Page
 from bot.sandbox.people import Message
 from bot.sandbox.weather import Fault
 from bot.sandbox.workspace import Workspace
@@ -29,6 +30,10 @@ defaults:
 targets:
   main-stage: live stream1 domain={DOMAIN}
 roles:
+  auditors:
+    members: {{users: [U0AUDRY]}}
+    allow:
+      - actions: ["Describe*"]
   oncall:
     members: {{users: [U0ALICE], usergroups: [S0ONCALL]}}
     allow:
@@ -42,6 +47,16 @@ roles:
 
 
 @dataclass
+class Emulated:
+    """The world around the bot, and the settings with which the bot finds it."""
+
+    slack: Workspace
+    cloud: CloudEmulator
+    policy: Path
+    environment: Mapping[str, str]
+
+
+@dataclass
 class Sandbox:
     """Everything the demo consists of."""
 
@@ -52,10 +67,10 @@ class Sandbox:
 
 
 @contextlib.asynccontextmanager
-async def sandbox(
+async def emulated(
     folder: Path, *, policy: str = POLICY, socket: bool = True, limits: bool = True
-) -> AsyncIterator[Sandbox]:
-    """Build the demo's world in a folder: two emulators and the bot as `serve` builds it.
+) -> AsyncIterator[Emulated]:
+    """Build the two emulators and the policy file in a folder.
 
     Args:
         socket: Socket Mode, otherwise signed HTTP.
@@ -70,55 +85,85 @@ async def sandbox(
     slack = Workspace(scopes=bot_scopes(), limits=limits)
     for id_, name in (("U0ALICE", "alice"), ("U0BOB", "bob"), ("U0MALLORY", "mallory")):
         slack.user(id_, name)
+    slack.user("U0AUDRY", "audrey")
     slack.user("U0GUEST", "gus", is_restricted=True)
+    slack.user("U0FRANK", "frank", team_id="T0OTHER", is_stranger=True)
     slack.groups["S0ONCALL"] = {"U0GUEST"}
     slack.channel(INCIDENTS, "incidents", *slack.users)
-    slack.channel(AUDIT, "audit", "U0BOB")
+    slack.channel(AUDIT, "audit", "U0BOB", "U0AUDRY")
     file = folder / "policy.yml"
     file.write_text(policy)
     async with cloud, slack:
-        settings = read_settings(
-            SLACK_BOT_TOKEN=slack.bot_token,
-            SLACK_APP_TOKEN=slack.app_token if socket else "",
-            SLACK_SIGNING_SECRET=slack.signing_secret,
-            SLACK_API_URL=slack.api_url,
-            TENCENTCLOUD_SECRET_ID="AKIDDEMODEMO",  # noqa: S106 (the emulator's own)
-            TENCENTCLOUD_SECRET_KEY="demo-secret-key",  # noqa: S106 (the emulator's own)
-            TENCENTCLOUD_TOKEN="",
-            STOPSTREAM_TENCENT_URL=cloud.url,
-            STOPSTREAM_TENCENT_SITE="",
-            STOPSTREAM_POLICY=str(file),
-            STOPSTREAM_DATABASE_URL=f"sqlite:///{folder / 'stopstream.db'}",
-            STOPSTREAM_AUDIT_CHANNEL=AUDIT,
-            STOPSTREAM_LISTEN="127.0.0.1:0",
+        environment = {
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_APP_TOKEN": slack.app_token if socket else "",
+            "SLACK_SIGNING_SECRET": slack.signing_secret,
+            "SLACK_API_URL": slack.api_url,
+            "TENCENTCLOUD_SECRET_ID": "AKIDDEMODEMO",
+            "TENCENTCLOUD_SECRET_KEY": "demo-secret-key",
+            "TENCENTCLOUD_TOKEN": "",
+            "STOPSTREAM_TENCENT_URL": cloud.url,
+            "STOPSTREAM_TENCENT_SITE": "",
+            "STOPSTREAM_POLICY": str(file),
+            "STOPSTREAM_DATABASE_URL": f"sqlite:///{folder / 'stopstream.db'}",
+            "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
+            "STOPSTREAM_LISTEN": "127.0.0.1:0",
+        }
+        yield Emulated(slack, cloud, file, environment)
+
+
+@contextlib.asynccontextmanager
+async def sandbox(
+    folder: Path, *, policy: str = POLICY, socket: bool = True, limits: bool = True
+) -> AsyncIterator[Sandbox]:
+    """Build the emulators, and between them the bot as `serve` builds it, all in one process."""
+    async with (
+        emulated(folder, policy=policy, socket=socket, limits=limits) as world,
+        Bot(read_settings(**world.environment)) as bot,
+    ):
+        if not socket:
+            world.slack.delivery.request_url = f"{bot.url}/slack/events"
+        yield Sandbox(world.slack, world.cloud, bot, world.policy)
+
+
+@contextlib.asynccontextmanager
+async def paged(
+    folder: Path, *, policy: str = POLICY, limits: bool = True
+) -> AsyncIterator[tuple[Emulated, Page]]:
+    """Build the emulators with their page, and the bot in a process of its own."""
+    async with emulated(folder, policy=policy, limits=limits) as world:
+        page = Page(
+            slack=world.slack,
+            cloud=world.cloud,
+            policy_file=world.policy,
+            environment=world.environment,
         )
-        async with Bot(settings) as bot:
-            if not socket:
-                slack.delivery.request_url = f"{bot.url}/slack/events"
-            yield Sandbox(slack, cloud, bot, file)
+        async with page:
+            yield world, page
 
 
 async def demo(*, once: bool) -> int:
     """Tell the story once, or keep the sandbox running until stopped; give the exit code."""
     telemetry.configure("console", level="ERROR" if once else "INFO")
     with tempfile.TemporaryDirectory(prefix="stopstream-demo-") as folder:
-        async with sandbox(Path(folder)) as world:
-            if once:
+        if once:
+            async with sandbox(Path(folder)) as world:
                 return await Story(world).tell()
-            _print_addresses(world)
+        async with paged(Path(folder)) as (around, page):
+            _print_addresses(around, page)
             await _until_stopped()
     return 0
 
 
-def _print_addresses(world: Sandbox) -> None:
+def _print_addresses(world: Emulated, page: Page) -> None:
     say(
-        "The bot runs between two emulators on loopback:",
+        f"Open {page.url}/ in a browser: a workspace, a cloud, and the real bot between them.",
+        "",
         f"  Slack's Web API    {world.slack.api_url}  (token {world.slack.bot_token})",
         f"  Tencent Cloud      {world.cloud.url}  (key AKIDDEMODEMO, demo-secret-key)",
-        f"  health, metrics    {world.bot.url}/readyz  {world.bot.url}/metrics",
-        f"  its policy file    {world.policy}  (edit it: it is read again)",
+        f"  the policy file    {world.policy}  (edit it there or in the page: it is read again)",
         "",
-        "stopstream demo --once tells a whole story. Stop this with Ctrl-C.",
+        "stopstream demo --once tells a whole story here. Stop this with Ctrl-C.",
     )
 
 

@@ -326,6 +326,11 @@ _REPEAT = {Sort.THROTTLED: Repeat.ANY, Sort.SERVER: Repeat.READS}
 _STRANGE = (_REFUSED, "Tencent Cloud gave a code that this bot does not know.")
 
 
+def known() -> tuple[str, ...]:
+    """Give every code that has words of its own."""
+    return tuple(sorted(code for code in {*_CODES, *PARAMETERS} if code))
+
+
 def explain(code: str, action: Action | None = None) -> Explanation:
     """Put a code into words; an unknown one is read by what stands before its dot.
 

@@ -63,6 +63,8 @@ class Received:
         code: The error it was answered with; empty for none.
         ran: Whether it took effect, whatever its sender heard.
         canonical_request, string_to_sign: As computed here, to compare with the sender's.
+        signature, expected: As it came, and as computed here.
+        behind: Seconds by which the sender's clock is behind this cloud's.
     """
 
     at: float
@@ -75,6 +77,9 @@ class Received:
     ran: bool
     canonical_request: str = ""
     string_to_sign: str = ""
+    signature: str = ""
+    expected: str = ""
+    behind: float = 0.0
 
 
 @dataclass(slots=True)
@@ -90,6 +95,9 @@ class _Request:
     secret_id: str = ""
     canonical_request: str = ""
     string_to_sign: str = ""
+    signature: str = ""
+    expected: str = ""
+    behind: float = 0.0
     ran: bool = False
 
 
@@ -113,6 +121,8 @@ class CloudEmulator:
         self.things = Things()
         self.weather = Weather()
         self.received: deque[Received] = deque(maxlen=100_000)
+        self.listeners: list[Callable[[], None]] = []
+        """Called at every request."""
         self.skew = 0.0
         """Seconds by which this cloud's clock is ahead."""
         self._keys = keys
@@ -207,8 +217,13 @@ class CloudEmulator:
                 request.ran,
                 request.canonical_request,
                 request.string_to_sign,
+                request.signature,
+                request.expected,
+                request.behind,
             )
         )
+        for listener in self.listeners:
+            listener()
 
     def _checked(self, request: _Request) -> Action:
         """See that everything is as the real one wants it, in its order."""
@@ -245,7 +260,7 @@ class CloudEmulator:
             raise CodeError(
                 "AuthFailure.InvalidAuthorization", "Authorization is missing or malformed."
             ) from None
-        request.secret_id = given.secret_id
+        request.secret_id, request.signature = given.secret_id, given.signature
         timestamp = self._timestamp(request, given)
         key = self._key(request, given, action)
         if not {"content-type", "host"} <= set(given.signed_headers):
@@ -267,9 +282,9 @@ class CloudEmulator:
             timestamp, given.service, request.canonical_request
         )
         signing = tc3.signing_key(key.secret_key, given.date, given.service)
-        expected = tc3.signature(signing, request.string_to_sign)
+        request.expected = tc3.signature(signing, request.string_to_sign)
         if given.service != action.product.name or not hmac.compare_digest(
-            expected, given.signature
+            request.expected, given.signature
         ):
             raise CodeError(
                 "AuthFailure.SignatureFailure",
@@ -281,7 +296,8 @@ class CloudEmulator:
         if not re.fullmatch(r"[0-9]{1,12}", text):
             raise CodeError("InvalidParameter", "X-TC-Timestamp is not a number.")
         timestamp = int(text)
-        if abs(timestamp - self.now) > SKEW:
+        request.behind = self.now - timestamp
+        if abs(request.behind) > SKEW:
             raise CodeError("AuthFailure.SignatureExpire", "The request has expired.")
         if tc3.utc_day(timestamp) != given.date:
             raise CodeError(

@@ -108,6 +108,14 @@ class Things:
                 thing.state, thing.returns_at = "active", None
         return thing.state if thing else None
 
+    def all(self) -> Mapping[tuple[str, tuple[str, ...]], Thing]:
+        """Give every thing by its kind and key."""
+        return self._things
+
+    def banned_until(self, stream: str) -> float:
+        """Say when a stream's ban ends, epoch seconds; 0 if there is none."""
+        return self._bans.get(stream, 0.0)
+
     def states(self, now: float) -> Mapping[tuple[str, tuple[str, ...]], str]:
         """Give the state of every thing now."""
         return {

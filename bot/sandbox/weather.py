@@ -108,6 +108,11 @@ class Weather:
         self._coming.clear()
         self._lasting.clear()
 
+    @property
+    def coming(self) -> int:
+        """How many faults wait for a request each."""
+        return sum(map(len, self._coming.values()))
+
     def next(self, api: str) -> Fault:
         """Take the fault that a request meets."""
         for name in (api, ""):

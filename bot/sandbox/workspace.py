@@ -87,6 +87,8 @@ class Workspace:
         self._replies: dict[str, tuple[str, str, float, int]] = {}
         self._api = WebApi(self, limits=limits)
         self._news = asyncio.Event()
+        self.listeners: list[Callable[[], None]] = []
+        """Called at every change."""
         self._runner: web.AppRunner | None = None
         self.url = ""
         self.user(self.bot_user, "stopstream", is_bot=True)
@@ -151,6 +153,8 @@ class Workspace:
         """Wake whoever waits for something to happen."""
         self._news.set()
         self._news = asyncio.Event()
+        for listener in self.listeners:
+            listener()
 
     async def wait_for(self, happened: Callable[[], Any], timeout: float = 10.0) -> Any:  # noqa: ASYNC109
         """Wait until something is so, and give it.
@@ -259,9 +263,15 @@ class Hands:
 
     async def mention(self, text: str, channel: str = "C0INC", thread_ts: str = "") -> Message:
         """Write a message that mentions the bot."""
+        return await self.write(f"<@{self._slack.bot_user}> {escaped(text)}", channel, thread_ts)
+
+    async def write(self, written: str, channel: str = "C0INC", thread_ts: str = "") -> Message:
+        """Write a message in Slack's markup; the bot hears of it if it is there and mentioned."""
         slack, user = self._slack, self._slack.users[self._user]
-        written = f"<@{slack.bot_user}> {escaped(text)}"
         message = slack.say(channel, user.id, written, thread_ts=thread_ts)
+        bot = slack.bot_user
+        if f"<@{bot}>" not in written or bot not in slack.channels[channel].members:
+            return message
         event = {
             "type": "app_mention",
             "user": user.id,
@@ -310,8 +320,11 @@ class Hands:
         Raises:
             KeyError: There is no such button.
         """
+        return await self.click(message.buttons()[label], message, channel)
+
+    async def click(self, element: dict[str, Any], message: Message, channel: str) -> Ack:
+        """Use an element under a message, as it is with its `block_id`."""
         slack = self._slack
-        button = message.buttons()[label]
         payload = self._interaction("block_actions") | {
             "channel": {"id": channel, "name": slack.channels[channel].name},
             "container": {
@@ -322,7 +335,7 @@ class Hands:
             },
             "message": message.data(metadata=True),
             "response_url": slack.reply_url(self._user, channel),
-            "actions": [self._action(button)],
+            "actions": [self._action(element)],
             "state": {"values": {}},
         }
         return await slack.delivery.bring("interaction", payload)
@@ -341,7 +354,7 @@ class Hands:
         }
 
     def _action(self, element: dict[str, Any]) -> dict[str, Any]:
-        kept = ("type", "action_id", "block_id", "text", "value", "style")
+        kept = ("type", "action_id", "block_id", "text", "value", "style", "selected_option")
         found = {name: element[name] for name in kept if name in element}
         return found | {"action_ts": self._slack.stamps.ts()}
 
