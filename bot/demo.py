@@ -139,6 +139,7 @@ async def paged(
             environment=world.environment,
         )
         async with page:
+            await page.bot.start()
             yield world, page
 
 

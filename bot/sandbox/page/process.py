@@ -7,6 +7,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ class BotProcess:
 
     def _note(self, line: dict[str, Any]) -> None:
         self._said += 1
+        line.setdefault("timestamp", datetime.now(UTC).isoformat())
         self.lines.append((self._said, line))
         self._changed()
 

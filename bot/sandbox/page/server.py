@@ -157,7 +157,6 @@ class Page:
         self._cloud.listeners.append(self._wake)
         ticking = asyncio.create_task(self._tick(), name="page")
         self._parts.callback(ticking.cancel)
-        await self.bot.start()
 
     async def _hang_up(self) -> None:
         for socket in list(self._sockets):

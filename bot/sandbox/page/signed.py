@@ -42,7 +42,7 @@ def steps(one: Received) -> list[dict[str, Any]]:
             "Signature",
             signed,
             "HMAC-SHA256(SecretSigning, string to sign), in hex\n"
-            f"computed here  {one.expected}\nsent along     {one.signature}",
+            f"computed here:\n{one.expected}\nsent along:\n{one.signature}",
             reached=wrote,
         ),
         _step("Limits, region, parameters, state", one.ran, _verdict(one), reached=signed),

@@ -160,7 +160,18 @@ export function markBottom() {
 const atBottom = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 80;
 const down = (box) => {
   box.scrollTop = box.scrollHeight;
+  resting.set(box, true);
 };
+
+// Who reads at the end stays there when the box changes its size.
+const resting = new Map();
+const sizes = new ResizeObserver((changes) => {
+  for (const { target } of changes) if (resting.get(target)) down(target);
+});
+for (const box of [$("scroll"), $("replies").parentElement]) {
+  sizes.observe(box);
+  box.addEventListener("scroll", () => resting.set(box, atBottom(box)), { passive: true });
+}
 
 function drawMessages() {
   const roots = inOrder(seat.place).filter((one) => !one.thread_ts);
@@ -168,9 +179,42 @@ function drawMessages() {
   list.setAttribute("aria-label", `Messages in ${$("place").textContent}`);
   const shown = roots.slice(-seat.most);
   list.replaceChildren(...shown.map((one) => draw(one)));
-  if (!roots.length) list.append(h("li", { class: "empty" }, "Nothing here yet. Try ", h("code", {}, "/stopstream live stream1"), "."));
+  if (!roots.length) list.append(welcome());
   drawEarlier(roots.length - shown.length);
   down($("scroll"));
+}
+
+const TRY = [
+  ["/stopstream live stream1", "cut a stream; its encoder comes back"],
+  ["/stopstream ban stream2 for=12h", "cut a stream and keep it off"],
+  ["/startstream live stream2", "lift the ban"],
+  ["@stopstream stop ingest task-1", "the same by a mention, answered in the thread"],
+  ["/stopstream", "a form"],
+  ["/stopstream lvie stream1", "a typing mistake"],
+  ["/stopstream help", "what there is"],
+];
+
+/** What to try first; a click puts it into the composer. */
+function welcome() {
+  const fill = (text) => {
+    const box = $("write");
+    box.value = text;
+    box.focus();
+    box.dispatchEvent(new Event("input"));
+  };
+  const entry = ([text, about]) =>
+    h(
+      "li",
+      {},
+      h("button", { type: "button", class: "quiet", on: { click: () => fill(text) } }, h("code", {}, text)),
+      h("span", { class: "dim" }, about),
+    );
+  return h(
+    "li",
+    { class: "empty" },
+    h("p", {}, "Nothing here yet. Try one of these, then sit down as someone else and try again:"),
+    h("ul", {}, TRY.map(entry)),
+  );
 }
 
 function drawEarlier(count) {
@@ -262,10 +306,10 @@ function draw(message, inThread = false) {
         h("b", {}, who?.name ?? message.user),
         who?.bot && h("span", { class: "app" }, "APP"),
         h("time", { datetime: new Date(Number(message.ts) * 1000).toISOString() }, clock(Number(message.ts))),
+        message.edits > 0 && h("span", { class: "dim" }, "edited"),
         message.to && h("span", { class: "only" }, "Only visible to you"),
       ),
       body,
-      message.edits > 0 && h("span", { class: "dim edited" }, "(edited)"),
       h("div", { class: "foot" }, inThread ? [] : foot(message)),
     ),
     tools(message, inThread),

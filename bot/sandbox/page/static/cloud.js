@@ -64,7 +64,7 @@ function newTile(key, thing) {
   const badge = h("span", { class: "badge", role: "status" });
   const line = h("p", { class: "dim encoder" });
   const back = h("input", { type: "checkbox", on: { change: (event) => change(event.target.checked ? "come-back" : "stay-away") } });
-  const push = h("button", { type: "button", class: "btn small", on: { click: () => change("start") } }, "Start encoder");
+  const push = h("button", { type: "button", class: "btn small", on: { click: () => change("start") } }, "Start", h("span", { class: "unseen" }, ` the encoder of ${thing.key[0]}`));
   const made = h(
     "article",
     { class: "tile", "data-key": key },
