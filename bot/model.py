@@ -285,14 +285,22 @@ class Verdict:
 
     Attributes:
         rule: Where in the policy file, e.g. `roles.oncall.allow[0]`.
-        approvers: Roles whose members may approve; None: whoever the same rule allows.
+        approvers: Roles whose members may approve.
         expires: Seconds until an unanswered approval lapses.
+        needed: How many of them it takes.
+        remind: Seconds after which an unanswered card reminds.
+        then: Roles that may approve too, one more with each reminder.
+        glass: The rule under which an emergency needs no second person; empty for none.
     """
 
     rule: str
     approval: Approval
-    approvers: tuple[str, ...] | None = None
+    approvers: tuple[str, ...] = ()
     expires: float = 900.0
+    needed: int = 1
+    remind: float | None = None
+    then: tuple[str, ...] = ()
+    glass: str = ""
 
 
 @dataclass(frozen=True, slots=True)

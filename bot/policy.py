@@ -1,11 +1,12 @@
-"""May this person do this here? Facts in, reason out; no, unless a rule says yes.
+"""May this person do this here, or approve it? Facts in, reason out; no, unless a rule says yes.
 
-CHECKS are asked in turn: each lets pass or gives a reason. `rules_that_allow` finds the grants.
+CHECKS are asked in turn: each lets pass or gives a reason. `grants` finds the rules that allow.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from bot.model import Action, Approval, Command, Denied, Param, Person, Verdict
 from bot.policy_file import Limit, Policy, Role, Rule, load, schema
@@ -19,6 +20,7 @@ __all__ = [
     "decide",
     "explain",
     "load",
+    "may_approve",
     "roles_of",
     "schema",
     "standing",
@@ -67,6 +69,14 @@ class How:
     others: tuple[str, ...]
 
 
+class Grant(NamedTuple):
+    """A rule that lets somebody do something, the role it stands in and its place in the file."""
+
+    role: str
+    place: str
+    rule: Rule
+
+
 Check = Callable[[Policy, Command, Facts], str | None]
 """Gives the reason for a no, or nothing."""
 
@@ -102,7 +112,7 @@ def not_denied(policy: Policy, command: Command, _facts: Facts) -> str | None:
 
 def some_rule_allows(policy: Policy, command: Command, facts: Facts) -> str | None:
     """Without a rule that allows it, the answer is no."""
-    if rules_that_allow(policy, command, facts):
+    if grants(policy, command, facts):
         return None
     api = command.action.api
     mine = roles_of(policy, facts)
@@ -132,11 +142,59 @@ def decide(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
         if reason is not None:
             limit = _denying(policy, command) if check is not_denied else None
             return Denied(check.__name__, reason, limit or "")
-    place, rule = min(
-        rules_that_allow(policy, command, facts), key=lambda found: found[1].approval.rank
+    found = grants(policy, command, facts)
+    role, place, rule = min(found, key=lambda grant: grant.rule.approval.rank)
+    verdict = Verdict(
+        place,
+        rule.approval,
+        (role,) if rule.approvers is None else rule.approvers,
+        rule.lasts,
+        rule.approvals_needed,
+        rule.reminds,
+        rule.then,
     )
-    verdict = Verdict(place, rule.approval, rule.approvers, rule.lasts)
-    return _limited(policy, command, verdict)
+    limited = _limited(policy, command, verdict)
+    return replace(limited, glass=_glass(policy, command, limited, found))
+
+
+def _glass(policy: Policy, command: Command, verdict: Verdict, found: Sequence[Grant]) -> str:
+    """Give the rule under which an emergency may go without the second person: limits win."""
+    asked = _limited(policy, command, replace(verdict, approval=Approval.NONE)).approval
+    if verdict.approval is not Approval.SECOND_PERSON or asked is Approval.SECOND_PERSON:
+        return ""
+    return next((grant.place for grant in found if grant.rule.break_glass), "")
+
+
+def may_approve(
+    policy: Policy, command: Command, facts: Facts, *, asker: str, roles: Sequence[str]
+) -> str | None:
+    """Say why somebody may not decide over another's request; None if they may.
+
+    Args:
+        facts: Of who decides, in the place where it was asked.
+        asker: User id of who asked.
+        roles: Whose members may approve.
+    """
+    for check in (own_workspace, full_member, not_denied):
+        if (reason := check(policy, command, facts)) is not None:
+            return reason
+    who = " or ".join(roles)
+    if facts.person.user == asker:
+        others = f": someone in {who}" if who else ""
+        return f"You asked for this, so somebody else has to decide{others}."
+    if not who:
+        return "The policy lets nobody approve this: its list of approvers is empty."
+    mine = roles_of(policy, facts)
+    if set(mine).isdisjoint(roles):
+        have = f"you are in {', '.join(mine)}" if mine else "you have no role"
+        return f"Only someone in {who} may decide this; {have}."
+    return None
+
+
+def members(policy: Policy, roles: Sequence[str]) -> tuple[str, ...]:
+    """Give the ids of the users and user groups that roles consist of, in their order."""
+    found = [policy.roles[name].members for name in roles if name in policy.roles]
+    return tuple(dict.fromkeys(id_ for one in found for id_ in (*one.usergroups, *one.users)))
 
 
 def roles_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
@@ -147,10 +205,10 @@ def roles_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
     return tuple(name for name, role in policy.roles.items() if _is_member(role, facts))
 
 
-def rules_that_allow(policy: Policy, command: Command, facts: Facts) -> list[tuple[str, Rule]]:
-    """Give every rule that lets this person do this here, with its place in the file."""
+def grants(policy: Policy, command: Command, facts: Facts) -> list[Grant]:
+    """Give every rule that lets this person do this here."""
     return [
-        (place, rule)
+        Grant(name, place, rule)
         for name in roles_of(policy, facts)
         for place, rule in _rules(name, policy.roles[name])
         if _mismatch(rule, command, facts) is None
