@@ -71,6 +71,18 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("pending", help="list what has no ending yet")
 
+    decide = commands.add_parser("decide", help="approve or deny what waits, as its buttons would")
+    decide.add_argument("id", metavar="ID", help="of the operation, as pending lists it")
+    decide.add_argument("decision", choices=("approve", "deny"))
+    decide.add_argument("--actor", required=True, metavar="U…", help="who decides")
+    decide.add_argument("--reason", default="", metavar="TEXT")
+    decide.add_argument(
+        "--emergency",
+        action="store_true",
+        help="go without the second person, if the policy lets you; needs --reason",
+    )
+    decide.add_argument("--json", action="store_true", help="print the outcome as JSON")
+
     policy = commands.add_parser("policy", help="the policy file")
     policies = policy.add_subparsers(dest="what", required=True, metavar="WHAT")
     explain = policies.add_parser("explain", help="which rule lets a command pass, or why none")

@@ -106,6 +106,8 @@ class Courier:
             log.error("a message waits for the store", key=owing.key, why=str(error))
 
     async def _hand_in(self, owing: Owing) -> Sent | Later | Undeliverable:
+        if owing.word is not None:
+            return await self._desk.whisper(owing.word)
         if owing.operation is None:
             return await self._desk.announce(owing.text, owing.key, uncertain=owing.uncertain)
         return await self._desk.deliver(
@@ -114,6 +116,7 @@ class Courier:
                 owing.operation,
                 owing.owed,
                 owing.key,
+                owing.about or owing.operation.state,
                 attempts=owing.attempts,
                 uncertain=owing.uncertain,
             )

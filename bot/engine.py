@@ -12,13 +12,11 @@ from typing import Any
 
 import structlog
 
-from bot import policy
 from bot.catalog import by_api
 from bot.catalog.codes import Repeat, explain
 from bot.errors import (
     ApiError,
     CloudError,
-    DirectoryError,
     NeverSentError,
     NoAnswerError,
     StoreError,
@@ -29,20 +27,19 @@ from bot.model import (
     Answer,
     Approval,
     Command,
+    Consent,
     Denied,
     Effect,
     Json,
     Operation,
     Owed,
-    Presence,
     State,
     Verdict,
-    Via,
 )
-from bot.ports import Cloud, Directory
+from bot.ports import Cloud
 from bot.redact import redact
-from bot.rules import Rules
-from bot.store import Move, Store
+from bot.rights import Rights
+from bot.store import NEVER, Move, Store
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.engine")
@@ -52,6 +49,9 @@ TRIES = 3
 
 PACE = 0.97
 """The part of a documented limit that is used, so that the network's jitter stays below it."""
+
+LOOK = 2.0
+"""Seconds that reading a state for a card may take."""
 
 FRESH = 5.0
 """Seconds for which a verdict holds; after them the policy is asked again before sending."""
@@ -72,8 +72,7 @@ class Engine:
     """Works on every operation of this replica.
 
     Args:
-        rules: Gives the rules as they are now.
-        team: The workspace the bot belongs to.
+        rights: Asked when it is taken up, and again before it is sent.
         patience: Seconds before a request's second try; doubled for each further one.
         clock: Epoch seconds.
     """
@@ -83,9 +82,7 @@ class Engine:
         *,
         store: Store,
         cloud: Cloud,
-        directory: Directory,
-        rules: Callable[[], Rules],
-        team: str,
+        rights: Rights,
         metrics: Metrics,
         patience: float = 1.0,
         clock: Callable[[], float] = time.time,
@@ -93,9 +90,7 @@ class Engine:
         self._store = store
         self._patience = patience
         self._cloud = cloud
-        self._directory = directory
-        self._rules = rules
-        self._team = team
+        self._rights = rights
         self._metrics = metrics
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -196,11 +191,11 @@ class Engine:
             log.error("an operation's work broke off", operation=id_, exc_info=error)
 
     async def ending(self, id_: str) -> Operation:
-        """Wait until an operation of this replica has ended."""
+        """Wait until an operation has ended, or waits for somebody."""
         waiting = self._ended.setdefault(id_, asyncio.get_running_loop().create_future())
         while True:
             found = await self._store.get(id_)
-            if found is not None and found.state in ENDINGS:
+            if found is not None and (found.state in ENDINGS or found.state is State.WAITING):
                 return found
             # Another replica may end it, whose word does not reach here.
             await asyncio.wait({waiting}, timeout=1.0)
@@ -249,17 +244,12 @@ class Engine:
             log.error("left where it is", operation=operation.id, why=str(error))
 
     async def _judge(self, operation: Operation, command: Command) -> None:
-        verdict = await self.verdict(operation, command)
-        if isinstance(verdict, Verdict) and verdict.approval is not Approval.NONE:
-            who = "nobody" if command.action.least.rank else "whoever a rule lets do it without"
-            verdict = Denied(
-                "approval",
-                f"The policy wants {_APPROVALS[verdict.approval]} for this, which this release "
-                f"cannot ask for yet. Until it can, {who} may run it.",
-                verdict.rule,
-            )
+        verdict = await self._rights.verdict(operation, command)
         if isinstance(verdict, Denied):
             await self._deny(operation, command, verdict)
+            return
+        if verdict.approval is not Approval.NONE:
+            await self._ask_consent(operation, command, verdict)
             return
         changes = {"rule": verdict.rule, "approval": verdict.approval.value}
         path: tuple[State, ...] = (State.ASKED, *_FROM_DUE)
@@ -272,44 +262,6 @@ class Engine:
             operation, path, changes = waiting, _FROM_DUE, {}
         self._line_up(_Turn(operation, command, path, changes, self._clock()))
 
-    async def verdict(self, operation: Operation, command: Command) -> Verdict | Denied:
-        """Ask the policy, with what Slack says of the asker now. No answer means no."""
-        rules = self._rules().policy
-        actor, channel = operation.actor, operation.place.channel
-        try:
-            person = await self._directory.person(actor)
-            groups = await self._directory.groups(actor.user, rules.usergroups)
-        except DirectoryError as error:
-            return Denied("directory", f"{error} Nothing was sent; try again in a moment.")
-        facts = policy.Facts(
-            person=person,
-            home_team=self._team,
-            groups=groups,
-            channel=channel,
-            in_channel=operation.via is Via.TERMINAL or await self._present(operation),
-        )
-        return policy.decide(rules, command, facts)
-
-    async def _present(self, operation: Operation) -> bool:
-        """Say whether the bot is in the channel, so that everyone there sees what is done."""
-        match await self._directory.presence(operation.place.channel):
-            case Presence.IN:
-                return True
-            case Presence.OUT:
-                return False
-            case Presence.UNKNOWN:
-                return await self._card_stands(operation)
-
-    async def _card_stands(self, operation: Operation) -> bool:
-        """Let the card itself show that the bot can speak there."""
-        await self._store.owe_card(operation.id)
-        for _ in range(100):
-            found = await self._store.get(operation.id)
-            if found is None or found.card_ts:
-                return found is not None
-            await asyncio.sleep(0.05)
-        return False
-
     async def _deny(self, operation: Operation, command: Command, denied: Denied) -> None:
         changes = {"detail": denied.reason, "rule": denied.rule}
         owes = (Owed.CARD,) if operation.card_ts else ()
@@ -321,6 +273,64 @@ class Engine:
             owes=owes,
             extra={"check": denied.check},
         )
+
+    # --- consent -------------------------------------------------------------------
+
+    async def _ask_consent(self, operation: Operation, command: Command, verdict: Verdict) -> None:
+        """Let it wait for a confirmation or a second person, or lead to where the same waits."""
+        second = verdict.approval is Approval.SECOND_PERSON
+        roles = verdict.approvers if second else ()
+        consent = Consent(
+            needed=verdict.needed if second else 1,
+            roles=roles,
+            people=self._rights.people(roles),
+            then=verdict.then if second else (),
+            remind=verdict.remind,
+            glass=verdict.glass,
+            seen=await self.look(command),
+        )
+        changes = {"rule": verdict.rule, "approval": verdict.approval.value, "consent": consent}
+        after = replace(operation, state=State.WAITING, **_typed(changes))
+        move = Move(
+            operation.id,
+            (State.ASKED, State.WAITING),
+            facts_of(after, command.action),
+            changes,
+            owner=self._store.owner,
+            due_in=verdict.remind or NEVER,
+            expires_in=verdict.expires,
+        )
+        waits = await self._store.wait(move, operation)
+        if waits is not None and waits.id != operation.id:
+            detail = f"The same waits already, asked by {waits.actor.user}."
+            joined = {
+                "rule": verdict.rule,
+                "detail": detail,
+                "joined": waits.id,
+                "card_channel": waits.card_channel,
+                "card_ts": waits.card_ts,
+            }
+            await self._move(operation, command, (State.ASKED, State.CANCELLED), joined)
+        elif waits is not None:
+            self._heard(waits)
+
+    async def look(self, command: Command) -> str:
+        """Read the state of what a command is about; empty where there is no read, or no answer."""
+        look = by_api(command.action.look) if command.action.look else None
+        if look is None or look.touch.shows is None:
+            return ""
+        params = {p.api: command.params[p.api] for p in look.params if p.api in command.params}
+        read = Command(look, params, command.region, command.account)
+        try:
+            async with asyncio.timeout(LOOK):
+                interval = 1 / (look.per_second * PACE)
+                await asyncio.sleep(await self._store.turn(read.account, look.api, interval))
+                answer = await self._cloud.call(read)
+        except (CloudError, StoreError, TimeoutError) as error:
+            log.warning("its state is not known", api=look.api, why=str(error))
+            return ""
+        shown = answer.body.get(look.touch.shows[0])
+        return redact(str(shown))[:80] if shown not in (None, "") else ""
 
     # --- turns ---------------------------------------------------------------------
 
@@ -364,10 +374,10 @@ class Engine:
         operation = turn.operation
         if operation.state is State.RUNNING or self._clock() - turn.judged_at < FRESH:
             return True
-        verdict = await self.verdict(operation, turn.command)
-        if isinstance(verdict, Verdict):
+        denied = await self._rights.still(operation, turn.command)
+        if denied is None:
             return True
-        await self._deny(operation, turn.command, verdict)
+        await self._deny(operation, turn.command, denied)
         return False
 
     def _intent(self, turn: _Turn) -> Move:
@@ -508,21 +518,19 @@ class Engine:
                 await asyncio.sleep(1.0)
         if moved is not None and moved.state in ENDINGS:
             self._metrics.ended.labels(moved.state.value, moved.api).inc()
-            if (waiting := self._ended.pop(moved.id, None)) and not waiting.done():
-                waiting.set_result(moved)
+            self._heard(moved)
         return moved
+
+    def _heard(self, operation: Operation) -> None:
+        """Wake whoever waits for what became of it."""
+        if (waiting := self._ended.pop(operation.id, None)) and not waiting.done():
+            waiting.set_result(operation)
 
 
 _LEAD = 0.05
 """Seconds before its last turn at which a line asks for the next ones."""
 
 _FROM_DUE = (State.DUE, State.RUNNING)
-
-_APPROVALS = {
-    Approval.CONFIRM: "a confirmation",
-    Approval.SECOND_PERSON: "a second person",
-}
-
 
 _BURST, _SOON, _PATIENCE = 8, 0.05, 0.5
 """So many asks within so many seconds are a burst, which work lets pass for so long."""
@@ -592,8 +600,13 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "code": operation.code,
         "detail": redact(operation.detail),
         "took": operation.took,
+        "decided_by": operation.decided_by,
+        "approved_by": [one.user for one in operation.consent.given],
+        "emergency": operation.emergency,
+        "reason": redact(operation.reason),
+        "joined": operation.joined,
     }
-    return {name: value for name, value in facts.items() if value not in ("", None, {}, 0)}
+    return {name: value for name, value in facts.items() if value not in ("", None, {}, [], 0)}
 
 
 def shown(operation: Operation, action: Action | None) -> dict[str, Json]:

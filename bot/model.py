@@ -336,6 +336,78 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """Somebody said yes."""
+
+    user: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a waiting operation waits for.
+
+    Attributes:
+        needed: How many must approve.
+        roles: Whose members may, by now.
+        people: Ids of the users and user groups that those roles consist of.
+        then: Roles that may later, one more with each reminder.
+        remind: Seconds between reminders; None for none.
+        reminded: How often it has reminded.
+        given: Who has approved, the first first.
+        glass: The rule under which the asker may go without a second person in an emergency.
+        seen: State of the thing when it was asked, as its read showed it; empty if unknown.
+        found: Its state at a press, where that differs.
+    """
+
+    needed: int = 1
+    roles: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+    remind: float | None = None
+    reminded: int = 0
+    given: tuple[Approved, ...] = ()
+    glass: str = ""
+    seen: str = ""
+    found: str = ""
+
+
+class Choice(StrEnum):
+    """What somebody decides about a waiting operation; also a button's name."""
+
+    CONFIRM = "confirm"
+    APPROVE = "approve"
+    DENY = "deny"
+    CANCEL = "cancel"
+    EMERGENCY = "emergency"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A press of a button, or the same from a terminal.
+
+    Attributes:
+        key: Makes it unique: `trigger_id`.
+        operation: Id of the operation it is about: a reference, nothing more.
+        actor: Who decides.
+        place: Where they did, and where they are answered.
+        reason: In their own words; may be empty.
+        message_ts: The message whose button it was; empty where there was none.
+        at: By the store's clock, once it is booked.
+    """
+
+    key: str
+    operation: str
+    choice: Choice
+    actor: Actor
+    place: Place
+    reason: str = ""
+    message_ts: str = ""
+    id: int = 0
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One run, from asking to its ending: a row in the store. Times are epoch seconds.
 
@@ -349,6 +421,10 @@ class Operation:
         result: Fields of the answer, for reads.
         took: Seconds that Tencent Cloud took to answer.
         card_channel: Where the root message stands, once it does.
+        consent: What it waits for, or waited for.
+        reason: Why it was denied or an emergency, in the decider's words: foreign text.
+        emergency: It went without the second person that the policy wants.
+        joined: Id of the operation that waits for the same and does it in this one's place.
         seq: Grows with every change of the row; a card drawn from a lower one is stale.
     """
 
@@ -380,6 +456,10 @@ class Operation:
     took: float | None = None
     card_channel: str = ""
     card_ts: str = ""
+    consent: Consent = field(default_factory=Consent)
+    reason: str = ""
+    emergency: bool = False
+    joined: str = ""
     seq: int = 0
 
 
@@ -394,6 +474,10 @@ class Owed(StrEnum):
     """For the asker alone."""
     AUDIT = "audit"
     """The line in the audit channel."""
+    REMINDER = "reminder"
+    """A word in the thread to those who may approve."""
+    WORD = "word"
+    """A sentence to somebody who pressed a button, alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +486,7 @@ class Delivery:
 
     Attributes:
         key: Stands in the message's metadata, so that a lost answer can be looked up.
+        about: The state that an audit line is about.
         attempts: How often it has been tried.
         uncertain: An earlier try may have reached Slack.
     """
@@ -410,8 +495,26 @@ class Delivery:
     operation: Operation
     owed: Owed
     key: str
+    about: State
     attempts: int = 0
     uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A sentence to one person, where they pressed a button.
+
+    Attributes:
+        text: Plain, with the ids of users and channels in it; it is escaped when shown.
+        at: When they pressed, epoch seconds: how long `place.reply_url` holds.
+        again: It may have reached them before.
+    """
+
+    actor: Actor
+    place: Place
+    text: str
+    at: float
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,12 @@ __all__ = [
     "Facts",
     "How",
     "Policy",
+    "absent",
     "decide",
     "explain",
     "load",
     "may_approve",
+    "members",
     "roles_of",
     "schema",
     "standing",
@@ -195,6 +197,11 @@ def members(policy: Policy, roles: Sequence[str]) -> tuple[str, ...]:
     """Give the ids of the users and user groups that roles consist of, in their order."""
     found = [policy.roles[name].members for name in roles if name in policy.roles]
     return tuple(dict.fromkeys(id_ for one in found for id_ in (*one.usergroups, *one.users)))
+
+
+def absent(facts: Facts) -> Facts:
+    """Give the same facts where the bot is not in the channel."""
+    return replace(facts, in_channel=False)
 
 
 def roles_of(policy: Policy, facts: Facts) -> tuple[str, ...]:

@@ -169,8 +169,7 @@ def load(
         lines: dict[tuple[Any, ...], int] = {}
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
-        empty = node is None or node.tag == _NULL
-        data = {} if empty else _build(node, (), lines)
+        data = {} if node is None or node.tag == _NULL else _build(node, (), lines)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -11,11 +11,13 @@ from typing import TypeAlias
 import structlog
 
 from bot import policy
+from bot.approvals import Approvals
 from bot.engine import Engine, facts_of
 from bot.errors import ParseError, StoreError
 from bot.model import (
     Actor,
     Command,
+    Decision,
     Invocation,
     Operation,
     Person,
@@ -89,6 +91,7 @@ class Service:
         *,
         store: Store,
         engine: Engine,
+        approvals: Approvals,
         directory: Directory,
         rules: Callable[[], Rules],
         team: str,
@@ -97,6 +100,7 @@ class Service:
     ) -> None:
         self._store = store
         self._engine = engine
+        self._approvals = approvals
         self._directory = directory
         self._rules = rules
         self._team = team
@@ -147,6 +151,30 @@ class Service:
             )
         self._engine.take(booked)
         return Taken(booked)
+
+    async def decide(self, decision: Decision) -> str:
+        """Put a press on the books, to have its effect once; never waits for Slack.
+
+        Returns:
+            A sentence where it could not be recorded, else nothing: what comes of it is shown.
+        """
+        self._engine.asked()
+        try:
+            async with asyncio.timeout(BOOKING):
+                booked = await self._store.decide(decision)
+        except (StoreError, TimeoutError) as error:
+            log.error("a press is not recorded, so it has no effect", why=str(error))
+            return (
+                "Your press could not be recorded, so look at the card: if it does not change, "
+                "press again. If it stays so, tell whoever runs this bot."
+            )
+        if booked is not None:
+            self._approvals.take(booked)
+        return ""
+
+    async def objection(self, decision: Decision) -> str:
+        """Say why a choice is not open to somebody. Waits for Slack: not for the ack path."""
+        return await self._approvals.objection(decision)
 
     async def _book_mistake(self, invocation: Invocation, error: ParseError) -> Mistaken:
         operation = self._operation(invocation, State.INVALID, None, detail=error.sentence)

@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from bot import database, telemetry
+from bot.approvals import Approvals
 from bot.catalog import PRODUCTS
 from bot.cloud import TencentCloud
 from bot.courier import Courier
@@ -20,6 +21,7 @@ from bot.credentials import chain
 from bot.engine import Engine
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.model import Json, Site
+from bot.rights import Rights
 from bot.rules import Rules, loader
 from bot.service import Service
 from bot.settings import Settings, WatchedFile, read_settings
@@ -196,19 +198,22 @@ class Bot:
         courier = Courier(store=store, desk=desk, metrics=self.metrics)
         courier.start()
         self._parts.push_async_callback(courier.stop)
-        engine = Engine(
+        rights = Rights(
             store=store,
-            cloud=cloud,
             directory=directory,
             rules=lambda: self._rules.value,
             team=identity.team,
-            metrics=self.metrics,
         )
+        engine = Engine(store=store, cloud=cloud, rights=rights, metrics=self.metrics)
         engine.start()
         self._parts.push_async_callback(engine.stop)
+        approvals = Approvals(store=store, engine=engine, rights=rights)
+        approvals.start()
+        self._parts.push_async_callback(approvals.stop)
         service = Service(
             store=store,
             engine=engine,
+            approvals=approvals,
             directory=directory,
             rules=lambda: self._rules.value,
             team=identity.team,

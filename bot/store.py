@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -14,10 +15,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot import trail
 from bot.errors import StoreError
-from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, STEPS
+from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
 from bot.model import (
     Actor,
     Approval,
+    Approved,
+    Choice,
+    Consent,
+    Decision,
     Json,
     Operation,
     Owed,
@@ -25,13 +30,17 @@ from bot.model import (
     Sent,
     State,
     Via,
+    Word,
 )
-from bot.tables import limits, operations, outbox
+from bot.tables import decisions, limits, operations, outbox
 from bot.trail import Fact, Record
-from bot.writer import Transaction, Writer
+from bot.writer import CLOCK, Transaction, Writer
 
 LEASE = 10.0
 """The usual lease; see Store."""
+
+NEVER = 1e9
+"""Seconds after which nothing more is due."""
 
 T = TypeVar("T")
 
@@ -45,8 +54,14 @@ class Move:
         changes: Columns to set besides the state.
         facts: For the trail, the same for every record on the path.
         owner: Only while this replica holds it; empty for whoever comes.
-        due_in: Seconds until a DUE operation may be tried.
+        due_in: Seconds until a DUE operation may be tried, or a WAITING one reminds; None
+            leaves that as it is.
         owes: Messages owed besides those of the steps.
+        seq: Only while the row has not changed since.
+        expires_in: Seconds from now until it expires; None leaves that as it is.
+        lapsed: Only after it has expired, or only before; None for whenever.
+        meanwhile: What happens to it while it goes on waiting.
+        decided: Whether this decides it, now.
     """
 
     id: str
@@ -54,8 +69,13 @@ class Move:
     facts: Mapping[str, Json]
     changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     owner: str = ""
-    due_in: float = 0.0
+    due_in: float | None = 0.0
     owes: tuple[Owed, ...] = ()
+    seq: int | None = None
+    expires_in: float | None = None
+    lapsed: bool | None = None
+    meanwhile: str = ""
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +83,10 @@ class Owing:
     """A row of the outbox, claimed by this replica.
 
     Attributes:
-        operation: As it is now; None for a notice, which has `text` instead.
+        operation: As it is now; None for a notice or a word, which have `text` instead.
         destination: A channel id, or `@` and a user id.
+        about: The state it was owed for.
+        word: Whom to tell, of a word.
     """
 
     id: int
@@ -75,6 +97,8 @@ class Owing:
     destination: str
     attempts: int
     uncertain: bool
+    about: State | None = None
+    word: Word | None = None
 
 
 class Store:
@@ -201,32 +225,176 @@ class Store:
         return [self._move_one(tx, move) for move in moves]
 
     def _move_one(self, tx: Transaction, move: Move) -> Operation | None:
-        steps = [STEPS[step] for step in zip(move.path, move.path[1:], strict=False)]
+        steps = [step(*two, move.meanwhile) for two in zip(move.path, move.path[1:], strict=False)]
         final = move.path[-1]
         held = final in IN_HAND
         values: dict[str, Any] = {name: _encoded(value) for name, value in move.changes.items()} | {
             "state": final.value,
             "owner": self.owner if held else "",
             "lease_until": tx.now + self.lease if held else 0.0,
-            "due_at": tx.now + move.due_in,
         }
+        if move.due_in is not None:
+            values["due_at"] = tx.now + move.due_in
         if final in ENDINGS:
             values["ended_at"] = tx.now
         if final is State.RUNNING:
             values["sent_at"] = tx.now
-        update = _transition(tuple(sorted(values)), owned=bool(move.owner))
+        if move.expires_in is not None:
+            values["expires_at"] = tx.now + move.expires_in
+        if move.decided:
+            values["decided_at"] = tx.now
+        update = _transition(
+            tuple(sorted(values)),
+            owned=bool(move.owner),
+            unchanged=move.seq is not None,
+            lapsed=move.lapsed,
+        )
         given = {f"new_{name}": value for name, value in values.items()}
         given |= {"is_id": move.id, "is_state": move.path[0].value, "is_owner": move.owner}
+        given |= {"is_seq": move.seq, "is_now": tx.now}
         row = tx.connection.execute(update, given).first()
         if row is None:
             return None
         operation = _operation(row)
-        for step in steps:
-            tx.facts.append(Fact(step.record, operation.id, dict(move.facts)))
-        owes = [owed for step in steps for owed in step.owes]
+        for one in steps:
+            tx.facts.append(Fact(one.record, operation.id, dict(move.facts)))
+        owes = [owed for one in steps for owed in one.owes]
         for owed in dict.fromkeys([*owes, *move.owes]):
             self._owe(tx, operation, owed)
         return operation
+
+    # --- waiting and decisions -----------------------------------------------------
+
+    async def wait(self, move: Move, like: Operation) -> Operation | None:
+        """Let an operation wait for consent, unless another one waits for the very same.
+
+        Args:
+            like: The operation that is moved: same action, target and account is the same.
+
+        Returns:
+            The operation that waits, which may be another one; None if it was elsewhere.
+        """
+        return await self._writer.do(self._wait, (move, like))
+
+    def _wait(
+        self, tx: Transaction, asked: Sequence[tuple[Move, Operation]]
+    ) -> list[Operation | None]:
+        return [self._twin(tx, like) or self._move_one(tx, move) for move, like in asked]
+
+    def _twin(self, tx: Transaction, like: Operation) -> Operation | None:
+        rows = tx.connection.execute(
+            sa.select(operations).where(
+                operations.c.state == State.WAITING.value,
+                operations.c.api == like.api,
+                operations.c.account == like.account,
+                operations.c.region == like.region,
+                operations.c.expires_at > tx.now,
+                operations.c.id != like.id,
+            )
+        )
+        others = (_operation(row) for row in rows)
+        return next((other for other in others if other.params == like.params), None)
+
+    async def lapsing(self, limit: int = 50) -> list[Operation]:
+        """Give waiting operations that must be reminded of or have expired."""
+        query = (
+            sa.select(operations)
+            .where(
+                operations.c.state == State.WAITING.value,
+                sa.or_(operations.c.due_at <= self._now(), operations.c.expires_at <= self._now()),
+            )
+            .order_by(operations.c.due_at)
+            .limit(limit)
+        )
+        rows = await self._read(lambda c: c.execute(query).all())
+        return [_operation(row) for row in rows]
+
+    def _now(self) -> sa.ColumnElement[float]:
+        """Say what time it is, inside a query."""
+        if self._engine.dialect.name == "postgresql":
+            return sa.literal_column(CLOCK, sa.Double)
+        return sa.literal(time.time(), sa.Double)
+
+    async def decide(self, decision: Decision) -> Decision | None:
+        """Put a press on the books; None if the same is there already."""
+        return await self._writer.do(self._decide, decision, urgent=True)
+
+    def _decide(self, tx: Transaction, asked: Sequence[Decision]) -> list[Decision | None]:
+        found: list[Decision | None] = []
+        for decision in asked:
+            insert = (
+                self._insert(decisions)
+                .values(
+                    key=decision.key,
+                    operation=decision.operation,
+                    choice=decision.choice.value,
+                    team=decision.actor.team,
+                    actor=decision.actor.user,
+                    place=json.dumps(asdict(decision.place)),
+                    reason=decision.reason,
+                    message_ts=decision.message_ts,
+                    at=tx.now,
+                    settled=False,
+                    owner=self.owner,
+                    lease_until=tx.now + self.lease,
+                )
+                .on_conflict_do_nothing(index_elements=[decisions.c.key])
+                .returning(decisions.c.id)
+            )
+            id_ = tx.connection.execute(insert).scalar()
+            found.append(replace(decision, id=id_, at=tx.now) if id_ is not None else None)
+        return found
+
+    async def claim_decisions(self, limit: int = 50) -> list[Decision]:
+        """Take over presses whose holder has been silent too long."""
+        return await self._writer.do(self._claim_decisions, limit)
+
+    def _claim_decisions(self, tx: Transaction, asked: Sequence[int]) -> list[list[Decision]]:
+        found = []
+        for limit in asked:
+            orphans = (
+                sa.select(decisions.c.id)
+                .where(sa.not_(decisions.c.settled), decisions.c.lease_until < tx.now)
+                .order_by(decisions.c.id)
+                .limit(limit)
+            )
+            rows = tx.connection.execute(
+                sa.update(decisions)
+                .where(decisions.c.id.in_(orphans.scalar_subquery()))
+                .values(owner=self.owner, lease_until=tx.now + self.lease)
+                .returning(*decisions.c)
+            ).all()
+            found.append([_decision(row) for row in rows])
+        return found
+
+    async def settle(self, decision: Decision, words: str) -> None:
+        """Note that a press has had its effect, and owe a sentence to whoever pressed, if any."""
+        await self._writer.do(self._settle, (decision, words))
+
+    def _settle(self, tx: Transaction, asked: Sequence[tuple[Decision, str]]) -> list[None]:
+        for decision, words in asked:
+            tx.connection.execute(
+                sa.update(decisions)
+                .where(decisions.c.id == decision.id)
+                .values(settled=True, owner="", lease_until=0.0)
+            )
+            user = decision.actor.user
+            if words and (decision.place.channel or decision.place.reply_url):
+                word = Word(decision.actor, decision.place, words, decision.at)
+                self._put(tx, f"word:{decision.id}", Owed.WORD, f"@{user}", text=words, word=word)
+        return [None for _ in asked]
+
+    async def owes_card(self, id_: str) -> bool:
+        """Say whether the newest card of an operation has not reached Slack yet."""
+        query = sa.select(outbox.c.id).where(outbox.c.key == f"{id_}:{Owed.CARD.value}")
+        return await self._read(lambda c: c.execute(query).first()) is not None
+
+    async def turn(self, account: str, api: str, interval: float) -> float:
+        """Take one turn under an API's limit for a read; give the seconds until it comes."""
+        return await self._writer.do(self._turn, (account, api, interval))
+
+    def _turn(self, tx: Transaction, asked: Sequence[tuple[str, str, float]]) -> list[float]:
+        return [self._turns(tx, account, api, interval, 1)[0] for account, api, interval in asked]
 
     async def owe_card(self, id_: str) -> None:
         """Owe the channel the card of an operation as it is now."""
@@ -300,7 +468,7 @@ class Store:
         await self._writer.do(self._keep, None)
 
     def _keep(self, tx: Transaction, asked: Sequence[None]) -> list[None]:
-        for table in (operations, outbox):
+        for table in (operations, outbox, decisions):
             tx.connection.execute(
                 sa.update(table)
                 .where(table.c.owner == self.owner, table.c.lease_until > 0)
@@ -313,7 +481,7 @@ class Store:
         await self._writer.do(self._hand_over, None)
 
     def _hand_over(self, tx: Transaction, asked: Sequence[None]) -> list[None]:
-        for table in (operations, outbox):
+        for table in (operations, outbox, decisions):
             tx.connection.execute(
                 sa.update(table)
                 .where(table.c.owner == self.owner)
@@ -329,9 +497,11 @@ class Store:
             return
         # A card is one message whose newest form counts; everything else is said once a state.
         key = f"{operation.id}:{owed.value}"
-        if owed is not Owed.CARD:
+        if owed is Owed.REMINDER:
+            key += f":{operation.consent.reminded}"
+        elif owed is not Owed.CARD:
             key += f":{operation.state.value}"
-        self._put(tx, key, owed, destination, operation=operation.id, wanted=operation.seq)
+        self._put(tx, key, owed, destination, operation=operation, wanted=operation.seq)
 
     def _put(
         self,
@@ -340,18 +510,21 @@ class Store:
         owed: Owed,
         destination: str,
         *,
-        operation: str = "",
+        operation: Operation | None = None,
         text: str = "",
         wanted: int = 0,
+        word: Word | None = None,
     ) -> None:
         tx.owes = True
         tx.connection.execute(
             self._owe_statement,
             {
                 "key": key,
-                "operation": operation,
+                "operation": operation.id if operation else "",
                 "owed": owed.value,
                 "text": text,
+                "about": operation.state.value if operation else "",
+                "place": json.dumps(asdict(word)) if word else "",
                 "destination": destination,
                 "wanted": wanted,
                 "attempts": 0,
@@ -368,8 +541,10 @@ class Store:
                 return self._audit_channel
             case Owed.PRIVATE:
                 return "" if operation.via is Via.TERMINAL else f"@{operation.actor.user}"
-            case Owed.CARD | Owed.ENDING:
+            case Owed.CARD | Owed.ENDING | Owed.REMINDER:
                 return operation.place.channel
+            case Owed.WORD:
+                return ""
 
     async def announce(self, key: str, text: str, facts: Mapping[str, Json], kind: str) -> None:
         """Put something that belongs to no operation on the trail and owe it to the audit channel.
@@ -433,6 +608,8 @@ class Store:
                 row.destination,
                 row.attempts,
                 row.uncertain,
+                State(row.about) if row.about else None,
+                _word(row),
             )
             for row in sorted(rows, key=lambda row: row.id)
         ]
@@ -551,7 +728,9 @@ class Store:
 
 
 @lru_cache(256)
-def _transition(names: tuple[str, ...], *, owned: bool) -> sa.Update:
+def _transition(
+    names: tuple[str, ...], *, owned: bool, unchanged: bool, lapsed: bool | None
+) -> sa.Update:
     """Make the conditional UPDATE of a transition once: looking it over costs SQLAlchemy most."""
     update = (
         sa.update(operations)
@@ -565,6 +744,12 @@ def _transition(names: tuple[str, ...], *, owned: bool) -> sa.Update:
     )
     if owned:
         update = update.where(operations.c.owner == sa.bindparam("is_owner"))
+    if unchanged:
+        update = update.where(operations.c.seq == sa.bindparam("is_seq"))
+    if lapsed is not None:
+        now = sa.bindparam("is_now", type_=sa.Double)
+        expired = operations.c.expires_at <= now
+        update = update.where(expired if lapsed else sa.not_(expired))
     return update
 
 
@@ -580,7 +765,44 @@ def _touch(tx: Transaction, asked: Sequence[None]) -> list[None]:
 
 
 def _encoded(value: Any) -> Any:
+    if isinstance(value, Consent):
+        return json.dumps(asdict(value)) if value != _NO_CONSENT else "{}"
     return json.dumps(value) if isinstance(value, dict) else value
+
+
+_NO_CONSENT = Consent()
+
+
+def _consent(text: str) -> Consent:
+    if text == "{}":
+        return _NO_CONSENT
+    found = json.loads(text)
+    for name in ("roles", "people", "then"):
+        found[name] = tuple(found[name])
+    found["given"] = tuple(Approved(**one) for one in found["given"])
+    return Consent(**found)
+
+
+def _word(row: sa.Row[Any]) -> Word | None:
+    if not row.place:
+        return None
+    found = json.loads(row.place)
+    actor, place = Actor(**found["actor"]), Place(**found["place"])
+    return Word(actor, place, found["text"], found["at"], again=row.uncertain)
+
+
+def _decision(row: sa.Row[Any]) -> Decision:
+    return Decision(
+        key=row.key,
+        operation=row.operation,
+        choice=Choice(row.choice),
+        actor=Actor(row.team, row.actor),
+        place=Place(**json.loads(row.place)),
+        reason=row.reason,
+        message_ts=row.message_ts,
+        id=row.id,
+        at=row.at,
+    )
 
 
 def _row(operation: Operation) -> dict[str, Any]:
@@ -616,6 +838,10 @@ def _row(operation: Operation) -> dict[str, Any]:
         "took": operation.took,
         "card_channel": operation.card_channel,
         "card_ts": operation.card_ts,
+        "consent": _encoded(operation.consent),
+        "reason": operation.reason,
+        "emergency": operation.emergency,
+        "joined": operation.joined,
     }
 
 
@@ -649,5 +875,9 @@ def _operation(row: sa.Row[Any]) -> Operation:
         took=row.took,
         card_channel=row.card_channel,
         card_ts=row.card_ts,
+        consent=_consent(row.consent),
+        reason=row.reason,
+        emergency=row.emergency,
+        joined=row.joined,
         seq=row.seq,
     )

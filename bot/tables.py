@@ -40,7 +40,12 @@ operations = sa.Table(
     sa.Column("took", sa.Double),
     sa.Column("card_channel", sa.Text, nullable=False),
     sa.Column("card_ts", sa.Text, nullable=False),
-    # Whoever works on it, until when, and when its next try is due.
+    # What it waits for, as JSON: see model.Consent.
+    sa.Column("consent", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("emergency", sa.Boolean, nullable=False),
+    sa.Column("joined", sa.Text, nullable=False),
+    # Whoever works on it, until when, and when its next try, reminder or expiry is due.
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
     sa.Column("due_at", sa.Double, nullable=False),
@@ -53,6 +58,12 @@ sa.Index(
     operations.c.lease_until,
     sqlite_where=_UNFINISHED,
     postgresql_where=_UNFINISHED,
+)
+sa.Index(
+    "operations_waiting",
+    operations.c.due_at,
+    sqlite_where=operations.c.state == "waiting",
+    postgresql_where=operations.c.state == "waiting",
 )
 sa.Index("operations_by_actor", operations.c.actor, operations.c.asked_at)
 sa.Index("operations_by_time", operations.c.asked_at)
@@ -84,8 +95,12 @@ outbox = sa.Table(
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("operation", sa.Text, nullable=False),
     sa.Column("owed", sa.Text, nullable=False),
-    # For a notice that belongs to no operation.
+    # For a notice that belongs to no operation, and for a word to one person.
     sa.Column("text", sa.Text, nullable=False),
+    # The state of the operation when it was owed.
+    sa.Column("about", sa.Text, nullable=False),
+    # Where a word goes, as JSON; empty for everything else.
+    sa.Column("place", sa.Text, nullable=False),
     # Messages to one destination keep their order.
     sa.Column("destination", sa.Text, nullable=False),
     # The operation's seq it was last owed for: if it grew meanwhile, it is owed again.
@@ -98,6 +113,37 @@ outbox = sa.Table(
     sqlite_autoincrement=True,
 )
 sa.Index("outbox_by_destination", outbox.c.destination, outbox.c.id)
+
+decisions = sa.Table(
+    "decisions",
+    METADATA,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    # They stay when they are settled: the same press never counts twice.
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("choice", sa.Text, nullable=False),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("message_ts", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("settled", sa.Boolean, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("lease_until", sa.Double, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index(
+    "decisions_unsettled",
+    decisions.c.lease_until,
+    sqlite_where=sa.not_(decisions.c.settled),
+    postgresql_where=sa.not_(decisions.c.settled),
+)
 
 limits = sa.Table(
     "limits",

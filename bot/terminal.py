@@ -7,11 +7,14 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from bot import manifest, policy, serving, telemetry, trail
+from bot.approvals import Approvals
 from bot.catalog import by_api
 from bot.catalog.codes import Sort, explain
 from bot.engine import Engine, shown
@@ -26,7 +29,10 @@ from bot.errors import (
 from bot.kinds import duration
 from bot.model import (
     Actor,
+    Approval,
+    Choice,
     Command,
+    Decision,
     Denied,
     Effect,
     Invocation,
@@ -40,8 +46,10 @@ from bot.model import (
 )
 from bot.parse import mark, parse, spell
 from bot.ports import Directory
+from bot.rights import Rights
 from bot.service import Mistaken, Service, Taken, Unrecorded
 from bot.settings import Settings, read_settings
+from bot.store import Store
 from bot.telemetry import Metrics
 from bot.trail import Record
 from handlers.directory import Directory as SlackDirectory
@@ -57,12 +65,6 @@ def run(options: argparse.Namespace) -> int:
     settings = read_settings()
     telemetry.configure(settings.log_format, level="ERROR")
     match options.command, getattr(options, "what", ""):
-        case "check", _:
-            return asyncio.run(_check(settings))
-        case "run", _:
-            return asyncio.run(_run(settings, options))
-        case "pending", _:
-            return asyncio.run(_pending(settings))
         case "policy", "schema":
             _say(json.dumps(policy.schema(), indent=2))
             return DONE
@@ -71,10 +73,10 @@ def run(options: argparse.Namespace) -> int:
             roles = len(rules.policy.roles)
             _say(f"{settings.policy}: holds: {roles} roles, {len(rules.policy.limits)} limits")
             return DONE
-        case "policy", _:
-            return asyncio.run(_explain(settings, options))
-        case _, what:
+        case "audit", what:
             return _audit(settings, what, options)
+        case command, _:
+            return asyncio.run(_COMMANDS[command](settings, options))
 
 
 def _say(*lines: str) -> None:
@@ -132,24 +134,32 @@ async def _directory(settings: Settings) -> AsyncIterator[tuple[str, Directory]]
             yield identity.team, SlackDirectory(client, team=identity.team)
 
 
-async def _run(settings: Settings, options: argparse.Namespace) -> int:
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What runs and decides operations, without Slack."""
+
+    team: str
+    store: Store
+    engine: Engine
+    approvals: Approvals
+    service: Service
+
+
+@asynccontextmanager
+async def _house(settings: Settings) -> AsyncIterator[_House]:
     rules = serving.policy_file(settings)
     store = serving.open_store(settings)
     cloud = serving.open_cloud(settings)
     try:
         async with _directory(settings) as (team, directory):
             metrics = Metrics()
-            engine = Engine(
-                store=store,
-                cloud=cloud,
-                directory=directory,
-                rules=lambda: rules.value,
-                team=team,
-                metrics=metrics,
-            )
+            rights = Rights(store=store, directory=directory, rules=lambda: rules.value, team=team)
+            engine = Engine(store=store, cloud=cloud, rights=rights, metrics=metrics)
+            approvals = Approvals(store=store, engine=engine, rights=rights)
             service = Service(
                 store=store,
                 engine=engine,
+                approvals=approvals,
                 directory=directory,
                 rules=lambda: rules.value,
                 team=team,
@@ -157,12 +167,17 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
             )
             engine.keep_leases()
             try:
-                return await _ask(service, engine, team, options)
+                yield _House(team, store, engine, approvals, service)
             finally:
                 await engine.stop()
     finally:
         await cloud.close()
         await store.close()
+
+
+async def _run(settings: Settings, options: argparse.Namespace) -> int:
+    async with _house(settings) as house:
+        return await _ask(house.service, house.engine, house.team, options)
 
 
 async def _ask(service: Service, engine: Engine, team: str, options: argparse.Namespace) -> int:
@@ -227,6 +242,11 @@ def _report(operation: Operation, *, as_json: bool) -> int:
             "next": words.next_step if words else "",
             "detail": operation.detail,
             "attempts": operation.attempts,
+            "approval": operation.approval.value,
+            "approvers": list(operation.consent.roles),
+            "expires_at": operation.expires_at,
+            "decided_by": operation.decided_by,
+            "reason": operation.reason,
             "result": dict(operation.result),
         }
         _say(json.dumps(found, ensure_ascii=False))
@@ -240,6 +260,9 @@ def _report(operation: Operation, *, as_json: bool) -> int:
         elif words:
             parts.append(words.means)
         parts += [operation.detail] if operation.detail else []
+        if operation.state is State.WAITING:
+            parts.append(_waits_for(operation))
+            parts.append(f"stopstream decide {operation.id} approve --actor U…")
         parts += [f"RequestId {operation.request_id}"] if operation.request_id else []
         parts.append(f"operation {operation.id}")
         _say(" · ".join(_one_line(part) for part in parts))
@@ -254,16 +277,62 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-async def _pending(settings: Settings) -> int:
+async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
     store = serving.open_store(settings)
     try:
         for operation in await store.unfinished():
             at = datetime.fromtimestamp(operation.asked_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
             line = f"{operation.id} {operation.state.value:<8} {at} {operation.actor.user} "
-            _say(_one_line(f"{line}{operation.api} {json.dumps(_shown(operation))}"))
+            line += f"{operation.api} {json.dumps(_shown(operation))}"
+            if operation.state is State.WAITING:
+                line += f" · {_waits_for(operation)}"
+            _say(_one_line(line))
     finally:
         await store.close()
     return DONE
+
+
+def _waits_for(operation: Operation) -> str:
+    """Say who can decide, and until when."""
+    consent, asker = operation.consent, operation.actor.user
+    if operation.approval is Approval.CONFIRM:
+        who = f"for {asker} to confirm"
+    else:
+        who = f"for {consent.needed - len(consent.given)} of {', '.join(consent.roles) or 'nobody'}"
+    until = datetime.fromtimestamp(operation.expires_at or 0.0, UTC).strftime("%H:%M:%S UTC")
+    return f"waits {who} until {until}"
+
+
+async def _decide(settings: Settings, options: argparse.Namespace) -> int:
+    """Decide over a waiting operation as its buttons would, and run it here once it is due."""
+    async with _house(settings) as house:
+        found = await house.store.get(options.id)
+        own = found is not None and found.actor.user == options.actor
+        confirm = found is not None and found.approval is Approval.CONFIRM
+        if options.decision == "approve":
+            choice = Choice.CONFIRM if confirm else Choice.APPROVE
+            choice = Choice.EMERGENCY if options.emergency else choice
+        else:
+            choice = Choice.CANCEL if own else Choice.DENY
+        booked = await house.store.decide(
+            Decision(
+                key=f"terminal-{secrets.token_hex(12)}",
+                operation=options.id,
+                choice=choice,
+                actor=Actor(house.team, options.actor),
+                place=Place(""),
+                reason=options.reason,
+            )
+        )
+        assert booked is not None  # noqa: S101 (its key is new)
+        settled = await house.approvals.settle(booked)
+        if not settled.counts:
+            _complain(settled.words)
+            return FAILED
+        operation = await house.engine.ending(options.id)
+        code = _report(operation, as_json=options.json)
+        waits_on = operation.state is State.WAITING
+        return DONE if waits_on or options.decision == "deny" else code
 
 
 def _shown(operation: Operation) -> dict[str, Json]:
@@ -323,7 +392,7 @@ async def _facts(
 # --- check -----------------------------------------------------------------------------
 
 
-async def _check(settings: Settings) -> int:
+async def _check(settings: Settings, _options: argparse.Namespace) -> int:
     """Look at everything that can be wrong, and print one line for each finding."""
     problems = 0
     checks: tuple[Callable[[Settings], AsyncIterator[tuple[bool, str]]], ...] = (
@@ -503,3 +572,12 @@ def _cell(value: object) -> str:
     """Write a value so that no spreadsheet takes it for a formula."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+_COMMANDS: Mapping[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {
+    "check": _check,
+    "decide": _decide,
+    "pending": _pending,
+    "policy": _explain,
+    "run": _run,
+}

@@ -23,7 +23,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(7307)")
-_CLOCK = sa.text("SELECT extract(epoch FROM clock_timestamp())::float8")
+CLOCK = "extract(epoch FROM clock_timestamp())::float8"
+"""PostgreSQL's own clock, epoch seconds."""
+
+_CLOCK = sa.text(f"SELECT {CLOCK}")
 
 
 @dataclass(slots=True)

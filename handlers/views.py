@@ -8,15 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.model import Action, Effect, Operation, Param, Site
+from bot.model import Action, Choice, Decision, Effect, Operation, Param, Site
 from bot.parse import Vocabulary
 from bot.service import Standing
 from handlers.cards import Block, section
 from handlers.receipts import EFFECTS, buttons, form_button, operation_line, standing_lines
-from handlers.words import escape, fit
+from handlers.words import escape, fit, with_names
 
 FORM = "form"
 """The form's callback_id."""
+
+REASON = "reason"
+"""The callback_id of the form in which a reason is written."""
+
+REASON_BLOCK = "reason"
 
 CHOOSE = "choose-action"
 """The action_id of the choice of an action."""
@@ -39,6 +44,69 @@ class FormPlace:
     verb: Effect
     channel: str = ""
     thread_ts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonPlace:
+    """Which press the form of a reason belongs to."""
+
+    operation: str
+    choice: str
+    channel: str
+    thread_ts: str
+    message_ts: str
+
+
+def reason(found: Decision) -> dict[str, Any]:
+    """Draw the form for a reason: one may be given for a no, one must for an emergency."""
+    emergency = found.choice is Choice.EMERGENCY
+    place = found.place
+    told = (
+        "This goes without the second person that the policy wants. It is marked as an emergency "
+        "on the card, in the audit channel and on the trail."
+        if emergency
+        else "Nothing is sent. Whoever asked reads your reason in the thread."
+    )
+    return {
+        "type": "modal",
+        "callback_id": REASON,
+        "private_metadata": json.dumps(
+            [found.operation, found.choice.value, place.channel, place.thread_ts, found.message_ts]
+        ),
+        "title": _plain("Emergency" if emergency else "Deny", 24),
+        "submit": _plain("Run it now" if emergency else "Deny", 24),
+        "close": _plain("Back", 24),
+        "blocks": [
+            section(told),
+            {
+                "type": "input",
+                "block_id": REASON_BLOCK,
+                "optional": not emergency,
+                "label": _plain("Why it cannot wait" if emergency else "Reason"),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": VALUE,
+                    "multiline": True,
+                    "max_length": 500,
+                },
+            },
+        ],
+    }
+
+
+def unpacked_reason(metadata: str) -> ReasonPlace | None:
+    """Read back which press a form of a reason belongs to."""
+    try:
+        found = json.loads(metadata)
+        place = ReasonPlace(*found)
+    except (TypeError, ValueError):
+        return None
+    return place if all(isinstance(one, str) for one in found) else None
+
+
+def sentence(text: str) -> str:
+    """Show a sentence of ours that holds the ids of people and channels."""
+    return with_names(escape(text, 1500))
 
 
 def param_block(api: str) -> str:

@@ -1,5 +1,6 @@
 """A store on each database, and the real engine between fakes."""
 
+import asyncio
 import contextlib
 import os
 import tempfile
@@ -13,9 +14,12 @@ import pytest
 import sqlalchemy as sa
 
 from bot import database
+from bot.approvals import Approvals, Settled
 from bot.courier import Courier
 from bot.engine import Engine
-from bot.model import Actor, Invocation, Operation, Owed, Place, Via
+from bot.lifecycle import ENDINGS
+from bot.model import Actor, Choice, Decision, Invocation, Operation, Owed, Place, Via
+from bot.rights import Rights
 from bot.rules import Rules, loader
 from bot.service import Reply, Service, Taken
 from bot.store import Store
@@ -111,6 +115,7 @@ class House:
     directory: FakeDirectory
     desk: FakeDesk
     engine: Engine
+    approvals: Approvals
     courier: Courier
     service: Service
     rules: list[Rules]
@@ -135,6 +140,30 @@ class House:
         assert found is not None
         return found
 
+    async def decide(
+        self, id_: str, choice: Choice, actor: Actor, reason: str = "", **more: Any
+    ) -> Settled:
+        """Press a button, and see what comes of it."""
+        place = Place(more.pop("channel", "C0INC"))
+        key = more.pop("key", f"press-{uuid.uuid4().hex}")
+        decision = Decision(key, id_, choice, actor, place, reason, **more)
+        booked = await self.store.decide(decision)
+        assert booked is not None, "the same press twice"
+        return await self.approvals.settle(booked)
+
+    async def now(self, id_: str) -> Operation:
+        found = await self.store.get(id_)
+        assert found is not None
+        return found
+
+    async def ended(self, id_: str) -> Operation:
+        """Wait for its ending and for all that Slack must hear of it."""
+        async with asyncio.timeout(20):
+            while (found := await self.now(id_)).state not in ENDINGS:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await self.courier.drain()
+        return found
+
     async def kinds(self) -> list[str]:
         """Give the kinds of all records on the trail."""
         with self.store.records() as records:
@@ -154,30 +183,28 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     load = loader(source="policy.yml", sites={}, region="", now=1_700_000_000.0)
     rules = [load(given.pop("policy", POLICY))]
     metrics = Metrics()
+    rights = Rights(store=store, directory=directory, rules=lambda: rules[0], team=TEAM)
     engine = Engine(
-        store=store,
-        cloud=cloud,
-        directory=directory,
-        rules=lambda: rules[0],
-        team=TEAM,
-        metrics=metrics,
-        patience=0.01,
-        **given,
+        store=store, cloud=cloud, rights=rights, metrics=metrics, patience=0.01, **given
     )
+    approvals = Approvals(store=store, engine=engine, rights=rights)
     courier = Courier(store=store, desk=desk, metrics=metrics, spacing=0.0)
     service = Service(
         store=store,
         engine=engine,
+        approvals=approvals,
         directory=directory,
         rules=lambda: rules[0],
         team=TEAM,
         metrics=metrics,
     )
     engine.start()
+    approvals.start()
     courier.start()
     try:
-        yield House(store, cloud, directory, desk, engine, courier, service, rules, load)
+        yield House(store, cloud, directory, desk, engine, approvals, courier, service, rules, load)
     finally:
+        await approvals.stop(grace=0.5)
         await courier.stop(grace=0.5)
         if abandon:
             engine.abandon()

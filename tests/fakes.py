@@ -15,6 +15,7 @@ from bot.model import (
     Person,
     Presence,
     Sent,
+    Word,
 )
 
 TEAM = "T0HOME"
@@ -78,6 +79,7 @@ class FakeDesk:
     results: list[Delivered] = field(default_factory=list)
     heard: list[Delivery] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
 
     async def deliver(self, delivery: Delivery) -> Delivered:
         if self.results:
@@ -87,6 +89,10 @@ class FakeDesk:
         self.heard.append(delivery)
         ts = delivery.operation.card_ts or f"{len(self.heard)}.0"
         return Sent(delivery.operation.place.channel, ts)
+
+    async def whisper(self, word: Word) -> Delivered:
+        self.words.append(word)
+        return Sent()
 
     async def announce(self, text: str, key: str, *, uncertain: bool) -> Delivered:  # noqa: ARG002
         if self.results:

@@ -16,13 +16,16 @@ from bot.model import (
     Action,
     Actor,
     Approval,
+    Approved,
     Command,
+    Consent,
     Effect,
     Operation,
     Person,
     Place,
     State,
     Via,
+    Word,
 )
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse
 from bot.policy import How
@@ -60,7 +63,8 @@ OPERATION = Operation(
 OURS = re.compile(
     r"<(?:@[UW][A-Z0-9]{1,31}|#[CG][A-Z0-9]{1,31}"
     r"|!date\^\d+\^\{date_short_pretty\} \{time\}\|[0-9: -]+UTC"
-    r"|https://[A-Za-z0-9.:/?=&_%-]+\|card)>"
+    r"|!subteam\^S[A-Z0-9]{1,31}"
+    r"|https://[A-Za-z0-9.:/?=&_%-]+\|(?:its )?card)>"
 )
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
 
@@ -186,9 +190,20 @@ def test_our_own_markup_is_cut_between_its_parts(text: str, most: int) -> None:
 
 # --- operations ------------------------------------------------------------------------
 
+consents = st.builds(
+    Consent,
+    needed=st.integers(1, 9),
+    roles=st.lists(nasty, max_size=12).map(tuple),
+    people=st.lists(st.one_of(nasty, st.just("S0LEADS")), max_size=30).map(tuple),
+    given=st.lists(st.builds(Approved, nasty, st.floats()), max_size=3).map(tuple),
+    glass=nasty,
+    seen=nasty,
+    found=nasty,
+)
 operations = st.builds(
     Operation,
-    id=nasty,
+    # Made by us, so it is a plain word.
+    id=st.just("w5akwi4hgk42u7bi"),
     key=nasty,
     state=st.sampled_from(State),
     actor=st.builds(Actor, nasty, nasty),
@@ -213,6 +228,14 @@ operations = st.builds(
     result=st.dictionaries(nasty, st.one_of(nasty, st.integers(), st.none()), max_size=15),
     took=st.one_of(st.none(), st.floats(allow_nan=False)),
     card_ts=nasty,
+    approval=st.sampled_from(Approval),
+    consent=consents,
+    expires_at=st.one_of(st.none(), st.floats()),
+    decided_by=nasty,
+    decided_at=st.one_of(st.none(), st.floats()),
+    reason=nasty,
+    emergency=st.booleans(),
+    joined=st.sampled_from(["", "op2"]),
 )
 
 
@@ -223,7 +246,10 @@ def test_no_reply_carries_anything_of_a_senders(operation: Operation, permalink:
     for message in (
         cards.card(operation, action),
         cards.ending(operation, action),
-        cards.private(operation, action),
+        cards.private(operation, action, permalink, again=True),
+        cards.reminder(operation, action),
+        cards.word(Word(operation.actor, operation.place, operation.detail or "x", 0.0)),
+        cards.audit_line(operation, action, permalink, State.DUE),
         cards.audit_line(operation, action, permalink),
         cards.notice(operation.text or "x"),
         receipts.receipt(Taken(operation), VOCABULARY, action),

@@ -71,7 +71,8 @@ async def office() -> AsyncIterator[Office]:
 
 
 def delivery(operation: Operation, owed: Owed = Owed.CARD, *, uncertain: bool = False) -> Delivery:
-    return Delivery(1, operation, owed, f"{operation.id}:{owed.value}", uncertain=uncertain)
+    key = f"{operation.id}:{owed.value}"
+    return Delivery(1, operation, owed, key, operation.state, uncertain=uncertain)
 
 
 async def test_a_card_is_posted_once_and_edited_afterwards(office: Office) -> None:

@@ -92,14 +92,6 @@ async def test_a_card_that_stands_shows_that_the_bot_is_in_the_channel(
     assert operation.state is State.ACCEPTED
 
 
-async def test_what_wants_an_approval_is_refused_and_never_run(house: House) -> None:
-    operation = await house.run(STOP, BOB)
-
-    assert operation.state is State.DENIED
-    assert "confirmation" in operation.detail
-    assert house.cloud.sent == []
-
-
 async def test_the_intent_is_on_the_trail_before_the_request_leaves(quick_store: Store) -> None:
     seen: list[list[str]] = []
 
