@@ -142,8 +142,8 @@ def reminder(operation: Operation, action: Action | None) -> Message:
     until = f" until {moment(operation.expires_at)}" if operation.expires_at else ""
     text = (
         f"Still waiting for approval: {wanted(operation, action)}, asked by "
-        f"{user(operation.actor.user)}. {_who_may(operation)} can approve or deny it on the card "
-        f"above{until}."
+        f"{user(operation.actor.user)}. Whoever is in {_who_may(operation)} can approve or deny "
+        f"it on the card above{until}."
     )
     return Message(fit(text, SECTION_MOST), (section(text),))
 
@@ -331,8 +331,9 @@ def _waiting(operation: Operation) -> str:
     elif not consent.roles:
         lines = ["The policy lets nobody approve this: its list of approvers is empty."]
     else:
-        count = "one of" if consent.needed == 1 else f"{consent.needed} of"
-        lines = [f"Nothing is sent before {count} {_who_may(operation)} approve it."]
+        count = "someone" if consent.needed == 1 else f"{consent.needed} people"
+        approve = "approves" if consent.needed == 1 else "approve"
+        lines = [f"Nothing is sent before {count} in {_who_may(operation)} {approve} it."]
     if consent.found:
         lines.append(_changed(operation) + " Press again if you still want it.")
     elif consent.seen:

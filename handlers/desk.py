@@ -49,6 +49,9 @@ MEND = 60.0
 _BACK = 120.0
 """Seconds that Slack's clock and ours may differ when a lost message is looked up."""
 
+_CARD_WITHIN = 15.0
+"""Seconds for which an audit line waits for the card that it links to."""
+
 _PAGE, _PAGES = 200, 5
 _PERMALINK_PATIENCE = 3.0
 
@@ -194,6 +197,9 @@ class Desk:
 
     async def _audit(self, delivery: Delivery, action: Action | None) -> Delivered:
         operation = delivery.operation
+        young = self._clock() - operation.asked_at < _CARD_WITHIN
+        if young and operation.state is not State.DENIED and _has_no_card_yet(operation):
+            return Later(0.5, "the card that it links to does not stand yet")
         link = await self._permalink(operation)
         message = cards.audit_line(operation, action, link, delivery.about)
         return await self._say(
@@ -349,6 +355,10 @@ class Desk:
                     self._lost(channel)
                 why = _GONE.get(code, f"Slack refused it ({code})")
                 return Undeliverable(f"{why[:1].upper()}{why[1:]}.")
+
+
+def _has_no_card_yet(operation: Operation) -> bool:
+    return bool(operation.place.channel) and not operation.card_ts
 
 
 def _not_looked_up(outcome: Refused | Unsent | Silent) -> Later | None:

@@ -372,6 +372,60 @@ async def test_the_same_engine_runs_from_a_terminal(
     assert code == 0, out
 
 
+async def test_what_waits_is_listed_and_decided_from_a_terminal(
+    process: tuple[Process, Workspace, CloudEmulator], tmp_path: Path
+) -> None:
+    program, slack, cloud = process
+    slack.user("U0ALICE", "alice")
+    (tmp_path / "policy.yml").write_text(
+        "defaults: {live: {DomainName: push.example.com}}\n"
+        "roles:\n"
+        "  oncall: {members: {users: [U0ALICE]}, allow: [{actions: ['*'],"
+        " approval: second-person, approvers: [leads], break_glass: true}]}\n"
+        "  leads: {members: {users: [U0BOB]}, allow: [{actions: ['*'], approval: confirm}]}\n"
+    )
+
+    async def asked(stream: str, actor: str) -> str:
+        code, out, err = await program.run("run", f"live {stream}", "--actor", actor, "--json")
+        found = json.loads(out)
+        assert (code, found["ending"]) == (1, "waiting"), err
+        return str(found["id"])
+
+    first = await asked("stream1", "U0ALICE")
+    code, out, _ = await program.run("pending")
+    assert code == 0
+    assert first in out
+    assert "waits for 1 of leads" in out
+
+    code, _, err = await program.run("decide", first, "approve", "--actor", "U0ALICE")
+    assert code == 1
+    assert "somebody else" in err
+    slack.weather.down = True
+    code, out, err = await program.run("decide", first, "approve", "--actor", "U0BOB")
+    slack.weather.down = False
+    assert code == 0, err
+    assert out.startswith("accepted: DropLiveStream")
+    code, _, err = await program.run("decide", first, "deny", "--actor", "U0BOB")
+    assert code == 1
+    assert "You let this through" in err
+
+    second = await asked("stream2", "U0ALICE")
+    code, out, _ = await program.run(
+        "decide", second, "deny", "--actor", "U0BOB", "--reason", "not now"
+    )
+    assert (code, out.partition(":")[0]) == (0, "denied")
+    third = await asked("stream3", "U0BOB")
+    code, out, _ = await program.run("decide", third, "approve", "--actor", "U0BOB")
+    assert (code, out.partition(":")[0]) == (0, "accepted")
+    fourth = await asked("stream4", "U0ALICE")
+    glass = ("decide", fourth, "approve", "--actor", "U0ALICE", "--emergency", "--reason", "fire")
+    code, out, _ = await program.run(*glass)
+    assert (code, out.partition(":")[0]) == (0, "accepted")
+    assert len(cloud.ran("DropLiveStream")) == 3
+    code, out, _ = await program.run("pending")
+    assert (code, out) == (0, "")
+
+
 async def test_configuration_errors_are_readable_lines_and_exit_2(
     process: tuple[Process, Workspace, CloudEmulator], tmp_path: Path
 ) -> None:

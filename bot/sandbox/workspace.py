@@ -310,9 +310,18 @@ class Hands:
         Raises:
             KeyError: There is no such button.
         """
+        payload = self.pressed(label, message, channel)
+        return await self._slack.delivery.bring("interaction", payload)
+
+    def pressed(self, label: str, message: Message, channel: str = "C0INC") -> dict[str, Any]:
+        """Give what Slack would send for a press, which may be delivered more than once.
+
+        Raises:
+            KeyError: There is no such button.
+        """
         slack = self._slack
         button = message.buttons()[label]
-        payload = self._interaction("block_actions") | {
+        return self._interaction("block_actions") | {
             "channel": {"id": channel, "name": slack.channels[channel].name},
             "container": {
                 "type": "message",
@@ -325,7 +334,6 @@ class Hands:
             "actions": [self._action(button)],
             "state": {"values": {}},
         }
-        return await slack.delivery.bring("interaction", payload)
 
     def _interaction(self, kind: str) -> dict[str, Any]:
         slack, user = self._slack, self._slack.users[self._user]
