@@ -25,6 +25,10 @@ LONGEST = 60.0
 """Seconds between two tries, at most."""
 
 
+_REST = 3.0
+"""How much longer than a look into the outbox takes the next one waits."""
+
+
 class Courier:
     """Delivers the outbox.
 
@@ -77,6 +81,7 @@ class Courier:
     async def _run(self) -> None:
         while True:
             self._store.owing.clear()
+            began = self._clock()
             try:
                 claimed = await self._store.claim_owing()
                 for owing in claimed:
@@ -85,6 +90,8 @@ class Courier:
                     task.add_done_callback(self._done)
             except StoreError as error:
                 log.error("the store does not answer", why=str(error))
+            # Looking must leave the store to those who write, however much is owed.
+            await asyncio.sleep(_REST * (self._clock() - began))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._store.owing.wait()

@@ -1,8 +1,6 @@
 """Runs operations: judged, given a turn, sent once, ended; and taken over where someone died."""
 
 import asyncio
-import heapq
-import itertools
 import random
 import time
 from collections import deque
@@ -21,6 +19,7 @@ from bot.errors import (
     NoAnswerError,
     StoreError,
 )
+from bot.lanes import Bursts, Lane, Line
 from bot.lifecycle import ENDINGS
 from bot.model import (
     Action,
@@ -66,6 +65,7 @@ class _Turn:
     path: tuple[State, ...]
     changes: Mapping[str, Any]
     judged_at: float
+    bulk: bool = False
 
 
 class Engine:
@@ -95,10 +95,12 @@ class Engine:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lined: set[str] = set()
-        self._taken: deque[Operation] = deque()
+        self._taken: Line[tuple[Operation, bool]] = Line()
+        self._bursts = Bursts()
+        self._judging = asyncio.Semaphore(_TOGETHER)
         self._asks: deque[float] = deque(maxlen=_BURST)
         self._pump: asyncio.Task[None] | None = None
-        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._lanes: dict[tuple[str, str], Lane[_Turn]] = {}
         self._pulse: asyncio.Task[None] | None = None
         self._ended: dict[str, asyncio.Future[Operation]] = {}
 
@@ -124,7 +126,7 @@ class Engine:
 
     def _held(self) -> set[str]:
         """Give the ids of all that is in hand here."""
-        return self._lined.union(self._tasks, (operation.id for operation in self._taken))
+        return self._lined.union(self._tasks, (operation.id for operation, _ in self._taken))
 
     def abandon(self) -> None:
         """Stop at once and keep the leases: whoever outlives them takes over."""
@@ -151,7 +153,8 @@ class Engine:
 
     def take(self, operation: Operation) -> None:
         """Work on an operation that this replica holds, as soon as the asking is quiet."""
-        self._taken.append(operation)
+        bulk = self._bursts.counts(operation.actor.user)
+        self._taken.put((operation, bulk), bulk=bulk)
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._begin(), name="pump")
 
@@ -160,12 +163,12 @@ class Engine:
         self._asks.append(time.monotonic())
 
     async def _begin(self) -> None:
-        while self._taken:
+        while len(self._taken):
             await self._quiet()
-            for _ in range(min(_TOGETHER, len(self._taken))):
-                operation = self._taken.popleft()
-                self._spawn(operation.id, self._work(operation))
-            await asyncio.sleep(0)
+            await self._judging.acquire()
+            operation, bulk = self._taken.take()
+            self._spawn(operation.id, self._work(operation, bulk=bulk))
+            self._tasks[operation.id].add_done_callback(lambda _: self._judging.release())
 
     async def _quiet(self) -> None:
         """Let a burst of asking pass, at most for half a second: people wait for acks 3 s."""
@@ -204,7 +207,7 @@ class Engine:
 
     # --- one operation -------------------------------------------------------------
 
-    async def _work(self, operation: Operation) -> None:
+    async def _work(self, operation: Operation, *, bulk: bool) -> None:
         try:
             action = by_api(operation.api)
         except KeyError:
@@ -214,9 +217,9 @@ class Engine:
         try:
             match operation.state:
                 case State.ASKED:
-                    await self._judge(operation, command)
+                    await self._judge(operation, command, bulk=bulk)
                 case State.DUE:
-                    self._line_up(_Turn(operation, command, _FROM_DUE, {}, 0.0))
+                    self._line_up(_Turn(operation, command, _FROM_DUE, {}, 0.0, bulk))
                 case State.RUNNING:
                     await self._resume(operation, command)
                 case _:
@@ -243,7 +246,7 @@ class Engine:
         except StoreError as error:
             log.error("left where it is", operation=operation.id, why=str(error))
 
-    async def _judge(self, operation: Operation, command: Command) -> None:
+    async def _judge(self, operation: Operation, command: Command, *, bulk: bool) -> None:
         verdict = await self._rights.verdict(operation, command)
         if isinstance(verdict, Denied):
             await self._deny(operation, command, verdict)
@@ -260,7 +263,7 @@ class Engine:
             if waiting is None:
                 return
             operation, path, changes = waiting, _FROM_DUE, {}
-        self._line_up(_Turn(operation, command, path, changes, self._clock()))
+        self._line_up(_Turn(operation, command, path, changes, self._clock(), bulk))
 
     async def _deny(self, operation: Operation, command: Command, denied: Denied) -> None:
         changes = {"detail": denied.reason, "rule": denied.rule}
@@ -323,8 +326,8 @@ class Engine:
         read = Command(look, params, command.region, command.account)
         try:
             async with asyncio.timeout(LOOK):
-                interval = 1 / (look.per_second * PACE)
-                await asyncio.sleep(await self._store.turn(read.account, look.api, interval))
+                at = await self._store.turn(read.account, look.api, _interval(read))
+                await self._turn(read, at)
                 answer = await self._cloud.call(read)
         except (CloudError, StoreError, TimeoutError) as error:
             log.warning("its state is not known", api=look.api, why=str(error))
@@ -334,40 +337,37 @@ class Engine:
 
     # --- turns ---------------------------------------------------------------------
 
-    def _lane(self, command: Command) -> "_Lane":
+    def _lane(self, command: Command) -> Lane[_Turn]:
         key = (command.account, command.action.api)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(command.action.per_second, self._start)
+            lane = self._lanes[key] = Lane(command.action.per_second, self._start)
         return lane
 
     def _line_up(self, turn: _Turn) -> None:
         self._lined.add(turn.operation.id)
-        self._lane(turn.command).put(turn)
+        self._lane(turn.command).put(turn, bulk=turn.bulk)
 
     async def _start(self, turns: list[_Turn]) -> float:
-        """Give the first in line their turns, and send each when it comes.
-
-        Returns:
-            Seconds until the last of them leaves.
-        """
+        """Give the first in line their turns, and send each when it comes."""
         ready = [turn for turn in turns if await self._still_may(turn)]
         self._lined.difference_update(turn.operation.id for turn in turns)
         if not ready:
             return 0.0
-        action, account = ready[0].command.action, ready[0].command.account
+        command = ready[0].command
         moves = [self._intent(turn) for turn in ready]
         try:
             started = await self._store.start(
-                account, action.api, 1 / (action.per_second * PACE), moves
+                command.account, command.action.api, _interval(command), moves
             )
         except StoreError as error:
             log.error("not sent: the intent is not on disk", why=str(error))
-            return 1.0
-        for turn, (wait, operation) in zip(ready, started, strict=True):
+            return time.monotonic() + 1.0
+        for turn, (at, operation) in zip(ready, started, strict=True):
             if operation is not None:
-                self._spawn(operation.id, self._send(operation, turn.command, wait))
-        return max(wait for wait, _ in started)
+                self._lane(command).left()
+                self._spawn(operation.id, self._send(operation, turn.command, at))
+        return max(at for at, _ in started)
 
     async def _still_may(self, turn: _Turn) -> bool:
         """Authorise again at the last moment, where the verdict has grown old."""
@@ -393,16 +393,35 @@ class Engine:
 
     # --- sending -------------------------------------------------------------------
 
-    async def _send(self, operation: Operation, command: Command, wait: float) -> None:
-        if wait > 0:
-            await asyncio.sleep(wait)
-        self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
+    async def _send(self, operation: Operation, command: Command, at: float) -> None:
         try:
-            answer = await self._cloud.call(command)
+            answer = await self._call(operation, command, at)
         except CloudError as error:
             await self._failed(operation, command, error)
         else:
             await self._accepted(operation, command, answer)
+
+    async def _call(self, operation: Operation, command: Command, at: float) -> Answer:
+        try:
+            await self._turn(command, at)
+            self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
+            return await self._cloud.call(command)
+        finally:
+            self._lane(command).came_back()
+
+    async def _turn(self, command: Command, at: float) -> None:
+        """Wait for a turn; whoever misses it takes another, so that no second is overfull."""
+        while True:
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            if time.monotonic() - at < _LATE:
+                return
+            try:
+                api = command.action.api
+                at = await self._store.turn(command.account, api, _interval(command))
+            except StoreError as error:
+                # The intent is on disk and the limit is the cloud's to keep, too.
+                log.warning("sent late, without another turn", why=str(error))
+                return
 
     async def _accepted(self, operation: Operation, command: Command, answer: Answer) -> None:
         self._metrics.answered.labels(operation.api).observe(answer.took)
@@ -527,58 +546,21 @@ class Engine:
             waiting.set_result(operation)
 
 
-_LEAD = 0.05
-"""Seconds before its last turn at which a line asks for the next ones."""
-
 _FROM_DUE = (State.DUE, State.RUNNING)
 
 _BURST, _SOON, _PATIENCE = 8, 0.05, 0.5
 """So many asks within so many seconds are a burst, which work lets pass for so long."""
 
-_TOGETHER = 16
-"""How many operations begin at once."""
+_TOGETHER = 32
+"""How many operations are judged at once; the others wait where what is urgent passes them."""
+
+_LATE = 0.025
+"""Seconds by which a request may miss its turn: what comes later would crowd another's second."""
 
 
-class _Lane:
-    """The line in front of one API: whoever is first gets the next turns."""
-
-    def __init__(
-        self, per_second: int, start: Callable[[list[_Turn]], Coroutine[Any, Any, float]]
-    ) -> None:
-        # A tenth of a second's worth at a time: an urgent one never waits for more than that.
-        self._most = max(1, per_second // 10)
-        self._start = start
-        self._waiting: list[tuple[int, int, _Turn]] = []
-        self._order = itertools.count()
-        self._some = asyncio.Event()
-        self._task = asyncio.create_task(self._serve())
-
-    @property
-    def backlog(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
-
-    def put(self, turn: _Turn) -> None:
-        """Join the line."""
-        heapq.heappush(self._waiting, (0, next(self._order), turn))
-        self._some.set()
-
-    def close(self) -> None:
-        """Serve nobody any more."""
-        self._task.cancel()
-
-    async def _serve(self) -> None:
-        while True:
-            await self._some.wait()
-            turns = [
-                heapq.heappop(self._waiting)[2] for _ in range(min(self._most, len(self._waiting)))
-            ]
-            if not self._waiting:
-                self._some.clear()
-            if turns:
-                last = await self._start(turns)
-                # A little early, so that no turn of the limit is lost between two rounds.
-                await asyncio.sleep(max(0.0, last - _LEAD))
+def _interval(command: Command) -> float:
+    """Give the seconds between two requests, over all replicas."""
+    return 1 / (command.action.per_second * PACE)
 
 
 def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:

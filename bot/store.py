@@ -190,7 +190,7 @@ class Store:
             interval: Seconds between two requests, over all replicas.
 
         Returns:
-            For each move how many seconds from now its request may leave, and the operation,
+            For each move when its request may leave, by `time.monotonic`, and the operation,
             or None if it was elsewhere.
         """
         return await self._writer.do(self._start, (account, api, interval, moves))
@@ -219,7 +219,8 @@ class Store:
                 index_elements=[limits.c.account, limits.c.api], set_={"free_at": after}
             )
         )
-        return [first - tx.now + interval * turn for turn in range(count)]
+        begin = tx.monotonic + first - tx.now
+        return [begin + interval * turn for turn in range(count)]
 
     def _move(self, tx: Transaction, moves: Sequence[Move]) -> list[Operation | None]:
         return [self._move_one(tx, move) for move in moves]
@@ -390,7 +391,7 @@ class Store:
         return await self._read(lambda c: c.execute(query).first()) is not None
 
     async def turn(self, account: str, api: str, interval: float) -> float:
-        """Take one turn under an API's limit for a read; give the seconds until it comes."""
+        """Take one turn under an API's limit; tell when it comes, by `time.monotonic`."""
         return await self._writer.do(self._turn, (account, api, interval))
 
     def _turn(self, tx: Transaction, asked: Sequence[tuple[str, str, float]]) -> list[float]:
@@ -572,11 +573,10 @@ class Store:
         return [self._claim_first(tx, limit) for limit in asked]
 
     def _claim_first(self, tx: Transaction, limit: int) -> list[Owing]:
-        firsts = sa.select(sa.func.min(outbox.c.id)).group_by(outbox.c.destination)
         ready = (
             sa.select(outbox.c.id)
             .where(
-                outbox.c.id.in_(firsts.scalar_subquery()),
+                outbox.c.id.in_(_FIRSTS),
                 outbox.c.next_at <= tx.now,
                 outbox.c.lease_until <= tx.now,
             )
@@ -725,6 +725,25 @@ class Store:
             return await asyncio.get_running_loop().run_in_executor(self._readers, run)
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(str(error).splitlines()[0]) from error
+
+
+def _firsts() -> sa.ScalarSelect[int]:
+    """Select the first row of each destination by leaping from one to the next.
+
+    Grouping would read a backlog of thousands for every message.
+    """
+    nearest = sa.select(sa.func.min(outbox.c.destination).label("name")).cte("d", recursive=True)
+    further = (
+        sa.select(sa.func.min(outbox.c.destination))
+        .where(outbox.c.destination > nearest.c.name)
+        .scalar_subquery()
+    )
+    every = nearest.union_all(sa.select(further).where(nearest.c.name.is_not(None)))
+    first = sa.select(sa.func.min(outbox.c.id)).where(outbox.c.destination == every.c.name)
+    return sa.select(first.scalar_subquery()).select_from(every).scalar_subquery()
+
+
+_FIRSTS = _firsts()
 
 
 @lru_cache(256)

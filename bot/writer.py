@@ -35,12 +35,14 @@ class Transaction:
 
     Attributes:
         now: The store's clock, epoch seconds: the database's own on PostgreSQL.
+        monotonic: This process's `time.monotonic` at that moment.
         facts: Goes to the trail, in this order, when the work is done.
         owes: Something was put into the outbox.
     """
 
     connection: sa.Connection
     now: float
+    monotonic: float
     facts: list[Fact] = field(default_factory=list)
     owes: bool = False
 
@@ -143,11 +145,12 @@ class Writer:
         if self._connection is None:
             self._connection = self._engine.connect()
         with self._connection.begin():
-            now = time.time()
+            now, monotonic = time.time(), time.monotonic()
             if self._engine.dialect.name == "postgresql":
                 self._connection.execute(_LOCK)
                 now = float(self._connection.execute(_CLOCK).scalar_one())
-            transaction = Transaction(self._connection, now)
+                monotonic = time.monotonic()
+            transaction = Transaction(self._connection, now, monotonic)
             for work, alike in _alike(jobs):
                 results = work(transaction, [job.item for job in alike])
                 for job, result in zip(alike, results, strict=True):
