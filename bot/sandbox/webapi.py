@@ -95,9 +95,13 @@ class WebApi:
         weather = self._slack.weather
         if weather.down:
             return web.Response(status=503, text="down")
+        try:
+            given = await _arguments(request)
+        except ConnectionError:
+            # The caller died while it spoke: nothing was asked.
+            return web.Response(status=400)
         if weather.delay:
             await asyncio.sleep(weather.delay)
-        given = await _arguments(request)
         self._slack.calls.append((method, {k: v for k, v in given.items() if k != "token"}))
         if weather.limited(method):
             return _limited(weather.retry_after)
