@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from bot.errors import StoreError
+from bot.lifecycle import ENDINGS
 from bot.model import Delivery, Later, Owed, Sent, Undeliverable
 from bot.ports import Desk
 from bot.store import Owing, Store
@@ -21,8 +22,8 @@ SPACING = 1.05
 BURST = 5
 """How many messages may go to a quiet channel at once."""
 
-LONGEST = 60.0
-"""Seconds between two tries, at most."""
+LONGEST = 15.0
+"""Seconds between two tries, at most: once Slack is back, nobody waits longer for the first."""
 
 
 _REST = 3.0
@@ -33,7 +34,8 @@ class Courier:
     """Delivers the outbox.
 
     Args:
-        clock: Seconds, for the pace alone.
+        spacing: Seconds between two messages to one channel, over all replicas.
+        clock: Seconds, for the courier's own rest alone.
     """
 
     def __init__(
@@ -52,7 +54,6 @@ class Courier:
         self._clock = clock
         self._loop: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
-        self._free_at: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -83,7 +84,7 @@ class Courier:
             self._store.owing.clear()
             began = self._clock()
             try:
-                claimed = await self._store.claim_owing()
+                claimed = await self._store.claim_owing(self._spacing, BURST)
                 for owing in claimed:
                     task = asyncio.create_task(self._carry(owing), name=f"message {owing.key}")
                     self._under_way.add(task)
@@ -105,7 +106,7 @@ class Courier:
 
     async def _carry(self, owing: Owing) -> None:
         try:
-            await asyncio.sleep(self._wait(owing.destination))
+            await asyncio.sleep(owing.wait)
             # From here on it may have reached Slack, whatever becomes of us.
             await self._store.trying(owing)
             await self._settle(owing, await self._hand_in(owing))
@@ -145,19 +146,13 @@ class Courier:
                 await self._store.undeliverable(owing, why, tell=_lost(owing, why))
                 self._metrics.delivered.labels(kind, "never").inc()
 
-    def _wait(self, destination: str) -> float:
-        """Give the seconds until this channel may be spoken to again: a burst, then evenly."""
-        now = self._clock()
-        free_at = max(self._free_at.get(destination, 0.0), now - BURST * self._spacing)
-        self._free_at[destination] = free_at + self._spacing
-        if len(self._free_at) > 10_000:  # noqa: PLR2004 (bounds the memory)
-            self._free_at = {d: at for d, at in self._free_at.items() if at > now}
-        return max(0.0, free_at - now)
-
 
 def _lost(owing: Owing, why: str) -> str:
     operation = owing.operation
     if operation is None or owing.owed is Owed.AUDIT:
+        return ""
+    if owing.owed is Owed.CARD and operation.state in ENDINGS:
+        # Its ending is owed beside it, and says so.
         return ""
     return (
         f"Nobody in the channel heard of {operation.api} ({operation.state.value}, "

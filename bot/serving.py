@@ -159,6 +159,7 @@ class Bot:
         self._rules = policy_file(settings)
         self._parts = contextlib.AsyncExitStack()
         self._store: Store | None = None
+        self._desk: Desk | None = None
         self._socket: Socket | None = None
         self._take: Callable[[web.Request], Awaitable[web.Response]] | None = None
         self._serving = False
@@ -189,7 +190,7 @@ class Bot:
         directory = Directory(client, team=identity.team)
         cloud = open_cloud(settings)
         self._parts.push_async_callback(cloud.close)
-        desk = Desk(
+        desk = self._desk = Desk(
             client,
             bot=identity.bot,
             audit_channel=settings.audit_channel,
@@ -347,6 +348,8 @@ class Bot:
             return "starting: Slack is not reached yet"
         if self._socket is not None and not self._socket.healthy:
             return "no socket to Slack stands"
+        if self._desk is not None and self._desk.trouble:
+            return self._desk.trouble
         try:
             async with asyncio.timeout(2.0):
                 await self._store.ready()

@@ -42,6 +42,9 @@ LEASE = 10.0
 NEVER = 1e9
 """Seconds after which nothing more is due."""
 
+_SLACK = "slack:"
+"""Stands for an account among the limits; no policy can name one so."""
+
 T = TypeVar("T")
 
 
@@ -87,6 +90,7 @@ class Owing:
         destination: A channel id, or `@` and a user id.
         about: The state it was owed for.
         word: Whom to tell, of a word.
+        wait: Seconds until its destination may be spoken to.
     """
 
     id: int
@@ -99,6 +103,7 @@ class Owing:
     uncertain: bool
     about: State | None = None
     word: Word | None = None
+    wait: float = 0.0
 
 
 class Store:
@@ -201,16 +206,24 @@ class Store:
         results: list[list[tuple[float, Operation | None]]] = []
         for account, api, interval, moves in asked:
             moved = self._move(tx, moves)
-            turns = iter(self._turns(tx, account, api, interval, len(moves) - moved.count(None)))
+            count = len(moves) - moved.count(None)
+            turns = iter(self._turns(tx, account, api, interval, count=count))
             results.append([(next(turns) if one else 0.0, one) for one in moved])
         return results
 
     def _turns(
-        self, tx: Transaction, account: str, api: str, interval: float, count: int
+        self,
+        tx: Transaction,
+        account: str,
+        api: str,
+        interval: float,
+        *,
+        count: int = 1,
+        burst: int = 1,
     ) -> list[float]:
         where = (limits.c.account == account, limits.c.api == api)
         free_at = tx.connection.execute(sa.select(limits.c.free_at).where(*where)).scalar()
-        first = max(free_at or 0.0, tx.now)
+        first = max(free_at or 0.0, tx.now - interval * (burst - 1))
         after = first + interval * count
         tx.connection.execute(
             self._insert(limits)
@@ -395,7 +408,7 @@ class Store:
         return await self._writer.do(self._turn, (account, api, interval))
 
     def _turn(self, tx: Transaction, asked: Sequence[tuple[str, str, float]]) -> list[float]:
-        return [self._turns(tx, account, api, interval, 1)[0] for account, api, interval in asked]
+        return [self._turns(tx, account, api, interval)[0] for account, api, interval in asked]
 
     async def owe_card(self, id_: str) -> None:
         """Owe the channel the card of an operation as it is now."""
@@ -565,14 +578,23 @@ class Store:
                 self._put(tx, key, Owed.AUDIT, self._audit_channel, text=text)
         return [None for _ in asked]
 
-    async def claim_owing(self, limit: int = 50) -> list[Owing]:
-        """Take the first undelivered message of each destination that may be tried now."""
-        return await self._writer.do(self._claim_owing, limit)
+    async def claim_owing(
+        self, spacing: float = 0.0, burst: int = 1, *, limit: int = 50
+    ) -> list[Owing]:
+        """Take the first undelivered message of each destination that may be tried now.
 
-    def _claim_owing(self, tx: Transaction, asked: Sequence[int]) -> list[list[Owing]]:
-        return [self._claim_first(tx, limit) for limit in asked]
+        Args:
+            spacing: Seconds between two messages to one destination, over all replicas.
+            burst: How many may go at once where it was quiet.
+        """
+        return await self._writer.do(self._claim_owing, (spacing, burst, limit))
 
-    def _claim_first(self, tx: Transaction, limit: int) -> list[Owing]:
+    def _claim_owing(
+        self, tx: Transaction, asked: Sequence[tuple[float, int, int]]
+    ) -> list[list[Owing]]:
+        return [self._claim_first(tx, *one) for one in asked]
+
+    def _claim_first(self, tx: Transaction, spacing: float, burst: int, limit: int) -> list[Owing]:
         ready = (
             sa.select(outbox.c.id)
             .where(
@@ -610,9 +632,14 @@ class Store:
                 row.uncertain,
                 State(row.about) if row.about else None,
                 _word(row),
+                max(0.0, self._spoken_to(tx, row.destination, spacing, burst)),
             )
             for row in sorted(rows, key=lambda row: row.id)
         ]
+
+    def _spoken_to(self, tx: Transaction, destination: str, spacing: float, burst: int) -> float:
+        """Take a turn of a destination; give the seconds until it comes."""
+        return self._turns(tx, _SLACK, destination, spacing, burst=burst)[0] - tx.monotonic
 
     async def trying(self, owing: Owing) -> None:
         """Note that it is about to leave: if we die now, it may have reached Slack."""
@@ -679,8 +706,9 @@ class Store:
             facts: dict[str, Json] = {"owed": owing.owed.value, "why": why}
             operation = owing.operation
             tx.facts.append(Fact("undeliverable", operation.id if operation else "", facts))
-            if operation and owing.owed is Owed.CARD and not operation.card_ts:
-                # Without its card there is no thread; the asker hears the ending alone.
+            no_card = owing.owed is Owed.CARD and not operation.card_ts if operation else False
+            if operation and (owing.owed is Owed.ENDING or no_card):
+                # Where the channel cannot hear, the asker hears it alone.
                 self._owe(tx, operation, Owed.PRIVATE)
             if tell and self._audit_channel and owing.owed is not Owed.AUDIT:
                 key = f"{owing.key}:undeliverable"

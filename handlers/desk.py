@@ -83,6 +83,9 @@ class Desk:
         audit_channel: Where audit lines and notices go; may be empty.
         lost: Called with a channel that Slack says the bot is not in.
         clock: Epoch seconds.
+
+    Attributes:
+        trouble: Why Slack takes nothing from the bot at all; empty if it does.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class Desk:
         self._audit_channel = audit_channel
         self._lost = lost
         self._clock = clock
+        self.trouble = ""
 
     async def deliver(self, delivery: Delivery) -> Delivered:
         """Render the operation as it is now and hand it to Slack. Never raises for Slack's sake."""
@@ -341,6 +345,7 @@ class Desk:
     def _settled(self, outcome: Outcome, channel: str, ts: str = "") -> Delivered:
         match outcome:
             case Answered(data):
+                self.trouble = ""
                 return Sent(str(data.get("channel") or channel), str(data.get("ts") or ts))
             case Unsent(why):
                 return Later(1.0, why)
@@ -349,7 +354,8 @@ class Desk:
             case Refused("ratelimited", wait):
                 return Later(wait, "Slack is asked too often")
             case Refused(code) if code in AUTH:
-                return Later(MEND, _auth(code))
+                self.trouble = _auth(code)
+                return Later(MEND, self.trouble)
             case Refused(code):
                 if code in _NOT_THERE:
                     self._lost(channel)

@@ -107,6 +107,7 @@ class WebApi:
             return _limited(weather.retry_after)
         wait = self._wait(method, given) if self._limits else 0.0
         if wait:
+            self._slack.refused_as_too_many += 1
             return _limited(wait)
         try:
             body = {"ok": True, **self._run(method, given)}

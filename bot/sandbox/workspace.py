@@ -83,6 +83,8 @@ class Workspace:
         self.homes: dict[str, dict[str, Any]] = {}
         self.triggers: dict[str, tuple[str, float, bool]] = {}
         self.calls: deque[tuple[str, dict[str, Any]]] = deque(maxlen=100_000)
+        self.refused_as_too_many = 0
+        """How many calls met one of Slack's own limits."""
         self.delivery = Delivery(self.signing_secret, clock=clock, pace=pace)
         self._replies: dict[str, tuple[str, str, float, int]] = {}
         self._api = WebApi(self, limits=limits)
