@@ -72,7 +72,10 @@ class TencentCloud:
         # No proxy from the environment: it would see every request, and a forgotten variable
         # would decide where stops go. STOPSTREAM_TENCENT_URL names one on purpose.
         self._client = httpx.AsyncClient(
-            transport=transport or AiohttpTransport(trust_env=False),
+            # 0 is no limit: the lanes bound what is under way, and waiting for a connection
+            # would count as an answer that did not come.
+            transport=transport
+            or AiohttpTransport(trust_env=False, limits=httpx.Limits(max_connections=0)),
             timeout=httpx.Timeout(whole, connect=min(CONNECT, whole), pool=whole),
             follow_redirects=False,
             trust_env=False,

@@ -20,6 +20,10 @@ SHARE = 0.05
 """Seconds' worth of turns that a lane takes at once, so that replicas take them by turns."""
 
 
+MOST = 128
+"""How many of a bulk may be on their way to one API at once; as many single ones go besides."""
+
+
 class Bursts:
     """Tells bulk from single requests, by how fast one person asks.
 
@@ -86,7 +90,7 @@ class Lane(Generic[T]):
     still goes.
 
     Args:
-        per_second: The API's limit, and how many of a bulk may be on their way at once.
+        per_second: The API's limit.
         start: Gives the first in line their turns; tells when the last of them comes, by
             `time.monotonic`.
     """
@@ -137,5 +141,5 @@ class Lane(Generic[T]):
                 self._some.clear()
 
     def _may_leave(self, more: int) -> bool:
-        most = 4 * self._per_second if self._line.urgent else self._per_second
-        return self._on_their_way + more < most
+        bulk = min(MOST, 4 * self._per_second)
+        return self._on_their_way + more < (2 * bulk if self._line.urgent else bulk)

@@ -431,12 +431,13 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
         case State.ACCEPTED:
             return [
                 f"*Accepted.* {_taken(operation, action)}{_result(operation, action)} {request_id}",
-                f"It was sent {operation.attempts} times." if operation.attempts > 1 else "",
+                _tries(operation),
                 _afterwards(operation, action),
             ]
         case State.ALREADY:
             return [
                 f"*Already so.* {explained.means} It needs no repeat.",
+                _tries(operation),
                 f"Code {code(operation.code)}",
                 request_id,
             ]
@@ -444,6 +445,7 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
             return [
                 f"*Failed* with {code(operation.code)}: {explained.means}",
                 detail if operation.detail not in ("", operation.said) else "",
+                _tries(operation),
                 f"Next: {explained.next_step}",
                 _said(operation),
                 request_id,
@@ -451,18 +453,24 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
         case State.FAILED:
             return [
                 f"*Failed*, it did not run: {detail}",
+                _tries(operation),
                 "Next: ask again; if it stays so, tell whoever runs this bot.",
             ]
         case State.UNKNOWN:
             broke = f"Tencent Cloud answered {code(operation.code)}: {explained.means}"
             return [
                 f"*Unknown: it may have run.* {broke if operation.code else detail}",
+                _tries(operation),
                 f"Next: {_check(operation, action)} before you repeat it.",
                 _said(operation),
                 request_id,
             ]
         case _:
             return [f"*{STATES[operation.state]}.* {_so_far(operation, action)}"]
+
+
+def _tries(operation: Operation) -> str:
+    return f"It was sent {operation.attempts} times." if operation.attempts > 1 else ""
 
 
 def _taken(operation: Operation, action: Action | None) -> str:

@@ -51,11 +51,11 @@ async def test_while_nothing_comes_back_bulk_waits_in_the_lane_and_a_single_one_
             lane.left()
         return time.monotonic()
 
-    lane: Lane[str] = Lane(20, start)
+    lane: Lane[str] = Lane(5, start)
     for number in range(200):
         lane.put(f"bulk{number}", bulk=True)
-    await asyncio.sleep(0.1)
-    assert len(sent) == 20, "no more of a bulk than a second's worth is on its way"
+    await asyncio.sleep(0.2)
+    assert len(sent) == 20, "no more of a bulk than four seconds' worth is on its way"
 
     lane.put("single", bulk=False)
     await asyncio.sleep(0.02)
