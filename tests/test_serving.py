@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +20,7 @@ from bot.sandbox.weather import Deaf, Fault
 from bot.sandbox.workspace import Workspace
 from bot.serving import Bot
 from bot.settings import read_settings
-
-ROOT = Path(__file__).parents[1]
+from tests.processes import Process, until
 
 
 @pytest.fixture(params=["socket", "http"])
@@ -241,44 +238,6 @@ async def test_every_malformed_request_gets_a_clear_answer_and_nothing_dies(
 # --- as a process ------------------------------------------------------------------
 
 
-class Process:
-    """`stopstream` in a process of its own, between emulators that live here."""
-
-    def __init__(self, folder: Path, slack: Workspace, cloud: CloudEmulator) -> None:
-        self._env = {
-            "PATH": os.environ["PATH"],
-            "SLACK_BOT_TOKEN": slack.bot_token,
-            "SLACK_APP_TOKEN": slack.app_token,
-            "SLACK_API_URL": slack.api_url,
-            "TENCENTCLOUD_SECRET_ID": "AKIDDEMODEMO",
-            "TENCENTCLOUD_SECRET_KEY": "demo",
-            "STOPSTREAM_TENCENT_URL": cloud.url,
-            "STOPSTREAM_POLICY": str(folder / "policy.yml"),
-            "STOPSTREAM_DATABASE_URL": f"sqlite:///{folder / 'p.db'}",
-            "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
-            "STOPSTREAM_LISTEN": "127.0.0.1:0",
-        }
-
-    async def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot",
-            *arguments,
-            cwd=ROOT,
-            env={**self._env, **(env or {})},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-
-    async def run(
-        self, *arguments: str, env: Mapping[str, str] | None = None
-    ) -> tuple[int, str, str]:
-        process = await self.start(*arguments, env=env)
-        out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
-
-
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Workspace, CloudEmulator]]:
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo")})
@@ -295,13 +254,6 @@ async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Workspace, Clo
     )
     async with cloud, slack:
         yield Process(tmp_path, slack, cloud), slack, cloud
-
-
-async def until(so: Callable[[], object]) -> None:
-    """Wait until another process has made something so."""
-    async with asyncio.timeout(30):
-        while not so():  # noqa: ASYNC110 (another process)
-            await asyncio.sleep(0.02)
 
 
 async def test_what_was_under_way_at_a_kill_is_reported_by_the_next_start(
