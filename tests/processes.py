@@ -32,7 +32,10 @@ class Process:
             "STOPSTREAM_LISTEN": "127.0.0.1:0",
         }
 
-    async def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
+    async def start(
+        self, *arguments: str, env: Mapping[str, str] | None = None, quiet: bool = False
+    ) -> Any:
+        said = asyncio.subprocess.DEVNULL if quiet else asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -40,8 +43,8 @@ class Process:
             *arguments,
             cwd=ROOT,
             env={**self._env, **(env or {})},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=said,
+            stderr=said,
         )
 
     async def run(

@@ -26,7 +26,7 @@ def main() -> int:
     kinds = ("sqlite", "postgresql") if options.database == "both" else (options.database,)
     wrong = False
     for kind in kinds:
-        with _database(kind) as (url, folder):
+        with database(kind) as (url, folder):
             replicas = options.replicas if kind == "postgresql" else 1
             say(f"{kind}, {replicas} at once, --seed {options.seed}")
             campaign = Campaign(
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def _database(kind: str) -> Iterator[tuple[str, Path]]:
+def database(kind: str) -> Iterator[tuple[str, Path]]:
     folder = Path(tempfile.mkdtemp(prefix="stopstream-chaos-"))
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'chaos.db'}", folder

@@ -100,7 +100,7 @@ class Victim:
     """One replica, which lives and dies again and again."""
 
     def __init__(self, number: int, folder: Path, env: dict[str, str], *, backwards: bool) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.points = folder / "points"
         self._env = {**env, "STOPSTREAM_LISTEN": f"127.0.0.1:{self.port}"}
@@ -491,7 +491,7 @@ def _card(channel: Channel, name: str) -> Message | None:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
