@@ -108,8 +108,8 @@ class Courier:
         try:
             await asyncio.sleep(owing.wait)
             # From here on it may have reached Slack, whatever becomes of us.
-            await self._store.trying(owing)
-            await self._settle(owing, await self._hand_in(owing))
+            if await self._store.trying(owing):
+                await self._settle(owing, await self._hand_in(owing))
         except StoreError as error:
             log.error("a message waits for the store", key=owing.key, why=str(error))
 

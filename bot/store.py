@@ -496,11 +496,11 @@ class Store:
 
     def _hand_over(self, tx: Transaction, asked: Sequence[None]) -> list[None]:
         for table in (operations, outbox, decisions):
-            tx.connection.execute(
-                sa.update(table)
-                .where(table.c.owner == self.owner)
-                .values(owner="", lease_until=0.0)
-            )
+            mine = sa.update(table).where(table.c.owner == self.owner)
+            if table is outbox:
+                # What is on its way may reach Slack after the next one has looked for it.
+                mine = mine.where(sa.not_(outbox.c.uncertain))
+            tx.connection.execute(mine.values(owner="", lease_until=0.0))
         return [None for _ in asked]
 
     # --- the outbox ----------------------------------------------------------------
@@ -641,17 +641,23 @@ class Store:
         """Take a turn of a destination; give the seconds until it comes."""
         return self._turns(tx, _SLACK, destination, spacing, burst=burst)[0] - tx.monotonic
 
-    async def trying(self, owing: Owing) -> None:
-        """Note that it is about to leave: if we die now, it may have reached Slack."""
-        await self._writer.do(self._trying, owing.id)
+    async def trying(self, owing: Owing) -> bool:
+        """Note that it is about to leave: if we die now, it may have reached Slack.
 
-    def _trying(self, tx: Transaction, ids: Sequence[int]) -> list[None]:
-        tx.connection.execute(
+        Returns:
+            False if another replica has it by now, which must be left to it.
+        """
+        return await self._writer.do(self._trying, owing.id)
+
+    def _trying(self, tx: Transaction, ids: Sequence[int]) -> list[bool]:
+        ours = tx.connection.execute(
             sa.update(outbox)
-            .where(outbox.c.id.in_(ids))
+            .where(outbox.c.id.in_(ids), outbox.c.owner == self.owner)
             .values(attempts=outbox.c.attempts + 1, uncertain=True)
+            .returning(outbox.c.id)
         )
-        return [None for _ in ids]
+        mine = set(ours.scalars())
+        return [id_ in mine for id_ in ids]
 
     async def delivered(self, owing: Owing, sent: Sent) -> None:
         """Take it out of the outbox, unless its card has grown old on the way."""
@@ -686,7 +692,7 @@ class Store:
     def _again(self, tx: Transaction, id_: int, next_at: float, *, uncertain: bool) -> None:
         tx.connection.execute(
             sa.update(outbox)
-            .where(outbox.c.id == id_)
+            .where(outbox.c.id == id_, outbox.c.owner == self.owner)
             .values(next_at=next_at, uncertain=uncertain, owner="", lease_until=0.0)
         )
 

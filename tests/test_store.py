@@ -211,3 +211,32 @@ async def test_one_bad_piece_of_work_does_not_take_its_neighbours_along(store: S
     assert isinstance(results[1], StoreError)
     assert await store.get("op1") is not None
     assert await store.get("op2") is not None
+
+
+async def test_a_message_that_another_replica_has_by_now_is_left_to_it(database_url: str) -> None:
+    async with (
+        opened(database_url, "slow", lease=0.05) as slow,
+        opened(database_url, "quick") as quick,
+    ):
+        await slow.announce("key", "a notice", {}, "notice")
+        (first,) = await slow.claim_owing()
+        await asyncio.sleep(0.1)
+        (second,) = await quick.claim_owing()
+        assert not await slow.trying(first)
+        assert await quick.trying(second)
+
+        await slow.postponed(first, 0.0, uncertain=False)
+        assert await slow.claim_owing() == [], "the slow one's word changes nothing"
+
+
+async def test_what_may_be_on_its_way_to_slack_is_not_handed_over(database_url: str) -> None:
+    async with opened(database_url, "one", lease=0.3) as one, opened(database_url, "two") as two:
+        await one.announce("key", "a notice", {}, "notice")
+        (owing,) = await one.claim_owing()
+        assert await one.trying(owing)
+        await one.hand_over()
+
+        assert await two.claim_owing() == []
+        await asyncio.sleep(0.4)
+        (found,) = await two.claim_owing()
+        assert found.uncertain
