@@ -114,8 +114,8 @@ class Approvals:
         self._tasks.discard(task)
         self._held.discard(decision.id)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Its lease runs out, and it is settled then.
             log.error("a decision is not settled yet", operation=decision.operation, why=str(error))
+            self._store.let_go(decision)
 
     # --- decisions -----------------------------------------------------------------
 

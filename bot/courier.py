@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -88,7 +89,7 @@ class Courier:
                 for owing in claimed:
                     task = asyncio.create_task(self._carry(owing), name=f"message {owing.key}")
                     self._under_way.add(task)
-                    task.add_done_callback(self._done)
+                    task.add_done_callback(partial(self._done, owing))
             except StoreError as error:
                 log.error("the store does not answer", why=str(error))
             # Looking must leave the store to those who write, however much is owed.
@@ -97,10 +98,11 @@ class Courier:
                 async with asyncio.timeout(1.0):
                     await self._store.owing.wait()
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _done(self, owing: Owing, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery broke off", exc_info=error)
+            self._store.let_go(owing)
         # The next one to the same channel may go.
         self._store.owing.set()
 
@@ -112,6 +114,7 @@ class Courier:
                 await self._settle(owing, await self._hand_in(owing))
         except StoreError as error:
             log.error("a message waits for the store", key=owing.key, why=str(error))
+            self._store.let_go(owing)
 
     async def _hand_in(self, owing: Owing) -> Sent | Later | Undeliverable:
         if owing.word is not None:

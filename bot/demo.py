@@ -62,13 +62,19 @@ class Sandbox:
 
 @contextlib.asynccontextmanager
 async def sandbox(
-    folder: Path, *, policy: str = POLICY, socket: bool = True, limits: bool = True
+    folder: Path,
+    *,
+    policy: str = POLICY,
+    socket: bool = True,
+    limits: bool = True,
+    database: str = "",
 ) -> AsyncIterator[Sandbox]:
     """Build the demo's world in a folder: two emulators and the bot as `serve` builds it.
 
     Args:
         socket: Socket Mode, otherwise signed HTTP.
         limits: Whether Slack's rates are limited.
+        database: The address of one; empty for a file in the folder.
     """
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo-secret-key")})
     for name, returns in (("stream1", 2.0), ("stream2", None)):
@@ -98,7 +104,7 @@ async def sandbox(
             STOPSTREAM_TENCENT_URL=cloud.url,
             STOPSTREAM_TENCENT_SITE="",
             STOPSTREAM_POLICY=str(file),
-            STOPSTREAM_DATABASE_URL=f"sqlite:///{folder / 'stopstream.db'}",
+            STOPSTREAM_DATABASE_URL=database or f"sqlite:///{folder / 'stopstream.db'}",
             STOPSTREAM_AUDIT_CHANNEL=AUDIT,
             STOPSTREAM_LISTEN="127.0.0.1:0",
         )

@@ -191,8 +191,9 @@ class Engine:
             del self._tasks[id_]
         self._metrics.in_hand.set(len(self._tasks))
         if not task.cancelled() and (error := task.exception()) is not None:
-            # A fault of ours: the row keeps its state, and its lease runs out.
+            # A fault of ours: the row keeps its state, and is taken up again.
             log.error("an operation's work broke off", operation=id_, exc_info=error)
+            self._store.let_go(id_)
 
     async def ending(self, id_: str) -> Operation:
         """Wait until an operation has ended, or waits for somebody."""
@@ -228,6 +229,7 @@ class Engine:
         except StoreError as error:
             # No trail, no action: it stays where it is and is taken up again.
             log.error("left where it is", operation=operation.id, why=str(error))
+            self._store.let_go(operation.id)
 
     async def _orphan(self, operation: Operation) -> None:
         """End what another release began with an action that this one does not have."""
@@ -246,6 +248,7 @@ class Engine:
             )
         except StoreError as error:
             log.error("left where it is", operation=operation.id, why=str(error))
+            self._store.let_go(operation.id)
 
     async def _judge(self, operation: Operation, command: Command, *, bulk: bool) -> None:
         verdict = await self._rights.verdict(operation, command)
@@ -363,6 +366,8 @@ class Engine:
             )
         except StoreError as error:
             log.error("not sent: the intent is not on disk", why=str(error))
+            for turn in ready:
+                self._store.let_go(turn.operation.id)
             return time.monotonic() + 1.0
         for turn, (at, operation) in zip(ready, started, strict=True):
             if operation is not None:

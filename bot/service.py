@@ -145,6 +145,7 @@ class Service:
             )
         except TimeoutError:
             log.error("not recorded in time")
+            self._store.let_go(operation.id)
             return Unrecorded(
                 "The database did not answer in time. If a card appears in this channel, the "
                 "request is running; if none appears, nothing was sent. Try again in a moment."
@@ -164,6 +165,7 @@ class Service:
                 booked = await self._store.decide(decision)
         except (StoreError, TimeoutError) as error:
             log.error("a press is not recorded, so it has no effect", why=str(error))
+            self._store.let_go(decision)
             return (
                 "Your press could not be recorded, so look at the card: if it does not change, "
                 "press again. If it stays so, tell whoever runs this bot."

@@ -132,6 +132,7 @@ class Store:
         )
         self.owing = asyncio.Event()
         """Set when this replica has put something into the outbox."""
+        self._let_go: list[tuple[sa.Column[Any], str | int]] = []
         self._writer = Writer(engine, self.owing)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
 
@@ -477,11 +478,36 @@ class Store:
         ).all()
         return [_operation(row) for row in rows]
 
+    def let_go(self, what: str | Owing | Decision) -> None:
+        """Renew a lease no more, for work that broke off here: someone takes it up again.
+
+        Args:
+            what: An operation's id, a message or a decision.
+        """
+        match what:
+            case Owing():
+                self._let_go.append((outbox.c.id, what.id))
+            case Decision():
+                self._let_go.append((decisions.c.key, what.key))
+            case _:
+                self._let_go.append((operations.c.id, what))
+
     async def keep(self) -> None:
         """Renew this replica's leases; call at least three times a lease."""
-        await self._writer.do(self._keep, None)
+        let_go = tuple(self._let_go)
+        await self._writer.do(self._keep, let_go)
+        del self._let_go[: len(let_go)]
 
-    def _keep(self, tx: Transaction, asked: Sequence[None]) -> list[None]:
+    def _keep(
+        self, tx: Transaction, asked: Sequence[tuple[tuple[sa.Column[Any], str | int], ...]]
+    ) -> list[None]:
+        for column, value in (one for let_go in asked for one in let_go):
+            # A round of time for whatever it broke off in; 0 would say that nobody holds it.
+            tx.connection.execute(
+                sa.update(column.table)
+                .where(column == value, column.table.c.owner == self.owner)
+                .values(owner="", lease_until=tx.now + self.lease / 5)
+            )
         for table in (operations, outbox, decisions):
             tx.connection.execute(
                 sa.update(table)
@@ -749,6 +775,8 @@ class Store:
     async def ready(self) -> None:
         """Raise StoreError unless the database can be written right now."""
         await self._writer.do(_touch, None)
+        if self._writer.trouble:
+            raise StoreError(self._writer.trouble)
 
     async def _read(self, query: Any) -> Any:
         def run() -> Any:

@@ -50,6 +50,9 @@ class Transaction:
 _FEW = 16
 """How many pieces of work that nobody waits for share a transaction."""
 
+_RECENT = 5.0
+"""Seconds for which a refusal is remembered: a full disk may still take what is small."""
+
 Work = Callable[[Transaction, Sequence[Item]], Sequence[Result]]
 """Does several like things at once, and gives a result for each."""
 
@@ -85,7 +88,15 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._connection: sa.Connection | None = None
+        self._refused: tuple[float, str] | None = None
         self._thread.start()
+
+    @property
+    def trouble(self) -> str:
+        """Why the database lately refused what was to be recorded; empty if it did not."""
+        if self._refused is None or time.monotonic() - self._refused[0] > _RECENT:
+            return ""
+        return self._refused[1]
 
     async def do(self, work: Work[Item, Result], item: Item, *, urgent: bool = False) -> Result:
         """Do one thing; it is on disk when this returns.
@@ -139,6 +150,8 @@ class Writer:
                 return
             database = isinstance(error, sa.exc.SQLAlchemyError | OSError)
             jobs[0].error = StoreError(_plainly(error)) if database else error
+            if database:
+                self._refused = time.monotonic(), _plainly(error)
         self._loop.call_soon_threadsafe(_answer, jobs)
 
     def _commit(self, jobs: list[_Job[Any, Any]]) -> None:
@@ -156,6 +169,8 @@ class Writer:
                 for job, result in zip(alike, results, strict=True):
                     job.result = result
             trail.append(self._connection, now, transaction.facts)
+        if transaction.facts:
+            self._refused = None
         if transaction.owes:
             self._loop.call_soon_threadsafe(self._owing.set)
 

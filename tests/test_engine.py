@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +12,12 @@ from bot.errors import (
     CloudError,
     NeverSentError,
     NoAnswerError,
+    StoreError,
     UnreadableAnswerError,
 )
 from bot.model import Command, Effect, Operation, Owed, Person, Place, Presence, State, Via
-from bot.service import Mistaken, Taken
-from bot.store import Store
+from bot.service import Mistaken, Taken, Unrecorded
+from bot.store import Owing, Store
 from tests.conftest import House, built, opened
 from tests.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
 
@@ -293,3 +296,48 @@ async def test_whoever_lost_the_role_meanwhile_is_refused_at_the_last_moment(
     assert operation.state is State.DENIED
     assert len(house.cloud.sent) == 1
     assert house.heard(Owed.ENDING) == 1
+
+
+async def test_what_a_faltering_store_left_behind_is_taken_up_again(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
+        start, ask = store.start, store.ask
+        refused = ["once"]
+
+        async def falters(*given: Any) -> Any:
+            if refused:
+                refused.pop()
+                raise StoreError("the disk is full")
+            return await start(*given)
+
+        async def booked_too_late(*given: Any) -> Any:
+            await ask(*given)
+            raise TimeoutError
+
+        store.start = falters  # type: ignore[method-assign, assignment]
+        first = await house.ask("live one")
+        assert isinstance(first, Taken)
+        store.ask = booked_too_late  # type: ignore[method-assign, assignment]
+        late = await house.ask("live two")
+        assert isinstance(late, Unrecorded)
+        store.ask = ask  # type: ignore[method-assign]
+
+        async with asyncio.timeout(10):
+            while len(house.cloud.sent) < 2 or await store.unfinished():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def test_what_slack_must_hear_outlives_a_faltering_store(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
+        trying = store.trying
+        refused = [1, 2, 3]
+
+        async def falters(owing: Owing) -> bool:
+            if refused:
+                refused.pop()
+                raise StoreError("the database is locked")
+            return await trying(owing)
+
+        store.trying = falters  # type: ignore[method-assign]
+        await house.run("live one")
+        assert not refused
+        assert house.heard(Owed.ENDING) == 1
