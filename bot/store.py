@@ -32,7 +32,7 @@ from bot.model import (
     Via,
     Word,
 )
-from bot.tables import decisions, limits, operations, outbox
+from bot.tables import UNFINISHED, UNSETTLED, WAITING, decisions, limits, operations, outbox
 from bot.trail import Fact, Record
 from bot.writer import CLOCK, Transaction, Writer
 
@@ -44,6 +44,9 @@ NEVER = 1e9
 
 _SLACK = "slack:"
 """Stands for an account among the limits; no policy can name one so."""
+
+_HELD = ((operations, UNFINISHED), (outbox, sa.true()), (decisions, UNSETTLED))
+"""What replicas hold leases on, and where to look for it among a million that are done."""
 
 T = TypeVar("T")
 
@@ -299,7 +302,7 @@ class Store:
     def _twin(self, tx: Transaction, like: Operation) -> Operation | None:
         rows = tx.connection.execute(
             sa.select(operations).where(
-                operations.c.state == State.WAITING.value,
+                WAITING,
                 operations.c.api == like.api,
                 operations.c.account == like.account,
                 operations.c.region == like.region,
@@ -315,7 +318,7 @@ class Store:
         query = (
             sa.select(operations)
             .where(
-                operations.c.state == State.WAITING.value,
+                WAITING,
                 sa.or_(operations.c.due_at <= self._now(), operations.c.expires_at <= self._now()),
             )
             .order_by(operations.c.due_at)
@@ -369,8 +372,8 @@ class Store:
         for limit in asked:
             orphans = (
                 sa.select(decisions.c.id)
-                .where(sa.not_(decisions.c.settled), decisions.c.lease_until < tx.now)
-                .order_by(decisions.c.id)
+                .where(UNSETTLED, decisions.c.lease_until < tx.now)
+                .order_by(decisions.c.lease_until)
                 .limit(limit)
             )
             rows = tx.connection.execute(
@@ -442,11 +445,7 @@ class Store:
 
     async def unfinished(self) -> list[Operation]:
         """Give everything that has no ending yet, oldest first."""
-        query = (
-            sa.select(operations)
-            .where(operations.c.state.in_(["asked", "waiting", "due", "running"]))
-            .order_by(operations.c.asked_at)
-        )
+        query = sa.select(operations).where(UNFINISHED).order_by(operations.c.asked_at)
         rows = await self._read(lambda c: c.execute(query).all())
         return [_operation(row) for row in rows]
 
@@ -463,6 +462,7 @@ class Store:
         orphans = (
             sa.select(operations.c.id)
             .where(
+                UNFINISHED,
                 operations.c.state.in_([state.value for state in IN_HAND]),
                 operations.c.lease_until < tx.now,
                 operations.c.due_at <= tx.now,
@@ -508,10 +508,10 @@ class Store:
                 .where(column == value, column.table.c.owner == self.owner)
                 .values(owner="", lease_until=tx.now + self.lease / 5)
             )
-        for table in (operations, outbox, decisions):
+        for table, open_ones in _HELD:
             tx.connection.execute(
                 sa.update(table)
-                .where(table.c.owner == self.owner, table.c.lease_until > 0)
+                .where(open_ones, table.c.owner == self.owner, table.c.lease_until > 0)
                 .values(lease_until=tx.now + self.lease)
             )
         return [None for _ in asked]
@@ -521,8 +521,8 @@ class Store:
         await self._writer.do(self._hand_over, None)
 
     def _hand_over(self, tx: Transaction, asked: Sequence[None]) -> list[None]:
-        for table in (operations, outbox, decisions):
-            mine = sa.update(table).where(table.c.owner == self.owner)
+        for table, open_ones in _HELD:
+            mine = sa.update(table).where(open_ones, table.c.owner == self.owner)
             if table is outbox:
                 # What is on its way may reach Slack after the next one has looked for it.
                 mine = mine.where(sa.not_(outbox.c.uncertain))

@@ -51,19 +51,21 @@ operations = sa.Table(
     sa.Column("due_at", sa.Double, nullable=False),
 )
 
-_UNFINISHED = operations.c.state.in_(["asked", "waiting", "due", "running"])
-# A million finished operations must not slow down the search for unfinished ones.
+# A million finished operations must not slow down the search for unfinished ones. Queries repeat
+# these words, because SQLite takes a partial index only where it finds its very condition.
+UNFINISHED = sa.text("state IN ('asked', 'waiting', 'due', 'running')")
+WAITING = sa.text("state = 'waiting'")
 sa.Index(
     "operations_unfinished",
     operations.c.lease_until,
-    sqlite_where=_UNFINISHED,
-    postgresql_where=_UNFINISHED,
+    sqlite_where=UNFINISHED,
+    postgresql_where=UNFINISHED,
 )
 sa.Index(
     "operations_waiting",
     operations.c.due_at,
-    sqlite_where=operations.c.state == "waiting",
-    postgresql_where=operations.c.state == "waiting",
+    sqlite_where=WAITING,
+    postgresql_where=WAITING,
 )
 sa.Index("operations_by_actor", operations.c.actor, operations.c.asked_at)
 sa.Index("operations_by_time", operations.c.asked_at)
@@ -138,11 +140,12 @@ decisions = sa.Table(
     sa.Column("lease_until", sa.Double, nullable=False),
     sqlite_autoincrement=True,
 )
+UNSETTLED = sa.text("NOT settled")
 sa.Index(
     "decisions_unsettled",
     decisions.c.lease_until,
-    sqlite_where=sa.not_(decisions.c.settled),
-    postgresql_where=sa.not_(decisions.c.settled),
+    sqlite_where=UNSETTLED,
+    postgresql_where=UNSETTLED,
 )
 
 limits = sa.Table(

@@ -5,13 +5,17 @@ import contextlib
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from bot import database
 from bot.errors import StoreError
 from bot.model import Actor, Operation, Owed, Place, Sent, State, Via
 from bot.store import Move, Owing, Store
-from tests.conftest import opened
+from tests.conftest import built, opened
+from tests.fakes import BOB
 
 FACTS = {"who": "U0ALICE"}
 
@@ -240,3 +244,37 @@ async def test_what_may_be_on_its_way_to_slack_is_not_handed_over(database_url: 
         await asyncio.sleep(0.4)
         (found,) = await two.claim_owing()
         assert found.uncertain
+
+
+async def test_no_statement_reads_through_what_is_done(tmp_path: Path) -> None:
+    seen: dict[str, Any] = {}
+
+    def note(_c: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        seen[statement] = given
+
+    engine = database.connect(f"sqlite:///{tmp_path / 'x.db'}")
+    database.migrate(engine)
+    sa.event.listen(engine, "before_cursor_execute", note)
+    store = Store(engine, owner="one", audit_channel="C0AUDIT")
+    async with built(store) as house:
+        await house.run("live one")
+        await house.ask("live one", BOB)
+        await store.unfinished()
+        await store.lapsing()
+        await store.claim_decisions()
+        await store.recent(user="U0ALICE")
+        await store.hand_over()
+    plans = {}
+    with engine.connect().execution_options(reads=True) as connection:
+        for statement, given in list(seen.items()):
+            if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+                explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
+                plans[statement] = [str(row.detail) for row in explained]
+    await store.close()
+
+    assert len(plans) > 15
+    for statement, plan in plans.items():
+        for line in plan:
+            slow = line.startswith("SCAN") and "USING INDEX" not in line
+            big = any(f" {table}" in line for table in ("operations", "decisions"))
+            assert not (slow and big), (line, statement)
