@@ -128,5 +128,4 @@ def _file(url: str, count: int) -> None:
             connection.exec_driver_sql("CHECKPOINT")
         else:
             connection.exec_driver_sql("ANALYZE")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     engine.dispose()
