@@ -46,7 +46,7 @@ log = structlog.get_logger("stopstream.engine")
 TRIES = 3
 """How often a request may leave before its operation ends."""
 
-PACE = 0.96
+PACE = 0.965
 """The part of a documented limit that is used, so that the network's jitter stays below it."""
 
 LOOK = 2.0
@@ -563,7 +563,7 @@ _BATCH = 64
 _TOGETHER = 32
 """How many operations are judged at once; the others wait where what is urgent passes them."""
 
-_LATE = 0.02
+_LATE = 0.015
 """Seconds by which a request may miss its turn: what comes later would crowd another's second."""
 
 
