@@ -10,7 +10,7 @@ from bot import links
 from bot.errors import ParseError
 from bot.kinds import duration
 from bot.model import Action, Command, Effect, Json, Param, Site
-from bot.redact import redact
+from bot.redact import HIDDEN, redact
 from bot.scan import (
     Token,
     beginning,
@@ -255,6 +255,8 @@ class _Reader:
             action, base = self._target(replace(first, value=target), verb)
         else:
             action = self._action(first, verb)
+        if action.only not in (None, self._site(action)):
+            raise self._wrong(f"{action.api} exists on the {action.only} site alone.", first)
         return self._finish(action, self._typed(action, tokens[1:], base), first)
 
     def _action(self, token: Token, verb: Effect | None) -> Action:
@@ -451,7 +453,12 @@ class _Reader:
     def _clean(self, action: Action, param: Param, token: Token) -> str:
         """Take a stream key out of a value, or refuse what cannot be told from one."""
         value = token.value
-        if param.secret or redact(value) == value:
+        if param.secret:
+            return value
+        if links.looks_like_one(value) and any(other.secret for other in action.params):
+            # Bare words in the wrong order would show the address with its key.
+            raise self._wrong(f"This {param.word} is an address; write it as name=value.", token)
+        if redact(value) == value:
             return value
         if param.word == "stream":
             # The push name as consoles and encoders show it: `stream1?txSecret=…`.
@@ -544,8 +551,9 @@ class _Reader:
                 try:
                     return param.kind.read(given, self.now)
                 except ValueError:
+                    given = HIDDEN if param.secret else _shown(given)
                     raise self._wrong(
-                        f'The policy\'s default "{_shown(given)}" for {param.api} is not '
+                        f'The policy\'s default "{given}" for {param.api} is not '
                         f"{param.kind.says}.",
                         None,
                     ) from None

@@ -17,7 +17,7 @@ from handlers.cards import (
     section,
     wanted,
 )
-from handlers.words import channel, code, code_block, escape, fit, moment, user
+from handlers.words import channel, code, code_block, escape, fit, moment, user, written
 
 OPEN_FORM = "open-form"
 """The action_id of a button that opens the form."""
@@ -133,8 +133,10 @@ def _in_full(action: Action) -> list[str]:
     for param in action.params:
         need = "" if param.required else " (may be left out)"
         if param.default is not None:
-            need = f" ({code(str(param.default))} if left out)"
+            need = f" ({code(written(param.default))} if left out)"
         lines.append(f"• {code(param.word)} or {code(param.api)}: {escape(param.help)}{need}")
+    if action.only:
+        lines.append(f"It exists on the {action.only} site alone.")
     for site, regions in (action.regions or {}).items():
         lines.append(f"• {code('region')} on the {site} site: {', '.join(regions)}")
     twice = "may be sent twice" if action.repeatable else "is never sent twice by itself"

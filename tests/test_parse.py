@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.catalog import ACTIONS, PRODUCTS, by_api
+from bot.catalog.car import SESSION
 from bot.errors import ParseError
 from bot.kinds import text as any_text
 from bot.kinds import whole, yes_or_no
@@ -545,7 +546,7 @@ def _action(api: str, words: str, effect: Effect, *params: Param) -> Action:
         per_second=1,
         params=params,
         errors=(),
-        touch=Touch("session", ("Id",)),
+        touch=Touch(SESSION, ("Id",)),
         regions={"mainland": ("ap-guangzhou",)} if effect is Effect.CHANGE else None,
     )
 

@@ -195,7 +195,7 @@ ROLE = "roles:\n  oncall:\n    members: {users: [U0ALICE]}\n    allow:\n      - 
         (ROLE + "actions: ['*']\n        where:", "has no value"),
         (ROLE + "actions: ['*']\n        approvers:", "has no value"),
         (ROLE + "actions: ['*']\n        where: {StreamName: a, UserId: b}", "never hold"),
-        ("limits: [{actions: ['*'], deny: true, where: {Region: a, UserId: b}}]", "never hold"),
+        ("limits: [{actions: ['*'], deny: true, where: {Region: a, Reason: b}}]", "never hold"),
         ("limits: [{actions: ['*'], approval: }]", "has no value"),
         ("targets: {Status: live a}", "word of the bot's own"),
         ("targets: {car: live a}", "word of the bot's own"),

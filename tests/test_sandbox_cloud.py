@@ -1,9 +1,9 @@
 """The emulated cloud, driven by the official SDK: no mirror of our own mistakes."""
 
 import asyncio
-import functools
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,10 +19,11 @@ from tencentcloud.live.v20180801 import models as live_models
 from tencentcloud.trtc.v20190722 import models as trtc_models
 from tencentcloud.trtc.v20190722 import trtc_client
 
-from bot.catalog import ACTIONS, FRESH, by_api
+from bot.catalog import ACTIONS, by_api
 from bot.model import Action, Json
 from bot.sandbox.cloud import CloudEmulator, Key
 from bot.sandbox.weather import Fault
+from tests.fakes import made_up
 
 # The SDK's own code warns on this Python; what it sends is what matters here.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -53,12 +54,6 @@ class Clock:
 async def cloud() -> AsyncIterator[CloudEmulator]:
     async with CloudEmulator(keys=KEYS, clock=Clock()) as emulator:
         yield emulator
-
-
-def values(action: Action) -> dict[str, Json]:
-    """Make up a value for each required parameter."""
-    made: dict[str, Json] = {"string": "a.example.com", "int64": 42, "uint64": 42}
-    return {param.api: made[param.kind.json] for param in action.params if param.required}
 
 
 def region(action: Action) -> str:
@@ -97,8 +92,10 @@ async def code_of(call: Callable[[], Any]) -> str:
 
 
 def put(cloud: CloudEmulator, action: Action) -> None:
-    given = values(action) | _app(action)
-    cloud.things.put(action.touch.thing, *(given.get(name, "live") for name in action.touch.key))
+    given = made_up(action)
+    cloud.things.put(
+        action.touch.thing.name, *(given.get(name, "live") for name in action.touch.key)
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -109,15 +106,11 @@ async def test_the_common_client_runs_every_action(
     put(cloud, action)
     client = common(cloud, action, method=method)
 
-    answer = await asyncio.to_thread(client.call_json, action.api, values(action) | _app(action))
+    answer = await asyncio.to_thread(client.call_json, action.api, made_up(action))
 
     assert answer["Response"]["RequestId"] == cloud.received[-1].request_id
     assert "Error" not in answer["Response"]
     assert len(cloud.ran(action.api)) == 1
-
-
-def _app(action: Action) -> dict[str, Json]:
-    return {"AppName": "live"} if action.param("AppName") else {}
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
@@ -126,40 +119,47 @@ async def test_the_typed_client_runs_every_action(cloud: CloudEmulator, action: 
     client_class, models = CLIENTS[action.product.name]
     client = client_class(credential.Credential("AKIDGOOD", "good"), region(action), profile(cloud))
     request = getattr(models, f"{action.api}Request")()
-    request.from_json_string(json.dumps(values(action) | _app(action)))
+    request.from_json_string(json.dumps(made_up(action)))
 
     answer = await asyncio.to_thread(getattr(client, action.api), request)
 
     assert answer.RequestId == cloud.received[-1].request_id
-    if action.touch.shows:
-        assert getattr(answer, action.touch.shows[0]) == FRESH[action.touch.thing]
+    if action.touch.shows and not action.touch.counts:
+        shown = action.touch.shown(json.loads(answer.to_json_string()))
+        assert shown == action.touch.thing.states[0]
+    for name in action.touch.counts:
+        assert getattr(answer, name) == 1
+    for name in action.touch.lists:
+        assert len(getattr(answer, name)) == 1
+    if action.touch.makes:
+        assert getattr(answer, action.touch.makes)
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-async def test_every_action_is_refused_with_the_real_codes(
-    cloud: CloudEmulator, action: Action
-) -> None:
-    good = values(action) | _app(action)
-    first = next(iter(good))
-    refusals = {
-        "MissingParameter": {name: value for name, value in good.items() if name != first},
-        "UnknownParameter": good | {"Surplus": 1},
-        "InvalidParameter": good | {first: [1]},
-    }
-    for code, given in refusals.items():
-        call = functools.partial(common(cloud, action).call_json, action.api, given)
-        assert await code_of(call) == code
+async def test_every_action_is_refused_with_the_real_codes(action: Action) -> None:
+    async with CloudEmulator(keys=KEYS, actions=[replace(action, per_second=1000)]) as cloud:
 
-    absent = action.touch.absent or ""
-    call = functools.partial(common(cloud, action).call_json, action.api, good)
-    assert await code_of(call) == absent
-    cloud.weather.bring(Fault(code="InternalError"))
-    assert await code_of(call) == "InternalError"
+        async def code(given: dict[str, Json]) -> str:
+            return await code_of(lambda: common(cloud, action).call_json(action.api, given))
+
+        good = made_up(action)
+        assert await code(good | {"Surplus": 1}) == "UnknownParameter"
+        for param in action.params:
+            known = param.only in (None, action.product.site)
+            wrong = "InvalidParameter" if known else "UnknownParameter"
+            assert await code(good | {param.api: {"of": "another type"}}) == wrong
+            if param.required:
+                without = {name: value for name, value in good.items() if name != param.api}
+                assert await code(without) == "MissingParameter"
+
+        assert await code(good) == (action.touch.absent or "")
+        cloud.weather.bring(Fault(code="InternalError"))
+        assert await code(good) == "InternalError"
 
 
 async def test_keys_are_checked_as_the_real_one_does(cloud: CloudEmulator) -> None:
     action = by_api("DescribeLiveStreamState")
-    good = values(action) | _app(action)
+    good = made_up(action)
 
     async def code(*key: str) -> str:
         return await code_of(lambda: common(cloud, action, key).call_json(action.api, good))
@@ -179,7 +179,7 @@ async def test_keys_are_checked_as_the_real_one_does(cloud: CloudEmulator) -> No
 
 async def test_wrong_names_versions_and_regions_are_refused(cloud: CloudEmulator) -> None:
     action = by_api("StopStreamIngest")
-    good = values(action)
+    good = made_up(action)
 
     def call(
         version: str = action.product.version, where: str = "ap-singapore", api: str = ""
@@ -204,7 +204,7 @@ async def test_the_asynchronous_sdk_is_answered_too(cloud: CloudEmulator) -> Non
         "live", "2018-08-01", credential.Credential("AKIDGOOD", "good"), "", profile(cloud)
     )
     async with client:
-        answer = await client.call_and_deserialize(action.api, values(action) | _app(action))
+        answer = await client.call_and_deserialize(action.api, made_up(action))
 
     assert json.dumps(answer).count(cloud.received[-1].request_id) == 1
 
@@ -213,11 +213,11 @@ async def test_more_than_the_documented_requests_per_second_are_refused(
     cloud: CloudEmulator,
 ) -> None:
     action = by_api("StopPublishStream")
-    cloud.things.put("session", "a.example.com")
+    cloud.things.put("session", "user1")
     client = common(cloud, action)
 
     codes = [
-        await code_of(lambda: client.call_json(action.api, values(action)))
+        await code_of(lambda: client.call_json(action.api, made_up(action)))
         for _ in range(action.per_second + 1)
     ]
 
