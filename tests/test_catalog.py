@@ -33,8 +33,8 @@ def facts(name: str) -> dict[str, Any]:
 
 SIBLINGS = 20
 """Requests per second of TRTC's other APIs, for the one whose own limit is not published."""
-STRICTER = {"StartStreamIngest": {"StreamUrl"}}
-"""What is optional only beside a parameter that is out of use."""
+STRICTER = {"StartStreamIngest": {"StreamUrl"}, "DescribeWebRecord": {"TaskId"}}
+"""What the API takes another parameter for: one that is out of use, one of two ways."""
 
 
 def only(param: dict[str, Any]) -> Any:

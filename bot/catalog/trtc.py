@@ -526,14 +526,8 @@ DESCRIBE_WEB_RECORD = Action(
     # Its own limit is not published; that of its siblings is taken.
     per_second=20,
     params=(
-        Param(
-            "TaskId",
-            "task",
-            text,
-            "the task's id, from StartWebRecord",
-            required=False,
-            example="1234",
-        ),
+        # Its page would take the other two in its place; one of both ways is enough.
+        *STOP_WEB_RECORD.params,
         Param(
             "SdkAppId",
             "sdkappid",
