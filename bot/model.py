@@ -100,6 +100,8 @@ class Param:
         secret: The value may hold a stream key: it is sent, never shown nor recorded.
         only: The one site that knows this parameter.
         example: Made up, for help, where the kind's own does not do.
+        alias: Tencent's name of the same thing elsewhere: what the policy says of that one
+            holds for this one, too.
     """
 
     api: str
@@ -111,6 +113,12 @@ class Param:
     secret: bool = False
     only: Site | None = None
     example: str = ""
+    alias: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Tencent's names of it, its own first."""
+        return (self.api, self.alias) if self.alias else (self.api,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +251,11 @@ class Action:
     only: Site | None = None
 
     def param(self, name: str) -> Param | None:
-        """Find a parameter by Tencent's name or the short word, in any case."""
+        """Find a parameter by one of Tencent's names or the short word, in any case."""
         wanted = name.casefold()
-        return next((p for p in self.params if wanted in (p.api.casefold(), p.word)), None)
+        return next(
+            (p for p in self.params if wanted in (p.word, *map(str.casefold, p.names))), None
+        )
 
 
 class Presence(StrEnum):

@@ -249,12 +249,19 @@ class _Reader:
         first = tokens[0]
         if first.name:
             raise self._wrong("Say first what it is about, for example live.", first)
+        # Until it is known what they are for: a key may stand in the path of an address.
+        unclear = tokens if verb is Effect.START else tokens[1:]
+        addresses = {(t.value_start, t.end) for t in unclear if links.looks_like_one(t.value)}
+        addresses -= self.hidden
+        self.hidden |= addresses
         base = _Said()
         target = self._target_called(first.value)
         if target:
             action, base = self._target(replace(first, value=target), verb)
         else:
             action = self._action(first, verb)
+        if not any(param.secret for param in action.params):
+            self.hidden -= addresses
         if action.only not in (None, self._site(action)):
             raise self._wrong(f"{action.api} exists on the {action.only} site alone.", first)
         return self._finish(action, self._typed(action, tokens[1:], base), first)
@@ -457,7 +464,9 @@ class _Reader:
             return value
         if links.looks_like_one(value) and any(other.secret for other in action.params):
             # Bare words in the wrong order would show the address with its key.
-            raise self._wrong(f"This {param.word} is an address; write it as name=value.", token)
+            raise self._wrong(
+                f"This {param.word} looks like an address; write each value as name=value.", token
+            )
         if redact(value) == value:
             return value
         if param.word == "stream":
@@ -546,8 +555,9 @@ class _Reader:
 
     def _default(self, action: Action, param: Param) -> Json:
         for values in self._defaults(action):
-            if param.api in values:
-                given = str(values[param.api])
+            name = next((name for name in param.names if name in values), None)
+            if name is not None:
+                given = str(values[name])
                 try:
                     return param.kind.read(given, self.now)
                 except ValueError:

@@ -346,7 +346,8 @@ def _values(command: Command, name: str) -> list[str]:
     """Give what a condition looks at: of a list, each entry."""
     if name == "Region":
         return [command.region] if command.region else []
-    value = command.params.get(name)
+    param = next((p for p in command.action.params if name in p.names), None)
+    value = command.params.get(param.api if param else name)
     if isinstance(value, list):
         return list(map(str, value))
     return [] if value is None else [str(value)]

@@ -1,5 +1,6 @@
 """The words people see: true, complete in their text, within Slack's limits, and nobody else's."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -592,6 +593,18 @@ def test_a_form_has_a_field_for_each_parameter_and_fills_in_the_defaults() -> No
     assert domain["optional"] is True
     assert fields["param:StreamName"]["optional"] is False
     assert fields["param:AppName"]["element"]["initial_value"] == "live"
+
+
+def test_a_form_fills_in_a_domain_under_its_other_name_and_no_secret() -> None:
+    secret = {"car-url": {"PublishStreamURL": "rtmp://a.example.com/live2/5ECRE7"}}
+    vocabulary = replace(VOCABULARY, defaults={**VOCABULARY.defaults, **secret})
+    place = views.FormPlace(Effect.START, "C0INC")
+
+    pad = json.dumps(views.form(place, vocabulary, "StartLivePadStream"))
+    assert '"initial_value": "push.example.com"' in pad
+    push = json.dumps(views.form(place, vocabulary, "StartPublishStreamWithURL"))
+    assert "5ECRE7" not in push
+    assert '"optional": true' in push
 
 
 def test_a_form_offers_the_regions_of_its_site() -> None:

@@ -22,6 +22,7 @@ from tencentcloud.trtc.v20190722 import trtc_client
 from bot.catalog import ACTIONS, by_api
 from bot.model import Action, Json
 from bot.sandbox.cloud import CloudEmulator, Key
+from bot.sandbox.things import CodeError
 from bot.sandbox.weather import Fault
 from tests.fakes import made_up
 
@@ -255,6 +256,177 @@ async def test_an_encoder_comes_back_after_a_drop_and_not_during_a_ban() -> None
     run("ForbidLiveStream")
     clock.ahead += 7 * 86_400 + 1
     assert state() == "active", "a ban ends by itself, and the encoder has waited"
+
+
+class Played:
+    """The emulated cloud without its door: what it answers, or its code."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.cloud = CloudEmulator(keys=KEYS, clock=self.clock)
+
+    def __call__(self, api: str, **params: Json) -> dict[str, Json]:
+        return self.cloud.things.run(by_api(api), params, self.cloud.now)
+
+    def code(self, api: str, **params: Json) -> str:
+        with pytest.raises(CodeError) as caught:
+            self(api, **params)
+        return caught.value.code
+
+
+STREAM: dict[str, Json] = {"StreamName": "s", "DomainName": "d.example.com", "AppName": "live"}
+APP: dict[str, Json] = {"SdkAppId": 7}
+
+
+def test_a_domain_that_is_off_has_no_stream_and_its_encoders_come_back() -> None:
+    play, domain = Played(), {"DomainName": STREAM["DomainName"]}
+    play.cloud.things.put("domain", domain["DomainName"])
+    play.cloud.things.put("stream", *STREAM.values(), returns_after=3.0)
+    play.cloud.things.put("stream", "other", "other.example.com", "live")
+
+    assert play("DescribeLiveStreamOnlineList", **domain)["TotalNum"] == 1
+    play("ForbidLiveDomain", **domain)
+    assert by_api("DescribeLiveDomain").touch.shown(play("DescribeLiveDomain", **domain)) == (
+        "disabled"
+    )
+    play.clock.ahead += 10.0
+    assert play("DescribeLiveStreamOnlineList", **domain)["TotalNum"] == 0
+    assert play("DescribeLiveStreamOnlineList")["TotalNum"] == 1
+    play("EnableLiveDomain", **domain)
+    assert play("DescribeLiveStreamState", **STREAM) == {"StreamState": "active"}
+    assert play.code("ForbidLiveDomain", DomainName="nobodys.example.com") == "ResourceNotFound"
+
+
+def test_the_list_of_live_streams_comes_in_pages_of_one_path() -> None:
+    play = Played()
+    for number in range(25):
+        play.cloud.things.put("stream", f"s{number}", "d.example.com", "live")
+    play.cloud.things.put("stream", "s25", "d.example.com", "another")
+
+    last = play("DescribeLiveStreamOnlineList", PageNum=3, PageSize=10)
+    assert (last["TotalNum"], last["TotalPage"], last["PageNum"]) == (25, 3, 3)
+    assert isinstance(last["OnlineInfo"], list)
+    assert len(last["OnlineInfo"]) == 5
+    assert {"StreamName": "s24", "DomainName": "d.example.com", "AppName": "live"} in (
+        last["OnlineInfo"]
+    )
+    assert play("DescribeLiveStreamOnlineList", AppName="another")["TotalNum"] == 1
+
+
+def test_a_pad_and_a_delay_stay_until_they_are_taken_away() -> None:
+    play = Played()
+    pad = {"PushDomainName" if name == "DomainName" else name: v for name, v in STREAM.items()}
+
+    play("StartLivePadStream", **pad)
+    assert play("DescribeLivePadStreamList", StreamName="s")["StreamInfoList"] == [STREAM]
+    play("StopLivePadStream", **pad)
+    assert play("DescribeLivePadStreamList", StreamName="s")["TotalNum"] == 0
+    play("AddDelayLiveStream", **STREAM, DelayTime=60)
+    assert play("DescribeLiveDelayInfoList") == {"DelayInfoList": [STREAM | {"DelayInterval": 60}]}
+    play("ResumeDelayLiveStream", **STREAM)
+    assert play("DescribeLiveDelayInfoList") == {"DelayInfoList": []}
+
+
+def test_what_a_start_makes_can_be_ended_once_or_is_refused_with_the_real_code() -> None:
+    play = Played()
+    task = play("StartStreamIngest", **APP)["TaskId"]
+
+    assert play("DescribeStreamIngest", **APP, TaskId=task) == {"Status": "InProgress"}
+    assert play("UpdateStreamIngest", **APP, TaskId=task, IsPause=True) == {"Status": "InProgress"}
+    play("StopStreamIngest", **APP, TaskId=task)
+    assert play.code("StopStreamIngest", **APP, TaskId=task) == "FailedOperation.TaskFinished"
+    assert play.code("UpdateStreamIngest", **APP, TaskId=task) == "FailedOperation.TaskNotExist"
+    assert play("DescribeStreamIngest", **APP, TaskId=task) == {"Status": "NotExist"}
+    recorded = play("CreateRecordTask", **STREAM, EndTime=int(play.cloud.now) + 3600)["TaskId"]
+    play("StopRecordTask", TaskId=recorded)
+    thing = play.cloud.things.get("record-task", recorded)
+    assert thing is not None
+    assert thing.state == "finished"
+    late = int(play.cloud.now) + 86_500
+    assert play.code("CreateRecordTask", **STREAM, EndTime=late) == "InvalidParameter"
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "stop", "code"),
+    [
+        ("room", {"RoomId": 1} | APP, "DismissRoom", "FailedOperation.RoomNotExist"),
+        ("room", {"RoomId": 1} | APP, "RemoveUser", ""),
+        ("named-room", {"RoomId": "1"} | APP, "DismissRoomByStrRoomId", "RoomNotExist"),
+        ("named-room", {"RoomId": "1"} | APP, "RemoveUserByStrRoomId", ""),
+        ("cdn", {"TaskId": "t"} | APP, "StopPublishCdnStream", "ResourceNotFound"),
+        ("cloud-record", {"TaskId": "t"} | APP, "DeleteCloudRecording", "ResourceNotFound"),
+        ("web-record", {"TaskId": "t"}, "StopWebRecord", "FailedOperation.TaskNotExist"),
+    ],
+)
+def test_what_is_over_is_over(kind: str, key: dict[str, Json], stop: str, code: str) -> None:
+    play = Played()
+    play.cloud.things.put(kind, *key.values())
+
+    play(stop, **key)
+    if code:
+        assert play.code(stop, **key).endswith(code)
+    else:
+        play(stop, **key)
+    look = by_api(stop).look
+    assert look is None or play.code(look, **key) == by_api(look).touch.absent
+
+
+def test_a_room_by_number_is_not_the_room_of_that_name() -> None:
+    play = Played()
+    play.cloud.things.put("room", 1, 7)
+
+    assert play.code("DismissRoomByStrRoomId", RoomId="1", **APP).endswith("RoomNotExist")
+    play("DismissRoom", RoomId=1, **APP)
+    assert play.code("RemoveUser", RoomId=1, **APP).endswith("RoomNotExist")
+
+
+def test_a_session_that_is_destroyed_pushes_nothing_and_is_counted_no_more() -> None:
+    play = Played()
+    play.cloud.things.put("session", "u1")
+    play.cloud.things.put("session", "u2", state="idle")
+
+    assert play("DescribeConcurrentCount") == {"Total": 2, "Running": 2}
+    play("DestroySession", UserId="u1")
+    assert play("DescribeConcurrentCount")["Running"] == 1
+    for api in ("StopPublishStream", "StartPublishStream", "StartPublishStreamWithURL"):
+        assert play.code(api, UserId="u1") == "ResourceNotFound.SessionNotFound"
+    play("StartPublishStreamWithURL", UserId="u2", PublishStreamURL="rtmp://a.example.com/x")
+
+
+@pytest.mark.parametrize(
+    ("api", "wrong", "code"),
+    [
+        ("AddDelayLiveStream", {"DelayTime": 601}, "InvalidParameterValue"),
+        ("AddDelayLiveStream", {"ExpireTime": "2000-01-01T00:00:00Z"}, "InvalidParameterValue"),
+        ("ForbidLiveStream", {"ResumeTime": "2999-01-01T00:00:00Z"}, "InvalidParameterValue"),
+        ("ForbidLiveStream", {"ResumeTime": "soon"}, "InvalidParameter"),
+        ("CreateRecordTask", {"EndTime": 1}, "InvalidParameter"),
+        ("RemoveUser", {"UserIds": ["u"] * 11}, "InvalidParameter.UserIds"),
+        ("RemoveUser", {"UserIds": []}, "InvalidParameter.UserIds"),
+        ("RemoveUser", {"UserIds": [1]}, "InvalidParameter"),
+        ("DescribeLiveStreamOnlineList", {"PageSize": 9}, "InvalidParameterValue"),
+        ("UpdateStreamIngest", {"Tempo": 1.0}, "UnknownParameter"),
+    ],
+)
+async def test_what_is_out_of_range_is_refused_with_a_code_of_its_page(
+    cloud: CloudEmulator, api: str, wrong: dict[str, Json], code: str
+) -> None:
+    action = by_api(api)
+    put(cloud, action)
+
+    found = await code_of(
+        lambda: common(cloud, action).call_json(action.api, made_up(action) | wrong)
+    )
+
+    assert found == code
+
+
+async def test_what_one_site_alone_has_is_no_action_on_the_other() -> None:
+    action = by_api("DescribeLivePadStreamList")
+    async with CloudEmulator(keys=KEYS, site="intl") as cloud:
+        found = await code_of(lambda: common(cloud, action).call_json(action.api, {}))
+
+    assert found == "InvalidAction"
 
 
 def test_it_listens_on_loopback_alone(cloud: CloudEmulator) -> None:

@@ -180,7 +180,7 @@ DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
 
 _PAD_PARAMS = (
     _STREAM,
-    Param("PushDomainName", "domain", hostname, "your push domain"),
+    Param("PushDomainName", "domain", hostname, "your push domain", alias="DomainName"),
     _APP,
     Param("Operator", "operator", reason, "who did it, for Tencent's records", required=False),
 )
@@ -241,6 +241,7 @@ DESCRIBE_LIVE_PAD_STREAM_LIST = Action(
         PAD,
         _KEY,
         shows=("TotalNum", "0"),
+        values={"on": 1, "off": 0},
         counts={"TotalNum": ("on",)},
         lists={"StreamInfoList": ("on",)},
     ),
