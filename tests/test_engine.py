@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from bot.catalog import by_api
 from bot.errors import (
     ApiError,
     CloudError,
@@ -15,6 +16,7 @@ from bot.errors import (
 from bot.model import Command, Effect, Operation, Owed, Person, Place, Presence, State, Via
 from bot.service import Mistaken, Taken
 from bot.store import Store
+from handlers import cards
 from tests.conftest import House, built, opened
 from tests.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
 
@@ -196,6 +198,18 @@ async def test_stream_keys_reach_neither_the_trail_nor_the_text_on_file(house: H
     with house.store.records() as records:
         assert not [record for record in records if "5ECRE7" in record.body]
     assert house.cloud.sent[-1].params["PublishStreamArgs"] == "txSecret=5ECRE7"
+
+
+async def test_what_a_start_makes_is_kept_and_shown(house: House) -> None:
+    made = await house.run(
+        "start record-task s domain=a.tv until=2h region=ap-guangzhou", verb=None
+    )
+    ended = await house.run("record-task t1 region=ap-guangzhou")
+
+    assert made.state is ended.state is State.ACCEPTED
+    assert made.result == {"StreamState": "active"}, "all that the answer names"
+    assert "StreamState is" in cards.ending(made, by_api(made.api)).text
+    assert not ended.result
 
 
 async def left_behind(url: str, text: str) -> str:

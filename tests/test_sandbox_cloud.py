@@ -19,8 +19,12 @@ from tencentcloud.live.v20180801 import models as live_models
 from tencentcloud.trtc.v20190722 import models as trtc_models
 from tencentcloud.trtc.v20190722 import trtc_client
 
+from bot import tc3
 from bot.catalog import ACTIONS, by_api
-from bot.model import Action, Json
+from bot.cloud import TencentCloud
+from bot.credentials import Fixed
+from bot.model import Action, Command, Json, Subject, Touch
+from bot.parse import Vocabulary, example, parse
 from bot.sandbox.cloud import CloudEmulator, Key
 from bot.sandbox.things import CodeError
 from bot.sandbox.weather import Fault
@@ -256,6 +260,60 @@ async def test_an_encoder_comes_back_after_a_drop_and_not_during_a_ban() -> None
     run("ForbidLiveStream")
     clock.ahead += 7 * 86_400 + 1
     assert state() == "active", "a ban ends by itself, and the encoder has waited"
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
+async def test_what_the_help_offers_to_paste_is_taken(action: Action) -> None:
+    async with CloudEmulator(keys=KEYS) as cloud:
+        vocabulary = Vocabulary(ACTIONS, {}, {}, "", {})
+        found = parse(example(action), verb=None, vocabulary=vocabulary, now=cloud.now)
+        assert isinstance(found, Command)
+        key = (found.params.get(name, "live") for name in action.touch.key)
+        cloud.things.put(action.touch.thing.name, *key)
+        client = TencentCloud(
+            credentials=Fixed(tc3.Credentials("AKIDGOOD", "good")), base_url=cloud.url
+        )
+        answer = await client.call(found)
+        await client.close()
+
+    assert answer.request_id == cloud.ran(action.api)[0].request_id
+    assert dict(cloud.ran(action.api)[0].params) == dict(found.params)
+
+
+async def test_an_action_of_a_new_sort_needs_nothing_but_its_declaration() -> None:
+    lamp = Subject("lamp", ("on", "off", "gone"), gone=("gone",))
+    name = by_api("StopPublishStream").params
+    switch = replace(
+        by_api("StopPublishStream"),
+        api="SwitchLamp",
+        touch=Touch(lamp, ("UserId",), becomes="off", refused={"off": "OperationDenied"}),
+    )
+    look = replace(
+        by_api("DescribeConcurrentCount"),
+        api="DescribeLamp",
+        params=name,
+        touch=Touch(lamp, ("UserId",), shows=("Lit.Now", "never"), values={"off": 0}),
+    )
+    async with CloudEmulator(keys=KEYS, actions=[switch, look]) as cloud:
+
+        async def call(action: Action) -> Json:
+            client = common(cloud, action)
+            answer: dict[str, Json] = await asyncio.to_thread(
+                client.call_json, action.api, {"UserId": "l"}
+            )
+            return answer["Response"]
+
+        before = await call(look)
+        await call(switch)
+        after = await call(look)
+        again = await code_of(lambda: common(cloud, switch).call_json(switch.api, {"UserId": "l"}))
+
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    assert before["Lit"] == {"Now": "never"}
+    assert after["Lit"] == {"Now": 0}
+    assert look.touch.shown(after) == "off"
+    assert again == "OperationDenied"
 
 
 class Played:

@@ -118,7 +118,7 @@ class Things:
             if touch.thing == STREAM:
                 # Nobody ever pushed it.
                 return
-            thing = self.put(touch.thing.name, *key)
+            thing = self._things[touch.thing.name, key] = Thing(touch.thing.states[0], {})
         thing.runs[action.api] = thing.runs.get(action.api, 0) + 1
         thing.said = params
         if touch.thing != STREAM:
