@@ -86,13 +86,14 @@ DESCRIBE_STREAM_INGEST = Action(
     regions=STOP_STREAM_INGEST.regions,
 )
 
+# The last one is the example's: what begins there can be ended there, too.
 _PULL_REGIONS = (
     "ap-bangkok",
     "ap-guangzhou",
     "ap-jakarta",
     "ap-mumbai",
-    "ap-singapore",
     "ap-tokyo",
+    "ap-singapore",
 )
 _VOLUME = Param("Volume", "volume", number(0, 200), "how loud; 100 is as it comes", required=False)
 _PROGRESS = Param(
@@ -190,7 +191,7 @@ START_STREAM_INGEST = Action(
     repeatable=False,
     per_second=20,
     params=(
-        Param("RoomId", "room", text, "the room's number or name"),
+        Param("RoomId", "room", text, "the room's number or name", example="1234"),
         # Its page calls it optional only beside a parameter that is out of use.
         Param(
             "StreamUrl",
