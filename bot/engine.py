@@ -336,8 +336,7 @@ class Engine:
         except (CloudError, StoreError, TimeoutError) as error:
             log.warning("its state is not known", api=look.api, why=str(error))
             return ""
-        shown = answer.body.get(look.touch.shows[0])
-        return redact(str(shown))[:80] if shown not in (None, "") else ""
+        return redact(look.touch.shown(answer.body))[:80]
 
     # --- turns ---------------------------------------------------------------------
 
@@ -432,7 +431,7 @@ class Engine:
     async def _accepted(self, operation: Operation, command: Command, answer: Answer) -> None:
         self._metrics.answered.labels(operation.api).observe(answer.took)
         changes = {"request_id": answer.request_id, "took": answer.took, "code": "", "said": ""}
-        if command.action.effect is Effect.READ:
+        if command.action.effect is Effect.READ or command.action.touch.makes:
             changes["result"] = dict(answer.body)
         await self._end(operation, command, State.ACCEPTED, changes)
 

@@ -74,11 +74,18 @@ class Kind:
         read: Turns text into the value, given the time in epoch seconds for what is
             relative to it; raises ValueError, whose text is a reason in plain words
             or empty.
+        example: Made up, for help.
+        within: The least and the most that Tencent Cloud takes: of a number itself, of a
+            list its length.
+        days: How many days ahead a time may lie.
     """
 
     says: str
-    json: Literal["string", "int64", "uint64", "bool", "array<string>"]
+    json: Literal["string", "int64", "uint64", "float", "bool", "array<string>"]
     read: Callable[[str, float], Json]
+    example: str = ""
+    within: tuple[float, float] | None = None
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,9 @@ class Param:
         required: Whether the API demands it.
         secret: The value may hold a stream key: it is sent, never shown nor recorded.
         only: The one site that knows this parameter.
+        example: Made up, for help, where the kind's own does not do.
+        alias: Tencent's name of the same thing elsewhere: what the policy says of that one
+            holds for this one, too.
     """
 
     api: str
@@ -102,6 +112,13 @@ class Param:
     required: bool = True
     secret: bool = False
     only: Site | None = None
+    example: str = ""
+    alias: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Tencent's names of it, its own first."""
+        return (self.api, self.alias) if self.alias else (self.api,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +142,63 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What actions are about: a sort of thing in the cloud, and the states it can be in.
+
+    Attributes:
+        states: The first is that of one that has just come into being.
+        gone: Those of one that is no more; to most actions it is as if it had never been.
+    """
+
+    name: str
+    states: tuple[str, ...]
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Touch:
     """Which thing of the cloud an action touches and what becomes of it.
 
-    The emulated cloud plays an action from this alone.
+    The emulated cloud plays an action from this alone. A field of the answer that lies inside
+    another is written with a dot, e.g. `DomainInfo.Status`.
 
     Attributes:
-        thing: `stream`, `recording`, `record-task`, `ingest`, `session` or `domain`.
-        key: Names of the parameters that name the thing.
+        key: Names of the parameters that name the thing; they narrow down a read of many.
         becomes: Its state afterwards; None leaves it as it is, as a read does.
         absent: The error code where there is no such thing; None accepts it.
         refused: The error code by the state the thing is in before.
-        shows: For a read: the field of the answer that carries the state, and what
-            stands there where there is no such thing.
+        shows: The field of the answer that carries the state, or a count that stands for it,
+            and what stands there where there is no such thing.
+        values: What the field holds in a state, where that is not the state's own name.
+        makes: The field of the answer that names the thing which the action brings into
+            being; it is in the key, and no parameter.
+        counts, lists: For a read of many: by the field of the answer, the states of the
+            things that it counts or lists.
+        echoes: Fields of the answer, or of each listed thing, by the parameter whose value
+            they repeat.
     """
 
-    thing: Literal["stream", "recording", "record-task", "ingest", "session", "domain"]
+    thing: Subject
     key: tuple[str, ...]
     becomes: str | None = None
     absent: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
     shows: tuple[str, str] | None = None
+    values: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    makes: str = ""
+    counts: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    echoes: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def shown(self, body: Params) -> str:
+        """Give the state that an answer shows; empty if it shows none."""
+        found: Json = dict(body)
+        for name in (self.shows or ("", ""))[0].split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found in (None, ""):
+            return ""
+        named = (state for state, value in self.values.items() if value == found)
+        return next(named, str(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +220,13 @@ class Action:
         least: What it demands of everyone, whatever the policy says.
         afterwards: What the asker must know once it is accepted; `{word}` stands for the
             value of a parameter.
-        undo: Name of the API that takes it back with the same parameters.
+        undo: Name of the API that takes it back with the same parameters, and with what the
+            answer names where `touch.makes` something.
         look: Name of the API that reads the state of the same thing.
+        reach: Name of the API that counts what else it hits, with the same parameters.
         words_for: Where a code means something else here: what it means, and the next step.
         deprecated: Tencent's own advice against it, and what to use instead.
+        only: The one site that has it.
     """
 
     api: str
@@ -189,13 +245,17 @@ class Action:
     afterwards: str = ""
     undo: str | None = None
     look: str | None = None
+    reach: str | None = None
     words_for: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     deprecated: str = ""
+    only: Site | None = None
 
     def param(self, name: str) -> Param | None:
-        """Find a parameter by Tencent's name or the short word, in any case."""
+        """Find a parameter by one of Tencent's names or the short word, in any case."""
         wanted = name.casefold()
-        return next((p for p in self.params if wanted in (p.api.casefold(), p.word)), None)
+        return next(
+            (p for p in self.params if wanted in (p.word, *map(str.casefold, p.names))), None
+        )
 
 
 class Presence(StrEnum):

@@ -10,7 +10,7 @@ from bot import links
 from bot.errors import ParseError
 from bot.kinds import duration
 from bot.model import Action, Command, Effect, Json, Param, Site
-from bot.redact import redact
+from bot.redact import HIDDEN, redact
 from bot.scan import (
     Token,
     beginning,
@@ -249,12 +249,21 @@ class _Reader:
         first = tokens[0]
         if first.name:
             raise self._wrong("Say first what it is about, for example live.", first)
+        # Until it is known what they are for: a key may stand in the path of an address.
+        unclear = tokens if verb is Effect.START else tokens[1:]
+        addresses = {(t.value_start, t.end) for t in unclear if links.looks_like_one(t.value)}
+        addresses -= self.hidden
+        self.hidden |= addresses
         base = _Said()
         target = self._target_called(first.value)
         if target:
             action, base = self._target(replace(first, value=target), verb)
         else:
             action = self._action(first, verb)
+        if not any(param.secret for param in action.params):
+            self.hidden -= addresses
+        if action.only not in (None, self._site(action)):
+            raise self._wrong(f"{action.api} exists on the {action.only} site alone.", first)
         return self._finish(action, self._typed(action, tokens[1:], base), first)
 
     def _action(self, token: Token, verb: Effect | None) -> Action:
@@ -451,7 +460,14 @@ class _Reader:
     def _clean(self, action: Action, param: Param, token: Token) -> str:
         """Take a stream key out of a value, or refuse what cannot be told from one."""
         value = token.value
-        if param.secret or redact(value) == value:
+        if param.secret:
+            return value
+        if links.looks_like_one(value) and any(other.secret for other in action.params):
+            # Bare words in the wrong order would show the address with its key.
+            raise self._wrong(
+                f"This {param.word} looks like an address; write each value as name=value.", token
+            )
+        if redact(value) == value:
             return value
         if param.word == "stream":
             # The push name as consoles and encoders show it: `stream1?txSecret=…`.
@@ -539,13 +555,15 @@ class _Reader:
 
     def _default(self, action: Action, param: Param) -> Json:
         for values in self._defaults(action):
-            if param.api in values:
-                given = str(values[param.api])
+            name = next((name for name in param.names if name in values), None)
+            if name is not None:
+                given = str(values[name])
                 try:
                     return param.kind.read(given, self.now)
                 except ValueError:
+                    given = HIDDEN if param.secret else _shown(given)
                     raise self._wrong(
-                        f'The policy\'s default "{_shown(given)}" for {param.api} is not '
+                        f'The policy\'s default "{given}" for {param.api} is not '
                         f"{param.kind.says}.",
                         None,
                     ) from None

@@ -322,8 +322,8 @@ def _mismatch(rule: Rule, command: Command, facts: Facts) -> str | None:
 
 
 def _meets(command: Command, name: str, pattern: str) -> bool:
-    value = _value(command, name)
-    return value is not None and _like(command.action.param(name), value, pattern)
+    values = _values(command, name)
+    return bool(values) and all(_like(command.action.param(name), v, pattern) for v in values)
 
 
 def _limit_meets(limit: Limit, command: Command) -> bool:
@@ -333,20 +333,24 @@ def _limit_meets(limit: Limit, command: Command) -> bool:
     it could be anything, so the limit holds. One that the action does not have cannot hold.
     """
     for name, pattern in (limit.where or {}).items():
-        value = _value(command, name)
-        if value is None:
+        values = _values(command, name)
+        if not values:
             if command.action.param(name) is None:
                 return False
-        elif not _like(command.action.param(name), value, pattern):
+        elif not any(_like(command.action.param(name), value, pattern) for value in values):
             return False
     return True
 
 
-def _value(command: Command, name: str) -> str | None:
+def _values(command: Command, name: str) -> list[str]:
+    """Give what a condition looks at: of a list, each entry."""
     if name == "Region":
-        return command.region or None
-    value = command.params.get(name)
-    return None if value is None else str(value)
+        return [command.region] if command.region else []
+    param = next((p for p in command.action.params if name in p.names), None)
+    value = command.params.get(param.api if param else name)
+    if isinstance(value, list):
+        return list(map(str, value))
+    return [] if value is None else [str(value)]
 
 
 def _like(param: Param | None, value: str, pattern: str) -> bool:

@@ -25,7 +25,7 @@ from bot.model import (
     Presence,
     State,
 )
-from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse
+from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse, spell
 from bot.policy import How
 from bot.ports import Directory
 from bot.redact import redact
@@ -130,7 +130,10 @@ class Service:
         return await self._book(invocation, wanted)
 
     async def _book(self, invocation: Invocation, command: Command) -> Reply:
-        operation = self._operation(invocation, State.ASKED, command)
+        secret = any(param.secret for param in command.action.params)
+        # A bare word may be a key, by no name that would tell.
+        text = spell(command) if secret else invocation.text
+        operation = self._operation(invocation, State.ASKED, command, text)
         try:
             async with asyncio.timeout(BOOKING):
                 booked = await self._store.ask(operation, facts_of(operation, command.action))
@@ -179,7 +182,9 @@ class Service:
         return await self._approvals.objection(decision)
 
     async def _book_mistake(self, invocation: Invocation, error: ParseError) -> Mistaken:
-        operation = self._operation(invocation, State.INVALID, None, detail=error.sentence)
+        operation = self._operation(
+            invocation, State.INVALID, None, error.text, detail=error.sentence
+        )
         try:
             async with asyncio.timeout(BOOKING):
                 await self._store.ask(operation, facts_of(operation, None))
@@ -193,6 +198,7 @@ class Service:
         invocation: Invocation,
         state: State,
         command: Command | None,
+        text: str,
         detail: str = "",
     ) -> Operation:
         return Operation(
@@ -202,7 +208,7 @@ class Service:
             actor=invocation.actor,
             place=invocation.place,
             via=invocation.via,
-            text=redact(invocation.text)[:4000],
+            text=redact(text)[:4000],
             asked_at=self._clock(),
             api=command.action.api if command else "",
             params=command.params if command else {},

@@ -139,7 +139,7 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
     if not place.channel:
         blocks.append(_conversation())
     blocks += [
-        _field(param, _default(chosen, param.api, vocabulary, param.default))
+        _field(param, _default(chosen, param.names, vocabulary, param.default))
         for param in chosen.params
         if param.only in (None, _site(chosen, vocabulary))
     ]
@@ -235,7 +235,7 @@ def _field(param: Param, default: str) -> Block:
             element["initial_option"] = _option(default, default)
     else:
         element = {"type": "plain_text_input", "action_id": VALUE, "max_length": _INPUT_MOST}
-        if default:
+        if default and not param.secret:
             element["initial_value"] = default[:_INPUT_MOST]
     return {
         "type": "input",
@@ -251,7 +251,7 @@ def _region(action: Action, vocabulary: Vocabulary) -> Block:
     regions = (action.regions or {}).get(_site(action, vocabulary), ())
     options = [_option(region, region) for region in regions[:_OPTIONS_MOST]]
     element: Block = {"type": "static_select", "action_id": VALUE, "options": options}
-    default = _default(action, "Region", vocabulary, vocabulary.region)
+    default = _default(action, ("Region",), vocabulary, vocabulary.region)
     if default in regions:
         element["initial_option"] = _option(default, default)
     return {
@@ -279,13 +279,13 @@ def _site(action: Action, vocabulary: Vocabulary) -> Site:
     return vocabulary.sites.get(action.product.name, action.product.site)
 
 
-def _default(action: Action, name: str, vocabulary: Vocabulary, last: object) -> str:
+def _default(action: Action, names: Sequence[str], vocabulary: Vocabulary, last: object) -> str:
     """Give what fills a field that is left out: the policy's word, or the catalog's."""
     found: object = last
     for key in (action.api, action.words, action.product.name):
         given: Mapping[str, object] = vocabulary.defaults.get(key, {})
-        if name in given:
-            found = given[name]
+        if held := [name for name in names if name in given]:
+            found = given[held[0]]
             break
     if isinstance(found, bool):
         return "yes" if found else "no"

@@ -119,7 +119,7 @@ def value(param: Param | None, given: Json, most: int = 150) -> str:
     """Show a parameter's value; a secret one and one that nobody declared are not shown."""
     if param is None or param.secret:
         return HIDDEN
-    return code(redact(_written(given)), most)
+    return code(redact(written(given)), most)
 
 
 def typed(action: Action, params: Mapping[str, Json], region: str = "") -> str:
@@ -133,7 +133,7 @@ def typed(action: Action, params: Mapping[str, Json], region: str = "") -> str:
         given = params.get(param.api)
         if given is None or param.secret or given == param.default:
             continue
-        shown = quoted(redact(_written(given)))
+        shown = quoted(redact(written(given)))
         words.append(shown if param is first else f"{param.word}={shown}")
     if region and action.regions is not None:
         words.append(f"region={quoted(region)}")
@@ -154,10 +154,11 @@ def quoted(text: str) -> str:
 _BEGINNINGS = {Effect.START: "/startstream", Effect.READ: "/stopstream status"}
 
 
-def _written(given: Json) -> str:
+def written(given: Json) -> str:
+    """Write a value as people type it."""
     if isinstance(given, bool):
         return "yes" if given else "no"
-    return str(given)
+    return ",".join(map(str, given)) if isinstance(given, list) else str(given)
 
 
 def _visible(text: str) -> str:

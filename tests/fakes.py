@@ -1,16 +1,19 @@
 """Fakes that fit the ports and keep state, so that nothing needs to be patched."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bot.errors import CloudError, DirectoryError
 from bot.model import (
+    Action,
     Actor,
     Answer,
     Command,
     Delivered,
     Delivery,
+    Json,
     Owed,
     Person,
     Presence,
@@ -22,6 +25,17 @@ TEAM = "T0HOME"
 ALICE = Actor(TEAM, "U0ALICE")
 BOB = Actor(TEAM, "U0BOB")
 MALLORY = Actor(TEAM, "U0MALLORY")
+
+
+def made_up(action: Action) -> dict[str, Json]:
+    """Make up a value for each parameter that is required or names what is touched."""
+    values: dict[str, Json] = {}
+    for param in action.params:
+        if param.required or param.api in action.touch.key:
+            text = param.example or param.kind.example or f"{param.word}1"
+            made = param.kind.read(text, time.time())
+            values[param.api] = made if param.default is None else param.default
+    return values
 
 
 @dataclass

@@ -52,7 +52,9 @@ def _actions() -> str:
             f"`{p.word}`{'' if p.required and p.default is None else '?'}" for p in action.params
         )
         again = "yes" if action.repeatable else "no"
-        rows.append([action.api, words, params, _regions(action), str(action.per_second), again])
+        rows.append(
+            [action.api, words, params or "–", _regions(action), str(action.per_second), again]
+        )
     return _table("API | words | parameters | region | per second | twice is once", rows)
 
 

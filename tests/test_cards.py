@@ -1,5 +1,6 @@
 """The words people see: true, complete in their text, within Slack's limits, and nobody else's."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,12 +28,13 @@ from bot.model import (
     Via,
     Word,
 )
-from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse
+from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, parse
 from bot.policy import How
 from bot.sandbox import blockkit
 from bot.service import Mistaken, Standing, Taken, Unrecorded
 from handlers import cards, receipts, views, words
 from handlers.cards import Message
+from tests.fakes import made_up
 
 VOCABULARY = Vocabulary(
     actions=ACTIONS,
@@ -321,13 +323,12 @@ def test_an_accepted_drop_says_what_comes_next() -> None:
 
 def test_every_command_that_is_offered_can_be_pasted() -> None:
     for action in ACTIONS:
-        params = {
-            p.api: 1234 if p.kind.json.endswith("int64") else f"{p.word}1.example.com"
-            for p in action.params
-            if p.required and not p.secret
-        }
+        secret = {param.api for param in action.params if param.secret}
+        params = {name: given for name, given in made_up(action).items() if name not in secret}
+        regions = (action.regions or {}).get(action.product.site, ("",))
+        region = "ap-singapore" if "ap-singapore" in regions else regions[0]
         operation = replace(
-            OPERATION, api=action.api, params=params, region="ap-singapore", state=State.UNKNOWN
+            OPERATION, api=action.api, params=params, region=region, state=State.UNKNOWN
         )
         offered = re.findall(
             r"`(/[a-z]+stream [^`]+)`",
@@ -338,7 +339,8 @@ def test_every_command_that_is_offered_can_be_pasted() -> None:
         for text in offered:
             found = parse(text, verb=None, vocabulary=VOCABULARY, now=0.0)
             assert isinstance(found, Command)
-            assert set(found.params.values()) <= set(params.values()) | {"live"}
+            known = [*params.values(), "live"]
+            assert all(given in known for given in found.params.values())
 
 
 @given(
@@ -476,23 +478,42 @@ def test_receipts_promise_no_more_than_is_known() -> None:
 
 def test_every_example_in_the_help_can_be_pasted() -> None:
     help_text = receipts.help_on("", ACTIONS).text
-    offered = re.findall(r"`(/[a-z]+stream [^`]*[\d.][^`]*)`", help_text)
+    offered = [example(action) for action in ACTIONS]
 
-    assert len(offered) >= len(ACTIONS)
-    for text in offered:
+    for text in (*offered, "/stopstream audit since=24h"):
+        assert f"`{text}`" in help_text
         command = parse(text, verb=None, vocabulary=VOCABULARY, now=0.0)
         assert isinstance(command, Command | Audit)
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
 def test_help_on_a_kind_or_an_api_says_everything_about_it(action: Action) -> None:
-    for topic in (action.words, action.api, action.api.upper(), action.product.name):
+    for topic in (action.words, action.api, action.api.upper()):
         message = receipts.help_on(topic, ACTIONS)
         assert action.does in message.text
         assert action.deprecated in message.text
         for param in action.params:
             assert f"`{param.word}` or `{param.api}`" in message.text
         is_harmless(message)
+
+
+@pytest.mark.parametrize("topic", ["live", "trtc", "CAR", "stop", "start", "status"])
+def test_help_on_a_product_or_a_verb_names_all_of_it(topic: str) -> None:
+    message = receipts.help_on(topic, ACTIONS)
+
+    for action in ACTIONS:
+        if topic.lower() in (action.product.name, action.effect.value):
+            assert re.search(rf"\b{action.words}\b", message.text)
+    is_harmless(message)
+
+
+def test_help_on_everything_says_what_each_does() -> None:
+    message = receipts.help_on("", ACTIONS)
+    blocks = "\n".join(block["text"]["text"] for block in message.blocks)
+
+    assert all(action.does.partition(". ")[0] in blocks for action in ACTIONS)
+    assert message.text.endswith("mention me with the same words.")
+    is_harmless(message)
 
 
 def test_help_on_something_unknown_says_so_and_shows_what_there_is() -> None:
@@ -511,7 +532,7 @@ def test_help_on_ten_times_as_many_actions_stays_within_the_limits() -> None:
 
 HOWS = tuple(
     How(action, approval, "StreamName prod-*", ("leads",))
-    for action in ACTIONS
+    for action in ACTIONS[:10]
     for approval in (None, *Approval)
 )
 
@@ -572,6 +593,18 @@ def test_a_form_has_a_field_for_each_parameter_and_fills_in_the_defaults() -> No
     assert domain["optional"] is True
     assert fields["param:StreamName"]["optional"] is False
     assert fields["param:AppName"]["element"]["initial_value"] == "live"
+
+
+def test_a_form_fills_in_a_domain_under_its_other_name_and_no_secret() -> None:
+    secret = {"car-url": {"PublishStreamURL": "rtmp://a.example.com/live2/5ECRE7"}}
+    vocabulary = replace(VOCABULARY, defaults={**VOCABULARY.defaults, **secret})
+    place = views.FormPlace(Effect.START, "C0INC")
+
+    pad = json.dumps(views.form(place, vocabulary, "StartLivePadStream"))
+    assert '"initial_value": "push.example.com"' in pad
+    push = json.dumps(views.form(place, vocabulary, "StartPublishStreamWithURL"))
+    assert "5ECRE7" not in push
+    assert '"optional": true' in push
 
 
 def test_a_form_offers_the_regions_of_its_site() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.catalog import by_api
 from bot.errors import (
     ApiError,
     CloudError,
@@ -18,6 +19,7 @@ from bot.errors import (
 from bot.model import Command, Effect, Operation, Owed, Person, Place, Presence, State, Via
 from bot.service import Mistaken, Taken, Unrecorded
 from bot.store import Owing, Store
+from handlers import cards
 from tests.conftest import House, built, opened
 from tests.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
 
@@ -191,12 +193,26 @@ async def test_a_wrong_clock_is_explained_with_its_difference(quick_store: Store
 async def test_stream_keys_reach_neither_the_trail_nor_the_text_on_file(house: House) -> None:
     url = "rtmp://push.example.com/live/stream1?txSecret=5ECRE7&txTime=5F"
     operation = await house.run(f"live {url}")
+    pushed = await house.run("start car-url u1 rtmp://a.example.com/live2/5ECRE7", verb=None)
     await house.run("start car user1 args='txSecret=5ECRE7'", verb=None)
 
-    assert "5ECRE7" not in operation.text
+    assert pushed.state is State.ACCEPTED
+    assert "5ECRE7" not in operation.text + pushed.text
     with house.store.records() as records:
         assert not [record for record in records if "5ECRE7" in record.body]
     assert house.cloud.sent[-1].params["PublishStreamArgs"] == "txSecret=5ECRE7"
+
+
+async def test_what_a_start_makes_is_kept_and_shown(house: House) -> None:
+    made = await house.run(
+        "start record-task s domain=a.tv until=2h region=ap-guangzhou", verb=None
+    )
+    ended = await house.run("record-task t1 region=ap-guangzhou")
+
+    assert made.state is ended.state is State.ACCEPTED
+    assert made.result == {"StreamState": "active"}, "all that the answer names"
+    assert "StreamState is" in cards.ending(made, by_api(made.api)).text
+    assert not ended.result
 
 
 async def left_behind(url: str, text: str) -> str:

@@ -195,7 +195,7 @@ ROLE = "roles:\n  oncall:\n    members: {users: [U0ALICE]}\n    allow:\n      - 
         (ROLE + "actions: ['*']\n        where:", "has no value"),
         (ROLE + "actions: ['*']\n        approvers:", "has no value"),
         (ROLE + "actions: ['*']\n        where: {StreamName: a, UserId: b}", "never hold"),
-        ("limits: [{actions: ['*'], deny: true, where: {Region: a, UserId: b}}]", "never hold"),
+        ("limits: [{actions: ['*'], deny: true, where: {Region: a, Reason: b}}]", "never hold"),
         ("limits: [{actions: ['*'], approval: }]", "has no value"),
         ("targets: {Status: live a}", "word of the bot's own"),
         ("targets: {car: live a}", "word of the bot's own"),
@@ -321,6 +321,40 @@ def test_the_schema_knows_the_example_and_its_mistakes() -> None:
         jsonschema.validate({"rolse": {}}, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"roles": {"a": {"allow": [{"actions": []}]}}}, schema)
+
+
+@pytest.mark.parametrize(
+    ("users", "allowed", "denied"),
+    [
+        (["test-1", "test-2"], True, False),
+        (["test-1", "vip-1"], False, True),
+        (["other"], False, False),
+    ],
+)
+def test_of_a_list_all_must_be_allowed_and_one_is_enough_to_deny(
+    users: list[Json], allowed: bool, denied: bool
+) -> None:
+    values: dict[str, Json] = {"RoomId": 1, "SdkAppId": 2, "UserIds": users}
+    removed = Command(by_api("RemoveUser"), values, "ap-singapore")
+    rule = ROLE + "actions: ['*']"
+    only = rule + "\n        where: {UserIds: 'test-*'}\n"
+    never = rule + "\nlimits: [{actions: ['*'], deny: true, where: {UserIds: 'vip-*'}}]\n"
+
+    assert isinstance(decide(load(only), removed, facts()), Verdict) == allowed
+    assert isinstance(decide(load(never), removed, facts()), Denied) == denied
+
+
+def test_what_is_said_of_a_domain_holds_under_its_other_name_too() -> None:
+    values: dict[str, Json] = {"StreamName": "s", "PushDomainName": "a.tv", "AppName": "live"}
+    pad = Command(by_api("StartLivePadStream"), values)
+    rule = ROLE + "actions: ['*']"
+    limit = "\nlimits: [{actions: ['*'], deny: true, where: {DomainName: %s}}]\n"
+
+    assert isinstance(decide(load(rule + limit % "a.tv"), pad, facts()), Denied)
+    assert isinstance(decide(load(rule + limit % "b.tv"), pad, facts()), Verdict)
+    for domain, wanted in (("A.tv", Verdict), ("b.tv", Denied)):
+        only = f"{rule}\n        where: {{DomainName: {domain}}}\n"
+        assert isinstance(decide(load(only), pad, facts()), wanted)
 
 
 # --- properties ------------------------------------------------------------------
