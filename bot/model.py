@@ -278,6 +278,12 @@ class Command:
     region: str = ""
     account: str = "default"
 
+    @property
+    def target(self) -> str:
+        """What it is about, as people search for it: the first parameter that must be said."""
+        must = (p for p in self.action.params if p.required and p.default is None and not p.secret)
+        return str(self.params.get(next((p.api for p in must), ""), ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -425,6 +431,7 @@ class Operation:
         reason: Why it was denied or an emergency, in the decider's words: foreign text.
         emergency: It went without the second person that the policy wants.
         joined: Id of the operation that waits for the same and does it in this one's place.
+        target: What it is about, as people search for it.
         seq: Grows with every change of the row; a card drawn from a lower one is stale.
     """
 
@@ -460,6 +467,7 @@ class Operation:
     reason: str = ""
     emergency: bool = False
     joined: str = ""
+    target: str = ""
     seq: int = 0
 
 

@@ -208,6 +208,7 @@ class Service:
             params=command.params if command else {},
             region=command.region if command else "",
             account=command.account if command else "default",
+            target=command.target if command else "",
             detail=redact(detail),
         )
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot import trail
+from bot import chain, trail
+from bot.chain import Fact, Record, Report, Witnessed
 from bot.errors import StoreError
 from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
 from bot.model import (
@@ -32,8 +33,8 @@ from bot.model import (
     Via,
     Word,
 )
+from bot.seals import Seal, SealKind, Signer, fingerprint, written
 from bot.tables import decisions, limits, operations, outbox
-from bot.trail import Fact, Record
 from bot.writer import CLOCK, Transaction, Writer
 
 LEASE = 10.0
@@ -106,6 +107,36 @@ class Owing:
     wait: float = 0.0
 
 
+class Audited:
+    """The trail at one moment, as it lies in the database."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self.seals = trail.sealed(connection)
+        self.buried = max((s.seq for s in self.seals if s.kind is SealKind.TOMBSTONE), default=0)
+        self.last = trail.end(connection)[0]
+
+    def verify(self, trusted: Iterable[str], progress: Callable[[int], None]) -> Report:
+        """Check all of it; see `chain.verify`."""
+        batches = trail.raw(self._connection, self.buried)
+        return chain.verify(
+            batches,
+            lookup=lambda seq: trail.raw_one(self._connection, seq),
+            seals=self.seals,
+            trusted=trusted,
+            progress=progress,
+        )
+
+    def against(self, witnessed: Iterable[Seal]) -> Witnessed:
+        """Hold it to the checkpoints that its audit channel keeps; see `chain.against`."""
+        return chain.against(witnessed, self._hash, self.buried)
+
+    def _hash(self, seq: int) -> str | None:
+        buried = (s.hash for s in self.seals if s.seq == seq and s.kind is SealKind.TOMBSTONE)
+        found = trail.raw_one(self._connection, seq)
+        return found[5].decode(errors="replace") if found else next(buried, None)
+
+
 class Store:
     """The database. Every method that writes is on disk when it returns.
 
@@ -114,12 +145,19 @@ class Store:
         owner: This replica's name on its leases.
         audit_channel: Where audit lines go; empty for nowhere.
         lease: Seconds that a replica may be silent before its work is taken over.
+        signer: Seals the trail; None leaves it unsealed, for reading alone.
 
     All methods raise StoreError when the database cannot be reached, read or written.
     """
 
     def __init__(
-        self, engine: sa.Engine, *, owner: str, audit_channel: str = "", lease: float = LEASE
+        self,
+        engine: sa.Engine,
+        *,
+        owner: str,
+        audit_channel: str = "",
+        lease: float = LEASE,
+        signer: Signer | None = None,
     ) -> None:
         self.owner = owner
         self.lease = lease
@@ -133,7 +171,8 @@ class Store:
         self.owing = asyncio.Event()
         """Set when this replica has put something into the outbox."""
         self._let_go: list[tuple[sa.Column[Any], str | int]] = []
-        self._writer = Writer(engine, self.owing)
+        self._signer = signer
+        self._writer = Writer(engine, self.owing, signer=signer)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
 
     async def close(self) -> None:
@@ -758,17 +797,72 @@ class Store:
         """Put one fact on the trail."""
         await self._writer.do(_record, fact)
 
+    async def checkpoint(self, *, every: float = 0.0, most: int = 1) -> bool:
+        """Seal the trail's end, keep that, and owe it to the audit channel; False if it is early.
+
+        Args:
+            every: Seconds between two checkpoints, if there are new records.
+            most: So many new records make one due at once.
+        """
+        return await self._writer.do(self._checkpoint, (every, most))
+
+    def _checkpoint(self, tx: Transaction, asked: Sequence[tuple[float, int]]) -> list[bool]:
+        return [self._checkpoint_one(tx, every, most) for every, most in asked]
+
+    def _checkpoint_one(self, tx: Transaction, every: float, most: int) -> bool:
+        if self._signer is None:
+            return False
+        seal = trail.checkpoint(tx.connection, tx.now, self._signer, every=every, most=most)
+        if seal is not None and self._audit_channel:
+            text = (
+                f"Checkpoint of the trail: {seal.seq} records, the last one's hash is {seal.hash}, "
+                f"sealed with the key {fingerprint(seal.key)}."
+            )
+            # The message's metadata carries its key, and so the channel keeps the whole seal.
+            self._put(tx, written(seal), Owed.AUDIT, self._audit_channel, text=text)
+        return seal is not None
+
+    async def prune(self, keep: float) -> int:
+        """Remove records older than so many seconds, behind a tombstone; give how many.
+
+        They go a few at a time, so that whoever asks for something meanwhile does not wait.
+        """
+        await self._writer.do(self._bury, keep)
+        total = 0
+        while gone := await self._writer.do(_forget, _FORGET):
+            total += gone
+        return total
+
+    def _bury(self, tx: Transaction, asked: Sequence[float]) -> list[None]:
+        if self._signer is not None:
+            found = trail.prune(tx.connection, tx.now, self._signer, before=tx.now - max(asked))
+            if found is not None:
+                tx.facts.append(found)
+        return [None for _ in asked]
+
+    @contextlib.contextmanager
+    def audited(self) -> Iterator[Audited]:
+        """Open the trail as it lies there, to be verified. Blocks: for terminals."""
+        with self._reading(isolation_level="REPEATABLE READ") as connection:
+            yield Audited(connection)
+
+    @contextlib.contextmanager
+    def _reading(self, **postgres: Any) -> Iterator[sa.Connection]:
+        options = postgres if self._engine.dialect.name == "postgresql" else {}
+        try:
+            with self._engine.connect().execution_options(reads=True, **options) as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(str(error).splitlines()[0]) from error
+
     @contextlib.contextmanager
     def records(self, **wanted: Any) -> Iterator[Iterator[Record]]:
         """Stream the trail's records; the same arguments as `trail.read`. Blocks: for terminals."""
-        try:
-            with (
-                self._engine.connect().execution_options(reads=True) as connection,
-                contextlib.closing(trail.read(connection, **wanted)) as found,
-            ):
-                yield found
-        except sa.exc.SQLAlchemyError as error:
-            raise StoreError(str(error).splitlines()[0]) from error
+        with (
+            self._reading() as connection,
+            contextlib.closing(trail.read(connection, **wanted)) as found,
+        ):
+            yield found
 
     # --- reading -------------------------------------------------------------------
 
@@ -837,6 +931,14 @@ def _transition(
 def _record(tx: Transaction, facts: Sequence[Fact]) -> list[None]:
     tx.facts.extend(facts)
     return [None for _ in facts]
+
+
+def _forget(tx: Transaction, asked: Sequence[int]) -> list[int]:
+    return [trail.forget(tx.connection, most) for most in asked]
+
+
+_FORGET = 1000
+"""Old records that go in one transaction."""
 
 
 def _touch(tx: Transaction, asked: Sequence[None]) -> list[None]:
@@ -923,6 +1025,7 @@ def _row(operation: Operation) -> dict[str, Any]:
         "reason": operation.reason,
         "emergency": operation.emergency,
         "joined": operation.joined,
+        "target": operation.target,
     }
 
 
@@ -960,5 +1063,6 @@ def _operation(row: sa.Row[Any]) -> Operation:
         reason=row.reason,
         emergency=row.emergency,
         joined=row.joined,
+        target=row.target,
         seq=row.seq,
     )

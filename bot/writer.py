@@ -16,8 +16,9 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from bot import trail
+from bot.chain import Fact
 from bot.errors import StoreError
-from bot.trail import Fact
+from bot.seals import Signer
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,10 +76,19 @@ class Writer:
     Args:
         owing: Set after a transaction that put something into the outbox.
         most: How many pieces of work one transaction may hold.
+        signer: Seals the end of the trail; None leaves it unsealed.
     """
 
-    def __init__(self, engine: sa.Engine, owing: asyncio.Event, *, most: int = 256) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        owing: asyncio.Event,
+        *,
+        most: int = 256,
+        signer: Signer | None = None,
+    ) -> None:
         self._engine = engine
+        self._signer = signer
         self._owing = owing
         self._most = most
         self._urgent: deque[_Job[Any, Any]] = deque()
@@ -168,7 +178,7 @@ class Writer:
                 results = work(transaction, [job.item for job in alike])
                 for job, result in zip(alike, results, strict=True):
                     job.result = result
-            trail.append(self._connection, now, transaction.facts)
+            trail.append(self._connection, now, transaction.facts, self._signer)
         if transaction.facts:
             self._refused = None
         if transaction.owes:

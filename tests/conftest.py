@@ -21,6 +21,7 @@ from bot.lifecycle import ENDINGS
 from bot.model import Actor, Choice, Decision, Invocation, Operation, Owed, Place, Via
 from bot.rights import Rights
 from bot.rules import Rules, loader
+from bot.seals import Signer
 from bot.service import Reply, Service, Taken
 from bot.store import Store
 from bot.telemetry import Metrics
@@ -87,12 +88,16 @@ def postgres_url(postgres: str) -> Iterator[str]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    url: str, owner: str = "replica-1", audit: str = "C0AUDIT", lease: float = 10.0
+    url: str,
+    owner: str = "replica-1",
+    audit: str = "C0AUDIT",
+    lease: float = 10.0,
+    signer: Signer | None = None,
 ) -> AsyncIterator[Store]:
-    """A store on a database, closed afterwards."""
+    """A store on a database, closed afterwards; its trail is sealed if it has a key."""
     engine = database.connect(url)
     database.migrate(engine)
-    store = Store(engine, owner=owner, audit_channel=audit, lease=lease)
+    store = Store(engine, owner=owner, audit_channel=audit, lease=lease, signer=signer)
     try:
         yield store
     finally:
