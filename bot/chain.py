@@ -184,7 +184,7 @@ class _Check:
         previous, before, count = self.previous, self.before, self.count
         stop = self.seals[-1].seq if self.seals else 0
         at_seen: float | None = None
-        begin = b""
+        begin, of, of_quoted = b"", b"", b'""'
         for row in batch:
             seq, at, kind, operation, body, hash_ = row
             if seq != count + 1:
@@ -192,7 +192,10 @@ class _Check:
                 return self._misplaced(seq)
             if at != at_seen:
                 at_seen, begin = at, b'{"at":%b,"facts":' % repr(at).encode()
-            end = b',"kind":%b,"operation":%b,"seq":%d}' % (_quoted(kind), _quoted(operation), seq)
+            if operation != of:
+                of, of_quoted = operation, _quoted(operation)
+            kind_quoted = _QUOTED.get(kind) or _quoted(kind)
+            end = b',"kind":%b,"operation":%b,"seq":%d}' % (kind_quoted, of_quoted, seq)
             if (
                 hexlify(sha256(b"%b\n%b" % (previous, body)).digest()) != hash_
                 or not body.startswith(begin)
@@ -383,17 +386,17 @@ class _Trust:
 
 _NOTED = frozenset({KEY.encode(), PRUNED.encode()})
 _QUOTED: dict[bytes, bytes] = {}
+_ID = 16
+"""Letters of an operation's id: whatever is shorter is a kind, which comes again."""
 
 
 def _quoted(text: bytes) -> bytes:
-    """Write a text as JSON does; kinds come again and again, ids are plain."""
-    if text.isalnum() and text.isascii():
+    """Write a text as JSON does; kinds come again and again, ids once each."""
+    if len(text) >= _ID and text.isalnum() and text.isascii():
         return b'"%b"' % text
-    found = _QUOTED.get(text)
-    if found is None:
-        found = json.dumps(text.decode(errors="replace")).encode()
-        if len(_QUOTED) < 1000:  # noqa: PLR2004 (bounds the memory)
-            _QUOTED[text] = found
+    found = json.dumps(text.decode(errors="replace")).encode()
+    if len(_QUOTED) < 1000 and len(text) < _ID:  # noqa: PLR2004 (bounds it)
+        _QUOTED[text] = found
     return found
 
 

@@ -471,6 +471,30 @@ class Operation:
     seq: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What somebody wants to know of what was asked. Empty fields ask for nothing.
+
+    Attributes:
+        since: Epoch seconds.
+        user: Of who asked.
+        apis: Any of these.
+        target: As it is, or its beginning and a `*`.
+        state: Where it is now.
+        before: Time and id of the last one that was shown: only older ones.
+        reader: Only what this user asked, or what everyone in `channel` saw; empty for all.
+    """
+
+    since: float = 0.0
+    user: str = ""
+    apis: tuple[str, ...] = ()
+    target: str = ""
+    state: State | None = None
+    before: tuple[float, str] | None = None
+    reader: str = ""
+    channel: str = ""
+
+
 class Owed(StrEnum):
     """A kind of message that Slack must still hear about an operation."""
 

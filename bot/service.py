@@ -238,13 +238,21 @@ class Service:
         return await self._store.recent(user=actor.user if actor else "", limit=limit)
 
 
-def new_id() -> str:
-    """Make an operation's id: 80 random bits, short enough to be read out on the phone."""
+def new_id(now: float | None = None) -> str:
+    """Make an operation's id: 40 bits of time and 40 random ones, short enough for the phone.
+
+    Ids of one time stand together in the indexes, so that a million older ones do not slow
+    down the new.
+
+    Args:
+        now: Epoch seconds; None for now.
+    """
     if not _RANDOM:
         # The system is asked for many at once: each call lets other threads go first.
-        many = secrets.token_bytes(10 * 256)
-        _RANDOM.extend(many[at : at + 10] for at in range(0, len(many), 10))
-    return base64.b32encode(_RANDOM.pop()).decode().lower()
+        many = secrets.token_bytes(5 * 512)
+        _RANDOM.extend(many[at : at + 5] for at in range(0, len(many), 5))
+    millis = int((time.time() if now is None else now) * 1000) % 2**40
+    return base64.b32encode(millis.to_bytes(5, "big") + _RANDOM.pop()).decode().lower()
 
 
 _RANDOM: list[bytes] = []

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot import chain, trail
+from bot import chain, search, trail
 from bot.chain import Fact, Record, Report, Witnessed
 from bot.errors import StoreError
 from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
@@ -28,6 +28,7 @@ from bot.model import (
     Operation,
     Owed,
     Place,
+    Search,
     Sent,
     State,
     Via,
@@ -211,6 +212,7 @@ class Store:
                     "owner": self.owner if held else "",
                     "lease_until": tx.now + self.lease if held else 0.0,
                     "due_at": 0.0,
+                    "ended_at": tx.now if operation.state in ENDINGS else None,
                 }
             )
             tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, dict(facts)))
@@ -477,6 +479,11 @@ class Store:
         if user:
             query = query.where(operations.c.actor == user)
         rows = await self._read(lambda c: c.execute(query).all())
+        return [_operation(row) for row in rows]
+
+    async def search(self, wanted: Search, limit: int) -> list[Operation]:
+        """Give the newest operations that are as wanted, newest first."""
+        rows = await self._read(lambda c: search.find(c, wanted, limit))
         return [_operation(row) for row in rows]
 
     async def unfinished(self) -> list[Operation]:

@@ -26,6 +26,7 @@ def upgrade() -> None:
     op.add_column("operations", sa.Column("target", sa.Text, nullable=False, server_default=""))
     _fill_targets()
     _round_times()
+    op.execute("UPDATE operations SET ended_at = asked_at WHERE state = 'invalid'")
     op.create_index("operations_by_api", "operations", ["api", "asked_at"])
     op.create_index("operations_by_channel", "operations", ["channel", "asked_at"])
     op.create_index(
