@@ -573,9 +573,14 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """Slack will never take it: the channel is gone, or the bot was removed."""
+    """Slack will never take it: the channel is gone, or the bot was removed.
+
+    Attributes:
+        closed: It is the channel, which somebody may open again or invite the bot to.
+    """
 
     why: str
+    closed: bool = False
 
 
 Delivered: TypeAlias = Sent | Later | Undeliverable

@@ -197,6 +197,7 @@ class Bot:
             web_client(token.get_secret_value() if token else "", settings.slack_api_url)
         )
         identity = await self._identify(lambda: connect(client))
+        store.workspace = identity.url
         directory = Directory(client, team=identity.team)
         cloud = open_cloud(settings)
         self._parts.push_async_callback(cloud.close)

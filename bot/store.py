@@ -34,7 +34,8 @@ from bot.model import (
     Via,
     Word,
 )
-from bot.seals import Seal, SealKind, Signer, fingerprint, written
+from bot.redact import redact
+from bot.seals import Seal, SealKind, Signer, fingerprint, read, written
 from bot.tables import decisions, limits, operations, outbox
 from bot.writer import CLOCK, Transaction, Writer
 
@@ -162,7 +163,7 @@ class Store:
     ) -> None:
         self.owner = owner
         self.lease = lease
-        self._audit_channel = audit_channel
+        self.audit_channel = audit_channel
         self._engine = engine
         self._insert = (postgresql if engine.dialect.name == "postgresql" else sqlite).insert
         inserted = self._insert(outbox)
@@ -172,6 +173,8 @@ class Store:
         self.owing = asyncio.Event()
         """Set when this replica has put something into the outbox."""
         self._let_go: list[tuple[sa.Column[Any], str | int]] = []
+        self.workspace = ""
+        """Address of the Slack workspace, once it is known: where permalinks begin."""
         self._signer = signer
         self._writer = Writer(engine, self.owing, signer=signer)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
@@ -435,6 +438,8 @@ class Store:
                 .values(settled=True, owner="", lease_until=0.0)
             )
             user = decision.actor.user
+            if words:
+                tx.facts.append(_refused(decision, words))
             if words and (decision.place.channel or decision.place.reply_url):
                 word = Word(decision.actor, decision.place, words, decision.at)
                 self._put(tx, f"word:{decision.id}", Owed.WORD, f"@{user}", text=words, word=word)
@@ -624,7 +629,7 @@ class Store:
     def _destination(self, operation: Operation, owed: Owed) -> str:
         match owed:
             case Owed.AUDIT:
-                return self._audit_channel
+                return self.audit_channel
             case Owed.PRIVATE:
                 return "" if operation.via is Via.TERMINAL else f"@{operation.actor.user}"
             case Owed.CARD | Owed.ENDING | Owed.REMINDER:
@@ -646,8 +651,8 @@ class Store:
     ) -> list[None]:
         for key, text, facts, kind in asked:
             tx.facts.append(Fact(kind, "", facts))
-            if self._audit_channel:
-                self._put(tx, key, Owed.AUDIT, self._audit_channel, text=text)
+            if self.audit_channel:
+                self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
         return [None for _ in asked]
 
     async def claim_owing(
@@ -744,6 +749,8 @@ class Store:
             )
             if not gone.rowcount:
                 self._again(tx, owing.id, 0.0, uncertain=False)
+            if self._tells(owing, sent):
+                tx.facts.append(self._delivery(owing, sent))
             if operation and owing.owed is Owed.CARD and sent.ts != operation.card_ts:
                 tx.connection.execute(
                     sa.update(operations)
@@ -751,6 +758,29 @@ class Store:
                     .values(card_channel=sent.channel, card_ts=sent.ts)
                 )
         return [None for _ in done]
+
+    def _tells(self, owing: Owing, sent: Sent) -> bool:
+        """Say whether a delivery is worth a record: the same card anew is not.
+
+        Nor is a checkpoint: its record would be what the next one is about.
+        """
+        if owing.owed is Owed.CARD and owing.operation is not None:
+            return sent.ts != owing.operation.card_ts
+        return read(owing.key) is None
+
+    def _delivery(self, owing: Owing, sent: Sent) -> Fact:
+        facts: dict[str, Json] = {
+            "owed": owing.owed.value,
+            "about": owing.about.value if owing.about else "",
+            "channel": sent.channel,
+            "ts": sent.ts,
+            "permalink": permalink(self.workspace, sent),
+            "to": owing.destination.removeprefix("@") if owing.destination[:1] == "@" else "",
+            "tries": owing.attempts + 1,
+            "notice": owing.key if owing.operation is None and owing.word is None else "",
+        }
+        found = owing.operation.id if owing.operation else ""
+        return Fact("delivered", found, {n: v for n, v in facts.items() if v})
 
     async def postponed(self, owing: Owing, seconds: float, *, uncertain: bool) -> None:
         """Try it again later."""
@@ -788,9 +818,9 @@ class Store:
             if operation and (owing.owed is Owed.ENDING or no_card):
                 # Where the channel cannot hear, the asker hears it alone.
                 self._owe(tx, operation, Owed.PRIVATE)
-            if tell and self._audit_channel and owing.owed is not Owed.AUDIT:
+            if tell and self.audit_channel and owing.owed is not Owed.AUDIT:
                 key = f"{owing.key}:undeliverable"
-                self._put(tx, key, Owed.AUDIT, self._audit_channel, text=tell)
+                self._put(tx, key, Owed.AUDIT, self.audit_channel, text=tell)
         return [None for _ in asked]
 
     async def owed(self) -> int:
@@ -820,13 +850,13 @@ class Store:
         if self._signer is None:
             return False
         seal = trail.checkpoint(tx.connection, tx.now, self._signer, every=every, most=most)
-        if seal is not None and self._audit_channel:
+        if seal is not None and self.audit_channel:
             text = (
                 f"Checkpoint of the trail: {seal.seq} records, the last one's hash is {seal.hash}, "
                 f"sealed with the key {fingerprint(seal.key)}."
             )
             # The message's metadata carries its key, and so the channel keeps the whole seal.
-            self._put(tx, written(seal), Owed.AUDIT, self._audit_channel, text=text)
+            self._put(tx, written(seal), Owed.AUDIT, self.audit_channel, text=text)
         return seal is not None
 
     async def prune(self, keep: float) -> int:
@@ -890,6 +920,13 @@ class Store:
             raise StoreError(str(error).splitlines()[0]) from error
 
 
+def permalink(workspace: str, sent: Sent) -> str:
+    """Give the address of a message, as Slack makes it; empty where it is not known."""
+    if not (workspace and sent.channel and sent.ts):
+        return ""
+    return f"{workspace.rstrip('/')}/archives/{sent.channel}/p{sent.ts.replace('.', '')}"
+
+
 def _firsts() -> sa.ScalarSelect[int]:
     """Select the first row of each destination by leaping from one to the next.
 
@@ -933,6 +970,19 @@ def _transition(
         expired = operations.c.expires_at <= now
         update = update.where(expired if lapsed else sa.not_(expired))
     return update
+
+
+def _refused(decision: Decision, words: str) -> Fact:
+    """Tell of a press that had no effect, or not the one that was meant."""
+    facts: dict[str, Json] = {
+        "decision": decision.choice.value,
+        "by": decision.actor.user,
+        "by_team": decision.actor.team,
+        "channel": decision.place.channel,
+        "press": decision.id,
+        "detail": redact(words),
+    }
+    return Fact("refused", decision.operation, {n: v for n, v in facts.items() if v})
 
 
 def _record(tx: Transaction, facts: Sequence[Fact]) -> list[None]:

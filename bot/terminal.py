@@ -15,6 +15,7 @@ from bot import auditing, manifest, policy, serving, telemetry
 from bot.approvals import Approvals
 from bot.catalog import by_api
 from bot.catalog.codes import Sort, explain
+from bot.chain import Fact
 from bot.console import complain, one_line, say
 from bot.engine import Engine, shown
 from bot.errors import (
@@ -154,6 +155,8 @@ async def _house(settings: Settings) -> AsyncIterator[_House]:
                 metrics=metrics,
             )
             engine.keep_leases()
+            facts: dict[str, Json] = {"policy": rules.digest, "replica": store.owner}
+            await store.record(Fact("policy loaded", "", facts))
             try:
                 yield _House(team, store, engine, approvals, service)
             finally:

@@ -176,9 +176,9 @@ class House:
         return found
 
     async def kinds(self) -> list[str]:
-        """Give the kinds of all records on the trail."""
+        """Give the kinds of all records on the trail but deliveries, which come when they come."""
         with self.store.records() as records:
-            return [record.kind for record in records]
+            return [record.kind for record in records if record.kind != "delivered"]
 
     def heard(self, owed: Owed) -> int:
         return len(self.desk.said(owed))
@@ -193,13 +193,14 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     desk = given.pop("desk", None) or FakeDesk()
     load = loader(source="policy.yml", sites={}, region="", now=1_700_000_000.0)
     rules = [load(given.pop("policy", POLICY))]
+    patience = given.pop("channel_patience", 60.0)
     metrics = Metrics()
     rights = Rights(store=store, directory=directory, rules=lambda: rules[0], team=TEAM)
     engine = Engine(
         store=store, cloud=cloud, rights=rights, metrics=metrics, patience=0.01, **given
     )
     approvals = Approvals(store=store, engine=engine, rights=rights)
-    courier = Courier(store=store, desk=desk, metrics=metrics, spacing=0.0)
+    courier = Courier(store=store, desk=desk, metrics=metrics, spacing=0.0, patience=patience)
     service = Service(
         store=store,
         engine=engine,
