@@ -159,10 +159,16 @@ def _who(facts: Mapping[str, Json]) -> str:
 
 
 def _said(facts: Mapping[str, Json], names: Iterable[str]) -> str:
-    return " ".join(f"{name}={_value(facts[name])}" for name in names if name in facts)
+    given = ((name, facts.get(name)) for name in names)
+    return " ".join(f"{name}={_value(value)}" for name, value in given if value not in _NOTHING)
+
+
+_NOTHING: tuple[Json, ...] = ("", None, [], {})
 
 
 def _value(value: Json) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
     if isinstance(value, str) and value.isascii() and not set(value) & set(' ="'):
         return value
     return json.dumps(value, ensure_ascii=False)
@@ -181,7 +187,8 @@ def _show(store: Store, options: argparse.Namespace) -> int:
         return FAILED
     known: dict[str, Json] = {}
     for record in story:
-        known |= {n: v for n, v in record.facts.items() if n in _HEAD and v not in ("", None)}
+        if record.kind not in _ASIDE or "permalink" not in known:
+            known |= {n: v for n, v in record.facts.items() if n in _HEAD and v not in _NOTHING}
     first, last = story[0].at, story[-1].at
     say(f"operation {options.id}", "")
     say(*(one_line(f"{name:<12} {_value(known[name])}") for name in _HEAD if name in known))
@@ -189,12 +196,12 @@ def _show(store: Store, options: argparse.Namespace) -> int:
     rows, before = [], dict[str, Json]()
     for record in story:
         facts = record.facts
-        # What did not change since the record before is not said again.
-        news = {n: v for n, v in facts.items() if n not in _HEAD_ONLY and before.get(n) != v}
-        before |= facts
+        # Of the operation itself only what has changed is said; all else belongs to this record.
+        news = {n: v for n, v in facts.items() if n not in _LASTING or before.get(n) != v}
+        before |= {n: v for n, v in facts.items() if record.kind not in _ASIDE}
         at = f"{_clock(record.at, '%H:%M:%S')}.{int(record.at * 1000) % 1000:03}"
         passed = f"+{record.at - first:.3f}"
-        said = _said(news, sorted(news, key=_rank))
+        said = _said(news, sorted(news.keys() - _UNSAID, key=_rank))
         rows.append([str(record.seq), at, passed, record.kind, _who(facts), said])
     say(*table(("record", "time (UTC)", "s", "kind", "who", "what"), rows))
     return DONE
@@ -216,11 +223,16 @@ _HEAD = (
     "code",
     "permalink",
 )
-_HEAD_ONLY = frozenset({"team", "user", "via", "api", "params", "region", "account", "by"})
+_LASTING = frozenset({*_HEAD, "attempts", "decided_by", "approved_by", "emergency", "joined"})
+_UNSAID = frozenset(
+    {"team", "user", "via", "api", "params", "region", "account", "by", "by_team", "press", "ts"}
+)
+_ASIDE = frozenset({"delivered", "refused", "undeliverable"})
+"""Kinds whose facts are about a message or a press, not about the operation."""
 
 
 def _rank(name: str) -> tuple[int, str]:
-    order = ("state", "rule", *_SHOWN, *_OTHERS)
+    order = ("decision", "state", "about", "rule", *_SHOWN, *_OTHERS)
     return (order.index(name) if name in order else len(order), name)
 
 

@@ -315,8 +315,9 @@ class Store:
         if row is None:
             return None
         operation = _operation(row)
-        for one in steps:
-            tx.facts.append(Fact(one.record, operation.id, dict(move.facts)))
+        for one, after in zip(steps, move.path[1:], strict=True):
+            state: dict[str, Json] = {"state": after.value} if "state" in move.facts else {}
+            tx.facts.append(Fact(one.record, operation.id, {**move.facts, **state}))
         owes = [owed for one in steps for owed in one.owes]
         for owed in dict.fromkeys([*owes, *move.owes]):
             self._owe(tx, operation, owed)

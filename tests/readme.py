@@ -71,7 +71,7 @@ def _settings() -> str:
     rows = []
     for field in Settings.model_fields.values():
         default = field.get_default(call_default_factory=True, validated_data={})
-        shown = f"`{default}`" if default not in (None, "", {}) else "–"
+        shown = f"`{default}`" if default not in (None, "", {}, ()) else "–"
         rows.append([f"`{field.alias}`", field.description or "", shown])
     return _table("name | meaning | default", rows)
 
