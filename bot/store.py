@@ -116,7 +116,7 @@ class Audited:
         self._connection = connection
         self.seals = trail.sealed(connection)
         self.buried = max((s.seq for s in self.seals if s.kind is SealKind.TOMBSTONE), default=0)
-        self.last = trail.end(connection)[0]
+        self.last = trail.end(connection).seq
 
     def verify(self, trusted: Iterable[str], progress: Callable[[int], None]) -> Report:
         """Check all of it; see `chain.verify`."""
@@ -176,7 +176,7 @@ class Store:
         self.workspace = ""
         """Address of the Slack workspace, once it is known: where permalinks begin."""
         self._signer = signer
-        self._writer = Writer(engine, self.owing, signer=signer)
+        self._writer = Writer(engine, self.owing, signer=signer, alarm=self._alarm)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
 
     async def close(self) -> None:
@@ -859,6 +859,14 @@ class Store:
             # The message's metadata carries its key, and so the channel keeps the whole seal.
             self._put(tx, written(seal), Owed.AUDIT, self.audit_channel, text=text)
         return seal is not None
+
+    def _alarm(self, tx: Transaction, why: str) -> None:
+        """Tell that somebody has laid hands on the trail."""
+        tx.facts.insert(0, Fact("tampered", "", {"why": why, "replica": self.owner}))
+        if self.audit_channel:
+            text = f"Somebody has changed the trail behind my back: {why}. Run audit verify."
+            key = f"tampered:{self.owner}:{tx.now}"
+            self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
 
     async def prune(self, keep: float) -> int:
         """Remove records older than so many seconds, behind a tombstone; give how many.

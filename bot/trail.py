@@ -1,16 +1,18 @@
 """The audit trail on disk: records that each carry on the hash of the one before; and seals."""
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot import chain
 from bot.chain import GENESIS, KEY, PRUNED, Fact, Raw, Record
-from bot.seals import Seal, SealKind, Signer
+from bot.seals import Seal, SealKind, Signer, holds
 from bot.tables import seals, trail
 
 __all__ = [
+    "End",
     "Fact",
     "Record",
     "append",
@@ -22,23 +24,45 @@ __all__ = [
     "raw_one",
     "read",
     "sealed",
+    "suspicion",
 ]
 
 _BATCH = 2000
 """Records that are in memory at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where the trail ends.
+
+    Attributes:
+        seq: The last record's number.
+        hash: Its hash.
+        head: The signed end, if there is one.
+        stands: Whether the last record is the one that was signed.
+    """
+
+    seq: int
+    hash: str
+    head: Seal | None
+    stands: bool
+
+
 def append(
-    connection: sa.Connection, now: float, facts: Sequence[Fact], signer: Signer | None
-) -> None:
+    connection: sa.Connection,
+    now: float,
+    facts: Sequence[Fact],
+    signer: Signer | None,
+    after: End,
+) -> End:
     """Add records at the end and renew the signed end, in the caller's transaction.
 
     The caller must be the only writer: the chain has one end.
     """
     if not facts:
-        return
+        return after
     now = round(now, 6)
-    seq, last, key = end(connection)
+    seq, last, key = after.seq, after.hash, after.head.key if after.head else ""
     if signer is not None and key != signer.public:
         connection.execute(_KEEP)
         if not _known(connection, signer.public):
@@ -59,9 +83,39 @@ def append(
             }
         )
     connection.execute(_INSERT, rows)
+    head = after.head
     if signer is not None:
-        head = _values(signer.seal(SealKind.HEAD, seq, last, now))
-        connection.execute(_RENEW if key else _SEAL, head)
+        head = signer.seal(SealKind.HEAD, seq, last, now)
+        connection.execute(_RENEW if key else _SEAL, _values(head))
+    return End(seq, last, head, stands=signer is not None)
+
+
+def suspicion(connection: sa.Connection, found: End, seen: End | None) -> str:
+    """Say what is wrong with how the trail ends; empty if nothing is.
+
+    Args:
+        found: As it ends now.
+        seen: As it ended when this process had written last.
+    """
+    head = found.head
+    if head is None:
+        return "the signed end of the trail is gone" if seen and seen.head else ""
+    if not found.stands:
+        return f"the last record is not the one that was signed, {head.seq}"
+    if seen is None or (head.seq, head.hash) != (seen.seq, seen.hash):
+        if not holds(head):
+            return f"the signature of the trail's end, record {head.seq}, does not hold"
+        if seen is not None and _hash(connection, seen.seq) != seen.hash:
+            return f"record {seen.seq} is not what this process wrote"
+    return ""
+
+
+def _hash(connection: sa.Connection, seq: int) -> str | None:
+    row = connection.execute(sa.select(trail.c.hash).where(trail.c.seq == seq)).first()
+    if row is None:
+        buried = connection.execute(sa.select(_BURIED.c.seq, _BURIED.c.hash)).first()
+        return buried.hash if buried is not None and buried.seq == seq else None
+    return str(row.hash)
 
 
 _INSERT = sa.insert(trail)
@@ -94,23 +148,31 @@ _BURIED = (
     .limit(1)
     .subquery()
 )
+_COLUMNS = ("kind", "seq", "hash", "at", "key", "signature")
+_NOTHING = [sa.literal(0.0).label("at"), *(sa.literal("").label(n) for n in _COLUMNS[4:])]
 _END = sa.union_all(
-    sa.select(_LAST.c.seq, _LAST.c.hash, sa.literal("").label("key")),
-    sa.select(_BURIED.c.seq, _BURIED.c.hash, sa.literal("").label("key")),
-    sa.select(seals.c.seq, seals.c.hash, seals.c.key).where(seals.c.kind == SealKind.HEAD.value),
+    sa.select(sa.literal("last").label("kind"), _LAST.c.seq, _LAST.c.hash, *_NOTHING),
+    sa.select(sa.literal("buried").label("kind"), _BURIED.c.seq, _BURIED.c.hash, *_NOTHING),
+    sa.select(*(seals.c[name] for name in _COLUMNS)).where(seals.c.kind == SealKind.HEAD.value),
 )
 
 
-def end(connection: sa.Connection) -> tuple[int, str, str]:
-    """Give the last record's number and hash, and the key of the signed end.
+def end(connection: sa.Connection) -> End:
+    """Say where the trail ends.
 
-    Where the trail is shorter than its signed end says, the end counts: what goes on from there
-    leaves the gap to be seen.
+    Where it is shorter than its signed end says, the end counts: what goes on from there leaves
+    the gap to be seen.
     """
-    found = connection.execute(_END).all()
-    key = next((row.key for row in found if row.key), "")
-    last = max(found, key=lambda row: (row.seq, bool(row.key)), default=None)
-    return (last.seq, last.hash, key) if last is not None else (0, GENESIS, key)
+    found = {row.kind: row for row in connection.execute(_END)}
+    signed = found.get(SealKind.HEAD.value)
+    head = Seal(SealKind.HEAD, *signed[1:]) if signed is not None else None
+    last = found.get("last") or found.get("buried")
+    if last is not None and (head is None or last.seq > head.seq):
+        return End(last.seq, last.hash, head, stands=False)
+    if head is None:
+        return End(0, GENESIS, None, stands=False)
+    stands = last is not None and (last.seq, last.hash) == (head.seq, head.hash)
+    return End(head.seq, head.hash, head, stands)
 
 
 def _known(connection: sa.Connection, key: str) -> bool:
@@ -146,7 +208,8 @@ def checkpoint(
         every: Seconds between two, if the trail has grown.
         most: So many new records make one due at once.
     """
-    seq, hash_, _ = end(connection)
+    found = end(connection)
+    seq, hash_ = found.seq, found.hash
     query = (
         sa.select(seals.c.seq, seals.c.at)
         .where(seals.c.kind == SealKind.CHECKPOINT.value)
@@ -173,7 +236,7 @@ def prune(connection: sa.Connection, now: float, signer: Signer, *, before: floa
     """
     oldest = sa.select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1)
     kept = connection.execute(oldest).scalar()
-    upto = (kept if kept is not None else end(connection)[0]) - 1
+    upto = (kept if kept is not None else end(connection).seq) - 1
     buried = connection.execute(sa.select(_BURIED.c.seq)).scalar() or 0
     if upto <= buried:
         return None

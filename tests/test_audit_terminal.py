@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -198,6 +199,29 @@ async def test_an_export_is_on_the_trail_before_it_begins(terminal: Terminal) ->
         body = json.dumps(record, sort_keys=True, separators=(",", ":"))
         last = digest(last, body)
         assert last == hash_
+
+
+async def test_the_documents_way_to_check_an_export_works(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    await terminal.stop("stream1")
+    _, out = await terminal.run("export")
+    text = (Path(__file__).parents[1] / "docs" / "trail.md").read_text()
+    script = text.partition("python3 -c '\n")[2].partition("\n'\n")[0]
+    (tmp_path / "check.py").write_text(script)
+
+    async def check(lines: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(tmp_path / "check.py"), stdin=-1, stdout=-1, stderr=-1
+        )
+        said, _ = await process.communicate(lines.encode())
+        return process.returncode, said.decode()
+
+    code, said = await check(out)
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])["hash"] in said
+    code, _ = await check(out.replace("U0ALICE", "U0MALLORY"))
+    assert code != 0
 
 
 async def test_old_records_are_removed_behind_a_tombstone(terminal: Terminal) -> None:

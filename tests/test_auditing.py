@@ -129,6 +129,47 @@ async def test_what_was_cut_off_is_not_grown_over(database_url: str) -> None:
     assert (found.seq, found.what) == (4, "missing")
 
 
+async def test_what_is_done_beneath_a_running_bot_is_told_at_its_next_record(
+    database_url: str,
+) -> None:
+    for statement, why in (
+        ("DELETE FROM trail WHERE seq = (SELECT max(seq) FROM trail)", "not the one"),
+        ("UPDATE trail SET hash = '{0}' WHERE seq = (SELECT max(seq) FROM trail)", "not the one"),
+        ("UPDATE seals SET at = at + 1 WHERE kind = 'head'", ""),
+        ("DELETE FROM seals WHERE kind = 'head'", "is gone"),
+    ):
+        async with opened(database_url, signer=OURS) as store:
+            await fill(store, 3)
+            tamper(database_url, statement.format("0" * 64))
+            await fill(store, 2)
+            with store.records(last=3) as records:
+                found = [record.facts["why"] for record in records if record.kind == "tampered"]
+            told = [one.text for one in await store.claim_owing()]
+        assert [why in one for one in found] == ([True] if why else [])
+        assert bool(told) == bool(why)
+        tamper(database_url, "DELETE FROM trail", "DELETE FROM seals", "DELETE FROM outbox")
+
+
+async def test_a_chain_rewritten_beneath_one_replica_is_told_by_the_other(
+    database_url: str,
+) -> None:
+    async with (
+        opened(database_url, signer=OURS) as one,
+        opened(database_url, owner="replica-2", signer=OURS) as two,
+    ):
+        await fill(one, 2)
+        tamper(database_url, "UPDATE trail SET hash = 'changed' WHERE seq = 3")
+        tamper(database_url, "UPDATE seals SET hash = 'changed'")
+        await fill(two, 1)
+        await fill(one, 1)
+        with one.records() as records:
+            found = [record.facts["why"] for record in records if record.kind == "tampered"]
+
+    assert len(found) == 2
+    assert "signature" in found[0]
+    assert "this process" in found[1]
+
+
 # --- checkpoints -----------------------------------------------------------------------
 
 
