@@ -7,7 +7,7 @@ import getpass
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from bot import keys, serving, sheet
@@ -251,9 +251,21 @@ async def _export(store: Store, options: argparse.Namespace) -> int:
     # First the record, then the records: nobody takes the trail away unseen.
     await store.record(Fact("exported", "", {n: v for n, v in asked.items() if v}))
     write = _as_jsonl if options.format == "jsonl" else _as_csv
+    with store.audited() as audited:
+        bar = Progress("exporting", audited.buried, audited.last)
     with store.records(since=since, until=until) as records:
-        write(records, sys.stdout.write)
+        write(_counted(records, bar), sys.stdout.write)
+    bar.done()
     return DONE
+
+
+def _counted(records: Iterable[Record], bar: Progress) -> Iterator[Record]:
+    # Where the records themselves go to the terminal, they show how far it has come.
+    show = not sys.stdout.isatty()
+    for record in records:
+        yield record
+        if show:
+            bar(record.seq)
 
 
 def _as_jsonl(records: Iterable[Record], write: Callable[[str], object]) -> None:

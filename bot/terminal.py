@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bot import auditing, manifest, policy, serving, telemetry
+from bot import auditing, keys, manifest, policy, serving, telemetry
 from bot.approvals import Approvals
 from bot.catalog import by_api
 from bot.catalog.codes import Sort, explain
@@ -46,6 +46,7 @@ from bot.model import (
 from bot.parse import mark, parse, spell
 from bot.ports import Directory
 from bot.rights import Rights
+from bot.seals import fingerprint
 from bot.service import Mistaken, Service, Taken, Unrecorded
 from bot.settings import Settings, read_settings
 from bot.store import Store
@@ -416,6 +417,9 @@ async def _check_store(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
     finally:
         await store.close()
     yield True, "database: it can be written"
+    key = keys.signer(settings.audit_key, settings.key_file).public
+    where = "the environment" if settings.audit_key else str(settings.key_file)
+    yield True, f"trail: sealed with the key {fingerprint(key)} from {where}; public key {key}"
 
 
 async def _check_slack(settings: Settings) -> AsyncIterator[tuple[bool, str]]:

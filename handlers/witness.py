@@ -13,7 +13,8 @@ from bot.seals import Seal
 from handlers.calls import need, with_rate_limit_retries
 from handlers.desk import EVENT_TYPE
 
-_PAGE = 200
+_PAGE = 999
+"""Messages at once: the most that Slack gives."""
 
 
 async def witnessed(client: AsyncWebClient, channel: str, bot: str) -> list[Seal]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bot import auditing, database, keys, sheet
 from bot.chain import Fact, Report
 from bot.errors import ConfigError
+from bot.keeper import Keeper
 from bot.seals import SealKind, Signer, read
 from bot.store import Store
 from tests.conftest import opened
@@ -229,6 +230,18 @@ async def test_a_pruned_trail_holds_and_goes_on(database_url: str) -> None:
         assert (report.first, report.count, report.found) == (14, 2, None)
         with store.records() as records:
             assert [record.kind for record in records] == ["ended", "pruned"]
+
+
+async def test_the_keeper_seals_and_prunes_by_itself(database_url: str) -> None:
+    async with opened(database_url, signer=OURS) as store:
+        await fill(store, 4)
+        keeper = Keeper(store, every=0.05, keep=0.2)
+        keeper.start()
+        async with asyncio.timeout(10):
+            while check(store).first == 1 or not await store.owed():  # noqa: ASYNC110 (its pace)
+                await asyncio.sleep(0.05)
+        keeper.stop()
+        assert check(store).found is None
 
 
 async def test_a_trail_without_a_key_is_not_pruned(quick_store: Store) -> None:

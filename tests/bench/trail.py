@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import random
 import sqlite3
 import statistics
@@ -211,7 +210,6 @@ async def _searching(store: Store) -> str:
         took[name] = quantile(times, 50)
     worst = max(took, key=lambda name: took[name])
     middle = statistics.median(took.values())
-    print(json.dumps({name: round(ms, 2) for name, ms in took.items()}))  # noqa: T201 (a terminal)
     return (
         f"searching among them: p50 {middle:.1f} ms over {len(took)} kinds of search, "
         f"the slowest ({worst}) {took[worst]:.1f} ms"
