@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from bot import database, trail
+from bot import database
 from bot.lifecycle import ENDINGS
 from bot.manifest import bot_scopes
 from bot.model import Operation, Owed, State
@@ -405,9 +405,9 @@ class Campaign:
                 operation = await store.get(id_)
                 assert operation is not None
                 found.setdefault(_target(operation), []).append(operation)
-            with store.records() as records:
-                number, broken = trail.verify(records)
-                tally.trail = f"broken after {number}: {broken}" if broken else ""
+            with store.audited() as audited:
+                report = audited.verify((), lambda _seq: None)
+            tally.trail = f"broken after {report.count}: {report.found}" if report.found else ""
         finally:
             await store.close()
             engine.dispose()
