@@ -238,6 +238,7 @@ class Campaign:
             "STOPSTREAM_POLICY": str(policy),
             "STOPSTREAM_DATABASE_URL": self._url,
             "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
+            "STOPSTREAM_AUDIT_KEY_FILE": str(self._folder / "trail.key"),
             "STOPSTREAM_LOG_FORMAT": "json",
         }
 
