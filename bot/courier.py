@@ -26,6 +26,8 @@ BURST = 5
 LONGEST = 15.0
 """Seconds between two tries, at most: once Slack is back, nobody waits longer for the first."""
 
+PATIENCE = 60.0
+"""Seconds between two tries of a closed audit channel, for which everything else waits in order."""
 
 _REST = 3.0
 """How much longer than a look into the outbox takes the next one waits."""
@@ -36,6 +38,7 @@ class Courier:
 
     Args:
         spacing: Seconds between two messages to one channel, over all replicas.
+        patience: Seconds between two tries of a closed audit channel.
         clock: Seconds, for the courier's own rest alone.
     """
 
@@ -46,12 +49,14 @@ class Courier:
         desk: Desk,
         metrics: Metrics,
         spacing: float = SPACING,
+        patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._desk = desk
         self._metrics = metrics
         self._spacing = spacing
+        self._patience = patience
         self._clock = clock
         self._loop: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
@@ -144,10 +149,18 @@ class Courier:
                 log.warning("not delivered yet", key=owing.key, why=why, again_in=round(wait, 1))
                 await self._store.postponed(owing, wait, uncertain=uncertain or owing.uncertain)
                 self._metrics.delivered.labels(kind, "later").inc()
+            case Undeliverable(why, closed=True) if self._witnesses(owing):
+                # The trail has it; the channel catches up when it is mended.
+                log.error("the audit channel is closed", why=why, again_in=self._patience)
+                await self._store.postponed(owing, self._patience, uncertain=owing.uncertain)
+                self._metrics.delivered.labels(kind, "later").inc()
             case Undeliverable(why):
                 log.error("undeliverable", key=owing.key, why=why)
                 await self._store.undeliverable(owing, why, tell=_lost(owing, why))
                 self._metrics.delivered.labels(kind, "never").inc()
+
+    def _witnesses(self, owing: Owing) -> bool:
+        return owing.owed is Owed.AUDIT and owing.destination == self._store.audit_channel
 
 
 def _lost(owing: Owing, why: str) -> str:

@@ -45,6 +45,7 @@ roles:
         break_glass: true
   leads:
     members: {{users: [U0BOB]}}
+    audit: true
     allow:
       - actions: ["*"]
 """

@@ -481,7 +481,8 @@ class Engine:
         """Wait a little and line up again; `path` says whether it may have run."""
         doubled = min(8.0, 2.0 ** (operation.attempts - 1))
         wait = self._patience * doubled * random.uniform(1.0, 1.25)  # noqa: S311 (spreads tries)
-        changes = {"detail": str(error)}
+        request_id = f" (RequestId {error.request_id})" if isinstance(error, ApiError) else ""
+        changes = {"detail": f"{error}{request_id}"}
         if path[-1] is State.DUE:
             moved = await self._move(operation, command, path, changes, due_in=wait)
             if moved is None:

@@ -338,6 +338,12 @@ class Command:
     region: str = ""
     account: str = "default"
 
+    @property
+    def target(self) -> str:
+        """What it is about, as people search for it: the first parameter that must be said."""
+        must = (p for p in self.action.params if p.required and p.default is None and not p.secret)
+        return str(self.params.get(next((p.api for p in must), ""), ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -485,6 +491,7 @@ class Operation:
         reason: Why it was denied or an emergency, in the decider's words: foreign text.
         emergency: It went without the second person that the policy wants.
         joined: Id of the operation that waits for the same and does it in this one's place.
+        target: What it is about, as people search for it.
         seq: Grows with every change of the row; a card drawn from a lower one is stale.
     """
 
@@ -520,7 +527,32 @@ class Operation:
     reason: str = ""
     emergency: bool = False
     joined: str = ""
+    target: str = ""
     seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What somebody wants to know of what was asked. Empty fields ask for nothing.
+
+    Attributes:
+        since: Epoch seconds.
+        user: Of who asked.
+        apis: Any of these.
+        target: As it is, or its beginning and a `*`.
+        state: Where it is now.
+        before: Time and id of the last one that was shown: only older ones.
+        reader: Only what this user asked, or what everyone in `channel` saw; empty for all.
+    """
+
+    since: float = 0.0
+    user: str = ""
+    apis: tuple[str, ...] = ()
+    target: str = ""
+    state: State | None = None
+    before: tuple[float, str] | None = None
+    reader: str = ""
+    channel: str = ""
 
 
 class Owed(StrEnum):
@@ -601,9 +633,14 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """Slack will never take it: the channel is gone, or the bot was removed."""
+    """Slack will never take it: the channel is gone, or the bot was removed.
+
+    Attributes:
+        closed: It is the channel, which somebody may open again or invite the bot to.
+    """
 
     why: str
+    closed: bool = False
 
 
 Delivered: TypeAlias = Sent | Later | Undeliverable

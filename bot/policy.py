@@ -22,6 +22,7 @@ __all__ = [
     "explain",
     "load",
     "may_approve",
+    "may_audit",
     "members",
     "roles_of",
     "schema",
@@ -210,6 +211,11 @@ def roles_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
     if not _at_home(facts) or person.bot or person.guest or person.deactivated:
         return ()
     return tuple(name for name, role in policy.roles.items() if _is_member(role, facts))
+
+
+def may_audit(policy: Policy, facts: Facts) -> bool:
+    """Say whether somebody may read of everything that anyone asked."""
+    return any(policy.roles[name].audit for name in roles_of(policy, facts))
 
 
 def grants(policy: Policy, command: Command, facts: Facts) -> list[Grant]:

@@ -104,6 +104,10 @@ class Role(_Strict):
 
     members: Members = Field(default_factory=lambda: Members(users=(), usergroups=()))
     allow: tuple[Rule, ...] = ()
+    audit: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="Its members may read of everything, not only what they asked or saw.",
+    )
 
 
 class Policy(_Strict):

@@ -5,13 +5,14 @@ import base64
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import structlog
 
 from bot import policy
 from bot.approvals import Approvals
+from bot.chain import Fact
 from bot.engine import Engine, facts_of
 from bot.errors import ParseError, StoreError
 from bot.model import (
@@ -19,10 +20,12 @@ from bot.model import (
     Command,
     Decision,
     Invocation,
+    Json,
     Operation,
     Person,
     Place,
     Presence,
+    Search,
     State,
 )
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse, spell
@@ -75,6 +78,20 @@ class Standing:
     person: Person
     roles: tuple[str, ...]
     may: tuple[How, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a search found, the newest first.
+
+    Attributes:
+        search: As it was done; its `reader` is empty for whoever may read of everything.
+        older: There are more.
+    """
+
+    search: Search
+    operations: tuple[Operation, ...]
+    older: bool
 
 
 class Service:
@@ -214,6 +231,7 @@ class Service:
             params=command.params if command else {},
             region=command.region if command else "",
             account=command.account if command else "default",
+            target=command.target if command else "",
             detail=redact(detail),
         )
 
@@ -224,7 +242,15 @@ class Service:
             DirectoryError: Slack did not say who they are.
         """
         rules = self._rules()
-        facts = policy.Facts(
+        facts = await self._facts(actor, place, rules)
+        return Standing(
+            facts.person,
+            policy.roles_of(rules.policy, facts),
+            tuple(policy.standing(rules.policy, facts, rules.vocabulary.actions)),
+        )
+
+    async def _facts(self, actor: Actor, place: Place, rules: Rules) -> policy.Facts:
+        return policy.Facts(
             person=await self._directory.person(actor),
             home_team=self._team,
             groups=await self._directory.groups(actor.user, rules.policy.usergroups),
@@ -232,24 +258,70 @@ class Service:
             in_channel=not place.channel
             or await self._directory.presence(place.channel) is not Presence.OUT,
         )
-        return Standing(
-            facts.person,
-            policy.roles_of(rules.policy, facts),
-            tuple(policy.standing(rules.policy, facts, rules.vocabulary.actions)),
-        )
+
+    # --- the trail -----------------------------------------------------------------
+
+    async def audit(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
+        """Search what was asked, as far as the policy lets somebody see it.
+
+        Waits for Slack: not for the ack path. Rights are asked anew for every page.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        facts = await self._facts(actor, place, rules)
+        whole = policy.may_audit(rules.policy, facts)
+        reader, channel = ("", "") if whole else (actor.user, place.channel)
+        wanted = replace(wanted, reader=reader, channel=channel)
+        found = await self._store.search(wanted, limit + 1)
+        return Page(wanted, tuple(found[:limit]), len(found) > limit)
+
+    async def export(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
+        """Search for somebody who takes it away, which is on the trail before they have it.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+            StoreError: It cannot be recorded, so nothing is given.
+        """
+        page = await self.audit(actor, place, replace(wanted, before=None), limit)
+        facts: dict[str, Json] = {
+            "team": actor.team,
+            "user": actor.user,
+            "channel": place.channel,
+            "via": "button",
+            "format": "csv",
+            "records": len(page.operations),
+            "whole": not page.search.reader,
+            "since": wanted.since,
+            "of_user": wanted.user,
+            "apis": list(wanted.apis),
+            "target": wanted.target,
+            "ending": wanted.state.value if wanted.state else "",
+        }
+        await self._store.record(Fact("exported", "", {n: v for n, v in facts.items() if v}))
+        return page
 
     async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
         """Give the newest operations, of one person or of all, newest first."""
         return await self._store.recent(user=actor.user if actor else "", limit=limit)
 
 
-def new_id() -> str:
-    """Make an operation's id: 80 random bits, short enough to be read out on the phone."""
+def new_id(now: float | None = None) -> str:
+    """Make an operation's id: 40 bits of time and 40 random ones, short enough for the phone.
+
+    Ids of one time stand together in the indexes, so that a million older ones do not slow
+    down the new.
+
+    Args:
+        now: Epoch seconds; None for now.
+    """
     if not _RANDOM:
         # The system is asked for many at once: each call lets other threads go first.
-        many = secrets.token_bytes(10 * 256)
-        _RANDOM.extend(many[at : at + 10] for at in range(0, len(many), 10))
-    return base64.b32encode(_RANDOM.pop()).decode().lower()
+        many = secrets.token_bytes(5 * 512)
+        _RANDOM.extend(many[at : at + 5] for at in range(0, len(many), 5))
+    millis = int((time.time() if now is None else now) * 1000) % 2**40
+    return base64.b32encode(millis.to_bytes(5, "big") + _RANDOM.pop()).decode().lower()
 
 
 _RANDOM: list[bytes] = []

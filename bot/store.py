@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot import trail
+from bot import chain, search, trail
+from bot.chain import Fact, Record, Report, Witnessed
 from bot.errors import StoreError
 from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
 from bot.model import (
@@ -27,13 +28,15 @@ from bot.model import (
     Operation,
     Owed,
     Place,
+    Search,
     Sent,
     State,
     Via,
     Word,
 )
+from bot.redact import redact
+from bot.seals import Seal, SealKind, Signer, fingerprint, read, written
 from bot.tables import UNFINISHED, UNSETTLED, WAITING, decisions, limits, operations, outbox
-from bot.trail import Fact, Record
 from bot.writer import CLOCK, Transaction, Writer
 
 LEASE = 10.0
@@ -109,6 +112,36 @@ class Owing:
     wait: float = 0.0
 
 
+class Audited:
+    """The trail at one moment, as it lies in the database."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self.seals = trail.sealed(connection)
+        self.buried = max((s.seq for s in self.seals if s.kind is SealKind.TOMBSTONE), default=0)
+        self.last = trail.end(connection).seq
+
+    def verify(self, trusted: Iterable[str], progress: Callable[[int], None]) -> Report:
+        """Check all of it; see `chain.verify`."""
+        batches = trail.raw(self._connection, self.buried)
+        return chain.verify(
+            batches,
+            lookup=lambda seq: trail.raw_one(self._connection, seq),
+            seals=self.seals,
+            trusted=trusted,
+            progress=progress,
+        )
+
+    def against(self, witnessed: Iterable[Seal]) -> Witnessed:
+        """Hold it to the checkpoints that its audit channel keeps; see `chain.against`."""
+        return chain.against(witnessed, self._hash, self.buried)
+
+    def _hash(self, seq: int) -> str | None:
+        buried = (s.hash for s in self.seals if s.seq == seq and s.kind is SealKind.TOMBSTONE)
+        found = trail.raw_one(self._connection, seq)
+        return found[5].decode(errors="replace") if found else next(buried, None)
+
+
 class Store:
     """The database. Every method that writes is on disk when it returns.
 
@@ -117,16 +150,23 @@ class Store:
         owner: This replica's name on its leases.
         audit_channel: Where audit lines go; empty for nowhere.
         lease: Seconds that a replica may be silent before its work is taken over.
+        signer: Seals the trail; None leaves it unsealed, for reading alone.
 
     All methods raise StoreError when the database cannot be reached, read or written.
     """
 
     def __init__(
-        self, engine: sa.Engine, *, owner: str, audit_channel: str = "", lease: float = LEASE
+        self,
+        engine: sa.Engine,
+        *,
+        owner: str,
+        audit_channel: str = "",
+        lease: float = LEASE,
+        signer: Signer | None = None,
     ) -> None:
         self.owner = owner
         self.lease = lease
-        self._audit_channel = audit_channel
+        self.audit_channel = audit_channel
         self._engine = engine
         self._insert = (postgresql if engine.dialect.name == "postgresql" else sqlite).insert
         inserted = self._insert(outbox)
@@ -136,7 +176,10 @@ class Store:
         self.owing = asyncio.Event()
         """Set when this replica has put something into the outbox."""
         self._let_go: list[tuple[sa.Column[Any], str | int]] = []
-        self._writer = Writer(engine, self.owing)
+        self.workspace = ""
+        """Address of the Slack workspace, once it is known: where permalinks begin."""
+        self._signer = signer
+        self._writer = Writer(engine, self.owing, signer=signer, alarm=self._alarm)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
 
     async def close(self) -> None:
@@ -175,6 +218,7 @@ class Store:
                     "owner": self.owner if held else "",
                     "lease_until": tx.now + self.lease if held else 0.0,
                     "due_at": 0.0,
+                    "ended_at": tx.now if operation.state in ENDINGS else None,
                 }
             )
             tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, dict(facts)))
@@ -274,8 +318,9 @@ class Store:
         if row is None:
             return None
         operation = _operation(row)
-        for one in steps:
-            tx.facts.append(Fact(one.record, operation.id, dict(move.facts)))
+        for one, after in zip(steps, move.path[1:], strict=True):
+            state: dict[str, Json] = {"state": after.value} if "state" in move.facts else {}
+            tx.facts.append(Fact(one.record, operation.id, {**move.facts, **state}))
         owes = [owed for one in steps for owed in one.owes]
         for owed in dict.fromkeys([*owes, *move.owes]):
             self._owe(tx, operation, owed)
@@ -397,6 +442,8 @@ class Store:
                 .values(settled=True, owner="", lease_until=0.0)
             )
             user = decision.actor.user
+            if words:
+                tx.facts.append(_refused(decision, words))
             if words and (decision.place.channel or decision.place.reply_url):
                 word = Word(decision.actor, decision.place, words, decision.at)
                 self._put(tx, f"word:{decision.id}", Owed.WORD, f"@{user}", text=words, word=word)
@@ -441,6 +488,11 @@ class Store:
         if user:
             query = query.where(operations.c.actor == user)
         rows = await self._read(lambda c: c.execute(query).all())
+        return [_operation(row) for row in rows]
+
+    async def search(self, wanted: Search, limit: int) -> list[Operation]:
+        """Give the newest operations that are as wanted, newest first."""
+        rows = await self._read(lambda c: search.find(c, wanted, limit))
         return [_operation(row) for row in rows]
 
     async def unfinished(self) -> list[Operation]:
@@ -578,7 +630,7 @@ class Store:
     def _destination(self, operation: Operation, owed: Owed) -> str:
         match owed:
             case Owed.AUDIT:
-                return self._audit_channel
+                return self.audit_channel
             case Owed.PRIVATE:
                 return "" if operation.via is Via.TERMINAL else f"@{operation.actor.user}"
             case Owed.CARD | Owed.ENDING | Owed.REMINDER:
@@ -600,8 +652,8 @@ class Store:
     ) -> list[None]:
         for key, text, facts, kind in asked:
             tx.facts.append(Fact(kind, "", facts))
-            if self._audit_channel:
-                self._put(tx, key, Owed.AUDIT, self._audit_channel, text=text)
+            if self.audit_channel:
+                self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
         return [None for _ in asked]
 
     async def claim_owing(
@@ -698,6 +750,8 @@ class Store:
             )
             if not gone.rowcount:
                 self._again(tx, owing.id, 0.0, uncertain=False)
+            if self._tells(owing, sent):
+                tx.facts.append(self._delivery(owing, sent))
             if operation and owing.owed is Owed.CARD and sent.ts != operation.card_ts:
                 tx.connection.execute(
                     sa.update(operations)
@@ -705,6 +759,29 @@ class Store:
                     .values(card_channel=sent.channel, card_ts=sent.ts)
                 )
         return [None for _ in done]
+
+    def _tells(self, owing: Owing, sent: Sent) -> bool:
+        """Say whether a delivery is worth a record: the same card anew is not.
+
+        Nor is a checkpoint: its record would be what the next one is about.
+        """
+        if owing.owed is Owed.CARD and owing.operation is not None:
+            return sent.ts != owing.operation.card_ts
+        return read(owing.key) is None
+
+    def _delivery(self, owing: Owing, sent: Sent) -> Fact:
+        facts: dict[str, Json] = {
+            "owed": owing.owed.value,
+            "about": owing.about.value if owing.about else "",
+            "channel": sent.channel,
+            "ts": sent.ts,
+            "permalink": permalink(self.workspace, sent),
+            "to": owing.destination.removeprefix("@") if owing.destination[:1] == "@" else "",
+            "tries": owing.attempts + 1,
+            "notice": owing.key if owing.operation is None and owing.word is None else "",
+        }
+        found = owing.operation.id if owing.operation else ""
+        return Fact("delivered", found, {n: v for n, v in facts.items() if v})
 
     async def postponed(self, owing: Owing, seconds: float, *, uncertain: bool) -> None:
         """Try it again later."""
@@ -742,9 +819,9 @@ class Store:
             if operation and (owing.owed is Owed.ENDING or no_card):
                 # Where the channel cannot hear, the asker hears it alone.
                 self._owe(tx, operation, Owed.PRIVATE)
-            if tell and self._audit_channel and owing.owed is not Owed.AUDIT:
+            if tell and self.audit_channel and owing.owed is not Owed.AUDIT:
                 key = f"{owing.key}:undeliverable"
-                self._put(tx, key, Owed.AUDIT, self._audit_channel, text=tell)
+                self._put(tx, key, Owed.AUDIT, self.audit_channel, text=tell)
         return [None for _ in asked]
 
     async def owed(self) -> int:
@@ -758,17 +835,80 @@ class Store:
         """Put one fact on the trail."""
         await self._writer.do(_record, fact)
 
+    async def checkpoint(self, *, every: float = 0.0, most: int = 1) -> bool:
+        """Seal the trail's end, keep that, and owe it to the audit channel; False if it is early.
+
+        Args:
+            every: Seconds between two checkpoints, if there are new records.
+            most: So many new records make one due at once.
+        """
+        return await self._writer.do(self._checkpoint, (every, most))
+
+    def _checkpoint(self, tx: Transaction, asked: Sequence[tuple[float, int]]) -> list[bool]:
+        return [self._checkpoint_one(tx, every, most) for every, most in asked]
+
+    def _checkpoint_one(self, tx: Transaction, every: float, most: int) -> bool:
+        if self._signer is None:
+            return False
+        seal = trail.checkpoint(tx.connection, tx.now, self._signer, every=every, most=most)
+        if seal is not None and self.audit_channel:
+            text = (
+                f"Checkpoint of the trail: {seal.seq} records, the last one's hash is {seal.hash}, "
+                f"sealed with the key {fingerprint(seal.key)}."
+            )
+            # The message's metadata carries its key, and so the channel keeps the whole seal.
+            self._put(tx, written(seal), Owed.AUDIT, self.audit_channel, text=text)
+        return seal is not None
+
+    def _alarm(self, tx: Transaction, why: str) -> None:
+        """Tell that somebody has laid hands on the trail."""
+        tx.facts.insert(0, Fact("tampered", "", {"why": why, "replica": self.owner}))
+        if self.audit_channel:
+            text = f"Somebody has changed the trail behind my back: {why}. Run audit verify."
+            key = f"tampered:{self.owner}:{tx.now}"
+            self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
+
+    async def prune(self, keep: float) -> int:
+        """Remove records older than so many seconds, behind a tombstone; give how many.
+
+        They go a few at a time, so that whoever asks for something meanwhile does not wait.
+        """
+        await self._writer.do(self._bury, keep)
+        total = 0
+        while gone := await self._writer.do(_forget, _FORGET):
+            total += gone
+        return total
+
+    def _bury(self, tx: Transaction, asked: Sequence[float]) -> list[None]:
+        if self._signer is not None:
+            found = trail.prune(tx.connection, tx.now, self._signer, before=tx.now - max(asked))
+            if found is not None:
+                tx.facts.append(found)
+        return [None for _ in asked]
+
+    @contextlib.contextmanager
+    def audited(self) -> Iterator[Audited]:
+        """Open the trail as it lies there, to be verified. Blocks: for terminals."""
+        with self._reading(isolation_level="REPEATABLE READ") as connection:
+            yield Audited(connection)
+
+    @contextlib.contextmanager
+    def _reading(self, **postgres: Any) -> Iterator[sa.Connection]:
+        options = postgres if self._engine.dialect.name == "postgresql" else {}
+        try:
+            with self._engine.connect().execution_options(reads=True, **options) as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(str(error).splitlines()[0]) from error
+
     @contextlib.contextmanager
     def records(self, **wanted: Any) -> Iterator[Iterator[Record]]:
         """Stream the trail's records; the same arguments as `trail.read`. Blocks: for terminals."""
-        try:
-            with (
-                self._engine.connect().execution_options(reads=True) as connection,
-                contextlib.closing(trail.read(connection, **wanted)) as found,
-            ):
-                yield found
-        except sa.exc.SQLAlchemyError as error:
-            raise StoreError(str(error).splitlines()[0]) from error
+        with (
+            self._reading() as connection,
+            contextlib.closing(trail.read(connection, **wanted)) as found,
+        ):
+            yield found
 
     # --- reading -------------------------------------------------------------------
 
@@ -787,6 +927,13 @@ class Store:
             return await asyncio.get_running_loop().run_in_executor(self._readers, run)
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(str(error).splitlines()[0]) from error
+
+
+def permalink(workspace: str, sent: Sent) -> str:
+    """Give the address of a message, as Slack makes it; empty where it is not known."""
+    if not (workspace and sent.channel and sent.ts):
+        return ""
+    return f"{workspace.rstrip('/')}/archives/{sent.channel}/p{sent.ts.replace('.', '')}"
 
 
 def _firsts() -> sa.ScalarSelect[int]:
@@ -834,9 +981,30 @@ def _transition(
     return update
 
 
+def _refused(decision: Decision, words: str) -> Fact:
+    """Tell of a press that had no effect, or not the one that was meant."""
+    facts: dict[str, Json] = {
+        "decision": decision.choice.value,
+        "by": decision.actor.user,
+        "by_team": decision.actor.team,
+        "channel": decision.place.channel,
+        "press": decision.id,
+        "detail": redact(words),
+    }
+    return Fact("refused", decision.operation, {n: v for n, v in facts.items() if v})
+
+
 def _record(tx: Transaction, facts: Sequence[Fact]) -> list[None]:
     tx.facts.extend(facts)
     return [None for _ in facts]
+
+
+def _forget(tx: Transaction, asked: Sequence[int]) -> list[int]:
+    return [trail.forget(tx.connection, most) for most in asked]
+
+
+_FORGET = 1000
+"""Old records that go in one transaction."""
 
 
 def _touch(tx: Transaction, asked: Sequence[None]) -> list[None]:
@@ -923,6 +1091,7 @@ def _row(operation: Operation) -> dict[str, Any]:
         "reason": operation.reason,
         "emergency": operation.emergency,
         "joined": operation.joined,
+        "target": operation.target,
     }
 
 
@@ -960,5 +1129,6 @@ def _operation(row: sa.Row[Any]) -> Operation:
         reason=row.reason,
         emergency=row.emergency,
         joined=row.joined,
+        target=row.target,
         seq=row.seq,
     )

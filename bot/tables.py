@@ -45,6 +45,8 @@ operations = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("emergency", sa.Boolean, nullable=False),
     sa.Column("joined", sa.Text, nullable=False),
+    # What it is about, as people search for it: a stream, a user, a domain, a task.
+    sa.Column("target", sa.Text, nullable=False),
     # Whoever works on it, until when, and when its next try, reminder or expiry is due.
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
@@ -69,6 +71,23 @@ sa.Index(
 )
 sa.Index("operations_by_actor", operations.c.actor, operations.c.asked_at)
 sa.Index("operations_by_time", operations.c.asked_at)
+# A search goes along one of these; ends alone are looked for by ending, so that a row that
+# changes four times enters that index once.
+sa.Index("operations_by_api", operations.c.api, operations.c.asked_at)
+sa.Index("operations_by_channel", operations.c.channel, operations.c.asked_at)
+sa.Index(
+    "operations_by_target",
+    operations.c.target,
+    operations.c.asked_at,
+    postgresql_ops={"target": "text_pattern_ops"},
+)
+sa.Index(
+    "operations_by_ending",
+    operations.c.state,
+    operations.c.asked_at,
+    sqlite_where=operations.c.ended_at.is_not(None),
+    postgresql_where=operations.c.ended_at.is_not(None),
+)
 
 trail = sa.Table(
     "trail",
@@ -83,6 +102,18 @@ trail = sa.Table(
 )
 sa.Index("trail_by_operation", trail.c.operation, trail.c.seq)
 sa.Index("trail_by_time", trail.c.at)
+
+seals = sa.Table(
+    "seals",
+    METADATA,
+    # One head, many checkpoints, and a tombstone for each time that old records were removed.
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("signature", sa.Text, nullable=False),
+)
 
 outbox = sa.Table(
     "outbox",

@@ -16,8 +16,10 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from bot import trail
+from bot.chain import Fact
 from bot.errors import StoreError
-from bot.trail import Fact
+from bot.seals import Signer
+from bot.trail import End
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,10 +77,23 @@ class Writer:
     Args:
         owing: Set after a transaction that put something into the outbox.
         most: How many pieces of work one transaction may hold.
+        signer: Seals the end of the trail; None leaves it unsealed.
+        alarm: Called with what is wrong with the trail's end, before something is added.
     """
 
-    def __init__(self, engine: sa.Engine, owing: asyncio.Event, *, most: int = 256) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        owing: asyncio.Event,
+        *,
+        most: int = 256,
+        signer: Signer | None = None,
+        alarm: "Callable[[Transaction, str], None]" = lambda _transaction, _why: None,
+    ) -> None:
         self._engine = engine
+        self._signer = signer
+        self._alarm = alarm
+        self._seen: End | None = None
         self._owing = owing
         self._most = most
         self._urgent: deque[_Job[Any, Any]] = deque()
@@ -168,11 +183,22 @@ class Writer:
                 results = work(transaction, [job.item for job in alike])
                 for job, result in zip(alike, results, strict=True):
                     job.result = result
-            trail.append(self._connection, now, transaction.facts)
+            seen = self._record(transaction) if transaction.facts else self._seen
+        # Only now it is there.
+        self._seen = seen
         if transaction.facts:
             self._refused = None
         if transaction.owes:
             self._loop.call_soon_threadsafe(self._owing.set)
+
+    def _record(self, transaction: Transaction) -> End:
+        found = trail.end(transaction.connection)
+        if self._signer is not None:
+            why = trail.suspicion(transaction.connection, found, self._seen)
+            if why:
+                self._alarm(transaction, why)
+        facts = transaction.facts
+        return trail.append(transaction.connection, transaction.now, facts, self._signer, found)
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None

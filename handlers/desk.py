@@ -360,7 +360,7 @@ class Desk:
                 if code in _NOT_THERE:
                     self._lost(channel)
                 why = _GONE.get(code, f"Slack refused it ({code})")
-                return Undeliverable(f"{why[:1].upper()}{why[1:]}.")
+                return Undeliverable(f"{why[:1].upper()}{why[1:]}.", closed=code in _GONE)
 
 
 def _has_no_card_yet(operation: Operation) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.errors import ParseError
-from bot.model import Action, Approval, Effect, Operation, State
+from bot.model import Action, Approval, Effect, Operation
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import Mistaken, Reply, Standing, Taken, Unrecorded
@@ -101,7 +101,7 @@ def help_on(topic: str, actions: Sequence[Action]) -> Message:
     if about:
         beside = [action for action in family if action not in about]
         full = [paragraph for action in about for paragraph in _in_full(action)]
-        return _arranged([*full, *_named_beside(topic, beside)])
+        return arranged([*full, *_named_beside(topic, beside)])
     if family:
         return _overview(family)
     unknown = f"There is no help on {code(topic, 80)}; this is what there is."
@@ -118,13 +118,14 @@ def _overview(actions: Sequence[Action], *before: str) -> Message:
             short.append(f"*{title}*")
         long += [f"{code(example(a))} {_first_sentence(a.does)}" for a in found]
         short += [code(example(a)) for a in found]
-    return Message(fit("\n".join([*short, *_MORE]), TEXT_MOST), _arranged([*long, *_MORE]).blocks)
+    return Message(fit("\n".join([*short, *_MORE]), TEXT_MOST), arranged([*long, *_MORE]).blocks)
 
 
 _MORE = (
     "*More*",
     "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
     "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
+    "What ran is narrowed down by `user=@…`, `action=…`, `target=…` and `ending=…`.",
     "Values are `name=value` or `--name value`, quoted where they hold spaces.",
     "Every action goes by its API name, too. In a thread, mention me with the same words.",
 )
@@ -163,7 +164,7 @@ def _in_full(action: Action) -> list[str]:
     return lines
 
 
-def _arranged(paragraphs: Iterable[str], most_blocks: int = 40) -> Message:
+def arranged(paragraphs: Iterable[str], most_blocks: int = 40) -> Message:
     """Put lines into as few sections as their limits allow."""
     lines = list(paragraphs)
     sections: list[str] = []
@@ -203,7 +204,7 @@ def form_button(verb: Effect) -> Block:
 
 def whoami(standing: Standing) -> Message:
     """Say who someone is to the policy and what they may do in this place."""
-    return _arranged(standing_lines(standing))
+    return arranged(standing_lines(standing))
 
 
 def standing_lines(standing: Standing) -> list[str]:
@@ -234,14 +235,6 @@ def _how(how: How) -> str:
     return f"• {how.action.api}; {could} may" if could else f"• {how.action.api}; nobody may"
 
 
-def trail(operations: Sequence[Operation]) -> Message:
-    """List what ran, newest first."""
-    if not operations:
-        return Message("Nothing was asked here or by you in that time.")
-    lines = [operation_line(operation) for operation in operations]
-    return _arranged(["*Asked here or by you, newest first*", *lines])
-
-
 def operation_line(operation: Operation) -> str:
     """Say in one line what became of an operation."""
     parts = [
@@ -255,11 +248,3 @@ def operation_line(operation: Operation) -> str:
     if operation.request_id:
         parts.append(f"RequestId {code(operation.request_id)}")
     return "• " + " · ".join(parts)
-
-
-def seen_by(operation: Operation, who: str, place: str) -> bool:
-    """Say whether someone may read of an operation: their own, or what this channel saw."""
-    if operation.actor.user == who:
-        return True
-    private_ones = (State.DENIED, State.INVALID)
-    return operation.place.channel == place and operation.state not in private_ones

@@ -21,6 +21,7 @@ from bot.lifecycle import ENDINGS
 from bot.model import Actor, Choice, Decision, Invocation, Operation, Owed, Place, Via
 from bot.rights import Rights
 from bot.rules import Rules, loader
+from bot.seals import Signer
 from bot.service import Reply, Service, Taken
 from bot.store import Store
 from bot.telemetry import Metrics
@@ -87,12 +88,16 @@ def postgres_url(postgres: str) -> Iterator[str]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    url: str, owner: str = "replica-1", audit: str = "C0AUDIT", lease: float = 10.0
+    url: str,
+    owner: str = "replica-1",
+    audit: str = "C0AUDIT",
+    lease: float = 10.0,
+    signer: Signer | None = None,
 ) -> AsyncIterator[Store]:
-    """A store on a database, closed afterwards."""
+    """A store on a database, closed afterwards; its trail is sealed if it has a key."""
     engine = database.connect(url)
     database.migrate(engine)
-    store = Store(engine, owner=owner, audit_channel=audit, lease=lease)
+    store = Store(engine, owner=owner, audit_channel=audit, lease=lease, signer=signer)
     try:
         yield store
     finally:
@@ -171,9 +176,9 @@ class House:
         return found
 
     async def kinds(self) -> list[str]:
-        """Give the kinds of all records on the trail."""
+        """Give the kinds of all records on the trail but deliveries, which come when they come."""
         with self.store.records() as records:
-            return [record.kind for record in records]
+            return [record.kind for record in records if record.kind != "delivered"]
 
     def heard(self, owed: Owed) -> int:
         return len(self.desk.said(owed))
@@ -188,13 +193,14 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     desk = given.pop("desk", None) or FakeDesk()
     load = loader(source="policy.yml", sites={}, region="", now=1_700_000_000.0)
     rules = [load(given.pop("policy", POLICY))]
+    patience = given.pop("channel_patience", 60.0)
     metrics = Metrics()
     rights = Rights(store=store, directory=directory, rules=lambda: rules[0], team=TEAM)
     engine = Engine(
         store=store, cloud=cloud, rights=rights, metrics=metrics, patience=0.01, **given
     )
     approvals = Approvals(store=store, engine=engine, rights=rights)
-    courier = Courier(store=store, desk=desk, metrics=metrics, spacing=0.0)
+    courier = Courier(store=store, desk=desk, metrics=metrics, spacing=0.0, patience=patience)
     service = Service(
         store=store,
         engine=engine,

@@ -29,6 +29,7 @@ class Process:
             "STOPSTREAM_POLICY": str(folder / "policy.yml"),
             "STOPSTREAM_DATABASE_URL": f"sqlite:///{folder / 'p.db'}",
             "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
+            "STOPSTREAM_AUDIT_KEY_FILE": str(folder / "trail.key"),
             "STOPSTREAM_LISTEN": "127.0.0.1:0",
         }
 

@@ -19,6 +19,7 @@ from bot.catalog import by_api
 from bot.demo import sandbox
 from tests.bench.load import Load, quantile
 from tests.bench.operations import operations
+from tests.bench.trail import trail
 
 ROOT = Path(__file__).parents[2]
 
@@ -211,6 +212,7 @@ BENCHES: dict[str, Callable[[], Awaitable[list[str]]]] = {
     "sent": asked_to_sent,
     "acks": acks,
     "operations": operations,
+    "trail": trail,
 }
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from bot import database, trail
+from bot import database
 from bot.lifecycle import ENDINGS
 from bot.manifest import bot_scopes
 from bot.model import Operation, Owed, State
@@ -238,6 +238,7 @@ class Campaign:
             "STOPSTREAM_POLICY": str(policy),
             "STOPSTREAM_DATABASE_URL": self._url,
             "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
+            "STOPSTREAM_AUDIT_KEY_FILE": str(self._folder / "trail.key"),
             "STOPSTREAM_LOG_FORMAT": "json",
         }
 
@@ -405,9 +406,9 @@ class Campaign:
                 operation = await store.get(id_)
                 assert operation is not None
                 found.setdefault(_target(operation), []).append(operation)
-            with store.records() as records:
-                number, broken = trail.verify(records)
-                tally.trail = f"broken after {number}: {broken}" if broken else ""
+            with store.audited() as audited:
+                report = audited.verify((), lambda _seq: None)
+            tally.trail = f"broken after {report.count}: {report.found}" if report.found else ""
         finally:
             await store.close()
             engine.dispose()
