@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 
-.PHONY: demo test format lock bench tccli clean
+.PHONY: demo test format lock bench chaos tccli clean
 
 # The whole main job between an emulated Slack and an emulated Tencent Cloud.
 demo: .venv/ready
@@ -24,6 +24,10 @@ format: .venv/ready
 # Ratios against named baselines, in one run.
 bench: .venv/ready
 	$(BIN)/python -m tests.bench
+
+# Kills the real process at every point where it awaits, under load, and counts what is lost.
+chaos: .venv/ready
+	$(BIN)/python -m tests.chaos
 
 # Drives the emulated cloud with Tencent's own command line, which is large: it gets its own folder.
 tccli: .venv/ready

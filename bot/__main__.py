@@ -71,6 +71,18 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("pending", help="list what has no ending yet")
 
+    decide = commands.add_parser("decide", help="approve or deny what waits, as its buttons would")
+    decide.add_argument("id", metavar="ID", help="of the operation, as pending lists it")
+    decide.add_argument("decision", choices=("approve", "deny"))
+    decide.add_argument("--actor", required=True, metavar="U…", help="who decides")
+    decide.add_argument("--reason", default="", metavar="TEXT")
+    decide.add_argument(
+        "--emergency",
+        action="store_true",
+        help="go without the second person, if the policy lets you; needs --reason",
+    )
+    decide.add_argument("--json", action="store_true", help="print the outcome as JSON")
+
     policy = commands.add_parser("policy", help="the policy file")
     policies = policy.add_subparsers(dest="what", required=True, metavar="WHAT")
     explain = policies.add_parser("explain", help="which rule lets a command pass, or why none")
@@ -89,12 +101,31 @@ def _parser() -> argparse.ArgumentParser:
 
     audit = commands.add_parser("audit", help="the audit trail")
     audits = audit.add_subparsers(dest="what", required=True, metavar="WHAT")
-    audits.add_parser("verify", help="check that every record holds")
+    verify = audits.add_parser("verify", help="check that every record holds")
+    verify.add_argument(
+        "--against-channel",
+        action="store_true",
+        help="hold the records to the checkpoints in the audit channel, too",
+    )
+    verify.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="another public key whose seals count; may be repeated",
+    )
+    show = audits.add_parser("show", help="tell the whole story of one operation")
+    show.add_argument("id", metavar="ID", help="of the operation, as cards and lines say it")
+    tail = audits.add_parser("tail", help="show the newest records")
+    tail.add_argument("-n", type=int, default=20, metavar="N", help="how many (20)")
+    tail.add_argument("--since", default="", metavar="24h", help="a duration or an ISO date")
     export = audits.add_parser("export", help="write the records out")
     export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
     export.add_argument("--since", default="", metavar="24h", help="a duration or an ISO date")
-    tail = audits.add_parser("tail", help="show the newest records")
-    tail.add_argument("-n", type=int, default=20, metavar="N", help="how many (20)")
+    export.add_argument("--until", default="", metavar="1h", help="a duration or an ISO date")
+    audits.add_parser("checkpoint", help="seal where the trail ends now, for the audit channel")
+    prune = audits.add_parser("prune", help="remove old records, behind a signed tombstone")
+    prune.add_argument("--keep", default="", metavar="400d", help="how long records are kept")
     return parser
 
 

@@ -6,7 +6,7 @@ never sent · no answer · refused with a code · accepted. Nothing is repeated 
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -19,13 +19,15 @@ from bot import tc3
 from bot.credentials import CredentialSource
 from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
 from bot.model import Answer, Command, Site
-from bot.redact import redact
+from bot.redact import HIDDEN, redact
 
 CONNECT = 3.0
 """Seconds for a connection to stand."""
 
 WHOLE = 10.0
 """Seconds for the whole exchange, however slowly bytes drip."""
+
+_SHORTEST_SECRET = 8
 
 LARGEST = 1 << 20
 """Bytes of an answer; a larger one is not read to its end."""
@@ -72,7 +74,10 @@ class TencentCloud:
         # No proxy from the environment: it would see every request, and a forgotten variable
         # would decide where stops go. STOPSTREAM_TENCENT_URL names one on purpose.
         self._client = httpx.AsyncClient(
-            transport=transport or AiohttpTransport(trust_env=False),
+            # 0 is no limit: the lanes bound what is under way, and waiting for a connection
+            # would count as an answer that did not come.
+            transport=transport
+            or AiohttpTransport(trust_env=False, limits=httpx.Limits(max_connections=0)),
             timeout=httpx.Timeout(whole, connect=min(CONNECT, whole), pool=whole),
             follow_redirects=False,
             trust_env=False,
@@ -104,7 +109,8 @@ class TencentCloud:
             raise NoAnswerError(f"Tencent Cloud did not answer within {self._whole:g} s") from error
         except (httpx.TransportError, aiohttp.ClientError) as error:
             raise _lost(error) from error
-        return self._read(response, body, time.perf_counter() - began, credentials)
+        secrets = _secrets(command, credentials)
+        return self._read(response, body, time.perf_counter() - began, secrets)
 
     def _request(self, command: Command, credentials: tc3.Credentials) -> httpx.Request:
         action = command.action
@@ -142,11 +148,11 @@ class TencentCloud:
         return self._client.build_request("POST", url, headers=headers, content=payload)
 
     def _read(
-        self, response: httpx.Response, body: bytes, took: float, credentials: tc3.Credentials
+        self, response: httpx.Response, body: bytes, took: float, secrets: Sequence[str]
     ) -> Answer:
         def unreadable(why: str) -> UnreadableAnswerError:
             return UnreadableAnswerError(
-                why, status=response.status_code, excerpt=_excerpt(body, credentials)
+                why, status=response.status_code, excerpt=_excerpt(body, secrets)
             )
 
         try:
@@ -160,14 +166,15 @@ class TencentCloud:
         if not isinstance(request_id, str) or not request_id:
             raise unreadable("The answer has no RequestId")
         if "Error" in answer:
-            raise self._refusal(answer["Error"], request_id, response) or unreadable(
-                "The answer's Error is malformed"
-            )
+            refusal = self._refusal(answer["Error"], request_id, response, secrets)
+            raise refusal or unreadable("The answer's Error is malformed")
         if response.status_code != httpx.codes.OK:
             raise unreadable("The answer has the wrong status")
         return Answer(request_id, answer, took)
 
-    def _refusal(self, error: Any, request_id: str, response: httpx.Response) -> ApiError | None:
+    def _refusal(
+        self, error: Any, request_id: str, response: httpx.Response, secrets: Sequence[str]
+    ) -> ApiError | None:
         if not isinstance(error, dict):
             return None
         code, message = error.get("Code"), error.get("Message", "")
@@ -176,7 +183,8 @@ class TencentCloud:
         skew = None
         if code == "AuthFailure.SignatureExpire":
             skew = self._skew(response.headers.get("Date", ""))
-        return ApiError(code, redact(message)[:1000], request_id=request_id[:100], skew=skew)
+        message = _without(message, secrets)
+        return ApiError(code, message[:1000], request_id=request_id[:100], skew=skew)
 
     def _skew(self, date: str) -> float | None:
         """Give the seconds by which this clock is ahead of the server's."""
@@ -216,12 +224,24 @@ def _lost(error: Exception) -> NeverSentError | NoAnswerError:
     return NoAnswerError(f"The connection broke before Tencent Cloud answered: {why}")
 
 
-def _excerpt(body: bytes, credentials: tc3.Credentials) -> str:
-    text = body[:400].decode("utf-8", "replace")
-    for secret in (credentials.secret_id, credentials.secret_key, credentials.token):
-        if secret:
-            text = text.replace(secret, "[hidden]")
-    printable = "".join(c if c.isprintable() else " " for c in redact(text))
+def _secrets(command: Command, credentials: tc3.Credentials) -> list[str]:
+    """Give what no answer may bring back to a person: the key, and the secret parameters."""
+    given = [str(command.params.get(p.api) or "") for p in command.action.params if p.secret]
+    # Of an address, what follows the last slash is the key; a short one is a word like any other.
+    given += [one.rpartition("/")[2] for one in given]
+    ours = (credentials.secret_id, credentials.secret_key, credentials.token)
+    return [*filter(None, ours), *(one for one in given if len(one) >= _SHORTEST_SECRET)]
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return redact(text)
+
+
+def _excerpt(body: bytes, secrets: Sequence[str]) -> str:
+    text = _without(body[:4000].decode("utf-8", "replace"), secrets)[:400]
+    printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:120] or "(nothing)"
 
 

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from bot.errors import StoreError
+from bot.lifecycle import ENDINGS
 from bot.model import Delivery, Later, Owed, Sent, Undeliverable
 from bot.ports import Desk
 from bot.store import Owing, Store
@@ -21,15 +23,23 @@ SPACING = 1.05
 BURST = 5
 """How many messages may go to a quiet channel at once."""
 
-LONGEST = 60.0
-"""Seconds between two tries, at most."""
+LONGEST = 15.0
+"""Seconds between two tries, at most: once Slack is back, nobody waits longer for the first."""
+
+PATIENCE = 60.0
+"""Seconds between two tries of a closed audit channel, for which everything else waits in order."""
+
+_REST = 3.0
+"""How much longer than a look into the outbox takes the next one waits."""
 
 
 class Courier:
     """Delivers the outbox.
 
     Args:
-        clock: Seconds, for the pace alone.
+        spacing: Seconds between two messages to one channel, over all replicas.
+        patience: Seconds between two tries of a closed audit channel.
+        clock: Seconds, for the courier's own rest alone.
     """
 
     def __init__(
@@ -39,16 +49,17 @@ class Courier:
         desk: Desk,
         metrics: Metrics,
         spacing: float = SPACING,
+        patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._desk = desk
         self._metrics = metrics
         self._spacing = spacing
+        self._patience = patience
         self._clock = clock
         self._loop: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
-        self._free_at: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -77,35 +88,42 @@ class Courier:
     async def _run(self) -> None:
         while True:
             self._store.owing.clear()
+            began = self._clock()
             try:
-                claimed = await self._store.claim_owing()
+                claimed = await self._store.claim_owing(self._spacing, BURST)
                 for owing in claimed:
                     task = asyncio.create_task(self._carry(owing), name=f"message {owing.key}")
                     self._under_way.add(task)
-                    task.add_done_callback(self._done)
+                    task.add_done_callback(partial(self._done, owing))
             except StoreError as error:
                 log.error("the store does not answer", why=str(error))
+            # Looking must leave the store to those who write, however much is owed.
+            await asyncio.sleep(_REST * (self._clock() - began))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._store.owing.wait()
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _done(self, owing: Owing, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery broke off", exc_info=error)
+            self._store.let_go(owing)
         # The next one to the same channel may go.
         self._store.owing.set()
 
     async def _carry(self, owing: Owing) -> None:
         try:
-            await asyncio.sleep(self._wait(owing.destination))
+            await asyncio.sleep(owing.wait)
             # From here on it may have reached Slack, whatever becomes of us.
-            await self._store.trying(owing)
-            await self._settle(owing, await self._hand_in(owing))
+            if await self._store.trying(owing):
+                await self._settle(owing, await self._hand_in(owing))
         except StoreError as error:
             log.error("a message waits for the store", key=owing.key, why=str(error))
+            self._store.let_go(owing)
 
     async def _hand_in(self, owing: Owing) -> Sent | Later | Undeliverable:
+        if owing.word is not None:
+            return await self._desk.whisper(owing.word)
         if owing.operation is None:
             return await self._desk.announce(owing.text, owing.key, uncertain=owing.uncertain)
         return await self._desk.deliver(
@@ -114,6 +132,7 @@ class Courier:
                 owing.operation,
                 owing.owed,
                 owing.key,
+                owing.about or owing.operation.state,
                 attempts=owing.attempts,
                 uncertain=owing.uncertain,
             )
@@ -130,24 +149,26 @@ class Courier:
                 log.warning("not delivered yet", key=owing.key, why=why, again_in=round(wait, 1))
                 await self._store.postponed(owing, wait, uncertain=uncertain or owing.uncertain)
                 self._metrics.delivered.labels(kind, "later").inc()
+            case Undeliverable(why, closed=True) if self._witnesses(owing):
+                # The trail has it; the channel catches up when it is mended.
+                log.error("the audit channel is closed", why=why, again_in=self._patience)
+                await self._store.postponed(owing, self._patience, uncertain=owing.uncertain)
+                self._metrics.delivered.labels(kind, "later").inc()
             case Undeliverable(why):
                 log.error("undeliverable", key=owing.key, why=why)
                 await self._store.undeliverable(owing, why, tell=_lost(owing, why))
                 self._metrics.delivered.labels(kind, "never").inc()
 
-    def _wait(self, destination: str) -> float:
-        """Give the seconds until this channel may be spoken to again: a burst, then evenly."""
-        now = self._clock()
-        free_at = max(self._free_at.get(destination, 0.0), now - BURST * self._spacing)
-        self._free_at[destination] = free_at + self._spacing
-        if len(self._free_at) > 10_000:  # noqa: PLR2004 (bounds the memory)
-            self._free_at = {d: at for d, at in self._free_at.items() if at > now}
-        return max(0.0, free_at - now)
+    def _witnesses(self, owing: Owing) -> bool:
+        return owing.owed is Owed.AUDIT and owing.destination == self._store.audit_channel
 
 
 def _lost(owing: Owing, why: str) -> str:
     operation = owing.operation
     if operation is None or owing.owed is Owed.AUDIT:
+        return ""
+    if owing.owed is Owed.CARD and operation.state in ENDINGS:
+        # Its ending is owed beside it, and says so.
         return ""
     return (
         f"Nobody in the channel heard of {operation.api} ({operation.state.value}, "

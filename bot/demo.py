@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot import telemetry
 from bot.manifest import bot_scopes
-from bot.sandbox.cloud import CloudEmulator, Key
+from bot.sandbox.cloud import CloudEmulator, Key, Received
 from bot.sandbox.page.server import Page
 from bot.sandbox.people import Message
 from bot.sandbox.weather import Fault
@@ -23,7 +23,8 @@ DOMAIN = "5000.livepush.myqcloud.com"
 INCIDENTS, AUDIT = "C0INC", "C0AUDIT"
 
 POLICY = f"""\
-# The demo's policy: on-call may stop and resume, leads may do everything, others nothing.
+# The demo's policy: on-call may stop and resume, ban after a confirmation, and switch a domain
+# off with a second person; leads may do everything, others nothing.
 defaults:
   live: {{DomainName: {DOMAIN}, AppName: live}}
   ingest: {{SdkAppId: 1400000000, Region: ap-singapore}}
@@ -37,10 +38,19 @@ roles:
   oncall:
     members: {{users: [U0ALICE], usergroups: [S0ONCALL]}}
     allow:
-      - actions: [DropLiveStream, ForbidLiveStream, ResumeLiveStream, "Describe*", "Stop*"]
+      - actions: [DropLiveStream, ResumeLiveStream, "Describe*", "Stop*"]
         channels: [{INCIDENTS}]
+      - actions: [ForbidLiveStream]
+        channels: [{INCIDENTS}]
+        approval: confirm
+      - actions: ["*LiveDomain", StartPublishStream]
+        approval: second-person
+        approvers: [leads]
+        remind: 2m
+        break_glass: true
   leads:
     members: {{users: [U0BOB]}}
+    audit: true
     allow:
       - actions: ["*"]
 """
@@ -68,13 +78,19 @@ class Sandbox:
 
 @contextlib.asynccontextmanager
 async def emulated(
-    folder: Path, *, policy: str = POLICY, socket: bool = True, limits: bool = True
+    folder: Path,
+    *,
+    policy: str = POLICY,
+    socket: bool = True,
+    limits: bool = True,
+    database: str = "",
 ) -> AsyncIterator[Emulated]:
     """Build the two emulators and the policy file in a folder.
 
     Args:
         socket: Socket Mode, otherwise signed HTTP.
         limits: Whether Slack's rates are limited.
+        database: The address of one; empty for a file in the folder.
     """
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo-secret-key")})
     for name, returns in (("stream1", 2.0), ("stream2", None)):
@@ -82,6 +98,7 @@ async def emulated(
     cloud.things.put("recording", "stream2", 42)
     cloud.things.put("ingest", "task-1", 1400000000)
     cloud.things.put("session", "user1")
+    cloud.things.put("domain", DOMAIN)
     slack = Workspace(scopes=bot_scopes(), limits=limits)
     for id_, name in (("U0ALICE", "alice"), ("U0BOB", "bob"), ("U0MALLORY", "mallory")):
         slack.user(id_, name)
@@ -105,7 +122,7 @@ async def emulated(
             "STOPSTREAM_TENCENT_URL": cloud.url,
             "STOPSTREAM_TENCENT_SITE": "",
             "STOPSTREAM_POLICY": str(file),
-            "STOPSTREAM_DATABASE_URL": f"sqlite:///{folder / 'stopstream.db'}",
+            "STOPSTREAM_DATABASE_URL": database or f"sqlite:///{folder / 'stopstream.db'}",
             "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
             "STOPSTREAM_LISTEN": "127.0.0.1:0",
         }
@@ -114,11 +131,16 @@ async def emulated(
 
 @contextlib.asynccontextmanager
 async def sandbox(
-    folder: Path, *, policy: str = POLICY, socket: bool = True, limits: bool = True
+    folder: Path,
+    *,
+    policy: str = POLICY,
+    socket: bool = True,
+    limits: bool = True,
+    database: str = "",
 ) -> AsyncIterator[Sandbox]:
     """Build the emulators, and between them the bot as `serve` builds it, all in one process."""
     async with (
-        emulated(folder, policy=policy, socket=socket, limits=limits) as world,
+        emulated(folder, policy=policy, socket=socket, limits=limits, database=database) as world,
         Bot(read_settings(**world.environment)) as bot,
     ):
         if not socket:
@@ -195,6 +217,8 @@ class Story:
         await self._stop()
         await self._deny()
         await self._mistake()
+        await self._confirm()
+        await self._approve()
         await self._explain()
         await self._already()
         await self._trail()
@@ -216,7 +240,7 @@ class Story:
         say("", "2. Someone without a role is refused, and nothing is sent.")
         before = len(self._world.cloud.received)
         await self._type("U0MALLORY", "/stopstream", "live stream1")
-        seen = await self._alone("U0MALLORY", 2)
+        seen = await self._alone("U0MALLORY", "Denied")
         self._must("oncall" in seen, "the refusal says who could do it")
         self._must(len(self._world.cloud.received) == before, "nothing reached Tencent Cloud")
 
@@ -225,23 +249,47 @@ class Story:
         seen = await self._type("U0ALICE", "/stopstream", "lvie stream1")
         self._must("live" in seen, "the right word is suggested")
 
+    async def _confirm(self) -> None:
+        say("", "4. A ban wants a confirmation; only the asker can give it.")
+        card = await self._ask("U0ALICE", "/stopstream", "ban stream2 for=1h")
+        before = len(self._sent())
+        await self._press("U0MALLORY", "Confirm", card)
+        await self._alone("U0MALLORY", "Only")
+        self._must(len(self._sent()) == before, "somebody else's press sends nothing")
+        await self._press("U0ALICE", "Confirm", card)
+        ending = await self._ending(card)
+        self._must("Accepted" in ending and len(self._sent()) == before + 1, "it ran once")
+        self._must(not card.buttons(), "a decided card has no buttons")
+
+    async def _approve(self) -> None:
+        say("", "5. A whole domain wants a second person.")
+        card = await self._ask("U0ALICE", "/stopstream", f"domain {DOMAIN}")
+        before = len(self._sent())
+        await self._press("U0ALICE", "Approve", card)
+        await self._alone("U0ALICE", "somebody else")
+        self._must(len(self._sent()) == before, "the asker cannot approve their own")
+        await self._press("U0BOB", "Approve", card)
+        ending = await self._ending(card)
+        self._must("Accepted" in ending and len(self._sent()) == before + 1, "it ran once")
+        self._must("U0BOB" in card.text, "the card says who approved it")
+
     async def _explain(self) -> None:
-        say("", "4. An error code comes back explained.")
+        say("", "6. An error code comes back explained.")
         self._world.cloud.weather.bring(Fault(code="ResourceNotFound.StopService"))
         ending = await self._run("U0ALICE", "/stopstream", "live stream2")
         self._must("ResourceNotFound.StopService" in ending, "the code stands in the thread")
         self._must("unpaid" in ending, "and what it means")
 
     async def _already(self) -> None:
-        say("", "5. What is over already is not an error.")
+        say("", "7. What is over already is not an error.")
         await self._run("U0ALICE", "/stopstream", "ingest task-1")
         ending = await self._run("U0ALICE", "/stopstream", "ingest task-1")
         self._must("lready" in ending, "the second stop says that it was over")
 
     async def _trail(self) -> None:
-        say("", "6. Every step is on the trail, and a line of each run in the audit channel.")
+        say("", "8. Every step is on the trail, and a line of each run in the audit channel.")
         audit = self._slack.channels[AUDIT]
-        await self._slack.wait_for(lambda: len(audit.roots) >= 5, timeout=30)  # noqa: PLR2004
+        await self._slack.wait_for(lambda: len(audit.roots) >= 9, timeout=30)  # noqa: PLR2004
         for message in audit.roots:
             self._show("#audit", message)
 
@@ -254,23 +302,44 @@ class Story:
         self._lines(f"only {name}", seen)
         return seen
 
-    async def _run(self, user: str, command: str, text: str) -> str:
-        """Type a command, and wait for the ending in its card's thread."""
+    async def _ask(self, user: str, command: str, text: str) -> Message:
+        """Type a command, and wait for its card."""
         channel = self._slack.channels[INCIDENTS]
         before = len(channel.roots)
         await self._type(user, command, text)
-        card: Message = (await self._slack.wait_for(lambda: channel.roots[before:], timeout=30))[0]
-        ending: Message = (await self._slack.wait_for(lambda: channel.thread(card.ts), timeout=30))[
-            0
-        ]
-        self._show("#incidents", card)
-        self._show("   thread", ending)
-        return ending.text
+        cards: Sequence[Message] = await self._slack.wait_for(
+            lambda: channel.roots[before:], timeout=30
+        )
+        return cards[0]
 
-    async def _alone(self, user: str, count: int) -> str:
-        """Wait for the so-manieth message that one person alone sees."""
+    async def _ending(self, card: Message) -> str:
+        """Wait for the ending in a card's thread."""
+        channel = self._slack.channels[INCIDENTS]
+        thread: Sequence[Message] = await self._slack.wait_for(
+            lambda: channel.thread(card.ts), timeout=30
+        )
+        self._show("#incidents", card)
+        self._show("   thread", thread[0])
+        return thread[0].text
+
+    async def _run(self, user: str, command: str, text: str) -> str:
+        """Type a command, and wait for the ending in its card's thread."""
+        return await self._ending(await self._ask(user, command, text))
+
+    async def _press(self, user: str, label: str, card: Message) -> None:
+        await self._slack.wait_for(lambda: label in card.buttons(), timeout=30)
+        self._show("#incidents", card)
+        say(f"   {self._slack.users[user].name:>8}  presses {label}")
+        await self._slack.person(user).press(label, card, INCIDENTS)
+
+    def _sent(self) -> list[Received]:
+        """Give what ran in the cloud besides reads."""
+        return [one for one in self._world.cloud.ran() if not one.api.startswith("Describe")]
+
+    async def _alone(self, user: str, words: str) -> str:
+        """Wait for a message with these words that one person alone sees."""
         seen: Sequence[Message] = await self._slack.wait_for(
-            lambda: found if len(found := self._slack.seen(user)) >= count else None, timeout=30
+            lambda: [m for m in self._slack.seen(user) if words in m.text], timeout=30
         )
         self._show(f"only {self._slack.users[user].name}", seen[-1])
         return seen[-1].text

@@ -1,8 +1,6 @@
 """Runs operations: judged, given a turn, sent once, ended; and taken over where someone died."""
 
 import asyncio
-import heapq
-import itertools
 import random
 import time
 from collections import deque
@@ -12,37 +10,35 @@ from typing import Any
 
 import structlog
 
-from bot import policy
 from bot.catalog import by_api
 from bot.catalog.codes import Repeat, explain
 from bot.errors import (
     ApiError,
     CloudError,
-    DirectoryError,
     NeverSentError,
     NoAnswerError,
     StoreError,
 )
+from bot.lanes import Bursts, Lane, Line
 from bot.lifecycle import ENDINGS
 from bot.model import (
     Action,
     Answer,
     Approval,
     Command,
+    Consent,
     Denied,
     Effect,
     Json,
     Operation,
     Owed,
-    Presence,
     State,
     Verdict,
-    Via,
 )
-from bot.ports import Cloud, Directory
+from bot.ports import Cloud
 from bot.redact import redact
-from bot.rules import Rules
-from bot.store import Move, Store
+from bot.rights import Rights
+from bot.store import NEVER, Move, Store
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.engine")
@@ -50,8 +46,11 @@ log = structlog.get_logger("stopstream.engine")
 TRIES = 3
 """How often a request may leave before its operation ends."""
 
-PACE = 0.97
+PACE = 0.965
 """The part of a documented limit that is used, so that the network's jitter stays below it."""
+
+LOOK = 2.0
+"""Seconds that reading a state for a card may take."""
 
 FRESH = 5.0
 """Seconds for which a verdict holds; after them the policy is asked again before sending."""
@@ -66,14 +65,14 @@ class _Turn:
     path: tuple[State, ...]
     changes: Mapping[str, Any]
     judged_at: float
+    bulk: bool = False
 
 
 class Engine:
     """Works on every operation of this replica.
 
     Args:
-        rules: Gives the rules as they are now.
-        team: The workspace the bot belongs to.
+        rights: Asked when it is taken up, and again before it is sent.
         patience: Seconds before a request's second try; doubled for each further one.
         clock: Epoch seconds.
     """
@@ -83,9 +82,7 @@ class Engine:
         *,
         store: Store,
         cloud: Cloud,
-        directory: Directory,
-        rules: Callable[[], Rules],
-        team: str,
+        rights: Rights,
         metrics: Metrics,
         patience: float = 1.0,
         clock: Callable[[], float] = time.time,
@@ -93,17 +90,17 @@ class Engine:
         self._store = store
         self._patience = patience
         self._cloud = cloud
-        self._directory = directory
-        self._rules = rules
-        self._team = team
+        self._rights = rights
         self._metrics = metrics
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lined: set[str] = set()
-        self._taken: deque[Operation] = deque()
+        self._taken: Line[tuple[Operation, bool]] = Line()
+        self._bursts = Bursts()
+        self._judging = asyncio.Semaphore(_TOGETHER)
         self._asks: deque[float] = deque(maxlen=_BURST)
         self._pump: asyncio.Task[None] | None = None
-        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._lanes: dict[tuple[str, str], Lane[_Turn]] = {}
         self._pulse: asyncio.Task[None] | None = None
         self._ended: dict[str, asyncio.Future[Operation]] = {}
 
@@ -129,7 +126,7 @@ class Engine:
 
     def _held(self) -> set[str]:
         """Give the ids of all that is in hand here."""
-        return self._lined.union(self._tasks, (operation.id for operation in self._taken))
+        return self._lined.union(self._tasks, (operation.id for operation, _ in self._taken))
 
     def abandon(self) -> None:
         """Stop at once and keep the leases: whoever outlives them takes over."""
@@ -156,7 +153,8 @@ class Engine:
 
     def take(self, operation: Operation) -> None:
         """Work on an operation that this replica holds, as soon as the asking is quiet."""
-        self._taken.append(operation)
+        bulk = self._bursts.counts(operation.actor.user)
+        self._taken.put((operation, bulk), bulk=bulk)
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._begin(), name="pump")
 
@@ -165,12 +163,13 @@ class Engine:
         self._asks.append(time.monotonic())
 
     async def _begin(self) -> None:
-        while self._taken:
+        while len(self._taken):
             await self._quiet()
-            for _ in range(min(_TOGETHER, len(self._taken))):
-                operation = self._taken.popleft()
-                self._spawn(operation.id, self._work(operation))
-            await asyncio.sleep(0)
+            for _ in range(min(_BATCH, len(self._taken))):
+                await self._judging.acquire()
+                operation, bulk = self._taken.take()
+                self._spawn(operation.id, self._work(operation, bulk=bulk))
+                self._tasks[operation.id].add_done_callback(lambda _: self._judging.release())
 
     async def _quiet(self) -> None:
         """Let a burst of asking pass, at most for half a second: people wait for acks 3 s."""
@@ -192,15 +191,16 @@ class Engine:
             del self._tasks[id_]
         self._metrics.in_hand.set(len(self._tasks))
         if not task.cancelled() and (error := task.exception()) is not None:
-            # A fault of ours: the row keeps its state, and its lease runs out.
+            # A fault of ours: the row keeps its state, and is taken up again.
             log.error("an operation's work broke off", operation=id_, exc_info=error)
+            self._store.let_go(id_)
 
     async def ending(self, id_: str) -> Operation:
-        """Wait until an operation of this replica has ended."""
+        """Wait until an operation has ended, or waits for somebody."""
         waiting = self._ended.setdefault(id_, asyncio.get_running_loop().create_future())
         while True:
             found = await self._store.get(id_)
-            if found is not None and found.state in ENDINGS:
+            if found is not None and (found.state in ENDINGS or found.state is State.WAITING):
                 return found
             # Another replica may end it, whose word does not reach here.
             await asyncio.wait({waiting}, timeout=1.0)
@@ -209,7 +209,7 @@ class Engine:
 
     # --- one operation -------------------------------------------------------------
 
-    async def _work(self, operation: Operation) -> None:
+    async def _work(self, operation: Operation, *, bulk: bool) -> None:
         try:
             action = by_api(operation.api)
         except KeyError:
@@ -219,9 +219,9 @@ class Engine:
         try:
             match operation.state:
                 case State.ASKED:
-                    await self._judge(operation, command)
+                    await self._judge(operation, command, bulk=bulk)
                 case State.DUE:
-                    self._line_up(_Turn(operation, command, _FROM_DUE, {}, 0.0))
+                    self._line_up(_Turn(operation, command, _FROM_DUE, {}, 0.0, bulk))
                 case State.RUNNING:
                     await self._resume(operation, command)
                 case _:
@@ -229,6 +229,7 @@ class Engine:
         except StoreError as error:
             # No trail, no action: it stays where it is and is taken up again.
             log.error("left where it is", operation=operation.id, why=str(error))
+            self._store.let_go(operation.id)
 
     async def _orphan(self, operation: Operation) -> None:
         """End what another release began with an action that this one does not have."""
@@ -247,19 +248,15 @@ class Engine:
             )
         except StoreError as error:
             log.error("left where it is", operation=operation.id, why=str(error))
+            self._store.let_go(operation.id)
 
-    async def _judge(self, operation: Operation, command: Command) -> None:
-        verdict = await self.verdict(operation, command)
-        if isinstance(verdict, Verdict) and verdict.approval is not Approval.NONE:
-            who = "nobody" if command.action.least.rank else "whoever a rule lets do it without"
-            verdict = Denied(
-                "approval",
-                f"The policy wants {_APPROVALS[verdict.approval]} for this, which this release "
-                f"cannot ask for yet. Until it can, {who} may run it.",
-                verdict.rule,
-            )
+    async def _judge(self, operation: Operation, command: Command, *, bulk: bool) -> None:
+        verdict = await self._rights.verdict(operation, command)
         if isinstance(verdict, Denied):
             await self._deny(operation, command, verdict)
+            return
+        if verdict.approval is not Approval.NONE:
+            await self._ask_consent(operation, command, verdict)
             return
         changes = {"rule": verdict.rule, "approval": verdict.approval.value}
         path: tuple[State, ...] = (State.ASKED, *_FROM_DUE)
@@ -270,45 +267,7 @@ class Engine:
             if waiting is None:
                 return
             operation, path, changes = waiting, _FROM_DUE, {}
-        self._line_up(_Turn(operation, command, path, changes, self._clock()))
-
-    async def verdict(self, operation: Operation, command: Command) -> Verdict | Denied:
-        """Ask the policy, with what Slack says of the asker now. No answer means no."""
-        rules = self._rules().policy
-        actor, channel = operation.actor, operation.place.channel
-        try:
-            person = await self._directory.person(actor)
-            groups = await self._directory.groups(actor.user, rules.usergroups)
-        except DirectoryError as error:
-            return Denied("directory", f"{error} Nothing was sent; try again in a moment.")
-        facts = policy.Facts(
-            person=person,
-            home_team=self._team,
-            groups=groups,
-            channel=channel,
-            in_channel=operation.via is Via.TERMINAL or await self._present(operation),
-        )
-        return policy.decide(rules, command, facts)
-
-    async def _present(self, operation: Operation) -> bool:
-        """Say whether the bot is in the channel, so that everyone there sees what is done."""
-        match await self._directory.presence(operation.place.channel):
-            case Presence.IN:
-                return True
-            case Presence.OUT:
-                return False
-            case Presence.UNKNOWN:
-                return await self._card_stands(operation)
-
-    async def _card_stands(self, operation: Operation) -> bool:
-        """Let the card itself show that the bot can speak there."""
-        await self._store.owe_card(operation.id)
-        for _ in range(100):
-            found = await self._store.get(operation.id)
-            if found is None or found.card_ts:
-                return found is not None
-            await asyncio.sleep(0.05)
-        return False
+        self._line_up(_Turn(operation, command, path, changes, self._clock(), bulk))
 
     async def _deny(self, operation: Operation, command: Command, denied: Denied) -> None:
         changes = {"detail": denied.reason, "rule": denied.rule}
@@ -322,52 +281,108 @@ class Engine:
             extra={"check": denied.check},
         )
 
+    # --- consent -------------------------------------------------------------------
+
+    async def _ask_consent(self, operation: Operation, command: Command, verdict: Verdict) -> None:
+        """Let it wait for a confirmation or a second person, or lead to where the same waits."""
+        second = verdict.approval is Approval.SECOND_PERSON
+        roles = verdict.approvers if second else ()
+        consent = Consent(
+            needed=verdict.needed if second else 1,
+            roles=roles,
+            people=self._rights.people(roles),
+            then=verdict.then if second else (),
+            remind=verdict.remind,
+            glass=verdict.glass,
+            seen=await self.look(command),
+        )
+        changes = {"rule": verdict.rule, "approval": verdict.approval.value, "consent": consent}
+        after = replace(operation, state=State.WAITING, **_typed(changes))
+        move = Move(
+            operation.id,
+            (State.ASKED, State.WAITING),
+            facts_of(after, command.action),
+            changes,
+            owner=self._store.owner,
+            due_in=verdict.remind or NEVER,
+            expires_in=verdict.expires,
+        )
+        waits = await self._store.wait(move, operation)
+        if waits is not None and waits.id != operation.id:
+            detail = f"The same waits already, asked by {waits.actor.user}."
+            joined = {
+                "rule": verdict.rule,
+                "detail": detail,
+                "joined": waits.id,
+                "card_channel": waits.card_channel,
+                "card_ts": waits.card_ts,
+            }
+            await self._move(operation, command, (State.ASKED, State.CANCELLED), joined)
+        elif waits is not None:
+            self._heard(waits)
+
+    async def look(self, command: Command) -> str:
+        """Read the state of what a command is about; empty where there is no read, or no answer."""
+        look = by_api(command.action.look) if command.action.look else None
+        if look is None or look.touch.shows is None:
+            return ""
+        params = {p.api: command.params[p.api] for p in look.params if p.api in command.params}
+        read = Command(look, params, command.region, command.account)
+        try:
+            async with asyncio.timeout(LOOK):
+                at = await self._store.turn(read.account, look.api, _interval(read))
+                await self._turn(read, at)
+                answer = await self._cloud.call(read)
+        except (CloudError, StoreError, TimeoutError) as error:
+            log.warning("its state is not known", api=look.api, why=str(error))
+            return ""
+        return redact(look.touch.shown(answer.body))[:80]
+
     # --- turns ---------------------------------------------------------------------
 
-    def _lane(self, command: Command) -> "_Lane":
+    def _lane(self, command: Command) -> Lane[_Turn]:
         key = (command.account, command.action.api)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(command.action.per_second, self._start)
+            lane = self._lanes[key] = Lane(command.action.per_second, self._start)
         return lane
 
     def _line_up(self, turn: _Turn) -> None:
         self._lined.add(turn.operation.id)
-        self._lane(turn.command).put(turn)
+        self._lane(turn.command).put(turn, bulk=turn.bulk)
 
     async def _start(self, turns: list[_Turn]) -> float:
-        """Give the first in line their turns, and send each when it comes.
-
-        Returns:
-            Seconds until the last of them leaves.
-        """
+        """Give the first in line their turns, and send each when it comes."""
         ready = [turn for turn in turns if await self._still_may(turn)]
         self._lined.difference_update(turn.operation.id for turn in turns)
         if not ready:
             return 0.0
-        action, account = ready[0].command.action, ready[0].command.account
+        command = ready[0].command
         moves = [self._intent(turn) for turn in ready]
         try:
             started = await self._store.start(
-                account, action.api, 1 / (action.per_second * PACE), moves
+                command.account, command.action.api, _interval(command), moves
             )
         except StoreError as error:
             log.error("not sent: the intent is not on disk", why=str(error))
-            return 1.0
-        for turn, (wait, operation) in zip(ready, started, strict=True):
+            for turn in ready:
+                self._store.let_go(turn.operation.id)
+            return time.monotonic() + 1.0
+        for turn, (at, operation) in zip(ready, started, strict=True):
             if operation is not None:
-                self._spawn(operation.id, self._send(operation, turn.command, wait))
-        return max(wait for wait, _ in started)
+                self._lane(command).left()
+                self._spawn(operation.id, self._send(operation, turn.command, at))
+        return max(at for at, _ in started)
 
     async def _still_may(self, turn: _Turn) -> bool:
         """Authorise again at the last moment, where the verdict has grown old."""
         operation = turn.operation
         if operation.state is State.RUNNING or self._clock() - turn.judged_at < FRESH:
             return True
-        verdict = await self.verdict(operation, turn.command)
-        if isinstance(verdict, Verdict):
+        denied = await self._rights.still(operation, turn.command)
+        if denied is None:
             return True
-        await self._deny(operation, turn.command, verdict)
+        await self._deny(operation, turn.command, denied)
         return False
 
     def _intent(self, turn: _Turn) -> Move:
@@ -383,21 +398,40 @@ class Engine:
 
     # --- sending -------------------------------------------------------------------
 
-    async def _send(self, operation: Operation, command: Command, wait: float) -> None:
-        if wait > 0:
-            await asyncio.sleep(wait)
-        self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
+    async def _send(self, operation: Operation, command: Command, at: float) -> None:
         try:
-            answer = await self._cloud.call(command)
+            answer = await self._call(operation, command, at)
         except CloudError as error:
             await self._failed(operation, command, error)
         else:
             await self._accepted(operation, command, answer)
 
+    async def _call(self, operation: Operation, command: Command, at: float) -> Answer:
+        try:
+            await self._turn(command, at)
+            self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
+            return await self._cloud.call(command)
+        finally:
+            self._lane(command).came_back()
+
+    async def _turn(self, command: Command, at: float) -> None:
+        """Wait for a turn; whoever misses it takes another, so that no second is overfull."""
+        while True:
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            if time.monotonic() - at < _LATE:
+                return
+            try:
+                api = command.action.api
+                at = await self._store.turn(command.account, api, _interval(command))
+            except StoreError as error:
+                # The intent is on disk and the limit is the cloud's to keep, too.
+                log.warning("sent late, without another turn", why=str(error))
+                return
+
     async def _accepted(self, operation: Operation, command: Command, answer: Answer) -> None:
         self._metrics.answered.labels(operation.api).observe(answer.took)
         changes = {"request_id": answer.request_id, "took": answer.took, "code": "", "said": ""}
-        if command.action.effect is Effect.READ:
+        if command.action.effect is Effect.READ or command.action.touch.makes:
             changes["result"] = dict(answer.body)
         await self._end(operation, command, State.ACCEPTED, changes)
 
@@ -447,7 +481,8 @@ class Engine:
         """Wait a little and line up again; `path` says whether it may have run."""
         doubled = min(8.0, 2.0 ** (operation.attempts - 1))
         wait = self._patience * doubled * random.uniform(1.0, 1.25)  # noqa: S311 (spreads tries)
-        changes = {"detail": str(error)}
+        request_id = f" (RequestId {error.request_id})" if isinstance(error, ApiError) else ""
+        changes = {"detail": f"{error}{request_id}"}
         if path[-1] is State.DUE:
             moved = await self._move(operation, command, path, changes, due_in=wait)
             if moved is None:
@@ -508,69 +543,33 @@ class Engine:
                 await asyncio.sleep(1.0)
         if moved is not None and moved.state in ENDINGS:
             self._metrics.ended.labels(moved.state.value, moved.api).inc()
-            if (waiting := self._ended.pop(moved.id, None)) and not waiting.done():
-                waiting.set_result(moved)
+            self._heard(moved)
         return moved
 
+    def _heard(self, operation: Operation) -> None:
+        """Wake whoever waits for what became of it."""
+        if (waiting := self._ended.pop(operation.id, None)) and not waiting.done():
+            waiting.set_result(operation)
 
-_LEAD = 0.05
-"""Seconds before its last turn at which a line asks for the next ones."""
 
 _FROM_DUE = (State.DUE, State.RUNNING)
-
-_APPROVALS = {
-    Approval.CONFIRM: "a confirmation",
-    Approval.SECOND_PERSON: "a second person",
-}
-
 
 _BURST, _SOON, _PATIENCE = 8, 0.05, 0.5
 """So many asks within so many seconds are a burst, which work lets pass for so long."""
 
-_TOGETHER = 16
-"""How many operations begin at once."""
+_BATCH = 64
+"""How many operations begin between two looks at the asking, so that no limit lies idle."""
+
+_TOGETHER = 32
+"""How many operations are judged at once; the others wait where what is urgent passes them."""
+
+_LATE = 0.015
+"""Seconds by which a request may miss its turn: what comes later would crowd another's second."""
 
 
-class _Lane:
-    """The line in front of one API: whoever is first gets the next turns."""
-
-    def __init__(
-        self, per_second: int, start: Callable[[list[_Turn]], Coroutine[Any, Any, float]]
-    ) -> None:
-        # A tenth of a second's worth at a time: an urgent one never waits for more than that.
-        self._most = max(1, per_second // 10)
-        self._start = start
-        self._waiting: list[tuple[int, int, _Turn]] = []
-        self._order = itertools.count()
-        self._some = asyncio.Event()
-        self._task = asyncio.create_task(self._serve())
-
-    @property
-    def backlog(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
-
-    def put(self, turn: _Turn) -> None:
-        """Join the line."""
-        heapq.heappush(self._waiting, (0, next(self._order), turn))
-        self._some.set()
-
-    def close(self) -> None:
-        """Serve nobody any more."""
-        self._task.cancel()
-
-    async def _serve(self) -> None:
-        while True:
-            await self._some.wait()
-            turns = [
-                heapq.heappop(self._waiting)[2] for _ in range(min(self._most, len(self._waiting)))
-            ]
-            if not self._waiting:
-                self._some.clear()
-            if turns:
-                last = await self._start(turns)
-                # A little early, so that no turn of the limit is lost between two rounds.
-                await asyncio.sleep(max(0.0, last - _LEAD))
+def _interval(command: Command) -> float:
+    """Give the seconds between two requests, over all replicas."""
+    return 1 / (command.action.per_second * PACE)
 
 
 def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
@@ -592,8 +591,13 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "code": operation.code,
         "detail": redact(operation.detail),
         "took": operation.took,
+        "decided_by": operation.decided_by,
+        "approved_by": [one.user for one in operation.consent.given],
+        "emergency": operation.emergency,
+        "reason": redact(operation.reason),
+        "joined": operation.joined,
     }
-    return {name: value for name, value in facts.items() if value not in ("", None, {}, 0)}
+    return {name: value for name, value in facts.items() if value not in ("", None, {}, [], 0)}
 
 
 def shown(operation: Operation, action: Action | None) -> dict[str, Json]:

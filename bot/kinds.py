@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal
 
 from bot.model import Json, Kind
 
@@ -82,6 +83,25 @@ def _number(low: int, high: int) -> Callable[[str, float], Json]:
     return read
 
 
+def _tempo(text: str, _now: float) -> Json:
+    if text not in ("0.5", "0.75", "1", "1.0", "1.25", "1.5", "1.75", "2", "2.0"):
+        raise ValueError("")
+    return float(text)
+
+
+def _address(schemes: str) -> Callable[[str, float], Json]:
+    """Read an address; what is refused is never repeated, because a key may stand in it."""
+    pattern = re.compile(rf"(?:{schemes})://[^\s/]+(?:/\S*)?", re.IGNORECASE)
+
+    def read(text: str, now: float) -> Json:
+        value = _text(text, now)
+        if not pattern.fullmatch(text):
+            raise ValueError("")
+        return value
+
+    return read
+
+
 def _yes_or_no(text: str, _now: float) -> Json:
     match text.lower():
         case "yes" | "true" | "on" | "1":
@@ -103,6 +123,15 @@ def _moment(text: str, now: float) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() // 1
 
 
+def _ahead(text: str, now: float, days: int) -> float:
+    at = _moment(text, now)
+    if at <= now:
+        raise ValueError("it is in the past")
+    if at > now + days * 86_400:
+        raise ValueError(f"{days} days are the most")
+    return at
+
+
 def moment(*, max_days: int) -> Kind:
     """Make the kind of a time in the future, at most so many days away.
 
@@ -111,19 +140,48 @@ def moment(*, max_days: int) -> Kind:
     """
 
     def read(text: str, now: float) -> Json:
-        at = _moment(text, now)
-        if at <= now:
-            raise ValueError("it is in the past")
-        if at > now + max_days * 86_400:
-            raise ValueError(f"{max_days} days are the most")
+        at = _ahead(text, now, max_days)
         return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    return Kind(f"a time, at most {max_days} days from now", "string", read)
+    says = f"a time, at most {max_days} days from now"
+    return Kind(says, "string", read, example="2h", days=max_days)
+
+
+def timestamp(*, max_days: int) -> Kind:
+    """Make the same kind for an API that wants epoch seconds."""
+
+    def read(text: str, now: float) -> Json:
+        return int(_ahead(text, now, max_days))
+
+    says = f"a time, at most {max_days} days from now"
+    return Kind(says, "uint64", read, example="2h", days=max_days)
+
+
+def number(low: int, high: int, json: Literal["int64", "uint64"] = "uint64") -> Kind:
+    """Make the kind of a whole number from `low` to `high`, both included."""
+    says = f"a whole number from {low} to {high}"
+    return Kind(says, json, _number(low, high), str(high), (low, high))
+
+
+def texts(most: int) -> Kind:
+    """Make the kind of a list of at most so many texts, with commas between them."""
+
+    def read(text: str, now: float) -> Json:
+        found: list[Json] = [_text(one.strip(), now) for one in text.split(",")]
+        if len(found) > most:
+            raise ValueError(f"{most} are the most")
+        return found
+
+    says = f"a list like a,b of at most {most}"
+    return Kind(says, "array<string>", read, within=(1, most))
 
 
 text = Kind("a text", "string", _text)
 reason = Kind("a text", "string", _reason)
-hostname = Kind("a host name like push.example.com", "string", _hostname)
-integer = Kind("a whole number", "int64", _number(-(2**63), 2**63 - 1))
-whole = Kind("a whole number, 0 or more", "uint64", _number(0, 2**64 - 1))
-yes_or_no = Kind("yes or no", "bool", _yes_or_no)
+hostname = Kind("a host name like push.example.com", "string", _hostname, "push.example.com")
+integer = Kind("a whole number", "int64", _number(-(2**63), 2**63 - 1), "1234")
+whole = Kind("a whole number, 0 or more", "uint64", _number(0, 2**64 - 1), "1234")
+yes_or_no = Kind("yes or no", "bool", _yes_or_no, "yes")
+tempo = Kind("a speed like 0.5, 1 or 2, in steps of 0.25", "float", _tempo, "1.0", (0.5, 2.0))
+rtmp = Kind("an address that begins with rtmp://", "string", _address("rtmp"))
+address = Kind("an address like rtmp://… or https://…", "string", _address("[a-z][a-z0-9+.-]*"))

@@ -36,7 +36,8 @@ class Step:
     owes: tuple[Owed, ...] = ()
 
 
-_ENDED = Step("ended", (Owed.CARD, Owed.ENDING, Owed.AUDIT))
+_THROUGH = (Owed.CARD, Owed.ENDING, Owed.AUDIT)
+_ENDED = Step("ended", _THROUGH)
 
 BEGINNINGS: Mapping[State, Step] = {
     State.ASKED: Step("asked"),
@@ -46,9 +47,17 @@ BEGINNINGS: Mapping[State, Step] = {
 
 STEPS: Mapping[tuple[State, State], Step] = {
     (State.ASKED, State.DUE): Step("allowed"),
+    (State.ASKED, State.WAITING): Step("waiting", (Owed.CARD,)),
+    # The same is waiting already: the asker is shown that card.
+    (State.ASKED, State.CANCELLED): Step("joined", (Owed.PRIVATE,)),
+    (State.WAITING, State.DUE): Step("decided", (Owed.CARD, Owed.AUDIT)),
+    # By an approver, or because the policy has changed since.
+    (State.WAITING, State.DENIED): Step("denied", _THROUGH),
+    (State.WAITING, State.CANCELLED): Step("cancelled", _THROUGH),
+    (State.WAITING, State.EXPIRED): Step("expired", _THROUGH),
     (State.ASKED, State.DENIED): Step("denied", (Owed.PRIVATE, Owed.AUDIT)),
     # Rights, or the policy, may be gone by the time it is sent.
-    (State.DUE, State.DENIED): Step("denied", (Owed.CARD, Owed.ENDING, Owed.AUDIT)),
+    (State.DUE, State.DENIED): Step("denied", _THROUGH),
     (State.DUE, State.RUNNING): Step("sending", (Owed.CARD,)),
     # Sent again after a lost answer: only what may run twice.
     (State.RUNNING, State.RUNNING): Step("sending again", (Owed.CARD,)),
@@ -59,3 +68,21 @@ STEPS: Mapping[tuple[State, State], Step] = {
     (State.RUNNING, State.FAILED): _ENDED,
     (State.RUNNING, State.UNKNOWN): _ENDED,
 }
+
+MEANWHILE: Mapping[str, Step] = {
+    "approved": Step("decided", (Owed.CARD,)),
+    "changed": Step("changed", (Owed.CARD,)),
+    "reminded": Step("reminded", (Owed.CARD, Owed.REMINDER)),
+}
+"""What may happen to an operation that goes on waiting."""
+
+
+def step(before: State, after: State, meanwhile: str = "") -> Step:
+    """Give what a transition leaves behind.
+
+    Raises:
+        KeyError: It is not allowed.
+    """
+    if before is after is State.WAITING:
+        return MEANWHILE[meanwhile]
+    return STEPS[before, after]

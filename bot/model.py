@@ -74,11 +74,18 @@ class Kind:
         read: Turns text into the value, given the time in epoch seconds for what is
             relative to it; raises ValueError, whose text is a reason in plain words
             or empty.
+        example: Made up, for help.
+        within: The least and the most that Tencent Cloud takes: of a number itself, of a
+            list its length.
+        days: How many days ahead a time may lie.
     """
 
     says: str
-    json: Literal["string", "int64", "uint64", "bool", "array<string>"]
+    json: Literal["string", "int64", "uint64", "float", "bool", "array<string>"]
     read: Callable[[str, float], Json]
+    example: str = ""
+    within: tuple[float, float] | None = None
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,9 @@ class Param:
         required: Whether the API demands it.
         secret: The value may hold a stream key: it is sent, never shown nor recorded.
         only: The one site that knows this parameter.
+        example: Made up, for help, where the kind's own does not do.
+        alias: Tencent's name of the same thing elsewhere: what the policy says of that one
+            holds for this one, too.
     """
 
     api: str
@@ -102,6 +112,13 @@ class Param:
     required: bool = True
     secret: bool = False
     only: Site | None = None
+    example: str = ""
+    alias: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Tencent's names of it, its own first."""
+        return (self.api, self.alias) if self.alias else (self.api,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +142,63 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What actions are about: a sort of thing in the cloud, and the states it can be in.
+
+    Attributes:
+        states: The first is that of one that has just come into being.
+        gone: Those of one that is no more; to most actions it is as if it had never been.
+    """
+
+    name: str
+    states: tuple[str, ...]
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Touch:
     """Which thing of the cloud an action touches and what becomes of it.
 
-    The emulated cloud plays an action from this alone.
+    The emulated cloud plays an action from this alone. A field of the answer that lies inside
+    another is written with a dot, e.g. `DomainInfo.Status`.
 
     Attributes:
-        thing: `stream`, `recording`, `record-task`, `ingest`, `session` or `domain`.
-        key: Names of the parameters that name the thing.
+        key: Names of the parameters that name the thing; they narrow down a read of many.
         becomes: Its state afterwards; None leaves it as it is, as a read does.
         absent: The error code where there is no such thing; None accepts it.
         refused: The error code by the state the thing is in before.
-        shows: For a read: the field of the answer that carries the state, and what
-            stands there where there is no such thing.
+        shows: The field of the answer that carries the state, or a count that stands for it,
+            and what stands there where there is no such thing.
+        values: What the field holds in a state, where that is not the state's own name.
+        makes: The field of the answer that names the thing which the action brings into
+            being; it is in the key, and no parameter.
+        counts, lists: For a read of many: by the field of the answer, the states of the
+            things that it counts or lists.
+        echoes: Fields of the answer, or of each listed thing, by the parameter whose value
+            they repeat.
     """
 
-    thing: Literal["stream", "recording", "record-task", "ingest", "session", "domain"]
+    thing: Subject
     key: tuple[str, ...]
     becomes: str | None = None
     absent: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
     shows: tuple[str, str] | None = None
+    values: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    makes: str = ""
+    counts: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    echoes: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def shown(self, body: Params) -> str:
+        """Give the state that an answer shows; empty if it shows none."""
+        found: Json = dict(body)
+        for name in (self.shows or ("", ""))[0].split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found in (None, ""):
+            return ""
+        named = (state for state, value in self.values.items() if value == found)
+        return next(named, str(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +220,13 @@ class Action:
         least: What it demands of everyone, whatever the policy says.
         afterwards: What the asker must know once it is accepted; `{word}` stands for the
             value of a parameter.
-        undo: Name of the API that takes it back with the same parameters.
+        undo: Name of the API that takes it back with the same parameters, and with what the
+            answer names where `touch.makes` something.
         look: Name of the API that reads the state of the same thing.
+        reach: Name of the API that counts what else it hits, with the same parameters.
         words_for: Where a code means something else here: what it means, and the next step.
         deprecated: Tencent's own advice against it, and what to use instead.
+        only: The one site that has it.
     """
 
     api: str
@@ -189,13 +245,17 @@ class Action:
     afterwards: str = ""
     undo: str | None = None
     look: str | None = None
+    reach: str | None = None
     words_for: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     deprecated: str = ""
+    only: Site | None = None
 
     def param(self, name: str) -> Param | None:
-        """Find a parameter by Tencent's name or the short word, in any case."""
+        """Find a parameter by one of Tencent's names or the short word, in any case."""
         wanted = name.casefold()
-        return next((p for p in self.params if wanted in (p.api.casefold(), p.word)), None)
+        return next(
+            (p for p in self.params if wanted in (p.word, *map(str.casefold, p.names))), None
+        )
 
 
 class Presence(StrEnum):
@@ -278,6 +338,12 @@ class Command:
     region: str = ""
     account: str = "default"
 
+    @property
+    def target(self) -> str:
+        """What it is about, as people search for it: the first parameter that must be said."""
+        must = (p for p in self.action.params if p.required and p.default is None and not p.secret)
+        return str(self.params.get(next((p.api for p in must), ""), ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -285,14 +351,22 @@ class Verdict:
 
     Attributes:
         rule: Where in the policy file, e.g. `roles.oncall.allow[0]`.
-        approvers: Roles whose members may approve; None: whoever the same rule allows.
+        approvers: Roles whose members may approve.
         expires: Seconds until an unanswered approval lapses.
+        needed: How many of them it takes.
+        remind: Seconds after which an unanswered card reminds.
+        then: Roles that may approve too, one more with each reminder.
+        glass: The rule under which an emergency needs no second person; empty for none.
     """
 
     rule: str
     approval: Approval
-    approvers: tuple[str, ...] | None = None
+    approvers: tuple[str, ...] = ()
     expires: float = 900.0
+    needed: int = 1
+    remind: float | None = None
+    then: tuple[str, ...] = ()
+    glass: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +402,78 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """Somebody said yes."""
+
+    user: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a waiting operation waits for.
+
+    Attributes:
+        needed: How many must approve.
+        roles: Whose members may, by now.
+        people: Ids of the users and user groups that those roles consist of.
+        then: Roles that may later, one more with each reminder.
+        remind: Seconds between reminders; None for none.
+        reminded: How often it has reminded.
+        given: Who has approved, the first first.
+        glass: The rule under which the asker may go without a second person in an emergency.
+        seen: State of the thing when it was asked, as its read showed it; empty if unknown.
+        found: Its state at a press, where that differs.
+    """
+
+    needed: int = 1
+    roles: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+    remind: float | None = None
+    reminded: int = 0
+    given: tuple[Approved, ...] = ()
+    glass: str = ""
+    seen: str = ""
+    found: str = ""
+
+
+class Choice(StrEnum):
+    """What somebody decides about a waiting operation; also a button's name."""
+
+    CONFIRM = "confirm"
+    APPROVE = "approve"
+    DENY = "deny"
+    CANCEL = "cancel"
+    EMERGENCY = "emergency"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A press of a button, or the same from a terminal.
+
+    Attributes:
+        key: Makes it unique: `trigger_id`.
+        operation: Id of the operation it is about: a reference, nothing more.
+        actor: Who decides.
+        place: Where they did, and where they are answered.
+        reason: In their own words; may be empty.
+        message_ts: The message whose button it was; empty where there was none.
+        at: By the store's clock, once it is booked.
+    """
+
+    key: str
+    operation: str
+    choice: Choice
+    actor: Actor
+    place: Place
+    reason: str = ""
+    message_ts: str = ""
+    id: int = 0
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One run, from asking to its ending: a row in the store. Times are epoch seconds.
 
@@ -341,6 +487,11 @@ class Operation:
         result: Fields of the answer, for reads.
         took: Seconds that Tencent Cloud took to answer.
         card_channel: Where the root message stands, once it does.
+        consent: What it waits for, or waited for.
+        reason: Why it was denied or an emergency, in the decider's words: foreign text.
+        emergency: It went without the second person that the policy wants.
+        joined: Id of the operation that waits for the same and does it in this one's place.
+        target: What it is about, as people search for it.
         seq: Grows with every change of the row; a card drawn from a lower one is stale.
     """
 
@@ -372,7 +523,36 @@ class Operation:
     took: float | None = None
     card_channel: str = ""
     card_ts: str = ""
+    consent: Consent = field(default_factory=Consent)
+    reason: str = ""
+    emergency: bool = False
+    joined: str = ""
+    target: str = ""
     seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What somebody wants to know of what was asked. Empty fields ask for nothing.
+
+    Attributes:
+        since: Epoch seconds.
+        user: Of who asked.
+        apis: Any of these.
+        target: As it is, or its beginning and a `*`.
+        state: Where it is now.
+        before: Time and id of the last one that was shown: only older ones.
+        reader: Only what this user asked, or what everyone in `channel` saw; empty for all.
+    """
+
+    since: float = 0.0
+    user: str = ""
+    apis: tuple[str, ...] = ()
+    target: str = ""
+    state: State | None = None
+    before: tuple[float, str] | None = None
+    reader: str = ""
+    channel: str = ""
 
 
 class Owed(StrEnum):
@@ -386,6 +566,10 @@ class Owed(StrEnum):
     """For the asker alone."""
     AUDIT = "audit"
     """The line in the audit channel."""
+    REMINDER = "reminder"
+    """A word in the thread to those who may approve."""
+    WORD = "word"
+    """A sentence to somebody who pressed a button, alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +578,7 @@ class Delivery:
 
     Attributes:
         key: Stands in the message's metadata, so that a lost answer can be looked up.
+        about: The state that an audit line is about.
         attempts: How often it has been tried.
         uncertain: An earlier try may have reached Slack.
     """
@@ -402,8 +587,26 @@ class Delivery:
     operation: Operation
     owed: Owed
     key: str
+    about: State
     attempts: int = 0
     uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A sentence to one person, where they pressed a button.
+
+    Attributes:
+        text: Plain, with the ids of users and channels in it; it is escaped when shown.
+        at: When they pressed, epoch seconds: how long `place.reply_url` holds.
+        again: It may have reached them before.
+    """
+
+    actor: Actor
+    place: Place
+    text: str
+    at: float
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,9 +633,14 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """Slack will never take it: the channel is gone, or the bot was removed."""
+    """Slack will never take it: the channel is gone, or the bot was removed.
+
+    Attributes:
+        closed: It is the channel, which somebody may open again or invite the bot to.
+    """
 
     why: str
+    closed: bool = False
 
 
 Delivered: TypeAlias = Sent | Later | Undeliverable

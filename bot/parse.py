@@ -2,15 +2,15 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from bot import links
 from bot.errors import ParseError
 from bot.kinds import duration
-from bot.model import Action, Command, Effect, Json, Param, Site
-from bot.redact import redact
+from bot.model import Action, Command, Effect, Json, Param, Site, State
+from bot.redact import HIDDEN, redact
 from bot.scan import (
     Token,
     beginning,
@@ -42,6 +42,10 @@ LONGEST = 4000
 
 _LONGEST_ESCAPED = 5 * LONGEST
 _LONGEST_SHOWN = 60
+_AUDIT_TAKES = (
+    "The audit takes one since=24h, user=@…, action=…, target=… and ending=…, each if you like."
+)
+_USER = re.compile(r"@?([UW][A-Z0-9]{1,31})")
 _LONGEST_LOOK_BACK = 3650 * 86_400.0
 
 
@@ -89,9 +93,21 @@ class WhoAmI:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """They want to read the trail of the last `since` seconds."""
+    """They want to know what was asked. Empty fields ask for nothing.
+
+    Attributes:
+        since: Seconds to look back.
+        user: Id of who asked.
+        apis: Any of these.
+        target: As it is, or its beginning and a `*`.
+        state: What became of it.
+    """
 
     since: float = 86_400.0
+    user: str = ""
+    apis: tuple[str, ...] = ()
+    target: str = ""
+    state: State | None = None
 
 
 Wanted: TypeAlias = "Command | Help | Form | WhoAmI | Audit"
@@ -232,16 +248,55 @@ class _Reader:
         return tokens, verb
 
     def _audit(self, tokens: list[Token]) -> Audit:
-        since = Audit().since
-        for number, token in enumerate(tokens):
-            if token.name.casefold() != "since" or number:
-                raise self._wrong("The audit takes one since=…, for example since=24h.", token)
-            try:
-                since = duration(token.value)
-            except ValueError as error:
-                problem = f'"{_shown(token.value)}" is no length of time: {error}.'
-                raise self._wrong(problem, token) from None
-        return Audit(min(since, _LONGEST_LOOK_BACK))
+        readers: Mapping[str, Callable[[Token], object]] = {
+            "since": self._since,
+            "user": self._user,
+            "action": self._apis,
+            "target": lambda token: redact(token.value)[:256],
+            "ending": self._ending,
+        }
+        fields = {"action": "apis", "ending": "state"}
+        said: dict[str, Any] = {}
+        for token in tokens:
+            name = token.name.casefold()
+            field_ = fields.get(name, name)
+            if name not in readers or field_ in said:
+                raise self._wrong(_AUDIT_TAKES, token)
+            if not token.value:
+                raise self._wrong(f'"{_shown(token.name)}" has no value.', token)
+            said[field_] = readers[name](token)
+        return Audit(**said)
+
+    def _since(self, token: Token) -> float:
+        try:
+            return min(duration(token.value), _LONGEST_LOOK_BACK)
+        except ValueError as error:
+            problem = f'"{_shown(token.value)}" is no length of time: {error}.'
+            raise self._wrong(problem, token) from None
+
+    def _user(self, token: Token) -> str:
+        found = _USER.fullmatch(token.value)
+        if found is None:
+            raise self._wrong("Name the user by a mention, for example user=@alice.", token)
+        return found[1]
+
+    def _apis(self, token: Token) -> tuple[str, ...]:
+        actions, word = self.vocabulary.actions, token.value.casefold()
+        found = tuple(a.api for a in actions if word in (a.words, a.api.casefold()))
+        if found:
+            return found
+        known = [name for a in actions for name in (a.words, a.api)]
+        shown = f'There is no action "{_shown(token.value)}"'
+        raise self._unknown(shown, ".", _of_value(token), token.value, known)
+
+    def _ending(self, token: Token) -> State:
+        try:
+            return State(token.value.casefold())
+        except ValueError:
+            known = [state.value for state in State]
+            shown = f'There is no ending "{_shown(token.value)}"'
+            ways = f"; there is {', '.join(known)}."
+            raise self._unknown(shown, ways, _of_value(token), token.value, known) from None
 
     # --- kinds and targets ---------------------------------------------------------
 
@@ -249,12 +304,21 @@ class _Reader:
         first = tokens[0]
         if first.name:
             raise self._wrong("Say first what it is about, for example live.", first)
+        # Until it is known what they are for: a key may stand in the path of an address.
+        unclear = tokens if verb is Effect.START else tokens[1:]
+        addresses = {(t.value_start, t.end) for t in unclear if links.looks_like_one(t.value)}
+        addresses -= self.hidden
+        self.hidden |= addresses
         base = _Said()
         target = self._target_called(first.value)
         if target:
             action, base = self._target(replace(first, value=target), verb)
         else:
             action = self._action(first, verb)
+        if not any(param.secret for param in action.params):
+            self.hidden -= addresses
+        if action.only not in (None, self._site(action)):
+            raise self._wrong(f"{action.api} exists on the {action.only} site alone.", first)
         return self._finish(action, self._typed(action, tokens[1:], base), first)
 
     def _action(self, token: Token, verb: Effect | None) -> Action:
@@ -451,7 +515,14 @@ class _Reader:
     def _clean(self, action: Action, param: Param, token: Token) -> str:
         """Take a stream key out of a value, or refuse what cannot be told from one."""
         value = token.value
-        if param.secret or redact(value) == value:
+        if param.secret:
+            return value
+        if links.looks_like_one(value) and any(other.secret for other in action.params):
+            # Bare words in the wrong order would show the address with its key.
+            raise self._wrong(
+                f"This {param.word} looks like an address; write each value as name=value.", token
+            )
+        if redact(value) == value:
             return value
         if param.word == "stream":
             # The push name as consoles and encoders show it: `stream1?txSecret=…`.
@@ -539,13 +610,15 @@ class _Reader:
 
     def _default(self, action: Action, param: Param) -> Json:
         for values in self._defaults(action):
-            if param.api in values:
-                given = str(values[param.api])
+            name = next((name for name in param.names if name in values), None)
+            if name is not None:
+                given = str(values[name])
                 try:
                     return param.kind.read(given, self.now)
                 except ValueError:
+                    given = HIDDEN if param.secret else _shown(given)
                     raise self._wrong(
-                        f'The policy\'s default "{_shown(given)}" for {param.api} is not '
+                        f'The policy\'s default "{given}" for {param.api} is not '
                         f"{param.kind.says}.",
                         None,
                     ) from None
@@ -625,6 +698,11 @@ def _shown(text: str) -> str:
     """Show in one line of a sentence what was typed, without keys."""
     text = "".join(char if char.isprintable() else "·" for char in redact(text))
     return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+
+
+def _of_value(token: Token) -> Token:
+    """Give the place of a value without its name."""
+    return replace(token, start=token.value_start)
 
 
 def _say_what(word: str, actions: Iterable[Action]) -> str:

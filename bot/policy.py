@@ -1,11 +1,12 @@
-"""May this person do this here? Facts in, reason out; no, unless a rule says yes.
+"""May this person do this here, or approve it? Facts in, reason out; no, unless a rule says yes.
 
-CHECKS are asked in turn: each lets pass or gives a reason. `rules_that_allow` finds the grants.
+CHECKS are asked in turn: each lets pass or gives a reason. `grants` finds the rules that allow.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from bot.model import Action, Approval, Command, Denied, Param, Person, Verdict
 from bot.policy_file import Limit, Policy, Role, Rule, load, schema
@@ -16,9 +17,13 @@ __all__ = [
     "Facts",
     "How",
     "Policy",
+    "absent",
     "decide",
     "explain",
     "load",
+    "may_approve",
+    "may_audit",
+    "members",
     "roles_of",
     "schema",
     "standing",
@@ -67,6 +72,14 @@ class How:
     others: tuple[str, ...]
 
 
+class Grant(NamedTuple):
+    """A rule that lets somebody do something, the role it stands in and its place in the file."""
+
+    role: str
+    place: str
+    rule: Rule
+
+
 Check = Callable[[Policy, Command, Facts], str | None]
 """Gives the reason for a no, or nothing."""
 
@@ -102,7 +115,7 @@ def not_denied(policy: Policy, command: Command, _facts: Facts) -> str | None:
 
 def some_rule_allows(policy: Policy, command: Command, facts: Facts) -> str | None:
     """Without a rule that allows it, the answer is no."""
-    if rules_that_allow(policy, command, facts):
+    if grants(policy, command, facts):
         return None
     api = command.action.api
     mine = roles_of(policy, facts)
@@ -132,11 +145,64 @@ def decide(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
         if reason is not None:
             limit = _denying(policy, command) if check is not_denied else None
             return Denied(check.__name__, reason, limit or "")
-    place, rule = min(
-        rules_that_allow(policy, command, facts), key=lambda found: found[1].approval.rank
+    found = grants(policy, command, facts)
+    role, place, rule = min(found, key=lambda grant: grant.rule.approval.rank)
+    verdict = Verdict(
+        place,
+        rule.approval,
+        (role,) if rule.approvers is None else rule.approvers,
+        rule.lasts,
+        rule.approvals_needed,
+        rule.reminds,
+        rule.then,
     )
-    verdict = Verdict(place, rule.approval, rule.approvers, rule.lasts)
-    return _limited(policy, command, verdict)
+    limited = _limited(policy, command, verdict)
+    return replace(limited, glass=_glass(policy, command, limited, found))
+
+
+def _glass(policy: Policy, command: Command, verdict: Verdict, found: Sequence[Grant]) -> str:
+    """Give the rule under which an emergency may go without the second person: limits win."""
+    asked = _limited(policy, command, replace(verdict, approval=Approval.NONE)).approval
+    if verdict.approval is not Approval.SECOND_PERSON or asked is Approval.SECOND_PERSON:
+        return ""
+    return next((grant.place for grant in found if grant.rule.break_glass), "")
+
+
+def may_approve(
+    policy: Policy, command: Command, facts: Facts, *, asker: str, roles: Sequence[str]
+) -> str | None:
+    """Say why somebody may not decide over another's request; None if they may.
+
+    Args:
+        facts: Of who decides, in the place where it was asked.
+        asker: User id of who asked.
+        roles: Whose members may approve.
+    """
+    for check in (own_workspace, full_member, not_denied):
+        if (reason := check(policy, command, facts)) is not None:
+            return reason
+    who = " or ".join(roles)
+    if facts.person.user == asker:
+        others = f": someone in {who}" if who else ""
+        return f"You asked for this, so somebody else has to decide{others}."
+    if not who:
+        return "The policy lets nobody approve this: its list of approvers is empty."
+    mine = roles_of(policy, facts)
+    if set(mine).isdisjoint(roles):
+        have = f"you are in {', '.join(mine)}" if mine else "you have no role"
+        return f"Only someone in {who} may decide this; {have}."
+    return None
+
+
+def members(policy: Policy, roles: Sequence[str]) -> tuple[str, ...]:
+    """Give the ids of the users and user groups that roles consist of, in their order."""
+    found = [policy.roles[name].members for name in roles if name in policy.roles]
+    return tuple(dict.fromkeys(id_ for one in found for id_ in (*one.usergroups, *one.users)))
+
+
+def absent(facts: Facts) -> Facts:
+    """Give the same facts where the bot is not in the channel."""
+    return replace(facts, in_channel=False)
 
 
 def roles_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
@@ -147,10 +213,15 @@ def roles_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
     return tuple(name for name, role in policy.roles.items() if _is_member(role, facts))
 
 
-def rules_that_allow(policy: Policy, command: Command, facts: Facts) -> list[tuple[str, Rule]]:
-    """Give every rule that lets this person do this here, with its place in the file."""
+def may_audit(policy: Policy, facts: Facts) -> bool:
+    """Say whether somebody may read of everything that anyone asked."""
+    return any(policy.roles[name].audit for name in roles_of(policy, facts))
+
+
+def grants(policy: Policy, command: Command, facts: Facts) -> list[Grant]:
+    """Give every rule that lets this person do this here."""
     return [
-        (place, rule)
+        Grant(name, place, rule)
         for name in roles_of(policy, facts)
         for place, rule in _rules(name, policy.roles[name])
         if _mismatch(rule, command, facts) is None
@@ -257,8 +328,8 @@ def _mismatch(rule: Rule, command: Command, facts: Facts) -> str | None:
 
 
 def _meets(command: Command, name: str, pattern: str) -> bool:
-    value = _value(command, name)
-    return value is not None and _like(command.action.param(name), value, pattern)
+    values = _values(command, name)
+    return bool(values) and all(_like(command.action.param(name), v, pattern) for v in values)
 
 
 def _limit_meets(limit: Limit, command: Command) -> bool:
@@ -268,20 +339,24 @@ def _limit_meets(limit: Limit, command: Command) -> bool:
     it could be anything, so the limit holds. One that the action does not have cannot hold.
     """
     for name, pattern in (limit.where or {}).items():
-        value = _value(command, name)
-        if value is None:
+        values = _values(command, name)
+        if not values:
             if command.action.param(name) is None:
                 return False
-        elif not _like(command.action.param(name), value, pattern):
+        elif not any(_like(command.action.param(name), value, pattern) for value in values):
             return False
     return True
 
 
-def _value(command: Command, name: str) -> str | None:
+def _values(command: Command, name: str) -> list[str]:
+    """Give what a condition looks at: of a list, each entry."""
     if name == "Region":
-        return command.region or None
-    value = command.params.get(name)
-    return None if value is None else str(value)
+        return [command.region] if command.region else []
+    param = next((p for p in command.action.params if name in p.names), None)
+    value = command.params.get(param.api if param else name)
+    if isinstance(value, list):
+        return list(map(str, value))
+    return [] if value is None else [str(value)]
 
 
 def _like(param: Param | None, value: str, pattern: str) -> bool:

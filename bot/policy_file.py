@@ -17,6 +17,12 @@ from bot.model import Action, Approval
 LARGEST = 1 << 20
 """Characters of a policy file."""
 
+MOST = 50_000
+"""Values of a policy file, with its aliases written out."""
+
+OURS = frozenset({"audit", "help", "start", "status", "stop", "whoami"})
+"""Words that no target may have for a name."""
+
 _SCALAR = str | int | bool
 Pattern = Annotated[
     str,
@@ -56,12 +62,32 @@ class Rule(_Strict):
     approvers: tuple[str, ...] | None = Field(
         None, description="Roles; left out: anyone whom the same rule allows. Empty: nobody."
     )
+    approvals_needed: Annotated[int, Field(strict=True, ge=1, le=10)] = Field(
+        1, description="How many people must approve, where it needs a second person."
+    )
     expires: str = Field("15m", description="How long its buttons live, e.g. 15m.")
+    remind: str | None = Field(
+        None, description="After how long without an answer the card reminds, e.g. 2m."
+    )
+    then: tuple[str, ...] = Field(
+        (), description="Roles that may approve too, one more with each reminder."
+    )
+    break_glass: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="In an emergency the asker may go without the second person, with a reason.",
+    )
 
     @property
     def lasts(self) -> float:
         """Give `expires` in seconds."""
         return duration(self.expires)
+
+    @property
+    def reminds(self) -> float | None:
+        """Give `remind` in seconds; where only `then` is given, it is spread over `expires`."""
+        if self.remind is not None:
+            return duration(self.remind)
+        return self.lasts / (len(self.then) + 1) if self.then else None
 
 
 class Limit(_Strict):
@@ -78,6 +104,10 @@ class Role(_Strict):
 
     members: Members = Field(default_factory=lambda: Members(users=(), usergroups=()))
     allow: tuple[Rule, ...] = ()
+    audit: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="Its members may read of everything, not only what they asked or saw.",
+    )
 
 
 class Policy(_Strict):
@@ -106,8 +136,19 @@ class Policy(_Strict):
 
 def schema() -> dict[str, Any]:
     """Give the JSON Schema of the file."""
-    made = Policy.model_json_schema()
+    made: dict[str, Any] = _without_null(Policy.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def _without_null(node: Any) -> Any:
+    """Take out what only stands for a key that is left out: the file may not say null."""
+    if isinstance(node, list):
+        return [_without_null(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    found = {name: _without_null(one) for name, one in node.items() if one is not None}
+    some = [one for one in found.pop("anyOf", []) if one != {"type": "null"}]
+    return found | some[0] if len(some) == 1 else found | ({"anyOf": some} if some else {})
 
 
 def load(
@@ -132,7 +173,7 @@ def load(
         lines: dict[tuple[Any, ...], int] = {}
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
-        data = _build(node, (), lines) if node is not None else {}
+        data = {} if node is None or node.tag == _NULL else _build(node, (), lines)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -141,7 +182,7 @@ def load(
     except (RecursionError, ValueError) as error:
         raise ConfigError([f"{source}: {_flat(str(error)) or 'is nested too deeply'}"]) from None
     try:
-        policy = Policy.model_validate({} if data is None else data)
+        policy = Policy.model_validate(data)
     except ValidationError as error:
         problems = [(one["loc"], _why(one)) for one in error.errors()]
     else:
@@ -160,6 +201,8 @@ def load(
 def _build(node: yaml.Node, path: tuple[Any, ...], lines: dict[tuple[Any, ...], int]) -> Any:
     """Turn YAML into data as SafeLoader would, but refuse what it quietly accepts."""
     lines[path] = node.start_mark.line + 1
+    if len(lines) > MOST:
+        raise ValueError(f"holds more than {MOST} values")
     if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
         raise yaml.MarkedYAMLError(
             problem="only names, numbers, lists and mappings are understood",
@@ -182,15 +225,22 @@ def _build(node: yaml.Node, path: tuple[Any, ...], lines: dict[tuple[Any, ...], 
         return found
     if isinstance(node, yaml.SequenceNode):
         return [_build(one, (*path, at), lines) for at, one in enumerate(node.value)]
+    if node.tag == _NULL:
+        # Nothing must never be read as no condition.
+        raise yaml.MarkedYAMLError(
+            problem=f"{_path(path)}: has no value; give it one ([] for none) or take it out",
+            problem_mark=node.start_mark,
+        )
     return _scalar(node)
+
+
+_NULL = "tag:yaml.org,2002:null"
 
 
 def _scalar(node: yaml.Node) -> Any:
     tag = node.tag.rpartition(":")[2]
     text = str(node.value)
     match tag:
-        case "null":
-            return None
         case "bool":
             if text.lower() not in ("true", "false"):
                 raise yaml.MarkedYAMLError(
@@ -222,15 +272,30 @@ def _crosscheck(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tup
             where = ("roles", name, "allow", number)
             yield from _patterns((*where, "actions"), rule.actions, actions)
             yield from _wheres(where, rule.where, rule.actions, actions)
-            for at, approver in enumerate(rule.approvers or ()):
-                if approver not in policy.roles:
-                    hint = _near(approver, policy.roles)
-                    yield (*where, "approvers", at), f'there is no role "{approver}"{hint}'
-            try:
-                duration(rule.expires)
-            except ValueError as error:
-                yield (*where, "expires"), f"is no length of time: {error}"
+            for key, roles in (("approvers", rule.approvers or ()), ("then", rule.then)):
+                for at, other in enumerate(roles):
+                    if other not in policy.roles:
+                        yield (
+                            (*where, key, at),
+                            f'there is no role "{other}"' + _near(other, policy.roles),
+                        )
+            yield from _times(where, rule)
     yield from _defaults(policy.defaults, actions)
+    taken = OURS | {name for a in actions for name in (a.words, a.api.casefold())}
+    for name in policy.targets:
+        if name.casefold() in taken:
+            yield ("targets", name), "is a word of the bot's own, so nobody could say it"
+
+
+def _times(place: tuple[Any, ...], rule: Rule) -> Iterable[tuple[tuple[Any, ...], str]]:
+    for name, given in (("expires", rule.expires), ("remind", rule.remind)):
+        try:
+            duration(given or "1s")
+        except ValueError as error:
+            yield (*place, name), f"is no length of time: {error}"
+            return
+    if rule.remind is not None and duration(rule.remind) >= rule.lasts:
+        yield (*place, "remind"), f"is not shorter than expires ({rule.expires})"
 
 
 def _patterns(
@@ -248,12 +313,22 @@ def _wheres(
     patterns: Sequence[str],
     actions: Sequence[Action],
 ) -> Iterable[tuple[tuple[Any, ...], str]]:
+    if not where:
+        return
     chosen = [a for a in actions if any(fnmatchcase(a.api, p) for p in patterns)]
-    known = {"Region"} | {param.api for action in chosen for param in action.params}
-    for name in where or ():
+    each = [_names(action) for action in chosen]
+    known = set().union(*each)
+    for name in where:
         if name not in known:
             why = f'none of these actions has a parameter "{name}"{_near(name, known)}'
             yield (*place, "where", name), why
+    if known.issuperset(where) and not any(names.issuperset(where) for names in each):
+        yield (*place, "where"), "no action has all of these parameters, so it would never hold"
+
+
+def _names(action: Action) -> set[str]:
+    region = {"Region"} if action.regions is not None else set[str]()
+    return region | {param.api for param in action.params}
 
 
 def _defaults(
@@ -306,8 +381,12 @@ def _line(source: str, lines: Mapping[tuple[Any, ...], int], loc: tuple[Any, ...
     while at not in lines and at:
         at = at[:-1]
     number = f":{lines[at]}" if at in lines else ""
+    return _flat(f"{source}{number}: {_path(loc)}: {why}" if loc else f"{source}: {why}")
+
+
+def _path(loc: tuple[Any, ...]) -> str:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
-    return _flat(f"{source}{number}: {path.lstrip('.')}: {why}" if path else f"{source}: {why}")
+    return path.lstrip(".")
 
 
 def _flat(text: str) -> str:

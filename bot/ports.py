@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bot.model import Actor, Answer, Command, Delivered, Delivery, Person, Presence
+from bot.model import Actor, Answer, Command, Delivered, Delivery, Person, Presence, Word
 
 
 class Cloud(Protocol):
@@ -48,6 +48,10 @@ class Desk(Protocol):
 
     async def deliver(self, delivery: Delivery) -> Delivered:
         """Render the operation as it is now and hand it to Slack. Never raises for Slack's sake."""
+        ...
+
+    async def whisper(self, word: Word) -> Delivered:
+        """Say a sentence to one person alone."""
         ...
 
     async def announce(self, text: str, key: str, *, uncertain: bool) -> Delivered:

@@ -10,7 +10,8 @@ HIDDEN = "[hidden]"
 # These give a secret away wherever they end a name, as in `txSecret` and `X-TC-Token` …
 _ANYWHERE = (
     "secret(?:[_-]?(?:key|id))?|token|password|passwd|passphrase|signature|authorization|txtime"
-    "|wstime|publishstreamargs|(?:api|auth|access|push|play|private|signing|stream)key"
+    "|wstime|publishstreamargs|streamurl|pu(?:sh|ll)url|usersig"
+    "|(?:api|auth|access|push|play|private|signing|stream|map)key"
 )
 # … and these only as a word of their own: a monkey has no key.
 _ALONE = "key|sign|sig|pwd|args?"
@@ -25,7 +26,7 @@ _BEFORE_ALONE = "|".join(
 # A name and what binds it to its value: `=` or `:`, quoted as JSON does, percent-encoded once
 # or more, or the blank of `--name value`.
 _NAME = re.compile(
-    rf"""(?=[apstwk\u2013-\u2015-])
+    rf"""(?=[ampstuwk\u2013-\u2015-])
     (?P<dashes>(?<!-)(?:--|[\u2013-\u2015])[a-z0-9_-]{{0,24}}?)?
     (?P<name>{_ANYWHERE}|(?:{_BEFORE_ALONE})(?:{_ALONE}))
     (?: (?:\\{{0,8}}["']|&quot;)? \s{{0,20}} [=:\uff1d\uff1a]{{1,2}}>? \s{{0,20}}
@@ -48,7 +49,7 @@ _CLOSES = {
 }
 
 # One of these is in every name: most texts have none, and are done with.
-_HINTS = ("key", "secret", "sig", "token", "pass", "pwd", "arg", "auth", "time")
+_HINTS = ("key", "secret", "sig", "token", "pass", "pwd", "arg", "auth", "time", "url")
 
 # After `NAME: ` these say something of the name, as this program's own mistakes do.
 _PROSE = re.compile(r"(?:is|has|holds|it|the|Slack)\s")
@@ -65,6 +66,9 @@ _WHOLE = {
     "args": _QUERY,
     "arg": _QUERY,
     "publishstreamargs": _QUERY,
+    "streamurl": _QUERY,
+    "pushurl": _QUERY,
+    "pullurl": _QUERY,
 }
 _ENCODED = {
     level: re.compile(rf'(?:(?!{level}2[26])[^\s&"<>|])*', re.IGNORECASE)

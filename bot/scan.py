@@ -39,7 +39,6 @@ _BARE = re.compile(r"[^\s<&`\"'“”„‘’«»][^\s<&`]*")
 # A quoted piece; it ends after what `plain` would take for the beginning of a link or an escape.
 _PIECE = re.compile(r'["”]+|(?:[^"”<&]|&(?!(?:amp|lt|gt);))+[<&]?|[<&]')
 _TICK = "`"
-_MADE_UP = {"domain": "push.example.com", "sdkappid": "1400000000", "task": "1234"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,7 @@ def example(action: Action, site: Site | None = None) -> str:
     values: list[str] = []
     for param in action.params:
         if param.required and param.default is None and param.only in (None, site):
-            value = _MADE_UP.get(param.word, f"{param.word}1")
+            value = param.example or param.kind.example or f"{param.word}1"
             values.append(f"{param.word}={value}" if values else value)
     regions = (action.regions or {}).get(site, ())
     values += [f"region={regions[-1]}"] if regions else []

@@ -5,25 +5,30 @@ import base64
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import structlog
 
 from bot import policy
+from bot.approvals import Approvals
+from bot.chain import Fact
 from bot.engine import Engine, facts_of
 from bot.errors import ParseError, StoreError
 from bot.model import (
     Actor,
     Command,
+    Decision,
     Invocation,
+    Json,
     Operation,
     Person,
     Place,
     Presence,
+    Search,
     State,
 )
-from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse
+from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse, spell
 from bot.policy import How
 from bot.ports import Directory
 from bot.redact import redact
@@ -75,6 +80,20 @@ class Standing:
     may: tuple[How, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a search found, the newest first.
+
+    Attributes:
+        search: As it was done; its `reader` is empty for whoever may read of everything.
+        older: There are more.
+    """
+
+    search: Search
+    operations: tuple[Operation, ...]
+    older: bool
+
+
 class Service:
     """Everything that people and terminals can ask for.
 
@@ -89,6 +108,7 @@ class Service:
         *,
         store: Store,
         engine: Engine,
+        approvals: Approvals,
         directory: Directory,
         rules: Callable[[], Rules],
         team: str,
@@ -97,6 +117,7 @@ class Service:
     ) -> None:
         self._store = store
         self._engine = engine
+        self._approvals = approvals
         self._directory = directory
         self._rules = rules
         self._team = team
@@ -126,7 +147,10 @@ class Service:
         return await self._book(invocation, wanted)
 
     async def _book(self, invocation: Invocation, command: Command) -> Reply:
-        operation = self._operation(invocation, State.ASKED, command)
+        secret = any(param.secret for param in command.action.params)
+        # A bare word may be a key, by no name that would tell.
+        text = spell(command) if secret else invocation.text
+        operation = self._operation(invocation, State.ASKED, command, text)
         try:
             async with asyncio.timeout(BOOKING):
                 booked = await self._store.ask(operation, facts_of(operation, command.action))
@@ -141,6 +165,7 @@ class Service:
             )
         except TimeoutError:
             log.error("not recorded in time")
+            self._store.let_go(operation.id)
             return Unrecorded(
                 "The database did not answer in time. If a card appears in this channel, the "
                 "request is running; if none appears, nothing was sent. Try again in a moment."
@@ -148,8 +173,35 @@ class Service:
         self._engine.take(booked)
         return Taken(booked)
 
+    async def decide(self, decision: Decision) -> str:
+        """Put a press on the books, to have its effect once; never waits for Slack.
+
+        Returns:
+            A sentence where it could not be recorded, else nothing: what comes of it is shown.
+        """
+        self._engine.asked()
+        try:
+            async with asyncio.timeout(BOOKING):
+                booked = await self._store.decide(decision)
+        except (StoreError, TimeoutError) as error:
+            log.error("a press is not recorded, so it has no effect", why=str(error))
+            self._store.let_go(decision)
+            return (
+                "Your press could not be recorded, so look at the card: if it does not change, "
+                "press again. If it stays so, tell whoever runs this bot."
+            )
+        if booked is not None:
+            self._approvals.take(booked)
+        return ""
+
+    async def objection(self, decision: Decision) -> str:
+        """Say why a choice is not open to somebody. Waits for Slack: not for the ack path."""
+        return await self._approvals.objection(decision)
+
     async def _book_mistake(self, invocation: Invocation, error: ParseError) -> Mistaken:
-        operation = self._operation(invocation, State.INVALID, None, detail=error.sentence)
+        operation = self._operation(
+            invocation, State.INVALID, None, error.text, detail=error.sentence
+        )
         try:
             async with asyncio.timeout(BOOKING):
                 await self._store.ask(operation, facts_of(operation, None))
@@ -163,6 +215,7 @@ class Service:
         invocation: Invocation,
         state: State,
         command: Command | None,
+        text: str,
         detail: str = "",
     ) -> Operation:
         return Operation(
@@ -172,12 +225,13 @@ class Service:
             actor=invocation.actor,
             place=invocation.place,
             via=invocation.via,
-            text=redact(invocation.text)[:4000],
+            text=redact(text)[:4000],
             asked_at=self._clock(),
             api=command.action.api if command else "",
             params=command.params if command else {},
             region=command.region if command else "",
             account=command.account if command else "default",
+            target=command.target if command else "",
             detail=redact(detail),
         )
 
@@ -188,7 +242,15 @@ class Service:
             DirectoryError: Slack did not say who they are.
         """
         rules = self._rules()
-        facts = policy.Facts(
+        facts = await self._facts(actor, place, rules)
+        return Standing(
+            facts.person,
+            policy.roles_of(rules.policy, facts),
+            tuple(policy.standing(rules.policy, facts, rules.vocabulary.actions)),
+        )
+
+    async def _facts(self, actor: Actor, place: Place, rules: Rules) -> policy.Facts:
+        return policy.Facts(
             person=await self._directory.person(actor),
             home_team=self._team,
             groups=await self._directory.groups(actor.user, rules.policy.usergroups),
@@ -196,24 +258,70 @@ class Service:
             in_channel=not place.channel
             or await self._directory.presence(place.channel) is not Presence.OUT,
         )
-        return Standing(
-            facts.person,
-            policy.roles_of(rules.policy, facts),
-            tuple(policy.standing(rules.policy, facts, rules.vocabulary.actions)),
-        )
+
+    # --- the trail -----------------------------------------------------------------
+
+    async def audit(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
+        """Search what was asked, as far as the policy lets somebody see it.
+
+        Waits for Slack: not for the ack path. Rights are asked anew for every page.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        facts = await self._facts(actor, place, rules)
+        whole = policy.may_audit(rules.policy, facts)
+        reader, channel = ("", "") if whole else (actor.user, place.channel)
+        wanted = replace(wanted, reader=reader, channel=channel)
+        found = await self._store.search(wanted, limit + 1)
+        return Page(wanted, tuple(found[:limit]), len(found) > limit)
+
+    async def export(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
+        """Search for somebody who takes it away, which is on the trail before they have it.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+            StoreError: It cannot be recorded, so nothing is given.
+        """
+        page = await self.audit(actor, place, replace(wanted, before=None), limit)
+        facts: dict[str, Json] = {
+            "team": actor.team,
+            "user": actor.user,
+            "channel": place.channel,
+            "via": "button",
+            "format": "csv",
+            "records": len(page.operations),
+            "whole": not page.search.reader,
+            "since": wanted.since,
+            "of_user": wanted.user,
+            "apis": list(wanted.apis),
+            "target": wanted.target,
+            "ending": wanted.state.value if wanted.state else "",
+        }
+        await self._store.record(Fact("exported", "", {n: v for n, v in facts.items() if v}))
+        return page
 
     async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
         """Give the newest operations, of one person or of all, newest first."""
         return await self._store.recent(user=actor.user if actor else "", limit=limit)
 
 
-def new_id() -> str:
-    """Make an operation's id: 80 random bits, short enough to be read out on the phone."""
+def new_id(now: float | None = None) -> str:
+    """Make an operation's id: 40 bits of time and 40 random ones, short enough for the phone.
+
+    Ids of one time stand together in the indexes, so that a million older ones do not slow
+    down the new.
+
+    Args:
+        now: Epoch seconds; None for now.
+    """
     if not _RANDOM:
         # The system is asked for many at once: each call lets other threads go first.
-        many = secrets.token_bytes(10 * 256)
-        _RANDOM.extend(many[at : at + 10] for at in range(0, len(many), 10))
-    return base64.b32encode(_RANDOM.pop()).decode().lower()
+        many = secrets.token_bytes(5 * 512)
+        _RANDOM.extend(many[at : at + 5] for at in range(0, len(many), 5))
+    millis = int((time.time() if now is None else now) * 1000) % 2**40
+    return base64.b32encode(millis.to_bytes(5, "big") + _RANDOM.pop()).decode().lower()
 
 
 _RANDOM: list[bytes] = []

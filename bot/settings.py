@@ -9,7 +9,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import ConfigError
+from bot.kinds import duration
 from bot.model import Site
+from bot.seals import is_key, seed
 
 T = TypeVar("T")
 
@@ -81,6 +83,35 @@ class Settings(BaseSettings):
         pattern=r"^([CG][A-Z0-9]+)?$",
         description="Id of the channel that mirrors the trail.",
     )
+    audit_key: SecretStr | None = Field(
+        None,
+        alias="STOPSTREAM_AUDIT_KEY",
+        description="The key that seals the trail: 32 bytes in base64 or hex; the same for all "
+        "replicas.",
+    )
+    audit_key_file: Path | None = Field(
+        None,
+        alias="STOPSTREAM_AUDIT_KEY_FILE",
+        description="Where that key lies otherwise, made at the first start; by default beside "
+        "the SQLite file, or `stopstream.key`.",
+    )
+    audit_trust: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        alias="STOPSTREAM_AUDIT_TRUST",
+        description="Other public keys whose seals `audit verify` trusts, with commas between: "
+        "those before a change of the key.",
+    )
+    audit_checkpoint: str = Field(
+        "1h",
+        alias="STOPSTREAM_AUDIT_CHECKPOINT",
+        description="How often a signed checkpoint goes to the audit channel, if there is "
+        "something new.",
+    )
+    audit_keep: str = Field(
+        "",
+        alias="STOPSTREAM_AUDIT_KEEP",
+        description="How long records are kept, e.g. `400d`; left out: for ever.",
+    )
     listen: str = Field(
         "127.0.0.1:3000",
         alias="STOPSTREAM_LISTEN",
@@ -143,6 +174,30 @@ class Settings(BaseSettings):
             found[service] = _SITES[site]
         return found
 
+    @field_validator("audit_key", mode="after")
+    @classmethod
+    def _audit_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            seed(value.get_secret_value())
+        return value
+
+    @field_validator("audit_trust", mode="before")
+    @classmethod
+    def _audit_trust(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        keys = tuple(part.strip() for part in value.split(",") if part.strip())
+        if wrong := next((key for key in keys if not is_key(key)), None):
+            raise ValueError(f'"{wrong[:60]}" is no public key: 32 bytes in base64')
+        return keys
+
+    @field_validator("audit_checkpoint", "audit_keep", mode="after")
+    @classmethod
+    def _duration(cls, value: str) -> str:
+        if value:
+            duration(value)
+        return value
+
     @field_validator("listen", mode="after")
     @classmethod
     def _listen(cls, value: str) -> str:
@@ -163,6 +218,15 @@ class Settings(BaseSettings):
         """Host and port to listen on; port 0 takes any free one."""
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]"), int(port)
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key that seals the trail lies, if it is not in the environment."""
+        if self.audit_key_file is not None:
+            return self.audit_key_file
+        scheme, _, file = self.database_url.partition(":///")
+        beside = Path(file.partition("?")[0]) if scheme.startswith("sqlite") and file else Path()
+        return beside.with_suffix(".key") if beside.name else Path("stopstream.key")
 
     def site(self, product: str, default: Site) -> Site:
         """Give the site of a product: its own setting, the one for all, or its default."""

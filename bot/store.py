@@ -3,35 +3,53 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot import trail
+from bot import chain, search, trail
+from bot.chain import Fact, Record, Report, Witnessed
 from bot.errors import StoreError
-from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, STEPS
+from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
 from bot.model import (
     Actor,
     Approval,
+    Approved,
+    Choice,
+    Consent,
+    Decision,
     Json,
     Operation,
     Owed,
     Place,
+    Search,
     Sent,
     State,
     Via,
+    Word,
 )
-from bot.tables import limits, operations, outbox
-from bot.trail import Fact, Record
-from bot.writer import Transaction, Writer
+from bot.redact import redact
+from bot.seals import Seal, SealKind, Signer, fingerprint, read, written
+from bot.tables import UNFINISHED, UNSETTLED, WAITING, decisions, limits, operations, outbox
+from bot.writer import CLOCK, Transaction, Writer
 
 LEASE = 10.0
 """The usual lease; see Store."""
+
+NEVER = 1e9
+"""Seconds after which nothing more is due."""
+
+_SLACK = "slack:"
+"""Stands for an account among the limits; no policy can name one so."""
+
+_HELD = ((operations, UNFINISHED), (outbox, sa.true()), (decisions, UNSETTLED))
+"""What replicas hold leases on, and where to look for it among a million that are done."""
 
 T = TypeVar("T")
 
@@ -45,8 +63,14 @@ class Move:
         changes: Columns to set besides the state.
         facts: For the trail, the same for every record on the path.
         owner: Only while this replica holds it; empty for whoever comes.
-        due_in: Seconds until a DUE operation may be tried.
+        due_in: Seconds until a DUE operation may be tried, or a WAITING one reminds; None
+            leaves that as it is.
         owes: Messages owed besides those of the steps.
+        seq: Only while the row has not changed since.
+        expires_in: Seconds from now until it expires; None leaves that as it is.
+        lapsed: Only after it has expired, or only before; None for whenever.
+        meanwhile: What happens to it while it goes on waiting.
+        decided: Whether this decides it, now.
     """
 
     id: str
@@ -54,8 +78,13 @@ class Move:
     facts: Mapping[str, Json]
     changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     owner: str = ""
-    due_in: float = 0.0
+    due_in: float | None = 0.0
     owes: tuple[Owed, ...] = ()
+    seq: int | None = None
+    expires_in: float | None = None
+    lapsed: bool | None = None
+    meanwhile: str = ""
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +92,11 @@ class Owing:
     """A row of the outbox, claimed by this replica.
 
     Attributes:
-        operation: As it is now; None for a notice, which has `text` instead.
+        operation: As it is now; None for a notice or a word, which have `text` instead.
         destination: A channel id, or `@` and a user id.
+        about: The state it was owed for.
+        word: Whom to tell, of a word.
+        wait: Seconds until its destination may be spoken to.
     """
 
     id: int
@@ -75,6 +107,39 @@ class Owing:
     destination: str
     attempts: int
     uncertain: bool
+    about: State | None = None
+    word: Word | None = None
+    wait: float = 0.0
+
+
+class Audited:
+    """The trail at one moment, as it lies in the database."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self.seals = trail.sealed(connection)
+        self.buried = max((s.seq for s in self.seals if s.kind is SealKind.TOMBSTONE), default=0)
+        self.last = trail.end(connection).seq
+
+    def verify(self, trusted: Iterable[str], progress: Callable[[int], None]) -> Report:
+        """Check all of it; see `chain.verify`."""
+        batches = trail.raw(self._connection, self.buried)
+        return chain.verify(
+            batches,
+            lookup=lambda seq: trail.raw_one(self._connection, seq),
+            seals=self.seals,
+            trusted=trusted,
+            progress=progress,
+        )
+
+    def against(self, witnessed: Iterable[Seal]) -> Witnessed:
+        """Hold it to the checkpoints that its audit channel keeps; see `chain.against`."""
+        return chain.against(witnessed, self._hash, self.buried)
+
+    def _hash(self, seq: int) -> str | None:
+        buried = (s.hash for s in self.seals if s.seq == seq and s.kind is SealKind.TOMBSTONE)
+        found = trail.raw_one(self._connection, seq)
+        return found[5].decode(errors="replace") if found else next(buried, None)
 
 
 class Store:
@@ -85,16 +150,23 @@ class Store:
         owner: This replica's name on its leases.
         audit_channel: Where audit lines go; empty for nowhere.
         lease: Seconds that a replica may be silent before its work is taken over.
+        signer: Seals the trail; None leaves it unsealed, for reading alone.
 
     All methods raise StoreError when the database cannot be reached, read or written.
     """
 
     def __init__(
-        self, engine: sa.Engine, *, owner: str, audit_channel: str = "", lease: float = LEASE
+        self,
+        engine: sa.Engine,
+        *,
+        owner: str,
+        audit_channel: str = "",
+        lease: float = LEASE,
+        signer: Signer | None = None,
     ) -> None:
         self.owner = owner
         self.lease = lease
-        self._audit_channel = audit_channel
+        self.audit_channel = audit_channel
         self._engine = engine
         self._insert = (postgresql if engine.dialect.name == "postgresql" else sqlite).insert
         inserted = self._insert(outbox)
@@ -103,7 +175,11 @@ class Store:
         )
         self.owing = asyncio.Event()
         """Set when this replica has put something into the outbox."""
-        self._writer = Writer(engine, self.owing)
+        self._let_go: list[tuple[sa.Column[Any], str | int]] = []
+        self.workspace = ""
+        """Address of the Slack workspace, once it is known: where permalinks begin."""
+        self._signer = signer
+        self._writer = Writer(engine, self.owing, signer=signer, alarm=self._alarm)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
 
     async def close(self) -> None:
@@ -142,6 +218,7 @@ class Store:
                     "owner": self.owner if held else "",
                     "lease_until": tx.now + self.lease if held else 0.0,
                     "due_at": 0.0,
+                    "ended_at": tx.now if operation.state in ENDINGS else None,
                 }
             )
             tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, dict(facts)))
@@ -166,7 +243,7 @@ class Store:
             interval: Seconds between two requests, over all replicas.
 
         Returns:
-            For each move how many seconds from now its request may leave, and the operation,
+            For each move when its request may leave, by `time.monotonic`, and the operation,
             or None if it was elsewhere.
         """
         return await self._writer.do(self._start, (account, api, interval, moves))
@@ -177,16 +254,24 @@ class Store:
         results: list[list[tuple[float, Operation | None]]] = []
         for account, api, interval, moves in asked:
             moved = self._move(tx, moves)
-            turns = iter(self._turns(tx, account, api, interval, len(moves) - moved.count(None)))
+            count = len(moves) - moved.count(None)
+            turns = iter(self._turns(tx, account, api, interval, count=count))
             results.append([(next(turns) if one else 0.0, one) for one in moved])
         return results
 
     def _turns(
-        self, tx: Transaction, account: str, api: str, interval: float, count: int
+        self,
+        tx: Transaction,
+        account: str,
+        api: str,
+        interval: float,
+        *,
+        count: int = 1,
+        burst: int = 1,
     ) -> list[float]:
         where = (limits.c.account == account, limits.c.api == api)
         free_at = tx.connection.execute(sa.select(limits.c.free_at).where(*where)).scalar()
-        first = max(free_at or 0.0, tx.now)
+        first = max(free_at or 0.0, tx.now - interval * (burst - 1))
         after = first + interval * count
         tx.connection.execute(
             self._insert(limits)
@@ -195,38 +280,186 @@ class Store:
                 index_elements=[limits.c.account, limits.c.api], set_={"free_at": after}
             )
         )
-        return [first - tx.now + interval * turn for turn in range(count)]
+        begin = tx.monotonic + first - tx.now
+        return [begin + interval * turn for turn in range(count)]
 
     def _move(self, tx: Transaction, moves: Sequence[Move]) -> list[Operation | None]:
         return [self._move_one(tx, move) for move in moves]
 
     def _move_one(self, tx: Transaction, move: Move) -> Operation | None:
-        steps = [STEPS[step] for step in zip(move.path, move.path[1:], strict=False)]
+        steps = [step(*two, move.meanwhile) for two in zip(move.path, move.path[1:], strict=False)]
         final = move.path[-1]
         held = final in IN_HAND
         values: dict[str, Any] = {name: _encoded(value) for name, value in move.changes.items()} | {
             "state": final.value,
             "owner": self.owner if held else "",
             "lease_until": tx.now + self.lease if held else 0.0,
-            "due_at": tx.now + move.due_in,
         }
+        if move.due_in is not None:
+            values["due_at"] = tx.now + move.due_in
         if final in ENDINGS:
             values["ended_at"] = tx.now
         if final is State.RUNNING:
             values["sent_at"] = tx.now
-        update = _transition(tuple(sorted(values)), owned=bool(move.owner))
+        if move.expires_in is not None:
+            values["expires_at"] = tx.now + move.expires_in
+        if move.decided:
+            values["decided_at"] = tx.now
+        update = _transition(
+            tuple(sorted(values)),
+            owned=bool(move.owner),
+            unchanged=move.seq is not None,
+            lapsed=move.lapsed,
+        )
         given = {f"new_{name}": value for name, value in values.items()}
         given |= {"is_id": move.id, "is_state": move.path[0].value, "is_owner": move.owner}
+        given |= {"is_seq": move.seq, "is_now": tx.now}
         row = tx.connection.execute(update, given).first()
         if row is None:
             return None
         operation = _operation(row)
-        for step in steps:
-            tx.facts.append(Fact(step.record, operation.id, dict(move.facts)))
-        owes = [owed for step in steps for owed in step.owes]
+        for one, after in zip(steps, move.path[1:], strict=True):
+            state: dict[str, Json] = {"state": after.value} if "state" in move.facts else {}
+            tx.facts.append(Fact(one.record, operation.id, {**move.facts, **state}))
+        owes = [owed for one in steps for owed in one.owes]
         for owed in dict.fromkeys([*owes, *move.owes]):
             self._owe(tx, operation, owed)
         return operation
+
+    # --- waiting and decisions -----------------------------------------------------
+
+    async def wait(self, move: Move, like: Operation) -> Operation | None:
+        """Let an operation wait for consent, unless another one waits for the very same.
+
+        Args:
+            like: The operation that is moved: same action, target and account is the same.
+
+        Returns:
+            The operation that waits, which may be another one; None if it was elsewhere.
+        """
+        return await self._writer.do(self._wait, (move, like))
+
+    def _wait(
+        self, tx: Transaction, asked: Sequence[tuple[Move, Operation]]
+    ) -> list[Operation | None]:
+        return [self._twin(tx, like) or self._move_one(tx, move) for move, like in asked]
+
+    def _twin(self, tx: Transaction, like: Operation) -> Operation | None:
+        rows = tx.connection.execute(
+            sa.select(operations).where(
+                WAITING,
+                operations.c.api == like.api,
+                operations.c.account == like.account,
+                operations.c.region == like.region,
+                operations.c.expires_at > tx.now,
+                operations.c.id != like.id,
+            )
+        )
+        others = (_operation(row) for row in rows)
+        return next((other for other in others if other.params == like.params), None)
+
+    async def lapsing(self, limit: int = 50) -> list[Operation]:
+        """Give waiting operations that must be reminded of or have expired."""
+        query = (
+            sa.select(operations)
+            .where(
+                WAITING,
+                sa.or_(operations.c.due_at <= self._now(), operations.c.expires_at <= self._now()),
+            )
+            .order_by(operations.c.due_at)
+            .limit(limit)
+        )
+        rows = await self._read(lambda c: c.execute(query).all())
+        return [_operation(row) for row in rows]
+
+    def _now(self) -> sa.ColumnElement[float]:
+        """Say what time it is, inside a query."""
+        if self._engine.dialect.name == "postgresql":
+            return sa.literal_column(CLOCK, sa.Double)
+        return sa.literal(time.time(), sa.Double)
+
+    async def decide(self, decision: Decision) -> Decision | None:
+        """Put a press on the books; None if the same is there already."""
+        return await self._writer.do(self._decide, decision, urgent=True)
+
+    def _decide(self, tx: Transaction, asked: Sequence[Decision]) -> list[Decision | None]:
+        found: list[Decision | None] = []
+        for decision in asked:
+            insert = (
+                self._insert(decisions)
+                .values(
+                    key=decision.key,
+                    operation=decision.operation,
+                    choice=decision.choice.value,
+                    team=decision.actor.team,
+                    actor=decision.actor.user,
+                    place=json.dumps(asdict(decision.place)),
+                    reason=decision.reason,
+                    message_ts=decision.message_ts,
+                    at=tx.now,
+                    settled=False,
+                    owner=self.owner,
+                    lease_until=tx.now + self.lease,
+                )
+                .on_conflict_do_nothing(index_elements=[decisions.c.key])
+                .returning(decisions.c.id)
+            )
+            id_ = tx.connection.execute(insert).scalar()
+            found.append(replace(decision, id=id_, at=tx.now) if id_ is not None else None)
+        return found
+
+    async def claim_decisions(self, limit: int = 50) -> list[Decision]:
+        """Take over presses whose holder has been silent too long."""
+        return await self._writer.do(self._claim_decisions, limit)
+
+    def _claim_decisions(self, tx: Transaction, asked: Sequence[int]) -> list[list[Decision]]:
+        found = []
+        for limit in asked:
+            orphans = (
+                sa.select(decisions.c.id)
+                .where(UNSETTLED, decisions.c.lease_until < tx.now)
+                .order_by(decisions.c.lease_until)
+                .limit(limit)
+            )
+            rows = tx.connection.execute(
+                sa.update(decisions)
+                .where(decisions.c.id.in_(orphans.scalar_subquery()))
+                .values(owner=self.owner, lease_until=tx.now + self.lease)
+                .returning(*decisions.c)
+            ).all()
+            found.append([_decision(row) for row in rows])
+        return found
+
+    async def settle(self, decision: Decision, words: str) -> None:
+        """Note that a press has had its effect, and owe a sentence to whoever pressed, if any."""
+        await self._writer.do(self._settle, (decision, words))
+
+    def _settle(self, tx: Transaction, asked: Sequence[tuple[Decision, str]]) -> list[None]:
+        for decision, words in asked:
+            tx.connection.execute(
+                sa.update(decisions)
+                .where(decisions.c.id == decision.id)
+                .values(settled=True, owner="", lease_until=0.0)
+            )
+            user = decision.actor.user
+            if words:
+                tx.facts.append(_refused(decision, words))
+            if words and (decision.place.channel or decision.place.reply_url):
+                word = Word(decision.actor, decision.place, words, decision.at)
+                self._put(tx, f"word:{decision.id}", Owed.WORD, f"@{user}", text=words, word=word)
+        return [None for _ in asked]
+
+    async def owes_card(self, id_: str) -> bool:
+        """Say whether the newest card of an operation has not reached Slack yet."""
+        query = sa.select(outbox.c.id).where(outbox.c.key == f"{id_}:{Owed.CARD.value}")
+        return await self._read(lambda c: c.execute(query).first()) is not None
+
+    async def turn(self, account: str, api: str, interval: float) -> float:
+        """Take one turn under an API's limit; tell when it comes, by `time.monotonic`."""
+        return await self._writer.do(self._turn, (account, api, interval))
+
+    def _turn(self, tx: Transaction, asked: Sequence[tuple[str, str, float]]) -> list[float]:
+        return [self._turns(tx, account, api, interval)[0] for account, api, interval in asked]
 
     async def owe_card(self, id_: str) -> None:
         """Owe the channel the card of an operation as it is now."""
@@ -257,13 +490,14 @@ class Store:
         rows = await self._read(lambda c: c.execute(query).all())
         return [_operation(row) for row in rows]
 
+    async def search(self, wanted: Search, limit: int) -> list[Operation]:
+        """Give the newest operations that are as wanted, newest first."""
+        rows = await self._read(lambda c: search.find(c, wanted, limit))
+        return [_operation(row) for row in rows]
+
     async def unfinished(self) -> list[Operation]:
         """Give everything that has no ending yet, oldest first."""
-        query = (
-            sa.select(operations)
-            .where(operations.c.state.in_(["asked", "waiting", "due", "running"]))
-            .order_by(operations.c.asked_at)
-        )
+        query = sa.select(operations).where(UNFINISHED).order_by(operations.c.asked_at)
         rows = await self._read(lambda c: c.execute(query).all())
         return [_operation(row) for row in rows]
 
@@ -280,6 +514,7 @@ class Store:
         orphans = (
             sa.select(operations.c.id)
             .where(
+                UNFINISHED,
                 operations.c.state.in_([state.value for state in IN_HAND]),
                 operations.c.lease_until < tx.now,
                 operations.c.due_at <= tx.now,
@@ -295,15 +530,40 @@ class Store:
         ).all()
         return [_operation(row) for row in rows]
 
+    def let_go(self, what: str | Owing | Decision) -> None:
+        """Renew a lease no more, for work that broke off here: someone takes it up again.
+
+        Args:
+            what: An operation's id, a message or a decision.
+        """
+        match what:
+            case Owing():
+                self._let_go.append((outbox.c.id, what.id))
+            case Decision():
+                self._let_go.append((decisions.c.key, what.key))
+            case _:
+                self._let_go.append((operations.c.id, what))
+
     async def keep(self) -> None:
         """Renew this replica's leases; call at least three times a lease."""
-        await self._writer.do(self._keep, None)
+        let_go = tuple(self._let_go)
+        await self._writer.do(self._keep, let_go)
+        del self._let_go[: len(let_go)]
 
-    def _keep(self, tx: Transaction, asked: Sequence[None]) -> list[None]:
-        for table in (operations, outbox):
+    def _keep(
+        self, tx: Transaction, asked: Sequence[tuple[tuple[sa.Column[Any], str | int], ...]]
+    ) -> list[None]:
+        for column, value in (one for let_go in asked for one in let_go):
+            # A round of time for whatever it broke off in; 0 would say that nobody holds it.
+            tx.connection.execute(
+                sa.update(column.table)
+                .where(column == value, column.table.c.owner == self.owner)
+                .values(owner="", lease_until=tx.now + self.lease / 5)
+            )
+        for table, open_ones in _HELD:
             tx.connection.execute(
                 sa.update(table)
-                .where(table.c.owner == self.owner, table.c.lease_until > 0)
+                .where(open_ones, table.c.owner == self.owner, table.c.lease_until > 0)
                 .values(lease_until=tx.now + self.lease)
             )
         return [None for _ in asked]
@@ -313,12 +573,12 @@ class Store:
         await self._writer.do(self._hand_over, None)
 
     def _hand_over(self, tx: Transaction, asked: Sequence[None]) -> list[None]:
-        for table in (operations, outbox):
-            tx.connection.execute(
-                sa.update(table)
-                .where(table.c.owner == self.owner)
-                .values(owner="", lease_until=0.0)
-            )
+        for table, open_ones in _HELD:
+            mine = sa.update(table).where(open_ones, table.c.owner == self.owner)
+            if table is outbox:
+                # What is on its way may reach Slack after the next one has looked for it.
+                mine = mine.where(sa.not_(outbox.c.uncertain))
+            tx.connection.execute(mine.values(owner="", lease_until=0.0))
         return [None for _ in asked]
 
     # --- the outbox ----------------------------------------------------------------
@@ -329,9 +589,11 @@ class Store:
             return
         # A card is one message whose newest form counts; everything else is said once a state.
         key = f"{operation.id}:{owed.value}"
-        if owed is not Owed.CARD:
+        if owed is Owed.REMINDER:
+            key += f":{operation.consent.reminded}"
+        elif owed is not Owed.CARD:
             key += f":{operation.state.value}"
-        self._put(tx, key, owed, destination, operation=operation.id, wanted=operation.seq)
+        self._put(tx, key, owed, destination, operation=operation, wanted=operation.seq)
 
     def _put(
         self,
@@ -340,18 +602,21 @@ class Store:
         owed: Owed,
         destination: str,
         *,
-        operation: str = "",
+        operation: Operation | None = None,
         text: str = "",
         wanted: int = 0,
+        word: Word | None = None,
     ) -> None:
         tx.owes = True
         tx.connection.execute(
             self._owe_statement,
             {
                 "key": key,
-                "operation": operation,
+                "operation": operation.id if operation else "",
                 "owed": owed.value,
                 "text": text,
+                "about": operation.state.value if operation else "",
+                "place": json.dumps(asdict(word)) if word else "",
                 "destination": destination,
                 "wanted": wanted,
                 "attempts": 0,
@@ -365,11 +630,13 @@ class Store:
     def _destination(self, operation: Operation, owed: Owed) -> str:
         match owed:
             case Owed.AUDIT:
-                return self._audit_channel
+                return self.audit_channel
             case Owed.PRIVATE:
                 return "" if operation.via is Via.TERMINAL else f"@{operation.actor.user}"
-            case Owed.CARD | Owed.ENDING:
+            case Owed.CARD | Owed.ENDING | Owed.REMINDER:
                 return operation.place.channel
+            case Owed.WORD:
+                return ""
 
     async def announce(self, key: str, text: str, facts: Mapping[str, Json], kind: str) -> None:
         """Put something that belongs to no operation on the trail and owe it to the audit channel.
@@ -385,23 +652,31 @@ class Store:
     ) -> list[None]:
         for key, text, facts, kind in asked:
             tx.facts.append(Fact(kind, "", facts))
-            if self._audit_channel:
-                self._put(tx, key, Owed.AUDIT, self._audit_channel, text=text)
+            if self.audit_channel:
+                self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
         return [None for _ in asked]
 
-    async def claim_owing(self, limit: int = 50) -> list[Owing]:
-        """Take the first undelivered message of each destination that may be tried now."""
-        return await self._writer.do(self._claim_owing, limit)
+    async def claim_owing(
+        self, spacing: float = 0.0, burst: int = 1, *, limit: int = 50
+    ) -> list[Owing]:
+        """Take the first undelivered message of each destination that may be tried now.
 
-    def _claim_owing(self, tx: Transaction, asked: Sequence[int]) -> list[list[Owing]]:
-        return [self._claim_first(tx, limit) for limit in asked]
+        Args:
+            spacing: Seconds between two messages to one destination, over all replicas.
+            burst: How many may go at once where it was quiet.
+        """
+        return await self._writer.do(self._claim_owing, (spacing, burst, limit))
 
-    def _claim_first(self, tx: Transaction, limit: int) -> list[Owing]:
-        firsts = sa.select(sa.func.min(outbox.c.id)).group_by(outbox.c.destination)
+    def _claim_owing(
+        self, tx: Transaction, asked: Sequence[tuple[float, int, int]]
+    ) -> list[list[Owing]]:
+        return [self._claim_first(tx, *one) for one in asked]
+
+    def _claim_first(self, tx: Transaction, spacing: float, burst: int, limit: int) -> list[Owing]:
         ready = (
             sa.select(outbox.c.id)
             .where(
-                outbox.c.id.in_(firsts.scalar_subquery()),
+                outbox.c.id.in_(_FIRSTS),
                 outbox.c.next_at <= tx.now,
                 outbox.c.lease_until <= tx.now,
             )
@@ -433,21 +708,34 @@ class Store:
                 row.destination,
                 row.attempts,
                 row.uncertain,
+                State(row.about) if row.about else None,
+                _word(row),
+                max(0.0, self._spoken_to(tx, row.destination, spacing, burst)),
             )
             for row in sorted(rows, key=lambda row: row.id)
         ]
 
-    async def trying(self, owing: Owing) -> None:
-        """Note that it is about to leave: if we die now, it may have reached Slack."""
-        await self._writer.do(self._trying, owing.id)
+    def _spoken_to(self, tx: Transaction, destination: str, spacing: float, burst: int) -> float:
+        """Take a turn of a destination; give the seconds until it comes."""
+        return self._turns(tx, _SLACK, destination, spacing, burst=burst)[0] - tx.monotonic
 
-    def _trying(self, tx: Transaction, ids: Sequence[int]) -> list[None]:
-        tx.connection.execute(
+    async def trying(self, owing: Owing) -> bool:
+        """Note that it is about to leave: if we die now, it may have reached Slack.
+
+        Returns:
+            False if another replica has it by now, which must be left to it.
+        """
+        return await self._writer.do(self._trying, owing.id)
+
+    def _trying(self, tx: Transaction, ids: Sequence[int]) -> list[bool]:
+        ours = tx.connection.execute(
             sa.update(outbox)
-            .where(outbox.c.id.in_(ids))
+            .where(outbox.c.id.in_(ids), outbox.c.owner == self.owner)
             .values(attempts=outbox.c.attempts + 1, uncertain=True)
+            .returning(outbox.c.id)
         )
-        return [None for _ in ids]
+        mine = set(ours.scalars())
+        return [id_ in mine for id_ in ids]
 
     async def delivered(self, owing: Owing, sent: Sent) -> None:
         """Take it out of the outbox, unless its card has grown old on the way."""
@@ -462,6 +750,8 @@ class Store:
             )
             if not gone.rowcount:
                 self._again(tx, owing.id, 0.0, uncertain=False)
+            if self._tells(owing, sent):
+                tx.facts.append(self._delivery(owing, sent))
             if operation and owing.owed is Owed.CARD and sent.ts != operation.card_ts:
                 tx.connection.execute(
                     sa.update(operations)
@@ -469,6 +759,29 @@ class Store:
                     .values(card_channel=sent.channel, card_ts=sent.ts)
                 )
         return [None for _ in done]
+
+    def _tells(self, owing: Owing, sent: Sent) -> bool:
+        """Say whether a delivery is worth a record: the same card anew is not.
+
+        Nor is a checkpoint: its record would be what the next one is about.
+        """
+        if owing.owed is Owed.CARD and owing.operation is not None:
+            return sent.ts != owing.operation.card_ts
+        return read(owing.key) is None
+
+    def _delivery(self, owing: Owing, sent: Sent) -> Fact:
+        facts: dict[str, Json] = {
+            "owed": owing.owed.value,
+            "about": owing.about.value if owing.about else "",
+            "channel": sent.channel,
+            "ts": sent.ts,
+            "permalink": permalink(self.workspace, sent),
+            "to": owing.destination.removeprefix("@") if owing.destination[:1] == "@" else "",
+            "tries": owing.attempts + 1,
+            "notice": owing.key if owing.operation is None and owing.word is None else "",
+        }
+        found = owing.operation.id if owing.operation else ""
+        return Fact("delivered", found, {n: v for n, v in facts.items() if v})
 
     async def postponed(self, owing: Owing, seconds: float, *, uncertain: bool) -> None:
         """Try it again later."""
@@ -482,7 +795,7 @@ class Store:
     def _again(self, tx: Transaction, id_: int, next_at: float, *, uncertain: bool) -> None:
         tx.connection.execute(
             sa.update(outbox)
-            .where(outbox.c.id == id_)
+            .where(outbox.c.id == id_, outbox.c.owner == self.owner)
             .values(next_at=next_at, uncertain=uncertain, owner="", lease_until=0.0)
         )
 
@@ -502,12 +815,13 @@ class Store:
             facts: dict[str, Json] = {"owed": owing.owed.value, "why": why}
             operation = owing.operation
             tx.facts.append(Fact("undeliverable", operation.id if operation else "", facts))
-            if operation and owing.owed is Owed.CARD and not operation.card_ts:
-                # Without its card there is no thread; the asker hears the ending alone.
+            no_card = owing.owed is Owed.CARD and not operation.card_ts if operation else False
+            if operation and (owing.owed is Owed.ENDING or no_card):
+                # Where the channel cannot hear, the asker hears it alone.
                 self._owe(tx, operation, Owed.PRIVATE)
-            if tell and self._audit_channel and owing.owed is not Owed.AUDIT:
+            if tell and self.audit_channel and owing.owed is not Owed.AUDIT:
                 key = f"{owing.key}:undeliverable"
-                self._put(tx, key, Owed.AUDIT, self._audit_channel, text=tell)
+                self._put(tx, key, Owed.AUDIT, self.audit_channel, text=tell)
         return [None for _ in asked]
 
     async def owed(self) -> int:
@@ -521,23 +835,88 @@ class Store:
         """Put one fact on the trail."""
         await self._writer.do(_record, fact)
 
+    async def checkpoint(self, *, every: float = 0.0, most: int = 1) -> bool:
+        """Seal the trail's end, keep that, and owe it to the audit channel; False if it is early.
+
+        Args:
+            every: Seconds between two checkpoints, if there are new records.
+            most: So many new records make one due at once.
+        """
+        return await self._writer.do(self._checkpoint, (every, most))
+
+    def _checkpoint(self, tx: Transaction, asked: Sequence[tuple[float, int]]) -> list[bool]:
+        return [self._checkpoint_one(tx, every, most) for every, most in asked]
+
+    def _checkpoint_one(self, tx: Transaction, every: float, most: int) -> bool:
+        if self._signer is None:
+            return False
+        seal = trail.checkpoint(tx.connection, tx.now, self._signer, every=every, most=most)
+        if seal is not None and self.audit_channel:
+            text = (
+                f"Checkpoint of the trail: {seal.seq} records, the last one's hash is {seal.hash}, "
+                f"sealed with the key {fingerprint(seal.key)}."
+            )
+            # The message's metadata carries its key, and so the channel keeps the whole seal.
+            self._put(tx, written(seal), Owed.AUDIT, self.audit_channel, text=text)
+        return seal is not None
+
+    def _alarm(self, tx: Transaction, why: str) -> None:
+        """Tell that somebody has laid hands on the trail."""
+        tx.facts.insert(0, Fact("tampered", "", {"why": why, "replica": self.owner}))
+        if self.audit_channel:
+            text = f"Somebody has changed the trail behind my back: {why}. Run audit verify."
+            key = f"tampered:{self.owner}:{tx.now}"
+            self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
+
+    async def prune(self, keep: float) -> int:
+        """Remove records older than so many seconds, behind a tombstone; give how many.
+
+        They go a few at a time, so that whoever asks for something meanwhile does not wait.
+        """
+        await self._writer.do(self._bury, keep)
+        total = 0
+        while gone := await self._writer.do(_forget, _FORGET):
+            total += gone
+        return total
+
+    def _bury(self, tx: Transaction, asked: Sequence[float]) -> list[None]:
+        if self._signer is not None:
+            found = trail.prune(tx.connection, tx.now, self._signer, before=tx.now - max(asked))
+            if found is not None:
+                tx.facts.append(found)
+        return [None for _ in asked]
+
+    @contextlib.contextmanager
+    def audited(self) -> Iterator[Audited]:
+        """Open the trail as it lies there, to be verified. Blocks: for terminals."""
+        with self._reading(isolation_level="REPEATABLE READ") as connection:
+            yield Audited(connection)
+
+    @contextlib.contextmanager
+    def _reading(self, **postgres: Any) -> Iterator[sa.Connection]:
+        options = postgres if self._engine.dialect.name == "postgresql" else {}
+        try:
+            with self._engine.connect().execution_options(reads=True, **options) as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(str(error).splitlines()[0]) from error
+
     @contextlib.contextmanager
     def records(self, **wanted: Any) -> Iterator[Iterator[Record]]:
         """Stream the trail's records; the same arguments as `trail.read`. Blocks: for terminals."""
-        try:
-            with (
-                self._engine.connect().execution_options(reads=True) as connection,
-                contextlib.closing(trail.read(connection, **wanted)) as found,
-            ):
-                yield found
-        except sa.exc.SQLAlchemyError as error:
-            raise StoreError(str(error).splitlines()[0]) from error
+        with (
+            self._reading() as connection,
+            contextlib.closing(trail.read(connection, **wanted)) as found,
+        ):
+            yield found
 
     # --- reading -------------------------------------------------------------------
 
     async def ready(self) -> None:
         """Raise StoreError unless the database can be written right now."""
         await self._writer.do(_touch, None)
+        if self._writer.trouble:
+            raise StoreError(self._writer.trouble)
 
     async def _read(self, query: Any) -> Any:
         def run() -> Any:
@@ -550,8 +929,36 @@ class Store:
             raise StoreError(str(error).splitlines()[0]) from error
 
 
+def permalink(workspace: str, sent: Sent) -> str:
+    """Give the address of a message, as Slack makes it; empty where it is not known."""
+    if not (workspace and sent.channel and sent.ts):
+        return ""
+    return f"{workspace.rstrip('/')}/archives/{sent.channel}/p{sent.ts.replace('.', '')}"
+
+
+def _firsts() -> sa.ScalarSelect[int]:
+    """Select the first row of each destination by leaping from one to the next.
+
+    Grouping would read a backlog of thousands for every message.
+    """
+    nearest = sa.select(sa.func.min(outbox.c.destination).label("name")).cte("d", recursive=True)
+    further = (
+        sa.select(sa.func.min(outbox.c.destination))
+        .where(outbox.c.destination > nearest.c.name)
+        .scalar_subquery()
+    )
+    every = nearest.union_all(sa.select(further).where(nearest.c.name.is_not(None)))
+    first = sa.select(sa.func.min(outbox.c.id)).where(outbox.c.destination == every.c.name)
+    return sa.select(first.scalar_subquery()).select_from(every).scalar_subquery()
+
+
+_FIRSTS = _firsts()
+
+
 @lru_cache(256)
-def _transition(names: tuple[str, ...], *, owned: bool) -> sa.Update:
+def _transition(
+    names: tuple[str, ...], *, owned: bool, unchanged: bool, lapsed: bool | None
+) -> sa.Update:
     """Make the conditional UPDATE of a transition once: looking it over costs SQLAlchemy most."""
     update = (
         sa.update(operations)
@@ -565,12 +972,39 @@ def _transition(names: tuple[str, ...], *, owned: bool) -> sa.Update:
     )
     if owned:
         update = update.where(operations.c.owner == sa.bindparam("is_owner"))
+    if unchanged:
+        update = update.where(operations.c.seq == sa.bindparam("is_seq"))
+    if lapsed is not None:
+        now = sa.bindparam("is_now", type_=sa.Double)
+        expired = operations.c.expires_at <= now
+        update = update.where(expired if lapsed else sa.not_(expired))
     return update
+
+
+def _refused(decision: Decision, words: str) -> Fact:
+    """Tell of a press that had no effect, or not the one that was meant."""
+    facts: dict[str, Json] = {
+        "decision": decision.choice.value,
+        "by": decision.actor.user,
+        "by_team": decision.actor.team,
+        "channel": decision.place.channel,
+        "press": decision.id,
+        "detail": redact(words),
+    }
+    return Fact("refused", decision.operation, {n: v for n, v in facts.items() if v})
 
 
 def _record(tx: Transaction, facts: Sequence[Fact]) -> list[None]:
     tx.facts.extend(facts)
     return [None for _ in facts]
+
+
+def _forget(tx: Transaction, asked: Sequence[int]) -> list[int]:
+    return [trail.forget(tx.connection, most) for most in asked]
+
+
+_FORGET = 1000
+"""Old records that go in one transaction."""
 
 
 def _touch(tx: Transaction, asked: Sequence[None]) -> list[None]:
@@ -580,7 +1014,44 @@ def _touch(tx: Transaction, asked: Sequence[None]) -> list[None]:
 
 
 def _encoded(value: Any) -> Any:
+    if isinstance(value, Consent):
+        return json.dumps(asdict(value)) if value != _NO_CONSENT else "{}"
     return json.dumps(value) if isinstance(value, dict) else value
+
+
+_NO_CONSENT = Consent()
+
+
+def _consent(text: str) -> Consent:
+    if text == "{}":
+        return _NO_CONSENT
+    found = json.loads(text)
+    for name in ("roles", "people", "then"):
+        found[name] = tuple(found[name])
+    found["given"] = tuple(Approved(**one) for one in found["given"])
+    return Consent(**found)
+
+
+def _word(row: sa.Row[Any]) -> Word | None:
+    if not row.place:
+        return None
+    found = json.loads(row.place)
+    actor, place = Actor(**found["actor"]), Place(**found["place"])
+    return Word(actor, place, found["text"], found["at"], again=row.uncertain)
+
+
+def _decision(row: sa.Row[Any]) -> Decision:
+    return Decision(
+        key=row.key,
+        operation=row.operation,
+        choice=Choice(row.choice),
+        actor=Actor(row.team, row.actor),
+        place=Place(**json.loads(row.place)),
+        reason=row.reason,
+        message_ts=row.message_ts,
+        id=row.id,
+        at=row.at,
+    )
 
 
 def _row(operation: Operation) -> dict[str, Any]:
@@ -616,6 +1087,11 @@ def _row(operation: Operation) -> dict[str, Any]:
         "took": operation.took,
         "card_channel": operation.card_channel,
         "card_ts": operation.card_ts,
+        "consent": _encoded(operation.consent),
+        "reason": operation.reason,
+        "emergency": operation.emergency,
+        "joined": operation.joined,
+        "target": operation.target,
     }
 
 
@@ -649,5 +1125,10 @@ def _operation(row: sa.Row[Any]) -> Operation:
         took=row.took,
         card_channel=row.card_channel,
         card_ts=row.card_ts,
+        consent=_consent(row.consent),
+        reason=row.reason,
+        emergency=row.emergency,
+        joined=row.joined,
+        target=row.target,
         seq=row.seq,
     )

@@ -40,22 +40,54 @@ operations = sa.Table(
     sa.Column("took", sa.Double),
     sa.Column("card_channel", sa.Text, nullable=False),
     sa.Column("card_ts", sa.Text, nullable=False),
-    # Whoever works on it, until when, and when its next try is due.
+    # What it waits for, as JSON: see model.Consent.
+    sa.Column("consent", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("emergency", sa.Boolean, nullable=False),
+    sa.Column("joined", sa.Text, nullable=False),
+    # What it is about, as people search for it: a stream, a user, a domain, a task.
+    sa.Column("target", sa.Text, nullable=False),
+    # Whoever works on it, until when, and when its next try, reminder or expiry is due.
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
     sa.Column("due_at", sa.Double, nullable=False),
 )
 
-_UNFINISHED = operations.c.state.in_(["asked", "waiting", "due", "running"])
-# A million finished operations must not slow down the search for unfinished ones.
+# A million finished operations must not slow down the search for unfinished ones. Queries repeat
+# these words, because SQLite takes a partial index only where it finds its very condition.
+UNFINISHED = sa.text("state IN ('asked', 'waiting', 'due', 'running')")
+WAITING = sa.text("state = 'waiting'")
 sa.Index(
     "operations_unfinished",
     operations.c.lease_until,
-    sqlite_where=_UNFINISHED,
-    postgresql_where=_UNFINISHED,
+    sqlite_where=UNFINISHED,
+    postgresql_where=UNFINISHED,
+)
+sa.Index(
+    "operations_waiting",
+    operations.c.due_at,
+    sqlite_where=WAITING,
+    postgresql_where=WAITING,
 )
 sa.Index("operations_by_actor", operations.c.actor, operations.c.asked_at)
 sa.Index("operations_by_time", operations.c.asked_at)
+# A search goes along one of these; ends alone are looked for by ending, so that a row that
+# changes four times enters that index once.
+sa.Index("operations_by_api", operations.c.api, operations.c.asked_at)
+sa.Index("operations_by_channel", operations.c.channel, operations.c.asked_at)
+sa.Index(
+    "operations_by_target",
+    operations.c.target,
+    operations.c.asked_at,
+    postgresql_ops={"target": "text_pattern_ops"},
+)
+sa.Index(
+    "operations_by_ending",
+    operations.c.state,
+    operations.c.asked_at,
+    sqlite_where=operations.c.ended_at.is_not(None),
+    postgresql_where=operations.c.ended_at.is_not(None),
+)
 
 trail = sa.Table(
     "trail",
@@ -71,6 +103,18 @@ trail = sa.Table(
 sa.Index("trail_by_operation", trail.c.operation, trail.c.seq)
 sa.Index("trail_by_time", trail.c.at)
 
+seals = sa.Table(
+    "seals",
+    METADATA,
+    # One head, many checkpoints, and a tombstone for each time that old records were removed.
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("signature", sa.Text, nullable=False),
+)
+
 outbox = sa.Table(
     "outbox",
     METADATA,
@@ -84,8 +128,12 @@ outbox = sa.Table(
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("operation", sa.Text, nullable=False),
     sa.Column("owed", sa.Text, nullable=False),
-    # For a notice that belongs to no operation.
+    # For a notice that belongs to no operation, and for a word to one person.
     sa.Column("text", sa.Text, nullable=False),
+    # The state of the operation when it was owed.
+    sa.Column("about", sa.Text, nullable=False),
+    # Where a word goes, as JSON; empty for everything else.
+    sa.Column("place", sa.Text, nullable=False),
     # Messages to one destination keep their order.
     sa.Column("destination", sa.Text, nullable=False),
     # The operation's seq it was last owed for: if it grew meanwhile, it is owed again.
@@ -98,6 +146,38 @@ outbox = sa.Table(
     sqlite_autoincrement=True,
 )
 sa.Index("outbox_by_destination", outbox.c.destination, outbox.c.id)
+
+decisions = sa.Table(
+    "decisions",
+    METADATA,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    # They stay when they are settled: the same press never counts twice.
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("choice", sa.Text, nullable=False),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("message_ts", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("settled", sa.Boolean, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("lease_until", sa.Double, nullable=False),
+    sqlite_autoincrement=True,
+)
+UNSETTLED = sa.text("NOT settled")
+sa.Index(
+    "decisions_unsettled",
+    decisions.c.lease_until,
+    sqlite_where=UNSETTLED,
+    postgresql_where=UNSETTLED,
+)
 
 limits = sa.Table(
     "limits",

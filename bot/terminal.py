@@ -2,18 +2,21 @@
 
 import argparse
 import asyncio
-import csv
 import json
 import secrets
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from bot import manifest, policy, serving, telemetry, trail
+from bot import auditing, keys, manifest, policy, serving, telemetry
+from bot.approvals import Approvals
 from bot.catalog import by_api
 from bot.catalog.codes import Sort, explain
+from bot.chain import Fact
+from bot.console import complain, one_line, say
 from bot.engine import Engine, shown
 from bot.errors import (
     ApiError,
@@ -23,10 +26,12 @@ from bot.errors import (
     ParseError,
     StopstreamError,
 )
-from bot.kinds import duration
 from bot.model import (
     Actor,
+    Approval,
+    Choice,
     Command,
+    Decision,
     Denied,
     Effect,
     Invocation,
@@ -40,10 +45,12 @@ from bot.model import (
 )
 from bot.parse import mark, parse, spell
 from bot.ports import Directory
+from bot.rights import Rights
+from bot.seals import fingerprint
 from bot.service import Mistaken, Service, Taken, Unrecorded
 from bot.settings import Settings, read_settings
+from bot.store import Store
 from bot.telemetry import Metrics
-from bot.trail import Record
 from handlers.directory import Directory as SlackDirectory
 from handlers.transports import connect, web_client
 
@@ -57,33 +64,18 @@ def run(options: argparse.Namespace) -> int:
     settings = read_settings()
     telemetry.configure(settings.log_format, level="ERROR")
     match options.command, getattr(options, "what", ""):
-        case "check", _:
-            return asyncio.run(_check(settings))
-        case "run", _:
-            return asyncio.run(_run(settings, options))
-        case "pending", _:
-            return asyncio.run(_pending(settings))
         case "policy", "schema":
-            _say(json.dumps(policy.schema(), indent=2))
+            say(json.dumps(policy.schema(), indent=2))
             return DONE
         case "policy", "check":
             rules = serving.policy_file(settings).value
             roles = len(rules.policy.roles)
-            _say(f"{settings.policy}: holds: {roles} roles, {len(rules.policy.limits)} limits")
+            say(f"{settings.policy}: holds: {roles} roles, {len(rules.policy.limits)} limits")
             return DONE
-        case "policy", _:
-            return asyncio.run(_explain(settings, options))
-        case _, what:
-            return _audit(settings, what, options)
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        print(line)  # noqa: T201 (a terminal)
-
-
-def _complain(line: str) -> None:
-    print(f"stopstream: {line}", file=sys.stderr)  # noqa: T201 (a terminal)
+        case "audit", what:
+            return auditing.run(settings, what, options)
+        case command, _:
+            return asyncio.run(_COMMANDS[command](settings, options))
 
 
 # --- run ---------------------------------------------------------------------------
@@ -126,43 +118,58 @@ async def _directory(settings: Settings) -> AsyncIterator[tuple[str, Directory]]
             async with asyncio.timeout(5.0):
                 identity = await connect(client)
         except (DirectoryError, TimeoutError):
-            _complain("Slack is not reached: only users whom the policy lists by id count now")
+            complain("Slack is not reached: only users whom the policy lists by id count now")
             yield _TERMINAL_TEAM, Vouched(_TERMINAL_TEAM)
         else:
             yield identity.team, SlackDirectory(client, team=identity.team)
 
 
-async def _run(settings: Settings, options: argparse.Namespace) -> int:
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What runs and decides operations, without Slack."""
+
+    team: str
+    store: Store
+    engine: Engine
+    approvals: Approvals
+    service: Service
+
+
+@asynccontextmanager
+async def _house(settings: Settings) -> AsyncIterator[_House]:
     rules = serving.policy_file(settings)
     store = serving.open_store(settings)
     cloud = serving.open_cloud(settings)
     try:
         async with _directory(settings) as (team, directory):
             metrics = Metrics()
-            engine = Engine(
-                store=store,
-                cloud=cloud,
-                directory=directory,
-                rules=lambda: rules.value,
-                team=team,
-                metrics=metrics,
-            )
+            rights = Rights(store=store, directory=directory, rules=lambda: rules.value, team=team)
+            engine = Engine(store=store, cloud=cloud, rights=rights, metrics=metrics)
+            approvals = Approvals(store=store, engine=engine, rights=rights)
             service = Service(
                 store=store,
                 engine=engine,
+                approvals=approvals,
                 directory=directory,
                 rules=lambda: rules.value,
                 team=team,
                 metrics=metrics,
             )
             engine.keep_leases()
+            facts: dict[str, Json] = {"policy": rules.digest, "replica": store.owner}
+            await store.record(Fact("policy loaded", "", facts))
             try:
-                return await _ask(service, engine, team, options)
+                yield _House(team, store, engine, approvals, service)
             finally:
                 await engine.stop()
     finally:
         await cloud.close()
         await store.close()
+
+
+async def _run(settings: Settings, options: argparse.Namespace) -> int:
+    async with _house(settings) as house:
+        return await _ask(house.service, house.engine, house.team, options)
 
 
 async def _ask(service: Service, engine: Engine, team: str, options: argparse.Namespace) -> int:
@@ -182,10 +189,10 @@ async def _ask(service: Service, engine: Engine, team: str, options: argparse.Na
         case Mistaken(error):
             return _mistake(error, as_json=options.json)
         case Unrecorded(sentence):
-            _complain(sentence)
+            complain(sentence)
             return FAILED
         case _:
-            _complain("that is not an action; write for example: live stream1")
+            complain("that is not an action; write for example: live stream1")
             return USAGE
 
 
@@ -204,8 +211,8 @@ def _verb(text: str) -> Effect | None:
 
 def _mistake(error: ParseError, *, as_json: bool) -> int:
     if as_json:
-        _say(json.dumps({"ending": "invalid", "detail": error.sentence}))
-    _complain(f"{error.sentence}\n{mark(error)}")
+        say(json.dumps({"ending": "invalid", "detail": error.sentence}))
+    complain(f"{error.sentence}\n{mark(error)}")
     return USAGE
 
 
@@ -227,9 +234,14 @@ def _report(operation: Operation, *, as_json: bool) -> int:
             "next": words.next_step if words else "",
             "detail": operation.detail,
             "attempts": operation.attempts,
+            "approval": operation.approval.value,
+            "approvers": list(operation.consent.roles),
+            "expires_at": operation.expires_at,
+            "decided_by": operation.decided_by,
+            "reason": operation.reason,
             "result": dict(operation.result),
         }
-        _say(json.dumps(found, ensure_ascii=False))
+        say(json.dumps(found, ensure_ascii=False))
     else:
         parts = [f"{operation.state.value}: {_spelled(operation)}"]
         parts += [f"{name}={value}" for name, value in operation.result.items()]
@@ -240,9 +252,12 @@ def _report(operation: Operation, *, as_json: bool) -> int:
         elif words:
             parts.append(words.means)
         parts += [operation.detail] if operation.detail else []
+        if operation.state is State.WAITING:
+            parts.append(_waits_for(operation))
+            parts.append(f"stopstream decide {operation.id} approve --actor U…")
         parts += [f"RequestId {operation.request_id}"] if operation.request_id else []
         parts.append(f"operation {operation.id}")
-        _say(" · ".join(_one_line(part) for part in parts))
+        say(" · ".join(one_line(part) for part in parts))
     return DONE if operation.state in _ENDED_WELL else FAILED
 
 
@@ -250,20 +265,62 @@ def _spelled(operation: Operation) -> str:
     return spell(Command(by_api(operation.api), operation.params, operation.region))
 
 
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-async def _pending(settings: Settings) -> int:
+async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
     store = serving.open_store(settings)
     try:
         for operation in await store.unfinished():
             at = datetime.fromtimestamp(operation.asked_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
             line = f"{operation.id} {operation.state.value:<8} {at} {operation.actor.user} "
-            _say(_one_line(f"{line}{operation.api} {json.dumps(_shown(operation))}"))
+            line += f"{operation.api} {json.dumps(_shown(operation))}"
+            if operation.state is State.WAITING:
+                line += f" · {_waits_for(operation)}"
+            say(one_line(line))
     finally:
         await store.close()
     return DONE
+
+
+def _waits_for(operation: Operation) -> str:
+    """Say who can decide, and until when."""
+    consent, asker = operation.consent, operation.actor.user
+    if operation.approval is Approval.CONFIRM:
+        who = f"for {asker} to confirm"
+    else:
+        who = f"for {consent.needed - len(consent.given)} of {', '.join(consent.roles) or 'nobody'}"
+    until = datetime.fromtimestamp(operation.expires_at or 0.0, UTC).strftime("%H:%M:%S UTC")
+    return f"waits {who} until {until}"
+
+
+async def _decide(settings: Settings, options: argparse.Namespace) -> int:
+    """Decide over a waiting operation as its buttons would, and run it here once it is due."""
+    async with _house(settings) as house:
+        found = await house.store.get(options.id)
+        own = found is not None and found.actor.user == options.actor
+        confirm = found is not None and found.approval is Approval.CONFIRM
+        if options.decision == "approve":
+            choice = Choice.CONFIRM if confirm else Choice.APPROVE
+            choice = Choice.EMERGENCY if options.emergency else choice
+        else:
+            choice = Choice.CANCEL if own else Choice.DENY
+        booked = await house.store.decide(
+            Decision(
+                key=f"terminal-{secrets.token_hex(12)}",
+                operation=options.id,
+                choice=choice,
+                actor=Actor(house.team, options.actor),
+                place=Place(""),
+                reason=options.reason,
+            )
+        )
+        assert booked is not None  # noqa: S101 (its key is new)
+        settled = await house.approvals.settle(booked)
+        if not settled.counts:
+            complain(settled.words)
+            return FAILED
+        operation = await house.engine.ending(options.id)
+        code = _report(operation, as_json=options.json)
+        waits_on = operation.state is State.WAITING
+        return DONE if waits_on or options.decision == "deny" else code
 
 
 def _shown(operation: Operation) -> dict[str, Json]:
@@ -283,25 +340,25 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
             options.text, verb=_verb(options.text), vocabulary=rules.vocabulary, now=time.time()
         )
     except ParseError as error:
-        _complain(f"{error.sentence}\n{mark(error)}")
+        complain(f"{error.sentence}\n{mark(error)}")
         return USAGE
     if not isinstance(wanted, Command):
-        _complain("that is not an action; write for example: live stream1")
+        complain("that is not an action; write for example: live stream1")
         return USAGE
     try:
         facts = await _facts(settings, options, rules.policy.usergroups)
     except DirectoryError as error:
-        _complain(str(error))
+        complain(str(error))
         return FAILED
     found = policy.explain(rules.policy, wanted, facts)
-    _say(f"command: {_one_line(spell(wanted))}", *found.lines)
+    say(f"command: {one_line(spell(wanted))}", *found.lines)
     groups = sorted(rules.policy.usergroups - facts.groups)
     if groups:
-        _say(f"(as someone who is not in {', '.join(groups)}; --group says otherwise)")
+        say(f"(as someone who is not in {', '.join(groups)}; --group says otherwise)")
     if isinstance(found.verdict, Denied):
-        _say(f"denied: {found.verdict.reason}")
+        say(f"denied: {found.verdict.reason}")
         return FAILED
-    _say(f"allowed by {found.verdict.rule}, approval: {found.verdict.approval.value}")
+    say(f"allowed by {found.verdict.rule}, approval: {found.verdict.approval.value}")
     return DONE
 
 
@@ -323,7 +380,7 @@ async def _facts(
 # --- check -----------------------------------------------------------------------------
 
 
-async def _check(settings: Settings) -> int:
+async def _check(settings: Settings, _options: argparse.Namespace) -> int:
     """Look at everything that can be wrong, and print one line for each finding."""
     problems = 0
     checks: tuple[Callable[[Settings], AsyncIterator[tuple[bool, str]]], ...] = (
@@ -336,13 +393,13 @@ async def _check(settings: Settings) -> int:
         try:
             async for fine, line in check(settings):
                 problems += not fine
-                _say(f"{'ok  ' if fine else 'MEND'} {line}")
+                say(f"{'ok  ' if fine else 'MEND'} {line}")
         except ConfigError as error:
             problems += len(error.problems)
-            _say(*(f"MEND {problem}" for problem in error.problems))
+            say(*(f"MEND {problem}" for problem in error.problems))
         except StopstreamError as error:
             problems += 1
-            _say(f"MEND {_one_line(str(error))}")
+            say(f"MEND {one_line(str(error))}")
     return FAILED if problems else DONE
 
 
@@ -360,6 +417,9 @@ async def _check_store(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
     finally:
         await store.close()
     yield True, "database: it can be written"
+    key = keys.signer(settings.audit_key, settings.key_file).public
+    where = "the environment" if settings.audit_key else str(settings.key_file)
+    yield True, f"trail: sealed with the key {fingerprint(key)} from {where}; public key {key}"
 
 
 async def _check_slack(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
@@ -401,105 +461,15 @@ async def _check_cloud(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
         else:
             yield True, f"tencent cloud: the key is taken ({error.code} for a made-up stream)"
     except CloudError as error:
-        yield False, f"tencent cloud: {_one_line(str(error))}"
+        yield False, f"tencent cloud: {one_line(str(error))}"
     finally:
         await cloud.close()
 
 
-# --- audit -----------------------------------------------------------------------------
-
-
-def _audit(settings: Settings, what: str, options: argparse.Namespace) -> int:
-    since = _since(getattr(options, "since", ""))
-    return asyncio.run(_read_trail(settings, what, options, since))
-
-
-def _since(text: str) -> float:
-    """Read a duration or a date; 0 for everything.
-
-    Raises:
-        ConfigError: It is neither.
-    """
-    if not text:
-        return 0.0
-    try:
-        return time.time() - duration(text)
-    except ValueError:
-        pass
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError([f'--since: "{text}" is neither like 24h nor like 2026-11-20']) from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-
-
-async def _read_trail(
-    settings: Settings, what: str, options: argparse.Namespace, since: float
-) -> int:
-    store = serving.open_store(settings)
-    try:
-        with store.records(since=since, last=getattr(options, "n", 0)) as records:
-            match what:
-                case "verify":
-                    return _verify(records)
-                case "tail":
-                    for record in records:
-                        _say(_line(record))
-                case _:
-                    _export(records, options.format)
-    finally:
-        await store.close()
-    return DONE
-
-
-def _verify(records: Iterable[Record]) -> int:
-    count, found = trail.verify(iter(records))
-    if found is None:
-        _say(f"every record holds: {count} of {count}")
-        return DONE
-    _say(f"broken at record {found.seq}: {found.why}; the {count} before it hold")
-    return FAILED
-
-
-def _line(record: Record) -> str:
-    facts = json.loads(record.body)["facts"]
-    at = datetime.fromtimestamp(record.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    shown = ("user", "api", "params", "code", "request_id", "rule", "detail", "policy", "why")
-    said = " ".join(f"{name}={json.dumps(facts[name])}" for name in shown if name in facts)
-    return _one_line(f"{record.seq:>6} {at} {record.kind:<14} {record.operation:<16} {said}")
-
-
-def _export(records: Iterable[Record], form: str) -> None:
-    if form == "jsonl":
-        for record in records:
-            _say(json.dumps(json.loads(record.body) | {"hash": record.hash}, sort_keys=True))
-        return
-    out = csv.writer(sys.stdout)
-    out.writerow(_COLUMNS)
-    for record in records:
-        body = json.loads(record.body)
-        row = body | body["facts"] | {"hash": record.hash}
-        out.writerow([_cell(row.get(name, "")) for name in _COLUMNS])
-
-
-_COLUMNS = (
-    "seq",
-    "at",
-    "kind",
-    "operation",
-    "user",
-    "channel",
-    "api",
-    "params",
-    "rule",
-    "request_id",
-    "code",
-    "detail",
-    "hash",
-)
-
-
-def _cell(value: object) -> str:
-    """Write a value so that no spreadsheet takes it for a formula."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+_COMMANDS: Mapping[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {
+    "check": _check,
+    "decide": _decide,
+    "pending": _pending,
+    "policy": _explain,
+    "run": _run,
+}

@@ -16,14 +16,19 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from bot import trail
+from bot.chain import Fact
 from bot.errors import StoreError
-from bot.trail import Fact
+from bot.seals import Signer
+from bot.trail import End
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(7307)")
-_CLOCK = sa.text("SELECT extract(epoch FROM clock_timestamp())::float8")
+CLOCK = "extract(epoch FROM clock_timestamp())::float8"
+"""PostgreSQL's own clock, epoch seconds."""
+
+_CLOCK = sa.text(f"SELECT {CLOCK}")
 
 
 @dataclass(slots=True)
@@ -32,18 +37,23 @@ class Transaction:
 
     Attributes:
         now: The store's clock, epoch seconds: the database's own on PostgreSQL.
+        monotonic: This process's `time.monotonic` at that moment.
         facts: Goes to the trail, in this order, when the work is done.
         owes: Something was put into the outbox.
     """
 
     connection: sa.Connection
     now: float
+    monotonic: float
     facts: list[Fact] = field(default_factory=list)
     owes: bool = False
 
 
 _FEW = 16
 """How many pieces of work that nobody waits for share a transaction."""
+
+_RECENT = 5.0
+"""Seconds for which a refusal is remembered: a full disk may still take what is small."""
 
 Work = Callable[[Transaction, Sequence[Item]], Sequence[Result]]
 """Does several like things at once, and gives a result for each."""
@@ -67,10 +77,23 @@ class Writer:
     Args:
         owing: Set after a transaction that put something into the outbox.
         most: How many pieces of work one transaction may hold.
+        signer: Seals the end of the trail; None leaves it unsealed.
+        alarm: Called with what is wrong with the trail's end, before something is added.
     """
 
-    def __init__(self, engine: sa.Engine, owing: asyncio.Event, *, most: int = 256) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        owing: asyncio.Event,
+        *,
+        most: int = 256,
+        signer: Signer | None = None,
+        alarm: "Callable[[Transaction, str], None]" = lambda _transaction, _why: None,
+    ) -> None:
         self._engine = engine
+        self._signer = signer
+        self._alarm = alarm
+        self._seen: End | None = None
         self._owing = owing
         self._most = most
         self._urgent: deque[_Job[Any, Any]] = deque()
@@ -80,7 +103,15 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._connection: sa.Connection | None = None
+        self._refused: tuple[float, str] | None = None
         self._thread.start()
+
+    @property
+    def trouble(self) -> str:
+        """Why the database lately refused what was to be recorded; empty if it did not."""
+        if self._refused is None or time.monotonic() - self._refused[0] > _RECENT:
+            return ""
+        return self._refused[1]
 
     async def do(self, work: Work[Item, Result], item: Item, *, urgent: bool = False) -> Result:
         """Do one thing; it is on disk when this returns.
@@ -134,24 +165,40 @@ class Writer:
                 return
             database = isinstance(error, sa.exc.SQLAlchemyError | OSError)
             jobs[0].error = StoreError(_plainly(error)) if database else error
+            if database:
+                self._refused = time.monotonic(), _plainly(error)
         self._loop.call_soon_threadsafe(_answer, jobs)
 
     def _commit(self, jobs: list[_Job[Any, Any]]) -> None:
         if self._connection is None:
             self._connection = self._engine.connect()
         with self._connection.begin():
-            now = time.time()
+            now, monotonic = time.time(), time.monotonic()
             if self._engine.dialect.name == "postgresql":
                 self._connection.execute(_LOCK)
                 now = float(self._connection.execute(_CLOCK).scalar_one())
-            transaction = Transaction(self._connection, now)
+                monotonic = time.monotonic()
+            transaction = Transaction(self._connection, now, monotonic)
             for work, alike in _alike(jobs):
                 results = work(transaction, [job.item for job in alike])
                 for job, result in zip(alike, results, strict=True):
                     job.result = result
-            trail.append(self._connection, now, transaction.facts)
+            seen = self._record(transaction) if transaction.facts else self._seen
+        # Only now it is there.
+        self._seen = seen
+        if transaction.facts:
+            self._refused = None
         if transaction.owes:
             self._loop.call_soon_threadsafe(self._owing.set)
+
+    def _record(self, transaction: Transaction) -> End:
+        found = trail.end(transaction.connection)
+        if self._signer is not None:
+            why = trail.suspicion(transaction.connection, found, self._seen)
+            if why:
+                self._alarm(transaction, why)
+        facts = transaction.facts
+        return trail.append(transaction.connection, transaction.now, facts, self._signer, found)
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.model import Invocation
+from bot.model import Invocation, Search
 from bot.parse import Audit, Form, WhoAmI
 from bot.service import Reply, Service, Taken
-from handlers import receipts, views
+from handlers import pages, receipts, views
 from handlers.calls import Answered, CallError, need, reply
 from handlers.cards import Message, action_of
 from handlers.errands import Errands
@@ -26,8 +26,6 @@ FORM_FAILED = (
 )
 
 LOOK_UP_FAILED = "This could not be looked up (fault {fault}). Nothing was sent. Try again."
-
-_TRAIL_READ, _TRAIL_SHOWN = 200, 20
 
 
 class Answers:
@@ -83,8 +81,8 @@ class Answers:
                 taken = self.open_form(place, trigger_id, asked)
             case WhoAmI():
                 taken = self._look_up("whoami", asked, lambda: self._whoami(asked))
-            case Audit(since):
-                taken = self._look_up("audit", asked, lambda: self._trail(asked, since))
+            case Audit():
+                taken = self._look_up("audit", asked, lambda: self._trail(asked, found))
             case _:
                 pass
         return receipts.receipt(found, self._service.vocabulary) if taken else BUSY
@@ -149,13 +147,8 @@ class Answers:
     async def _whoami(self, asked: Invocation) -> Message:
         return receipts.whoami(await self._service.standing(asked.actor, asked.place))
 
-    async def _trail(self, asked: Invocation, since: float) -> Message:
-        oldest = self._clock() - since
-        recent = await self._service.recent(None, _TRAIL_READ)
-        shown = [
-            operation
-            for operation in recent
-            if operation.asked_at >= oldest
-            and receipts.seen_by(operation, asked.actor.user, asked.place.channel)
-        ]
-        return receipts.trail(shown[:_TRAIL_SHOWN])
+    async def _trail(self, asked: Invocation, wanted: Audit) -> Message:
+        search = Search(
+            self._clock() - wanted.since, wanted.user, wanted.apis, wanted.target, wanted.state
+        )
+        return pages.page(await self._service.audit(asked.actor, asked.place, search, pages.SHOWN))

@@ -12,7 +12,7 @@ from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.service import Service
-from handlers import commands, errors, forms, home, membership, mentions
+from handlers import buttons, commands, errors, forms, history, home, membership, mentions
 from handlers.answers import Answers
 from handlers.calls import with_rate_limit_retries
 from handlers.directory import Directory
@@ -54,7 +54,9 @@ def build_app(
     # Bolt asks listener after listener: what is urgent stands first.
     commands.register(app, answers=answers)
     mentions.register(app, answers=answers, bot_user=identity.user)
+    buttons.register(app, service=service, answers=answers, errands=errands, client=calmly)
     forms.register(app, service=service, answers=answers, errands=errands, client=calmly)
+    history.register(app, service=service, answers=answers, errands=errands, client=calmly)
     home.register(app, service=service, errands=errands, client=calmly)
     membership.register(app, directory=directory)
     errors.register(app)

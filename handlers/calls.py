@@ -145,6 +145,31 @@ async def reply(client: AsyncWebClient, url: str, message: Message) -> Outcome:
         return Silent(f"Slack gave no usable answer ({type(error).__name__})")
 
 
+async def put(client: AsyncWebClient, url: str, content: bytes) -> None:
+    """Upload a file's content to the address that Slack gave for it.
+
+    Raises:
+        CallError: Slack did not take it.
+    """
+    outcome: Outcome
+    try:
+        async with asyncio.timeout(PATIENCE):
+            outcome = await _upload(client, url, content)
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        outcome = Silent(f"Slack did not take the file ({type(error).__name__})")
+    if not isinstance(outcome, Answered):
+        raise CallError(outcome)
+
+
+async def _upload(client: AsyncWebClient, url: str, content: bytes) -> Outcome:
+    if client.session is None:
+        raise ValueError("the client has no session")
+    async with client.session.post(url, data=content, allow_redirects=False) as response:
+        if response.status == _OK:
+            return Answered({}, response.headers)
+        return Refused(f"http_{response.status}")
+
+
 def without_retries(client: AsyncWebClient) -> AsyncWebClient:
     """Give the same client, on the same connections, that sends everything once."""
     return _copied(client, 0)

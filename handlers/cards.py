@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from bot.catalog import ACTIONS, by_api
 from bot.catalog.codes import explain
-from bot.model import Action, Effect, Json, Operation, Param, State
+from bot.model import Action, Approval, Choice, Effect, Json, Operation, Param, State, Word
 from handlers.words import (
     channel,
     code,
@@ -19,10 +19,11 @@ from handlers.words import (
     fit,
     link,
     moment,
+    people,
     typed,
     user,
     value,
-    with_channels,
+    with_names,
 )
 
 Block: TypeAlias = dict[str, Any]
@@ -49,6 +50,20 @@ STATES: Mapping[State, str] = {
 """The word that a state has for people."""
 
 
+DECIDE = "decide"
+"""What the action_id of a button begins with that decides over an operation; its value is the
+operation's id."""
+
+CHOICES: Mapping[Choice, str] = {
+    Choice.CONFIRM: "Confirm",
+    Choice.APPROVE: "Approve",
+    Choice.DENY: "Deny",
+    Choice.CANCEL: "Cancel",
+    Choice.EMERGENCY: "Emergency",
+}
+"""The word on the button of a choice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message for Slack.
@@ -64,36 +79,106 @@ class Message:
 
 def card(operation: Operation, action: Action | None) -> Message:
     """Draw the root message of an operation as it is now."""
-    word, what = STATES[operation.state], wanted(operation, action)
+    word, what = _state_word(operation), wanted(operation, action)
     now = _so_far(operation, action)
     frame = [f"Asked by {user(operation.actor.user)} {moment(operation.asked_at)}"]
     if operation.rule:
         how = "forbidden" if operation.state is State.DENIED else "allowed"
         frame.append(f"{how} by {code(operation.rule)}")
+    if passed := _passed(operation):
+        frame.append(passed)
     if operation.region:
         frame.append(f"region {code(operation.region)}")
     if operation.account != "default":
         frame.append(f"account {code(operation.account)}")
     around = " · ".join(frame)
-    return Message(
-        fit(f"{word}: {what}. {around}. {now}", TEXT_MOST),
-        (section(f"*{word}:* {what}\n{now}"), context(around)),
+    loud = _emergency(operation)
+    text = " ".join(part for part in (loud, f"{word}: {what}. {now} {around}.") if part)
+    body = "\n".join(part for part in (loud, f"*{word}:* {what}", now) if part)
+    blocks = [section(body), context(around)]
+    if operation.state is State.WAITING:
+        blocks.append(_choices(operation, what))
+    return Message(fit(text, TEXT_MOST), tuple(blocks))
+
+
+def _state_word(operation: Operation) -> str:
+    if operation.state is State.WAITING and operation.approval is Approval.CONFIRM:
+        return "Waiting for a confirmation"
+    return STATES[operation.state]
+
+
+def _choices(operation: Operation, what: str) -> Block:
+    """Make the buttons of a waiting card; each refers to the operation and says nothing more."""
+    if operation.approval is Approval.CONFIRM:
+        open_to = [Choice.CONFIRM, Choice.CANCEL]
+    else:
+        open_to = [Choice.APPROVE, Choice.DENY, Choice.CANCEL]
+        open_to += [Choice.EMERGENCY] if operation.consent.glass else []
+    return {
+        "type": "actions",
+        "block_id": f"{DECIDE}:{operation.id}",
+        "elements": [_choice(choice, operation.id, what) for choice in open_to],
+    }
+
+
+def _choice(choice: Choice, id_: str, what: str) -> Block:
+    style = {
+        Choice.CONFIRM: {"style": "primary"},
+        Choice.APPROVE: {"style": "primary"},
+        Choice.EMERGENCY: {"style": "danger"},
+    }
+    return {
+        "type": "button",
+        "action_id": f"{DECIDE}:{choice.value}",
+        "value": id_,
+        "text": {"type": "plain_text", "text": CHOICES[choice], "emoji": False},
+        "accessibility_label": fit(f"{CHOICES[choice]} {what.replace('`', '')}", 70),
+        **style.get(choice, {}),
+    }
+
+
+def reminder(operation: Operation, action: Action | None) -> Message:
+    """Say in the thread that it still waits, to those who may approve."""
+    until = f" until {moment(operation.expires_at)}" if operation.expires_at else ""
+    text = (
+        f"Still waiting for approval: {wanted(operation, action)}, asked by "
+        f"{user(operation.actor.user)}. Whoever is in {_who_may(operation)} can approve or deny "
+        f"it on the card above{until}."
     )
+    return Message(fit(text, SECTION_MOST), (section(text),))
+
+
+def word(told: Word) -> Message:
+    """Say a sentence to whoever pressed a button."""
+    again = "(You may have read this before.) " if told.again else ""
+    return Message(f"{again}{with_names(escape(told.text, 1500))}")
 
 
 def ending(operation: Operation, action: Action | None) -> Message:
     """Say in the thread how it ended, and what to do next."""
     told = _told(operation, action)
+    others = operation.decided_by not in ("", operation.actor.user)
+    if others or operation.state is State.EXPIRED:
+        # Whoever asked may have stopped looking by now.
+        told = f"{user(operation.actor.user)} {told}"
     return Message(fit(f"{wanted(operation, action)}. {told}", TEXT_MOST), (section(told),))
 
 
-def private(operation: Operation, action: Action | None) -> Message:
+def private(
+    operation: Operation, action: Action | None, permalink: str = "", *, again: bool = False
+) -> Message:
     """Tell the asker alone: why not, what was wrong, or an ending whose card has no place."""
     match operation.state:
         case State.DENIED:
             text = f"Denied: {wanted(operation, action)}. {_reason(operation)} Nothing was sent."
         case State.INVALID:
             text = f"Not understood: {escape(operation.detail, 600)} Nothing was done."
+        case State.CANCELLED if operation.joined:
+            where = link(permalink, "its card") or channel(operation.place.channel)
+            text = (
+                f"{_reason(operation)} So nothing was added: {wanted(operation, action)} "
+                f"is decided on {where}."
+            )
         case _:
             where = channel(operation.place.channel)
             text = (
@@ -101,23 +186,39 @@ def private(operation: Operation, action: Action | None) -> Message:
                 f"This is {wanted(operation, action)}, asked {moment(operation.asked_at)}. "
                 f"I could not post its card in {where}, so only you see this."
             )
+    if again:
+        # Slack cannot be asked whether it was shown, so it is said twice rather than never.
+        text = f"(You may have read this before.) {text}"
     text = fit(text, SECTION_MOST)
     return Message(text, (section(text),))
 
 
-def audit_line(operation: Operation, action: Action | None, permalink: str = "") -> Message:
-    """Write the one line for the audit channel."""
+def audit_line(
+    operation: Operation,
+    action: Action | None,
+    permalink: str = "",
+    about: State | None = None,
+) -> Message:
+    """Write a line for the audit channel, about a decision or about the ending."""
+    decided = about is State.DUE
+    begin = "Let through" if decided else STATES[operation.state]
+    if operation.emergency:
+        begin = f"*EMERGENCY without a second person* · {begin}"
     parts = [
-        f"{STATES[operation.state]}: {wanted(operation, action)}",
+        f"{begin}: {wanted(operation, action)}",
         f"{user(operation.actor.user)} in {_where(operation)}",
     ]
+    if passed := _passed(operation):
+        parts.append(passed)
+    if operation.reason:
+        parts.append(f"reason: {escape(operation.reason, 500)}")
     if operation.region:
         parts.append(f"region {code(operation.region)}")
     if operation.rule:
         parts.append(f"rule {code(operation.rule)}")
-    if operation.code:
+    if operation.code and not decided:
         parts.append(f"code {code(operation.code)}")
-    if operation.request_id:
+    if operation.request_id and not decided:
         parts.append(f"RequestId {code(operation.request_id)}")
     if operation.state in (State.DENIED, State.INVALID, State.UNKNOWN) and operation.detail:
         parts.append(_reason(operation))
@@ -180,14 +281,92 @@ def _where(operation: Operation) -> str:
 
 
 def _reason(operation: Operation) -> str:
-    return with_channels(escape(operation.detail, 900))
+    return with_names(escape(operation.detail, 900))
+
+
+def _passed(operation: Operation) -> str:
+    """Say who decided, and when."""
+    given = [one.user for one in operation.consent.given]
+    who = " and ".join(user(one) for one in given) or user(operation.decided_by)
+    if not (given or operation.decided_by):
+        return ""
+    match operation.state:
+        case State.WAITING:
+            return f"{len(given)} of {operation.consent.needed} approved: {who}"
+        case State.EXPIRED:
+            return f"approved by {who} alone" if given else ""
+        case State.DENIED if operation.decided_by and not operation.sent_at:
+            verb, who = "denied", user(operation.decided_by)
+        case State.CANCELLED:
+            verb, who = "cancelled", user(operation.decided_by)
+        case _ if operation.emergency:
+            verb, who = "called an emergency", user(operation.decided_by)
+        case _:
+            verb = "approved" if given else "confirmed"
+    when = f" {moment(operation.decided_at)}" if operation.decided_at else ""
+    return f"{verb} by {who}{when}"
+
+
+def _emergency(operation: Operation) -> str:
+    if not operation.emergency:
+        return ""
+    return f"*EMERGENCY, without a second person.* Reason: {escape(operation.reason, 500)}"
+
+
+def _who_may(operation: Operation) -> str:
+    consent = operation.consent
+    if not consent.roles:
+        return "Nobody"
+    most = 10
+    who = people(consent.people[:most])
+    rest = " and others" if len(consent.people) > most else ""
+    return f"{' or '.join(code(role) for role in consent.roles)} ({who}{rest or ''})"
+
+
+def _waiting(operation: Operation) -> str:
+    """Say what a waiting operation waits for, and what is known of what it will touch."""
+    consent = operation.consent
+    if operation.approval is Approval.CONFIRM:
+        lines = [f"Nothing is sent before {user(operation.actor.user)} confirms it."]
+    elif not consent.roles:
+        lines = ["The policy lets nobody approve this: its list of approvers is empty."]
+    else:
+        count = "someone" if consent.needed == 1 else f"{consent.needed} people"
+        approve = "approves" if consent.needed == 1 else "approve"
+        lines = [f"Nothing is sent before {count} in {_who_may(operation)} {approve} it."]
+    if consent.found:
+        lines.append(_changed(operation) + " Press again if you still want it.")
+    elif consent.seen:
+        lines.append(f"State when it was asked: {code(consent.seen)}.")
+    if operation.expires_at:
+        lines.append(f"Expires {moment(operation.expires_at)}.")
+    return "\n".join(lines)
+
+
+def _changed(operation: Operation) -> str:
+    """Say what has changed between asking and deciding."""
+    consent = operation.consent
+    if not consent.found:
+        return ""
+    return (
+        f"*Changed:* the state was {code(consent.seen)} when it was asked and "
+        f"{code(consent.found)} when it was decided."
+    )
 
 
 def _so_far(operation: Operation, action: Action | None) -> str:
     """Say in a sentence or two what is known now."""
+    changed = "" if operation.state is State.WAITING else _changed(operation)
+    said = _so_far_now(operation, action)
+    return f"{changed}\n{said}" if changed else said
+
+
+def _so_far_now(operation: Operation, action: Action | None) -> str:
     detail = escape(operation.detail, 600)
     if operation.state in _ENDED:
         return _ended_so_far(operation, action) or detail or "Nothing was sent."
+    if operation.state is State.WAITING:
+        return _waiting(operation)
     tried = operation.attempts
     match operation.state:
         case State.DUE if tried:
@@ -200,11 +379,10 @@ def _so_far(operation: Operation, action: Action | None) -> str:
 
 _UNDER_WAY: Mapping[State, str] = {
     State.ASKED: "Nothing is sent yet.",
-    State.WAITING: "Nothing is sent before it is approved.",
     State.DUE: "It waits for its turn under the limit of the API. Nothing is sent yet.",
     State.RUNNING: "The request is on its way to Tencent Cloud.",
 }
-_ENDED = frozenset(State) - frozenset(_UNDER_WAY)
+_ENDED = frozenset(State) - frozenset(_UNDER_WAY) - {State.WAITING}
 
 
 def _ended_so_far(operation: Operation, action: Action | None) -> str:
@@ -220,14 +398,29 @@ def _ended_so_far(operation: Operation, action: Action | None) -> str:
             return refused if operation.code else f"It did not run: {_reason(operation)}"
         case State.UNKNOWN:
             return "No clear answer came. How to check is in the thread."
+        case _:
+            return _unsent_so_far(operation)
+
+
+def _unsent_so_far(operation: Operation) -> str:
+    who = user(operation.decided_by)
+    match operation.state:
+        case State.DENIED if operation.decided_by and not operation.detail:
+            why = f" Reason: {escape(operation.reason, 500)}" if operation.reason else ""
+            return f"{who} decided against it. Nothing was sent.{why}"
         case State.DENIED:
             return f"{_reason(operation)} Nothing was sent."
+        case State.CANCELLED if operation.decided_by:
+            return f"{who} cancelled it. Nothing was sent."
+        case State.EXPIRED:
+            return "Nobody decided in time. Nothing was sent. Ask again if it is still needed."
         case _:
             return ""
 
 
 def _told(operation: Operation, action: Action | None) -> str:
-    return "\n".join(line for line in _ending_lines(operation, action) if line)
+    lines = [_emergency(operation), *_ending_lines(operation, action)]
+    return "\n".join(line for line in lines if line)
 
 
 def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
@@ -238,12 +431,13 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
         case State.ACCEPTED:
             return [
                 f"*Accepted.* {_taken(operation, action)}{_result(operation, action)} {request_id}",
-                f"It was sent {operation.attempts} times." if operation.attempts > 1 else "",
+                _tries(operation),
                 _afterwards(operation, action),
             ]
         case State.ALREADY:
             return [
                 f"*Already so.* {explained.means} It needs no repeat.",
+                _tries(operation),
                 f"Code {code(operation.code)}",
                 request_id,
             ]
@@ -251,6 +445,7 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
             return [
                 f"*Failed* with {code(operation.code)}: {explained.means}",
                 detail if operation.detail not in ("", operation.said) else "",
+                _tries(operation),
                 f"Next: {explained.next_step}",
                 _said(operation),
                 request_id,
@@ -258,18 +453,24 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
         case State.FAILED:
             return [
                 f"*Failed*, it did not run: {detail}",
+                _tries(operation),
                 "Next: ask again; if it stays so, tell whoever runs this bot.",
             ]
         case State.UNKNOWN:
             broke = f"Tencent Cloud answered {code(operation.code)}: {explained.means}"
             return [
                 f"*Unknown: it may have run.* {broke if operation.code else detail}",
+                _tries(operation),
                 f"Next: {_check(operation, action)} before you repeat it.",
                 _said(operation),
                 request_id,
             ]
         case _:
             return [f"*{STATES[operation.state]}.* {_so_far(operation, action)}"]
+
+
+def _tries(operation: Operation) -> str:
+    return f"It was sent {operation.attempts} times." if operation.attempts > 1 else ""
 
 
 def _taken(operation: Operation, action: Action | None) -> str:

@@ -15,8 +15,11 @@ from bot.model import (
     Later,
     Operation,
     Owed,
+    Place,
     Sent,
+    State,
     Undeliverable,
+    Word,
 )
 from handlers import cards
 from handlers.calls import (
@@ -45,6 +48,9 @@ MEND = 60.0
 
 _BACK = 120.0
 """Seconds that Slack's clock and ours may differ when a lost message is looked up."""
+
+_CARD_WITHIN = 15.0
+"""Seconds for which an audit line waits for the card that it links to."""
 
 _PAGE, _PAGES = 200, 5
 _PERMALINK_PATIENCE = 3.0
@@ -77,6 +83,9 @@ class Desk:
         audit_channel: Where audit lines and notices go; may be empty.
         lost: Called with a channel that Slack says the bot is not in.
         clock: Epoch seconds.
+
+    Attributes:
+        trouble: Why Slack takes nothing from the bot at all; empty if it does.
     """
 
     def __init__(
@@ -93,6 +102,7 @@ class Desk:
         self._audit_channel = audit_channel
         self._lost = lost
         self._clock = clock
+        self.trouble = ""
 
     async def deliver(self, delivery: Delivery) -> Delivered:
         """Render the operation as it is now and hand it to Slack. Never raises for Slack's sake."""
@@ -102,11 +112,21 @@ class Desk:
             case Owed.CARD:
                 return await self._card(delivery, cards.card(operation, action))
             case Owed.ENDING:
-                return await self._ending(delivery, cards.ending(operation, action))
+                return await self._in_thread(delivery, cards.ending(operation, action))
+            case Owed.REMINDER:
+                if operation.state is not State.WAITING:
+                    return Sent()
+                return await self._in_thread(delivery, cards.reminder(operation, action))
             case Owed.PRIVATE:
-                return await self._private(operation, cards.private(operation, action))
-            case Owed.AUDIT:
+                return await self._private(delivery, action)
+            case _:
                 return await self._audit(delivery, action)
+
+    async def whisper(self, word: Word) -> Delivered:
+        """Say a sentence to one person alone."""
+        return await self._aside(
+            word.actor.user, word.place, word.at, cards.word(word), f"word:{word.actor.user}"
+        )
 
     async def announce(self, text: str, key: str, *, uncertain: bool) -> Delivered:
         """Say something that belongs to no operation in the audit channel.
@@ -120,7 +140,7 @@ class Desk:
             self._audit_channel, "", cards.notice(text), key, uncertain=uncertain, since=0.0
         )
 
-    # --- the four kinds --------------------------------------------------------------
+    # --- the kinds --------------------------------------------------------------
 
     async def _card(self, delivery: Delivery, message: Message) -> Delivered:
         operation = delivery.operation
@@ -142,7 +162,7 @@ class Desk:
             since=operation.asked_at,
         )
 
-    async def _ending(self, delivery: Delivery, message: Message) -> Delivered:
+    async def _in_thread(self, delivery: Delivery, message: Message) -> Delivered:
         operation = delivery.operation
         return await self._say(
             operation.card_channel or operation.place.channel,
@@ -153,22 +173,39 @@ class Desk:
             since=operation.asked_at,
         )
 
-    async def _private(self, operation: Operation, message: Message) -> Delivered:
-        place = operation.place
-        if place.reply_url and self._clock() - operation.asked_at < REPLY_FOR:
+    async def _private(self, delivery: Delivery, action: Action | None) -> Delivered:
+        operation = delivery.operation
+        link = await self._permalink(operation) if operation.joined else ""
+        message = cards.private(operation, action, link, again=delivery.uncertain)
+        user, key = operation.actor.user, f"{operation.id}:private"
+        return await self._aside(user, operation.place, operation.asked_at, message, key)
+
+    async def _aside(
+        self, user: str, place: Place, at: float, message: Message, key: str
+    ) -> Delivered:
+        """Tell one person alone, in the first way that Slack still takes.
+
+        Args:
+            at: When Slack gave `place.reply_url`, epoch seconds.
+        """
+        if place.reply_url and self._clock() - at < REPLY_FOR:
             outcome = await reply(self._client, place.reply_url, message)
             if not isinstance(outcome, Refused) or outcome.code == "ratelimited":
                 return self._settled(outcome, place.channel)
-        outcome = await self._whisper(operation, message)
+        outcome = await self._whisper(user, place, message)
         if isinstance(outcome, Refused) and outcome.code in _NO_WHISPER:
-            # Where nobody can be told aside, a direct message still reaches the asker.
-            outcome = await self._post(operation.actor.user, "", message, f"{operation.id}:private")
-            return self._settled(outcome, operation.actor.user)
+            # Where nobody can be told aside, a direct message still reaches them.
+            outcome = await self._post(user, "", message, key)
+            return self._settled(outcome, user)
         return self._settled(outcome, place.channel)
 
     async def _audit(self, delivery: Delivery, action: Action | None) -> Delivered:
         operation = delivery.operation
-        message = cards.audit_line(operation, action, await self._permalink(operation))
+        young = self._clock() - operation.asked_at < _CARD_WITHIN
+        if young and operation.state is not State.DENIED and _has_no_card_yet(operation):
+            return Later(0.5, "the card that it links to does not stand yet")
+        link = await self._permalink(operation)
+        message = cards.audit_line(operation, action, link, delivery.about)
         return await self._say(
             self._audit_channel,
             "",
@@ -225,14 +262,14 @@ class Desk:
 
         return request
 
-    async def _whisper(self, operation: Operation, message: Message) -> Outcome:
+    async def _whisper(self, user: str, place: Place, message: Message) -> Outcome:
         def request(blocks: Sequence[Mapping[str, Any]] | None) -> Awaitable[AsyncSlackResponse]:
             return self._client.chat_postEphemeral(
-                channel=operation.place.channel,
-                user=operation.actor.user,
+                channel=place.channel,
+                user=user,
                 text=message.text,
                 blocks=blocks,  # type: ignore[arg-type] # any sequence of dicts will do
-                thread_ts=operation.place.thread_ts or None,
+                thread_ts=place.thread_ts or None,
             )
 
         return await self._with_blocks(message, request)
@@ -308,6 +345,7 @@ class Desk:
     def _settled(self, outcome: Outcome, channel: str, ts: str = "") -> Delivered:
         match outcome:
             case Answered(data):
+                self.trouble = ""
                 return Sent(str(data.get("channel") or channel), str(data.get("ts") or ts))
             case Unsent(why):
                 return Later(1.0, why)
@@ -316,12 +354,17 @@ class Desk:
             case Refused("ratelimited", wait):
                 return Later(wait, "Slack is asked too often")
             case Refused(code) if code in AUTH:
-                return Later(MEND, _auth(code))
+                self.trouble = _auth(code)
+                return Later(MEND, self.trouble)
             case Refused(code):
                 if code in _NOT_THERE:
                     self._lost(channel)
                 why = _GONE.get(code, f"Slack refused it ({code})")
-                return Undeliverable(f"{why[:1].upper()}{why[1:]}.")
+                return Undeliverable(f"{why[:1].upper()}{why[1:]}.", closed=code in _GONE)
+
+
+def _has_no_card_yet(operation: Operation) -> bool:
+    return bool(operation.place.channel) and not operation.card_ts
 
 
 def _not_looked_up(outcome: Refused | Unsent | Silent) -> Later | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.errors import ParseError
-from bot.model import Action, Approval, Effect, Operation, State
+from bot.model import Action, Approval, Effect, Operation
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import Mistaken, Reply, Standing, Taken, Unrecorded
@@ -17,7 +17,7 @@ from handlers.cards import (
     section,
     wanted,
 )
-from handlers.words import channel, code, code_block, escape, fit, moment, user
+from handlers.words import channel, code, code_block, escape, fit, moment, user, written
 
 OPEN_FORM = "open-form"
 """The action_id of a button that opens the form."""
@@ -94,34 +94,48 @@ def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
 def help_on(topic: str, actions: Sequence[Action]) -> Message:
     """Explain everything shortly, or what a topic names in full."""
     if not topic:
-        return _arranged(_overview(actions))
-    about = [action for action in actions if topic.casefold() in _names(action)]
+        return _overview(actions)
+    folded = topic.casefold()
+    about = [action for action in actions if folded in (action.words, action.api.casefold())]
+    family = [action for action in actions if folded in (action.product.name, action.effect.value)]
     if about:
-        return _arranged([paragraph for action in about for paragraph in _in_full(action)])
+        beside = [action for action in family if action not in about]
+        full = [paragraph for action in about for paragraph in _in_full(action)]
+        return arranged([*full, *_named_beside(topic, beside)])
+    if family:
+        return _overview(family)
     unknown = f"There is no help on {code(topic, 80)}; this is what there is."
-    return _arranged([unknown, *_overview(actions)])
+    return _overview(actions, unknown)
 
 
-def _names(action: Action) -> tuple[str, ...]:
-    return (action.words, action.api.casefold(), action.product.name, action.effect.value)
-
-
-def _overview(actions: Sequence[Action]) -> list[str]:
-    paragraphs = []
+def _overview(actions: Sequence[Action], *before: str) -> Message:
+    """Give an example of each; what they do stands in the blocks, for which there is room."""
+    long, short = [*before], [*before]
     for effect, title in EFFECTS.items():
-        lines = [
-            f"{code(example(a))} {_first_sentence(a.does)}" for a in actions if a.effect is effect
-        ]
-        if lines:
-            paragraphs += [f"*{title}*", *lines]
-    return [
-        *paragraphs,
-        "*More*",
-        "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
-        "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
-        "Values are `name=value` or `--name value`, quoted where they hold spaces.",
-        "Every action goes by its API name, too. In a thread, mention me with the same words.",
-    ]
+        found = [action for action in actions if action.effect is effect]
+        if found:
+            long.append(f"*{title}*")
+            short.append(f"*{title}*")
+        long += [f"{code(example(a))} {_first_sentence(a.does)}" for a in found]
+        short += [code(example(a)) for a in found]
+    return Message(fit("\n".join([*short, *_MORE]), TEXT_MOST), arranged([*long, *_MORE]).blocks)
+
+
+_MORE = (
+    "*More*",
+    "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
+    "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
+    "What ran is narrowed down by `user=@…`, `action=…`, `target=…` and `ending=…`.",
+    "Values are `name=value` or `--name value`, quoted where they hold spaces.",
+    "Every action goes by its API name, too. In a thread, mention me with the same words.",
+)
+
+
+def _named_beside(topic: str, others: Sequence[Action]) -> list[str]:
+    kinds = dict.fromkeys(action.words for action in others)
+    if not kinds:
+        return []
+    return [f"To {code(topic, 80)} belong, too: {', '.join(map(code, kinds))}."]
 
 
 def _first_sentence(text: str) -> str:
@@ -133,8 +147,10 @@ def _in_full(action: Action) -> list[str]:
     for param in action.params:
         need = "" if param.required else " (may be left out)"
         if param.default is not None:
-            need = f" ({code(str(param.default))} if left out)"
+            need = f" ({code(written(param.default))} if left out)"
         lines.append(f"• {code(param.word)} or {code(param.api)}: {escape(param.help)}{need}")
+    if action.only:
+        lines.append(f"It exists on the {action.only} site alone.")
     for site, regions in (action.regions or {}).items():
         lines.append(f"• {code('region')} on the {site} site: {', '.join(regions)}")
     twice = "may be sent twice" if action.repeatable else "is never sent twice by itself"
@@ -148,7 +164,7 @@ def _in_full(action: Action) -> list[str]:
     return lines
 
 
-def _arranged(paragraphs: Iterable[str], most_blocks: int = 40) -> Message:
+def arranged(paragraphs: Iterable[str], most_blocks: int = 40) -> Message:
     """Put lines into as few sections as their limits allow."""
     lines = list(paragraphs)
     sections: list[str] = []
@@ -188,7 +204,7 @@ def form_button(verb: Effect) -> Block:
 
 def whoami(standing: Standing) -> Message:
     """Say who someone is to the policy and what they may do in this place."""
-    return _arranged(standing_lines(standing))
+    return arranged(standing_lines(standing))
 
 
 def standing_lines(standing: Standing) -> list[str]:
@@ -219,14 +235,6 @@ def _how(how: How) -> str:
     return f"• {how.action.api}; {could} may" if could else f"• {how.action.api}; nobody may"
 
 
-def trail(operations: Sequence[Operation]) -> Message:
-    """List what ran, newest first."""
-    if not operations:
-        return Message("Nothing was asked here or by you in that time.")
-    lines = [operation_line(operation) for operation in operations]
-    return _arranged(["*Asked here or by you, newest first*", *lines])
-
-
 def operation_line(operation: Operation) -> str:
     """Say in one line what became of an operation."""
     parts = [
@@ -240,11 +248,3 @@ def operation_line(operation: Operation) -> str:
     if operation.request_id:
         parts.append(f"RequestId {code(operation.request_id)}")
     return "• " + " · ".join(parts)
-
-
-def seen_by(operation: Operation, who: str, place: str) -> bool:
-    """Say whether someone may read of an operation: their own, or what this channel saw."""
-    if operation.actor.user == who:
-        return True
-    private_ones = (State.DENIED, State.INVALID)
-    return operation.place.channel == place and operation.state not in private_ones

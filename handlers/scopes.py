@@ -21,6 +21,8 @@ METHODS: Mapping[str, frozenset[str]] = {
     "conversations.history": _HISTORY,
     "conversations.info": _READ,
     "conversations.replies": _HISTORY,
+    "files.completeUploadExternal": frozenset({"files:write"}),
+    "files.getUploadURLExternal": frozenset({"files:write"}),
     "usergroups.users.list": frozenset({"usergroups:read"}),
     "users.info": frozenset({"users:read"}),
     "views.open": _NONE,

@@ -8,15 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.model import Action, Effect, Operation, Param, Site
+from bot.model import Action, Choice, Decision, Effect, Operation, Param, Site
 from bot.parse import Vocabulary
 from bot.service import Standing
 from handlers.cards import Block, section
 from handlers.receipts import EFFECTS, buttons, form_button, operation_line, standing_lines
-from handlers.words import escape, fit
+from handlers.words import escape, fit, with_names
 
 FORM = "form"
 """The form's callback_id."""
+
+REASON = "reason"
+"""The callback_id of the form in which a reason is written."""
+
+REASON_BLOCK = "reason"
 
 CHOOSE = "choose-action"
 """The action_id of the choice of an action."""
@@ -39,6 +44,69 @@ class FormPlace:
     verb: Effect
     channel: str = ""
     thread_ts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonPlace:
+    """Which press the form of a reason belongs to."""
+
+    operation: str
+    choice: str
+    channel: str
+    thread_ts: str
+    message_ts: str
+
+
+def reason(found: Decision) -> dict[str, Any]:
+    """Draw the form for a reason: one may be given for a no, one must for an emergency."""
+    emergency = found.choice is Choice.EMERGENCY
+    place = found.place
+    told = (
+        "This goes without the second person that the policy wants. It is marked as an emergency "
+        "on the card, in the audit channel and on the trail."
+        if emergency
+        else "Nothing is sent. Whoever asked reads your reason in the thread."
+    )
+    return {
+        "type": "modal",
+        "callback_id": REASON,
+        "private_metadata": json.dumps(
+            [found.operation, found.choice.value, place.channel, place.thread_ts, found.message_ts]
+        ),
+        "title": _plain("Emergency" if emergency else "Deny", 24),
+        "submit": _plain("Run it now" if emergency else "Deny", 24),
+        "close": _plain("Back", 24),
+        "blocks": [
+            section(told),
+            {
+                "type": "input",
+                "block_id": REASON_BLOCK,
+                "optional": not emergency,
+                "label": _plain("Why it cannot wait" if emergency else "Reason"),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": VALUE,
+                    "multiline": True,
+                    "max_length": 500,
+                },
+            },
+        ],
+    }
+
+
+def unpacked_reason(metadata: str) -> ReasonPlace | None:
+    """Read back which press a form of a reason belongs to."""
+    try:
+        found = json.loads(metadata)
+        place = ReasonPlace(*found)
+    except (TypeError, ValueError):
+        return None
+    return place if all(isinstance(one, str) for one in found) else None
+
+
+def sentence(text: str) -> str:
+    """Show a sentence of ours that holds the ids of people and channels."""
+    return with_names(escape(text, 1500))
 
 
 def param_block(api: str) -> str:
@@ -71,7 +139,7 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
     if not place.channel:
         blocks.append(_conversation())
     blocks += [
-        _field(param, _default(chosen, param.api, vocabulary, param.default))
+        _field(param, _default(chosen, param.names, vocabulary, param.default))
         for param in chosen.params
         if param.only in (None, _site(chosen, vocabulary))
     ]
@@ -167,7 +235,7 @@ def _field(param: Param, default: str) -> Block:
             element["initial_option"] = _option(default, default)
     else:
         element = {"type": "plain_text_input", "action_id": VALUE, "max_length": _INPUT_MOST}
-        if default:
+        if default and not param.secret:
             element["initial_value"] = default[:_INPUT_MOST]
     return {
         "type": "input",
@@ -183,7 +251,7 @@ def _region(action: Action, vocabulary: Vocabulary) -> Block:
     regions = (action.regions or {}).get(_site(action, vocabulary), ())
     options = [_option(region, region) for region in regions[:_OPTIONS_MOST]]
     element: Block = {"type": "static_select", "action_id": VALUE, "options": options}
-    default = _default(action, "Region", vocabulary, vocabulary.region)
+    default = _default(action, ("Region",), vocabulary, vocabulary.region)
     if default in regions:
         element["initial_option"] = _option(default, default)
     return {
@@ -211,13 +279,13 @@ def _site(action: Action, vocabulary: Vocabulary) -> Site:
     return vocabulary.sites.get(action.product.name, action.product.site)
 
 
-def _default(action: Action, name: str, vocabulary: Vocabulary, last: object) -> str:
+def _default(action: Action, names: Sequence[str], vocabulary: Vocabulary, last: object) -> str:
     """Give what fills a field that is left out: the policy's word, or the catalog's."""
     found: object = last
     for key in (action.api, action.words, action.product.name):
         given: Mapping[str, object] = vocabulary.defaults.get(key, {})
-        if name in given:
-            found = given[name]
+        if held := [name for name in names if name in given]:
+            found = given[held[0]]
             break
     if isinstance(found, bool):
         return "yes" if found else "no"

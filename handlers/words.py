@@ -5,7 +5,7 @@ Source: https://docs.slack.dev/messaging/formatting-message-text
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from bot.model import Action, Effect, Json, Param
@@ -27,6 +27,8 @@ _LOOKALIKES = {"*": "\u2217", "_": "\uff3f", "~": "\u223c"}
 _USER = re.compile(r"[UW][A-Z0-9]{1,31}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
 _CHANNEL_IN_TEXT = re.compile(r"(?<![\w#])[CG](?=[A-Z]*[0-9])[A-Z0-9]{4,31}(?!\w)")
+_USER_IN_TEXT = re.compile(r"(?<![\w@])[UW](?=[A-Z]*[0-9])[A-Z0-9]{4,31}(?!\w)")
+_GROUP = re.compile(r"S[A-Z0-9]{1,31}")
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9./?=&_%-]*")
 _TOKEN = re.compile(r"<[^<>]*$|&[a-z]*$")
 _LAST_MOMENT = 253_402_300_799
@@ -89,9 +91,15 @@ def channel(id_: str) -> str:
     return "a direct message" if id_.startswith("D") else code(id_)
 
 
-def with_channels(escaped: str) -> str:
-    """Show the channel ids in a reason of the policy by name."""
-    return _CHANNEL_IN_TEXT.sub(lambda found: channel(found[0]), escaped)
+def with_names(escaped: str) -> str:
+    """Show the ids of channels and users in a sentence of ours by name."""
+    named = _CHANNEL_IN_TEXT.sub(lambda found: channel(found[0]), escaped)
+    return _USER_IN_TEXT.sub(lambda found: user(found[0]), named)
+
+
+def people(ids: Iterable[str]) -> str:
+    """Show users and user groups by name, so that Slack tells them."""
+    return " ".join(f"<!subteam^{id_}>" if _GROUP.fullmatch(id_) else user(id_) for id_ in ids)
 
 
 def link(url: str, label: str) -> str:
@@ -111,7 +119,7 @@ def value(param: Param | None, given: Json, most: int = 150) -> str:
     """Show a parameter's value; a secret one and one that nobody declared are not shown."""
     if param is None or param.secret:
         return HIDDEN
-    return code(redact(_written(given)), most)
+    return code(redact(written(given)), most)
 
 
 def typed(action: Action, params: Mapping[str, Json], region: str = "") -> str:
@@ -125,7 +133,7 @@ def typed(action: Action, params: Mapping[str, Json], region: str = "") -> str:
         given = params.get(param.api)
         if given is None or param.secret or given == param.default:
             continue
-        shown = quoted(redact(_written(given)))
+        shown = quoted(redact(written(given)))
         words.append(shown if param is first else f"{param.word}={shown}")
     if region and action.regions is not None:
         words.append(f"region={quoted(region)}")
@@ -146,10 +154,11 @@ def quoted(text: str) -> str:
 _BEGINNINGS = {Effect.START: "/startstream", Effect.READ: "/stopstream status"}
 
 
-def _written(given: Json) -> str:
+def written(given: Json) -> str:
+    """Write a value as people type it."""
     if isinstance(given, bool):
         return "yes" if given else "no"
-    return str(given)
+    return ",".join(map(str, given)) if isinstance(given, list) else str(given)
 
 
 def _visible(text: str) -> str:

@@ -1,5 +1,6 @@
 """A store on each database, and the real engine between fakes."""
 
+import asyncio
 import contextlib
 import os
 import tempfile
@@ -13,10 +14,14 @@ import pytest
 import sqlalchemy as sa
 
 from bot import database
+from bot.approvals import Approvals, Settled
 from bot.courier import Courier
 from bot.engine import Engine
-from bot.model import Actor, Invocation, Operation, Owed, Place, Via
+from bot.lifecycle import ENDINGS
+from bot.model import Actor, Choice, Decision, Invocation, Operation, Owed, Place, Via
+from bot.rights import Rights
 from bot.rules import Rules, loader
+from bot.seals import Signer
 from bot.service import Reply, Service, Taken
 from bot.store import Store
 from bot.telemetry import Metrics
@@ -62,7 +67,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'test.db'}"
         return
-    server = sa.make_url(request.getfixturevalue("postgres"))
+    yield request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """The address of an empty database on a PostgreSQL."""
+    server = sa.make_url(postgres)
     name = f"test_{uuid.uuid4().hex}"
     admin = sa.create_engine(
         server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
@@ -77,12 +88,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @contextlib.asynccontextmanager
 async def opened(
-    url: str, owner: str = "replica-1", audit: str = "C0AUDIT", lease: float = 10.0
+    url: str,
+    owner: str = "replica-1",
+    audit: str = "C0AUDIT",
+    lease: float = 10.0,
+    signer: Signer | None = None,
 ) -> AsyncIterator[Store]:
-    """A store on a database, closed afterwards."""
+    """A store on a database, closed afterwards; its trail is sealed if it has a key."""
     engine = database.connect(url)
     database.migrate(engine)
-    store = Store(engine, owner=owner, audit_channel=audit, lease=lease)
+    store = Store(engine, owner=owner, audit_channel=audit, lease=lease, signer=signer)
     try:
         yield store
     finally:
@@ -111,6 +126,7 @@ class House:
     directory: FakeDirectory
     desk: FakeDesk
     engine: Engine
+    approvals: Approvals
     courier: Courier
     service: Service
     rules: list[Rules]
@@ -135,10 +151,34 @@ class House:
         assert found is not None
         return found
 
+    async def decide(
+        self, id_: str, choice: Choice, actor: Actor, reason: str = "", **more: Any
+    ) -> Settled:
+        """Press a button, and see what comes of it."""
+        place = Place(more.pop("channel", "C0INC"))
+        key = more.pop("key", f"press-{uuid.uuid4().hex}")
+        decision = Decision(key, id_, choice, actor, place, reason, **more)
+        booked = await self.store.decide(decision)
+        assert booked is not None, "the same press twice"
+        return await self.approvals.settle(booked)
+
+    async def now(self, id_: str) -> Operation:
+        found = await self.store.get(id_)
+        assert found is not None
+        return found
+
+    async def ended(self, id_: str) -> Operation:
+        """Wait for its ending and for all that Slack must hear of it."""
+        async with asyncio.timeout(20):
+            while (found := await self.now(id_)).state not in ENDINGS:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await self.courier.drain()
+        return found
+
     async def kinds(self) -> list[str]:
-        """Give the kinds of all records on the trail."""
+        """Give the kinds of all records on the trail but deliveries, which come when they come."""
         with self.store.records() as records:
-            return [record.kind for record in records]
+            return [record.kind for record in records if record.kind != "delivered"]
 
     def heard(self, owed: Owed) -> int:
         return len(self.desk.said(owed))
@@ -153,31 +193,30 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     desk = given.pop("desk", None) or FakeDesk()
     load = loader(source="policy.yml", sites={}, region="", now=1_700_000_000.0)
     rules = [load(given.pop("policy", POLICY))]
+    patience = given.pop("channel_patience", 60.0)
     metrics = Metrics()
+    rights = Rights(store=store, directory=directory, rules=lambda: rules[0], team=TEAM)
     engine = Engine(
-        store=store,
-        cloud=cloud,
-        directory=directory,
-        rules=lambda: rules[0],
-        team=TEAM,
-        metrics=metrics,
-        patience=0.01,
-        **given,
+        store=store, cloud=cloud, rights=rights, metrics=metrics, patience=0.01, **given
     )
-    courier = Courier(store=store, desk=desk, metrics=metrics, spacing=0.0)
+    approvals = Approvals(store=store, engine=engine, rights=rights)
+    courier = Courier(store=store, desk=desk, metrics=metrics, spacing=0.0, patience=patience)
     service = Service(
         store=store,
         engine=engine,
+        approvals=approvals,
         directory=directory,
         rules=lambda: rules[0],
         team=TEAM,
         metrics=metrics,
     )
     engine.start()
+    approvals.start()
     courier.start()
     try:
-        yield House(store, cloud, directory, desk, engine, courier, service, rules, load)
+        yield House(store, cloud, directory, desk, engine, approvals, courier, service, rules, load)
     finally:
+        await approvals.stop(grace=0.5)
         await courier.stop(grace=0.5)
         if abandon:
             engine.abandon()

@@ -1,26 +1,41 @@
 """Fakes that fit the ports and keep state, so that nothing needs to be patched."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bot.errors import CloudError, DirectoryError
 from bot.model import (
+    Action,
     Actor,
     Answer,
     Command,
     Delivered,
     Delivery,
+    Json,
     Owed,
     Person,
     Presence,
     Sent,
+    Word,
 )
 
 TEAM = "T0HOME"
 ALICE = Actor(TEAM, "U0ALICE")
 BOB = Actor(TEAM, "U0BOB")
 MALLORY = Actor(TEAM, "U0MALLORY")
+
+
+def made_up(action: Action) -> dict[str, Json]:
+    """Make up a value for each parameter that is required or names what is touched."""
+    values: dict[str, Json] = {}
+    for param in action.params:
+        if param.required or param.api in action.touch.key:
+            text = param.example or param.kind.example or f"{param.word}1"
+            made = param.kind.read(text, time.time())
+            values[param.api] = made if param.default is None else param.default
+    return values
 
 
 @dataclass
@@ -78,6 +93,7 @@ class FakeDesk:
     results: list[Delivered] = field(default_factory=list)
     heard: list[Delivery] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
 
     async def deliver(self, delivery: Delivery) -> Delivered:
         if self.results:
@@ -87,6 +103,10 @@ class FakeDesk:
         self.heard.append(delivery)
         ts = delivery.operation.card_ts or f"{len(self.heard)}.0"
         return Sent(delivery.operation.place.channel, ts)
+
+    async def whisper(self, word: Word) -> Delivered:
+        self.words.append(word)
+        return Sent()
 
     async def announce(self, text: str, key: str, *, uncertain: bool) -> Delivered:  # noqa: ARG002
         if self.results:

@@ -38,7 +38,10 @@ def _commands() -> str:
         ["`/stopstream` · `/startstream`", "A form."],
         ["`/stopstream help [KIND]`", "What there is, with examples to paste."],
         ["`/stopstream whoami`", "Your roles, and what they allow here."],
-        ["`/stopstream audit [since=24h]`", "What was asked here lately."],
+        [
+            "`/stopstream audit [since=24h] [user=@…] [action=…] [target=…] [ending=…]`",
+            "What was asked here or by you; of everyone, if your role says `audit: true`.",
+        ],
         ["`@stopstream stop …` · `start …` · `status …`", "The same text, in a thread too."],
     ]
     return _table("type | and", rows)
@@ -52,7 +55,9 @@ def _actions() -> str:
             f"`{p.word}`{'' if p.required and p.default is None else '?'}" for p in action.params
         )
         again = "yes" if action.repeatable else "no"
-        rows.append([action.api, words, params, _regions(action), str(action.per_second), again])
+        rows.append(
+            [action.api, words, params or "–", _regions(action), str(action.per_second), again]
+        )
     return _table("API | words | parameters | region | per second | twice is once", rows)
 
 
@@ -68,7 +73,7 @@ def _settings() -> str:
     rows = []
     for field in Settings.model_fields.values():
         default = field.get_default(call_default_factory=True, validated_data={})
-        shown = f"`{default}`" if default not in (None, "", {}) else "–"
+        shown = f"`{default}`" if default not in (None, "", {}, ()) else "–"
         rows.append([f"`{field.alias}`", field.description or "", shown])
     return _table("name | meaning | default", rows)
 

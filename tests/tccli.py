@@ -4,6 +4,7 @@ Every action of the catalog is run once by `tccli`, which signs by itself.
 """
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -12,8 +13,7 @@ import tempfile
 from bot.catalog import ACTIONS
 from bot.model import Action, Json
 from bot.sandbox.cloud import CloudEmulator, Key
-
-_VALUES: dict[str, Json] = {"string": "a.example.com", "int64": 42, "uint64": 42}
+from tests.fakes import made_up
 
 
 async def main(tccli: str) -> int:
@@ -21,8 +21,9 @@ async def main(tccli: str) -> int:
     failed = 0
     async with CloudEmulator(keys={"AKIDTCCLI": Key("secret")}) as cloud:
         for action in ACTIONS:
-            given = {p.api: _VALUES[p.kind.json] for p in action.params if p.required}
-            cloud.things.put(action.touch.thing, *(given[name] for name in action.touch.key))
+            given = made_up(action)
+            key = (given.get(name, "live") for name in action.touch.key)
+            cloud.things.put(action.touch.thing.name, *key)
             result = await asyncio.to_thread(_run, tccli, cloud.url, action, given)
             ran = bool(cloud.ran(action.api)) and result.returncode == 0
             failed += not ran
@@ -33,7 +34,11 @@ async def main(tccli: str) -> int:
 def _run(
     tccli: str, url: str, action: Action, given: dict[str, Json]
 ) -> subprocess.CompletedProcess[str]:
-    options = [part for name, value in given.items() for part in (f"--{name}", str(value))]
+    options = [
+        part
+        for name, value in given.items()
+        for part in (f"--{name}", value if isinstance(value, str) else json.dumps(value))
+    ]
     region = action.regions[action.product.site][0] if action.regions else "ap-guangzhou"
     with tempfile.TemporaryDirectory() as home:
         return subprocess.run(  # noqa: S603 (our own arguments)

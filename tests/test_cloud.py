@@ -219,6 +219,27 @@ async def test_an_error_answer_is_a_refusal_under_any_status(status: str) -> Non
     assert caught.value.skew is None
 
 
+@pytest.mark.parametrize("form", ["no push to {} please", "no stream {key} there"])
+@pytest.mark.parametrize("document", [True, False])
+async def test_an_answer_brings_no_secret_parameter_back(form: str, document: bool) -> None:
+    push = "rtmp://a.example.com/live2/5ECRE7-5ECRE7"
+    said = form.format(push, key="5ECRE7-5ECRE7")
+    error = {"Code": "InvalidParameter", "Message": said}
+    answer = {"Response": {"Error": error, "RequestId": "r"}} if document else {"said": said}
+    command = Command(
+        by_api("StartPublishStreamWithURL"), {"UserId": "u1", "PublishStreamURL": push}
+    )
+
+    async with server(answers(http(json.dumps(answer).encode()))) as url:
+        cloud = TencentCloud(credentials=Fixed(KEY), base_url=url)
+        with pytest.raises(ApiError if document else UnreadableAnswerError) as caught:
+            await cloud.call(command)
+        await cloud.close()
+
+    assert "[hidden]" in str(caught.value)
+    assert "5ECRE7" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("date", "skew"), [(formatdate(NOW - 600, usegmt=True), 600.0), ("never", None)]
 )

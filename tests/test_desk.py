@@ -71,7 +71,8 @@ async def office() -> AsyncIterator[Office]:
 
 
 def delivery(operation: Operation, owed: Owed = Owed.CARD, *, uncertain: bool = False) -> Delivery:
-    return Delivery(1, operation, owed, f"{operation.id}:{owed.value}", uncertain=uncertain)
+    key = f"{operation.id}:{owed.value}"
+    return Delivery(1, operation, owed, key, operation.state, uncertain=uncertain)
 
 
 async def test_a_card_is_posted_once_and_edited_afterwards(office: Office) -> None:
@@ -324,11 +325,26 @@ async def test_what_slack_will_never_take_is_given_up_with_a_reason(
     office: Office, code: str, owed: Owed
 ) -> None:
     office.slack.fails("chat.postMessage", Fault(code))
+    office.clock.now += 60
 
     never = await office.desk.deliver(delivery(OPERATION, owed))
 
     assert isinstance(never, Undeliverable)
     assert never.why.endswith(".")
+
+
+async def test_an_audit_line_waits_for_the_card_that_it_links_to(office: Office) -> None:
+    later = await office.desk.deliver(delivery(OPERATION, Owed.AUDIT))
+    assert isinstance(later, Later)
+    assert not office.slack.calls
+
+    office.clock.now += 60
+    assert isinstance(await office.desk.deliver(delivery(OPERATION, Owed.AUDIT)), Sent)
+
+
+async def test_the_line_of_a_refusal_waits_for_no_card(office: Office) -> None:
+    denied = replace(OPERATION, state=State.DENIED)
+    assert isinstance(await office.desk.deliver(delivery(denied, Owed.AUDIT)), Sent)
 
 
 async def test_a_channel_without_the_bot_is_forgotten(office: Office) -> None:

@@ -2,19 +2,24 @@
 
 import asyncio
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.catalog import by_api
 from bot.errors import (
     ApiError,
     CloudError,
     NeverSentError,
     NoAnswerError,
+    StoreError,
     UnreadableAnswerError,
 )
 from bot.model import Command, Effect, Operation, Owed, Person, Place, Presence, State, Via
-from bot.service import Mistaken, Taken
-from bot.store import Store
+from bot.service import Mistaken, Taken, Unrecorded
+from bot.store import Owing, Store
+from handlers import cards
 from tests.conftest import House, built, opened
 from tests.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
 
@@ -92,20 +97,12 @@ async def test_a_card_that_stands_shows_that_the_bot_is_in_the_channel(
     assert operation.state is State.ACCEPTED
 
 
-async def test_what_wants_an_approval_is_refused_and_never_run(house: House) -> None:
-    operation = await house.run(STOP, BOB)
-
-    assert operation.state is State.DENIED
-    assert "confirmation" in operation.detail
-    assert house.cloud.sent == []
-
-
 async def test_the_intent_is_on_the_trail_before_the_request_leaves(quick_store: Store) -> None:
     seen: list[list[str]] = []
 
     def look(_: Command) -> None:
         with quick_store.records() as records:
-            seen.append([record.kind for record in records])
+            seen.append([record.kind for record in records if record.kind != "delivered"])
 
     async with built(quick_store, cloud=FakeCloud(before=look)) as house:
         await house.run(STOP)
@@ -196,12 +193,26 @@ async def test_a_wrong_clock_is_explained_with_its_difference(quick_store: Store
 async def test_stream_keys_reach_neither_the_trail_nor_the_text_on_file(house: House) -> None:
     url = "rtmp://push.example.com/live/stream1?txSecret=5ECRE7&txTime=5F"
     operation = await house.run(f"live {url}")
+    pushed = await house.run("start car-url u1 rtmp://a.example.com/live2/5ECRE7", verb=None)
     await house.run("start car user1 args='txSecret=5ECRE7'", verb=None)
 
-    assert "5ECRE7" not in operation.text
+    assert pushed.state is State.ACCEPTED
+    assert "5ECRE7" not in operation.text + pushed.text
     with house.store.records() as records:
         assert not [record for record in records if "5ECRE7" in record.body]
     assert house.cloud.sent[-1].params["PublishStreamArgs"] == "txSecret=5ECRE7"
+
+
+async def test_what_a_start_makes_is_kept_and_shown(house: House) -> None:
+    made = await house.run(
+        "start record-task s domain=a.tv until=2h region=ap-guangzhou", verb=None
+    )
+    ended = await house.run("record-task t1 region=ap-guangzhou")
+
+    assert made.state is ended.state is State.ACCEPTED
+    assert made.result == {"StreamState": "active"}, "all that the answer names"
+    assert "StreamState is" in cards.ending(made, by_api(made.api)).text
+    assert not ended.result
 
 
 async def left_behind(url: str, text: str) -> str:
@@ -301,3 +312,48 @@ async def test_whoever_lost_the_role_meanwhile_is_refused_at_the_last_moment(
     assert operation.state is State.DENIED
     assert len(house.cloud.sent) == 1
     assert house.heard(Owed.ENDING) == 1
+
+
+async def test_what_a_faltering_store_left_behind_is_taken_up_again(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
+        start, ask = store.start, store.ask
+        refused = ["once"]
+
+        async def falters(*given: Any) -> Any:
+            if refused:
+                refused.pop()
+                raise StoreError("the disk is full")
+            return await start(*given)
+
+        async def booked_too_late(*given: Any) -> Any:
+            await ask(*given)
+            raise TimeoutError
+
+        store.start = falters  # type: ignore[method-assign, assignment]
+        first = await house.ask("live one")
+        assert isinstance(first, Taken)
+        store.ask = booked_too_late  # type: ignore[method-assign, assignment]
+        late = await house.ask("live two")
+        assert isinstance(late, Unrecorded)
+        store.ask = ask  # type: ignore[method-assign]
+
+        async with asyncio.timeout(10):
+            while len(house.cloud.sent) < 2 or await store.unfinished():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def test_what_slack_must_hear_outlives_a_faltering_store(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
+        trying = store.trying
+        refused = [1, 2, 3]
+
+        async def falters(owing: Owing) -> bool:
+            if refused:
+                refused.pop()
+                raise StoreError("the database is locked")
+            return await trying(owing)
+
+        store.trying = falters  # type: ignore[method-assign]
+        await house.run("live one")
+        assert not refused
+        assert house.heard(Owed.ENDING) == 1

@@ -793,7 +793,9 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def on_socket(house: House) -> AsyncIterator[tuple[Socket, Line, FakeSlack]]:
+async def on_socket(
+    house: House, ping: float = 0.1
+) -> AsyncIterator[tuple[Socket, Line, FakeSlack]]:
     line = Line()
     web_app = web.Application()
     web_app.router.add_get("/link", line.serve)
@@ -809,7 +811,7 @@ async def on_socket(house: House) -> AsyncIterator[tuple[Socket, Line, FakeSlack
             errands=errands,
             directory=Directory(client, team=TEAM),
         )
-        socket = Socket(app, "xapp-made-up", ping=0.1, watch=0.1)
+        socket = Socket(app, "xapp-made-up", ping=ping, watch=0.1)
         try:
             yield socket, line, fake
         finally:
@@ -880,7 +882,7 @@ async def test_a_socket_that_stays_dead_is_replaced(house: House) -> None:
 
 @pytest.mark.parametrize("odd", ["x", "{", "[]", '{"type": "slash_commands"}', "{}"])
 async def test_odd_envelopes_break_no_socket(house: House, odd: str) -> None:
-    async with on_socket(house) as (socket, line, _):
+    async with on_socket(house, ping=5.0) as (socket, line, _):
         await socket.start(connections=1)
         await line.until(lambda: line.open)
 

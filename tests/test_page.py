@@ -438,8 +438,21 @@ async def test_another_sites_page_gets_nothing(page: Page) -> None:
 
 async def test_every_malformed_call_gets_a_clear_answer(page: Page) -> None:
     calls = (
-        *("type press act submit close home shortcut thing bot nosuch".split()),
-        *("weather/slack weather/cloud weather/clock policy/save policy/explain".split()),
+        *(
+            [
+                "type",
+                "press",
+                "act",
+                "submit",
+                "close",
+                "home",
+                "shortcut",
+                "thing",
+                "bot",
+                "nosuch",
+            ]
+        ),
+        *(["weather/slack", "weather/cloud", "weather/clock", "policy/save", "policy/explain"]),
     )
     bodies: list[Any] = [
         None,

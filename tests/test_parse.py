@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.catalog import ACTIONS, PRODUCTS, by_api
+from bot.catalog.car import SESSION
 from bot.errors import ParseError
 from bot.kinds import text as any_text
 from bot.kinds import whole, yes_or_no
@@ -29,6 +30,7 @@ RICH = Vocabulary(
     SITES,
 )
 STREAM = {"StreamName": "stream1", "DomainName": DOMAIN, "AppName": "live"}
+PADDED = {"StreamName": "stream1", "PushDomainName": DOMAIN, "AppName": "live"}
 
 
 def read(text: str, verb: Effect | None = Effect.STOP, vocabulary: Vocabulary = RICH) -> Any:
@@ -124,6 +126,82 @@ def test_one_meaning_however_it_is_written(text: str) -> None:
             "StopRecordTask",
             {"TaskId": "42"},
             "ap-guangzhou",
+        ),
+        ("pad stream1", Effect.START, "StartLivePadStream", PADDED, ""),
+        ("pad stream1", Effect.STOP, "StopLivePadStream", PADDED, ""),
+        (
+            "delay stream1 seconds=60",
+            Effect.START,
+            "AddDelayLiveStream",
+            STREAM | {"DelayTime": 60},
+            "",
+        ),
+        ("delay stream1", Effect.STOP, "ResumeDelayLiveStream", STREAM, ""),
+        ("status delay", Effect.STOP, "DescribeLiveDelayInfoList", {}, ""),
+        (
+            "status online",
+            Effect.STOP,
+            "DescribeLiveStreamOnlineList",
+            {"DomainName": DOMAIN, "AppName": "live"},
+            "",
+        ),
+        ("status concurrency", Effect.STOP, "DescribeConcurrentCount", {}, ""),
+        ("session u1", Effect.STOP, "DestroySession", {"UserId": "u1"}, ""),
+        (
+            "pause t1 sdkappid=7 region=ap-tokyo",
+            Effect.STOP,
+            "UpdateStreamIngest",
+            {"TaskId": "t1", "SdkAppId": 7, "IsPause": True},
+            "ap-tokyo",
+        ),
+        (
+            "pause t1 paused=no sdkappid=7 region=ap-tokyo",
+            Effect.STOP,
+            "UpdateStreamIngest",
+            {"TaskId": "t1", "SdkAppId": 7, "IsPause": False},
+            "ap-tokyo",
+        ),
+        (
+            "dismiss 42 sdkappid=7 region=ap-beijing",
+            Effect.STOP,
+            "DismissRoom",
+            {"RoomId": 42, "SdkAppId": 7},
+            "ap-beijing",
+        ),
+        (
+            "dismiss-str 42 sdkappid=7 region=ap-beijing",
+            Effect.STOP,
+            "DismissRoomByStrRoomId",
+            {"RoomId": "42", "SdkAppId": 7},
+            "ap-beijing",
+        ),
+        (
+            "remove 42 alice,bob sdkappid=7 region=ap-beijing",
+            Effect.STOP,
+            "RemoveUser",
+            {"RoomId": 42, "SdkAppId": 7, "UserIds": ["alice", "bob"]},
+            "ap-beijing",
+        ),
+        (
+            'remove-str lobby users="alice, bob" sdkappid=7 region=ap-beijing',
+            Effect.STOP,
+            "RemoveUserByStrRoomId",
+            {"RoomId": "lobby", "SdkAppId": 7, "UserIds": ["alice", "bob"]},
+            "ap-beijing",
+        ),
+        (
+            "record-task stream1 until=2h region=ap-guangzhou",
+            Effect.START,
+            "CreateRecordTask",
+            STREAM | {"EndTime": int(NOW) + 7200},
+            "ap-guangzhou",
+        ),
+        (
+            "car-url u1 <rtmp://a.example.com/live2/5ECRE7>",
+            Effect.START,
+            "StartPublishStreamWithURL",
+            {"UserId": "u1", "PublishStreamURL": "rtmp://a.example.com/live2/5ECRE7"},
+            "",
         ),
         (
             'ban main-stage for=7d reason="spam, again"',
@@ -291,6 +369,74 @@ def test_each_example_in_the_help_can_be_pasted(action: Any) -> None:
     found = command(example(action), None, BARE)
 
     assert found.action is action
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "car-url u1 https://a.example.com/live2/5ECRE7",
+        "car-url rtmp://a.example.com/live2/5ECRE7 u1",
+        "car-url user=rtmp://a.example.com/live2/5ECRE7 pushurl=rtmp://b.example.com/x",
+        "car-url u1 rtmp://a.example.com/live2/5ECRE7 rtmp://a.example.com/live2/5ECRE7",
+        "car-ulr u1 rtmp://a.example.com/live2/5ECRE7",
+        "rtmp://a.example.com/live2/5ECRE7 u1",
+        "car-url u1 pushurl=5ECRE7",
+        "car-url u1 PublishStreamUrl=5ECRE7",
+        "car u1 rtmp://a.example.com/live2/5ECRE7",
+        "ingest 42 rtmp://a.example.com/live2/5ECRE7 robot1",
+        "ingest 42 rtmp://a.example.com/x robot1 5ECRE7 type=2",
+        "ingest 42 rtmp://a.example.com/x robot1 sig=5ECRE7 type=2",
+        "ingest 42 rtmp://a.example.com/x robot1 UserSig=5ECRE7 mapkey=5ECRE7 type=2",
+    ],
+)
+def test_an_address_with_its_key_is_in_no_mistake(text: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        read(text, Effect.START)
+    error = caught.value
+
+    assert "5ECRE7" not in error.text + error.sentence + error.suggestion
+    assert "5ECRE7" not in mark(error)
+
+
+def test_an_address_with_its_key_is_not_spelled() -> None:
+    spelled = spell(command("car-url u1 rtmp://a.example.com/live2/5ECRE7", Effect.START))
+
+    assert "5ECRE7" not in spelled
+    assert "PublishStreamURL=[hidden]" in spelled
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("start delay stream1 seconds=601", "1 to 600"),
+        ("start delay stream1 seconds=60 for=8d", "7 days"),
+        ("start record-task stream1 until=8d", "7 days"),
+        ("stop remove 42 a,b,c,d,e,f,g,h,i,j,k sdkappid=7", "10 are the most"),
+        ("stop dismiss lobby sdkappid=7", "whole number"),
+        ("status online size=9", "10 to 100"),
+    ],
+)
+def test_what_tencent_cloud_would_refuse_is_refused_at_once(text: str, said: str) -> None:
+    with pytest.raises(ParseError, match=said):
+        read(text, None)
+
+
+def test_what_one_site_alone_has_is_refused_on_the_other() -> None:
+    intl = Vocabulary(ACTIONS, {}, {}, "", SITES | {"live": "intl"})
+
+    assert command("status pad", None, BARE).action.only == "mainland"
+    with pytest.raises(ParseError, match="exists on the mainland site alone"):
+        read("status pad", None, vocabulary=intl)
+    found = command("pad stream1 DomainName=a.example.com", Effect.START, intl)
+    assert found.params["PushDomainName"] == "a.example.com"
+
+
+def test_a_default_of_the_policy_that_is_secret_is_not_shown() -> None:
+    told = Vocabulary(ACTIONS, {"car-url": {"PublishStreamURL": "live2/5ECRE7"}}, {}, "", SITES)
+
+    with pytest.raises(ParseError, match="hidden") as caught:
+        read("car-url u1", Effect.START, vocabulary=told)
+    assert "5ECRE7" not in str(caught.value)
 
 
 def test_an_action_is_found_by_its_own_name_under_every_verb() -> None:
@@ -545,7 +691,7 @@ def _action(api: str, words: str, effect: Effect, *params: Param) -> Action:
         per_second=1,
         params=params,
         errors=(),
-        touch=Touch("session", ("Id",)),
+        touch=Touch(SESSION, ("Id",)),
         regions={"mainland": ("ap-guangzhou",)} if effect is Effect.CHANGE else None,
     )
 

@@ -81,7 +81,7 @@ def denied(command: Command, who: Facts, text: str = EXAMPLE) -> Denied:
 
 
 def test_the_first_rule_with_the_least_approval_counts() -> None:
-    assert verdict(drop(), facts()) == Verdict("roles.oncall.allow[0]", Approval.NONE, None, 900.0)
+    assert verdict(drop(), facts()) == Verdict("roles.oncall.allow[0]", Approval.NONE, ("oncall",))
     other = verdict(drop("test-1"), facts())
     assert (other.rule, other.approval, other.approvers) == (
         "roles.oncall.allow[1]",
@@ -179,14 +179,28 @@ ROLE = "roles:\n  oncall:\n    members: {users: [U0ALICE]}\n    allow:\n      - 
         (ROLE + "actions: ['*']\n        wher: {}", ":6: .*wher: is not a key"),
         (ROLE + "actions: ['*']\n        where: {}", "may not be empty"),
         (ROLE + "actions: ['*']\n        where: {Stream: a}", 'no.* parameter "Stream"'),
-        (ROLE + "actions: ['*']\n        where: {StreamName: }", "string"),
+        (ROLE + "actions: ['*']\n        where: {StreamName: }", "StreamName: has no value"),
         (ROLE + "actions: ['*']\n        approval: confrim", "confirm"),
         (ROLE + "actions: ['*']\n        approvers: [boss]", 'no role "boss"'),
         (ROLE + "actions: ['*']\n        expires: soon", "length of time"),
         (ROLE + "actions: ['*']\n        channels: [incidents]", "id of the right kind"),
-        (ROLE + "actions: ['*']\n        approvals_needed: 2", "not a key"),
+        (ROLE + "actions: ['*']\n        approval_needed: 2", "not a key"),
+        (ROLE + "actions: ['*']\n        approvals_needed: 0", "greater than"),
+        (ROLE + "actions: ['*']\n        approvals_needed: true", "integer"),
+        (ROLE + "actions: ['*']\n        break_glass: 1", "boolean"),
+        (ROLE + "actions: ['*']\n        then: [boss]", 'no role "boss"'),
+        (ROLE + "actions: ['*']\n        remind: soon", "length of time"),
+        (ROLE + "actions: ['*']\n        remind: 15m", "not shorter than expires"),
+        (ROLE + "actions: ['*']\n        channels:", "has no value"),
+        (ROLE + "actions: ['*']\n        where:", "has no value"),
+        (ROLE + "actions: ['*']\n        approvers:", "has no value"),
+        (ROLE + "actions: ['*']\n        where: {StreamName: a, UserId: b}", "never hold"),
+        ("limits: [{actions: ['*'], deny: true, where: {Region: a, Reason: b}}]", "never hold"),
+        ("limits: [{actions: ['*'], approval: }]", "has no value"),
+        ("targets: {Status: live a}", "word of the bot's own"),
+        ("targets: {car: live a}", "word of the bot's own"),
         ("roles: {a: {members: {users: [alice]}}}", "id of the right kind"),
-        ("roles: {a: {allow: null}}", "allow"),
+        ("roles: {a: {allow: null}}", "has no value"),
         ("rolse: {}", "rolse: is not a key"),
         ("roles: {}\nroles: {}", ':2: "roles" stands here twice'),
         ("limits: [{actions: ['*']}]", "deny: true or an approval"),
@@ -206,6 +220,71 @@ def test_a_file_that_says_nothing_sure_is_refused_line_by_line(text: str, proble
         load(text)
 
     assert re.search(problem, "\n".join(caught.value.problems)), caught.value.problems
+
+
+def test_a_file_that_grows_by_its_aliases_is_refused_at_once() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for number in range(1, 12):
+        names = ", ".join([f"*a{number - 1}"] * 10)
+        lines.append(f"a{number}: &a{number} [{names}]")
+    with pytest.raises(ConfigError, match="more than 50000 values"):
+        load("\n".join(lines))
+
+
+CONSENT = """
+limits:
+  - {actions: [ForbidLiveDomain], approval: second-person}
+roles:
+  oncall:
+    members: {users: [U0ALICE, U0CAROL]}
+    allow:
+      - actions: [DropLiveStream, ForbidLiveDomain]
+        approval: second-person
+        approvals_needed: 2
+        remind: 2m
+        then: [leads]
+        break_glass: true
+  chiefs:
+    members: {usergroups: [S0CHIEFS]}
+    allow:
+      - {actions: [ResumeLiveStream], approval: second-person, approvers: []}
+  leads:
+    members: {users: [U0BOB]}
+"""
+
+
+def test_what_a_second_person_needs_is_in_the_verdict() -> None:
+    found = verdict(drop(), facts(), CONSENT)
+    assert (found.approvers, found.needed, found.remind, found.then) == (
+        ("oncall",),
+        2,
+        120.0,
+        ("leads",),
+    )
+    assert found.glass == "roles.oncall.allow[0]"
+    assert policy.members(load(CONSENT), ("oncall", "chiefs")) == ("U0ALICE", "U0CAROL", "S0CHIEFS")
+
+
+def test_an_emergency_never_gets_past_a_limit() -> None:
+    domain = Command(by_api("ForbidLiveDomain"), {"DomainName": "a.example.com"})
+    assert verdict(domain, facts(), CONSENT).glass == ""
+    assert verdict(drop(), facts(), CONSENT.replace("ForbidLiveDomain]", "Drop*]")).glass == ""
+
+
+def may_approve(who: Facts, roles: tuple[str, ...] = ("oncall",), text: str = CONSENT) -> str:
+    return policy.may_approve(load(text), drop(), who, asker="U0ALICE", roles=roles) or ""
+
+
+def test_only_another_member_of_the_named_roles_may_approve() -> None:
+    assert may_approve(facts("U0CAROL")) == ""
+    assert "somebody else" in may_approve(facts("U0ALICE"))
+    assert "Only someone in oncall" in may_approve(facts("U0BOB"))
+    assert may_approve(facts("U0BOB"), ("oncall", "leads")) == ""
+    assert "nobody" in may_approve(facts("U0BOB"), ())
+    assert may_approve(facts("U0CAROL", guest=True))
+    assert may_approve(facts("U0CAROL", team="T0OTHER"))
+    denying = CONSENT.replace("roles:", "  - {actions: [Drop*], deny: true}\nroles:")
+    assert "forbids" in may_approve(facts("U0CAROL"), text=denying)
 
 
 def test_a_target_that_cannot_be_read_is_refused() -> None:
@@ -242,6 +321,40 @@ def test_the_schema_knows_the_example_and_its_mistakes() -> None:
         jsonschema.validate({"rolse": {}}, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"roles": {"a": {"allow": [{"actions": []}]}}}, schema)
+
+
+@pytest.mark.parametrize(
+    ("users", "allowed", "denied"),
+    [
+        (["test-1", "test-2"], True, False),
+        (["test-1", "vip-1"], False, True),
+        (["other"], False, False),
+    ],
+)
+def test_of_a_list_all_must_be_allowed_and_one_is_enough_to_deny(
+    users: list[Json], allowed: bool, denied: bool
+) -> None:
+    values: dict[str, Json] = {"RoomId": 1, "SdkAppId": 2, "UserIds": users}
+    removed = Command(by_api("RemoveUser"), values, "ap-singapore")
+    rule = ROLE + "actions: ['*']"
+    only = rule + "\n        where: {UserIds: 'test-*'}\n"
+    never = rule + "\nlimits: [{actions: ['*'], deny: true, where: {UserIds: 'vip-*'}}]\n"
+
+    assert isinstance(decide(load(only), removed, facts()), Verdict) == allowed
+    assert isinstance(decide(load(never), removed, facts()), Denied) == denied
+
+
+def test_what_is_said_of_a_domain_holds_under_its_other_name_too() -> None:
+    values: dict[str, Json] = {"StreamName": "s", "PushDomainName": "a.tv", "AppName": "live"}
+    pad = Command(by_api("StartLivePadStream"), values)
+    rule = ROLE + "actions: ['*']"
+    limit = "\nlimits: [{actions: ['*'], deny: true, where: {DomainName: %s}}]\n"
+
+    assert isinstance(decide(load(rule + limit % "a.tv"), pad, facts()), Denied)
+    assert isinstance(decide(load(rule + limit % "b.tv"), pad, facts()), Verdict)
+    for domain, wanted in (("A.tv", Verdict), ("b.tv", Denied)):
+        only = f"{rule}\n        where: {{DomainName: {domain}}}\n"
+        assert isinstance(decide(load(only), pad, facts()), wanted)
 
 
 # --- properties ------------------------------------------------------------------

@@ -19,7 +19,7 @@ def test_its_policy_loads() -> None:
 
     load = loader(source="README.md", sites={}, region="", now=1_700_000_000.0)
 
-    assert set(load(yaml[1]).policy.roles) == {"oncall", "leads"}
+    assert set(load(yaml[1]).policy.roles) == {"oncall", "leads", "managers"}
 
 
 def test_every_action_is_named() -> None:

@@ -1,9 +1,9 @@
 """The emulated cloud, driven by the official SDK: no mirror of our own mistakes."""
 
 import asyncio
-import functools
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,10 +19,16 @@ from tencentcloud.live.v20180801 import models as live_models
 from tencentcloud.trtc.v20190722 import models as trtc_models
 from tencentcloud.trtc.v20190722 import trtc_client
 
-from bot.catalog import ACTIONS, FRESH, by_api
-from bot.model import Action, Json
+from bot import tc3
+from bot.catalog import ACTIONS, by_api
+from bot.cloud import TencentCloud
+from bot.credentials import Fixed
+from bot.model import Action, Command, Json, Subject, Touch
+from bot.parse import Vocabulary, example, parse
 from bot.sandbox.cloud import CloudEmulator, Key
+from bot.sandbox.things import CodeError
 from bot.sandbox.weather import Fault
+from tests.fakes import made_up
 
 # The SDK's own code warns on this Python; what it sends is what matters here.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -53,12 +59,6 @@ class Clock:
 async def cloud() -> AsyncIterator[CloudEmulator]:
     async with CloudEmulator(keys=KEYS, clock=Clock()) as emulator:
         yield emulator
-
-
-def values(action: Action) -> dict[str, Json]:
-    """Make up a value for each required parameter."""
-    made: dict[str, Json] = {"string": "a.example.com", "int64": 42, "uint64": 42}
-    return {param.api: made[param.kind.json] for param in action.params if param.required}
 
 
 def region(action: Action) -> str:
@@ -97,8 +97,10 @@ async def code_of(call: Callable[[], Any]) -> str:
 
 
 def put(cloud: CloudEmulator, action: Action) -> None:
-    given = values(action) | _app(action)
-    cloud.things.put(action.touch.thing, *(given.get(name, "live") for name in action.touch.key))
+    given = made_up(action)
+    cloud.things.put(
+        action.touch.thing.name, *(given.get(name, "live") for name in action.touch.key)
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -109,15 +111,11 @@ async def test_the_common_client_runs_every_action(
     put(cloud, action)
     client = common(cloud, action, method=method)
 
-    answer = await asyncio.to_thread(client.call_json, action.api, values(action) | _app(action))
+    answer = await asyncio.to_thread(client.call_json, action.api, made_up(action))
 
     assert answer["Response"]["RequestId"] == cloud.received[-1].request_id
     assert "Error" not in answer["Response"]
     assert len(cloud.ran(action.api)) == 1
-
-
-def _app(action: Action) -> dict[str, Json]:
-    return {"AppName": "live"} if action.param("AppName") else {}
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
@@ -126,40 +124,47 @@ async def test_the_typed_client_runs_every_action(cloud: CloudEmulator, action: 
     client_class, models = CLIENTS[action.product.name]
     client = client_class(credential.Credential("AKIDGOOD", "good"), region(action), profile(cloud))
     request = getattr(models, f"{action.api}Request")()
-    request.from_json_string(json.dumps(values(action) | _app(action)))
+    request.from_json_string(json.dumps(made_up(action)))
 
     answer = await asyncio.to_thread(getattr(client, action.api), request)
 
     assert answer.RequestId == cloud.received[-1].request_id
-    if action.touch.shows:
-        assert getattr(answer, action.touch.shows[0]) == FRESH[action.touch.thing]
+    if action.touch.shows and not action.touch.counts:
+        shown = action.touch.shown(json.loads(answer.to_json_string()))
+        assert shown == action.touch.thing.states[0]
+    for name in action.touch.counts:
+        assert getattr(answer, name) == 1
+    for name in action.touch.lists:
+        assert len(getattr(answer, name)) == 1
+    if action.touch.makes:
+        assert getattr(answer, action.touch.makes)
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-async def test_every_action_is_refused_with_the_real_codes(
-    cloud: CloudEmulator, action: Action
-) -> None:
-    good = values(action) | _app(action)
-    first = next(iter(good))
-    refusals = {
-        "MissingParameter": {name: value for name, value in good.items() if name != first},
-        "UnknownParameter": good | {"Surplus": 1},
-        "InvalidParameter": good | {first: [1]},
-    }
-    for code, given in refusals.items():
-        call = functools.partial(common(cloud, action).call_json, action.api, given)
-        assert await code_of(call) == code
+async def test_every_action_is_refused_with_the_real_codes(action: Action) -> None:
+    async with CloudEmulator(keys=KEYS, actions=[replace(action, per_second=1000)]) as cloud:
 
-    absent = action.touch.absent or ""
-    call = functools.partial(common(cloud, action).call_json, action.api, good)
-    assert await code_of(call) == absent
-    cloud.weather.bring(Fault(code="InternalError"))
-    assert await code_of(call) == "InternalError"
+        async def code(given: dict[str, Json]) -> str:
+            return await code_of(lambda: common(cloud, action).call_json(action.api, given))
+
+        good = made_up(action)
+        assert await code(good | {"Surplus": 1}) == "UnknownParameter"
+        for param in action.params:
+            known = param.only in (None, action.product.site)
+            wrong = "InvalidParameter" if known else "UnknownParameter"
+            assert await code(good | {param.api: {"of": "another type"}}) == wrong
+            if param.required:
+                without = {name: value for name, value in good.items() if name != param.api}
+                assert await code(without) == "MissingParameter"
+
+        assert await code(good) == (action.touch.absent or "")
+        cloud.weather.bring(Fault(code="InternalError"))
+        assert await code(good) == "InternalError"
 
 
 async def test_keys_are_checked_as_the_real_one_does(cloud: CloudEmulator) -> None:
     action = by_api("DescribeLiveStreamState")
-    good = values(action) | _app(action)
+    good = made_up(action)
 
     async def code(*key: str) -> str:
         return await code_of(lambda: common(cloud, action, key).call_json(action.api, good))
@@ -179,7 +184,7 @@ async def test_keys_are_checked_as_the_real_one_does(cloud: CloudEmulator) -> No
 
 async def test_wrong_names_versions_and_regions_are_refused(cloud: CloudEmulator) -> None:
     action = by_api("StopStreamIngest")
-    good = values(action)
+    good = made_up(action)
 
     def call(
         version: str = action.product.version, where: str = "ap-singapore", api: str = ""
@@ -204,7 +209,7 @@ async def test_the_asynchronous_sdk_is_answered_too(cloud: CloudEmulator) -> Non
         "live", "2018-08-01", credential.Credential("AKIDGOOD", "good"), "", profile(cloud)
     )
     async with client:
-        answer = await client.call_and_deserialize(action.api, values(action) | _app(action))
+        answer = await client.call_and_deserialize(action.api, made_up(action))
 
     assert json.dumps(answer).count(cloud.received[-1].request_id) == 1
 
@@ -213,11 +218,11 @@ async def test_more_than_the_documented_requests_per_second_are_refused(
     cloud: CloudEmulator,
 ) -> None:
     action = by_api("StopPublishStream")
-    cloud.things.put("session", "a.example.com")
+    cloud.things.put("session", "user1")
     client = common(cloud, action)
 
     codes = [
-        await code_of(lambda: client.call_json(action.api, values(action)))
+        await code_of(lambda: client.call_json(action.api, made_up(action)))
         for _ in range(action.per_second + 1)
     ]
 
@@ -255,6 +260,231 @@ async def test_an_encoder_comes_back_after_a_drop_and_not_during_a_ban() -> None
     run("ForbidLiveStream")
     clock.ahead += 7 * 86_400 + 1
     assert state() == "active", "a ban ends by itself, and the encoder has waited"
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
+async def test_what_the_help_offers_to_paste_is_taken(action: Action) -> None:
+    async with CloudEmulator(keys=KEYS) as cloud:
+        vocabulary = Vocabulary(ACTIONS, {}, {}, "", {})
+        found = parse(example(action), verb=None, vocabulary=vocabulary, now=cloud.now)
+        assert isinstance(found, Command)
+        key = (found.params.get(name, "live") for name in action.touch.key)
+        cloud.things.put(action.touch.thing.name, *key)
+        client = TencentCloud(
+            credentials=Fixed(tc3.Credentials("AKIDGOOD", "good")), base_url=cloud.url
+        )
+        answer = await client.call(found)
+        await client.close()
+
+    assert answer.request_id == cloud.ran(action.api)[0].request_id
+    assert dict(cloud.ran(action.api)[0].params) == dict(found.params)
+
+
+async def test_an_action_of_a_new_sort_needs_nothing_but_its_declaration() -> None:
+    lamp = Subject("lamp", ("on", "off", "gone"), gone=("gone",))
+    name = by_api("StopPublishStream").params
+    switch = replace(
+        by_api("StopPublishStream"),
+        api="SwitchLamp",
+        touch=Touch(lamp, ("UserId",), becomes="off", refused={"off": "OperationDenied"}),
+    )
+    look = replace(
+        by_api("DescribeConcurrentCount"),
+        api="DescribeLamp",
+        params=name,
+        touch=Touch(lamp, ("UserId",), shows=("Lit.Now", "never"), values={"off": 0}),
+    )
+    async with CloudEmulator(keys=KEYS, actions=[switch, look]) as cloud:
+
+        async def call(action: Action) -> Json:
+            client = common(cloud, action)
+            answer: dict[str, Json] = await asyncio.to_thread(
+                client.call_json, action.api, {"UserId": "l"}
+            )
+            return answer["Response"]
+
+        before = await call(look)
+        await call(switch)
+        after = await call(look)
+        again = await code_of(lambda: common(cloud, switch).call_json(switch.api, {"UserId": "l"}))
+
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    assert before["Lit"] == {"Now": "never"}
+    assert after["Lit"] == {"Now": 0}
+    assert look.touch.shown(after) == "off"
+    assert again == "OperationDenied"
+
+
+class Played:
+    """The emulated cloud without its door: what it answers, or its code."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.cloud = CloudEmulator(keys=KEYS, clock=self.clock)
+
+    def __call__(self, api: str, **params: Json) -> dict[str, Json]:
+        return self.cloud.things.run(by_api(api), params, self.cloud.now)
+
+    def code(self, api: str, **params: Json) -> str:
+        with pytest.raises(CodeError) as caught:
+            self(api, **params)
+        return caught.value.code
+
+
+STREAM: dict[str, Json] = {"StreamName": "s", "DomainName": "d.example.com", "AppName": "live"}
+APP: dict[str, Json] = {"SdkAppId": 7}
+
+
+def test_a_domain_that_is_off_has_no_stream_and_its_encoders_come_back() -> None:
+    play, domain = Played(), {"DomainName": STREAM["DomainName"]}
+    play.cloud.things.put("domain", domain["DomainName"])
+    play.cloud.things.put("stream", *STREAM.values(), returns_after=3.0)
+    play.cloud.things.put("stream", "other", "other.example.com", "live")
+
+    assert play("DescribeLiveStreamOnlineList", **domain)["TotalNum"] == 1
+    play("ForbidLiveDomain", **domain)
+    assert by_api("DescribeLiveDomain").touch.shown(play("DescribeLiveDomain", **domain)) == (
+        "disabled"
+    )
+    play.clock.ahead += 10.0
+    assert play("DescribeLiveStreamOnlineList", **domain)["TotalNum"] == 0
+    assert play("DescribeLiveStreamOnlineList")["TotalNum"] == 1
+    play("EnableLiveDomain", **domain)
+    assert play("DescribeLiveStreamState", **STREAM) == {"StreamState": "active"}
+    assert play.code("ForbidLiveDomain", DomainName="nobodys.example.com") == "ResourceNotFound"
+
+
+def test_the_list_of_live_streams_comes_in_pages_of_one_path() -> None:
+    play = Played()
+    for number in range(25):
+        play.cloud.things.put("stream", f"s{number}", "d.example.com", "live")
+    play.cloud.things.put("stream", "s25", "d.example.com", "another")
+
+    last = play("DescribeLiveStreamOnlineList", PageNum=3, PageSize=10)
+    assert (last["TotalNum"], last["TotalPage"], last["PageNum"]) == (25, 3, 3)
+    assert isinstance(last["OnlineInfo"], list)
+    assert len(last["OnlineInfo"]) == 5
+    assert {"StreamName": "s24", "DomainName": "d.example.com", "AppName": "live"} in (
+        last["OnlineInfo"]
+    )
+    assert play("DescribeLiveStreamOnlineList", AppName="another")["TotalNum"] == 1
+
+
+def test_a_pad_and_a_delay_stay_until_they_are_taken_away() -> None:
+    play = Played()
+    pad = {"PushDomainName" if name == "DomainName" else name: v for name, v in STREAM.items()}
+
+    play("StartLivePadStream", **pad)
+    assert play("DescribeLivePadStreamList", StreamName="s")["StreamInfoList"] == [STREAM]
+    play("StopLivePadStream", **pad)
+    assert play("DescribeLivePadStreamList", StreamName="s")["TotalNum"] == 0
+    play("AddDelayLiveStream", **STREAM, DelayTime=60)
+    assert play("DescribeLiveDelayInfoList") == {"DelayInfoList": [STREAM | {"DelayInterval": 60}]}
+    play("ResumeDelayLiveStream", **STREAM)
+    assert play("DescribeLiveDelayInfoList") == {"DelayInfoList": []}
+
+
+def test_what_a_start_makes_can_be_ended_once_or_is_refused_with_the_real_code() -> None:
+    play = Played()
+    task = play("StartStreamIngest", **APP)["TaskId"]
+
+    assert play("DescribeStreamIngest", **APP, TaskId=task) == {"Status": "InProgress"}
+    assert play("UpdateStreamIngest", **APP, TaskId=task, IsPause=True) == {"Status": "InProgress"}
+    play("StopStreamIngest", **APP, TaskId=task)
+    assert play.code("StopStreamIngest", **APP, TaskId=task) == "FailedOperation.TaskFinished"
+    assert play.code("UpdateStreamIngest", **APP, TaskId=task) == "FailedOperation.TaskNotExist"
+    assert play("DescribeStreamIngest", **APP, TaskId=task) == {"Status": "NotExist"}
+    recorded = play("CreateRecordTask", **STREAM, EndTime=int(play.cloud.now) + 3600)["TaskId"]
+    play("StopRecordTask", TaskId=recorded)
+    thing = play.cloud.things.get("record-task", recorded)
+    assert thing is not None
+    assert thing.state == "finished"
+    late = int(play.cloud.now) + 86_500
+    assert play.code("CreateRecordTask", **STREAM, EndTime=late) == "InvalidParameter"
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "stop", "code"),
+    [
+        ("room", {"RoomId": 1} | APP, "DismissRoom", "FailedOperation.RoomNotExist"),
+        ("room", {"RoomId": 1} | APP, "RemoveUser", ""),
+        ("named-room", {"RoomId": "1"} | APP, "DismissRoomByStrRoomId", "RoomNotExist"),
+        ("named-room", {"RoomId": "1"} | APP, "RemoveUserByStrRoomId", ""),
+        ("cdn", {"TaskId": "t"} | APP, "StopPublishCdnStream", "ResourceNotFound"),
+        ("cloud-record", {"TaskId": "t"} | APP, "DeleteCloudRecording", "ResourceNotFound"),
+        ("web-record", {"TaskId": "t"}, "StopWebRecord", "FailedOperation.TaskNotExist"),
+    ],
+)
+def test_what_is_over_is_over(kind: str, key: dict[str, Json], stop: str, code: str) -> None:
+    play = Played()
+    play.cloud.things.put(kind, *key.values())
+
+    play(stop, **key)
+    if code:
+        assert play.code(stop, **key).endswith(code)
+    else:
+        play(stop, **key)
+    look = by_api(stop).look
+    assert look is None or play.code(look, **key) == by_api(look).touch.absent
+
+
+def test_a_room_by_number_is_not_the_room_of_that_name() -> None:
+    play = Played()
+    play.cloud.things.put("room", 1, 7)
+
+    assert play.code("DismissRoomByStrRoomId", RoomId="1", **APP).endswith("RoomNotExist")
+    play("DismissRoom", RoomId=1, **APP)
+    assert play.code("RemoveUser", RoomId=1, **APP).endswith("RoomNotExist")
+
+
+def test_a_session_that_is_destroyed_pushes_nothing_and_is_counted_no_more() -> None:
+    play = Played()
+    play.cloud.things.put("session", "u1")
+    play.cloud.things.put("session", "u2", state="idle")
+
+    assert play("DescribeConcurrentCount") == {"Total": 2, "Running": 2}
+    play("DestroySession", UserId="u1")
+    assert play("DescribeConcurrentCount")["Running"] == 1
+    for api in ("StopPublishStream", "StartPublishStream", "StartPublishStreamWithURL"):
+        assert play.code(api, UserId="u1") == "ResourceNotFound.SessionNotFound"
+    play("StartPublishStreamWithURL", UserId="u2", PublishStreamURL="rtmp://a.example.com/x")
+
+
+@pytest.mark.parametrize(
+    ("api", "wrong", "code"),
+    [
+        ("AddDelayLiveStream", {"DelayTime": 601}, "InvalidParameterValue"),
+        ("AddDelayLiveStream", {"ExpireTime": "2000-01-01T00:00:00Z"}, "InvalidParameterValue"),
+        ("ForbidLiveStream", {"ResumeTime": "2999-01-01T00:00:00Z"}, "InvalidParameterValue"),
+        ("ForbidLiveStream", {"ResumeTime": "soon"}, "InvalidParameter"),
+        ("CreateRecordTask", {"EndTime": 1}, "InvalidParameter"),
+        ("RemoveUser", {"UserIds": ["u"] * 11}, "InvalidParameter.UserIds"),
+        ("RemoveUser", {"UserIds": []}, "InvalidParameter.UserIds"),
+        ("RemoveUser", {"UserIds": [1]}, "InvalidParameter"),
+        ("DescribeLiveStreamOnlineList", {"PageSize": 9}, "InvalidParameterValue"),
+        ("UpdateStreamIngest", {"Tempo": 1.0}, "UnknownParameter"),
+    ],
+)
+async def test_what_is_out_of_range_is_refused_with_a_code_of_its_page(
+    cloud: CloudEmulator, api: str, wrong: dict[str, Json], code: str
+) -> None:
+    action = by_api(api)
+    put(cloud, action)
+
+    found = await code_of(
+        lambda: common(cloud, action).call_json(action.api, made_up(action) | wrong)
+    )
+
+    assert found == code
+
+
+async def test_what_one_site_alone_has_is_no_action_on_the_other() -> None:
+    action = by_api("DescribeLivePadStreamList")
+    async with CloudEmulator(keys=KEYS, site="intl") as cloud:
+        found = await code_of(lambda: common(cloud, action).call_json(action.api, {}))
+
+    assert found == "InvalidAction"
 
 
 def test_it_listens_on_loopback_alone(cloud: CloudEmulator) -> None:

@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +20,7 @@ from bot.sandbox.weather import Deaf, Fault
 from bot.sandbox.workspace import Workspace
 from bot.serving import Bot
 from bot.settings import read_settings
-
-ROOT = Path(__file__).parents[1]
+from tests.processes import Process, until
 
 
 @pytest.fixture(params=["socket", "http"])
@@ -241,44 +238,6 @@ async def test_every_malformed_request_gets_a_clear_answer_and_nothing_dies(
 # --- as a process ------------------------------------------------------------------
 
 
-class Process:
-    """`stopstream` in a process of its own, between emulators that live here."""
-
-    def __init__(self, folder: Path, slack: Workspace, cloud: CloudEmulator) -> None:
-        self._env = {
-            "PATH": os.environ["PATH"],
-            "SLACK_BOT_TOKEN": slack.bot_token,
-            "SLACK_APP_TOKEN": slack.app_token,
-            "SLACK_API_URL": slack.api_url,
-            "TENCENTCLOUD_SECRET_ID": "AKIDDEMODEMO",
-            "TENCENTCLOUD_SECRET_KEY": "demo",
-            "STOPSTREAM_TENCENT_URL": cloud.url,
-            "STOPSTREAM_POLICY": str(folder / "policy.yml"),
-            "STOPSTREAM_DATABASE_URL": f"sqlite:///{folder / 'p.db'}",
-            "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
-            "STOPSTREAM_LISTEN": "127.0.0.1:0",
-        }
-
-    async def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot",
-            *arguments,
-            cwd=ROOT,
-            env={**self._env, **(env or {})},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-
-    async def run(
-        self, *arguments: str, env: Mapping[str, str] | None = None
-    ) -> tuple[int, str, str]:
-        process = await self.start(*arguments, env=env)
-        out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
-
-
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Workspace, CloudEmulator]]:
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo")})
@@ -295,13 +254,6 @@ async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Workspace, Clo
     )
     async with cloud, slack:
         yield Process(tmp_path, slack, cloud), slack, cloud
-
-
-async def until(so: Callable[[], object]) -> None:
-    """Wait until another process has made something so."""
-    async with asyncio.timeout(30):
-        while not so():  # noqa: ASYNC110 (another process)
-            await asyncio.sleep(0.02)
 
 
 async def test_what_was_under_way_at_a_kill_is_reported_by_the_next_start(
@@ -370,6 +322,60 @@ async def test_the_same_engine_runs_from_a_terminal(
     assert out.startswith("seq,at,kind")
     code, out, _ = await program.run("check")
     assert code == 0, out
+
+
+async def test_what_waits_is_listed_and_decided_from_a_terminal(
+    process: tuple[Process, Workspace, CloudEmulator], tmp_path: Path
+) -> None:
+    program, slack, cloud = process
+    slack.user("U0ALICE", "alice")
+    (tmp_path / "policy.yml").write_text(
+        "defaults: {live: {DomainName: push.example.com}}\n"
+        "roles:\n"
+        "  oncall: {members: {users: [U0ALICE]}, allow: [{actions: ['*'],"
+        " approval: second-person, approvers: [leads], break_glass: true}]}\n"
+        "  leads: {members: {users: [U0BOB]}, allow: [{actions: ['*'], approval: confirm}]}\n"
+    )
+
+    async def asked(stream: str, actor: str) -> str:
+        code, out, err = await program.run("run", f"live {stream}", "--actor", actor, "--json")
+        found = json.loads(out)
+        assert (code, found["ending"]) == (1, "waiting"), err
+        return str(found["id"])
+
+    first = await asked("stream1", "U0ALICE")
+    code, out, _ = await program.run("pending")
+    assert code == 0
+    assert first in out
+    assert "waits for 1 of leads" in out
+
+    code, _, err = await program.run("decide", first, "approve", "--actor", "U0ALICE")
+    assert code == 1
+    assert "somebody else" in err
+    slack.weather.down = True
+    code, out, err = await program.run("decide", first, "approve", "--actor", "U0BOB")
+    slack.weather.down = False
+    assert code == 0, err
+    assert out.startswith("accepted: DropLiveStream")
+    code, _, err = await program.run("decide", first, "deny", "--actor", "U0BOB")
+    assert code == 1
+    assert "You let this through" in err
+
+    second = await asked("stream2", "U0ALICE")
+    code, out, _ = await program.run(
+        "decide", second, "deny", "--actor", "U0BOB", "--reason", "not now"
+    )
+    assert (code, out.partition(":")[0]) == (0, "denied")
+    third = await asked("stream3", "U0BOB")
+    code, out, _ = await program.run("decide", third, "approve", "--actor", "U0BOB")
+    assert (code, out.partition(":")[0]) == (0, "accepted")
+    fourth = await asked("stream4", "U0ALICE")
+    glass = ("decide", fourth, "approve", "--actor", "U0ALICE", "--emergency", "--reason", "fire")
+    code, out, _ = await program.run(*glass)
+    assert (code, out.partition(":")[0]) == (0, "accepted")
+    assert len(cloud.ran("DropLiveStream")) == 3
+    code, out, _ = await program.run("pending")
+    assert (code, out) == (0, "")
 
 
 async def test_configuration_errors_are_readable_lines_and_exit_2(

@@ -87,6 +87,32 @@ def test_a_database_that_cannot_be_is_refused(address: str) -> None:
         database.connect(address)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STOPSTREAM_AUDIT_KEY", "short"),
+        ("STOPSTREAM_AUDIT_KEY", "ä" * 64),
+        ("STOPSTREAM_AUDIT_TRUST", "no key"),
+        ("STOPSTREAM_AUDIT_KEEP", "for ever"),
+        ("STOPSTREAM_AUDIT_CHECKPOINT", "0s"),
+    ],
+)
+def test_what_keeps_the_trail_is_checked(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: ") as raised:
+        read_settings(**{name: value})
+
+    assert value not in str(raised.value) or name != "STOPSTREAM_AUDIT_KEY"
+
+
+def test_the_key_lies_beside_the_database_unless_said_otherwise() -> None:
+    beside = read_settings(STOPSTREAM_DATABASE_URL="sqlite:////var/x/a.db?timeout=1").key_file
+    elsewhere = read_settings(STOPSTREAM_DATABASE_URL="postgresql://host/x").key_file
+
+    assert beside == Path("/var/x/a.key")
+    assert elsewhere == Path("stopstream.key")
+    assert read_settings(STOPSTREAM_AUDIT_KEY_FILE="/k").key_file == Path("/k")
+
+
 def test_the_newest_migration_is_the_one_that_is_expected() -> None:
     files = sorted((Path(database.__file__).parent / "migrations" / "versions").glob("0*.py"))
 

@@ -3,14 +3,19 @@
 import asyncio
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from bot import database
 from bot.errors import StoreError
 from bot.model import Actor, Operation, Owed, Place, Sent, State, Via
 from bot.store import Move, Owing, Store
-from tests.conftest import opened
+from tests.conftest import built, opened
+from tests.fakes import BOB
 
 FACTS = {"who": "U0ALICE"}
 
@@ -178,7 +183,8 @@ async def test_turns_are_evenly_spaced_and_never_in_the_past(store: Store) -> No
     later = await store.start("default", "DropLiveStream", 10.0, moves[3:] + moves[:1])
     other = await store.start("default", "ResumeLiveStream", 10.0, [])
 
-    waits = [wait for wait, one in started + later if one is not None]
+    now = time.monotonic()
+    waits = [at - now for at, one in started + later if one is not None]
     assert waits[0] == pytest.approx(0.0, abs=1.0)
     assert waits == pytest.approx([0.0, 10.0, 20.0, 30.0, 40.0, 50.0], abs=2.0)
     assert later[-1][1] is None
@@ -209,3 +215,66 @@ async def test_one_bad_piece_of_work_does_not_take_its_neighbours_along(store: S
     assert isinstance(results[1], StoreError)
     assert await store.get("op1") is not None
     assert await store.get("op2") is not None
+
+
+async def test_a_message_that_another_replica_has_by_now_is_left_to_it(database_url: str) -> None:
+    async with (
+        opened(database_url, "slow", lease=0.05) as slow,
+        opened(database_url, "quick") as quick,
+    ):
+        await slow.announce("key", "a notice", {}, "notice")
+        (first,) = await slow.claim_owing()
+        await asyncio.sleep(0.1)
+        (second,) = await quick.claim_owing()
+        assert not await slow.trying(first)
+        assert await quick.trying(second)
+
+        await slow.postponed(first, 0.0, uncertain=False)
+        assert await slow.claim_owing() == [], "the slow one's word changes nothing"
+
+
+async def test_what_may_be_on_its_way_to_slack_is_not_handed_over(database_url: str) -> None:
+    async with opened(database_url, "one", lease=0.3) as one, opened(database_url, "two") as two:
+        await one.announce("key", "a notice", {}, "notice")
+        (owing,) = await one.claim_owing()
+        assert await one.trying(owing)
+        await one.hand_over()
+
+        assert await two.claim_owing() == []
+        await asyncio.sleep(0.4)
+        (found,) = await two.claim_owing()
+        assert found.uncertain
+
+
+async def test_no_statement_reads_through_what_is_done(tmp_path: Path) -> None:
+    seen: dict[str, Any] = {}
+
+    def note(_c: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        seen[statement] = given
+
+    engine = database.connect(f"sqlite:///{tmp_path / 'x.db'}")
+    database.migrate(engine)
+    sa.event.listen(engine, "before_cursor_execute", note)
+    store = Store(engine, owner="one", audit_channel="C0AUDIT")
+    async with built(store) as house:
+        await house.run("live one")
+        await house.ask("live one", BOB)
+        await store.unfinished()
+        await store.lapsing()
+        await store.claim_decisions()
+        await store.recent(user="U0ALICE")
+        await store.hand_over()
+    plans = {}
+    with engine.connect().execution_options(reads=True) as connection:
+        for statement, given in list(seen.items()):
+            if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+                explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
+                plans[statement] = [str(row.detail) for row in explained]
+    await store.close()
+
+    assert len(plans) > 15
+    for statement, plan in plans.items():
+        for line in plan:
+            slow = line.startswith("SCAN") and "USING INDEX" not in line
+            big = any(f" {table}" in line for table in ("operations", "decisions"))
+            assert not (slow and big), (line, statement)

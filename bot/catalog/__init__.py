@@ -1,23 +1,16 @@
 """The actions as data: parsing, forms, help, policy names, docs and emulation follow from them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bot.catalog import car, live, trtc
-from bot.model import Action, Product
+from bot.model import Action, Product, Subject, Touch
 
 PRODUCTS: tuple[Product, ...] = (live.LIVE, trtc.TRTC, car.CAR)
 ACTIONS: tuple[Action, ...] = (*live.ACTIONS, *trtc.ACTIONS, *car.ACTIONS)
 
-FRESH = {
-    "stream": "active",
-    "recording": "running",
-    "record-task": "running",
-    "ingest": "InProgress",
-    "session": "pushing",
-    "domain": "enabled",
-}
-"""The state of a thing that has just come into being, for the emulated cloud."""
+SUBJECTS: Mapping[str, Subject] = {a.touch.thing.name: a.touch.thing for a in ACTIONS}
+"""Everything that actions are about, by name."""
 
 _BY_API = {action.api.casefold(): action for action in ACTIONS}
 
@@ -46,21 +39,35 @@ def mistakes(actions: Sequence[Action]) -> Iterator[str]:
 
 
 def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
-    names = [param.api for param in action.params]
+    names = {param.api for param in action.params}
     words = [param.word for param in action.params]
-    if len(set(names)) < len(names) or len({*words, "region"}) <= len(words):
+    if len(names) < len(action.params) or len({*words, "region"}) <= len(words):
         yield "two parameters answer to one name"
-    if missing := set(action.touch.key) - set(names):
-        yield f"{', '.join(sorted(missing))} names what it touches, but is no parameter"
-    if action.touch.thing not in FRESH:
-        yield f"nothing is known of the state of a new {action.touch.thing}"
-    for other in filter(None, (action.undo, action.look)):
-        if other not in known:
+    yield from _strange_touches(action.touch, names)
+    after = names | {action.touch.makes}
+    for other, given in (
+        (action.undo, after),
+        (action.look, names),
+        (action.reach, names),
+    ):
+        if other is not None and other not in known:
             yield f"there is no {other}"
-        elif not {p.api for p in known[other].params if p.required} <= set(names):
+        elif other and not {p.api for p in known[other].params if p.required} <= given:
             yield f"{other} needs parameters that it has not"
     if action.regions is not None and not any(action.regions.values()):
         yield "it needs a region and names none"
+
+
+def _strange_touches(touch: Touch, names: set[str]) -> Iterator[str]:
+    many = {*touch.counts.values(), *touch.lists.values()}
+    if not many and (missing := set(touch.key) - names - {touch.makes}):
+        yield f"{', '.join(sorted(missing))} names what it touches, but is no parameter"
+    thing = SUBJECTS.get(touch.thing.name, touch.thing)
+    if thing != touch.thing:
+        yield f"there are two sorts of {thing.name}"
+    states = {touch.becomes, *touch.refused, *touch.values, *(s for of in many for s in of)}
+    if strange := states - {None, *touch.thing.states}:
+        yield f"a {thing.name} is never {', '.join(sorted(map(str, strange)))}"
 
 
 if _FOUND := tuple(mistakes(ACTIONS)):

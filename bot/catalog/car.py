@@ -3,10 +3,12 @@
 Source: https://www.tencentcloud.com/document/product/1158
 """
 
-from bot.kinds import text
-from bot.model import Action, Effect, Param, Product, Touch
+from bot.kinds import rtmp, text
+from bot.model import Action, Effect, Param, Product, Subject, Touch
 
 CAR = Product("car", version="2022-01-10", site="mainland")
+
+SESSION = Subject("session", ("pushing", "idle", "ended"), gone=("ended",))
 
 _USER = Param("UserId", "user", text, "the user's id in your application")
 _ERRORS = (
@@ -18,6 +20,13 @@ _ERRORS = (
     "ResourceNotFound.SessionNotFound",
 )
 
+_NO_SESSION = {
+    "ResourceNotFound.SessionNotFound": (
+        "This user has no cloud rendering session, so there is nothing to push.",
+        "Let the user connect first, or check the user's id.",
+    )
+}
+
 STOP_PUBLISH_STREAM = Action(
     api="StopPublishStream",
     words="car",
@@ -28,7 +37,7 @@ STOP_PUBLISH_STREAM = Action(
     per_second=20,
     params=(_USER,),
     errors=_ERRORS,
-    touch=Touch("session", ("UserId",), becomes="idle", absent="ResourceNotFound.SessionNotFound"),
+    touch=Touch(SESSION, ("UserId",), becomes="idle", absent="ResourceNotFound.SessionNotFound"),
     already=frozenset({"ResourceNotFound.SessionNotFound"}),
     afterwards="/startstream car {user} pushes again while the session lives.",
     undo="StartPublishStream",
@@ -55,16 +64,112 @@ START_PUBLISH_STREAM = Action(
         ),
     ),
     errors=_ERRORS,
-    touch=Touch(
-        "session", ("UserId",), becomes="pushing", absent="ResourceNotFound.SessionNotFound"
-    ),
-    words_for={
-        "ResourceNotFound.SessionNotFound": (
-            "This user has no cloud rendering session, so there is nothing to push.",
-            "Let the user connect first, or check the user's id.",
-        )
-    },
+    touch=Touch(SESSION, ("UserId",), becomes="pushing", absent="ResourceNotFound.SessionNotFound"),
+    words_for=_NO_SESSION,
     undo="StopPublishStream",
 )
 
-ACTIONS = (STOP_PUBLISH_STREAM, START_PUBLISH_STREAM)
+START_PUBLISH_STREAM_WITH_URL = Action(
+    api="StartPublishStreamWithURL",
+    words="car-url",
+    does="Push the picture of a user's cloud rendering session to an address of your own.",
+    product=CAR,
+    effect=Effect.START,
+    # As with StartPublishStream, a second start would interrupt a push that runs.
+    repeatable=False,
+    per_second=20,
+    params=(
+        _USER,
+        Param(
+            "PublishStreamURL",
+            "pushurl",
+            rtmp,
+            "where to push, rtmp alone; it holds a stream key, so it is never shown",
+            secret=True,
+            example="rtmp://push.example.com/live/stream1",
+        ),
+    ),
+    errors=_ERRORS,
+    touch=START_PUBLISH_STREAM.touch,
+    words_for=_NO_SESSION,
+    afterwards="/stopstream car {user} ends it.",
+    undo="StopPublishStream",
+)
+
+DESTROY_SESSION = Action(
+    api="DestroySession",
+    words="session",
+    does=(
+        "End a user's cloud rendering session and with it what it pushes. What the application "
+        "had not saved is lost."
+    ),
+    product=CAR,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=100,
+    params=(_USER,),
+    errors=(
+        "FailedOperation",
+        "FailedOperation.ProcessTimeout",
+        "InternalError",
+        "InvalidParameter.JsonParseError",
+        "ResourceUnavailable.AccessFailed",
+    ),
+    touch=Touch(SESSION, ("UserId",), becomes="ended"),
+    already=frozenset({"ResourceNotFound.SessionNotFound"}),
+    afterwards="It cannot be taken back: the user's next session begins anew.",
+)
+
+DESCRIBE_CONCURRENT_COUNT = Action(
+    api="DescribeConcurrentCount",
+    words="concurrency",
+    does=(
+        "Read how many cloud rendering sessions there may be at once (Total) and are in use "
+        "(Running). No API reads a single session."
+    ),
+    product=CAR,
+    effect=Effect.READ,
+    repeatable=True,
+    per_second=20,
+    params=(
+        Param("ProjectId", "project", text, "of one project alone", required=False),
+        Param(
+            "ApplicationCategory",
+            "category",
+            text,
+            "DESKTOP or MOBILE",
+            required=False,
+            only="mainland",
+        ),
+    ),
+    errors=(
+        "FailedOperation",
+        "FailedOperation.LockTimeout",
+        "FailedOperation.PathNotFound",
+        "FailedOperation.ProcessTimeout",
+        "FailedOperation.SlowDown",
+        "InternalError",
+        "InvalidParameter.JsonParseError",
+        "InvalidParameterValue",
+        "LimitExceeded.Role",
+        "OperationDenied",
+        "ResourceNotFound.NoIdle",
+        "ResourceNotFound.SessionNotFound",
+        "ResourceUnavailable.Initialization",
+        "UnsupportedOperation.Stopping",
+    ),
+    touch=Touch(
+        SESSION,
+        (),
+        shows=("Running", "0"),
+        counts={"Total": SESSION.states, "Running": ("pushing", "idle")},
+    ),
+)
+
+ACTIONS = (
+    STOP_PUBLISH_STREAM,
+    START_PUBLISH_STREAM,
+    START_PUBLISH_STREAM_WITH_URL,
+    DESTROY_SESSION,
+    DESCRIBE_CONCURRENT_COUNT,
+)

@@ -1,17 +1,25 @@
-"""Cloud Streaming Services (Live): streams, bans, recordings.
+"""Cloud Streaming Services (Live): streams, bans, pads, delays, recordings, domains.
 
 Source: https://www.tencentcloud.com/document/product/267/30760
 """
 
-from bot.kinds import hostname, integer, moment, reason, text
-from bot.model import Action, Approval, Effect, Param, Product, Touch
+from bot.kinds import hostname, integer, moment, number, reason, text, timestamp, whole
+from bot.model import Action, Approval, Effect, Param, Product, Subject, Touch
 
 LIVE = Product("live", version="2018-08-01", site="mainland")
+
+STREAM = Subject("stream", ("active", "inactive", "forbid"))
+PAD = Subject("pad", ("on", "off"))
+DELAY = Subject("delay", ("set", "off"))
+RECORDING = Subject("recording", ("running", "finished"))
+RECORD_TASK = Subject("record-task", ("running", "finished"))
+DOMAIN = Subject("domain", ("enabled", "disabled"))
 
 _STREAM = Param("StreamName", "stream", text, "name of the stream, as in its push URL")
 _DOMAIN = Param("DomainName", "domain", hostname, "your push domain")
 _APP = Param("AppName", "app", text, "path of the push URL", default="live")
 _WHERE = (_STREAM, _DOMAIN, _APP)
+_KEY = ("StreamName", "DomainName", "AppName")
 
 _ACCOUNT_ERRORS = (
     "ResourceNotFound.ForbidService",
@@ -48,7 +56,7 @@ DROP_LIVE_STREAM = Action(
     per_second=100,
     params=_WHERE,
     errors=_STREAM_ERRORS,
-    touch=Touch("stream", ("StreamName", "DomainName", "AppName"), becomes="inactive"),
+    touch=Touch(STREAM, _KEY, becomes="inactive"),
     afterwards=(
         "An encoder that reconnects by itself may be back in seconds; "
         "/stopstream ban {stream} keeps it off. Tencent Cloud accepts this for a stream that "
@@ -67,7 +75,7 @@ RESUME_LIVE_STREAM = Action(
     per_second=100,
     params=_WHERE,
     errors=_STREAM_ERRORS,
-    touch=Touch("stream", ("StreamName", "DomainName", "AppName"), becomes="inactive"),
+    touch=Touch(STREAM, _KEY, becomes="inactive"),
     afterwards="The stream may be pushed again; the encoder must do so itself.",
     undo="ForbidLiveStream",
     look="DescribeLiveStreamState",
@@ -97,7 +105,7 @@ FORBID_LIVE_STREAM = Action(
         Param("Reason", "reason", reason, "why, for the record", required=False),
     ),
     errors=_STREAM_ERRORS,
-    touch=Touch("stream", ("StreamName", "DomainName", "AppName"), becomes="forbid"),
+    touch=Touch(STREAM, _KEY, becomes="forbid"),
     afterwards=(
         "The ban goes by the stream's name, whatever its domain and path; "
         "/startstream live {stream} lifts it."
@@ -116,10 +124,223 @@ DESCRIBE_LIVE_STREAM_STATE = Action(
     per_second=300,
     params=_WHERE,
     errors=_STREAM_ERRORS,
+    touch=Touch(STREAM, _KEY, shows=("StreamState", "inactive")),
+)
+
+DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
+    api="DescribeLiveStreamOnlineList",
+    words="online",
+    does=(
+        "Read which streams are live, and how many (TotalNum). Of several domains or paths it "
+        "sees one at a time; it may be a little behind."
+    ),
+    product=LIVE,
+    effect=Effect.READ,
+    repeatable=True,
+    per_second=100,
+    params=(
+        Param(
+            "DomainName",
+            "domain",
+            hostname,
+            "your push domain; needed if you have several",
+            required=False,
+        ),
+        Param("AppName", "app", text, "path of the push URL", default="live", required=False),
+        Param("StreamName", "stream", text, "name of one stream", required=False),
+        Param("PageNum", "page", whole, "which page, from 1", required=False),
+        # The mainland site allows more; what holds on both is taken.
+        Param("PageSize", "size", number(10, 100), "how many on a page", required=False),
+    ),
+    errors=(
+        "FailedOperation.CallOtherSvrFailed",
+        "InternalError",
+        "InternalError.CallOtherSvrError",
+        "InternalError.ConfigNotExist",
+        "InternalError.GetBizidError",
+        "InternalError.GetStreamInfoError",
+        "InternalError.GetUpstreamInfoError",
+        "InternalError.NotPermmitOperat",
+        "InternalError.StreamStatusError",
+        "InternalError.UpdateDataError",
+        "InvalidParameter",
+        "InvalidParameterValue",
+        "MissingParameter",
+        *_ACCOUNT_ERRORS,
+        "ResourceNotFound.UserNotExist",
+    ),
     touch=Touch(
-        "stream",
-        ("StreamName", "DomainName", "AppName"),
-        shows=("StreamState", "inactive"),
+        STREAM,
+        _KEY,
+        shows=("TotalNum", "0"),
+        counts={"TotalNum": ("active",)},
+        lists={"OnlineInfo": ("active",)},
+    ),
+)
+
+_PAD_PARAMS = (
+    _STREAM,
+    Param("PushDomainName", "domain", hostname, "your push domain", alias="DomainName"),
+    _APP,
+    Param("Operator", "operator", reason, "who did it, for Tencent's records", required=False),
+)
+_PAD_KEY = ("StreamName", "PushDomainName", "AppName")
+
+START_LIVE_PAD_STREAM = Action(
+    api="StartLivePadStream",
+    words="pad",
+    does=(
+        "Show viewers the pad video in place of a live stream: the gentlest way to take it off "
+        "the air. The encoder notices nothing."
+    ),
+    product=LIVE,
+    effect=Effect.START,
+    repeatable=True,
+    per_second=20,
+    params=_PAD_PARAMS,
+    errors=_STREAM_ERRORS,
+    touch=Touch(PAD, _PAD_KEY, becomes="on"),
+    afterwards="The stream goes on behind the pad; /stopstream pad {stream} shows it again.",
+    undo="StopLivePadStream",
+    look="DescribeLivePadStreamList",
+)
+
+STOP_LIVE_PAD_STREAM = Action(
+    api="StopLivePadStream",
+    words="pad",
+    does="Take the pad video away: viewers see the live stream again.",
+    product=LIVE,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=20,
+    params=_PAD_PARAMS,
+    errors=_STREAM_ERRORS,
+    touch=Touch(PAD, _PAD_KEY, becomes="off"),
+    afterwards="Viewers see the stream itself; /startstream pad {stream} hides it again.",
+    undo="StartLivePadStream",
+    look="DescribeLivePadStreamList",
+)
+
+DESCRIBE_LIVE_PAD_STREAM_LIST = Action(
+    api="DescribeLivePadStreamList",
+    words="pad",
+    does="Read which streams are hidden by a pad video; the mainland site alone can tell.",
+    product=LIVE,
+    effect=Effect.READ,
+    repeatable=True,
+    per_second=20,
+    params=(
+        Param("StreamName", "stream", text, "name of one stream", required=False),
+        Param("DomainName", "domain", hostname, "your push domain", required=False),
+        Param("AppName", "app", text, "path of the push URL", default="live", required=False),
+        Param("PageNum", "page", integer, "which page, from 1", required=False),
+        Param("PageSize", "size", integer, "how many on a page", required=False),
+    ),
+    errors=_STREAM_ERRORS,
+    touch=Touch(
+        PAD,
+        _KEY,
+        shows=("TotalNum", "0"),
+        values={"on": 1, "off": 0},
+        counts={"TotalNum": ("on",)},
+        lists={"StreamInfoList": ("on",)},
+    ),
+    only="mainland",
+)
+
+_DELAY_ERRORS = (
+    "DryRunOperation",
+    "FailedOperation.CallOtherSvrFailed",
+    "InternalError",
+    "InternalError.CallOtherSvrError",
+    "InternalError.ConfigNotExist",
+    "InternalError.GetBizidError",
+    "InternalError.GetStreamInfoError",
+    "InternalError.NotPermmitOperat",
+    "InternalError.StreamStatusError",
+    "InternalError.UpdateDataError",
+    "InvalidParameter",
+    "InvalidParameterValue",
+    "MissingParameter",
+    "ResourceNotFound",
+    *_ACCOUNT_ERRORS,
+    "ResourceNotFound.UserNotExist",
+)
+
+ADD_DELAY_LIVE_STREAM = Action(
+    api="AddDelayLiveStream",
+    words="delay",
+    does="Delay a stream by up to 600 s; to hold, it must be set 5 minutes before the push.",
+    product=LIVE,
+    effect=Effect.START,
+    repeatable=True,
+    per_second=200,
+    params=(
+        *_WHERE,
+        Param("DelayTime", "seconds", number(1, 600), "how far it is delayed", example="60"),
+        Param(
+            "ExpireTime",
+            "for",
+            moment(max_days=7),
+            "how long this holds, e.g. 12h, at most 7 days (7 days if left out)",
+            required=False,
+        ),
+    ),
+    errors=_DELAY_ERRORS,
+    touch=Touch(DELAY, _KEY, becomes="set"),
+    afterwards="A push that runs already stays as it is; /stopstream delay {stream} undoes this.",
+    undo="ResumeDelayLiveStream",
+    look="DescribeLiveDelayInfoList",
+)
+
+RESUME_DELAY_LIVE_STREAM = Action(
+    api="ResumeDelayLiveStream",
+    words="delay",
+    does="Take the delay of a stream away.",
+    product=LIVE,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=200,
+    params=_WHERE,
+    errors=(
+        *_DELAY_ERRORS,
+        "FailedOperation",
+        "InternalError.GetUpstreamInfoError",
+        "LimitExceeded",
+        "ResourceInUse",
+        "ResourceInsufficient",
+        "ResourceUnavailable",
+        "UnauthorizedOperation",
+        "UnknownParameter",
+        "UnsupportedOperation",
+    ),
+    touch=Touch(DELAY, _KEY, becomes="off"),
+    look="DescribeLiveDelayInfoList",
+)
+
+DESCRIBE_LIVE_DELAY_INFO_LIST = Action(
+    api="DescribeLiveDelayInfoList",
+    words="delay",
+    does="Read which streams are delayed, and by how much.",
+    product=LIVE,
+    effect=Effect.READ,
+    repeatable=True,
+    per_second=10,
+    params=(),
+    errors=(
+        "FailedOperation",
+        "FailedOperation.CallOtherSvrFailed",
+        "InternalError",
+        "InternalError.DBError",
+        "InvalidParameterValue",
+        *_ACCOUNT_ERRORS,
+        "ResourceNotFound.UserNotExist",
+    ),
+    touch=Touch(
+        DELAY,
+        _KEY,
+        lists={"DelayInfoList": ("set",)},
+        echoes={"DelayInterval": "DelayTime"},
     ),
 )
 
@@ -133,7 +354,7 @@ STOP_LIVE_RECORD = Action(
     per_second=200,
     params=(
         _STREAM,
-        Param("TaskId", "task", integer, "the number that CreateLiveRecord gave"),
+        Param("TaskId", "task", integer, "the number that CreateLiveRecord gave", example="1234"),
     ),
     errors=(
         "InternalError",
@@ -147,7 +368,7 @@ STOP_LIVE_RECORD = Action(
         "ResourceNotFound.TaskId",
     ),
     touch=Touch(
-        "recording",
+        RECORDING,
         ("StreamName", "TaskId"),
         becomes="finished",
         absent="ResourceNotFound.TaskId",
@@ -172,7 +393,7 @@ STOP_RECORD_TASK = Action(
     effect=Effect.STOP,
     repeatable=True,
     per_second=20,
-    params=(Param("TaskId", "task", text, "the text that CreateRecordTask gave"),),
+    params=(Param("TaskId", "task", text, "the text that CreateRecordTask gave", example="1234"),),
     errors=(
         "InternalError",
         "InternalError.GetConfigError",
@@ -183,7 +404,7 @@ STOP_RECORD_TASK = Action(
         "ResourceUnavailable.InvalidVodStatus",
         "UnsupportedOperation",
     ),
-    touch=Touch("record-task", ("TaskId",), becomes="finished", absent="InvalidParameter"),
+    touch=Touch(RECORD_TASK, ("TaskId",), becomes="finished", absent="InvalidParameter"),
     words_for={
         "InvalidParameter": (
             "Tencent Cloud knows no such task of CreateRecordTask in this region.",
@@ -210,6 +431,49 @@ STOP_RECORD_TASK = Action(
     },
 )
 
+CREATE_RECORD_TASK = Action(
+    api="CreateRecordTask",
+    words="record-task",
+    does=(
+        "Begin to record a stream, for 24 hours at most. Its answer names the task that ends it; "
+        "a second start records twice."
+    ),
+    product=LIVE,
+    effect=Effect.START,
+    # Up to three recordings of one stream may run beside each other.
+    repeatable=False,
+    per_second=20,
+    params=(
+        *_WHERE,
+        Param("EndTime", "until", timestamp(max_days=7), "when it ends, e.g. 2h from now"),
+        Param(
+            "StartTime",
+            "from",
+            timestamp(max_days=7),
+            "when it begins; at once if left out",
+            required=False,
+        ),
+        Param("StreamType", "type", number(0, 1), "0 as pushed, 1 mixed", required=False),
+        Param("TemplateId", "template", whole, "the recording template's id", required=False),
+        Param("Extension", "extension", text, "not used by Tencent yet", required=False),
+    ),
+    errors=(
+        "InternalError",
+        "InternalError.GetConfigError",
+        "InternalError.NetworkError",
+        "InvalidParameter",
+        "LimitExceeded.MaximumRunningTask",
+        *_ACCOUNT_ERRORS,
+        "ResourceUnavailable.InvalidVodStatus",
+        "UnsupportedOperation",
+    ),
+    touch=Touch(RECORD_TASK, ("TaskId",), becomes="running", makes="TaskId"),
+    # The mainland list is not published; that of what ends it is taken.
+    regions=STOP_RECORD_TASK.regions,
+    afterwards="The TaskId above is what /stopstream record-task ends it by.",
+    undo="StopRecordTask",
+)
+
 FORBID_LIVE_DOMAIN = Action(
     api="ForbidLiveDomain",
     words="domain",
@@ -226,10 +490,12 @@ FORBID_LIVE_DOMAIN = Action(
         "ResourceNotFound",
         *_ACCOUNT_ERRORS,
     ),
-    touch=Touch("domain", ("DomainName",), becomes="disabled", absent="ResourceNotFound"),
+    touch=Touch(DOMAIN, ("DomainName",), becomes="disabled", absent="ResourceNotFound"),
     least=Approval.CONFIRM,
     afterwards="Nothing can be pushed or played there now; /startstream domain {domain} undoes it.",
     undo="EnableLiveDomain",
+    look="DescribeLiveDomain",
+    reach="DescribeLiveStreamOnlineList",
 )
 
 ENABLE_LIVE_DOMAIN = Action(
@@ -254,9 +520,41 @@ ENABLE_LIVE_DOMAIN = Action(
         *_ACCOUNT_ERRORS,
         "ResourceNotFound.InvalidUser",
     ),
-    touch=Touch("domain", ("DomainName",), becomes="enabled", absent="ResourceNotFound"),
+    touch=Touch(DOMAIN, ("DomainName",), becomes="enabled", absent="ResourceNotFound"),
     least=Approval.CONFIRM,
     undo="ForbidLiveDomain",
+    look="DescribeLiveDomain",
+    reach="DescribeLiveStreamOnlineList",
+)
+
+DESCRIBE_LIVE_DOMAIN = Action(
+    api="DescribeLiveDomain",
+    words="domain",
+    does="Read whether a push or play domain is switched on (Status 1) or off (0).",
+    product=LIVE,
+    effect=Effect.READ,
+    repeatable=True,
+    per_second=500,
+    params=(Param("DomainName", "domain", hostname, "the push or play domain"),),
+    errors=(
+        "InternalError",
+        "InternalError.ConnectDbError",
+        "InternalError.DBError",
+        "InternalError.DomainNotExist",
+        "InvalidParameter",
+        "InvalidParameterValue",
+        "MissingParameter",
+        "ResourceNotFound.DomainNotExist",
+        *_ACCOUNT_ERRORS,
+    ),
+    touch=Touch(
+        DOMAIN,
+        ("DomainName",),
+        absent="ResourceNotFound.DomainNotExist",
+        shows=("DomainInfo.Status", ""),
+        values={"enabled": 1, "disabled": 0},
+        echoes={"DomainInfo.Name": "DomainName"},
+    ),
 )
 
 ACTIONS = (
@@ -264,8 +562,17 @@ ACTIONS = (
     RESUME_LIVE_STREAM,
     FORBID_LIVE_STREAM,
     DESCRIBE_LIVE_STREAM_STATE,
+    DESCRIBE_LIVE_STREAM_ONLINE_LIST,
+    START_LIVE_PAD_STREAM,
+    STOP_LIVE_PAD_STREAM,
+    DESCRIBE_LIVE_PAD_STREAM_LIST,
+    ADD_DELAY_LIVE_STREAM,
+    RESUME_DELAY_LIVE_STREAM,
+    DESCRIBE_LIVE_DELAY_INFO_LIST,
     STOP_LIVE_RECORD,
     STOP_RECORD_TASK,
+    CREATE_RECORD_TASK,
     FORBID_LIVE_DOMAIN,
     ENABLE_LIVE_DOMAIN,
+    DESCRIBE_LIVE_DOMAIN,
 )

@@ -1,17 +1,32 @@
-"""Tencent Real-Time Communication: streams that are pulled into a room.
+"""Tencent Real-Time Communication: rooms, what is pulled into them, relayed and recorded.
 
 Source: https://www.tencentcloud.com/document/product/647/37078
 """
 
-from bot.kinds import text, whole
-from bot.model import Action, Effect, Param, Product, Touch
+from collections.abc import Mapping
+
+from bot.kinds import address, integer, number, tempo, text, texts, whole, yes_or_no
+from bot.model import Action, Effect, Param, Product, Site, Subject, Touch
 
 TRTC = Product("trtc", version="2019-07-22", site="intl")
 
-_PARAMS = (
-    Param("TaskId", "task", text, "the task's id, from StartStreamIngest"),
-    Param("SdkAppId", "sdkappid", whole, "the TRTC application's id"),
-)
+INGEST = Subject("ingest", ("InProgress", "finished"), gone=("finished",))
+# A room by number and a room by name are two, even if both are called 1.
+ROOM = Subject("room", ("open", "dismissed"), gone=("dismissed",))
+NAMED_ROOM = Subject("named-room", ROOM.states, ROOM.gone)
+RELAY = Subject("cdn", ("running", "finished"), gone=("finished",))
+CLOUD_RECORD = Subject("cloud-record", ("InProgress", "Exited"), gone=("Exited",))
+WEB_RECORD = Subject("web-record", ("running", "finished"), gone=("finished",))
+
+_APP = Param("SdkAppId", "sdkappid", whole, "the TRTC application's id", example="1400000000")
+
+
+def _task(begun_by: str) -> Param:
+    return Param("TaskId", "task", text, f"the task's id, from {begun_by}", example="1234")
+
+
+_PARAMS = (_task("StartStreamIngest"), _APP)
+_KEY = ("TaskId", "SdkAppId")
 
 STOP_STREAM_INGEST = Action(
     api="StopStreamIngest",
@@ -29,8 +44,8 @@ STOP_STREAM_INGEST = Action(
         "InvalidParameter.TaskId",
     ),
     touch=Touch(
-        "ingest",
-        ("TaskId", "SdkAppId"),
+        INGEST,
+        _KEY,
         becomes="finished",
         absent="InvalidParameter.TaskId",
         refused={"finished": "FailedOperation.TaskFinished"},
@@ -66,9 +81,487 @@ DESCRIBE_STREAM_INGEST = Action(
         "MissingParameter.SdkAppId",
         "MissingParameter.TaskId",
     ),
-    touch=Touch("ingest", ("TaskId", "SdkAppId"), shows=("Status", "NotExist")),
+    touch=Touch(INGEST, _KEY, shows=("Status", "NotExist")),
     # The mainland list is not published; its sibling's is taken.
     regions=STOP_STREAM_INGEST.regions,
 )
 
-ACTIONS = (STOP_STREAM_INGEST, DESCRIBE_STREAM_INGEST)
+# The last one is the example's: what begins there can be ended there, too.
+_PULL_REGIONS = (
+    "ap-bangkok",
+    "ap-guangzhou",
+    "ap-jakarta",
+    "ap-mumbai",
+    "ap-tokyo",
+    "ap-singapore",
+)
+_VOLUME = Param("Volume", "volume", number(0, 200), "how loud; 100 is as it comes", required=False)
+_PROGRESS = Param(
+    "EnableProgress",
+    "progress",
+    yes_or_no,
+    "whether players are told how far it is",
+    required=False,
+    only="mainland",
+)
+_TEMPO = Param("Tempo", "tempo", tempo, "how fast it plays", required=False, only="mainland")
+
+UPDATE_STREAM_INGEST = Action(
+    api="UpdateStreamIngest",
+    words="pause",
+    does=(
+        "Pause what is pulled into a TRTC room, or with paused=no let it go on. While paused it "
+        "is billed, and after 12 hours it is destroyed."
+    ),
+    product=TRTC,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=20,
+    params=(
+        *_PARAMS,
+        Param(
+            "IsPause",
+            "paused",
+            yes_or_no,
+            "no lets it go on",
+            default=True,
+            required=False,
+        ),
+        Param(
+            "StreamUrl",
+            "pullurl",
+            address,
+            "another address to pull from; it may hold a key, so it is never shown",
+            required=False,
+            secret=True,
+        ),
+        _VOLUME,
+        _PROGRESS,
+        _TEMPO,
+    ),
+    errors=(
+        "FailedOperation.TaskNotExist",
+        "InternalError.DBError",
+        "InvalidParameter.StreamUrl",
+        "InvalidParameter.TaskId",
+        "MissingParameter.SdkAppId",
+        "MissingParameter.TaskId",
+    ),
+    touch=Touch(
+        INGEST,
+        _KEY,
+        becomes="InProgress",
+        absent="FailedOperation.TaskNotExist",
+        shows=("Status", "NotExist"),
+    ),
+    words_for={
+        "FailedOperation.TaskNotExist": (
+            "No such pull task runs here, so nothing was paused and nothing goes on.",
+            "Check the task's id and its region; a finished task needs a new StartStreamIngest.",
+        )
+    },
+    regions={
+        "mainland": (
+            "ap-beijing",
+            "ap-chongqing",
+            "ap-guangzhou",
+            "ap-shanghai",
+            "ap-singapore",
+        ),
+        "intl": _PULL_REGIONS,
+    },
+    afterwards=(
+        "The same with paused=no lets a paused task go on. Paused, it is billed all the same and "
+        "is destroyed after 12 hours; /stopstream ingest {task} ends it for good."
+    ),
+    look="DescribeStreamIngest",
+)
+
+START_STREAM_INGEST = Action(
+    api="StartStreamIngest",
+    words="ingest",
+    does=(
+        "Pull a stream into a TRTC room as a robot user. Its answer names the task that "
+        "ends it. What begins in ap-guangzhou or ap-tokyo of the international site cannot be "
+        "ended there by this bot: that API does not list them."
+    ),
+    product=TRTC,
+    effect=Effect.START,
+    # Every start makes a task of its own.
+    repeatable=False,
+    per_second=20,
+    params=(
+        Param("RoomId", "room", text, "the room's number or name", example="1234"),
+        # Its page calls it optional only beside a parameter that is out of use.
+        Param(
+            "StreamUrl",
+            "pullurl",
+            address,
+            "the address to pull from; it may hold a key, so it is never shown",
+            secret=True,
+            example="rtmp://pull.example.com/live/stream1",
+        ),
+        Param("UserId", "user", text, "the robot's user id in the room", example="robot1"),
+        Param(
+            "UserSig",
+            "sig",
+            text,
+            "the robot's signature; it is as good as a password, so it is never shown",
+            secret=True,
+        ),
+        _APP,
+        Param(
+            "RoomIdType",
+            "type",
+            number(0, 1),
+            "0 where the room goes by a name, 1 by a number",
+        ),
+        Param(
+            "PrivateMapKey",
+            "mapkey",
+            text,
+            "the ticket where the application demands one to enter; it is never shown",
+            required=False,
+            secret=True,
+        ),
+        Param("SeekSecond", "seek", integer, "where in the file to begin, in s", required=False),
+        Param("AutoPush", "autopush", yes_or_no, "relay it to the CDN, too", required=False),
+        Param(
+            "RepeatNum",
+            "repeat",
+            number(-1, 1000, "int64"),
+            "how often a file is played; -1 for ever",
+            required=False,
+        ),
+        Param(
+            "MaxDuration",
+            "minutes",
+            number(1, 10_080, "int64"),
+            "how long at most, with repeat=-1",
+            required=False,
+        ),
+        _VOLUME,
+        _PROGRESS,
+        _TEMPO,
+        Param(
+            "IdleTimeout",
+            "idle",
+            number(0, 600, "int64"),
+            "after how many idle seconds the task ends by itself",
+            required=False,
+            only="mainland",
+        ),
+    ),
+    errors=(
+        "FailedOperation.NotAllowed",
+        "FailedOperation.RestrictedConcurrency",
+        "FailedOperation.TaskExist",
+        "InternalError.HttpParseFailed",
+        "InternalError.InternalError",
+        "InvalidParameter.BodyParamsError",
+        "InvalidParameter.RoomId",
+        "InvalidParameter.SdkAppId",
+        "InvalidParameter.StrRoomId",
+        "InvalidParameter.StreamUrl",
+        "InvalidParameter.TaskId",
+        "InvalidParameter.UserSig",
+        "MissingParameter.RoomId",
+        "MissingParameter.SdkAppId",
+        "MissingParameter.TaskId",
+        "ResourceInsufficient.RequestRejection",
+    ),
+    touch=Touch(INGEST, _KEY, becomes="InProgress", makes="TaskId"),
+    # The mainland list is not published; its sibling's is taken.
+    regions=UPDATE_STREAM_INGEST.regions,
+    afterwards="The TaskId above is what /stopstream ingest ends it by.",
+    undo="StopStreamIngest",
+)
+
+_ROOM_ERRORS = (
+    "FailedOperation.RoomNotExist",
+    "InternalError",
+    "InternalError.GetRoomCacheIpError",
+    "InvalidParameter.RoomId",
+    "InvalidParameter.SdkAppId",
+    "InvalidParameterValue.RoomId",
+    "MissingParameter.RoomId",
+    "MissingParameter.SdkAppId",
+    "UnauthorizedOperation.SdkAppId",
+)
+_ROOM_KEY = ("RoomId", "SdkAppId")
+# DismissRoomByStrRoomId's page alone has both lists; its siblings have the one or none.
+_ROOM_REGIONS: Mapping[Site, tuple[str, ...]] = {
+    "mainland": ("ap-beijing", "ap-guangzhou"),
+    "intl": ("ap-beijing", "ap-guangzhou", "ap-singapore"),
+}
+_NUMBER = Param("RoomId", "room", whole, "the room's number")
+_NAME = Param("RoomId", "room", text, "the room's name")
+_USERS = Param(
+    "UserIds", "users", texts(10), "who is thrown out, e.g. alice,bob", example="alice,bob"
+)
+_COME_BACK = "Nothing keeps anyone from joining again: have your application refuse them."
+_OVER = frozenset({"FailedOperation.RoomNotExist"})
+
+DISMISS_ROOM = Action(
+    api="DismissRoom",
+    words="dismiss",
+    does="Throw everyone out of a TRTC room that goes by a number, and close it.",
+    product=TRTC,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=20,
+    params=(_NUMBER, _APP),
+    errors=(*_ROOM_ERRORS, "InternalError.GetRoomFromCacheError"),
+    touch=Touch(ROOM, _ROOM_KEY, becomes="dismissed", absent="FailedOperation.RoomNotExist"),
+    regions=_ROOM_REGIONS,
+    already=_OVER,
+    afterwards=_COME_BACK,
+)
+
+DISMISS_ROOM_BY_STR_ROOM_ID = Action(
+    api="DismissRoomByStrRoomId",
+    words="dismiss-str",
+    does="Throw everyone out of a TRTC room that goes by a name, and close it.",
+    product=TRTC,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=20,
+    params=(_NAME, _APP),
+    errors=_ROOM_ERRORS,
+    touch=Touch(NAMED_ROOM, _ROOM_KEY, becomes="dismissed", absent="FailedOperation.RoomNotExist"),
+    regions=_ROOM_REGIONS,
+    already=_OVER,
+    afterwards=_COME_BACK,
+)
+
+REMOVE_USER = Action(
+    api="RemoveUser",
+    words="remove",
+    does="Throw up to 10 users out of a TRTC room that goes by a number; the others stay.",
+    product=TRTC,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=20,
+    params=(_NUMBER, _USERS, _APP),
+    errors=(
+        *_ROOM_ERRORS,
+        "InternalError.GetRoomFromCacheError",
+        "InvalidParameter.UserIds",
+        "MissingParameter.UserIds",
+    ),
+    touch=Touch(ROOM, _ROOM_KEY, becomes="open", absent="FailedOperation.RoomNotExist"),
+    regions=_ROOM_REGIONS,
+    already=_OVER,
+    afterwards=_COME_BACK,
+)
+
+REMOVE_USER_BY_STR_ROOM_ID = Action(
+    api="RemoveUserByStrRoomId",
+    words="remove-str",
+    does="Throw up to 10 users out of a TRTC room that goes by a name; the others stay.",
+    product=TRTC,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=20,
+    params=(_NAME, _USERS, _APP),
+    errors=(*_ROOM_ERRORS, "InvalidParameter.UserIds", "MissingParameter.UserIds"),
+    touch=Touch(NAMED_ROOM, _ROOM_KEY, becomes="open", absent="FailedOperation.RoomNotExist"),
+    regions=_ROOM_REGIONS,
+    already=_OVER,
+    afterwards=_COME_BACK,
+)
+
+_CAM_ERRORS = (
+    "AuthFailure",
+    "AuthFailure.UnRealNameAuthenticated",
+    "AuthFailure.UnauthorizedOperation",
+    "AuthFailure.UnsupportedOperation",
+    "FailedOperation.CRUnsupportMethod",
+)
+_NO_TASK_HERE = {
+    "ResourceNotFound": (
+        "No such task runs here; it may have ended.",
+        "Check the task's id, its SdkAppId and its region: all three must belong together.",
+    )
+}
+
+STOP_PUBLISH_CDN_STREAM = Action(
+    api="StopPublishCdnStream",
+    words="cdn",
+    does="Stop relaying a TRTC room to a CDN. The room itself goes on.",
+    product=TRTC,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=20,
+    params=(
+        _task("StartPublishCdnStream"),
+        _APP,
+        Param(
+            "RecordKey",
+            "record",
+            text,
+            "ends this recording of the relay at once, too",
+            required=False,
+            only="mainland",
+        ),
+    ),
+    errors=(
+        *_CAM_ERRORS,
+        "InternalError",
+        "InvalidParameter",
+        "MissingParameter",
+        "ResourceNotFound",
+    ),
+    touch=Touch(
+        RELAY,
+        _KEY,
+        becomes="finished",
+        absent="ResourceNotFound",
+        echoes={"TaskId": "TaskId"},
+    ),
+    words_for=_NO_TASK_HERE,
+    # The mainland list is not published; the international one is taken.
+    regions={
+        "mainland": ("ap-guangzhou", "ap-hongkong", "ap-singapore"),
+        "intl": ("ap-guangzhou", "ap-hongkong", "ap-singapore"),
+    },
+    afterwards="It cannot be resumed: StartPublishCdnStream makes a new task.",
+)
+
+_RECORD_ERRORS = (
+    *_CAM_ERRORS,
+    "InternalError.CRInternalError",
+    "InvalidParameter.OutOfRange",
+    "InvalidParameter.SdkAppId",
+    "MissingParameter.RoomId",
+    "MissingParameter.SdkAppId",
+    "MissingParameter.TaskId",
+    "MissingParameter.UserId",
+    "ResourceNotFound",
+)
+
+DELETE_CLOUD_RECORDING = Action(
+    api="DeleteCloudRecording",
+    words="cloud-record",
+    does="End a recording of a TRTC room. Despite the API's name, what it has written is kept.",
+    product=TRTC,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=20,
+    params=(_task("CreateCloudRecording"), _APP),
+    errors=_RECORD_ERRORS,
+    touch=Touch(
+        CLOUD_RECORD,
+        _KEY,
+        becomes="Exited",
+        absent="ResourceNotFound",
+        echoes={"TaskId": "TaskId"},
+    ),
+    words_for=_NO_TASK_HERE,
+    # The mainland list is not published; the international one is taken.
+    regions={
+        "mainland": ("ap-beijing", "ap-guangzhou", "ap-mumbai", "ap-shanghai", "ap-singapore"),
+        "intl": ("ap-beijing", "ap-guangzhou", "ap-mumbai", "ap-shanghai", "ap-singapore"),
+    },
+    afterwards="It cannot be resumed: CreateCloudRecording makes a new task. Its files are kept.",
+    look="DescribeCloudRecording",
+)
+
+DESCRIBE_CLOUD_RECORDING = Action(
+    api="DescribeCloudRecording",
+    words="cloud-record",
+    does="Read how a recording of a TRTC room is; one that has ended is answered with an error.",
+    product=TRTC,
+    effect=Effect.READ,
+    repeatable=True,
+    per_second=20,
+    params=(
+        *DELETE_CLOUD_RECORDING.params,
+        Param(
+            "RecorderKey",
+            "recorder",
+            text,
+            "the key that its start was given",
+            required=False,
+            only="mainland",
+        ),
+    ),
+    errors=(*_RECORD_ERRORS, "FailedOperation"),
+    touch=Touch(
+        CLOUD_RECORD,
+        _KEY,
+        absent="ResourceNotFound",
+        shows=("Status", "Exited"),
+        echoes={"TaskId": "TaskId"},
+    ),
+    words_for=_NO_TASK_HERE,
+    # No list is published; that of what ends it is taken.
+    regions=DELETE_CLOUD_RECORDING.regions,
+)
+
+STOP_WEB_RECORD = Action(
+    api="StopWebRecord",
+    words="web-record",
+    does="End the recording of a web page; its file is made.",
+    product=TRTC,
+    effect=Effect.STOP,
+    repeatable=True,
+    per_second=20,
+    params=(_task("StartWebRecord"),),
+    errors=("FailedOperation.TaskNotExist", "InvalidParameter.TaskId"),
+    touch=Touch(WEB_RECORD, ("TaskId",), becomes="finished", absent="FailedOperation.TaskNotExist"),
+    # The mainland list is not published; the international one is taken.
+    regions={"mainland": ("ap-singapore",), "intl": ("ap-singapore",)},
+    already=frozenset({"FailedOperation.TaskNotExist"}),
+    afterwards="It cannot be resumed: StartWebRecord makes a new task.",
+    look="DescribeWebRecord",
+)
+
+DESCRIBE_WEB_RECORD = Action(
+    api="DescribeWebRecord",
+    words="web-record",
+    does="Read whether a web page is being recorded: Status 1 says that it is.",
+    product=TRTC,
+    effect=Effect.READ,
+    repeatable=True,
+    # Its own limit is not published; that of its siblings is taken.
+    per_second=20,
+    params=(
+        # Its page would take the other two in its place; one of both ways is enough.
+        *STOP_WEB_RECORD.params,
+        Param(
+            "SdkAppId",
+            "sdkappid",
+            integer,
+            "the TRTC application's id, needed with recordid",
+            required=False,
+        ),
+        Param("RecordId", "recordid", text, "the id that its start was given", required=False),
+    ),
+    errors=STOP_WEB_RECORD.errors,
+    touch=Touch(
+        WEB_RECORD,
+        ("TaskId",),
+        absent="FailedOperation.TaskNotExist",
+        shows=("Status", ""),
+        values={"running": 1},
+    ),
+    # No list is published; that of what ends it is taken.
+    regions=STOP_WEB_RECORD.regions,
+)
+
+ACTIONS = (
+    STOP_STREAM_INGEST,
+    DESCRIBE_STREAM_INGEST,
+    UPDATE_STREAM_INGEST,
+    START_STREAM_INGEST,
+    DISMISS_ROOM,
+    DISMISS_ROOM_BY_STR_ROOM_ID,
+    REMOVE_USER,
+    REMOVE_USER_BY_STR_ROOM_ID,
+    STOP_PUBLISH_CDN_STREAM,
+    DELETE_CLOUD_RECORDING,
+    DESCRIBE_CLOUD_RECORDING,
+    STOP_WEB_RECORD,
+    DESCRIBE_WEB_RECORD,
+)

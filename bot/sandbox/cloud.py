@@ -21,7 +21,7 @@ from aiohttp import web
 from bot import tc3
 from bot.catalog import ACTIONS
 from bot.model import Action, Json, Param, Site
-from bot.sandbox.things import CodeError, Things
+from bot.sandbox.things import CodeError, Things, moment
 from bot.sandbox.weather import Fault, Weather, raw
 
 SKEW = 300.0
@@ -35,6 +35,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "int64": (int,),
     "uint64": (int,),
+    "float": (int, float),
     "bool": (bool,),
     "array<string>": (list,),
 }
@@ -245,7 +246,7 @@ class CloudEmulator:
                 raise CodeError("MissingParameter", f"The header {header} is missing.")
         request.api = request.headers["x-tc-action"]
         action = self._actions.get(request.api)
-        if action is None:
+        if action is None or action.only not in (None, self._site or action.product.site):
             raise CodeError("InvalidAction", f"The action {request.api} does not exist.")
         if request.headers["x-tc-version"] != action.product.version:
             raise CodeError("NoSuchVersion", "The action has no such version.")
@@ -338,11 +339,14 @@ class CloudEmulator:
 
     def _params(self, request: _Request, action: Action) -> dict[str, Json]:
         given = self._body(request)
-        known = {param.api: param for param in action.params}
+        site = self._site or action.product.site
+        known = {param.api: param for param in action.params if param.only in (None, site)}
         for name, value in given.items():
             if name not in known:
                 raise CodeError("UnknownParameter", f"The parameter {name} is not recognized.")
-            given[name] = _typed(known[name], value, form=request.method == "GET")
+            typed = given[name] = _typed(known[name], value, form=request.method == "GET")
+            if not _fits(known[name], typed, self.now):
+                raise CodeError(_blaming(action, name), f"The parameter {name} is out of range.")
         for param in action.params:
             if param.required and given.get(param.api) in (None, ""):
                 raise CodeError("MissingParameter", f"The parameter {param.api} is missing.")
@@ -366,18 +370,38 @@ class CloudEmulator:
 
 
 def _typed(param: Param, value: Json, *, form: bool) -> Json:
-    if form and isinstance(value, str) and param.kind.json in ("int64", "uint64"):
+    if form and isinstance(value, str) and param.kind.json not in ("string", "array<string>"):
         try:
-            value = int(value)
+            value = json.loads(value.lower())
         except ValueError:
             value = None
     wrong_bool = isinstance(value, bool) and param.kind.json != "bool"
     negative = param.kind.json == "uint64" and isinstance(value, int) and value < 0
-    if not isinstance(value, _TYPES[param.kind.json]) or wrong_bool or negative:
+    items = value if isinstance(value, list) else ()
+    wrong_item = any(not isinstance(item, str) for item in items)
+    right = isinstance(value, _TYPES[param.kind.json])
+    if not right or wrong_bool or negative or wrong_item:
         raise CodeError(
             "InvalidParameter", f"The parameter {param.api} must be of type {param.kind.json}."
         )
     return value
+
+
+def _fits(param: Param, value: Json, now: float) -> bool:
+    kind = param.kind
+    if kind.days is not None:
+        return now < moment(value) <= now + kind.days * 86_400
+    size = len(value) if isinstance(value, list) else value
+    if kind.within is None or not isinstance(size, int | float):
+        return True
+    return kind.within[0] <= size <= kind.within[1]
+
+
+def _blaming(action: Action, name: str) -> str:
+    """Give the code for a value out of range: the closest of those that the action's page lists."""
+    general = "InvalidParameterValue"
+    codes = (f"InvalidParameter.{name}", f"{general}.{name}", general, "InvalidParameter")
+    return next((code for code in codes if code in action.errors), general)
 
 
 def _unflattened(pairs: Sequence[tuple[str, str]]) -> dict[str, Json]:

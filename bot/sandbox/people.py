@@ -121,6 +121,22 @@ class Channel:
         return found
 
 
+@dataclass(slots=True)
+class File:
+    """A file that is uploaded, or about to be.
+
+    Attributes:
+        length: Bytes that were announced.
+        channel: Where it is shared; empty for nowhere.
+    """
+
+    id: str
+    name: str
+    length: int
+    content: bytes = b""
+    channel: str = ""
+
+
 class Timestamps:
     """Makes Slack's message ids: seconds with six digits, each later than the one before."""
 

@@ -1,14 +1,19 @@
-"""The things of the emulated cloud: streams, their encoders and bans, tasks and sessions."""
+"""The things of the emulated cloud: streams, their encoders and bans, tasks, rooms and sessions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.catalog import FRESH
-from bot.model import Action, Effect, Json, Params
+from bot.catalog import SUBJECTS
+from bot.catalog.live import DOMAIN, RECORD_TASK, STREAM
+from bot.model import Action, Effect, Json, Params, Subject, Touch
 
 BAN = 7 * 86_400.0
 """Seconds that a ban lasts unless it says otherwise."""
+
+RECORD = 86_400.0
+"""Seconds that a task of CreateRecordTask lasts at most."""
 
 
 class CodeError(Exception):
@@ -28,12 +33,14 @@ class Thing:
         returns_after: Seconds after which a cut encoder pushes again; None: it stays away.
         returns_at: When it does, epoch seconds.
         runs: How often an action has run on it, by API: what a campaign counts.
+        said: The parameters of the action that ran on it last.
     """
 
     state: str
     runs: dict[str, int]
     returns_after: float | None = None
     returns_at: float | None = None
+    said: Params = field(default_factory=dict[str, Json])
 
 
 class Things:
@@ -48,7 +55,7 @@ class Things:
         self, kind: str, *key: Json, state: str = "", returns_after: float | None = None
     ) -> Thing:
         """Make a thing, in the state of one that has just come into being."""
-        thing = Thing(state or FRESH[kind], {}, returns_after)
+        thing = Thing(state or SUBJECTS[kind].states[0], {}, returns_after)
         self._things[kind, tuple(map(str, key))] = thing
         return thing
 
@@ -63,46 +70,85 @@ class Things:
             CodeError: The declaration says that it is refused.
         """
         touch = action.touch
-        key = tuple(str(params.get(name, "")) for name in touch.key)
-        thing = self._things.get((touch.thing, key))
-        state = self._state(touch.thing, key, thing, now)
-        if touch.shows is not None:
-            field, nothing = touch.shows
-            ended = state == "finished" and touch.thing == "ingest"
-            return {field: nothing if state is None or ended else state}
-        if state is None and touch.absent is not None:
-            raise CodeError(touch.absent, "The specified object does not exist.")
-        if state is not None and state in touch.refused:
-            raise CodeError(touch.refused[state], "The object is not in a state for this.")
+        if touch.counts or touch.lists:
+            return _nested(self._many(action, params, now))
+        made: dict[str, Json] = {touch.makes: uuid.uuid4().hex} if touch.makes else {}
+        key = tuple(str({**params, **made}.get(name, "")) for name in touch.key)
+        if made:
+            _timed(touch, params, now)
+        else:
+            _refuse(touch, self._state(touch.thing.name, key, now))
         if touch.becomes is not None:
-            if touch.thing == "stream":
-                self._ban(action, params, key[0], now)
-            if thing is not None:
-                self._become(action, thing, now)
-        return {}
+            self._become(action, key, params, now)
+        shown = _shown(touch, self._state(touch.thing.name, key, now))
+        return _nested(made | shown | {name: params.get(of) for name, of in touch.echoes.items()})
+
+    def _many(self, action: Action, params: Params, now: float) -> dict[str, Json]:
+        """Count and list the things that agree with what is given; a page of them at most."""
+        touch = action.touch
+        wanted = [_wanted(action, name, params) for name in touch.key]
+        found = [
+            (key, thing, self._state(touch.thing.name, key, now) or "")
+            for key, thing in self._of(touch.thing)
+            if all(want in (None, is_) for want, is_ in zip(wanted, key, strict=False))
+        ]
+        answer: dict[str, Json] = {
+            name: sum(state in states for *_, state in found)
+            for name, states in touch.counts.items()
+        }
+        first, size = 0, len(found)
+        if action.param("PageSize") is not None:
+            page, size = _whole(params, "PageNum", 1), _whole(params, "PageSize", 10)
+            first = (page - 1) * size
+            total = next(iter(answer.values()), 0)
+            pages = -(-int(str(total)) // size)
+            answer |= {"PageNum": page, "PageSize": size, "TotalPage": pages}
+        for name, states in touch.lists.items():
+            rows = [_row(touch, key, thing) for key, thing, state in found if state in states]
+            answer[name] = list[Json](rows[first : first + size])
+        return answer
+
+    def _become(self, action: Action, key: tuple[str, ...], params: Params, now: float) -> None:
+        touch = action.touch
+        becomes = str(touch.becomes)
+        if touch.thing == STREAM:
+            self._ban(action, params, key[0], now)
+        thing = self.get(touch.thing.name, *key)
+        if thing is None:
+            if touch.thing == STREAM:
+                # Nobody ever pushed it.
+                return
+            thing = self._things[touch.thing.name, key] = Thing(touch.thing.states[0], {})
+        thing.runs[action.api] = thing.runs.get(action.api, 0) + 1
+        thing.said = params
+        if touch.thing != STREAM:
+            thing.state = becomes
+        elif action.effect is Effect.STOP:
+            _cut(thing, now)
+        if touch.thing == DOMAIN and becomes == "disabled":
+            for (_, domain, _), stream in self._of(STREAM):
+                if domain == key[0]:
+                    _cut(stream, now)
 
     def _ban(self, action: Action, params: Params, name: str, now: float) -> None:
         """Set or lift a ban; it goes by the stream's name alone."""
         if action.touch.becomes == "forbid":
-            self._bans[name] = _ban_ends(params, now)
+            given = params.get("ResumeTime")
+            self._bans[name] = now + BAN if given is None else moment(given)
         elif action.effect is Effect.START:
             self._bans.pop(name, None)
 
-    def _become(self, action: Action, thing: Thing, now: float) -> None:
-        thing.runs[action.api] = thing.runs.get(action.api, 0) + 1
-        was_live = thing.state == "active"
-        becomes = action.touch.becomes or thing.state
-        thing.state = "inactive" if becomes == "forbid" else becomes
-        if was_live and thing.returns_after is not None:
-            thing.returns_at = now + thing.returns_after
+    def _of(self, subject: Subject) -> Iterator[tuple[tuple[str, ...], Thing]]:
+        things = list(self._things.items())
+        yield from ((key, thing) for (kind, key), thing in things if kind == subject.name)
 
-    def _state(
-        self, kind: str, key: tuple[str, ...], thing: Thing | None, now: float
-    ) -> str | None:
-        if kind == "stream":
+    def _state(self, kind: str, key: tuple[str, ...], now: float) -> str | None:
+        thing = self.get(kind, *key)
+        if kind == STREAM.name:
             if self._bans.get(key[0], 0.0) > now:
                 return "forbid"
-            if thing is None:
+            domain = self.get(DOMAIN.name, key[1])
+            if thing is None or (domain is not None and domain.state == "disabled"):
                 return "inactive"
             if thing.returns_at is not None and thing.returns_at <= now:
                 thing.state, thing.returns_at = "active", None
@@ -118,21 +164,81 @@ class Things:
 
     def states(self, now: float) -> Mapping[tuple[str, tuple[str, ...]], str]:
         """Give the state of every thing now."""
-        return {
-            (kind, key): self._state(kind, key, thing, now) or ""
-            for (kind, key), thing in self._things.items()
-        }
+        return {(kind, key): self._state(kind, key, now) or "" for kind, key in self._things}
 
 
-def _ban_ends(params: Params, now: float) -> float:
-    given = params.get("ResumeTime")
-    if not isinstance(given, str):
-        return now + BAN
+def moment(given: Json) -> float:
+    """Read a time as Tencent Cloud takes it, epoch seconds or UTC text; give epoch seconds.
+
+    Raises:
+        CodeError: It is none.
+    """
+    if isinstance(given, int):
+        return float(given)
     try:
-        at = datetime.fromisoformat(given)
+        at = datetime.fromisoformat(str(given))
     except ValueError:
-        raise CodeError("InvalidParameter", "ResumeTime is not a UTC time.") from None
-    ends = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    if not now < ends <= now + 90 * 86_400:
-        raise CodeError("InvalidParameterValue", "ResumeTime is out of range.")
-    return ends
+        raise CodeError("InvalidParameter", "A time is not in UTC format.") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _cut(stream: Thing, now: float) -> None:
+    if stream.state == "active" and stream.returns_after is not None:
+        stream.returns_at = now + stream.returns_after
+    stream.state = "inactive"
+
+
+def _refuse(touch: Touch, state: str | None) -> None:
+    if state is not None and state in touch.refused:
+        raise CodeError(touch.refused[state], "The object is not in a state for this.")
+    if touch.absent is not None and (state is None or state in touch.thing.gone):
+        raise CodeError(touch.absent, "The specified object does not exist.")
+
+
+def _timed(touch: Touch, params: Params, now: float) -> None:
+    """See that a recording ends after it begins, and soon enough."""
+    if touch.thing != RECORD_TASK:
+        return
+    begins = moment(params.get("StartTime", int(now)))
+    if not begins < moment(params["EndTime"]) <= begins + RECORD:
+        raise CodeError("InvalidParameter", "EndTime is out of range.")
+
+
+def _shown(touch: Touch, state: str | None) -> dict[str, Json]:
+    if touch.shows is None:
+        return {}
+    name, nothing = touch.shows
+    if state is None or state in touch.thing.gone:
+        return {name: nothing}
+    return {name: touch.values.get(state, state)}
+
+
+def _wanted(action: Action, name: str, params: Params) -> str | None:
+    """Give what a part of the key must be; None where the request leaves it open."""
+    param = action.param(name)
+    value = params.get(name, param.default if param else None)
+    return None if value is None else str(value)
+
+
+def _row(touch: Touch, key: tuple[str, ...], thing: Thing) -> dict[str, Json]:
+    named: dict[str, Json] = dict(zip(touch.key, key, strict=True))
+    return named | {name: thing.said.get(of) for name, of in touch.echoes.items()}
+
+
+def _whole(params: Params, name: str, default: int) -> int:
+    given = params.get(name)
+    return given if isinstance(given, int) and given > 0 else default
+
+
+def _nested(flat: Mapping[str, Json]) -> dict[str, Json]:
+    """Put the fields whose names have a dot into their objects."""
+    answer: dict[str, Json] = {}
+    for name, value in flat.items():
+        outer, dot, inner = name.partition(".")
+        if not dot:
+            answer[name] = value
+            continue
+        held = answer.setdefault(outer, {})
+        if isinstance(held, dict):
+            held[inner] = value
+    return answer

@@ -27,6 +27,8 @@ SCOPES: Mapping[str, str] = {
     "chat.postEphemeral": "chat:write",
     "chat.update": "chat:write",
     "chat.delete": "chat:write",
+    "files.getUploadURLExternal": "files:write",
+    "files.completeUploadExternal": "files:write",
     "users.info": "users:read",
     "usergroups.users.list": "usergroups:read",
 }
@@ -35,6 +37,8 @@ SCOPES: Mapping[str, str] = {
 PER_MINUTE: Mapping[str, int] = {
     "chat.update": 50,
     "chat.postEphemeral": 100,
+    "files.getUploadURLExternal": 100,
+    "files.completeUploadExternal": 100,
     "users.info": 100,
     "usergroups.users.list": 20,
     "conversations.info": 50,
@@ -81,6 +85,8 @@ class WebApi:
             "conversations.info": self._info,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
+            "files.getUploadURLExternal": self._upload_url,
+            "files.completeUploadExternal": self._complete_upload,
             "users.info": self._users_info,
             "usergroups.users.list": self._group_users,
             "views.open": self._open,
@@ -95,14 +101,19 @@ class WebApi:
         weather = self._slack.weather
         if weather.down:
             return web.Response(status=503, text="down")
+        try:
+            given = await _arguments(request)
+        except ConnectionError:
+            # The caller died while it spoke: nothing was asked.
+            return web.Response(status=400)
         if weather.delay:
             await asyncio.sleep(weather.delay)
-        given = await _arguments(request)
         self._slack.calls.append((method, {k: v for k, v in given.items() if k != "token"}))
         if weather.limited(method):
             return _limited(weather.retry_after)
         wait = self._wait(method, given) if self._limits else 0.0
         if wait:
+            self._slack.refused_as_too_many += 1
             return _limited(wait)
         try:
             body = {"ok": True, **self._run(method, given)}
@@ -306,6 +317,36 @@ class WebApi:
             raise SlackError("message_not_found")
         address = f"https://{self._slack.domain}.slack.com/archives/{channel.id}"
         return {"channel": channel.id, "permalink": f"{address}/p{ts.replace('.', '')}"}
+
+    # --- files -------------------------------------------------------------------------
+
+    def _upload_url(self, given: dict[str, Any]) -> Mapping[str, Any]:
+        name, length = str(given.get("filename") or ""), int(given.get("length") or 0)
+        if not name or length <= 0:
+            raise SlackError("invalid_arguments")
+        file = self._slack.new_file(name, length)
+        return {"upload_url": f"{self._slack.url}/upload/{file.id}", "file_id": file.id}
+
+    def _complete_upload(self, given: dict[str, Any]) -> Mapping[str, Any]:
+        channel = None
+        if given.get("channel_id"):
+            channel = self._channel({"channel": given["channel_id"]}, to_write=True)
+        thread_ts = str(given.get("thread_ts") or "")
+        files = _json(given.get("files")) or []
+        if not files:
+            raise SlackError("invalid_arguments")
+        for one in files:
+            file = self._slack.files.get(str(one.get("id")))
+            if file is None:
+                raise SlackError("file_not_found")
+            if len(file.content) != file.length:
+                raise SlackError("file_update_failed")
+            file.channel = channel.id if channel else ""
+        if channel is not None:
+            named = ", ".join(str(one.get("title") or "") for one in files)
+            user = self._slack.bot_user
+            self._slack.say(channel.id, user, f"(file) {named}", thread_ts=thread_ts)
+        return {"files": [{"id": one["id"], "title": one.get("title", "")} for one in files]}
 
     # --- views -------------------------------------------------------------------------
 

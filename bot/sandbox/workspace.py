@@ -10,7 +10,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from bot.sandbox.delivery import Ack, Delivery
-from bot.sandbox.people import Channel, Message, Timestamps, User, escaped
+from bot.sandbox.people import Channel, File, Message, Timestamps, User, escaped
 from bot.sandbox.webapi import WebApi
 
 _REPLIES, _REPLY_FOR = 5, 1800.0
@@ -79,10 +79,13 @@ class Workspace:
         self.users: dict[str, User] = {}
         self.groups: dict[str, set[str]] = {}
         self.channels: dict[str, Channel] = {}
+        self.files: dict[str, File] = {}
         self.modals: dict[str, dict[str, Any]] = {}
         self.homes: dict[str, dict[str, Any]] = {}
         self.triggers: dict[str, tuple[str, float, bool]] = {}
         self.calls: deque[tuple[str, dict[str, Any]]] = deque(maxlen=100_000)
+        self.refused_as_too_many = 0
+        """How many calls met one of Slack's own limits."""
         self.delivery = Delivery(self.signing_secret, clock=clock, pace=pace)
         self._replies: dict[str, tuple[str, str, float, int]] = {}
         self._api = WebApi(self, limits=limits)
@@ -115,6 +118,12 @@ class Workspace:
             self.channels[id_] = Channel(id_, "", {user, self.bot_user}, is_private=True)
         return self.channels[id_]
 
+    def new_file(self, name: str, length: int) -> File:
+        """Make room for a file that is about to be uploaded."""
+        id_ = self.stamps.id("F")
+        self.files[id_] = File(id_, name, length)
+        return self.files[id_]
+
     # --- its own life ------------------------------------------------------------------
 
     async def start(self, port: int = 0) -> str:
@@ -124,6 +133,7 @@ class Workspace:
         app.router.add_get("/api/{method}", self._api.serve)
         app.router.add_get("/link", self.delivery.serve_socket)
         app.router.add_post("/reply/{token}", self._reply)
+        app.router.add_post("/upload/{file}", self._upload)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
@@ -166,6 +176,13 @@ class Workspace:
             while not (found := happened()):
                 await self._news.wait()
             return found
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        file = self.files.get(request.match_info["file"])
+        if file is None or self.weather.down:
+            return web.Response(status=503 if file else 404)
+        file.content = await request.read()
+        return web.Response(text=f"OK - {len(file.content)}")
 
     # --- response_url ------------------------------------------------------------------
 
@@ -324,8 +341,21 @@ class Hands:
 
     async def click(self, element: dict[str, Any], message: Message, channel: str) -> Ack:
         """Use an element under a message, as it is with its `block_id`."""
+        return await self._slack.delivery.bring(
+            "interaction", self._clicked(element, message, channel)
+        )
+
+    def pressed(self, label: str, message: Message, channel: str = "C0INC") -> dict[str, Any]:
+        """Give what Slack would send for a press, which may be delivered more than once.
+
+        Raises:
+            KeyError: There is no such button.
+        """
+        return self._clicked(message.buttons()[label], message, channel)
+
+    def _clicked(self, element: dict[str, Any], message: Message, channel: str) -> dict[str, Any]:
         slack = self._slack
-        payload = self._interaction("block_actions") | {
+        return self._interaction("block_actions") | {
             "channel": {"id": channel, "name": slack.channels[channel].name},
             "container": {
                 "type": "message",
@@ -338,7 +368,6 @@ class Hands:
             "actions": [self._action(element)],
             "state": {"values": {}},
         }
-        return await slack.delivery.bring("interaction", payload)
 
     def _interaction(self, kind: str) -> dict[str, Any]:
         slack, user = self._slack, self._slack.users[self._user]

@@ -18,6 +18,8 @@ from bot import tc3, telemetry
 from bot.catalog import by_api
 from bot.demo import sandbox
 from tests.bench.load import Load, quantile
+from tests.bench.operations import operations
+from tests.bench.trail import trail
 
 ROOT = Path(__file__).parents[2]
 
@@ -209,6 +211,8 @@ BENCHES: dict[str, Callable[[], Awaitable[list[str]]]] = {
     "start": start_up,
     "sent": asked_to_sent,
     "acks": acks,
+    "operations": operations,
+    "trail": trail,
 }
 
 

@@ -1,0 +1,131 @@
+"""How fast operations run: on each database, empty and with a million operations on file."""
+
+import asyncio
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+import sqlalchemy as sa
+
+from bot import database, tables
+from bot.demo import DOMAIN, Sandbox, sandbox
+from bot.sandbox.cloud import CloudEmulator
+from tests.bench.load import Load, quantile
+from tests.chaos.__main__ import database as fresh_database
+
+FILED = 1_000_000
+
+_COPY = """
+INSERT INTO operations ({columns})
+WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count})
+SELECT {values} FROM operations, n WHERE key = '{key}'
+"""
+
+
+async def operations() -> list[str]:
+    """Measure both databases, empty and full."""
+    lines = []
+    for kind in ("sqlite", "postgresql"):
+        waits: dict[int, float] = {}
+        rates: dict[int, float] = {}
+        for filed in (0, FILED):
+            with fresh_database(kind) as (url, folder):
+                waits[filed], slowest, rates[filed] = await _measured(folder, url, filed)
+            lines.append(
+                f"{kind}, {filed:,} operations on file: ask to request at the cloud p50 "
+                f"{waits[filed]:.1f} ms, p99 {slowest:.1f} ms; {rates[filed]:.0f} operations a "
+                "second from ask to ending"
+            )
+        lines.append(
+            f"{kind}, a million on file: {waits[FILED] / waits[0] - 1:+.0%} ask to request, "
+            f"{rates[FILED] / rates[0] - 1:+.0%} operations a second"
+        )
+    return lines
+
+
+async def _measured(folder: Path, url: str, filed: int) -> tuple[float, float, float]:
+    # No API's own limit binds: the bot is measured, not Tencent Cloud.
+    with patch("bot.engine.PACE", 50.0), patch.object(CloudEmulator, "_limit"):
+        async with sandbox(folder, socket=False, limits=False, database=url) as world:
+            load = Load(f"{world.bot.url}/slack/events", world.slack.signing_secret)
+            await _ask(world, load, url, "first", 1, at_once=1)
+            if filed:
+                _file(url, filed)
+            waits = await _ask(world, load, url, "x", 300, at_once=1)
+            began = time.monotonic()
+            await _ask(world, load, url, "y", 2000, at_once=16)
+            return quantile(waits, 50), quantile(waits, 99), 2000 / (time.monotonic() - began)
+
+
+async def _ask(
+    world: Sandbox, load: Load, url: str, name: str, count: int, *, at_once: int
+) -> list[float]:
+    """Ask for so many stops, wait until all have ended; give how long each took to leave."""
+    asked: dict[str, float] = {}
+    for number in range(count):
+        world.cloud.things.put("stream", f"{name}{number}", DOMAIN, "live")
+    engine = database.connect(url)
+    query = sa.select(sa.func.count()).select_from(tables.operations).where(tables.UNFINISHED)
+    async with load.session() as post:
+
+        async def some(first: int) -> None:
+            for number in range(first, count, at_once):
+                stream = f"{name}{number}"
+                asked[stream] = time.time()
+                await post(f"live {stream}", f"t-{stream}")
+                if at_once == 1:
+                    async with asyncio.timeout(10):
+                        while not _seen(world, stream):  # noqa: ASYNC110 (it is measured)
+                            await asyncio.sleep(0.0005)
+                    await asyncio.sleep(0.02)
+
+        await asyncio.gather(*(some(first) for first in range(at_once)))
+    while True:
+        with engine.connect().execution_options(reads=True) as connection:
+            if not connection.execute(query).scalar_one():
+                break
+        await asyncio.sleep(0.02)
+    engine.dispose()
+    return [
+        one.at - asked[stream]
+        for one in world.cloud.received
+        if (stream := str(one.params.get("StreamName"))) in asked
+    ]
+
+
+def _seen(world: Sandbox, stream: str) -> bool:
+    received = world.cloud.received
+    return bool(received) and received[-1].params.get("StreamName") == stream
+
+
+def _file(url: str, count: int) -> None:
+    """Copy the one ended operation so often, as of the last year."""
+    engine = database.connect(url)
+    postgresql = engine.dialect.name == "postgresql"
+    with engine.begin() as connection:
+        if postgresql:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        table = sa.Table("operations", sa.MetaData(), autoload_with=connection)
+        names = [column.name for column in table.columns]
+        key = connection.execute(sa.select(table.c.key)).scalars().first()
+        made = {
+            "id": "'filed' || n",
+            "key": "'filed' || n",
+            "asked_at": f"asked_at - 31536000.0 * n / {count}",
+        }
+        copy = _COPY.format(
+            columns=", ".join(names),
+            values=", ".join(made.get(name, name) for name in names),
+            count=count,
+            key=key,
+        )
+        connection.execute(sa.text(copy))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT", reads=True) as connection:
+        # What a database does for itself after so many rows at once is not measured.
+        if postgresql:
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.exec_driver_sql("VACUUM ANALYZE operations")
+            connection.exec_driver_sql("CHECKPOINT")
+        else:
+            connection.exec_driver_sql("ANALYZE")
+    engine.dispose()

@@ -1,0 +1,498 @@
+"""A campaign: people ask and press while the bot is killed; then everything is counted."""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from bot import database
+from bot.lifecycle import ENDINGS
+from bot.manifest import bot_scopes
+from bot.model import Operation, Owed, State
+from bot.sandbox.cloud import CloudEmulator, Key
+from bot.sandbox.people import Channel, Message
+from bot.sandbox.weather import Fault
+from bot.sandbox.workspace import Workspace
+from bot.store import Store
+
+DOMAIN = "push.example.com"
+AUDIT = "C0AUDIT"
+CHANNELS = tuple(f"C0OPS{number}" for number in range(6))
+AT_ONCE = 24
+"""How many operations are under way at most."""
+
+POLICY = f"""
+defaults: {{live: {{DomainName: {DOMAIN}, AppName: live}}}}
+roles:
+  oncall:
+    members: {{users: [U0ALICE]}}
+    allow:
+      - actions: [DropLiveStream, StopPublishStream, StartPublishStream]
+      - {{actions: [ForbidLiveStream], approval: confirm, expires: 1h}}
+      - {{actions: [ForbidLiveDomain], approval: second-person, approvers: [leads], expires: 1h}}
+  leads: {{members: {{users: [U0BOB]}}, allow: [{{actions: ["*"], approval: confirm}}]}}
+"""
+
+
+@dataclass
+class Tally:
+    """What a campaign found; every list must be empty."""
+
+    kills: int = 0
+    stops: int = 0
+    slowest_stop: float = 0.0
+    points: int = 0
+    points_killed: int = 0
+    asked: int = 0
+    accepted: int = 0
+    endings: Counter[str] = field(default_factory=Counter[str])
+    resent: int = 0
+    lost: list[str] = field(default_factory=list[str])
+    doubled: list[str] = field(default_factory=list[str])
+    untrue: list[str] = field(default_factory=list[str])
+    unposted: list[str] = field(default_factory=list[str])
+    posted_twice: list[str] = field(default_factory=list[str])
+    trail: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        return bool(
+            self.lost
+            or self.doubled
+            or self.untrue
+            or self.unposted
+            or self.posted_twice
+            or self.trail
+            or self.slowest_stop > 10
+        )
+
+    def lines(self) -> list[str]:
+        counted = {
+            "lost": self.lost,
+            "silently doubled": self.doubled,
+            "untrue endings": self.untrue,
+            "unposted": self.unposted,
+            "posted twice": self.posted_twice,
+        }
+        endings = ", ".join(f"{count} {name}" for name, count in self.endings.most_common())
+        return [
+            f"{self.kills} kills, at {self.points_killed} of {self.points} points and at random",
+            f"{self.stops} stops, the slowest took {self.slowest_stop:.1f} s",
+            f"{self.asked} asked, {self.accepted} of them acked as taken: {endings}",
+            f"ran more than once, and said so: {self.resent}",
+            *(f"{name}: {len(found)}" for name, found in counted.items()),
+            *(f"  {name}: {one}" for name, found in counted.items() for one in found[:5]),
+            f"trail: {self.trail or 'every record holds'}",
+        ]
+
+
+class Victim:
+    """One replica, which lives and dies again and again."""
+
+    def __init__(self, number: int, folder: Path, env: dict[str, str], *, backwards: bool) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.points = folder / "points"
+        self._env = {**env, "STOPSTREAM_LISTEN": f"127.0.0.1:{self.port}"}
+        self._log = folder / f"replica-{number}.log"
+        self._folder = folder
+        self._backwards = backwards
+        self._pid = 0
+        self._stem: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        order = ["-m", "tests.chaos.victim", "--points", str(self.points)]
+        with self._log.open("a") as log:
+            self._stem = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *order,
+                *(["--reversed"] if self._backwards else []),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env=self._env,
+            )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._stem is not None
+        self.signal(signal.SIGKILL)
+        self._stem.kill()
+        await self._stem.wait()
+
+    async def born(self, target: str = "", nth: int = 1) -> None:
+        assert self._stem is not None
+        assert self._stem.stdin is not None
+        order = json.dumps({"target": target, "nth": nth})
+        self._stem.stdin.write(f"{order}\n".encode())
+        self._pid = int((await self._hear("born"))[1])
+
+    async def dead(self) -> int:
+        found = await self._hear("dead")
+        self._pid = 0
+        return int(found[1])
+
+    def signal(self, number: int) -> None:
+        if self._pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    async def _hear(self, word: str) -> list[str]:
+        assert self._stem is not None
+        assert self._stem.stdout is not None
+        while line := (await self._stem.stdout.readline()).decode().split():
+            if line[0] == word:
+                return line
+        raise RuntimeError(f"the victim is gone; see {self._log}")
+
+    async def serves(self) -> bool:
+        """Whether it listens, with Slack reached."""
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+
+class Campaign:
+    """Kills, load and counting.
+
+    Args:
+        url: Of an empty database.
+        backwards: The bot acts before its intent is on disk.
+        patience: Seconds for which people wait for the card of what was taken.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        *,
+        kills: int,
+        seed: int,
+        replicas: int = 1,
+        backwards: bool = False,
+        patience: float = 30.0,
+    ) -> None:
+        self.tally = Tally()
+        self._url = url
+        self._folder = folder
+        self._kills = kills
+        self._replicas = replicas
+        self._backwards = backwards
+        self._patience = patience
+        self._dice = random.Random(seed)  # noqa: S311 (to be repeated)
+        self._cloud = CloudEmulator(keys={"AKIDCHAOS": Key("chaos-key")})
+        self._slack = Workspace(scopes=bot_scopes(), limits=False, pace=0.02)
+        self._killed: Counter[str] = Counter()
+        self._acks: dict[str, bool] = {}
+        self._people: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> Tally:
+        for id_, name in (("U0ALICE", "alice"), ("U0BOB", "bob")):
+            self._slack.user(id_, name)
+        for channel in (*CHANNELS, AUDIT):
+            self._slack.channel(channel, channel.lower(), *self._slack.users)
+        # Answers that take a while are what a kill can come between.
+        self._cloud.weather.last(Fault(seconds=0.05))
+        self._slack.weather.delay = 0.02
+        async with self._cloud, self._slack, contextlib.AsyncExitStack() as stack:
+            env = self._environment()
+            victims = [
+                await stack.enter_async_context(
+                    Victim(number, self._folder, env, backwards=self._backwards)
+                )
+                for number in range(self._replicas)
+            ]
+            load = asyncio.create_task(self._load(victims))
+            async with asyncio.TaskGroup() as lives:
+                for victim in victims:
+                    lives.create_task(self._lives(victim))
+            load.cancel()
+            await self._calm(victims)
+            await self._count()
+        return self.tally
+
+    def _environment(self) -> dict[str, str]:
+        policy = self._folder / "policy.yml"
+        policy.write_text(POLICY)
+        return {
+            "PATH": os.environ["PATH"],
+            "SLACK_BOT_TOKEN": self._slack.bot_token,
+            "SLACK_SIGNING_SECRET": self._slack.signing_secret,
+            "SLACK_API_URL": self._slack.api_url,
+            "TENCENTCLOUD_SECRET_ID": "AKIDCHAOS",
+            "TENCENTCLOUD_SECRET_KEY": "chaos-key",
+            "STOPSTREAM_TENCENT_URL": self._cloud.url,
+            "STOPSTREAM_POLICY": str(policy),
+            "STOPSTREAM_DATABASE_URL": self._url,
+            "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
+            "STOPSTREAM_AUDIT_KEY_FILE": str(self._folder / "trail.key"),
+            "STOPSTREAM_LOG_FORMAT": "json",
+        }
+
+    # --- lives and deaths ------------------------------------------------------------
+
+    async def _lives(self, victim: Victim) -> None:
+        while self.tally.kills < self._kills:
+            target, nth = self._choose(victim)
+            await victim.born(target, nth)
+            await self._death(victim, target)
+            if self.tally.kills % 50 == 0:
+                say(f"  {self.tally.kills} kills, {len(self._acks)} asked")
+
+    def _choose(self, victim: Victim) -> tuple[str, int]:
+        """Take a point where few have died, or none for a random moment."""
+        points = victim.points.read_text().splitlines() if victim.points.exists() else []
+        known = sorted(set(points))
+        if not known or self._dice.random() < 0.2:
+            return "", 0
+        fewest = min(self._killed[point] for point in known)
+        rare = [point for point in known if self._killed[point] == fewest]
+        return self._dice.choice(rare), self._dice.choice((1, 1, 1, 2, 5))
+
+    async def _death(self, victim: Victim, target: str) -> None:
+        dead = asyncio.create_task(victim.dead())
+        gentle = not target and self._dice.random() < 0.2
+        longest = 4.0 if target else self._dice.uniform(0.2, 3.0)
+        await asyncio.wait({dead}, timeout=longest)
+        self._killed[target] += 1
+        began = time.monotonic()
+        if not dead.done():
+            victim.signal(signal.SIGTERM if gentle else signal.SIGKILL)
+            await asyncio.wait({dead}, timeout=15)
+            if not dead.done():
+                victim.signal(signal.SIGKILL)
+        status = await dead
+        if gentle and status != -signal.SIGKILL:
+            self.tally.stops += 1
+            self.tally.slowest_stop = max(self.tally.slowest_stop, time.monotonic() - began)
+        elif status == -signal.SIGKILL:
+            self.tally.kills += 1
+        else:
+            raise RuntimeError(f"it ended by itself with {status}; see {self._folder}")
+
+    async def _calm(self, victims: list[Victim]) -> None:
+        """Let the last ones live until nothing is owed."""
+        for victim in victims:
+            await victim.born()
+        store = self._open()
+        try:
+            quiet = 0
+            async with asyncio.timeout(240):
+                while quiet < 3:
+                    await asyncio.sleep(0.5)
+                    left = len(await store.unfinished()) + await store.owed()
+                    quiet = 0 if left or self._people else quiet + 1
+                    self._slack.delivery.request_url = f"{victims[0].url}/slack/events"
+        except TimeoutError:
+            say(f"  {len(self._people)} people still wait")
+        finally:
+            await store.close()
+        for task in self._people:
+            task.cancel()
+        for victim in victims:
+            began = time.monotonic()
+            victim.signal(signal.SIGTERM)
+            await victim.dead()
+            self.tally.stops += 1
+            self.tally.slowest_stop = max(self.tally.slowest_stop, time.monotonic() - began)
+
+    def _open(self) -> Store:
+        engine = database.connect(self._url)
+        database.migrate(engine)
+        return Store(engine, owner="the campaign")
+
+    # --- the people --------------------------------------------------------------------
+
+    async def _load(self, victims: list[Victim]) -> None:
+        """Let people ask all the time, of whichever replica listens."""
+        for number in range(1_000_000):
+            while len(self._people) >= AT_ONCE:  # noqa: ASYNC110 (simple will do)
+                await asyncio.sleep(0.02)
+            listening = [victim for victim in victims if await victim.serves()]
+            if listening:
+                victim = self._dice.choice(listening)
+                self._slack.delivery.request_url = f"{victim.url}/slack/events"
+                self._go(self._one(number))
+            await asyncio.sleep(0.08)
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._people.add(task)
+        task.add_done_callback(self._went)
+
+    def _went(self, task: asyncio.Task[None]) -> None:
+        self._people.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.tally.untrue.append(f"a person could not go on: {error!r}")
+
+    async def _one(self, number: int) -> None:
+        """Ask for one thing, with a name of its own, and see it through."""
+        name, channel = f"x{number}", CHANNELS[number % len(CHANNELS)]
+        things, press = self._cloud.things, ""
+        match self._dice.randrange(8):
+            case 0 | 1 | 2:
+                things.put("stream", name, DOMAIN, "live")
+                asked = self._slash("/stopstream", f"live {name}", channel)
+            case 3:
+                things.put("stream", name, DOMAIN, "live")
+                asked = self._mention(f"stop live {name}", channel)
+            case 4:
+                things.put("session", name)
+                asked = self._slash("/startstream", f"car {name}", channel)
+            case 5:
+                things.put("session", name)
+                asked = self._slash("/stopstream", f"car {name}", channel)
+            case 6:
+                things.put("stream", name, DOMAIN, "live")
+                asked, press = self._slash("/stopstream", f"ban {name} for=1h", channel), "Confirm"
+            case _:
+                name = f"{name}.example.com"
+                things.put("domain", name)
+                asked, press = self._slash("/stopstream", f"domain {name}", channel), "Approve"
+        self._acks[name] = await asked
+        await self._see_through(name, press, self._slack.channels[channel])
+
+    async def _slash(self, command: str, text: str, channel: str) -> bool:
+        said = await self._slack.person("U0ALICE").slash(command, text, channel)
+        return said.startswith("Asked")
+
+    async def _mention(self, text: str, channel: str) -> bool:
+        await self._slack.person("U0ALICE").mention(text, channel)
+        return False
+
+    async def _see_through(self, name: str, press: str, channel: Channel) -> None:
+        """Press until the buttons are gone, and wait for the ending."""
+        patience = self._patience if self._acks[name] else self._patience / 4
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while not (card := _card(channel, name)):  # noqa: ASYNC110 (see above)
+                    await asyncio.sleep(0.1)
+            async with asyncio.timeout(120):
+                while press and press in card.buttons():
+                    person = self._slack.person("U0BOB" if press == "Approve" else "U0ALICE")
+                    pressed = person.pressed(press, card, channel.id)
+                    bring = self._slack.delivery.bring
+                    # Slack may deliver a press twice, and fingers are nervous.
+                    times = self._dice.choice((1, 2))
+                    await asyncio.gather(*(bring("interaction", pressed) for _ in range(times)))
+                    await asyncio.sleep(0.5)
+                while not channel.thread(card.ts):  # noqa: ASYNC110 (see above)
+                    await asyncio.sleep(0.2)
+
+    # --- counting ----------------------------------------------------------------------
+
+    async def _count(self) -> None:
+        tally = self.tally
+        store = self._open()
+        engine = database.connect(self._url)
+        try:
+            with engine.connect().execution_options(reads=True) as connection:
+                rows = connection.exec_driver_sql("SELECT id FROM operations").scalars().all()
+            found: dict[str, list[Operation]] = {}
+            for id_ in rows:
+                operation = await store.get(id_)
+                assert operation is not None
+                found.setdefault(_target(operation), []).append(operation)
+            with store.audited() as audited:
+                report = audited.verify((), lambda _seq: None)
+            tally.trail = f"broken after {report.count}: {report.found}" if report.found else ""
+        finally:
+            await store.close()
+            engine.dispose()
+        known = set(_points(self._folder))
+        tally.points = len(known)
+        tally.points_killed = sum(1 for point in known if self._killed[point])
+        tally.asked, tally.accepted = len(self._acks), sum(self._acks.values())
+        for name, accepted in self._acks.items():
+            operations = found.pop(name, [])
+            self._judge(name, operations, accepted=accepted)
+        tally.untrue += [f"{name}: nobody asked for it" for name in found]
+        keys = Counter(_key(message) for message in self._said() if _key(message))
+        tally.posted_twice += [f"{key}: {count} times" for key, count in keys.items() if count > 1]
+
+    def _judge(self, name: str, operations: list[Operation], *, accepted: bool) -> None:
+        tally = self.tally
+        runs = sum(
+            name in one.params.values() and not one.api.startswith("Describe")
+            for one in self._cloud.ran()
+        )
+        if not operations:
+            if accepted:
+                tally.lost.append(f"{name}: acked as taken, and not on file; ran {runs} times")
+            elif runs:
+                tally.untrue.append(f"{name}: ran {runs} times, and not on file")
+            return
+        if len(operations) > 1:
+            tally.doubled.append(f"{name}: {len(operations)} operations for one asking")
+        for operation in operations:
+            tally.endings[operation.state.value] += 1
+            self._judge_one(name, operation, runs)
+
+    def _judge_one(self, name: str, operation: Operation, runs: int) -> None:
+        tally, state = self.tally, operation.state
+        said = [message for message in self._said() if _key(message).startswith(operation.id)]
+        ending = [m for m in said if Owed.ENDING.value in _key(m)]
+        if state not in ENDINGS:
+            tally.lost.append(f"{name}: still {state.value}")
+            return
+        if state in (State.ACCEPTED, State.ALREADY) and not runs:
+            tally.lost.append(f"{name}: {state.value}, and it never ran")
+        if state not in (State.ACCEPTED, State.ALREADY, State.UNKNOWN) and runs:
+            tally.untrue.append(f"{name}: {state.value}, and it ran")
+        if runs > 1:
+            tally.resent += 1
+            if not any(f"sent {operation.attempts} times" in m.text for m in ending) or (
+                operation.attempts < runs
+            ):
+                tally.doubled.append(f"{name}: ran {runs} times, tried {operation.attempts}")
+        kinds = Counter(_key(message).split(":")[1] for message in said)
+        for owed in (Owed.CARD, Owed.ENDING, Owed.AUDIT):
+            if not kinds[owed.value]:
+                tally.unposted.append(f"{name}: no {owed.value} of its being {state.value}")
+
+    def _said(self) -> Iterable[Message]:
+        return [message for c in self._slack.channels.values() for message in c.messages]
+
+
+def say(*lines: str) -> None:
+    print(*lines, sep="\n", flush=True)  # noqa: T201 (a terminal)
+
+
+def _points(folder: Path) -> list[str]:
+    file = folder / "points"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def _target(operation: Operation) -> str:
+    names = ("StreamName", "UserId", "DomainName")
+    return next(str(operation.params[name]) for name in names if name in operation.params)
+
+
+def _key(message: Message) -> str:
+    payload = message.metadata.get("event_payload") or {}
+    return str(payload.get("key", ""))
+
+
+def _card(channel: Channel, name: str) -> Message | None:
+    return next(
+        (m for m in channel.roots if m.bot_id and name in m.text.replace("`", " ").split()), None
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

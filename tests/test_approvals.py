@@ -1,0 +1,479 @@
+"""Approvals: who may decide what, once, in time; and nothing runs without."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.model import (
+    Actor,
+    Answer,
+    Approved,
+    Choice,
+    Command,
+    Decision,
+    Operation,
+    Owed,
+    Person,
+    Place,
+    State,
+)
+from bot.service import Taken
+from bot.store import Move, Store
+from tests.conftest import House, built, opened
+from tests.fakes import ALICE, BOB, MALLORY, TEAM, FakeCloud, FakeDesk, FakeDirectory
+
+CAROL, DAVE = Actor(TEAM, "U0CAROL"), Actor(TEAM, "U0DAVE")
+PEOPLE = (ALICE, BOB, CAROL, DAVE, MALLORY)
+
+POLICY = """
+defaults:
+  live: {DomainName: push.example.com}
+limits:
+  - {actions: [ForbidLiveStream], where: {StreamName: "vip-*"}, approval: second-person}
+roles:
+  oncall:
+    members: {users: [U0ALICE]}
+    allow:
+      - actions: [DropLiveStream, ResumeLiveStream, "Describe*"]
+        approval: second-person
+        approvers: [leads]
+        expires: 15m
+        then: [chiefs]
+        remind: 2m
+      - actions: [ForbidLiveStream]
+        approval: confirm
+        break_glass: true
+      - actions: [StopPublishStream]
+        approval: second-person
+        break_glass: true
+        approvers: [leads]
+        approvals_needed: 2
+  leads:
+    members: {users: [U0BOB, U0CAROL]}
+    allow:
+      - {actions: ["Drop*"], approval: confirm}
+  chiefs:
+    members: {users: [U0DAVE]}
+"""
+DROP, BAN, CAR = "live stream1", "ban stream1", "car user1"
+
+
+def directory() -> FakeDirectory:
+    return FakeDirectory(people={one.user: Person(one.user, TEAM) for one in PEOPLE})
+
+
+@pytest.fixture
+async def house(quick_store: Store) -> AsyncIterator[House]:
+    async with built(quick_store, policy=POLICY, directory=directory()) as one:
+        yield one
+
+
+async def waiting(house: House, text: str = DROP, actor: Actor = ALICE) -> Operation:
+    operation = await house.run(text, actor)
+    assert operation.state is State.WAITING
+    return operation
+
+
+def ran(house: House) -> list[str]:
+    """Give what was sent besides reads."""
+    apis = [command.action.api for command in house.cloud.sent]
+    return [api for api in apis if not api.startswith("Describe")]
+
+
+async def test_nothing_is_sent_before_somebody_has_decided(house: House) -> None:
+    operation = await waiting(house)
+
+    assert ran(house) == []
+    assert operation.consent.roles == ("leads",)
+    assert operation.consent.people == ("U0BOB", "U0CAROL")
+    assert (operation.expires_at or 0) - operation.asked_at == pytest.approx(900, abs=5)
+    assert house.heard(Owed.CARD) == 1
+    assert house.heard(Owed.ENDING) == 0
+
+
+async def test_an_approver_lets_it_through_and_it_runs_once(house: House) -> None:
+    operation = await waiting(house)
+    settled = await house.decide(operation.id, Choice.APPROVE, BOB)
+    ended = await house.ended(operation.id)
+
+    assert settled.counts
+    assert ended.state is State.ACCEPTED
+    assert ended.decided_by == "U0BOB"
+    assert ran(house) == ["DropLiveStream"]
+    assert await house.kinds() == ["asked", "waiting", "decided", "sending", "ended"]
+    assert [d.about for d in house.desk.said(Owed.AUDIT)] == [State.DUE, State.ACCEPTED]
+
+
+@pytest.mark.parametrize(
+    ("actor", "choice", "why"),
+    [
+        (ALICE, Choice.APPROVE, "somebody else"),
+        (ALICE, Choice.CONFIRM, "second person"),
+        (ALICE, Choice.DENY, "somebody else"),
+        (ALICE, Choice.EMERGENCY, "no rule"),
+        (MALLORY, Choice.APPROVE, "Only someone in leads"),
+        (MALLORY, Choice.DENY, "Only someone in leads"),
+        (MALLORY, Choice.CANCEL, "Only U0ALICE"),
+        (BOB, Choice.CANCEL, "Only U0ALICE"),
+        (BOB, Choice.CONFIRM, "Only U0ALICE"),
+        (DAVE, Choice.APPROVE, "Only someone in leads"),
+        (Actor("T0OTHER", "U0STRANGER"), Choice.APPROVE, "Slack did not say"),
+    ],
+)
+async def test_the_wrong_people_change_nothing_and_are_told_why(
+    house: House, actor: Actor, choice: Choice, why: str
+) -> None:
+    operation = await waiting(house)
+    settled = await house.decide(operation.id, choice, actor, "because")
+    await house.courier.drain()
+
+    assert not settled.counts
+    assert why in settled.words
+    assert await house.now(operation.id) == operation, "nothing is burnt"
+    assert [word.actor for word in house.desk.words] == [actor]
+    assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+
+
+async def test_guests_and_strangers_may_not_approve_even_if_the_policy_lists_them(
+    quick_store: Store,
+) -> None:
+    known = directory()
+    known.people["U0BOB"] = Person("U0BOB", TEAM, guest=True)
+    known.people["U0CAROL"] = Person("U0CAROL", "T0OTHER", stranger=True)
+    async with built(quick_store, policy=POLICY, directory=known) as house:
+        operation = await waiting(house)
+        for actor in (BOB, CAROL):
+            assert not (await house.decide(operation.id, Choice.APPROVE, actor)).counts
+    assert ran(house) == []
+
+
+async def test_only_the_asker_confirms(house: House) -> None:
+    operation = await waiting(house, BAN)
+    other = await house.decide(operation.id, Choice.CONFIRM, BOB)
+    approve = await house.decide(operation.id, Choice.APPROVE, BOB)
+    mine = await house.decide(operation.id, Choice.CONFIRM, ALICE)
+
+    assert (other.counts, approve.counts, mine.counts) == (False, False, True)
+    assert (await house.ended(operation.id)).state is State.ACCEPTED
+    assert ran(house) == ["ForbidLiveStream"]
+
+
+async def test_cancel_and_deny_end_it_with_who_and_why(house: House) -> None:
+    cancelled = await waiting(house)
+    assert (await house.decide(cancelled.id, Choice.CANCEL, ALICE)).counts
+    assert (await house.ended(cancelled.id)).state is State.CANCELLED
+
+    denied = await waiting(house, "live stream2")
+    assert (await house.decide(denied.id, Choice.DENY, BOB, "not now txSecret=abc123")).counts
+    ended = await house.ended(denied.id)
+    assert (ended.state, ended.decided_by) == (State.DENIED, "U0BOB")
+    assert ended.reason.startswith("not now")
+    assert "abc123" not in ended.reason
+    assert ran(house) == []
+    assert house.heard(Owed.ENDING) == 2
+
+
+async def test_two_must_approve_where_the_policy_wants_two(house: House) -> None:
+    operation = await waiting(house, CAR)
+    assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+    again = await house.decide(operation.id, Choice.APPROVE, BOB)
+    between = await house.now(operation.id)
+
+    assert not again.counts
+    assert "one more person" in again.words
+    assert between.state is State.WAITING
+    assert [one.user for one in between.consent.given] == ["U0BOB"]
+
+    assert (await house.decide(operation.id, Choice.APPROVE, CAROL)).counts
+    assert (await house.ended(operation.id)).state is State.ACCEPTED
+    assert ran(house) == ["StopPublishStream"]
+
+
+async def test_the_first_of_two_approvals_falls_with_its_makers_rights(house: House) -> None:
+    operation = await waiting(house, CAR)
+    await house.decide(operation.id, Choice.APPROVE, BOB)
+    house.policy(POLICY.replace("[U0BOB, U0CAROL]", "[U0CAROL]"))
+    await house.decide(operation.id, Choice.APPROVE, CAROL)
+
+    assert (await house.now(operation.id)).state is State.WAITING
+    assert ran(house) == []
+
+
+async def test_who_comes_second_is_told_who_was_first(house: House) -> None:
+    operation = await waiting(house)
+    await house.decide(operation.id, Choice.APPROVE, BOB)
+    late = await house.decide(operation.id, Choice.DENY, CAROL)
+    mine = await house.decide(operation.id, Choice.APPROVE, BOB)
+    await house.ended(operation.id)
+
+    assert "U0BOB" in late.words
+    assert mine.words.startswith("You ")
+    assert ran(house) == ["DropLiveStream"]
+
+
+async def test_rights_that_are_gone_at_the_click_end_it(house: House) -> None:
+    operation = await waiting(house)
+    house.policy(POLICY.replace("users: [U0ALICE]", "users: []"))
+    settled = await house.decide(operation.id, Choice.APPROVE, BOB)
+
+    assert not settled.counts
+    assert (await house.ended(operation.id)).state is State.DENIED
+    assert ran(house) == []
+
+
+async def test_a_policy_that_wants_more_than_the_card_asked_for_wins(house: House) -> None:
+    operation = await waiting(house, BAN)
+    house.policy(POLICY.replace('"vip-*"', '"stream*"'))
+    settled = await house.decide(operation.id, Choice.CONFIRM, ALICE)
+
+    assert "second person" in settled.words
+    assert (await house.ended(operation.id)).state is State.DENIED
+    assert ran(house) == []
+
+
+async def test_rights_are_asked_again_at_the_last_moment(quick_store: Store) -> None:
+    async with built(quick_store, policy=POLICY, directory=directory()) as house:
+        operation = await waiting(house)
+    given = replace(operation.consent, given=(Approved("U0BOB", 0.0),))
+    path = (State.WAITING, State.DUE)
+    due = await quick_store.move(Move(operation.id, path, {}, {"consent": given}))
+    assert due is not None
+
+    fewer = POLICY.replace("[U0BOB, U0CAROL]", "[U0CAROL]")
+    async with built(quick_store, policy=fewer, directory=directory()) as house:
+        house.engine.take(due)
+        ended = await house.ended(operation.id)
+    assert ended.state is State.DENIED
+    assert ran(house) == []
+
+
+async def test_an_emergency_goes_without_the_second_person_and_is_loud(house: House) -> None:
+    operation = await waiting(house, CAR)
+    silent = await house.decide(operation.id, Choice.EMERGENCY, ALICE, "  ")
+    stranger = await house.decide(operation.id, Choice.EMERGENCY, BOB, "now")
+    settled = await house.decide(operation.id, Choice.EMERGENCY, ALICE, "it leaks a face")
+    ended = await house.ended(operation.id)
+
+    assert (silent.counts, stranger.counts, settled.counts) == (False, False, True)
+    assert (ended.state, ended.emergency, ended.reason) == (
+        State.ACCEPTED,
+        True,
+        "it leaks a face",
+    )
+    with house.store.records(operation=operation.id) as records:
+        bodies = {record.kind: record.body for record in records}
+    assert '"emergency":true' in bodies["decided"]
+    assert "it leaks a face" in bodies["decided"]
+
+
+async def test_an_emergency_does_not_get_past_a_limit(house: House) -> None:
+    operation = await waiting(house, "ban vip-1")
+    settled = await house.decide(operation.id, Choice.EMERGENCY, ALICE, "please")
+
+    assert not settled.counts
+    assert (await house.now(operation.id)).state is State.WAITING
+
+
+async def test_what_nobody_decides_expires_and_says_so(quick_store: Store) -> None:
+    short = POLICY.replace("expires: 15m", "expires: 1s").replace("remind: 2m", "")
+    async with built(quick_store, policy=short, directory=directory()) as house:
+        operation = await waiting(house)
+        ended = await house.ended(operation.id)
+        late = await house.decide(operation.id, Choice.APPROVE, BOB)
+
+    assert ended.state is State.EXPIRED
+    assert "expired" in late.words
+    assert house.heard(Owed.ENDING) == 1
+    assert ran(house) == []
+
+
+async def test_an_expired_card_cannot_be_approved_even_before_anyone_has_noticed(
+    quick_store: Store,
+) -> None:
+    short = POLICY.replace("expires: 15m", "expires: 1s").replace("remind: 2m", "")
+    async with built(quick_store, policy=short, directory=directory()) as house:
+        operation = await waiting(house)
+        await house.approvals.stop()
+        await asyncio.sleep(1.1)
+        settled = await house.decide(operation.id, Choice.APPROVE, BOB)
+
+    assert not settled.counts
+    assert (await quick_store.get(operation.id) or operation).state is State.EXPIRED
+
+
+async def test_an_unanswered_card_reminds_once_and_widens_to_the_next_role(
+    quick_store: Store,
+) -> None:
+    soon = POLICY.replace("remind: 2m", "remind: 1s")
+    async with built(quick_store, policy=soon, directory=directory()) as house:
+        operation = await waiting(house)
+        early = await house.decide(operation.id, Choice.APPROVE, DAVE)
+        async with asyncio.timeout(10):
+            while house.heard(Owed.REMINDER) < 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(1.2)
+        widened = await house.now(operation.id)
+        settled = await house.decide(operation.id, Choice.APPROVE, DAVE)
+        await house.ended(operation.id)
+
+    assert not early.counts
+    assert widened.consent.roles == ("leads", "chiefs")
+    assert "U0DAVE" in widened.consent.people
+    assert house.heard(Owed.REMINDER) == 1
+    assert settled.counts
+
+
+async def test_asking_for_what_waits_already_leads_to_its_card(house: House) -> None:
+    first = await waiting(house)
+    second = await house.run(DROP, ALICE, key="another")
+
+    assert second.state is State.CANCELLED
+    assert second.joined == first.id
+    assert house.desk.said(Owed.PRIVATE)[0].operation.card_ts == first.card_ts
+    assert (await house.run("live stream2", ALICE)).state is State.WAITING
+    assert (await house.run(DROP, BOB)).joined == first.id
+
+
+async def test_a_stop_whose_target_has_changed_says_so_and_runs(quick_store: Store) -> None:
+    cloud = Looking(["active", "inactive"])
+    async with built(quick_store, policy=POLICY, directory=directory(), cloud=cloud) as house:
+        operation = await waiting(house)
+        assert operation.consent.seen == "active"
+        shown: list[str] = []
+        cloud.before = lambda command: shown.extend(
+            d.operation.consent.found
+            for d in house.desk.said(Owed.CARD)
+            if not command.action.api.startswith("Describe")
+        )
+        assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+        ended = await house.ended(operation.id)
+
+    assert ended.consent.found == "inactive"
+    assert "inactive" in shown, "the card says it before the request leaves"
+    assert ran(house) == ["DropLiveStream"]
+
+
+async def test_a_start_whose_target_has_changed_wants_another_press(quick_store: Store) -> None:
+    cloud = Looking(["forbid", "inactive", "inactive"])
+    async with built(quick_store, policy=POLICY, directory=directory(), cloud=cloud) as house:
+        operation = await waiting(house, "ResumeLiveStream StreamName=stream1")
+        first = await house.decide(operation.id, Choice.APPROVE, BOB)
+        assert ran(house) == []
+        second = await house.decide(operation.id, Choice.APPROVE, BOB)
+        await house.ended(operation.id)
+
+    assert not first.counts
+    assert "Press again" in first.words
+    assert second.counts
+    assert ran(house) == ["ResumeLiveStream"]
+
+
+class Looking(FakeCloud):
+    """Answers reads with one state after the other; the last one stays."""
+
+    def __init__(self, states: list[str]) -> None:
+        super().__init__()
+        self.states = states
+
+    async def call(self, command: Command) -> Answer:
+        answer = await super().call(command)
+        if not command.action.api.startswith("Describe"):
+            return answer
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return replace(answer, body={"StreamState": state})
+
+
+@pytest.mark.parametrize(
+    ("channel", "ts"), [("C0ELSE", "1.0"), ("C0INC", "17.5")], ids=["channel", "old card"]
+)
+async def test_a_button_that_is_not_the_cards_changes_nothing(
+    house: House, channel: str, ts: str
+) -> None:
+    operation = await waiting(house)
+    settled = await house.decide(operation.id, Choice.APPROVE, BOB, channel=channel, message_ts=ts)
+    unknown = await house.decide("nosuchoperation", Choice.APPROVE, BOB)
+
+    assert not settled.counts
+    assert "no such request" in unknown.words
+    assert await house.now(operation.id) == operation
+
+
+async def test_a_press_that_is_delivered_twice_counts_once(house: House) -> None:
+    operation = await waiting(house)
+    press = Decision("trigger-1", operation.id, Choice.APPROVE, BOB, Place("C0INC"))
+    assert [await house.service.decide(press) for _ in range(5)] == [""] * 5
+    await house.ended(operation.id)
+
+    assert ran(house) == ["DropLiveStream"]
+    assert house.desk.words == []
+
+
+async def test_a_press_on_the_books_survives_whoever_took_it(database_url: str) -> None:
+    async with opened(database_url, "replica-1", lease=0.4) as store:
+        async with built(store, policy=POLICY, directory=directory()) as house:
+            operation = await waiting(house)
+        press = Decision("trigger-1", operation.id, Choice.APPROVE, BOB, Place("C0INC"))
+        assert await store.decide(press) is not None
+
+        async with (
+            opened(database_url, "replica-2", lease=0.4) as other,
+            built(other, policy=POLICY, directory=directory()) as house,
+        ):
+            ended = await house.ended(operation.id)
+    assert ended.state is State.ACCEPTED
+    assert ran(house) == ["DropLiveStream"]
+
+
+@contextlib.asynccontextmanager
+async def replicas(url: str, **shared: Any) -> AsyncIterator[tuple[House, House]]:
+    async with (
+        opened(url, "replica-1") as one,
+        opened(url, "replica-2") as two,
+        built(one, **shared) as first,
+        built(two, **shared) as second,
+    ):
+        yield first, second
+
+
+async def test_a_hundred_clicks_over_two_replicas_are_one_call(database_url: str) -> None:
+    crowd = [Actor(TEAM, f"U0LEAD{number}") for number in range(10)]
+    text = POLICY.replace("[U0BOB, U0CAROL]", str([one.user for one in crowd]).replace("'", ""))
+    known = directory()
+    known.people |= {one.user: Person(one.user, TEAM) for one in crowd}
+    cloud, desk = FakeCloud(), FakeDesk()
+    shared = {"policy": text, "directory": known, "cloud": cloud, "desk": desk}
+    async with replicas(database_url, **shared) as (first, second):
+        operation = await waiting(first)
+        settled = await asyncio.gather(
+            *(
+                (first, second)[number % 2].decide(operation.id, Choice.APPROVE, actor)
+                for number, actor in enumerate(crowd * 10)
+            )
+        )
+        ended = await first.ended(operation.id)
+
+    assert ended.state is State.ACCEPTED
+    assert ran(first) == ["DropLiveStream"]
+    assert [one.counts for one in settled].count(True) == 1
+    told = [one.words for one in settled if not one.counts]
+    assert len(told) == 99
+    assert all(re.search(rf"{ended.decided_by}|You let", words) for words in told)
+
+
+async def test_the_same_asked_at_once_from_two_replicas_waits_once(database_url: str) -> None:
+    shared = {"policy": POLICY, "directory": directory()}
+    async with replicas(database_url, **shared) as (first, second):
+        replies = await asyncio.gather(
+            *((first, second)[n % 2].ask(DROP, ALICE, key=f"key-{n}") for n in range(10))
+        )
+        ids = [reply.operation.id for reply in replies if isinstance(reply, Taken)]
+        for id_ in ids:
+            await first.engine.ending(id_)
+        states = [(await first.now(id_)).state for id_ in ids]
+
+    assert sorted(states) == [State.CANCELLED] * 9 + [State.WAITING]

@@ -1,0 +1,322 @@
+"""The trail in a real database: sealed, tampered with, pruned, exported."""
+
+import asyncio
+import csv
+import io
+import json
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import auditing, database, keys, sheet
+from bot.chain import Fact, Report
+from bot.errors import ConfigError
+from bot.keeper import Keeper
+from bot.seals import SealKind, Signer, read
+from bot.store import Store
+from tests.conftest import opened
+
+OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
+
+
+def check(store: Store, *trusted: str) -> Report:
+    with store.audited() as audited:
+        return audited.verify(trusted or (OURS.public,), lambda _seq: None)
+
+
+async def fill(store: Store, count: int, begin: int = 0) -> None:
+    for number in range(begin, begin + count):
+        await store.record(Fact("ended", f"op{number}", {"took": 0.1 * number, "user": "U0ÄLICE"}))
+
+
+def tamper(url: str, *statements: str) -> None:
+    """Change the database behind the program's back."""
+    engine = database.connect(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+async def test_every_transaction_seals_the_end(database_url: str) -> None:
+    async with opened(database_url, signer=OURS) as store:
+        await fill(store, 5)
+        report = check(store)
+        assert (report.count, report.found, report.sealed) == (6, None, 6)
+        with store.records() as records:
+            assert next(records).kind == "key"
+
+
+async def test_several_replicas_write_one_chain(database_url: str) -> None:
+    async with (
+        opened(database_url, signer=OURS) as one,
+        opened(database_url, owner="replica-2", signer=OURS) as two,
+    ):
+        await asyncio.gather(*(fill(store, 25, at) for at, store in enumerate((one, two))))
+        report = check(one)
+
+    assert (report.count, report.found, report.sealed) == (51, None, 51)
+
+
+async def test_replicas_with_keys_of_their_own_vouch_for_each_other(database_url: str) -> None:
+    async with (
+        opened(database_url, signer=OURS) as one,
+        opened(database_url, owner="replica-2", signer=THEIRS) as two,
+    ):
+        await fill(one, 2)
+        await fill(two, 2)
+        await fill(one, 1)
+        assert check(one).found is None
+        assert check(one, THEIRS.public).found is None
+        await fill(two, 1)
+        await two.checkpoint()
+        await fill(one, 1)
+        assert check(one).found is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "place", "what"),
+    [
+        ("UPDATE trail SET kind = 'denied' WHERE seq = 3", 3, "altered"),
+        ("UPDATE trail SET at = at + 0.000001 WHERE seq = 3", 3, "altered"),
+        ("UPDATE trail SET body = replace(body, 'U0', 'U1') WHERE seq = 3", 3, "altered"),
+        ("DELETE FROM trail WHERE seq = 3", 3, "missing"),
+        ("DELETE FROM trail WHERE seq > 3", 4, "cut off"),
+        ("DELETE FROM trail", 1, "cut off"),
+        ("DELETE FROM seals", 7, "cut off"),
+        ("UPDATE seals SET seq = 5", 5, "forged"),
+        ("UPDATE seals SET at = at + 1", 6, "forged"),
+    ],
+)
+async def test_what_is_done_to_the_database_is_found(
+    database_url: str, statement: str, place: int, what: str
+) -> None:
+    async with opened(database_url, signer=OURS) as store:
+        await fill(store, 5)
+    tamper(database_url, statement)
+    async with opened(database_url) as store:
+        found = check(store).found
+
+    assert found is not None
+    assert (found.seq, found.what) == (place, what)
+
+
+async def test_what_is_no_text_any_more_is_found_too(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    async with opened(url, signer=OURS) as store:
+        await fill(store, 3)
+    tamper(url, "UPDATE trail SET body = CAST(x'7bff' AS TEXT) WHERE seq = 2")
+    async with opened(url) as store:
+        found = check(store).found
+
+    assert found is not None
+    assert (found.seq, found.what) == (2, "altered")
+
+
+async def test_what_was_cut_off_is_not_grown_over(database_url: str) -> None:
+    async with opened(database_url, signer=OURS) as store:
+        await fill(store, 5)
+        tamper(database_url, "DELETE FROM trail WHERE seq > 3")
+        await fill(store, 2)
+        found = check(store).found
+
+    assert found is not None
+    assert (found.seq, found.what) == (4, "missing")
+
+
+async def test_what_is_done_beneath_a_running_bot_is_told_at_its_next_record(
+    database_url: str,
+) -> None:
+    for statement, why in (
+        ("DELETE FROM trail WHERE seq = (SELECT max(seq) FROM trail)", "not the one"),
+        ("UPDATE trail SET hash = '{0}' WHERE seq = (SELECT max(seq) FROM trail)", "not the one"),
+        ("UPDATE seals SET at = at + 1 WHERE kind = 'head'", ""),
+        ("DELETE FROM seals WHERE kind = 'head'", "is gone"),
+    ):
+        async with opened(database_url, signer=OURS) as store:
+            await fill(store, 3)
+            tamper(database_url, statement.format("0" * 64))
+            await fill(store, 2)
+            with store.records(last=3) as records:
+                found = [record.facts["why"] for record in records if record.kind == "tampered"]
+            told = [one.text for one in await store.claim_owing()]
+        assert [why in one for one in found] == ([True] if why else [])
+        assert bool(told) == bool(why)
+        tamper(database_url, "DELETE FROM trail", "DELETE FROM seals", "DELETE FROM outbox")
+
+
+async def test_a_chain_rewritten_beneath_one_replica_is_told_by_the_other(
+    database_url: str,
+) -> None:
+    async with (
+        opened(database_url, signer=OURS) as one,
+        opened(database_url, owner="replica-2", signer=OURS) as two,
+    ):
+        await fill(one, 2)
+        tamper(database_url, "UPDATE trail SET hash = 'changed' WHERE seq = 3")
+        tamper(database_url, "UPDATE seals SET hash = 'changed'")
+        await fill(two, 1)
+        await fill(one, 1)
+        with one.records() as records:
+            found = [record.facts["why"] for record in records if record.kind == "tampered"]
+
+    assert len(found) == 2
+    assert "signature" in found[0]
+    assert "this process" in found[1]
+
+
+# --- checkpoints -----------------------------------------------------------------------
+
+
+async def test_a_checkpoint_is_owed_to_the_audit_channel_with_its_whole_seal(
+    database_url: str,
+) -> None:
+    async with opened(database_url, signer=OURS) as store:
+        assert not await store.checkpoint()
+        await fill(store, 2)
+        assert await store.checkpoint()
+        assert not await store.checkpoint()
+        (owing,) = await store.claim_owing()
+        seal = read(owing.key)
+        assert seal is not None
+        assert (seal.kind, seal.seq, seal.key) == (SealKind.CHECKPOINT, 3, OURS.public)
+        with store.audited() as audited:
+            result = audited.against([seal])
+        assert (result.compared, result.found) == (1, None)
+
+
+async def test_a_checkpoint_is_due_by_time_or_by_number(quick_store: Store, tmp_path: Path) -> None:
+    assert not await quick_store.checkpoint(), "without a key there is none"
+    async with opened(f"sqlite:///{tmp_path / 'b.db'}", signer=OURS) as store:
+        await fill(store, 2)
+        assert await store.checkpoint(every=3600.0, most=5)
+        await fill(store, 2)
+        assert not await store.checkpoint(every=3600.0, most=5)
+        await fill(store, 3)
+        assert await store.checkpoint(every=3600.0, most=5)
+        await fill(store, 1)
+        assert await store.checkpoint(every=0.0, most=5)
+
+
+# --- retention ---------------------------------------------------------------------------
+
+
+async def test_a_pruned_trail_holds_and_goes_on(database_url: str) -> None:
+    async with opened(database_url, signer=OURS) as store:
+        await fill(store, 6)
+        assert await store.checkpoint()
+        (owing,) = await store.claim_owing()
+        await asyncio.sleep(0.3)
+        await fill(store, 4)
+        removed = await store.prune(0.25)
+        assert removed == 7
+        report = check(store)
+        assert (report.first, report.count, report.found) == (8, 5, None)
+        assert await store.prune(3600.0) == 0
+        # Its checkpoint is older than what is kept, but for its very end.
+        seal = read(owing.key)
+        assert seal is not None
+        with store.audited() as audited:
+            assert audited.against([seal]).found is None
+        await fill(store, 2)
+        assert await store.prune(0.0) == 6
+        report = check(store)
+        assert (report.first, report.count, report.found) == (14, 2, None)
+        with store.records() as records:
+            assert [record.kind for record in records] == ["ended", "pruned"]
+
+
+async def test_the_keeper_seals_and_prunes_by_itself(database_url: str) -> None:
+    async with opened(database_url, signer=OURS) as store:
+        await fill(store, 4)
+        keeper = Keeper(store, every=0.05, keep=0.2)
+        keeper.start()
+        async with asyncio.timeout(10):
+            while check(store).first == 1 or not await store.owed():  # noqa: ASYNC110 (its pace)
+                await asyncio.sleep(0.05)
+        keeper.stop()
+        assert check(store).found is None
+
+
+async def test_a_trail_without_a_key_is_not_pruned(quick_store: Store) -> None:
+    await fill(quick_store, 3)
+
+    assert await quick_store.prune(0.0) == 0
+
+
+# --- export ----------------------------------------------------------------------------------
+
+
+async def test_an_exported_line_holds_the_very_bytes_that_were_hashed(quick_store: Store) -> None:
+    await fill(quick_store, 3)
+    lines: list[str] = []
+    with quick_store.records() as records:
+        auditing._as_jsonl(records, lines.append)  # noqa: SLF001 (what `export` writes)
+
+    with quick_store.records() as records:
+        for line, record in zip(lines, records, strict=True):
+            found = json.loads(line)
+            assert found.pop("hash") == record.hash
+            assert found == json.loads(record.body)
+            assert line.replace(f',"hash":"{record.hash}"', "") == record.body + "\n"
+
+
+async def test_an_export_takes_no_more_memory_for_more_records(quick_store: Store) -> None:
+    def peak() -> int:
+        tracemalloc.start()
+        with quick_store.records() as records:
+            auditing._as_csv(records, len)  # noqa: SLF001 (what `export` writes)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    async def more(count: int) -> None:
+        await asyncio.gather(
+            *(quick_store.record(Fact("ended", "op", {"n": n})) for n in range(count))
+        )
+
+    await more(5_000)
+    peak()
+    small = peak()
+    await more(20_000)
+
+    assert peak() < 1.5 * small
+
+
+@given(st.lists(st.text() | st.integers() | st.floats(allow_nan=False) | st.none(), max_size=6))
+def test_no_cell_begins_a_formula(values: Sequence[Any]) -> None:
+    for row in csv.reader(io.StringIO(sheet.line(values))):
+        for value, shown in zip(values, row, strict=False):
+            if isinstance(value, str):
+                assert shown.lstrip()[:1] not in ("=", "+", "-", "@")
+                assert shown[:1] not in ("\t", "\r", "\n")
+
+
+# --- keys ----------------------------------------------------------------------------------
+
+
+def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "a.key"
+    assert keys.public(None, file) == ""
+    assert not file.exists()
+
+    made = keys.signer(None, file)
+
+    assert keys.signer(None, file).public == made.public == keys.public(None, file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_key_that_cannot_be_used_is_a_configuration_error(tmp_path: Path) -> None:
+    file = tmp_path / "a.key"
+    file.write_text("nonsense")
+    with pytest.raises(ConfigError, match="holds no key"):
+        keys.signer(None, file)
+    with pytest.raises(ConfigError, match="cannot be made"):
+        keys.signer(None, tmp_path / "absent" / "a.key")

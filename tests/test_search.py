@@ -1,0 +1,110 @@
+"""Searching what was asked: whatever way it goes, it finds what a look at every row finds."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from bot.lifecycle import ENDINGS
+from bot.model import Actor, Operation, Place, Search, State, Via
+from bot.store import Move, Store
+
+STATES = (State.ACCEPTED, State.DENIED, State.INVALID, State.DUE)
+APIS = ("DropLiveStream", "ForbidLiveStream", "StopPublishStream")
+RUN = (State.ASKED, State.DUE, State.RUNNING)
+
+
+def operation(number: int) -> Operation:
+    state = STATES[number % 4]
+    return Operation(
+        id=f"op{number:03}",
+        key=f"key{number}",
+        state=State.INVALID if state is State.INVALID else State.ASKED,
+        actor=Actor("T0HOME", f"U0{number % 3}"),
+        place=Place(f"C0{number % 2}"),
+        via=Via.COMMAND,
+        text="",
+        asked_at=0.0,
+        api=APIS[number % 5 % 3],
+        target=("a%", "a%b", "b_", "ä", "")[number % 5],
+    )
+
+
+async def fill(store: Store, count: int = 60) -> list[Operation]:
+    for number in range(count):
+        one = operation(number)
+        await store.ask(one, {})
+        match STATES[number % 4]:
+            case State.ACCEPTED:
+                await store.move(Move(one.id, RUN, {}))
+                await store.move(Move(one.id, (State.RUNNING, State.ACCEPTED), {}))
+            case State.DENIED:
+                await store.move(Move(one.id, (State.ASKED, State.DENIED), {}))
+            case State.DUE:
+                await store.move(Move(one.id, (State.ASKED, State.DUE), {}))
+            case _:
+                pass
+    return await store.recent(limit=1000)
+
+
+def is_as(wanted: Search, one: Operation) -> bool:
+    whispered = one.state in (State.DENIED, State.INVALID)
+    seen = one.place.channel == wanted.channel and not whispered
+    return (
+        one.asked_at >= wanted.since
+        and wanted.user in ("", one.actor.user)
+        and (not wanted.apis or one.api in wanted.apis)
+        and (not wanted.target or _meets(wanted.target, one.target))
+        and wanted.state in (None, one.state)
+        and (not wanted.reader or one.actor.user == wanted.reader or seen)
+    )
+
+
+def _meets(pattern: str, target: str) -> bool:
+    prefix = pattern.removesuffix("*")
+    return target.startswith(prefix) if prefix != pattern else target == pattern
+
+
+def searches(since: float) -> Iterator[Search]:
+    for user, apis, target, state, reader in itertools.product(
+        ("", "U01", "U09"),
+        ((), APIS[:1], APIS[:2]),
+        ("", "a%", "a%*", "b*", "ä"),
+        (None, State.ACCEPTED, State.INVALID, State.DUE),
+        ("", "U02"),
+    ):
+        yield Search(since, user, apis, target, state, None, reader, "C01" if reader else "")
+
+
+async def test_a_search_finds_what_a_look_at_every_row_finds(store: Store) -> None:
+    rows = await fill(store)
+    for wanted in searches(rows[40].asked_at):
+        expected = [one for one in rows if is_as(wanted, one)]
+
+        found = await store.search(wanted, 100)
+
+        assert {one.id for one in found} == {one.id for one in expected}, wanted
+        assert [one.asked_at for one in found] == sorted(
+            (one.asked_at for one in found), reverse=True
+        )
+
+
+@pytest.mark.parametrize(
+    "wanted", [Search(), Search(reader="U02", channel="C01"), Search(0, "U01")]
+)
+async def test_page_after_page_shows_everything_once(store: Store, wanted: Search) -> None:
+    await fill(store)
+    everything = [one.id for one in await store.search(wanted, 1000)]
+    shown: list[str] = []
+    while page := await store.search(wanted, 7):
+        shown += [one.id for one in page]
+        wanted = replace(wanted, before=(page[-1].asked_at, page[-1].id))
+
+    assert shown == everything
+    assert len(set(shown)) == len(shown) > 7
+
+
+async def test_every_ending_has_a_time(store: Store) -> None:
+    for one in await fill(store, 8):
+        assert (one.ended_at is not None) == (one.state in ENDINGS)

@@ -1,0 +1,137 @@
+"""The whole program under a cloud that misbehaves: every ending says what is known."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.cloud import TencentCloud
+from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.engine import Engine
+from bot.sandbox.people import Message
+from bot.sandbox.weather import (
+    Deaf,
+    Drip,
+    Fault,
+    Html,
+    Http500,
+    ResetAfter,
+    ResetUnread,
+    Silent,
+    Truncated,
+    WrongRequestId,
+)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    for room, name, seconds in ((TencentCloud, "whole", 1.5), (Engine, "patience", 0.2)):
+        monkeypatch.setitem(getattr(room, "__init__").__kwdefaults__, name, seconds)  # noqa: B009
+    async with sandbox(tmp_path, socket=False, limits=False) as built:
+        yield built
+
+
+async def ending(world: Sandbox, user: str, command: str, text: str, where: str = INCIDENTS) -> str:
+    """Type a command, and give what its thread says in the end."""
+    channel = world.slack.channels[where]
+    thing = text.rsplit(maxsplit=1)[-1]
+    said = await world.slack.person(user).slash(command, text, where)
+    assert said.startswith("Asked"), said
+
+    def answered() -> list[Message]:
+        cards = [m for m in channel.roots if f"`{thing}`" in m.text]
+        return channel.thread(cards[0].ts) if cards else []
+
+    found = await world.slack.wait_for(answered, timeout=30)
+    return str(found[0].text)
+
+
+FAULTS = {
+    "reset unread": ResetUnread,
+    "reset after": ResetAfter,
+    "drip": Drip,
+    "silent": Silent,
+    "deaf": Deaf,
+    "500": Http500,
+    "html": Html,
+    "truncated": Truncated,
+    "wrong RequestId": WrongRequestId,
+    "InternalError": Fault(code="InternalError"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_a_stop_is_sent_again_and_says_so_a_start_is_not_and_says_that_it_may_have_run(
+    world: Sandbox, name: str
+) -> None:
+    for api in ("DropLiveStream", "StartPublishStream"):
+        world.cloud.weather.bring(FAULTS[name], api=api)
+    stop, start = await asyncio.gather(
+        ending(world, "U0ALICE", "/stopstream", "live stream1"),
+        ending(world, "U0BOB", "/startstream", "car user1"),
+    )
+
+    assert "*Accepted.*" in stop
+    assert "sent 2 times" in stop
+    assert "*Unknown: it may have run.*" in start
+    assert "before you repeat it" in start
+    assert len([r for r in world.cloud.received if r.api == "StartPublishStream"]) <= 1
+
+
+@pytest.mark.parametrize("name", ["silent", "500", "InternalError", "reset after"])
+async def test_a_stop_that_is_never_answered_ends_unknown_after_three_tries(
+    world: Sandbox, name: str
+) -> None:
+    world.cloud.weather.last(FAULTS[name], api="DropLiveStream")
+    said = await ending(world, "U0ALICE", "/stopstream", "live stream1")
+
+    assert "*Unknown: it may have run.*" in said
+    assert "sent 3 times" in said
+
+
+async def test_throttling_is_waited_out(world: Sandbox) -> None:
+    world.cloud.weather.bring(Fault(code="RequestLimitExceeded"), times=3)
+    said = await ending(world, "U0BOB", "/startstream", "car user1")
+
+    assert "*Accepted.*" in said
+    assert len(world.cloud.ran("StartPublishStream")) == 1
+
+
+async def test_throttling_without_end_ends_as_failed(world: Sandbox) -> None:
+    world.cloud.weather.last(Fault(code="RequestLimitExceeded"), api="StartPublishStream")
+    said = await ending(world, "U0BOB", "/startstream", "car user1")
+
+    assert "*Failed* with `RequestLimitExceeded`" in said
+    assert not world.cloud.ran("StartPublishStream")
+
+
+async def test_a_refused_connection_ends_as_failed_and_says_that_it_did_not_run(
+    world: Sandbox,
+) -> None:
+    await world.cloud.close()
+    said = await ending(world, "U0BOB", "/startstream", "car user1")
+
+    assert "it did not run" in said
+    assert "cannot be reached" in said
+
+
+async def test_while_the_cloud_hangs_acks_help_and_other_reads_answer(world: Sandbox) -> None:
+    slack = world.slack
+    world.cloud.weather.last(Silent, api="DropLiveStream")
+    for number in range(150):
+        world.cloud.things.put("stream", f"x{number}", DOMAIN, "live")
+    slowest = 0.0
+    for number in range(150):
+        began = time.monotonic()
+        said = await slack.person("U0ALICE").slash("/stopstream", f"live x{number}", INCIDENTS)
+        slowest = max(slowest, time.monotonic() - began)
+        assert said.startswith("Asked")
+    assert "DropLiveStream" in await slack.person("U0BOB").slash("/stopstream", "help live")
+    began = time.monotonic()
+    state = await ending(world, "U0BOB", "/stopstream", "status live stream2", AUDIT)
+
+    assert slowest < 1.0
+    assert "*Accepted.*" in state
+    assert time.monotonic() - began < 10.0

@@ -1,0 +1,59 @@
+"""Runs the long experiments: `python -m tests.trials NAME`. Loopback only; each ends by itself."""
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from bot import telemetry
+from tests.chaos.__main__ import database
+from tests.trials.limits import behind, rate
+from tests.trials.outage import outage
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=sorted(TRIALS))
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the outage")
+    parser.add_argument("--asks", type=int, default=100)
+    parser.add_argument("--queue", type=int, default=10_000)
+    options = parser.parse_args()
+    telemetry.configure("console", level="CRITICAL")
+    asyncio.run(TRIALS[options.name](options))
+
+
+async def _outage(options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        found = await outage(Path(folder), asks=options.asks, seconds=options.minutes * 60)
+    _say(*found.lines())
+
+
+async def _limits(_options: argparse.Namespace) -> None:
+    for kind in ("car", "live"):
+        for replicas in (1, 2, 4):
+            with database("postgresql") as (url, folder):
+                found = await rate(folder, url, replicas=replicas, kind=kind, seconds=20.0)
+                _say(found.line())
+
+
+async def _queue(options: argparse.Namespace) -> None:
+    for kind in ("sqlite", "postgresql"):
+        with database(kind) as (url, folder):
+            left = await behind(folder, url, queue=options.queue)
+            _say(f"{kind}: a single stop passed a queue of {options.queue} in {left:.2f} s")
+
+
+def _say(*lines: str) -> None:
+    print(*lines, sep="\n", flush=True)  # noqa: T201 (a terminal)
+
+
+TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
+    "limits": _limits,
+    "outage": _outage,
+    "queue": _queue,
+}
+
+if __name__ == "__main__":
+    main()
