@@ -111,12 +111,10 @@ class Desk:
         match delivery.owed:
             case Owed.CARD:
                 return await self._card(delivery, cards.card(operation, action))
-            case Owed.ENDING:
-                return await self._in_thread(delivery, cards.ending(operation, action))
-            case Owed.REMINDER:
-                if operation.state is not State.WAITING:
-                    return Sent()
-                return await self._in_thread(delivery, cards.reminder(operation, action))
+            case Owed.REMINDER if operation.state is not State.WAITING:
+                return Sent()
+            case Owed.ENDING | Owed.REMINDER | Owed.LOOKED as owed:
+                return await self._in_thread(delivery, _IN_THREAD[owed](operation, action))
             case Owed.PRIVATE:
                 return await self._private(delivery, action)
             case _:
@@ -361,6 +359,13 @@ class Desk:
                     self._lost(channel)
                 why = _GONE.get(code, f"Slack refused it ({code})")
                 return Undeliverable(f"{why[:1].upper()}{why[1:]}.", closed=code in _GONE)
+
+
+_IN_THREAD = {
+    Owed.ENDING: cards.ending,
+    Owed.REMINDER: cards.reminder,
+    Owed.LOOKED: cards.looked,
+}
 
 
 def _has_no_card_yet(operation: Operation) -> bool:
