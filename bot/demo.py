@@ -170,6 +170,7 @@ class Story:
         await self._approve()
         await self._explain()
         await self._already()
+        await self._came_back()
         await self._trail()
         if self._failed:
             say("", "It did not go as it must:", *(f"  - {one}" for one in self._failed))
@@ -235,8 +236,18 @@ class Story:
         ending = await self._run("U0ALICE", "/stopstream", "ingest task-1")
         self._must("lready" in ending, "the second stop says that it was over")
 
+    async def _came_back(self) -> None:
+        say("", "8. A moment after a stop the bot looks whether it has held.")
+        channel = self._slack.channels[INCIDENTS]
+        first = channel.roots[0]
+        seen: Sequence[Message] = await self._slack.wait_for(
+            lambda: [m for m in channel.thread(first.ts) if "It is back" in m.text], timeout=30
+        )
+        self._show("   thread", seen[0])
+        self._must("Keep it off" in seen[0].buttons(), "an encoder that came back can be kept off")
+
     async def _trail(self) -> None:
-        say("", "8. Every step is on the trail, and a line of each run in the audit channel.")
+        say("", "9. Every step is on the trail, and a line of each run in the audit channel.")
         audit = self._slack.channels[AUDIT]
         await self._slack.wait_for(lambda: len(audit.roots) >= 9, timeout=30)  # noqa: PLR2004
         for message in audit.roots:
