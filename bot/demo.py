@@ -166,11 +166,11 @@ class Story:
         await self._stop()
         await self._deny()
         await self._mistake()
+        await self._came_back()
         await self._confirm()
         await self._approve()
         await self._explain()
         await self._already()
-        await self._came_back()
         await self._trail()
         if self._failed:
             say("", "It did not go as it must:", *(f"  - {one}" for one in self._failed))
@@ -200,7 +200,7 @@ class Story:
         self._must("live" in seen, "the right word is suggested")
 
     async def _confirm(self) -> None:
-        say("", "4. A ban wants a confirmation; only the asker can give it.")
+        say("", "5. A ban wants a confirmation; only the asker can give it.")
         card = await self._ask("U0ALICE", "/stopstream", "ban stream2 for=1h")
         before = len(self._sent())
         await self._press("U0MALLORY", "Confirm", card)
@@ -212,7 +212,7 @@ class Story:
         self._must(not card.buttons(), "a decided card has no buttons")
 
     async def _approve(self) -> None:
-        say("", "5. A whole domain wants a second person.")
+        say("", "6. A whole domain wants a second person.")
         card = await self._ask("U0ALICE", "/stopstream", f"domain {DOMAIN}")
         before = len(self._sent())
         await self._press("U0ALICE", "Approve", card)
@@ -224,20 +224,20 @@ class Story:
         self._must("U0BOB" in card.text, "the card says who approved it")
 
     async def _explain(self) -> None:
-        say("", "6. An error code comes back explained.")
+        say("", "7. An error code comes back explained.")
         self._world.cloud.weather.bring(Fault(code="ResourceNotFound.StopService"))
         ending = await self._run("U0ALICE", "/stopstream", "live stream2")
         self._must("ResourceNotFound.StopService" in ending, "the code stands in the thread")
         self._must("unpaid" in ending, "and what it means")
 
     async def _already(self) -> None:
-        say("", "7. What is over already is not an error.")
+        say("", "8. What is over already is not an error.")
         await self._run("U0ALICE", "/stopstream", "ingest task-1")
         ending = await self._run("U0ALICE", "/stopstream", "ingest task-1")
         self._must("lready" in ending, "the second stop says that it was over")
 
     async def _came_back(self) -> None:
-        say("", "8. A moment after a stop the bot looks whether it has held.")
+        say("", "4. A moment after a stop the bot looks whether it has held.")
         channel = self._slack.channels[INCIDENTS]
         first = channel.roots[0]
         seen: Sequence[Message] = await self._slack.wait_for(
@@ -313,7 +313,7 @@ class Story:
 
     def _named(self, text: str) -> str:
         for user in self._slack.users.values():
-            text = text.replace(f"<@{user.id}>", f"@{user.name}")
+            text = text.replace(f"<@{user.id}>", f"{user.name}")
         for channel in self._slack.channels.values():
             text = text.replace(f"<#{channel.id}>", f"#{channel.name}")
         return re.sub(r"<!date\^[^|<>]*\|([^<>]*)>", r"\1", text)
