@@ -313,7 +313,7 @@ class Story:
 
     def _named(self, text: str) -> str:
         for user in self._slack.users.values():
-            text = text.replace(f"<@{user.id}>", f"{user.name}")
+            text = text.replace(f"<@{user.id}>", f"@{user.name}")
         for channel in self._slack.channels.values():
             text = text.replace(f"<#{channel.id}>", f"#{channel.name}")
         return re.sub(r"<!date\^[^|<>]*\|([^<>]*)>", r"\1", text)
