@@ -217,6 +217,7 @@ class Story:
         await self._stop()
         await self._deny()
         await self._mistake()
+        await self._came_back()
         await self._confirm()
         await self._approve()
         await self._explain()
@@ -250,7 +251,7 @@ class Story:
         self._must("live" in seen, "the right word is suggested")
 
     async def _confirm(self) -> None:
-        say("", "4. A ban wants a confirmation; only the asker can give it.")
+        say("", "5. A ban wants a confirmation; only the asker can give it.")
         card = await self._ask("U0ALICE", "/stopstream", "ban stream2 for=1h")
         before = len(self._sent())
         await self._press("U0MALLORY", "Confirm", card)
@@ -262,7 +263,7 @@ class Story:
         self._must(not card.buttons(), "a decided card has no buttons")
 
     async def _approve(self) -> None:
-        say("", "5. A whole domain wants a second person.")
+        say("", "6. A whole domain wants a second person.")
         card = await self._ask("U0ALICE", "/stopstream", f"domain {DOMAIN}")
         before = len(self._sent())
         await self._press("U0ALICE", "Approve", card)
@@ -274,20 +275,30 @@ class Story:
         self._must("U0BOB" in card.text, "the card says who approved it")
 
     async def _explain(self) -> None:
-        say("", "6. An error code comes back explained.")
+        say("", "7. An error code comes back explained.")
         self._world.cloud.weather.bring(Fault(code="ResourceNotFound.StopService"))
         ending = await self._run("U0ALICE", "/stopstream", "live stream2")
         self._must("ResourceNotFound.StopService" in ending, "the code stands in the thread")
         self._must("unpaid" in ending, "and what it means")
 
     async def _already(self) -> None:
-        say("", "7. What is over already is not an error.")
+        say("", "8. What is over already is not an error.")
         await self._run("U0ALICE", "/stopstream", "ingest task-1")
         ending = await self._run("U0ALICE", "/stopstream", "ingest task-1")
         self._must("lready" in ending, "the second stop says that it was over")
 
+    async def _came_back(self) -> None:
+        say("", "4. A moment after a stop the bot looks whether it has held.")
+        channel = self._slack.channels[INCIDENTS]
+        first = channel.roots[0]
+        seen: Sequence[Message] = await self._slack.wait_for(
+            lambda: [m for m in channel.thread(first.ts) if "It is back" in m.text], timeout=30
+        )
+        self._show("   thread", seen[0])
+        self._must("Keep it off" in seen[0].buttons(), "an encoder that came back can be kept off")
+
     async def _trail(self) -> None:
-        say("", "8. Every step is on the trail, and a line of each run in the audit channel.")
+        say("", "9. Every step is on the trail, and a line of each run in the audit channel.")
         audit = self._slack.channels[AUDIT]
         await self._slack.wait_for(lambda: len(audit.roots) >= 9, timeout=30)  # noqa: PLR2004
         for message in audit.roots:

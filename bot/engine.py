@@ -22,6 +22,7 @@ from bot.errors import (
 from bot.lanes import Bursts, Lane, Line
 from bot.lifecycle import ENDINGS
 from bot.model import (
+    UNSEEN,
     Action,
     Answer,
     Approval,
@@ -48,6 +49,9 @@ TRIES = 3
 
 PACE = 0.965
 """The part of a documented limit that is used, so that the network's jitter stays below it."""
+
+LOOK_AFTER = 5.0
+"""Seconds after a stop at which the bot looks whether it has held."""
 
 LOOK = 2.0
 """Seconds that reading a state for a card may take."""
@@ -147,6 +151,8 @@ class Engine:
                     if operation.id not in self._held():
                         log.info("taken over", operation=operation.id, state=operation.state.value)
                         self.take(operation)
+                for operation in await self._store.looking() if take_over else ():
+                    self._spawn(f"look:{operation.id}", self._look_after(operation))
             except StoreError as error:
                 log.error("the store does not answer", why=str(error))
             await asyncio.sleep(self._store.lease / 5)
@@ -321,7 +327,7 @@ class Engine:
         elif waits is not None:
             self._heard(waits)
 
-    async def look(self, command: Command) -> str:
+    async def look(self, command: Command, patience: float = LOOK) -> str:
         """Read the state of what a command is about; empty where there is no read, or no answer."""
         look = by_api(command.action.look) if command.action.look else None
         if look is None or look.touch.shows is None:
@@ -329,7 +335,7 @@ class Engine:
         params = {p.api: command.params[p.api] for p in look.params if p.api in command.params}
         read = Command(look, params, command.region, command.account)
         try:
-            async with asyncio.timeout(LOOK):
+            async with asyncio.timeout(patience):
                 at = await self._store.turn(read.account, look.api, _interval(read))
                 await self._turn(read, at)
                 answer = await self._cloud.call(read)
@@ -337,6 +343,16 @@ class Engine:
             log.warning("its state is not known", api=look.api, why=str(error))
             return ""
         return redact(look.touch.shown(answer.body))[:80]
+
+    async def _look_after(self, operation: Operation) -> None:
+        """See whether a stop has held: an encoder that came back is what nobody else reports."""
+        action = by_api(operation.api)
+        command = Command(action, operation.params, operation.region, operation.account)
+        seen = await self.look(command, _LOOKING) or UNSEEN
+        try:
+            await self._store.looked(operation, seen, {"api": operation.api, "seen": seen})
+        except StoreError as error:
+            log.error("what was seen is not on file", operation=operation.id, why=str(error))
 
     # --- turns ---------------------------------------------------------------------
 
@@ -433,7 +449,8 @@ class Engine:
         changes = {"request_id": answer.request_id, "took": answer.took, "code": "", "said": ""}
         if command.action.effect is Effect.READ or command.action.touch.makes:
             changes["result"] = dict(answer.body)
-        await self._end(operation, command, State.ACCEPTED, changes)
+        look_in = LOOK_AFTER if _may_come_back(operation, command.action) else None
+        await self._end(operation, command, State.ACCEPTED, changes, look_in=look_in)
 
     async def _failed(self, operation: Operation, command: Command, error: CloudError) -> None:
         match error:
@@ -505,9 +522,14 @@ class Engine:
     # --- transitions ---------------------------------------------------------------
 
     async def _end(
-        self, operation: Operation, command: Command, state: State, changes: Mapping[str, Any]
+        self,
+        operation: Operation,
+        command: Command,
+        state: State,
+        changes: Mapping[str, Any],
+        look_in: float | None = None,
     ) -> None:
-        await self._move(operation, command, (operation.state, state), changes)
+        await self._move(operation, command, (operation.state, state), changes, look_in=look_in)
 
     async def _move(
         self,
@@ -519,6 +541,7 @@ class Engine:
         due_in: float = 0.0,
         owes: tuple[Owed, ...] = (),
         extra: Mapping[str, Json] | None = None,
+        look_in: float | None = None,
     ) -> Operation | None:
         after = replace(operation, state=path[-1], **_typed(changes))
         facts = facts_of(after, command.action) | dict(extra or {})
@@ -530,6 +553,7 @@ class Engine:
             owner=self._store.owner,
             due_in=due_in,
             owes=owes,
+            look_in=look_in,
         )
         while True:
             try:
@@ -551,6 +575,16 @@ class Engine:
         if (waiting := self._ended.pop(operation.id, None)) and not waiting.done():
             waiting.set_result(operation)
 
+
+def _may_come_back(operation: Operation, action: Action) -> bool:
+    """Say whether a stop should be looked after: somebody would read what was seen."""
+    look = by_api(action.look) if action.look else None
+    shows = look is not None and look.touch.shows is not None
+    return shows and action.effect is Effect.STOP and bool(operation.place.channel)
+
+
+_LOOKING = 10.0
+"""Seconds that looking after a stop may take."""
 
 _FROM_DUE = (State.DUE, State.RUNNING)
 

@@ -220,6 +220,7 @@ class Action:
         least: What it demands of everyone, whatever the policy says.
         afterwards: What the asker must know once it is accepted; `{word}` stands for the
             value of a parameter.
+        lasting: Name of the API that does the same for longer, with the same parameters.
         undo: Name of the API that takes it back with the same parameters, and with what the
             answer names where `touch.makes` something.
         look: Name of the API that reads the state of the same thing.
@@ -243,6 +244,7 @@ class Action:
     already: frozenset[str] = frozenset()
     least: Approval = Approval.NONE
     afterwards: str = ""
+    lasting: str | None = None
     undo: str | None = None
     look: str | None = None
     reach: str | None = None
@@ -492,6 +494,7 @@ class Operation:
         emergency: It went without the second person that the policy wants.
         joined: Id of the operation that waits for the same and does it in this one's place.
         target: What it is about, as people search for it.
+        looked: The state that was seen a moment after a stop, or UNSEEN; empty before.
         seq: Grows with every change of the row; a card drawn from a lower one is stale.
     """
 
@@ -528,6 +531,7 @@ class Operation:
     emergency: bool = False
     joined: str = ""
     target: str = ""
+    looked: str = ""
     seq: int = 0
 
 
@@ -555,6 +559,10 @@ class Search:
     channel: str = ""
 
 
+UNSEEN = "unseen"
+"""Stands for a state that could not be read."""
+
+
 class Owed(StrEnum):
     """A kind of message that Slack must still hear about an operation."""
 
@@ -568,6 +576,8 @@ class Owed(StrEnum):
     """The line in the audit channel."""
     REMINDER = "reminder"
     """A word in the thread to those who may approve."""
+    LOOKED = "looked"
+    """What was seen in the cloud a moment after a stop, in the thread."""
     WORD = "word"
     """A sentence to somebody who pressed a button, alone."""
 

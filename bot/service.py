@@ -15,6 +15,8 @@ from bot.approvals import Approvals
 from bot.chain import Fact
 from bot.engine import Engine, facts_of
 from bot.errors import ParseError, StoreError
+from bot.follow import Follow, command
+from bot.lifecycle import ENDINGS
 from bot.model import (
     Actor,
     Command,
@@ -37,6 +39,9 @@ from bot.store import Store
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
+
+_PRESSES = 50
+"""How often one person may choose the same under one ending."""
 
 BOOKING = 2.0
 """Seconds that an ack may wait for the store; Slack waits 3."""
@@ -193,6 +198,32 @@ class Service:
         if booked is not None:
             self._approvals.take(booked)
         return ""
+
+    async def follow(self, id_: str, follow: Follow, asked: Invocation) -> Reply:
+        """Ask for what follows an ending, as whoever pressed, in the thread where it stands."""
+        try:
+            async with asyncio.timeout(BOOKING):
+                before = await self._store.get(id_)
+                key = await self._next_key(f"{id_}:{follow.value}:{asked.actor.user}")
+        except (StoreError, TimeoutError) as error:
+            log.error("not recorded, so not done", why=str(error))
+            return Unrecorded("Nothing was sent: the database does not answer. Press again.")
+        wanted = command(before, follow) if before else None
+        if before is None or wanted is None or asked.place.channel != before.place.channel:
+            return Unrecorded("That button belongs to nothing that can be done any more.")
+        thread = before.place.thread_ts or before.card_ts
+        place = Place(before.place.channel, thread, asked.place.reply_url)
+        again = replace(asked, key=key, place=place, text=spell(wanted))
+        self._engine.asked()
+        return await self._book(again, wanted)
+
+    async def _next_key(self, begin: str) -> str:
+        """Name a press: until the first one has ended, a second of the same person is the same."""
+        for number in range(_PRESSES):
+            found = await self._store.by_key(f"{begin}:{number}")
+            if found is None or found.state not in ENDINGS:
+                break
+        return f"{begin}:{number}"
 
     async def objection(self, decision: Decision) -> str:
         """Say why a choice is not open to somebody. Waits for Slack: not for the ack path."""

@@ -36,7 +36,7 @@ from bot.model import (
 )
 from bot.redact import redact
 from bot.seals import Seal, SealKind, Signer, fingerprint, read, written
-from bot.tables import UNFINISHED, UNSETTLED, WAITING, decisions, limits, operations, outbox
+from bot.tables import UNFINISHED, UNSEEN, UNSETTLED, WAITING, decisions, limits, operations, outbox
 from bot.writer import CLOCK, Transaction, Writer
 
 LEASE = 10.0
@@ -71,6 +71,7 @@ class Move:
         lapsed: Only after it has expired, or only before; None for whenever.
         meanwhile: What happens to it while it goes on waiting.
         decided: Whether this decides it, now.
+        look_in: Seconds until somebody looks at the cloud whether it has held; None: nobody.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Move:
     lapsed: bool | None = None
     meanwhile: str = ""
     decided: bool = False
+    look_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,8 @@ class Store:
             values["expires_at"] = tx.now + move.expires_in
         if move.decided:
             values["decided_at"] = tx.now
+        if move.look_in is not None:
+            values["look_at"] = tx.now + move.look_in
         update = _transition(
             tuple(sorted(values)),
             owned=bool(move.owner),
@@ -325,6 +329,50 @@ class Store:
         for owed in dict.fromkeys([*owes, *move.owes]):
             self._owe(tx, operation, owed)
         return operation
+
+    # --- looking after a stop ------------------------------------------------------
+
+    async def looking(self, limit: int = 16) -> list[Operation]:
+        """Take ended operations whose effect must be looked at now."""
+        return await self._writer.do(self._looking, limit)
+
+    def _looking(self, tx: Transaction, asked: Sequence[int]) -> list[list[Operation]]:
+        found = []
+        for limit in asked:
+            due = (
+                sa.select(operations.c.id)
+                .where(UNSEEN, operations.c.look_at <= tx.now)
+                .order_by(operations.c.look_at)
+                .limit(limit)
+            )
+            # Whoever dies while looking leaves it to the next one.
+            rows = tx.connection.execute(
+                sa.update(operations)
+                .where(operations.c.id.in_(due.scalar_subquery()))
+                .values(look_at=tx.now + 3 * self.lease)
+                .returning(*operations.c)
+            )
+            found.append([_operation(row) for row in rows])
+        return found
+
+    async def looked(self, operation: Operation, seen: str, facts: Mapping[str, Json]) -> None:
+        """Note what was seen, once, and owe it to the thread."""
+        await self._writer.do(self._looked, (operation.id, seen, dict(facts)))
+
+    def _looked(
+        self, tx: Transaction, asked: Sequence[tuple[str, str, dict[str, Json]]]
+    ) -> list[None]:
+        for id_, seen, facts in asked:
+            row = tx.connection.execute(
+                sa.update(operations)
+                .where(operations.c.id == id_, operations.c.look_at.is_not(None))
+                .values(look_at=None, looked=seen, seq=operations.c.seq + 1)
+                .returning(*operations.c)
+            ).first()
+            if row is not None:
+                tx.facts.append(Fact("looked", id_, facts))
+                self._owe(tx, _operation(row), Owed.LOOKED)
+        return [None for _ in asked]
 
     # --- waiting and decisions -----------------------------------------------------
 
@@ -633,7 +681,7 @@ class Store:
                 return self.audit_channel
             case Owed.PRIVATE:
                 return "" if operation.via is Via.TERMINAL else f"@{operation.actor.user}"
-            case Owed.CARD | Owed.ENDING | Owed.REMINDER:
+            case Owed.CARD | Owed.ENDING | Owed.REMINDER | Owed.LOOKED:
                 return operation.place.channel
             case Owed.WORD:
                 return ""
@@ -1091,6 +1139,7 @@ def _row(operation: Operation) -> dict[str, Any]:
         "reason": operation.reason,
         "emergency": operation.emergency,
         "joined": operation.joined,
+        "looked": operation.looked,
         "target": operation.target,
     }
 
@@ -1129,6 +1178,7 @@ def _operation(row: sa.Row[Any]) -> Operation:
         reason=row.reason,
         emergency=row.emergency,
         joined=row.joined,
+        looked=row.looked,
         target=row.target,
         seq=row.seq,
     )

@@ -51,10 +51,14 @@ operations = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
     sa.Column("due_at", sa.Double, nullable=False),
+    # When to look whether a stop has held, and what was seen.
+    sa.Column("look_at", sa.Double),
+    sa.Column("looked", sa.Text, nullable=False, server_default=""),
 )
 
 # A million finished operations must not slow down the search for unfinished ones. Queries repeat
 # these words, because SQLite takes a partial index only where it finds its very condition.
+UNSEEN = sa.text("look_at IS NOT NULL")
 UNFINISHED = sa.text("state IN ('asked', 'waiting', 'due', 'running')")
 WAITING = sa.text("state = 'waiting'")
 sa.Index(
@@ -62,6 +66,12 @@ sa.Index(
     operations.c.lease_until,
     sqlite_where=UNFINISHED,
     postgresql_where=UNFINISHED,
+)
+sa.Index(
+    "operations_unseen",
+    operations.c.look_at,
+    sqlite_where=UNSEEN,
+    postgresql_where=UNSEEN,
 )
 sa.Index(
     "operations_waiting",

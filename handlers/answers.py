@@ -71,6 +71,11 @@ class Answers:
             return
         self._follow(found, asked, "")
 
+    def aside(self, reply: Reply) -> Message:
+        """Give what to tell somebody whose press was not taken, or was taken before."""
+        action = action_of(reply.operation) if isinstance(reply, Taken) else None
+        return receipts.receipt(reply, self._service.vocabulary, action)
+
     def _follow(self, found: Reply, asked: Invocation, trigger_id: str) -> Message:
         taken = True
         match found:

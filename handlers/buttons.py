@@ -13,17 +13,19 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.follow import Follow
 from bot.model import Actor, Choice, Decision, Invocation, Place, Via
-from bot.service import Service
+from bot.service import Service, Taken
 from handlers import views
 from handlers.answers import Answers
 from handlers.calls import need
-from handlers.cards import DECIDE, Message
+from handlers.cards import DECIDE, FOLLOW, Message
 from handlers.errands import Errands
 from handlers.payloads import text_at
 from handlers.words import escape
 
 _CHOICES = {choice.value: choice for choice in Choice}
+_FOLLOWS = {follow.value: follow for follow in Follow}
 _REASONED = (Choice.DENY, Choice.EMERGENCY)
 _WHY = "Say why it cannot wait for a second person."
 _ODD = "This button could not be read, so nothing was done."
@@ -48,6 +50,8 @@ def register(
         if trouble:
             answers.tell(_asked(body), Message(escape(trouble)))
 
+    _take_follows(app, service, answers)
+
     @app.view(views.REASON)
     async def reason(ack: AsyncAck, body: dict[str, Any]) -> None:
         """Put the choice and its reason on the books; an emergency must have one."""
@@ -62,6 +66,22 @@ def register(
             await ack(response_action="errors", errors={views.REASON_BLOCK: escape(trouble)})
         else:
             await ack()
+
+
+def _take_follows(app: AsyncApp, service: Service, answers: Answers) -> None:
+    @app.action(re.compile(rf"{FOLLOW}:.*"))
+    async def follow(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Ask for what follows; what is taken shows as a card of its own in the thread."""
+        wish = _FOLLOWS.get(text_at(action, "action_id").removeprefix(f"{FOLLOW}:"))
+        asked, id_ = _asked(body), text_at(action, "value")
+        if wish is None or not (id_ and asked.key and asked.actor.user):
+            await ack()
+            answers.tell(asked, Message(_ODD))
+            return
+        reply = await service.follow(id_[:64], wish, asked)
+        await ack()
+        if not isinstance(reply, Taken) or reply.again:
+            answers.tell(asked, answers.aside(reply))
 
 
 class _Forms:

@@ -5,13 +5,14 @@ The top-level text says it all: phones and screen readers have nothing else.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bot.catalog import ACTIONS, by_api
 from bot.catalog.codes import explain
-from bot.model import Action, Approval, Choice, Effect, Json, Operation, Param, State, Word
+from bot.follow import Follow, follows
+from bot.model import UNSEEN, Action, Approval, Choice, Effect, Json, Operation, Param, State, Word
 from handlers.words import (
     channel,
     code,
@@ -62,6 +63,18 @@ CHOICES: Mapping[Choice, str] = {
     Choice.EMERGENCY: "Emergency",
 }
 """The word on the button of a choice."""
+
+
+FOLLOW = "follow"
+"""The same of a button for what may follow an ending."""
+
+FOLLOWS: Mapping[Follow, str] = {
+    Follow.UNDO: "Undo",
+    Follow.KEEP_OFF: "Keep it off",
+    Follow.RETRY: "Retry",
+    Follow.CHECK: "Check status",
+}
+"""The word on the button of what may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +174,47 @@ def ending(operation: Operation, action: Action | None) -> Message:
     if others or operation.state is State.EXPIRED:
         # Whoever asked may have stopped looking by now.
         told = f"{user(operation.actor.user)} {told}"
-    return Message(fit(f"{wanted(operation, action)}. {told}", TEXT_MOST), (section(told),))
+    blocks = (section(told), *_follow_buttons(operation, Follow))
+    return Message(fit(f"{wanted(operation, action)}. {told}", TEXT_MOST), blocks)
+
+
+def looked(operation: Operation, action: Action | None) -> Message:
+    """Say in the thread what a look at the cloud saw a moment after the stop."""
+    look = by_api(action.look) if action and action.look else None
+    what = wanted(operation, action)
+    back = look is not None and operation.looked == look.touch.thing.states[0]
+    if operation.looked == UNSEEN:
+        text = f"Whether it has held is not known: {_check(operation, action)}. It was {what}."
+    elif back:
+        text = (
+            f"{user(operation.actor.user)} *It is back*: a moment after the stop its state is "
+            f"{code(operation.looked)} again. It was {what}."
+        )
+    else:
+        text = f"It has held: a moment later its state is {code(operation.looked)}."
+    blocks = [section(text)]
+    if back or operation.looked == UNSEEN:
+        blocks += _follow_buttons(operation, [Follow.KEEP_OFF, Follow.CHECK])
+    return Message(fit(text, TEXT_MOST), tuple(blocks))
+
+
+def _follow_buttons(operation: Operation, wished: Iterable[Follow]) -> list[Block]:
+    """Make the buttons of what may follow; each refers to the operation and says nothing more."""
+    found = [one for one in wished if one in follows(operation)]
+    if not found:
+        return []
+    what = wanted(operation, action_of(operation)).replace("`", "")
+    elements = [
+        {
+            "type": "button",
+            "action_id": f"{FOLLOW}:{one.value}",
+            "value": operation.id,
+            "text": {"type": "plain_text", "text": FOLLOWS[one], "emoji": False},
+            "accessibility_label": fit(f"{FOLLOWS[one]} {what}", 70),
+        }
+        for one in found
+    ]
+    return [{"type": "actions", "block_id": f"{FOLLOW}:{operation.id}", "elements": elements}]
 
 
 def private(

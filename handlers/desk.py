@@ -111,12 +111,10 @@ class Desk:
         match delivery.owed:
             case Owed.CARD:
                 return await self._card(delivery, cards.card(operation, action))
-            case Owed.ENDING:
-                return await self._in_thread(delivery, cards.ending(operation, action))
-            case Owed.REMINDER:
-                if operation.state is not State.WAITING:
-                    return Sent()
-                return await self._in_thread(delivery, cards.reminder(operation, action))
+            case Owed.REMINDER if operation.state is not State.WAITING:
+                return Sent()
+            case Owed.ENDING | Owed.REMINDER | Owed.LOOKED as owed:
+                return await self._in_thread(delivery, _IN_THREAD[owed](operation, action))
             case Owed.PRIVATE:
                 return await self._private(delivery, action)
             case _:
@@ -145,22 +143,23 @@ class Desk:
     async def _card(self, delivery: Delivery, message: Message) -> Delivered:
         operation = delivery.operation
         place = operation.place
-        if operation.card_ts:
-            channel, ts = operation.card_channel or place.channel, operation.card_ts
+        if not place.channel:
+            return Undeliverable(_NO_CHANNEL)
+        channel, ts = operation.card_channel or place.channel, operation.card_ts
+        if not ts and delivery.uncertain:
+            found = await self._find(channel, place.thread_ts, delivery.key, operation.asked_at)
+            if isinstance(found, Sent):
+                # It may have been posted for an earlier state.
+                channel, ts = found.channel or channel, found.ts
+            elif found is not None:
+                return found
+        if ts:
             outcome = await self._with_blocks(message, self._update(channel, ts, message.text))
             if not (isinstance(outcome, Refused) and outcome.code in _LOST_CARD):
                 return self._settled(outcome, channel, ts)
-            # Someone removed it: the state must stand somewhere, so it is posted anew.
-            outcome = await self._post(place.channel, place.thread_ts, message, delivery.key)
-            return self._settled(outcome, place.channel)
-        return await self._say(
-            place.channel,
-            place.thread_ts,
-            message,
-            delivery.key,
-            uncertain=delivery.uncertain,
-            since=operation.asked_at,
-        )
+        # For the first time; or anew, where someone removed it: the state must stand somewhere.
+        outcome = await self._post(place.channel, place.thread_ts, message, delivery.key)
+        return self._settled(outcome, place.channel)
 
     async def _in_thread(self, delivery: Delivery, message: Message) -> Delivered:
         operation = delivery.operation
@@ -229,7 +228,7 @@ class Desk:
     ) -> Delivered:
         """Post a message, unless an earlier try is found standing there."""
         if not channel:
-            return Undeliverable("There is no channel to post it in.")
+            return Undeliverable(_NO_CHANNEL)
         if uncertain:
             found = await self._find(channel, thread_ts, key, since)
             if found is not None:
@@ -361,6 +360,15 @@ class Desk:
                     self._lost(channel)
                 why = _GONE.get(code, f"Slack refused it ({code})")
                 return Undeliverable(f"{why[:1].upper()}{why[1:]}.", closed=code in _GONE)
+
+
+_NO_CHANNEL = "There is no channel to post it in."
+
+_IN_THREAD = {
+    Owed.ENDING: cards.ending,
+    Owed.REMINDER: cards.reminder,
+    Owed.LOOKED: cards.looked,
+}
 
 
 def _has_no_card_yet(operation: Operation) -> bool:

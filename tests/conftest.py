@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from bot import database
 from bot.approvals import Approvals, Settled
@@ -26,6 +27,15 @@ from bot.service import Reply, Service, Taken
 from bot.store import Store
 from bot.telemetry import Metrics
 from tests.fakes import ALICE, TEAM, FakeCloud, FakeDesk, FakeDirectory
+
+# Its usual tracebacks draw every local variable, which takes longer than a test may wait.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.dev.ConsoleRenderer(colors=False),
+    ]
+)
 
 POLICY = """
 defaults:

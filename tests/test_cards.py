@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bot.catalog import ACTIONS, by_api
 from bot.errors import ParseError
 from bot.model import (
+    UNSEEN,
     Action,
     Actor,
     Approval,
@@ -244,6 +245,7 @@ operations = st.builds(
     reason=nasty,
     emergency=st.booleans(),
     joined=st.sampled_from(["", "op2"]),
+    looked=st.one_of(nasty, st.sampled_from(["active", "inactive", UNSEEN])),
 )
 
 
@@ -256,6 +258,7 @@ def test_no_reply_carries_anything_of_a_senders(operation: Operation, permalink:
         cards.ending(operation, action),
         cards.private(operation, action, permalink, again=True),
         cards.reminder(operation, action),
+        cards.looked(operation, action),
         cards.word(Word(operation.actor, operation.place, operation.detail or "x", 0.0)),
         cards.audit_line(operation, action, permalink, State.DUE),
         cards.audit_line(operation, action, permalink),

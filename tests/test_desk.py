@@ -230,6 +230,18 @@ async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_twice(
     assert second == Sent(message["channel"], message["ts"])
 
 
+async def test_a_card_that_is_found_shows_the_state_of_now(office: Office) -> None:
+    office.slack.fails("chat.postMessage", Fault(hangs_up=True, done=True))
+    await office.desk.deliver(delivery(replace(OPERATION, state=State.WAITING)))
+
+    await office.desk.deliver(delivery(replace(OPERATION, state=State.ACCEPTED), uncertain=True))
+
+    (message,) = office.slack.messages
+    (edit,) = office.slack.asked("chat.update")
+    assert edit["ts"] == message["ts"]
+    assert edit["text"].startswith("Accepted")
+
+
 async def test_a_notice_whose_answer_was_lost_is_found(office: Office) -> None:
     office.slack.fails("chat.postMessage", Fault(hangs_up=True, done=True))
     await office.desk.announce("the policy is broken", "key1", uncertain=False)

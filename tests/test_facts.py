@@ -7,6 +7,7 @@ from typing import Any
 from bot.chain import Record
 from bot.errors import ApiError
 from bot.model import Choice, Owed, State, Undeliverable
+from bot.service import Taken
 from bot.store import Store
 from tests.conftest import House, built
 from tests.fakes import ALICE, BOB, MALLORY, FakeCloud, FakeDesk
@@ -127,20 +128,18 @@ class Closed(FakeDesk):
 async def test_a_closed_audit_channel_stops_nothing_and_catches_up(quick_store: Store) -> None:
     desk = Closed()
     async with built(quick_store, policy=POLICY, desk=desk, channel_patience=0.2) as house:
-        first = await house.ask("live stream1")
-        second = await house.ask("live stream2")
-        for reply in (first, second):
-            assert not isinstance(reply, str)
-            ended = await house.engine.ending(reply.operation.id)  # type: ignore[union-attr] # taken
+        asked = []
+        for stream in ("stream1", "stream2"):
+            reply = await house.ask(f"live {stream}")
+            assert isinstance(reply, Taken)
+            ended = await house.engine.ending(reply.operation.id)
             assert ended.state is State.ACCEPTED
+            asked.append(ended.id)
         await asyncio.sleep(0.3)
         assert desk.said(Owed.AUDIT) == []
         assert len(house.cloud.sent) == 2
         desk.closed = False
         await house.courier.drain()
 
-    assert [one.operation.id for one in desk.said(Owed.AUDIT)] == [
-        reply.operation.id  # type: ignore[union-attr] # taken
-        for reply in (first, second)
-    ]
+    assert [one.operation.id for one in desk.said(Owed.AUDIT)] == asked
     assert "undeliverable" not in [record.kind for record in told(quick_store)]

@@ -47,6 +47,7 @@ def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
     after = names | {action.touch.makes}
     for other, given in (
         (action.undo, after),
+        (action.lasting, names),
         (action.look, names),
         (action.reach, names),
     ):

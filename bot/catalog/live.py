@@ -62,6 +62,7 @@ DROP_LIVE_STREAM = Action(
         "/stopstream ban {stream} keeps it off. Tencent Cloud accepts this for a stream that "
         "was not live, too; /stopstream status live {stream} shows how it is."
     ),
+    lasting="ForbidLiveStream",
     look="DescribeLiveStreamState",
 )
 

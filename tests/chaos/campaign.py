@@ -24,6 +24,7 @@ from bot.sandbox.people import Channel, Message
 from bot.sandbox.weather import Fault
 from bot.sandbox.workspace import Workspace
 from bot.store import Store
+from handlers.cards import STATES
 
 DOMAIN = "push.example.com"
 AUDIT = "C0AUDIT"
@@ -458,6 +459,12 @@ class Campaign:
                 operation.attempts < runs
             ):
                 tally.doubled.append(f"{name}: ran {runs} times, tried {operation.attempts}")
+        cards = [m for m in said if f":{Owed.CARD.value}" in _key(m)]
+        tally.unposted += [
+            f"{name}: its card still says: {card.text[:60]}"
+            for card in cards
+            if not card.text.startswith(STATES[state])
+        ]
         kinds = Counter(_key(message).split(":")[1] for message in said)
         for owed in (Owed.CARD, Owed.ENDING, Owed.AUDIT):
             if not kinds[owed.value]:

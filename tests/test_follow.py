@@ -1,0 +1,141 @@
+"""What follows an ending: asked anew by whoever presses, under their own rules."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.catalog import ACTIONS, by_api
+from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.follow import Follow, command, follows
+from bot.model import Actor, Effect, Json, Operation, Place, State, Via
+from bot.sandbox.people import Message
+from bot.sandbox.weather import Fault
+
+
+def ended(
+    api: str, state: State, params: dict[str, Json] | None = None, code: str = ""
+) -> Operation:
+    return Operation(
+        id="op1",
+        key="k",
+        state=state,
+        actor=Actor("T0HOME", "U0ALICE"),
+        place=Place("C0INC"),
+        via=Via.COMMAND,
+        text="x",
+        asked_at=1.0,
+        api=api,
+        params=params or {"StreamName": "s", "DomainName": "d.example.com", "AppName": "live"},
+        code=code,
+    )
+
+
+@pytest.mark.parametrize("api", [action.api for action in ACTIONS])
+@pytest.mark.parametrize("state", list(State))
+def test_whatever_follows_is_complete_and_of_the_catalog(api: str, state: State) -> None:
+    action = by_api(api)
+    params: dict[str, Json] = {p.api: "x" for p in action.params}
+    for follow in follows(ended(api, state, params)):
+        found = command(ended(api, state, params), follow)
+        assert found is not None
+        assert {p.api for p in found.action.params if p.required} <= set(found.params)
+        assert set(found.params) <= {p.api for p in found.action.params}
+        if follow is Follow.CHECK:
+            assert found.action.effect is Effect.READ
+
+
+def test_what_waits_or_runs_has_nothing_after_it() -> None:
+    for state in (State.ASKED, State.WAITING, State.DUE, State.RUNNING, State.DENIED):
+        assert follows(ended("DropLiveStream", state)) == ()
+
+
+def test_a_drop_may_be_kept_off_and_a_ban_taken_back() -> None:
+    assert follows(ended("DropLiveStream", State.ACCEPTED)) == (Follow.KEEP_OFF, Follow.CHECK)
+    assert follows(ended("ForbidLiveStream", State.ACCEPTED)) == (Follow.UNDO, Follow.CHECK)
+
+
+def test_only_what_may_run_twice_is_offered_again_when_it_may_have_run() -> None:
+    assert Follow.RETRY in follows(ended("DropLiveStream", State.UNKNOWN))
+    start = ended("StartPublishStream", State.UNKNOWN, {"UserId": "u"})
+    assert Follow.RETRY not in follows(start)
+    assert Follow.RETRY in follows(ended("DropLiveStream", State.EXPIRED))
+    refused = ended("DropLiveStream", State.FAILED, code="ResourceNotFound.StopService")
+    assert Follow.RETRY not in follows(refused), "it will be refused again"
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    monkeypatch.setattr("bot.engine.LOOK_AFTER", 1.0)
+    async with sandbox(tmp_path, socket=False, limits=False) as built:
+        yield built
+
+
+async def said(world: Sandbox, words: str, label: str = "") -> Message:
+    """Wait for a message in a thread with these words, and a button if one is named."""
+    channel = world.slack.channels[INCIDENTS]
+    found: list[Message] = await world.slack.wait_for(
+        lambda: [
+            m
+            for m in channel.messages
+            if m.thread_ts and words in m.text and (not label or label in m.buttons())
+        ],
+        timeout=20,
+    )
+    return found[-1]
+
+
+async def test_an_encoder_that_came_back_is_said_and_can_be_kept_off(world: Sandbox) -> None:
+    slack = world.slack
+    world.cloud.things.put("stream", "stream1", DOMAIN, "live", returns_after=0.3)
+    await slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
+    await said(world, "*Accepted.*", "Keep it off")
+    back = await said(world, "It is back", "Keep it off")
+    assert "<@U0ALICE>" in back.text
+    assert "`active` again" in back.text
+
+    await slack.person("U0MALLORY").press("Keep it off", back, INCIDENTS)
+    await slack.wait_for(lambda: [m for m in slack.seen("U0MALLORY") if "Denied" in m.text])
+    assert not world.cloud.ran("ForbidLiveStream")
+
+    alice = slack.person("U0ALICE")
+    presses = [alice.press("Keep it off", back, INCIDENTS) for _ in range(2)]
+    await asyncio.gather(*presses)
+    card = await said(world, "ForbidLiveStream", "Confirm")
+    await slack.wait_for(lambda: [m for m in slack.seen("U0ALICE") if "Asked already" in m.text])
+    await alice.press("Confirm", card, INCIDENTS)
+    banned = await said(world, "ForbidLiveStream", "Undo")
+    assert len(world.cloud.ran("ForbidLiveStream")) == 1
+    await said(world, "It has held: a moment later its state is `forbid`")
+
+    await alice.press("Undo", banned, INCIDENTS)
+    await said(world, "ResumeLiveStream", "Check status")
+    assert len(world.cloud.ran("ResumeLiveStream")) == 1
+
+
+async def test_what_could_not_be_read_is_said_so(world: Sandbox) -> None:
+    world.cloud.weather.last(Fault(code="InternalError"), api="DescribeLiveStreamState")
+    await world.slack.person("U0ALICE").slash("/stopstream", "live stream2", INCIDENTS)
+
+    seen = await said(world, "Whether it has held is not known")
+    assert "/stopstream status live stream2" in seen.text
+
+
+async def test_a_forged_button_does_nothing(world: Sandbox) -> None:
+    slack = world.slack
+    await slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
+    ending = await said(world, "*Accepted.*", "Keep it off")
+    payload = slack.person("U0ALICE").pressed("Keep it off", ending, INCIDENTS)
+    for value, where in (("nosuch", INCIDENTS), (payload["actions"][0]["value"], "C0AUDIT")):
+        forged = payload | {
+            "trigger_id": slack.trigger("U0ALICE"),
+            "channel": {"id": where, "name": "x"},
+            "actions": [payload["actions"][0] | {"value": value}],
+        }
+        ack = await slack.delivery.bring("interaction", forged)
+        assert not ack.trouble
+    await slack.wait_for(
+        lambda: len([m for m in slack.seen("U0ALICE") if "belongs to nothing" in m.text]) == 2
+    )
+    assert not world.cloud.ran("ForbidLiveStream")
