@@ -284,7 +284,7 @@ class Page:
             raise web.HTTPNotFound
         try:
             found = await work(_Asked(json.loads(await request.text())))
-        except (_Refused, ValueError) as error:
+        except (_Refused, ValueError, RecursionError) as error:
             return self._answer({"ok": False, "trouble": str(error)}, 400)
         except GoneError:
             gone = "That is not there any more; it was decided or changed meanwhile."
