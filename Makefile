@@ -3,11 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 
-.PHONY: demo test format lock bench chaos tccli clean
+.PHONY: demo story pictures test format lock bench chaos tccli clean
 
-# The whole main job between an emulated Slack and an emulated Tencent Cloud.
+# A workspace in the browser, the real bot, an emulated Tencent Cloud; until Ctrl-C.
 demo: .venv/ready
+	$(BIN)/stopstream demo
+
+# The same without a browser: one whole story, each step checked.
+story: .venv/ready
 	$(BIN)/stopstream demo --once
+
+# Takes the README's pictures of the page anew.
+pictures: .venv/ready
+	$(BIN)/python -m tests.pictures
 
 # What must hold before each commit; CI runs the same line.
 test: .venv/ready

@@ -9,6 +9,8 @@ from typing import Any
 from bot import manifest
 from bot.catalog import ACTIONS, by_api
 from bot.catalog.codes import known
+from bot.model import Json
+from bot.redact import redact
 from bot.sandbox.cloud import CloudEmulator, Received
 from bot.sandbox.page.book import Book
 from bot.sandbox.page.process import BotProcess
@@ -131,7 +133,7 @@ class Scene:
             "at": one.at - self.cloud.skew,
             "api": one.api,
             "product": host,
-            "params": dict(one.params),
+            "params": _without_secrets(one),
             "region": one.region,
             "code": one.code,
             "ran": one.ran,
@@ -186,3 +188,17 @@ def _message(channel: Channel, message: Message) -> dict[str, Any]:
     found = asdict(message)
     del found["metadata"]
     return found | {"channel": channel.id}
+
+
+def _without_secrets(one: Received) -> dict[str, Json]:
+    """Give what came, as the bot's own cards would show it."""
+    try:
+        action = by_api(one.api)
+    except KeyError:
+        return {}
+    kept: dict[str, Json] = {}
+    for name, value in one.params.items():
+        param = action.param(name)
+        secret = param is None or param.secret
+        kept[name] = "[hidden]" if secret else redact(value) if isinstance(value, str) else value
+    return kept
