@@ -172,3 +172,16 @@ async def test_keys_alone_dark_mode_and_a_narrow_screen(page: Page) -> None:
         " && !one.getAttribute('aria-labelledby')).map(one => one.outerHTML)"
     )
     assert unnamed == [], "a screen reader has a name for everything"
+
+
+async def test_the_trail_comes_as_a_file_that_can_be_taken(page: Page) -> None:
+    await page.locator("#who").select_option("U0BOB")
+    await say(page, "/stopstream live stream1")
+    await expect(page.locator("#messages")).to_contain_text("Accepted:")
+    await say(page, "/stopstream audit since=1h")
+    await page.get_by_role("button", name=re.compile("CSV")).first.click()
+    await page.locator("#side button", has_text="messages").click()
+    async with page.expect_download() as coming:
+        await page.get_by_role("link", name=re.compile("^Download")).click()
+    taken = await (await coming.value).path()
+    assert "DropLiveStream" in taken.read_text()

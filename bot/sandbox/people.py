@@ -45,6 +45,7 @@ class Message:
     Attributes:
         edits: How often it was changed.
         to: The one user who sees it; empty for everyone.
+        files: Id and name of each file that it shares.
     """
 
     ts: str
@@ -56,6 +57,7 @@ class Message:
     bot_id: str = ""
     edits: int = 0
     to: str = ""
+    files: tuple[tuple[str, str], ...] = ()
 
     def data(self, *, metadata: bool = False) -> dict[str, Any]:
         """Give it as `conversations.history` does."""

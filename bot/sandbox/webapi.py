@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from bot.sandbox import blockkit
-from bot.sandbox.people import Channel, Message
+from bot.sandbox.people import Channel, File, Message
 
 if TYPE_CHECKING:
     from bot.sandbox.workspace import Workspace
@@ -335,18 +335,22 @@ class WebApi:
         files = _json(given.get("files")) or []
         if not files:
             raise SlackError("invalid_arguments")
-        for one in files:
-            file = self._slack.files.get(str(one.get("id")))
-            if file is None:
-                raise SlackError("file_not_found")
+        for file in map(self._file, files):
             if len(file.content) != file.length:
                 raise SlackError("file_update_failed")
             file.channel = channel.id if channel else ""
         if channel is not None:
             named = ", ".join(str(one.get("title") or "") for one in files)
             user = self._slack.bot_user
-            self._slack.say(channel.id, user, f"(file) {named}", thread_ts=thread_ts)
+            said = self._slack.say(channel.id, user, f"(file) {named}", thread_ts=thread_ts)
+            said.files = tuple((f.id, f.name) for f in map(self._file, files))
         return {"files": [{"id": one["id"], "title": one.get("title", "")} for one in files]}
+
+    def _file(self, one: Mapping[str, Any]) -> File:
+        file = self._slack.files.get(str(one.get("id")))
+        if file is None:
+            raise SlackError("file_not_found")
+        return file
 
     # --- views -------------------------------------------------------------------------
 

@@ -144,6 +144,7 @@ class Page:
         app.router.add_get("/", self._index)
         app.router.add_get("/static/{name}", self._static)
         app.router.add_get("/live", self._live)
+        app.router.add_get("/file/{id}", self._download)
         app.router.add_get("/api/world", self._world)
         app.router.add_get("/api/schema", self._schema)
         app.router.add_post("/api/{call:.+}", self._call)
@@ -235,6 +236,20 @@ class Page:
 
     async def _schema(self, _request: web.Request) -> web.Response:
         return self._answer(policy.schema())
+
+    async def _download(self, request: web.Request) -> web.Response:
+        """Give a file to somebody who is where it was shared."""
+        user = self._known(request.query.get("as", ""))
+        file = self._slack.files.get(request.match_info["id"])
+        channel = self._slack.channels.get(file.channel) if file else None
+        if file is None or channel is None or user not in channel.members:
+            raise web.HTTPNotFound
+        name = "".join(c for c in file.name if c.isalnum() or c in "-_.") or "file"
+        return web.Response(
+            body=file.content,
+            content_type="application/octet-stream",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """Send one window everything, then what changes."""

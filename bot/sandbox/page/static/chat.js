@@ -310,6 +310,9 @@ function draw(message, inThread = false) {
         message.to && h("span", { class: "only" }, "Only visible to you"),
       ),
       body,
+      (message.files ?? []).map(([id, name]) =>
+        h("a", { class: "file", href: `/file/${id}?as=${me.id}`, download: name }, `Download ${name}`),
+      ),
       h("div", { class: "foot" }, inThread ? [] : foot(message)),
     ),
     tools(message, inThread),
