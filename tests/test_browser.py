@@ -181,6 +181,7 @@ async def test_the_trail_comes_as_a_file_that_can_be_taken(page: Page) -> None:
     await say(page, "/stopstream audit since=1h")
     await page.get_by_role("button", name=re.compile("CSV")).first.click()
     await page.locator("#side button", has_text="messages").click()
+    await page.get_by_role("button", name=re.compile("1 reply")).click()
     async with page.expect_download() as coming:
         await page.get_by_role("link", name=re.compile("^Download")).click()
     taken = await (await coming.value).path()
