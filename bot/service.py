@@ -263,8 +263,13 @@ class Service:
             region=command.region if command else "",
             account=command.account if command else "default",
             target=command.target if command else "",
+            case=self._case(invocation, command) if command else "",
             detail=redact(detail),
         )
+
+    def _case(self, invocation: Invocation, command: Command) -> str:
+        """Give the case that was named, or the one that the policy gives the channel."""
+        return command.case or self._rules().policy.cases.get(invocation.place.channel, "")
 
     async def standing(self, actor: Actor, place: Place) -> Standing:
         """Say what someone may do in a place. Waits for Slack: not for the ack path.

@@ -13,6 +13,7 @@ from bot.catalog import ACTIONS, by_api
 from bot.catalog.codes import explain
 from bot.follow import Follow, follows
 from bot.model import UNSEEN, Action, Approval, Choice, Effect, Json, Operation, Param, State, Word
+from handlers import beside
 from handlers.words import (
     channel,
     code,
@@ -104,6 +105,7 @@ def card(operation: Operation, action: Action | None) -> Message:
         frame.append(f"region {code(operation.region)}")
     if operation.account != "default":
         frame.append(f"account {code(operation.account)}")
+    frame += filter(None, (beside.case(operation), beside.runbook(operation)))
     around = " · ".join(frame)
     loud = _emergency(operation)
     text = " ".join(part for part in (loud, f"{word}: {what}. {now} {around}.") if part)
@@ -174,6 +176,8 @@ def ending(operation: Operation, action: Action | None) -> Message:
     if others or operation.state is State.EXPIRED:
         # Whoever asked may have stopped looking by now.
         told = f"{user(operation.actor.user)} {told}"
+    if of := " · ".join(filter(None, (beside.case(operation), beside.runbook(operation)))):
+        told = f"{told}\n{of[:1].upper()}{of[1:]}"
     blocks = (section(told), *_follow_buttons(operation, Follow))
     return Message(fit(f"{wanted(operation, action)}. {told}", TEXT_MOST), blocks)
 
@@ -261,8 +265,7 @@ def audit_line(
         f"{begin}: {wanted(operation, action)}",
         f"{user(operation.actor.user)} in {_where(operation)}",
     ]
-    if passed := _passed(operation):
-        parts.append(passed)
+    parts += filter(None, (_passed(operation), beside.case(operation)))
     if operation.reason:
         parts.append(f"reason: {escape(operation.reason, 500)}")
     if operation.region:
@@ -391,6 +394,7 @@ def _waiting(operation: Operation) -> str:
         lines.append(_changed(operation) + " Press again if you still want it.")
     elif consent.seen:
         lines.append(f"State when it was asked: {code(consent.seen)}.")
+    lines += map(beside.sight, consent.sights)
     if operation.expires_at:
         lines.append(f"Expires {moment(operation.expires_at)}.")
     return "\n".join(lines)
