@@ -12,6 +12,7 @@ import structlog
 
 from bot import policy
 from bot.approvals import Approvals
+from bot.catalog import by_api
 from bot.chain import Fact
 from bot.engine import Engine, facts_of
 from bot.errors import ParseError, StoreError
@@ -20,6 +21,7 @@ from bot.lifecycle import ENDINGS
 from bot.model import (
     Actor,
     Command,
+    Consent,
     Decision,
     Invocation,
     Json,
@@ -42,6 +44,9 @@ log = structlog.get_logger("stopstream.service")
 
 _PRESSES = 50
 """How often one person may choose the same under one ending."""
+
+_REQUEST_FOR = 1800.0
+"""Seconds after a refusal for which others may be asked."""
 
 BOOKING = 2.0
 """Seconds that an ack may wait for the store; Slack waits 3."""
@@ -151,11 +156,13 @@ class Service:
             return wanted
         return await self._book(invocation, wanted)
 
-    async def _book(self, invocation: Invocation, command: Command) -> Reply:
+    async def _book(self, invocation: Invocation, command: Command, request: str = "") -> Reply:
         secret = any(param.secret for param in command.action.params)
         # A bare word may be a key, by no name that would tell.
         text = spell(command) if secret else invocation.text
         operation = self._operation(invocation, State.ASKED, command, text)
+        if request:
+            operation = replace(operation, consent=Consent(request=request))
         try:
             async with asyncio.timeout(BOOKING):
                 booked = await self._store.ask(operation, facts_of(operation, command.action))
@@ -216,6 +223,24 @@ class Service:
         again = replace(asked, key=key, place=place, text=spell(wanted))
         self._engine.asked()
         return await self._book(again, wanted)
+
+    async def request(self, id_: str, asked: Invocation) -> Reply:
+        """Ask those who may for what somebody was refused, in the channel; once per refusal."""
+        self._engine.asked()
+        try:
+            async with asyncio.timeout(BOOKING):
+                before = await self._store.get(id_)
+        except (StoreError, TimeoutError) as error:
+            log.error("not recorded, so not done", why=str(error))
+            return Unrecorded("Nobody was asked: the database does not answer. Press again.")
+        wanted = _refused(before, asked.actor.user) if before else None
+        if before is None or wanted is None:
+            return Unrecorded("That button belongs to nothing that you were refused.")
+        if self._clock() - before.asked_at > _REQUEST_FOR:
+            return Unrecorded("That was refused too long ago, so nobody was asked. Ask anew.")
+        place = replace(before.place, reply_url=asked.place.reply_url)
+        again = replace(asked, key=f"{id_}:request", place=place, text=before.text)
+        return await self._book(again, wanted, request=id_)
 
     async def _next_key(self, begin: str) -> str:
         """Name a press: until the first one has ended, a second of the same person is the same."""
@@ -341,6 +366,17 @@ class Service:
     async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
         """Give the newest operations, of one person or of all, newest first."""
         return await self._store.recent(user=actor.user if actor else "", limit=limit)
+
+
+def _refused(before: Operation, user: str) -> Command | None:
+    """Give what somebody was refused and may ask others for; None if it is not so."""
+    if before.state is not State.DENIED or not before.consent.asks or before.actor.user != user:
+        return None
+    try:
+        action = by_api(before.api)
+    except KeyError:
+        return None
+    return Command(action, before.params, before.region, before.account, before.case)
 
 
 def new_id(now: float | None = None) -> str:

@@ -12,7 +12,17 @@ from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.service import Service
-from handlers import buttons, commands, errors, forms, history, home, membership, mentions
+from handlers import (
+    buttons,
+    commands,
+    errors,
+    forms,
+    history,
+    home,
+    membership,
+    mentions,
+    requests,
+)
 from handlers.answers import Answers
 from handlers.calls import with_rate_limit_retries
 from handlers.directory import Directory
@@ -55,6 +65,7 @@ def build_app(
     commands.register(app, answers=answers)
     mentions.register(app, answers=answers, bot_user=identity.user)
     buttons.register(app, service=service, answers=answers, errands=errands, client=calmly)
+    requests.register(app, service=service, answers=answers)
     forms.register(app, service=service, answers=answers, errands=errands, client=calmly)
     history.register(app, service=service, answers=answers, errands=errands, client=calmly)
     home.register(app, service=service, errands=errands, client=calmly)

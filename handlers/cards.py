@@ -98,6 +98,7 @@ def card(operation: Operation, action: Action | None) -> Message:
     frame = [f"Asked by {user(operation.actor.user)} {moment(operation.asked_at)}"]
     if operation.rule:
         how = "forbidden" if operation.state is State.DENIED else "allowed"
+        how = "open to requests" if operation.consent.request else how
         frame.append(f"{how} by {code(operation.rule)}")
     if passed := _passed(operation):
         frame.append(passed)
@@ -107,9 +108,10 @@ def card(operation: Operation, action: Action | None) -> Message:
         frame.append(f"account {code(operation.account)}")
     frame += filter(None, (beside.case(operation), beside.runbook(operation)))
     around = " · ".join(frame)
-    loud = _emergency(operation)
-    text = " ".join(part for part in (loud, f"{word}: {what}. {now} {around}.") if part)
-    body = "\n".join(part for part in (loud, f"*{word}:* {what}", now) if part)
+    loud, lacking = _emergency(operation), beside.request(operation)
+    said = " ".join(part for part in (f"{word}: {what}.", lacking, now) if part)
+    text = " ".join(part for part in (loud, f"{said} {around}.") if part)
+    body = "\n".join(part for part in (loud, f"*{word}:* {what}", lacking, now) if part)
     blocks = [section(body), context(around)]
     if operation.state is State.WAITING:
         blocks.append(_choices(operation, what))
@@ -228,6 +230,7 @@ def private(
     match operation.state:
         case State.DENIED:
             text = f"Denied: {wanted(operation, action)}. {_reason(operation)} Nothing was sent."
+            text = f"{text} {beside.offer(operation)}".rstrip()
         case State.INVALID:
             text = f"Not understood: {escape(operation.detail, 600)} Nothing was done."
         case State.CANCELLED if operation.joined:
@@ -247,7 +250,8 @@ def private(
         # Slack cannot be asked whether it was shown, so it is said twice rather than never.
         text = f"(You may have read this before.) {text}"
     text = fit(text, SECTION_MOST)
-    return Message(text, (section(text),))
+    offers = (beside.offer_button(operation),) if operation.consent.asks else ()
+    return Message(text, (section(text), *offers))
 
 
 def audit_line(
@@ -265,7 +269,8 @@ def audit_line(
         f"{begin}: {wanted(operation, action)}",
         f"{user(operation.actor.user)} in {_where(operation)}",
     ]
-    parts += filter(None, (_passed(operation), beside.case(operation)))
+    beneath = (beside.request(operation), _passed(operation), beside.case(operation))
+    parts += filter(None, beneath)
     if operation.reason:
         parts.append(f"reason: {escape(operation.reason, 500)}")
     if operation.region:
