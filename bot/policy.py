@@ -65,12 +65,18 @@ class How:
         approval: None where no rule allows it.
         where: The narrowest condition in words, or empty.
         others: Roles that may.
+        channels: Where else this person's own roles may.
+        asks: Roles whose members may be asked to let it through here.
+        forbidden: The limit that denies it to everyone, whatever its target.
     """
 
     action: Action
     approval: Approval | None
     where: str
     others: tuple[str, ...]
+    channels: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    forbidden: str = ""
 
 
 class Grant(NamedTuple):
@@ -258,8 +264,7 @@ def absent(facts: Facts) -> Facts:
 
 def roles_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
     """Give the roles of a full member; nobody else has any."""
-    person = facts.person
-    if not _at_home(facts) or person.bot or person.guest or person.deactivated:
+    if not _is_full_member(facts):
         return ()
     return tuple(name for name, role in policy.roles.items() if _is_member(role, facts))
 
@@ -305,31 +310,49 @@ def standing(policy: Policy, facts: Facts, actions: Sequence[Action]) -> list[Ho
 def _how(policy: Policy, facts: Facts, action: Action) -> How:
     command = Command(action, {})
     mine = roles_of(policy, facts)
-    others: list[str] = []
-    best: Rule | None = None
-    for name, role in policy.roles.items():
-        for _, rule in _rules(name, role):
-            if not _covers(rule.actions, command):
-                continue
-            others.append(name)
-            here = facts.in_channel and _in_channels(rule, facts)
-            closer = best is None or rule.approval.rank < best.approval.rank
-            if name in mine and here and closer:
-                best = rule
-    if best is None or (limit := _strictest(policy, command)) is None:
-        return How(action, None, "", tuple(dict.fromkeys(others)))
-    approval = max(best.approval, limit, key=lambda a: a.rank)
-    where = ", ".join(f"{name} {pattern}" for name, pattern in (best.where or {}).items())
-    return How(action, approval, where, tuple(dict.fromkeys(others)))
+    able = [
+        Grant(name, place, rule)
+        for name, role in policy.roles.items()
+        for place, rule in _rules(name, role)
+        if _covers(rule.actions, command)
+    ]
+    others = tuple(dict.fromkeys(grant.role for grant in able))
+    forbidden = _forbidden(policy, command)
+    if forbidden:
+        return How(action, None, "", others, forbidden=forbidden)
+    here = [g.rule for g in able if facts.in_channel and _in_channels(g.rule, facts)]
+    own = [g.rule for g in able if g.role in mine]
+    limit = _strictest(policy, command)
+    if best := min((r for r in own if r in here), key=lambda r: r.approval.rank, default=None):
+        approval = max(best.approval, limit, key=lambda a: a.rank)
+        where = ", ".join(f"{name} {pattern}" for name, pattern in (best.where or {}).items())
+        return How(action, approval, where, others)
+    channels = tuple(dict.fromkeys(c for rule in own for c in rule.channels or ()))
+    open_ = limit is not Approval.SECOND_PERSON and _is_full_member(facts)
+    asks = [g.role for g in able if open_ and g.rule.requests and g.rule in here]
+    return How(action, None, "", others, channels, tuple(dict.fromkeys(asks)))
 
 
-def _strictest(policy: Policy, command: Command) -> Approval | None:
-    """Give the approval that limits without conditions ask; None where one denies."""
+def _is_full_member(facts: Facts) -> bool:
+    person = facts.person
+    return _at_home(facts) and not (person.bot or person.guest or person.deactivated)
+
+
+def _forbidden(policy: Policy, command: Command) -> str:
+    """Give the limit without conditions that denies it; empty for none."""
+    found = (
+        place
+        for place, limit in _limits(policy)
+        if limit.deny and limit.where is None and _covers(limit.actions, command)
+    )
+    return next(found, "")
+
+
+def _strictest(policy: Policy, command: Command) -> Approval:
+    """Give the approval that limits without conditions ask."""
     found = command.action.least
     for _, limit in _limits(policy):
         if limit.where is None and _covers(limit.actions, command):
-            if limit.deny:
-                return None
             found = max(found, limit.approval or found, key=lambda a: a.rank)
     return found
 

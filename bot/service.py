@@ -83,11 +83,16 @@ Reply: TypeAlias = Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who someone is to the policy, in one place."""
+    """Who someone is to the policy, in one place.
+
+    Attributes:
+        here: Whether the bot is there, without which nothing can be done there.
+    """
 
     person: Person
     roles: tuple[str, ...]
     may: tuple[How, ...]
+    here: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +313,7 @@ class Service:
             facts.person,
             policy.roles_of(rules.policy, facts),
             tuple(policy.standing(rules.policy, facts, rules.vocabulary.actions)),
+            facts.in_channel,
         )
 
     async def _facts(self, actor: Actor, place: Place, rules: Rules) -> policy.Facts:

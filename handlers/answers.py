@@ -1,5 +1,6 @@
 """What a reply needs besides its ack: the form, a look-up, a word in a thread; all as errands."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -7,14 +8,17 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.model import Invocation, Search
-from bot.parse import Audit, Form, WhoAmI
-from bot.service import Reply, Service, Taken
+from bot.parse import Audit, Form, Help, WhoAmI
+from bot.service import Reply, Service, Standing, Taken
 from handlers import pages, receipts, views
 from handlers.calls import Answered, CallError, need, reply
 from handlers.cards import Message, action_of
 from handlers.errands import Errands
 
 log = structlog.get_logger("stopstream.answers")
+
+GLANCE = 0.02
+"""Seconds in which rights are known, if they are remembered; an ack does not wait for Slack."""
 
 BUSY = Message(
     "Too much is asked of me at this moment, so this was not done. Try again in a few seconds."
@@ -59,12 +63,17 @@ class Answers:
         if isinstance(found, Taken):
             action = action_of(found.operation)
             return receipts.receipt(found, self._service.vocabulary, action)
+        if isinstance(found, Help):
+            return await self._help(found, asked)
         return self._follow(found, asked, trigger_id)
 
     async def ask_aside(self, asked: Invocation) -> None:
         """Ask the service where no ack carries text: what is taken shows as its card."""
         found = await self._service.ask(asked)
         if isinstance(found, Taken):
+            return
+        if isinstance(found, Help):
+            self._look_up("help", asked, lambda: self._marked(found, asked), found)
             return
         if not isinstance(found, WhoAmI | Audit):
             self.tell(asked, self._follow(found, asked, ""))
@@ -136,16 +145,44 @@ class Answers:
             )
         )
 
+    # --- help ----------------------------------------------------------------------
+
+    async def _help(self, wanted: Help, asked: Invocation) -> Message:
+        """Give help at once: marked where rights are remembered, else the marks come after it."""
+        looking = asyncio.create_task(self._service.standing(asked.actor, asked.place))
+        await asyncio.wait({looking}, timeout=GLANCE)
+        if looking.done():
+            # Where Slack does not say who they are, help stays unmarked.
+            standing = None if looking.exception() else looking.result()
+            return self._page(wanted, standing)
+
+        async def work() -> None:
+            await self.whisper(asked, receipts.yours(wanted.topic, await looking))
+
+        self._errands.take("what of the help is theirs", work)
+        return self._page(wanted, None)
+
+    async def _marked(self, wanted: Help, asked: Invocation) -> Message:
+        return self._page(wanted, await self._service.standing(asked.actor, asked.place))
+
+    def _page(self, wanted: Help, standing: Standing | None) -> Message:
+        return receipts.help_on(wanted.topic, self._service.vocabulary.actions, standing)
+
     # --- look-ups ------------------------------------------------------------------
 
     def _look_up(
-        self, name: str, asked: Invocation, find: Callable[[], Awaitable[Message]]
+        self,
+        name: str,
+        asked: Invocation,
+        find: Callable[[], Awaitable[Message]],
+        instead: Help | None = None,
     ) -> bool:
         async def work() -> None:
             await self.whisper(asked, await find())
 
         async def sorry(fault: str) -> None:
-            await self.whisper(asked, Message(LOOK_UP_FAILED.format(fault=fault)))
+            failed = Message(LOOK_UP_FAILED.format(fault=fault))
+            await self.whisper(asked, self._page(instead, None) if instead else failed)
 
         return self._errands.take(name, work, sorry)
 

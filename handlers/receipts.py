@@ -1,6 +1,7 @@
 """What goes back to the asker alone: receipts, mistakes, help, who they are, what ran; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from bot.errors import ParseError
 from bot.model import Action, Approval, Effect, Operation
@@ -91,35 +92,68 @@ def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
 # --- help ----------------------------------------------------------------------------
 
 
-def help_on(topic: str, actions: Sequence[Action]) -> Message:
-    """Explain everything shortly, or what a topic names in full."""
+def help_on(topic: str, actions: Sequence[Action], standing: Standing | None = None) -> Message:
+    """Explain everything shortly, or what a topic names in full.
+
+    Args:
+        standing: Who asks, so that what they may do here is marked; None where that is unknown.
+    """
+    mine = {how.action.api: how for how in standing.may} if standing else {}
     if not topic:
-        return _overview(actions)
+        return _overview(actions, mine)
     folded = topic.casefold()
     about = [action for action in actions if folded in (action.words, action.api.casefold())]
     family = [action for action in actions if folded in (action.product.name, action.effect.value)]
     if about:
         beside = [action for action in family if action not in about]
-        full = [paragraph for action in about for paragraph in _in_full(action)]
+        full = [paragraph for a in about for paragraph in (*_in_full(a), *_yours(mine.get(a.api)))]
         return arranged([*full, *_named_beside(topic, beside)])
     if family:
-        return _overview(family)
+        return _overview(family, mine)
     unknown = f"There is no help on {code(topic, 80)}; this is what there is."
-    return _overview(actions, unknown)
+    return _overview(actions, mine, unknown)
 
 
-def _overview(actions: Sequence[Action], *before: str) -> Message:
+def yours(topic: str, standing: Standing) -> Message:
+    """Say what of a topic somebody may do here, after a help that could not tell."""
+    folded = topic.casefold()
+    some = tuple(how for how in standing.may if folded in _names(how.action))
+    return whoami(replace(standing, may=some or standing.may))
+
+
+def _names(action: Action) -> tuple[str, ...]:
+    return (action.words, action.api.casefold(), action.product.name, action.effect.value)
+
+
+def _yours(how: How | None) -> list[str]:
+    if how is None:
+        return []
+    if how.approval is None:
+        return [f"You may not do this here; {_why_not(how)}."]
+    where = f", where {code(how.where)}" if how.where else ""
+    return [f"You may do this here {_HOW[how.approval]}{where}."]
+
+
+def _overview(actions: Sequence[Action], mine: Mapping[str, How], *before: str) -> Message:
     """Give an example of each; what they do stands in the blocks, for which there is room."""
-    long, short = [*before], [*before]
+    legend = [_LEGEND] if mine else []
+    long, short = [*before, *legend], [*before, *legend]
     for effect, title in EFFECTS.items():
         found = [action for action in actions if action.effect is effect]
         if found:
             long.append(f"*{title}*")
             short.append(f"*{title}*")
-        long += [f"{code(example(a))} {_first_sentence(a.does)}" for a in found]
-        short += [code(example(a)) for a in found]
+        marks = {a.api: _mark(mine.get(a.api)) for a in found}
+        long += [f"{code(example(a))}{marks[a.api]} {_first_sentence(a.does)}" for a in found]
+        short += [f"{code(example(a))}{marks[a.api]}" for a in found]
     return Message(fit("\n".join([*short, *_MORE]), TEXT_MOST), arranged([*long, *_MORE]).blocks)
 
+
+def _mark(how: How | None) -> str:
+    return " ✓" if how is not None and how.approval is not None else ""
+
+
+_LEGEND = "What you may do here is marked ✓; `/stopstream whoami` says how, and why not the rest."
 
 _MORE = (
     "*More*",
@@ -220,6 +254,8 @@ def standing_lines(standing: Standing) -> list[str]:
     may = [how for how in standing.may if how.approval is not None]
     may_not = [how for how in standing.may if how.approval is None]
     lines = [begin]
+    if not standing.here:
+        lines.append("I am not in this channel, so nothing can be done here: invite me first.")
     if may:
         lines += ["*You may here*", *(_how(how) for how in may)]
     if may_not:
@@ -231,8 +267,20 @@ def _how(how: How) -> str:
     if how.approval is not None:
         where = f", where {code(how.where)}" if how.where else ""
         return f"• {how.action.api} {_HOW[how.approval]}{where}"
+    return f"• {how.action.api}; {_why_not(how)}"
+
+
+def _why_not(how: How) -> str:
+    """Say why not here: and where, who else, or whom to ask."""
     could = " or ".join(code(role) for role in how.others)
-    return f"• {how.action.api}; {could} may" if could else f"• {how.action.api}; nobody may"
+    if how.forbidden:
+        return f"the policy forbids it to everyone ({code(how.forbidden)})"
+    if how.channels:
+        return f"you may in {', '.join(map(channel, how.channels))}"
+    if how.asks:
+        asks = " or ".join(code(role) for role in how.asks)
+        return f"{could} may, and {asks} can be asked to let it through"
+    return f"{could} may" if could else "nobody may"
 
 
 def operation_line(operation: Operation) -> str:
