@@ -613,6 +613,7 @@ class Search:
     before: tuple[float, str] | None = None
     reader: str = ""
     channel: str = ""
+    case: str = ""
 
 
 UNSEEN = "unseen"

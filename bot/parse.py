@@ -43,7 +43,8 @@ LONGEST = 4000
 _LONGEST_ESCAPED = 5 * LONGEST
 _LONGEST_SHOWN = 60
 _AUDIT_TAKES = (
-    "The audit takes one since=24h, user=@…, action=…, target=… and ending=…, each if you like."
+    "The audit takes one since=24h, user=@…, action=…, target=…, ending=… and case=…, each if "
+    "you like."
 )
 _USER = re.compile(r"@?([UW][A-Z0-9]{1,31})")
 _LONGEST_LOOK_BACK = 3650 * 86_400.0
@@ -101,6 +102,7 @@ class Audit:
         apis: Any of these.
         target: As it is, or its beginning and a `*`.
         state: What became of it.
+        case: The case it belongs to.
     """
 
     since: float = 86_400.0
@@ -108,6 +110,7 @@ class Audit:
     apis: tuple[str, ...] = ()
     target: str = ""
     state: State | None = None
+    case: str = ""
 
 
 Wanted: TypeAlias = "Command | Help | Form | WhoAmI | Audit"
@@ -257,6 +260,7 @@ class _Reader:
             "action": self._apis,
             "target": lambda token: redact(token.value)[:256],
             "ending": self._ending,
+            "case": self._case,
         }
         fields = {"action": "apis", "ending": "state"}
         said: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot.lifecycle import ENDINGS
 from bot.model import Search, State
-from bot.tables import operations
+from bot.tables import OF_A_CASE, operations
 
 _FEW = 20_000
 """Entries of an index that are counted to see whether it leads to few."""
@@ -65,6 +65,7 @@ def _rows(
     ways += [_equal(table.actor, wanted.user)] if wanted.user else []
     ways += [_equal(table.api, api)] if api else []
     ways += [_target(connection, wanted.target)] if wanted.target else []
+    ways += [_case(wanted.case)] if wanted.case else []
     ways += [_state(wanted.state)] if wanted.state is not None else []
     times: list[Clause] = [table.asked_at >= wanted.since]
     if wanted.before is not None:
@@ -81,6 +82,11 @@ def _rows(
 
 def _equal(column: sa.Column[str], value: str) -> _Way:
     return _Way(column, lambda c: c == value)
+
+
+def _case(case: str) -> _Way:
+    # The index has those alone that belong to one.
+    return _Way(operations.c.case, lambda c: sa.and_(c == case, OF_A_CASE))
 
 
 def _state(state: State) -> _Way:

@@ -365,6 +365,7 @@ class Service:
             "apis": list(wanted.apis),
             "target": wanted.target,
             "ending": wanted.state.value if wanted.state else "",
+            "case": wanted.case,
         }
         await self._store.record(Fact("exported", "", {n: v for n, v in facts.items() if v}))
         return page

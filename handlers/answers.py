@@ -159,7 +159,8 @@ class Answers:
         async def work() -> None:
             await self.whisper(asked, receipts.yours(wanted.topic, await looking))
 
-        self._errands.take("what of the help is theirs", work)
+        if not self._errands.take("what of the help is theirs", work):
+            looking.cancel()
         return self._page(wanted, None)
 
     async def _marked(self, wanted: Help, asked: Invocation) -> Message:
@@ -191,6 +192,11 @@ class Answers:
 
     async def _trail(self, asked: Invocation, wanted: Audit) -> Message:
         search = Search(
-            self._clock() - wanted.since, wanted.user, wanted.apis, wanted.target, wanted.state
+            self._clock() - wanted.since,
+            wanted.user,
+            wanted.apis,
+            wanted.target,
+            wanted.state,
+            case=wanted.case,
         )
         return pages.page(await self._service.audit(asked.actor, asked.place, search, pages.SHOWN))

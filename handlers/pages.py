@@ -42,6 +42,7 @@ _COLUMNS = (
     "approved_by",
     "emergency",
     "reason",
+    "case",
     "ending",
     "request_id",
     "code",
@@ -85,7 +86,7 @@ def _button(action_id: str, label: str, value: str) -> Block:
 def packed(search: Search, before: tuple[float, str] | None) -> str:
     """Write a search for a button, without who reads: that is asked anew."""
     state = search.state.value if search.state else ""
-    given = [search.since, search.user, list(search.apis), search.target, state]
+    given = [search.since, search.user, list(search.apis), search.target, state, search.case]
     return json.dumps([*given, *(before or (0.0, ""))], separators=(",", ":"))
 
 
@@ -93,13 +94,13 @@ def unpacked(value: str) -> Search | None:
     """Read it back; None if it is not what `packed` writes."""
     try:
         found = json.loads(value)
-        since, user, apis, target, state, at, id_ = found
-        texts = (user, target, state, id_, *apis)
+        since, user, apis, target, state, case, at, id_ = found
+        texts = (user, target, state, case, id_, *apis)
         if not all(isinstance(one, str) for one in texts) or not isinstance(apis, list):
             return None
         before = (float(at), id_) if id_ else None
         wanted = State(state) if state else None
-        return Search(float(since), user, tuple(apis), target, wanted, before)
+        return Search(float(since), user, tuple(apis), target, wanted, before, case=case)
     except (TypeError, ValueError):
         return None
 
@@ -135,6 +136,7 @@ def _cells(operation: Operation) -> Mapping[str, Json]:
         "approved_by": " ".join(one.user for one in operation.consent.given),
         "emergency": "yes" if operation.emergency else "",
         "reason": operation.reason,
+        "case": operation.case,
         "ending": operation.state.value,
         "request_id": operation.request_id,
         "code": operation.code,

@@ -159,7 +159,8 @@ _MORE = (
     "*More*",
     "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
     "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
-    "What ran is narrowed down by `user=@…`, `action=…`, `target=…` and `ending=…`.",
+    "What ran is narrowed down by `user=@…`, `action=…`, `target=…`, `ending=…`, `case=…`.",
+    "Any action takes `case=INC-42`: the incident that it belongs to.",
     "Values are `name=value` or `--name value`, quoted where they hold spaces.",
     "Every action goes by its API name, too. In a thread, mention me with the same words.",
 )
@@ -291,6 +292,8 @@ def operation_line(operation: Operation) -> str:
     ]
     if operation.place.channel:
         parts.append(channel(operation.place.channel))
+    if operation.case:
+        parts.append(f"case {code(operation.case)}")
     if operation.code:
         parts.append(f"code {code(operation.code)}")
     if operation.request_id:

@@ -36,10 +36,14 @@ def _commands() -> str:
         ["`/stopstream live rtmp://PUSH-HOST/live/stream1?…`", "A push or play URL for STREAM."],
         ["`/stopstream main-stage`", "A target of the policy file."],
         ["`/stopstream` · `/startstream`", "A form."],
-        ["`/stopstream help [KIND]`", "What there is, with examples to paste."],
-        ["`/stopstream whoami`", "Your roles, and what they allow here."],
+        ["`… case=INC-42`", "With any action: the incident that it belongs to."],
         [
-            "`/stopstream audit [since=24h] [user=@…] [action=…] [target=…] [ending=…]`",
+            "`/stopstream help [KIND]`",
+            "What there is, with examples to paste, and a mark on what you may do here.",
+        ],
+        ["`/stopstream whoami`", "Your roles, what they allow here, and why not the rest."],
+        [
+            "`/stopstream audit [since=24h] [user=@…] [action=…] [target=…] [ending=…] [case=…]`",
             "What was asked here or by you; of everyone, if your role says `audit: true`.",
         ],
         ["`@stopstream stop …` · `start …` · `status …`", "The same text, in a thread too."],

@@ -142,6 +142,7 @@ def _unread(world: Sandbox) -> bool:
         ("audit user=@U0BOB", Audit(user="U0BOB")),
         ("audit action=dropLIVEstream", Audit(apis=("DropLiveStream",))),
         ("audit --target prod-* ending=Failed", Audit(target="prod-*", state=State.FAILED)),
+        ("audit case=INC-42", Audit(case="INC-42")),
     ],
 )
 def test_a_search_is_read(text: str, wanted: Audit) -> None:
@@ -157,6 +158,7 @@ def test_a_search_is_read(text: str, wanted: Audit) -> None:
         ("audit user=@U0A user=@U0B", "user=@U0B", "one since="),
         ("audit stream1", "stream1", "one since="),
         ("audit target=", "target=", "no value"),
+        ("audit case=a|b", "case=a|b", "not the name of a case"),
     ],
 )
 def test_a_mistake_in_a_search_is_shown_where_it_is(text: str, place: str, says: str) -> None:
@@ -173,6 +175,7 @@ searches = st.builds(
     apis=st.lists(st.text(max_size=20), max_size=3).map(tuple),
     target=st.text(max_size=40),
     state=st.none() | st.sampled_from(State),
+    case=st.text(max_size=20),
 )
 
 

@@ -23,6 +23,7 @@ from bot.model import (
     Operation,
     Owed,
     Place,
+    Search,
     Sight,
     State,
     Via,
@@ -220,6 +221,15 @@ async def test_a_channel_has_a_case_of_its_own_which_a_named_one_beats(house: Ho
     assert (await house.run("live b --case TICKET/9")).case == "TICKET/9"
     house.directory.channels["C0ELSE"] = house.directory.channels["C0INC"]
     assert (await house.run("live c", channel="C0ELSE")).case == ""
+
+
+async def test_a_case_is_searched_for_along_its_index(store: Store) -> None:
+    async with built(store, policy=POLICY) as house:
+        wanted = await house.run("live a case=INC-42")
+        await house.run("live b")
+    found = await store.search(Search(case="INC-42", user="U0ALICE"), 10)
+
+    assert [one.id for one in found] == [wanted.id]
 
 
 @pytest.mark.parametrize("case", ["<!here>", "'a b'", "-x", "x" * 65, "a\u202eb"])

@@ -1,0 +1,148 @@
+"""Help and whoami: what is theirs is marked, why the rest is not is said, no ack waits for it."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot import policy
+from bot.catalog import ACTIONS, by_api
+from bot.model import Actor, Person
+from bot.policy import Facts
+from bot.service import Standing
+from bot.store import Store
+from handlers import receipts
+from tests.conftest import built
+from tests.fakes import TEAM, FakeDirectory
+from tests.test_handlers import opened
+
+POLICY = """
+limits:
+  - {actions: [ForbidLiveDomain], deny: true}
+roles:
+  oncall:
+    members: {users: [U0ALICE]}
+    allow:
+      - actions: [DropLiveStream]
+        channels: [C0INC]
+        where: {StreamName: "prod-*"}
+        approval: confirm
+      - {actions: [ResumeLiveStream], channels: [C0ELSE]}
+      - {actions: [ForbidLiveDomain]}
+  leads:
+    members: {users: [U0BOB]}
+    allow:
+      - {actions: [ForbidLiveStream], approval: confirm, requests: true}
+      - {actions: [StopPublishStream]}
+"""
+
+
+def lines() -> dict[str, str]:
+    """Say for each action what whoami says of it."""
+    facts = Facts(Person("U0ALICE", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
+    read = policy.load(POLICY, actions=ACTIONS)
+    standing = Standing(
+        facts.person, policy.roles_of(read, facts), tuple(policy.standing(read, facts, ACTIONS))
+    )
+    said = [one for one in receipts.standing_lines(standing) if one.startswith("• ")]
+    return {one.split()[1].strip(";"): one for one in said}
+
+
+@pytest.mark.parametrize(
+    ("api", "said"),
+    [
+        ("DropLiveStream", "after a confirmation, where `StreamName prod-*`"),
+        ("ResumeLiveStream", "you may in <#C0ELSE>"),
+        ("ForbidLiveDomain", "the policy forbids it to everyone (`limits[0]`)"),
+        ("ForbidLiveStream", "`leads` may, and `leads` can be asked to let it through"),
+        ("StopPublishStream", "`leads` may"),
+        ("DismissRoom", "nobody may"),
+    ],
+)
+def test_whoami_says_how_or_why_not_and_where_else(api: str, said: str) -> None:
+    assert lines()[api].endswith(said)
+
+
+def test_whoami_offers_no_request_to_whoever_may_not_make_one() -> None:
+    facts = Facts(Person("U0EVE", TEAM, guest=True), TEAM, frozenset(), "C0INC", in_channel=True)
+    read = policy.load(POLICY, actions=ACTIONS)
+
+    assert not any(how.asks for how in policy.standing(read, facts, ACTIONS))
+
+
+def test_whoami_says_that_nothing_can_be_done_where_the_bot_is_not() -> None:
+    standing = Standing(Person("U0ALICE", TEAM), ("oncall",), (), here=False)
+
+    assert "I am not in this channel" in receipts.whoami(standing).text
+
+
+@dataclass
+class Slow(FakeDirectory):
+    """Answers only once it is let."""
+
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def person(self, actor: Actor) -> Person:
+        await self.gate.wait()
+        return await super().person(actor)
+
+
+async def test_help_marks_at_once_what_is_theirs_where_it_is_known(quick_store: Store) -> None:
+    async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
+        every = await workspace.command("help")
+        one = await workspace.command("help live")
+        bobs = await workspace.command("help", user_id="U0BOB")
+        other = await workspace.command("help ban")
+        await workspace.settle()
+
+    assert "`/stopstream live stream1 domain=push.example.com` ✓" in every
+    assert every.count("✓") == bobs.count("✓") - 1 == 2
+    assert "You may do this here after a confirmation, where `StreamName prod-*`." in one
+    assert "You may not do this here; you may in <#C0ELSE>." in one
+    assert "You may not do this here; `leads` may, and `leads` can be asked" in other
+    assert workspace.slack.calls == []
+
+
+async def test_help_does_not_wait_for_slack_and_the_marks_follow(quick_store: Store) -> None:
+    slow = Slow()
+    async with (
+        built(quick_store, policy=POLICY, directory=slow) as house,
+        opened(house) as workspace,
+    ):
+        text = await asyncio.wait_for(workspace.command("help live"), 1.0)
+        assert "DropLiveStream" in text
+        assert "You may" not in text
+        slow.gate.set()
+        await workspace.settle()
+        (told,) = workspace.slack.replies
+
+    assert "• DropLiveStream after a confirmation" in told["text"]
+    assert "StopPublishStream" not in told["text"]
+
+
+async def test_help_comes_unmarked_where_slack_does_not_say_who_they_are(
+    quick_store: Store,
+) -> None:
+    nobody = FakeDirectory(people={})
+    async with (
+        built(quick_store, policy=POLICY, directory=nobody) as house,
+        opened(house) as workspace,
+    ):
+        text = await workspace.command("help")
+        await workspace.settle()
+
+    assert "`/stopstream live" in text
+    assert "✓" not in text
+
+
+def test_a_marked_help_stays_within_slacks_limits() -> None:
+    facts = Facts(Person("U0BOB", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
+    read = policy.load(
+        'roles: {all: {members: {users: [U0BOB]}, allow: [{actions: ["*"]}]}}', actions=ACTIONS
+    )
+    standing = Standing(facts.person, ("all",), tuple(policy.standing(read, facts, ACTIONS)))
+    message = receipts.help_on("", ACTIONS, standing)
+
+    assert message.text.count("✓") == len(ACTIONS) + 1
+    assert message.text.endswith("mention me with the same words.")
+    assert by_api("DropLiveStream").words in message.text
