@@ -19,7 +19,8 @@ _DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+")
 _PART = re.compile(r"([0-9]+)([smhdw])")
 
 
-_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#:-]{0,63}")
+CASE = r"[A-Za-z0-9][A-Za-z0-9._/#:-]{0,63}"
+"""How the name of an incident or ticket is written."""
 
 
 def case(text: str) -> str:
@@ -28,7 +29,7 @@ def case(text: str) -> str:
     Raises:
         ValueError: It is none.
     """
-    if not _CASE.fullmatch(text):
+    if not re.fullmatch(CASE, text):
         raise ValueError("write it like INC-42: at most 64 letters, digits and any of ._/#:-")
     return text
 

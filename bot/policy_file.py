@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from bot.errors import ConfigError
-from bot.kinds import case, duration
+from bot.kinds import CASE, case, duration
 from bot.model import Action, Approval
 
 LARGEST = 1 << 20
@@ -61,7 +61,10 @@ Case = Annotated[
     str,
     BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v),
     AfterValidator(case),
-    Field(description="The name of an incident or ticket, e.g. INC-42."),
+    Field(
+        description="The name of an incident or ticket, e.g. INC-42.",
+        json_schema_extra={"pattern": f"^{CASE}$"},
+    ),
 ]
 
 
@@ -165,6 +168,7 @@ class Policy(_Strict):
     cases: dict[ChannelId, Case] = Field(
         default_factory=dict[str, str],
         description="By channel id: the case of what is asked there without case=….",
+        json_schema_extra={"additionalProperties": False},
     )
     runbooks: tuple[Runbook, ...] = Field(
         (), description="The first that matches stands on the card, before the rule's own."

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bot import auditing, keys, manifest, policy, serving, telemetry
+from bot import auditing, keys, manifest, policy, serving, sights, telemetry
 from bot.approvals import Approvals
 from bot.catalog import by_api
 from bot.catalog.codes import Sort, explain
@@ -239,6 +239,8 @@ def _report(operation: Operation, *, as_json: bool) -> int:
             "expires_at": operation.expires_at,
             "decided_by": operation.decided_by,
             "reason": operation.reason,
+            "case": operation.case,
+            "runbook": operation.runbook,
             "result": dict(operation.result),
         }
         say(json.dumps(found, ensure_ascii=False))
@@ -274,6 +276,8 @@ async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
             line += f"{operation.api} {json.dumps(_shown(operation))}"
             if operation.state is State.WAITING:
                 line += f" · {_waits_for(operation)}"
+                line += "".join(f" · {sights.plain(one)}" for one in operation.consent.sights)
+            line += f" · case {operation.case}" if operation.case else ""
             say(one_line(line))
     finally:
         await store.close()
@@ -357,8 +361,12 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
         say(f"(as someone who is not in {', '.join(groups)}; --group says otherwise)")
     if isinstance(found.verdict, Denied):
         say(f"denied: {found.verdict.reason}")
+        if found.verdict.asks:
+            say(f"may ask someone in {', '.join(found.verdict.asks)} to let it through")
         return FAILED
     say(f"allowed by {found.verdict.rule}, approval: {found.verdict.approval.value}")
+    if found.verdict.runbook:
+        say(f"runbook: {found.verdict.runbook}")
     return DONE
 
 

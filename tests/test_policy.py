@@ -188,6 +188,20 @@ ROLE = "roles:\n  oncall:\n    members: {users: [U0ALICE]}\n    allow:\n      - 
         (ROLE + "actions: ['*']\n        approvals_needed: 0", "greater than"),
         (ROLE + "actions: ['*']\n        approvals_needed: true", "integer"),
         (ROLE + "actions: ['*']\n        break_glass: 1", "boolean"),
+        (ROLE + "actions: ['*']\n        requests: 1", "boolean"),
+        (
+            ROLE + "actions: ['*']\n        requests: true\n        approval: second-person",
+            ":6: .*requests: needs a rule whose people",
+        ),
+        (ROLE + "actions: ['*']\n        runbook: http://a.b/c", ":6: .*begins with https://"),
+        (ROLE + "actions: ['*']\n        runbook: 'https://a.b/<c>'", "begins with https://"),
+        (ROLE + "actions: ['*']\n        runbook: 'https://a@b.c/'", "begins with https://"),
+        ("runbooks: [{actions: ['*']}]", r"runbooks\[0\].link: is required"),
+        ("runbooks: [{actions: [Dorp], link: 'https://a.b'}]", 'no action "Dorp"'),
+        ("runbooks: [{actions: ['*'], link: 'https://a.b', where: {X: y}}]", 'parameter "X"'),
+        ("cases: {incidents: INC-1}", "id of the right kind"),
+        ("cases: {C0INC: 'a b'}", "write it like inc-42"),
+        ("cases: {C0INC: }", "has no value"),
         (ROLE + "actions: ['*']\n        then: [boss]", 'no role "boss"'),
         (ROLE + "actions: ['*']\n        remind: soon", "length of time"),
         (ROLE + "actions: ['*']\n        remind: 15m", "not shorter than expires"),
@@ -368,6 +382,7 @@ _RULES = st.fixed_dictionaries(
     optional={
         "channels": st.lists(st.sampled_from(["C0INC", "C0OTHER"]), max_size=2),
         "approval": st.sampled_from(["none", "confirm", "second-person"]),
+        "requests": st.booleans(),
     },
 )
 _ROLES = st.dictionaries(
@@ -461,3 +476,36 @@ def test_explaining_says_the_same_as_deciding(
     for how in policy.standing(read, who, ACTIONS):
         if how.approval is not None:
             assert policy.roles_of(read, who)
+
+
+@given(_ROLES, _LIMITS, _COMMANDS, _WHO)
+def test_a_request_is_approved_by_those_alone_who_may_do_it_themselves(
+    roles: dict[str, Any], limits: list[Any], command: Command, who: Facts
+) -> None:
+    read = validated({"roles": roles, "limits": limits})
+    found, refused = policy.request(read, command, who), decide(read, command, who)
+    if isinstance(refused, Denied):
+        assert refused.asks == (found.approvers if isinstance(found, Verdict) else ())
+    if isinstance(found, Denied):
+        return
+    assert policy.roles_of(read, who) or "no role" in found.lacks
+    assert (found.approval, found.glass, found.then) == (Approval.SECOND_PERSON, "", ())
+    assert not who.person.guest
+    assert found.approvers
+    for user in ("U0ALICE", "U0BOB", "U0MALLORY"):
+        other = facts(user, who.channel)
+        if policy.may_approve(read, command, other, asker="U0EVE", roles=found.approvers) is None:
+            assert rank(decide(read, command, other)) < Approval.SECOND_PERSON.rank
+
+
+@given(_ROLES, _LIMITS, _COMMANDS, _WHO)
+def test_where_no_rule_says_so_nobody_can_be_asked(
+    roles: dict[str, Any], limits: list[Any], command: Command, who: Facts
+) -> None:
+    silent = {
+        name: role | {"allow": [{**rule, "requests": False} for rule in role["allow"]]}
+        for name, role in roles.items()
+    }
+    read = validated({"roles": silent, "limits": limits})
+
+    assert isinstance(policy.request(read, command, who), Denied)
