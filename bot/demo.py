@@ -24,7 +24,7 @@ INCIDENTS, AUDIT = "C0INC", "C0AUDIT"
 
 POLICY = f"""\
 # The demo's policy: on-call may stop and resume, ban after a confirmation, and switch a domain
-# off with a second person; leads may do everything, others nothing.
+# off with a second person; leads may do everything; others nothing, but they may ask the leads.
 defaults:
   live: {{DomainName: {DOMAIN}, AppName: live}}
   ingest: {{SdkAppId: 1400000000, Region: ap-singapore}}
@@ -53,6 +53,7 @@ roles:
     audit: true
     allow:
       - actions: ["*"]
+        requests: true
 """
 
 

@@ -431,8 +431,10 @@ def _why(error: Any) -> str:
             return "is not an id of the right kind (users U…, usergroups S…, channels C…)"
         case "too_short":
             return "may not be empty"
+        case "value_error":
+            return _flat(str(error["msg"]).removeprefix("Value error, "))
         case _:
-            return _flat(str(error["msg"]).removeprefix("Value error, ")).lower()
+            return _flat(str(error["msg"])).lower()
 
 
 def _line(source: str, lines: Mapping[tuple[Any, ...], int], loc: tuple[Any, ...], why: str) -> str:

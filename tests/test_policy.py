@@ -200,7 +200,7 @@ ROLE = "roles:\n  oncall:\n    members: {users: [U0ALICE]}\n    allow:\n      - 
         ("runbooks: [{actions: [Dorp], link: 'https://a.b'}]", 'no action "Dorp"'),
         ("runbooks: [{actions: ['*'], link: 'https://a.b', where: {X: y}}]", 'parameter "X"'),
         ("cases: {incidents: INC-1}", "id of the right kind"),
-        ("cases: {C0INC: 'a b'}", "write it like inc-42"),
+        ("cases: {C0INC: 'a b'}", "write it like INC-42"),
         ("cases: {C0INC: }", "has no value"),
         (ROLE + "actions: ['*']\n        then: [boss]", 'no role "boss"'),
         (ROLE + "actions: ['*']\n        remind: soon", "length of time"),

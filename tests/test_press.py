@@ -11,7 +11,6 @@ import pytest
 from bot import sights
 from bot.catalog import ACTIONS, by_api
 from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.demo import POLICY as DEMO
 from bot.errors import NoAnswerError
 from bot.model import (
     Answer,
@@ -378,10 +377,7 @@ async def test_a_limit_that_comes_meanwhile_is_not_passed_by_a_request(house: Ho
 
 
 async def test_in_slack_a_stranger_asks_and_a_lead_lets_it_through(tmp_path: Path) -> None:
-    policy = DEMO.replace(
-        '      - actions: ["*"]\n', '      - actions: ["*"]\n        requests: true\n'
-    )
-    async with sandbox(tmp_path, policy=policy, socket=False, limits=False) as world:
+    async with sandbox(tmp_path, socket=False, limits=False) as world:
         slack, channel = world.slack, world.slack.channels[INCIDENTS]
         mallory = slack.person("U0MALLORY")
         await mallory.slash("/stopstream", "live stream1", INCIDENTS)

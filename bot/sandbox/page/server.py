@@ -377,7 +377,8 @@ class Page:
             raise _Refused("key: there is no such thing")
         match asked.text("do"):
             case "start":
-                things.put(kind, *key, returns_after=thing.returns_after)
+                now = self._cloud.now
+                things.put(kind, *key, returns_after=thing.returns_after, since=now)
             case "come-back":
                 thing.returns_after = 2.0
             case "stay-away":
