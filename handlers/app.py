@@ -12,7 +12,17 @@ from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.service import Service
-from handlers import buttons, commands, errors, forms, history, home, membership, mentions
+from handlers import (
+    buttons,
+    commands,
+    errors,
+    forms,
+    history,
+    home,
+    membership,
+    mentions,
+    shortcuts,
+)
 from handlers.answers import Answers
 from handlers.calls import with_rate_limit_retries
 from handlers.directory import Directory
@@ -57,6 +67,7 @@ def build_app(
     buttons.register(app, service=service, answers=answers, errands=errands, client=calmly)
     forms.register(app, service=service, answers=answers, errands=errands, client=calmly)
     history.register(app, service=service, answers=answers, errands=errands, client=calmly)
+    shortcuts.register(app, answers=answers)
     home.register(app, service=service, errands=errands, client=calmly)
     membership.register(app, directory=directory)
     errors.register(app)
