@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -27,8 +28,10 @@ from bot.model import (
     Person,
     Place,
     Presence,
+    Rehearsal,
     Search,
     State,
+    Verdict,
 )
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse, spell
 from bot.policy import How
@@ -73,7 +76,14 @@ class Unrecorded:
     sentence: str
 
 
-Reply: TypeAlias = Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """Nothing will be sent; what would be is looked up."""
+
+    command: Command
+
+
+Reply: TypeAlias = DryRun | Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,8 @@ class Service:
         """Put what was asked on the books; never waits for Slack or Tencent Cloud."""
         self._engine.asked()
         self._metrics.asked.labels(invocation.via.value).inc()
+        text, dry = _without_dry_run(invocation.text)
+        invocation = replace(invocation, text=text)
         try:
             wanted = parse(
                 invocation.text,
@@ -149,6 +161,8 @@ class Service:
             return await self._book_mistake(invocation, error)
         if not isinstance(wanted, Command):
             return wanted
+        if dry:
+            return DryRun(wanted)
         return await self._book(invocation, wanted)
 
     async def _book(self, invocation: Invocation, command: Command) -> Reply:
@@ -177,6 +191,20 @@ class Service:
             )
         self._engine.take(booked)
         return Taken(booked)
+
+    async def rehearse(self, asked: Invocation, command: Command) -> Rehearsal:
+        """Say what would become of a command, and that it was asked. Waits for Slack.
+
+        Raises:
+            StoreError: It cannot be put on the trail, so it is not said.
+        """
+        operation = self._operation(asked, State.ASKED, command, spell(command))
+        found = await self._engine.rehearse(operation, command)
+        facts = facts_of(replace(operation, rule=found.verdict.rule), command.action)
+        allowed = isinstance(found.verdict, Verdict)
+        facts |= {"state": "dry run", "allowed": allowed}
+        await self._store.record(Fact("dry run", "", facts))
+        return found
 
     async def decide(self, decision: Decision) -> str:
         """Put a press on the books, to have its effect once; never waits for Slack.
@@ -336,6 +364,18 @@ class Service:
     async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
         """Give the newest operations, of one person or of all, newest first."""
         return await self._store.recent(user=actor.user if actor else "", limit=limit)
+
+
+_DRY = re.compile(
+    r"(?:^|(?<=\s))(?:(?:--|\u2014|\u2013)dry[-_]?run(?:=\w+)?|dry[-_]?run=(?:yes|true|1))(?=\s|$)",
+    re.IGNORECASE,
+)
+
+
+def _without_dry_run(text: str) -> tuple[str, bool]:
+    """Take the wish for a dry run out of a text; phones make one dash of two."""
+    left = _DRY.sub("", text)
+    return (left.strip(), True) if left != text else (text, False)
 
 
 def new_id(now: float | None = None) -> str:
