@@ -20,6 +20,8 @@ from bot.follow import Follow, command
 from bot.lifecycle import ENDINGS
 from bot.model import (
     Actor,
+    Approval,
+    Choice,
     Command,
     Decision,
     Invocation,
@@ -42,6 +44,9 @@ from bot.store import Store
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
+
+_OPEN_ONES = 10
+"""How many open requests somebody is shown."""
 
 _PRESSES = 50
 """How often one person may choose the same under one ending."""
@@ -360,6 +365,27 @@ class Service:
         }
         await self._store.record(Fact("exported", "", {n: v for n, v in facts.items() if v}))
         return page
+
+    async def open_ones(self, actor: Actor) -> tuple[list[Operation], list[Operation]]:
+        """Give what someone asked for and has no ending, and what waits for them to approve.
+
+        Waits for Slack.
+        """
+        unfinished = await self._store.unfinished()
+        mine = [one for one in unfinished if one.actor == actor][:_OPEN_ONES]
+        others = [
+            one
+            for one in unfinished
+            if one.state is State.WAITING
+            and one.approval is Approval.SECOND_PERSON
+            and one.actor != actor
+        ]
+        theirs: list[Operation] = []
+        for one in others[: 5 * _OPEN_ONES]:
+            approve = Decision("", one.id, Choice.APPROVE, actor, one.place, message_ts="")
+            if len(theirs) < _OPEN_ONES and not await self._approvals.objection(approve):
+                theirs.append(one)
+        return mine, theirs
 
     async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
         """Give the newest operations, of one person or of all, newest first."""

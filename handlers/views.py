@@ -14,7 +14,7 @@ from bot.parse import Vocabulary
 from bot.service import Standing
 from handlers.cards import Block, section
 from handlers.receipts import EFFECTS, buttons, form_button, operation_line, standing_lines
-from handlers.words import escape, fit, with_names
+from handlers.words import escape, fit, moment, with_names
 
 FORM = "form"
 """The form's callback_id."""
@@ -187,17 +187,29 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
 
 
 def home(
-    standing: Standing | None, recent: Sequence[Operation], *, trouble: str = ""
+    standing: Standing | None,
+    recent: Sequence[Operation],
+    mine: Sequence[Operation] = (),
+    waiting: Sequence[Operation] = (),
+    *,
+    trouble: str = "",
 ) -> dict[str, Any]:
     """Draw the home tab of one person; without `standing` where Slack did not say who they are.
 
+    `mine` is what has no ending yet, `waiting` what waits for this person's approval.
     `trouble` is a sentence about what could not be read.
     """
     blocks: list[Block] = [
         _header("Stop or start something"),
         buttons(form_button(Effect.STOP), form_button(Effect.START), form_button(Effect.READ)),
-        _header("What you asked lately"),
     ]
+    if waiting:
+        blocks.append(_header("Waiting for you to approve"))
+        blocks += [section(_to_decide(operation)) for operation in waiting[:10]]
+    if mine:
+        blocks.append(_header("Your open requests"))
+        blocks += [section(operation_line(operation)) for operation in mine[:10]]
+    blocks.append(_header("What you asked lately"))
     if trouble:
         blocks.append(section(escape(trouble)))
     blocks += [section(operation_line(operation)) for operation in recent[:10]]
@@ -207,6 +219,11 @@ def home(
         blocks.append(_header("What you may do"))
         blocks += [section(line) for line in _packed_lines(standing_lines(standing))]
     return {"type": "home", "blocks": blocks[:100]}
+
+
+def _to_decide(operation: Operation) -> str:
+    expires = f" It expires {moment(operation.expires_at)}." if operation.expires_at else ""
+    return f"{operation_line(operation)}\nApprove or deny it on its card.{expires}"
 
 
 def _packed_lines(lines: Sequence[str], most: int = 2900) -> list[str]:
