@@ -94,7 +94,9 @@ async def emulated(
     """
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo-secret-key")})
     for name, returns in (("stream1", 2.0), ("stream2", None)):
-        cloud.things.put("stream", name, DOMAIN, "live", returns_after=returns)
+        cloud.things.put(
+            "stream", name, DOMAIN, "live", returns_after=returns, since=cloud.now - 3600
+        )
     cloud.things.put("recording", "stream2", 42)
     cloud.things.put("ingest", "task-1", 1400000000)
     cloud.things.put("session", "user1")

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from bot import sights
 from bot.catalog import by_api
 from bot.catalog.codes import Repeat, explain
 from bot.errors import (
@@ -33,9 +34,12 @@ from bot.model import (
     Json,
     Operation,
     Owed,
+    Params,
     Rehearsal,
+    Sight,
     State,
     Verdict,
+    Via,
 )
 from bot.ports import Cloud
 from bot.redact import redact
@@ -260,12 +264,16 @@ class Engine:
     async def _judge(self, operation: Operation, command: Command, *, bulk: bool) -> None:
         verdict = await self._rights.verdict(operation, command)
         if isinstance(verdict, Denied):
-            await self._deny(operation, command, verdict)
+            await self._deny(operation, command, verdict, _askable(operation, verdict))
             return
         if verdict.approval is not Approval.NONE:
             await self._ask_consent(operation, command, verdict)
             return
-        changes = {"rule": verdict.rule, "approval": verdict.approval.value}
+        changes: dict[str, Any] = {
+            "rule": verdict.rule,
+            "approval": verdict.approval.value,
+            "runbook": verdict.runbook,
+        }
         path: tuple[State, ...] = (State.ASKED, *_FROM_DUE)
         if self._lane(command).backlog > command.action.per_second:
             waiting = await self._move(
@@ -276,8 +284,18 @@ class Engine:
             operation, path, changes = waiting, _FROM_DUE, {}
         self._line_up(_Turn(operation, command, path, changes, self._clock(), bulk))
 
-    async def _deny(self, operation: Operation, command: Command, denied: Denied) -> None:
-        changes = {"detail": denied.reason, "rule": denied.rule}
+    async def _deny(
+        self,
+        operation: Operation,
+        command: Command,
+        denied: Denied,
+        asks: tuple[str, ...] = (),
+    ) -> None:
+        changes: dict[str, Any] = {"detail": denied.reason, "rule": denied.rule}
+        extra: dict[str, Json] = {"check": denied.check}
+        if asks:
+            changes["consent"] = replace(operation.consent, asks=asks)
+            extra["may_ask"] = list(asks)
         owes = (Owed.CARD,) if operation.card_ts else ()
         await self._move(
             operation,
@@ -285,7 +303,7 @@ class Engine:
             (operation.state, State.DENIED),
             changes,
             owes=owes,
-            extra={"check": denied.check},
+            extra=extra,
         )
 
     # --- consent -------------------------------------------------------------------
@@ -294,6 +312,7 @@ class Engine:
         """Let it wait for a confirmation or a second person, or lead to where the same waits."""
         second = verdict.approval is Approval.SECOND_PERSON
         roles = verdict.approvers if second else ()
+        seen, saw = await self.sights(command)
         consent = Consent(
             needed=verdict.needed if second else 1,
             roles=roles,
@@ -301,14 +320,22 @@ class Engine:
             then=verdict.then if second else (),
             remind=verdict.remind,
             glass=verdict.glass,
-            seen=await self.look(command),
+            seen=seen,
+            sights=saw,
+            request=operation.consent.request,
+            lacks=verdict.lacks,
         )
-        changes = {"rule": verdict.rule, "approval": verdict.approval.value, "consent": consent}
+        changes = {
+            "rule": verdict.rule,
+            "approval": verdict.approval.value,
+            "runbook": verdict.runbook,
+            "consent": consent,
+        }
         after = replace(operation, state=State.WAITING, **_typed(changes))
         move = Move(
             operation.id,
             (State.ASKED, State.WAITING),
-            facts_of(after, command.action),
+            facts_of(after, command.action) | _saw(consent),
             changes,
             owner=self._store.owner,
             due_in=verdict.remind or NEVER,
@@ -337,20 +364,37 @@ class Engine:
 
     async def look(self, command: Command, patience: float = LOOK) -> str:
         """Read the state of what a command is about; empty where there is no read, or no answer."""
-        look = by_api(command.action.look) if command.action.look else None
-        if look is None or look.touch.shows is None:
+        look = _look(command.action)
+        if look is None:
             return ""
-        params = {p.api: command.params[p.api] for p in look.params if p.api in command.params}
-        read = Command(look, params, command.region, command.account)
+        body = await self._body(command, look, patience)
+        return redact(look.touch.shown(body))[:80] if body is not None else ""
+
+    async def sights(self, command: Command) -> tuple[str, tuple[Sight, ...]]:
+        """Read what a press will touch, all at once: its state, and what else is told of it."""
+        reads = [by_api(api) for api in command.action.reach]
+        seen, bodies = await asyncio.gather(
+            self.look(command),
+            asyncio.gather(*(self._body(command, read, LOOK) for read in reads)),
+        )
+        found = [sights.unread()] if _look(command.action) and not seen else []
+        for read, body in zip(reads, bodies, strict=True):
+            found += sights.told(read, sights.narrowed(command, read), body)
+        return seen, tuple(found)
+
+    async def _body(self, command: Command, read: Action, patience: float) -> Params | None:
+        """Ask a read about the thing of a command; None where no answer comes in time."""
+        params = sights.narrowed(command, read)
+        asked = Command(read, params, command.region, command.account)
         try:
             async with asyncio.timeout(patience):
-                at = await self._store.turn(read.account, look.api, _interval(read))
-                await self._turn(read, at)
-                answer = await self._cloud.call(read)
+                at = await self._store.turn(asked.account, read.api, _interval(asked))
+                await self._turn(asked, at)
+                answer = await self._cloud.call(asked)
         except (CloudError, StoreError, TimeoutError) as error:
-            log.warning("its state is not known", api=look.api, why=str(error))
-            return ""
-        return redact(look.touch.shown(answer.body))[:80]
+            log.warning("its state is not known", api=read.api, why=str(error))
+            return None
+        return answer.body
 
     async def _look_after(self, operation: Operation) -> None:
         """See whether a stop has held: an encoder that came back is what nobody else reports."""
@@ -584,10 +628,28 @@ class Engine:
             waiting.set_result(operation)
 
 
+def _look(action: Action) -> Action | None:
+    """Give the read that tells the state of what an action is about."""
+    look = by_api(action.look) if action.look else None
+    return look if look is not None and look.touch.shows is not None else None
+
+
+def _saw(consent: Consent) -> dict[str, Json]:
+    """Give what an approver was shown, for the trail."""
+    saw = [f"state: {consent.seen}"] if consent.seen else []
+    saw += map(sights.plain, consent.sights)
+    return {"saw": list[Json](saw)} if saw else {}
+
+
+def _askable(operation: Operation, denied: Denied) -> tuple[str, ...]:
+    """Give the roles that may be asked in a channel where they can answer."""
+    private = not operation.place.channel or operation.via is Via.TERMINAL
+    return () if private or operation.consent.request else denied.asks
+
+
 def _may_come_back(operation: Operation, action: Action) -> bool:
     """Say whether a stop should be looked after: somebody would read what was seen."""
-    look = by_api(action.look) if action.look else None
-    shows = look is not None and look.touch.shows is not None
+    shows = _look(action) is not None
     return shows and action.effect is Effect.STOP and bool(operation.place.channel)
 
 
@@ -638,6 +700,10 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "emergency": operation.emergency,
         "reason": redact(operation.reason),
         "joined": operation.joined,
+        "case": operation.case,
+        "runbook": operation.runbook,
+        "request_of": operation.consent.request,
+        "lacks": operation.consent.lacks,
     }
     return {name: value for name, value in facts.items() if value not in ("", None, {}, [], 0)}
 

@@ -58,7 +58,7 @@ def _of(operation: Operation, api: str | None) -> Command | None:
         return None
     defaults = {p.api: p.default for p in action.params if p.default is not None}
     region = operation.region if action.regions is not None else ""
-    return Command(action, defaults | params, region, operation.account)
+    return Command(action, defaults | params, region, operation.account, operation.case)
 
 
 def _may_be_retried(operation: Operation, action: Action) -> bool:

@@ -19,6 +19,20 @@ _DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+")
 _PART = re.compile(r"([0-9]+)([smhdw])")
 
 
+_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#:-]{0,63}")
+
+
+def case(text: str) -> str:
+    """Read the name of an incident or ticket.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not _CASE.fullmatch(text):
+        raise ValueError("write it like INC-42: at most 64 letters, digits and any of ._/#:-")
+    return text
+
+
 def duration(text: str) -> float:
     """Read `90s`, `15m`, `2h30m`, `7d` or `1w`; give seconds.
 

@@ -176,6 +176,7 @@ class Touch:
             things that it counts or lists.
         echoes: Fields of the answer, or of each listed thing, by the parameter whose value
             they repeat.
+        since: The field of each listed thing with the time since when it is so, in UTC.
     """
 
     thing: Subject
@@ -189,6 +190,7 @@ class Touch:
     counts: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     echoes: Mapping[str, str] = field(default_factory=dict[str, str])
+    since: str = ""
 
     def shown(self, body: Params) -> str:
         """Give the state that an answer shows; empty if it shows none."""
@@ -199,6 +201,38 @@ class Touch:
             return ""
         named = (state for state, value in self.values.items() if value == found)
         return next(named, str(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """What the answer of a read tells on a card, before a press.
+
+    Attributes:
+        what: Completes "could not be read: …".
+        words: A sentence; each `{}` stands for the next of the fields.
+        fields: Of the answer: dots lead into objects, a number into a list and `*` through all
+            of it; parts joined by a slash are one address, and `@` marks a time.
+        given: Parameters that the read was narrowed down by.
+        open: Parameters that it was not.
+    """
+
+    what: str
+    words: str
+    fields: tuple[str, ...]
+    given: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a read has told: a sentence, and what each `{}` in it stands for.
+
+    Attributes:
+        values: Foreign text; a number is a time, epoch seconds.
+    """
+
+    words: str
+    values: tuple[str | float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +258,8 @@ class Action:
         undo: Name of the API that takes it back with the same parameters, and with what the
             answer names where `touch.makes` something.
         look: Name of the API that reads the state of the same thing.
-        reach: Name of the API that counts what else it hits, with the same parameters.
+        reach: Names of the APIs that tell what it hits, with the same parameters.
+        tells: Of a read: what a card tells of its answer.
         words_for: Where a code means something else here: what it means, and the next step.
         deprecated: Tencent's own advice against it, and what to use instead.
         only: The one site that has it.
@@ -247,7 +282,8 @@ class Action:
     lasting: str | None = None
     undo: str | None = None
     look: str | None = None
-    reach: str | None = None
+    reach: tuple[str, ...] = ()
+    tells: tuple[Tells, ...] = ()
     words_for: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     deprecated: str = ""
     only: Site | None = None
@@ -333,12 +369,14 @@ class Command:
     Attributes:
         region: X-TC-Region, empty where the action needs none.
         account: Name of the cloud account.
+        case: The incident or ticket it belongs to, or empty.
     """
 
     action: Action
     params: Params = field(repr=False)
     region: str = ""
     account: str = "default"
+    case: str = ""
 
     @property
     def target(self) -> str:
@@ -359,6 +397,8 @@ class Verdict:
         remind: Seconds after which an unanswered card reminds.
         then: Roles that may approve too, one more with each reminder.
         glass: The rule under which an emergency needs no second person; empty for none.
+        runbook: Address of what to read about it, or empty.
+        lacks: Why the asker may not do it themselves, where it is only a request.
     """
 
     rule: str
@@ -369,6 +409,8 @@ class Verdict:
     remind: float | None = None
     then: tuple[str, ...] = ()
     glass: str = ""
+    runbook: str = ""
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,11 +431,13 @@ class Denied:
         check: Name of the check that said no.
         reason: One sentence for the asker, with who could do it.
         rule: The rule that forbids it, where one does.
+        asks: Roles whose members may be asked to let it pass all the same.
     """
 
     check: str
     reason: str
     rule: str = ""
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +494,10 @@ class Consent:
         glass: The rule under which the asker may go without a second person in an emergency.
         seen: State of the thing when it was asked, as its read showed it; empty if unknown.
         found: Its state at a press, where that differs.
+        sights: What else was read of what it will touch.
+        asks: Of one that was refused: roles whose members may be asked to let it pass.
+        request: Id of the refused operation that this one asks for once more.
+        lacks: Why the asker may not do it themselves; empty where they may.
     """
 
     needed: int = 1
@@ -462,6 +510,10 @@ class Consent:
     glass: str = ""
     seen: str = ""
     found: str = ""
+    sights: tuple[Sight, ...] = ()
+    asks: tuple[str, ...] = ()
+    request: str = ""
+    lacks: str = ""
 
 
 class Choice(StrEnum):
@@ -519,6 +571,8 @@ class Operation:
         joined: Id of the operation that waits for the same and does it in this one's place.
         target: What it is about, as people search for it.
         looked: The state that was seen a moment after a stop, or UNSEEN; empty before.
+        case: The incident or ticket it belongs to, or empty.
+        runbook: Address of what the policy says to read about it, or empty.
         seq: Grows with every change of the row; a card drawn from a lower one is stale.
     """
 
@@ -556,6 +610,8 @@ class Operation:
     joined: str = ""
     target: str = ""
     looked: str = ""
+    case: str = ""
+    runbook: str = ""
     seq: int = 0
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from bot import links
 from bot.errors import ParseError
-from bot.kinds import duration
+from bot.kinds import case, duration
 from bot.model import Action, Command, Effect, Json, Param, Site, State
 from bot.redact import HIDDEN, redact
 from bot.scan import (
@@ -158,18 +158,21 @@ class _Said:
     values: Mapping[str, Json] = field(default_factory=dict[str, Json])
     region: str = ""
     account: str = ""
+    case: str = ""
 
     def over(self, other: "_Said") -> "_Said":
         return _Said(
             {**other.values, **self.values},
             self.region or other.region,
             self.account or other.account,
+            self.case or other.case,
         )
 
     def as_far_as(self, action: Action) -> "_Said":
         names = {param.api for param in action.params}
         values = {name: value for name, value in self.values.items() if name in names}
-        return _Said(values, self.region if action.regions is not None else "", self.account)
+        region = self.region if action.regions is not None else ""
+        return _Said(values, region, self.account, self.case)
 
 
 @dataclass(slots=True)
@@ -177,7 +180,7 @@ class _Reader:
     """Reads one text.
 
     Attributes:
-        places: Where each value was typed, by Tencent's names, `Region` and `Account`.
+        places: Where each value was typed, by Tencent's names, `Region`, `Account` and `Case`.
         base: What a target says.
         link: The address that was typed in place of the stream.
         hidden: Where values stand that a mistake must not show.
@@ -442,10 +445,12 @@ class _Reader:
         if self.link is not None:
             values |= self._linked(action, self.link, values)
         region, account = self.places.get("Region"), self.places.get("Account")
+        of = self.places.get("Case")
         typed = _Said(
             values,
             region.value.casefold() if region else "",
             self._account(account) if account else "",
+            self._case(of) if of else "",
         )
         return typed.over(self.base)
 
@@ -482,14 +487,14 @@ class _Reader:
         raise self._wrong("This is one word too many; write it as name=value.", token)
 
     def _named(self, action: Action, token: Token) -> str:
-        """Give Tencent's name for what was typed, or `Region` or `Account`."""
+        """Give Tencent's name for what was typed, or `Region`, `Account` or `Case`."""
         param = action.param(token.name)
         if param is not None:
             return param.api
         own = token.name.casefold()
         if own == "region" and action.regions is None:
             raise self._wrong(f"{action.api} takes no region.", token)
-        if own in ("region", "account"):
+        if own in ("region", "account", "case"):
             return own.capitalize()
         words = [param.word for param in action.params] + ["region"] * bool(action.regions)
         raise self._unknown(
@@ -497,7 +502,7 @@ class _Reader:
             f"; it takes {', '.join(words)}.",
             replace(token, start=token.name_start, end=token.name_start + len(token.name)),
             token.name,
-            [*words, "account", *(param.api for param in action.params)],
+            [*words, "account", "case", *(param.api for param in action.params)],
         )
 
     def _account(self, token: Token) -> str:
@@ -511,6 +516,13 @@ class _Reader:
             name,
             accounts,
         )
+
+    def _case(self, token: Token) -> str:
+        try:
+            return case(token.value)
+        except ValueError as error:
+            shown = _shown(token.value)
+            raise self._wrong(f'"{shown}" is not the name of a case: {error}.', token) from None
 
     def _clean(self, action: Action, param: Param, token: Token) -> str:
         """Take a stream key out of a value, or refuse what cannot be told from one."""
@@ -603,7 +615,7 @@ class _Reader:
                     None,
                 )
         region = self._region(action, said.region, kind)
-        return Command(action, complete, region, said.account or "default")
+        return Command(action, complete, region, said.account or "default", said.case)
 
     def _site(self, action: Action) -> Site:
         return self.vocabulary.sites.get(action.product.name, action.product.site)

@@ -24,6 +24,7 @@ __all__ = [
     "may_approve",
     "may_audit",
     "members",
+    "request",
     "roles_of",
     "schema",
     "standing",
@@ -144,7 +145,9 @@ def decide(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
         reason = check(policy, command, facts)
         if reason is not None:
             limit = _denying(policy, command) if check is not_denied else None
-            return Denied(check.__name__, reason, limit or "")
+            asks = _asked(policy, command, facts) if check is some_rule_allows else ()
+            roles = tuple(dict.fromkeys(grant.role for grant in asks))
+            return Denied(check.__name__, reason, limit or "", roles)
     found = grants(policy, command, facts)
     role, place, rule = min(found, key=lambda grant: grant.rule.approval.rank)
     verdict = Verdict(
@@ -155,6 +158,7 @@ def decide(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
         rule.approvals_needed,
         rule.reminds,
         rule.then,
+        runbook=_runbook(policy, command, rule),
     )
     limited = _limited(policy, command, verdict)
     return replace(limited, glass=_glass(policy, command, limited, found))
@@ -166,6 +170,53 @@ def _glass(policy: Policy, command: Command, verdict: Verdict, found: Sequence[G
     if verdict.approval is not Approval.SECOND_PERSON or asked is Approval.SECOND_PERSON:
         return ""
     return next((grant.place for grant in found if grant.rule.break_glass), "")
+
+
+def request(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
+    """Let somebody without the right ask those who have it; it is theirs to approve.
+
+    Only where rules say `requests: true`, and where their people may do it without a second one.
+    """
+    for check in CHECKS:
+        if check is not some_rule_allows and (reason := check(policy, command, facts)) is not None:
+            return Denied(check.__name__, reason)
+    asked = _asked(policy, command, facts)
+    if not asked:
+        return Denied("requests", "The policy lets nobody ask for this on behalf of others.")
+    rule = asked[0].rule
+    mine = roles_of(policy, facts)
+    return Verdict(
+        asked[0].place,
+        Approval.SECOND_PERSON,
+        tuple(dict.fromkeys(grant.role for grant in asked)),
+        rule.lasts,
+        remind=rule.reminds if rule.remind else None,
+        runbook=_runbook(policy, command, rule),
+        lacks=f"as {', '.join(mine)} they may not do it here" if mine else "they have no role",
+    )
+
+
+def _asked(policy: Policy, command: Command, facts: Facts) -> list[Grant]:
+    """Give the rules whose people may be asked to do this here for somebody else."""
+    return [
+        Grant(name, place, rule)
+        for name, role in policy.roles.items()
+        for place, rule in _rules(name, role)
+        if rule.requests
+        and _mismatch(rule, command, facts) is None
+        and _limited(policy, command, Verdict(place, rule.approval)).approval
+        is not Approval.SECOND_PERSON
+    ]
+
+
+def _runbook(policy: Policy, command: Command, rule: Rule) -> str:
+    """Give what to read about it: the action's or target's own, or the rule's."""
+    for book in policy.runbooks:
+        if _covers(book.actions, command) and all(
+            _meets(command, name, pattern) for name, pattern in (book.where or {}).items()
+        ):
+            return book.link
+    return rule.runbook or ""
 
 
 def may_approve(

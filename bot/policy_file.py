@@ -8,10 +8,17 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from bot.errors import ConfigError
-from bot.kinds import duration
+from bot.kinds import case, duration
 from bot.model import Action, Approval
 
 LARGEST = 1 << 20
@@ -35,6 +42,27 @@ ActionPattern = Annotated[
 UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]
 GroupId = Annotated[str, Field(pattern=r"^S[A-Z0-9]+$")]
 ChannelId = Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]+$")]
+_HTTPS = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?=&%#+,:;!-]*)?"
+
+
+def _https(text: str) -> str:
+    if len(text) > _LONGEST_ADDRESS or not re.fullmatch(_HTTPS, text):
+        raise ValueError("is not a plain address that begins with https://")
+    return text
+
+
+_LONGEST_ADDRESS = 500
+Address = Annotated[
+    str,
+    AfterValidator(_https),
+    Field(json_schema_extra={"pattern": f"^{_HTTPS}$", "maxLength": _LONGEST_ADDRESS}),
+]
+Case = Annotated[
+    str,
+    BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v),
+    AfterValidator(case),
+    Field(description="The name of an incident or ticket, e.g. INC-42."),
+]
 
 
 class _Strict(BaseModel):
@@ -76,6 +104,11 @@ class Rule(_Strict):
         default=False,
         description="In an emergency the asker may go without the second person, with a reason.",
     )
+    requests: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="Who may not do this may ask its role's members to let it through, here.",
+    )
+    runbook: Address | None = Field(None, description="What to read about it, https only.")
 
     @property
     def lasts(self) -> float:
@@ -97,6 +130,14 @@ class Limit(_Strict):
     where: dict[str, Pattern] | None = Field(None, min_length=1)
     approval: Approval | None = Field(None, description="At least this.")
     deny: bool = Field(default=False, description="Never.")
+
+
+class Runbook(_Strict):
+    """What to read about some actions, or about some targets of theirs."""
+
+    actions: tuple[ActionPattern, ...] = Field(min_length=1)
+    where: dict[str, Pattern] | None = Field(None, min_length=1)
+    link: Address
 
 
 class Role(_Strict):
@@ -121,6 +162,13 @@ class Policy(_Strict):
         default_factory=dict[str, str], description="Names people say, and the command they mean."
     )
     limits: tuple[Limit, ...] = ()
+    cases: dict[ChannelId, Case] = Field(
+        default_factory=dict[str, str],
+        description="By channel id: the case of what is asked there without case=….",
+    )
+    runbooks: tuple[Runbook, ...] = Field(
+        (), description="The first that matches stands on the card, before the rule's own."
+    )
     roles: dict[str, Role] = Field(default_factory=dict[str, Role])
 
     @property
@@ -267,24 +315,31 @@ def _crosscheck(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tup
         yield from _wheres(entry, limit.where, limit.actions, actions)
         if limit.deny == (limit.approval is not None):
             yield entry, "needs either deny: true or an approval"
+    for number, book in enumerate(policy.runbooks):
+        yield from _patterns(("runbooks", number, "actions"), book.actions, actions)
+        yield from _wheres(("runbooks", number), book.where, book.actions, actions)
     for name, role in policy.roles.items():
         for number, rule in enumerate(role.allow):
-            where = ("roles", name, "allow", number)
-            yield from _patterns((*where, "actions"), rule.actions, actions)
-            yield from _wheres(where, rule.where, rule.actions, actions)
-            for key, roles in (("approvers", rule.approvers or ()), ("then", rule.then)):
-                for at, other in enumerate(roles):
-                    if other not in policy.roles:
-                        yield (
-                            (*where, key, at),
-                            f'there is no role "{other}"' + _near(other, policy.roles),
-                        )
-            yield from _times(where, rule)
+            yield from _rule(policy, ("roles", name, "allow", number), rule, actions)
     yield from _defaults(policy.defaults, actions)
     taken = OURS | {name for a in actions for name in (a.words, a.api.casefold())}
     for name in policy.targets:
         if name.casefold() in taken:
             yield ("targets", name), "is a word of the bot's own, so nobody could say it"
+
+
+def _rule(
+    policy: Policy, place: tuple[Any, ...], rule: Rule, actions: Sequence[Action]
+) -> Iterable[tuple[tuple[Any, ...], str]]:
+    yield from _patterns((*place, "actions"), rule.actions, actions)
+    yield from _wheres(place, rule.where, rule.actions, actions)
+    for key, roles in (("approvers", rule.approvers or ()), ("then", rule.then)):
+        for at, other in enumerate(roles):
+            if other not in policy.roles:
+                yield (*place, key, at), f'there is no role "{other}"' + _near(other, policy.roles)
+    yield from _times(place, rule)
+    if rule.requests and rule.approval is Approval.SECOND_PERSON:
+        yield (*place, "requests"), "needs a rule whose people may do it without a second person"
 
 
 def _times(place: tuple[Any, ...], rule: Rule) -> Iterable[tuple[tuple[Any, ...], str]]:

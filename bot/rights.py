@@ -46,7 +46,8 @@ class Rights:
             return _unanswered(error)
         if operation.via is not Via.TERMINAL and not await self._present(operation):
             facts = policy.absent(facts)
-        return policy.decide(self._rules().policy, command, facts)
+        judge = policy.request if operation.consent.request else policy.decide
+        return judge(self._rules().policy, command, facts)
 
     async def still(self, operation: Operation, command: Command) -> Denied | None:
         """Say why what was allowed and decided may not be sent any more, at the last moment."""

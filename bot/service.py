@@ -13,6 +13,7 @@ import structlog
 
 from bot import policy
 from bot.approvals import Approvals
+from bot.catalog import by_api
 from bot.chain import Fact
 from bot.engine import Engine, facts_of
 from bot.errors import ParseError, StoreError
@@ -23,6 +24,7 @@ from bot.model import (
     Approval,
     Choice,
     Command,
+    Consent,
     Decision,
     Invocation,
     Json,
@@ -50,6 +52,9 @@ _OPEN_ONES = 10
 
 _PRESSES = 50
 """How often one person may choose the same under one ending."""
+
+_REQUEST_FOR = 1800.0
+"""Seconds after a refusal for which others may be asked."""
 
 BOOKING = 2.0
 """Seconds that an ack may wait for the store; Slack waits 3."""
@@ -170,11 +175,13 @@ class Service:
             return DryRun(wanted)
         return await self._book(invocation, wanted)
 
-    async def _book(self, invocation: Invocation, command: Command) -> Reply:
+    async def _book(self, invocation: Invocation, command: Command, request: str = "") -> Reply:
         secret = any(param.secret for param in command.action.params)
         # A bare word may be a key, by no name that would tell.
         text = spell(command) if secret else invocation.text
         operation = self._operation(invocation, State.ASKED, command, text)
+        if request:
+            operation = replace(operation, consent=Consent(request=request))
         try:
             async with asyncio.timeout(BOOKING):
                 booked = await self._store.ask(operation, facts_of(operation, command.action))
@@ -250,6 +257,24 @@ class Service:
         self._engine.asked()
         return await self._book(again, wanted)
 
+    async def request(self, id_: str, asked: Invocation) -> Reply:
+        """Ask those who may for what somebody was refused, in the channel; once per refusal."""
+        self._engine.asked()
+        try:
+            async with asyncio.timeout(BOOKING):
+                before = await self._store.get(id_)
+        except (StoreError, TimeoutError) as error:
+            log.error("not recorded, so not done", why=str(error))
+            return Unrecorded("Nobody was asked: the database does not answer. Press again.")
+        wanted = _refused(before, asked.actor.user) if before else None
+        if before is None or wanted is None:
+            return Unrecorded("That button belongs to nothing that you were refused.")
+        if self._clock() - before.asked_at > _REQUEST_FOR:
+            return Unrecorded("That was refused too long ago, so nobody was asked. Ask anew.")
+        place = replace(before.place, reply_url=asked.place.reply_url)
+        again = replace(asked, key=f"{id_}:request", place=place, text=before.text)
+        return await self._book(again, wanted, request=id_)
+
     async def _next_key(self, begin: str) -> str:
         """Name a press: until the first one has ended, a second of the same person is the same."""
         for number in range(_PRESSES):
@@ -296,8 +321,13 @@ class Service:
             region=command.region if command else "",
             account=command.account if command else "default",
             target=command.target if command else "",
+            case=self._case(invocation, command) if command else "",
             detail=redact(detail),
         )
+
+    def _case(self, invocation: Invocation, command: Command) -> str:
+        """Give the case that was named, or the one that the policy gives the channel."""
+        return command.case or self._rules().policy.cases.get(invocation.place.channel, "")
 
     async def standing(self, actor: Actor, place: Place) -> Standing:
         """Say what someone may do in a place. Waits for Slack: not for the ack path.
@@ -402,6 +432,17 @@ def _without_dry_run(text: str) -> tuple[str, bool]:
     """Take the wish for a dry run out of a text; phones make one dash of two."""
     left = _DRY.sub("", text)
     return (left.strip(), True) if left != text else (text, False)
+
+
+def _refused(before: Operation, user: str) -> Command | None:
+    """Give what somebody was refused and may ask others for; None if it is not so."""
+    if before.state is not State.DENIED or not before.consent.asks or before.actor.user != user:
+        return None
+    try:
+        action = by_api(before.api)
+    except KeyError:
+        return None
+    return Command(action, before.params, before.region, before.account, before.case)
 
 
 def new_id(now: float | None = None) -> str:

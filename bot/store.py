@@ -30,6 +30,7 @@ from bot.model import (
     Place,
     Search,
     Sent,
+    Sight,
     State,
     Via,
     Word,
@@ -1074,8 +1075,10 @@ def _consent(text: str) -> Consent:
     if text == "{}":
         return _NO_CONSENT
     found = json.loads(text)
-    for name in ("roles", "people", "then"):
-        found[name] = tuple(found[name])
+    for name in ("roles", "people", "then", "asks"):
+        found[name] = tuple(found.get(name, ()))
+    saw = found.get("sights", ())
+    found["sights"] = tuple(Sight(one["words"], tuple(one["values"])) for one in saw)
     found["given"] = tuple(Approved(**one) for one in found["given"])
     return Consent(**found)
 
@@ -1141,6 +1144,8 @@ def _row(operation: Operation) -> dict[str, Any]:
         "joined": operation.joined,
         "looked": operation.looked,
         "target": operation.target,
+        "case": operation.case,
+        "runbook": operation.runbook,
     }
 
 
@@ -1180,5 +1185,7 @@ def _operation(row: sa.Row[Any]) -> Operation:
         joined=row.joined,
         looked=row.looked,
         target=row.target,
+        case=row.case,
+        runbook=row.runbook,
         seq=row.seq,
     )

@@ -47,6 +47,9 @@ operations = sa.Table(
     sa.Column("joined", sa.Text, nullable=False),
     # What it is about, as people search for it: a stream, a user, a domain, a task.
     sa.Column("target", sa.Text, nullable=False),
+    # The incident or ticket it belongs to, and what to read about it.
+    sa.Column("case", sa.Text, nullable=False, server_default=""),
+    sa.Column("runbook", sa.Text, nullable=False, server_default=""),
     # Whoever works on it, until when, and when its next try, reminder or expiry is due.
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
@@ -97,6 +100,15 @@ sa.Index(
     operations.c.asked_at,
     sqlite_where=operations.c.ended_at.is_not(None),
     postgresql_where=operations.c.ended_at.is_not(None),
+)
+
+OF_A_CASE = sa.text("\"case\" != ''")
+sa.Index(
+    "operations_by_case",
+    operations.c.case,
+    operations.c.asked_at,
+    sqlite_where=OF_A_CASE,
+    postgresql_where=OF_A_CASE,
 )
 
 trail = sa.Table(

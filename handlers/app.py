@@ -21,6 +21,7 @@ from handlers import (
     home,
     membership,
     mentions,
+    requests,
     shortcuts,
 )
 from handlers.answers import Answers
@@ -65,6 +66,7 @@ def build_app(
     commands.register(app, answers=answers)
     mentions.register(app, answers=answers, bot_user=identity.user)
     buttons.register(app, service=service, answers=answers, errands=errands, client=calmly)
+    requests.register(app, service=service, answers=answers)
     forms.register(app, service=service, answers=answers, errands=errands, client=calmly)
     history.register(app, service=service, answers=answers, errands=errands, client=calmly)
     shortcuts.register(app, answers=answers)

@@ -13,6 +13,7 @@ from bot.catalog import ACTIONS, by_api
 from bot.catalog.codes import explain
 from bot.follow import Follow, follows
 from bot.model import UNSEEN, Action, Approval, Choice, Effect, Json, Operation, Param, State, Word
+from handlers import beside
 from handlers.words import (
     channel,
     code,
@@ -97,6 +98,7 @@ def card(operation: Operation, action: Action | None) -> Message:
     frame = [f"Asked by {user(operation.actor.user)} {moment(operation.asked_at)}"]
     if operation.rule:
         how = "forbidden" if operation.state is State.DENIED else "allowed"
+        how = "open to requests" if operation.consent.request else how
         frame.append(f"{how} by {code(operation.rule)}")
     if passed := _passed(operation):
         frame.append(passed)
@@ -104,10 +106,12 @@ def card(operation: Operation, action: Action | None) -> Message:
         frame.append(f"region {code(operation.region)}")
     if operation.account != "default":
         frame.append(f"account {code(operation.account)}")
+    frame += filter(None, (beside.case(operation), beside.runbook(operation)))
     around = " · ".join(frame)
-    loud = _emergency(operation)
-    text = " ".join(part for part in (loud, f"{word}: {what}. {now} {around}.") if part)
-    body = "\n".join(part for part in (loud, f"*{word}:* {what}", now) if part)
+    loud, lacking = _emergency(operation), beside.request(operation)
+    said = " ".join(part for part in (f"{word}: {what}.", lacking, now) if part)
+    text = " ".join(part for part in (loud, f"{said} {around}.") if part)
+    body = "\n".join(part for part in (loud, f"*{word}:* {what}", lacking, now) if part)
     blocks = [section(body), context(around)]
     if operation.state is State.WAITING:
         blocks.append(_choices(operation, what))
@@ -174,6 +178,8 @@ def ending(operation: Operation, action: Action | None) -> Message:
     if others or operation.state is State.EXPIRED:
         # Whoever asked may have stopped looking by now.
         told = f"{user(operation.actor.user)} {told}"
+    if of := " · ".join(filter(None, (beside.case(operation), beside.runbook(operation)))):
+        told = f"{told}\n{of[:1].upper()}{of[1:]}"
     blocks = (section(told), *_follow_buttons(operation, Follow))
     return Message(fit(f"{wanted(operation, action)}. {told}", TEXT_MOST), blocks)
 
@@ -224,6 +230,7 @@ def private(
     match operation.state:
         case State.DENIED:
             text = f"Denied: {wanted(operation, action)}. {_reason(operation)} Nothing was sent."
+            text = f"{text} {beside.offer(operation)}".rstrip()
         case State.INVALID:
             text = f"Not understood: {escape(operation.detail, 600)} Nothing was done."
         case State.CANCELLED if operation.joined:
@@ -243,7 +250,8 @@ def private(
         # Slack cannot be asked whether it was shown, so it is said twice rather than never.
         text = f"(You may have read this before.) {text}"
     text = fit(text, SECTION_MOST)
-    return Message(text, (section(text),))
+    offers = (beside.offer_button(operation),) if operation.consent.asks else ()
+    return Message(text, (section(text), *offers))
 
 
 def audit_line(
@@ -261,8 +269,8 @@ def audit_line(
         f"{begin}: {wanted(operation, action)}",
         f"{user(operation.actor.user)} in {_where(operation)}",
     ]
-    if passed := _passed(operation):
-        parts.append(passed)
+    beneath = (beside.request(operation), _passed(operation), beside.case(operation))
+    parts += filter(None, beneath)
     if operation.reason:
         parts.append(f"reason: {escape(operation.reason, 500)}")
     if operation.region:
@@ -391,6 +399,7 @@ def _waiting(operation: Operation) -> str:
         lines.append(_changed(operation) + " Press again if you still want it.")
     elif consent.seen:
         lines.append(f"State when it was asked: {code(consent.seen)}.")
+    lines += map(beside.sight, consent.sights)
     if operation.expires_at:
         lines.append(f"Expires {moment(operation.expires_at)}.")
     return "\n".join(lines)

@@ -47,6 +47,7 @@ class FakeCloud:
     sent: list[Command] = field(default_factory=list)
     gate: asyncio.Event | None = None
     before: Callable[[Command], None] | None = None
+    bodies: dict[str, dict[str, Json]] = field(default_factory=dict)
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     def draft(self, command: Command) -> Draft:
@@ -64,7 +65,8 @@ class FakeCloud:
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None:
             raise fault
-        return Answer(f"request-{len(self.sent)}", {"StreamState": "active"}, 0.01)
+        body = self.bodies.get(command.action.api, {"StreamState": "active"})
+        return Answer(f"request-{len(self.sent)}", body, 0.01)
 
 
 @dataclass

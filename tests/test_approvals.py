@@ -382,7 +382,7 @@ class Looking(FakeCloud):
 
     async def call(self, command: Command) -> Answer:
         answer = await super().call(command)
-        if not command.action.api.startswith("Describe"):
+        if command.action.api != "DescribeLiveStreamState":
             return answer
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return replace(answer, body={"StreamState": state})

@@ -26,6 +26,7 @@ from bot.model import (
     Person,
     Place,
     Search,
+    Sight,
     State,
     Via,
     Word,
@@ -68,7 +69,8 @@ OURS = re.compile(
     r"<(?:@[UW][A-Z0-9]{1,31}|#[CG][A-Z0-9]{1,31}"
     r"|!date\^\d+\^\{date_short_pretty\} \{time\}\|[0-9: -]+UTC"
     r"|!subteam\^S[A-Z0-9]{1,31}"
-    r"|https://[A-Za-z0-9.:/?=&_%-]+\|(?:its )?card)>"
+    r"|https://[A-Za-z0-9.:/?=&_%-]+\|(?:its )?card"
+    r"|https://[A-Za-z0-9.:/?=&;_%~#+,!-]+\|runbook)>"
 )
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
 
@@ -208,6 +210,17 @@ consents = st.builds(
     glass=nasty,
     seen=nasty,
     found=nasty,
+    sights=st.lists(
+        st.builds(
+            Sight,
+            st.sampled_from(["Live since {}, pushed to {}.", "Among them: {}.", "Not read."]),
+            st.lists(st.one_of(nasty, st.floats()), max_size=3).map(tuple),
+        ),
+        max_size=3,
+    ).map(tuple),
+    asks=st.lists(nasty, max_size=3).map(tuple),
+    request=st.sampled_from(["", "op0"]),
+    lacks=nasty,
 )
 operations = st.builds(
     Operation,
@@ -245,6 +258,8 @@ operations = st.builds(
     reason=nasty,
     emergency=st.booleans(),
     joined=st.sampled_from(["", "op2"]),
+    case=nasty,
+    runbook=st.one_of(nasty, st.just("https://wiki.example.com/a?b=1&c=2#d")),
     looked=st.one_of(nasty, st.sampled_from(["active", "inactive", UNSEEN])),
 )
 

@@ -166,7 +166,7 @@ def test_a_whole_domain_is_confirmed_by_everyone_and_its_streams_can_be_counted(
         action = by_api(api)
         assert action.least is Approval.CONFIRM
         assert action.look == "DescribeLiveDomain"
-        assert action.reach == "DescribeLiveStreamOnlineList"
+        assert action.reach == ("DescribeLiveStreamOnlineList",)
     assert by_api("DescribeLiveStreamOnlineList").touch.shown({"TotalNum": 3}) == "3"
     domain = by_api("DescribeLiveDomain").touch
     assert domain.shown({"DomainInfo": {"Status": 0}}) == "disabled"
@@ -202,7 +202,7 @@ def _changed() -> Iterator[tuple[Action, str]]:
     yield replace(cut, api="Other", words="other", params=cut.params[:1]), "is no parameter"
     yield replace(cut, api="Other", words="other", params=cut.params * 2), "one name"
     yield replace(cut, api="Other", words="other", regions={}), "names none"
-    yield replace(cut, api="Other", words="other", reach="Nothing"), "no Nothing"
+    yield replace(cut, api="Other", words="other", reach=("Nothing",)), "no Nothing"
     gone = replace(cut.touch, becomes="gone")
     yield replace(cut, api="Other", words="other", touch=gone), "never gone"
     other = replace(cut.touch, thing=Subject("stream", ("inactive",)))

@@ -41,7 +41,9 @@ def mistakes(actions: Sequence[Action]) -> Iterator[str]:
 def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
     names = {param.api for param in action.params}
     words = [param.word for param in action.params]
-    if len(names) < len(action.params) or len({*words, "region"}) <= len(words):
+    # Words that every action takes besides its own.
+    ours = {"region", "case"}
+    if len(names) < len(action.params) or len({*words, *ours}) < len(words) + len(ours):
         yield "two parameters answer to one name"
     yield from _strange_touches(action.touch, names)
     after = names | {action.touch.makes}
@@ -49,7 +51,7 @@ def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
         (action.undo, after),
         (action.lasting, names),
         (action.look, names),
-        (action.reach, names),
+        *((read, names) for read in action.reach),
     ):
         if other is not None and other not in known:
             yield f"there is no {other}"

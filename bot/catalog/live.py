@@ -4,7 +4,7 @@ Source: https://www.tencentcloud.com/document/product/267/30760
 """
 
 from bot.kinds import hostname, integer, moment, number, reason, text, timestamp, whole
-from bot.model import Action, Approval, Effect, Param, Product, Subject, Touch
+from bot.model import Action, Approval, Effect, Param, Product, Subject, Tells, Touch
 
 LIVE = Product("live", version="2018-08-01", site="mainland")
 
@@ -20,6 +20,7 @@ _DOMAIN = Param("DomainName", "domain", hostname, "your push domain")
 _APP = Param("AppName", "app", text, "path of the push URL", default="live")
 _WHERE = (_STREAM, _DOMAIN, _APP)
 _KEY = ("StreamName", "DomainName", "AppName")
+_LIVE_NOW = ("DescribeLiveStreamOnlineList",)
 
 _ACCOUNT_ERRORS = (
     "ResourceNotFound.ForbidService",
@@ -64,6 +65,7 @@ DROP_LIVE_STREAM = Action(
     ),
     lasting="ForbidLiveStream",
     look="DescribeLiveStreamState",
+    reach=_LIVE_NOW,
 )
 
 RESUME_LIVE_STREAM = Action(
@@ -80,6 +82,7 @@ RESUME_LIVE_STREAM = Action(
     afterwards="The stream may be pushed again; the encoder must do so itself.",
     undo="ForbidLiveStream",
     look="DescribeLiveStreamState",
+    reach=_LIVE_NOW,
 )
 
 FORBID_LIVE_STREAM = Action(
@@ -113,6 +116,7 @@ FORBID_LIVE_STREAM = Action(
     ),
     undo="ResumeLiveStream",
     look="DescribeLiveStreamState",
+    reach=_LIVE_NOW,
 )
 
 DESCRIBE_LIVE_STREAM_STATE = Action(
@@ -176,6 +180,32 @@ DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
         shows=("TotalNum", "0"),
         counts={"TotalNum": ("active",)},
         lists={"OnlineInfo": ("active",)},
+        since="PublishTimeList.0.PublishTime",
+    ),
+    tells=(
+        Tells(
+            "since when it is live, and where it is pushed",
+            "Live since {}, pushed to {}.",
+            (
+                "@OnlineInfo.0.PublishTimeList.0.PublishTime",
+                "OnlineInfo.0.DomainName/OnlineInfo.0.AppName/OnlineInfo.0.StreamName",
+            ),
+            given=("StreamName",),
+        ),
+        Tells(
+            "how many streams are live there",
+            "Streams that are live there now, on its path live: {}.",
+            ("TotalNum",),
+            given=("DomainName",),
+            open=("StreamName",),
+        ),
+        Tells(
+            "",
+            "Among them: {}.",
+            ("OnlineInfo.*.StreamName",),
+            given=("DomainName",),
+            open=("StreamName",),
+        ),
     ),
 )
 
@@ -204,6 +234,7 @@ START_LIVE_PAD_STREAM = Action(
     afterwards="The stream goes on behind the pad; /stopstream pad {stream} shows it again.",
     undo="StopLivePadStream",
     look="DescribeLivePadStreamList",
+    reach=_LIVE_NOW,
 )
 
 STOP_LIVE_PAD_STREAM = Action(
@@ -220,6 +251,7 @@ STOP_LIVE_PAD_STREAM = Action(
     afterwards="Viewers see the stream itself; /startstream pad {stream} hides it again.",
     undo="StartLivePadStream",
     look="DescribeLivePadStreamList",
+    reach=_LIVE_NOW,
 )
 
 DESCRIBE_LIVE_PAD_STREAM_LIST = Action(
@@ -292,6 +324,7 @@ ADD_DELAY_LIVE_STREAM = Action(
     afterwards="A push that runs already stays as it is; /stopstream delay {stream} undoes this.",
     undo="ResumeDelayLiveStream",
     look="DescribeLiveDelayInfoList",
+    reach=_LIVE_NOW,
 )
 
 RESUME_DELAY_LIVE_STREAM = Action(
@@ -317,6 +350,7 @@ RESUME_DELAY_LIVE_STREAM = Action(
     ),
     touch=Touch(DELAY, _KEY, becomes="off"),
     look="DescribeLiveDelayInfoList",
+    reach=_LIVE_NOW,
 )
 
 DESCRIBE_LIVE_DELAY_INFO_LIST = Action(
@@ -496,7 +530,7 @@ FORBID_LIVE_DOMAIN = Action(
     afterwards="Nothing can be pushed or played there now; /startstream domain {domain} undoes it.",
     undo="EnableLiveDomain",
     look="DescribeLiveDomain",
-    reach="DescribeLiveStreamOnlineList",
+    reach=_LIVE_NOW,
 )
 
 ENABLE_LIVE_DOMAIN = Action(
@@ -525,7 +559,7 @@ ENABLE_LIVE_DOMAIN = Action(
     least=Approval.CONFIRM,
     undo="ForbidLiveDomain",
     look="DescribeLiveDomain",
-    reach="DescribeLiveStreamOnlineList",
+    reach=_LIVE_NOW,
 )
 
 DESCRIBE_LIVE_DOMAIN = Action(

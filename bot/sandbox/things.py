@@ -34,6 +34,7 @@ class Thing:
         returns_at: When it does, epoch seconds.
         runs: How often an action has run on it, by API: what a campaign counts.
         said: The parameters of the action that ran on it last.
+        since: Since when it has been in its first state, epoch seconds; 0 if nobody knows.
     """
 
     state: str
@@ -41,6 +42,7 @@ class Thing:
     returns_after: float | None = None
     returns_at: float | None = None
     said: Params = field(default_factory=dict[str, Json])
+    since: float = 0.0
 
 
 class Things:
@@ -52,10 +54,16 @@ class Things:
         self._bans: dict[str, float] = {}
 
     def put(
-        self, kind: str, *key: Json, state: str = "", returns_after: float | None = None
+        self,
+        kind: str,
+        *key: Json,
+        state: str = "",
+        returns_after: float | None = None,
+        since: float = 0.0,
     ) -> Thing:
         """Make a thing, in the state of one that has just come into being."""
-        thing = Thing(state or SUBJECTS[kind].states[0], {}, returns_after)
+        state = state or SUBJECTS[kind].states[0]
+        thing = Thing(state, {}, returns_after, since=since)
         self._things[kind, tuple(map(str, key))] = thing
         return thing
 
@@ -151,7 +159,7 @@ class Things:
             if thing is None or (domain is not None and domain.state == "disabled"):
                 return "inactive"
             if thing.returns_at is not None and thing.returns_at <= now:
-                thing.state, thing.returns_at = "active", None
+                thing.state, thing.since, thing.returns_at = "active", thing.returns_at, None
         return thing.state if thing else None
 
     def all(self) -> Mapping[tuple[str, tuple[str, ...]], Thing]:
@@ -222,7 +230,16 @@ def _wanted(action: Action, name: str, params: Params) -> str | None:
 
 def _row(touch: Touch, key: tuple[str, ...], thing: Thing) -> dict[str, Json]:
     named: dict[str, Json] = dict(zip(touch.key, key, strict=True))
+    if touch.since and thing.since:
+        at = datetime.fromtimestamp(thing.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        named |= _listed(touch.since.split("."), at)
     return named | {name: thing.said.get(of) for name, of in touch.echoes.items()}
+
+
+def _listed(path: list[str], value: str) -> dict[str, Json]:
+    """Put a value where a path like `PublishTimeList.0.PublishTime` leads."""
+    outer, _, inner = path
+    return {outer: [{inner: value}]}
 
 
 def _whole(params: Params, name: str, default: int) -> int:

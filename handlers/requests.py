@@ -1,0 +1,29 @@
+"""The button under a refusal: whoever may not do something asks somebody who may.
+
+Its value is the id of what was refused, a reference and nothing more.
+
+Source: https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
+"""
+
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.service import Service
+from handlers.answers import Answers
+from handlers.beside import REQUEST
+from handlers.history import asked
+from handlers.payloads import text_at
+
+
+def register(app: AsyncApp, *, service: Service, answers: Answers) -> None:
+    """Take the presses."""
+
+    @app.action(REQUEST)
+    async def request(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Put the request on the books before the ack; it shows as a card in the channel."""
+        who = asked(body)
+        reply = await service.request(text_at(action, "value")[:64], who) if who else None
+        await ack()
+        if who is not None and reply is not None:
+            answers.tell(who, answers.aside(reply))

@@ -1,0 +1,389 @@
+"""Before a press: what it will touch, its case, its runbook, and somebody who may."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import sights
+from bot.catalog import ACTIONS, by_api
+from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.demo import POLICY as DEMO
+from bot.errors import NoAnswerError
+from bot.model import (
+    Answer,
+    Choice,
+    Command,
+    Effect,
+    Invocation,
+    Json,
+    Operation,
+    Owed,
+    Place,
+    Sight,
+    State,
+    Via,
+)
+from bot.service import Mistaken, Taken
+from bot.store import Store
+from handlers import beside, cards
+from tests.conftest import House, built
+from tests.fakes import ALICE, BOB, MALLORY, FakeCloud
+
+POLICY = """
+defaults:
+  live: {DomainName: push.example.com}
+cases: {C0INC: INC-7}
+runbooks:
+  - {actions: ["Drop*"], where: {StreamName: "main*"}, link: "https://wiki.example.com/main?a=1&b=2"}
+limits:
+  - {actions: [ForbidLiveStream], where: {StreamName: "vip-*"}, approval: second-person}
+roles:
+  oncall:
+    members: {users: [U0ALICE]}
+    allow:
+      - {actions: ["Drop*"], approval: confirm, runbook: "https://wiki.example.com/drop"}
+      - {actions: ["*LiveDomain"], approval: confirm}
+      - {actions: ["Describe*"]}
+  leads:
+    members: {users: [U0BOB]}
+    allow:
+      - {actions: [DropLiveStream, ForbidLiveStream], approval: confirm, requests: true}
+      - {actions: [StopPublishStream], where: {UserId: "u-*"}, channels: [C0ELSE], requests: true}
+"""
+ROW: dict[str, Json] = {
+    "StreamName": "stream1",
+    "DomainName": "push.example.com",
+    "AppName": "live",
+    "PublishTimeList": [{"PublishTime": "2026-11-20T10:00:00Z"}],
+}
+ONLINE: dict[str, dict[str, Json]] = {
+    "DescribeLiveStreamOnlineList": {
+        "TotalNum": 2,
+        "OnlineInfo": [ROW, ROW | {"StreamName": "<b>"}],
+    }
+}
+SINCE = 1_795_168_800.0
+
+
+@pytest.fixture
+async def house(quick_store: Store) -> AsyncIterator[House]:
+    async with built(quick_store, policy=POLICY, cloud=FakeCloud(bodies=dict(ONLINE))) as one:
+        yield one
+
+
+def shown(operation: Operation) -> str:
+    return cards.card(operation, cards.action_of(operation)).text
+
+
+# --- what it will touch --------------------------------------------------------------
+
+
+async def test_a_card_shows_since_when_it_is_live_and_where_it_is_pushed(house: House) -> None:
+    operation = await house.run("live stream1")
+    text = shown(operation)
+
+    assert operation.consent.sights == (
+        Sight("Live since {}, pushed to {}.", (SINCE, "push.example.com/live/stream1")),
+    )
+    assert f"Live since <!date^{SINCE:.0f}^" in text
+    assert "pushed to `push.example.com/live/stream1`." in text
+    assert "State when it was asked: `active`." in text
+    (read,) = [c for c in house.cloud.sent if c.action.api == "DescribeLiveStreamOnlineList"]
+    assert read.params == operation.params
+
+
+async def test_a_domains_card_counts_and_names_what_is_live_there(house: House) -> None:
+    operation = await house.run("domain push.example.com")
+    text = shown(operation)
+
+    assert "live there now, on its path live: `2`." in text
+    assert "Among them: `stream1, &lt;b&gt;`." in text
+    assert "Live since" not in text
+
+
+async def test_what_was_shown_is_on_the_trail(house: House) -> None:
+    operation = await house.run("live stream1")
+    with house.store.records(operation=operation.id) as records:
+        (body,) = [record.body for record in records if record.kind == "waiting"]
+
+    assert "Live since 2026-11-20T10:00:00Z, pushed to push.example.com/live/stream1." in body
+    assert "state: active" in body
+
+
+class Silent(FakeCloud):
+    """Answers no read."""
+
+    def __init__(self, patience: float) -> None:
+        super().__init__()
+        self.patience = patience
+
+    async def call(self, command: Command) -> Answer:
+        if command.action.effect is Effect.READ:
+            await asyncio.sleep(self.patience)
+            raise NoAnswerError("No answer.")
+        return await super().call(command)
+
+
+@pytest.mark.parametrize("patience", [0.0, 60.0])
+async def test_a_read_that_fails_is_said_so_and_holds_nothing_up_for_long(
+    quick_store: Store, patience: float
+) -> None:
+    async with (
+        asyncio.timeout(10),
+        built(quick_store, policy=POLICY, cloud=Silent(patience)) as house,
+    ):
+        reply = await asyncio.wait_for(house.ask("live stream1"), 1.0)
+        assert isinstance(reply, Taken)
+        operation = await house.engine.ending(reply.operation.id)
+        text = shown(operation)
+        assert "Its state could not be read." in text
+        assert "Could not be read: since when it is live, and where it is pushed." in text
+        assert (await house.decide(operation.id, Choice.CONFIRM, ALICE)).counts
+        assert (await house.ended(operation.id)).state is State.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"TotalNum": 0, "OnlineInfo": []},
+        {"OnlineInfo": None},
+        {"OnlineInfo": "x"},
+        {"OnlineInfo": [{"PublishTimeList": {}}]},
+        {"OnlineInfo": [ROW | {"PublishTimeList": [{"PublishTime": "soon"}]}]},
+        {"OnlineInfo": [ROW | {"PublishTimeList": [{"PublishTime": None}]}]},
+    ],
+)
+def test_an_answer_without_what_is_told_tells_nothing(body: dict[str, Json]) -> None:
+    read = by_api("DescribeLiveStreamOnlineList")
+
+    assert not list(sights.told(read, {"StreamName": "stream1"}, body))
+
+
+def test_every_read_that_is_named_tells_something_about_what_names_it() -> None:
+    for action in ACTIONS:
+        command = Command(action, {p.api: "x" for p in action.params})
+        for api in action.reach:
+            read = by_api(api)
+            given = sights.narrowed(command, read)
+            assert read.effect is Effect.READ
+            assert list(sights.told(read, given, None)), action.api
+            for tells in read.tells:
+                assert tells.words.count("{}") == len(tells.fields)
+                assert set(tells.given) | set(tells.open) <= {p.api for p in read.params}
+
+
+async def test_the_demo_shows_it_in_slack(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, socket=False, limits=False) as world:
+        root = await card(world, f"domain {DOMAIN} case=INC-42")
+
+    assert "Streams that are live there now, on its path live: `2`." in root.text
+    assert "case `INC-42`" in root.text
+
+
+async def card(world: Sandbox, text: str, label: str = "Approve") -> Any:
+    channel = world.slack.channels[INCIDENTS]
+    await world.slack.person("U0ALICE").slash("/stopstream", text, INCIDENTS)
+    return await world.slack.wait_for(
+        lambda: next((m for m in channel.roots if label in m.buttons()), None)
+    )
+
+
+# --- case and runbook ------------------------------------------------------------------
+
+
+async def test_a_case_stands_on_card_thread_audit_line_and_trail(house: House) -> None:
+    operation = await house.run("live stream1 case=INC-42")
+    await house.decide(operation.id, Choice.CONFIRM, ALICE)
+    ended = await house.ended(operation.id)
+    action = by_api("DropLiveStream")
+
+    assert ended.case == "INC-42"
+    for message in (
+        cards.card(operation, action),
+        cards.card(ended, action),
+        cards.ending(ended, action),
+        cards.audit_line(ended, action),
+    ):
+        assert "ase `INC-42`" in message.text
+    with house.store.records(operation=operation.id) as records:
+        bodies = [record.body for record in records if record.kind != "delivered"]
+    assert all('"case":"INC-42"' in body for body in bodies)
+
+
+async def test_a_channel_has_a_case_of_its_own_which_a_named_one_beats(house: House) -> None:
+    assert (await house.run("live a")).case == "INC-7"
+    assert (await house.run("live b --case TICKET/9")).case == "TICKET/9"
+    house.directory.channels["C0ELSE"] = house.directory.channels["C0INC"]
+    assert (await house.run("live c", channel="C0ELSE")).case == ""
+
+
+@pytest.mark.parametrize("case", ["<!here>", "'a b'", "-x", "x" * 65, "a\u202eb"])
+async def test_what_is_no_case_is_a_mistake_with_its_place(house: House, case: str) -> None:
+    reply = await house.ask(f"live stream1 case={case}")
+
+    assert isinstance(reply, Mistaken)
+    assert "case" in reply.error.sentence
+
+
+async def test_a_targets_own_runbook_stands_before_the_rules(house: House) -> None:
+    main, other = await house.run("live main-1"), await house.run("live other")
+
+    assert "<https://wiki.example.com/main?a=1&amp;b=2|runbook>" in shown(main)
+    assert "<https://wiki.example.com/drop|runbook>" in shown(other)
+    assert "runbook" not in shown(await house.run("domain push.example.com"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://a.example",
+        "https://a.example/x|y",
+        "https://a@b.example",
+        "javascript:x",
+        "https://",
+    ],
+)
+async def test_only_https_becomes_a_link(house: House, address: str) -> None:
+    operation = await house.run("live stream1")
+    forged = replace(operation, runbook=address)
+
+    assert beside.runbook(forged) == ""
+
+
+# --- asking somebody who may ---------------------------------------------------------------
+
+
+async def refused(house: House, text: str = "live stream1", **more: Any) -> Operation:
+    operation = await house.run(text, MALLORY, **more)
+    assert operation.state is State.DENIED
+    return operation
+
+
+async def press(house: House, operation: Operation, actor: Any = MALLORY) -> Any:
+    asked = Invocation("press", actor, Place("C0INC"), "", Via.BUTTON, None)
+    return await house.service.request(operation.id, asked)
+
+
+async def requested(house: House) -> Operation:
+    reply = await press(house, await refused(house))
+    assert isinstance(reply, Taken), reply
+    waits = await house.engine.ending(reply.operation.id)
+    await house.courier.drain()
+    assert waits.state is State.WAITING
+    return await house.now(waits.id)
+
+
+async def test_a_refusal_names_who_could_and_offers_to_ask_them(house: House) -> None:
+    operation = await refused(house)
+    message = cards.private(operation, by_api("DropLiveStream"))
+
+    assert "Ask someone in oncall or leads." in message.text
+    assert "You can ask someone in `leads` to let it through" in message.text
+    (button,) = message.blocks[1]["elements"]
+    assert (button["action_id"], button["value"]) == ("request", operation.id)
+
+
+@pytest.mark.parametrize("text", ["domain push.example.com", "ban vip-1", "car u-1", "car x"])
+async def test_where_the_policy_does_not_say_so_nobody_can_be_asked(
+    house: House, text: str
+) -> None:
+    operation = await refused(house, text)
+    message = cards.private(operation, cards.action_of(operation))
+    reply = await press(house, operation)
+
+    assert len(message.blocks) == 1
+    assert not isinstance(reply, Taken)
+
+
+async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: House) -> None:
+    operation = await requested(house)
+    text = shown(operation)
+
+    assert "<@U0MALLORY> may not do this themselves, they have no role." in text
+    assert "someone in `leads`" in text
+    assert operation.consent.people == ("U0BOB",)
+    assert not house.heard(Owed.ENDING)
+    for actor, choice in (
+        (MALLORY, Choice.APPROVE),
+        (ALICE, Choice.APPROVE),
+        (MALLORY, Choice.CONFIRM),
+    ):
+        assert not (await house.decide(operation.id, choice, actor)).counts
+    assert not (await house.decide(operation.id, Choice.EMERGENCY, MALLORY, "now")).counts
+    assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
+
+    assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+    ended = await house.ended(operation.id)
+    assert ended.state is State.ACCEPTED
+    with house.store.records(operation=operation.id) as records:
+        bodies = {record.kind: record.body for record in records}
+    assert f'"request_of":"{operation.consent.request}"' in bodies["asked"]
+    assert '"lacks":"they have no role"' in bodies["ended"]
+    assert "may not do this themselves" in cards.audit_line(ended, by_api("DropLiveStream")).text
+
+
+async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: House) -> None:
+    operation = await refused(house)
+    other = await press(house, operation, ALICE)
+    replies = await asyncio.gather(*(press(house, operation) for _ in range(5)))
+
+    assert not isinstance(other, Taken)
+    assert [reply.again for reply in replies].count(False) == 1
+    assert len({reply.operation.id for reply in replies}) == 1
+    assert not isinstance(await press(house, replies[0].operation), Taken)
+
+
+async def test_rights_to_be_asked_that_are_gone_at_the_click_end_it(house: House) -> None:
+    operation = await refused(house)
+    house.policy(POLICY.replace("requests: true", "requests: false"))
+    reply = await press(house, operation)
+    ended = await house.ended(reply.operation.id)
+
+    assert ended.state is State.DENIED
+    assert "lets nobody ask" in ended.detail
+    assert len(cards.private(ended, by_api("DropLiveStream")).blocks) == 1
+
+
+async def test_rights_to_be_asked_that_are_gone_at_the_approval_end_it(house: House) -> None:
+    operation = await requested(house)
+    house.policy(POLICY.replace("approval: confirm, requests: true", "approval: confirm"))
+    settled = await house.decide(operation.id, Choice.APPROVE, BOB)
+
+    assert not settled.counts
+    assert (await house.now(operation.id)).state is not State.ACCEPTED
+    assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
+
+
+async def test_a_limit_that_comes_meanwhile_is_not_passed_by_a_request(house: House) -> None:
+    operation = await requested(house)
+    limit = "limits:\n  - {actions: [DropLiveStream], approval: second-person}"
+    house.policy(POLICY.replace("limits:", limit))
+    assert not (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+    assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
+
+
+async def test_in_slack_a_stranger_asks_and_a_lead_lets_it_through(tmp_path: Path) -> None:
+    policy = DEMO.replace(
+        '      - actions: ["*"]\n', '      - actions: ["*"]\n        requests: true\n'
+    )
+    async with sandbox(tmp_path, policy=policy, socket=False, limits=False) as world:
+        slack, channel = world.slack, world.slack.channels[INCIDENTS]
+        mallory = slack.person("U0MALLORY")
+        await mallory.slash("/stopstream", "live stream1", INCIDENTS)
+        denial = await slack.wait_for(
+            lambda: next((m for m in slack.seen("U0MALLORY") if m.buttons()), None)
+        )
+        await mallory.press("Ask somebody who may", denial, INCIDENTS)
+        root = await slack.wait_for(
+            lambda: next((m for m in channel.roots if "Approve" in m.buttons()), None)
+        )
+        assert "<@U0MALLORY> may not do this themselves" in root.text
+        await slack.person("U0BOB").press("Approve", root, INCIDENTS)
+        thread = await slack.wait_for(lambda: channel.thread(root.ts))
+
+    assert "Accepted" in thread[0].text
