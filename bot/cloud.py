@@ -5,8 +5,10 @@ never sent · no answer · refused with a code · accepted. Nothing is repeated 
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -18,7 +20,7 @@ from httpx_aiohttp import AiohttpTransport
 from bot import tc3
 from bot.credentials import CredentialSource
 from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
-from bot.model import Answer, Command, Site
+from bot.model import Answer, Command, Draft, Json, Site
 from bot.redact import HIDDEN, redact
 
 CONNECT = 3.0
@@ -44,6 +46,10 @@ _BEFORE_SENDING = (
     aiohttp.ConnectionTimeoutError,
     aiohttp.InvalidURL,
 )
+
+
+_SIGNED = re.compile(r"(Credential=|Signature=)[0-9A-Za-z]+")
+_OF_THE_CONNECTION = ("accept", "connection", "content-length", "user-agent")
 
 
 class TencentCloud:
@@ -86,6 +92,19 @@ class TencentCloud:
     async def close(self) -> None:
         """Let every connection go."""
         await self._client.aclose()
+
+    def draft(self, command: Command) -> Draft:
+        """Write the request as it would leave, without key, signature and secret parameters."""
+        params: dict[str, Json] = {}
+        for name, value in command.params.items():
+            param = command.action.param(name)
+            shown = redact(value) if isinstance(value, str) else value
+            params[name] = HIDDEN if param is None or param.secret else shown
+        request = self._request(replace(command, params=params), tc3.Credentials("id", "key"))
+        headers = dict(request.headers)
+        headers["authorization"] = _SIGNED.sub(rf"\1{HIDDEN}", headers["authorization"])
+        kept = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION}
+        return Draft(request.method, str(request.url), kept, request.content.decode())
 
     async def call(self, command: Command) -> Answer:
         """Sign and send a command once.

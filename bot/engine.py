@@ -35,6 +35,7 @@ from bot.model import (
     Operation,
     Owed,
     Params,
+    Rehearsal,
     Sight,
     State,
     Verdict,
@@ -353,6 +354,13 @@ class Engine:
             await self._move(operation, command, (State.ASKED, State.CANCELLED), joined)
         elif waits is not None:
             self._heard(waits)
+
+    async def rehearse(self, operation: Operation, command: Command) -> Rehearsal:
+        """Say what would become of a command; nothing is sent, and nothing is put on file."""
+        verdict = await self._rights.verdict(operation, command)
+        second = isinstance(verdict, Verdict) and verdict.approval is Approval.SECOND_PERSON
+        people = self._rights.people(verdict.approvers) if second else ()  # type: ignore[union-attr] # see above
+        return Rehearsal(command, verdict, people, self._cloud.draft(command))
 
     async def look(self, command: Command, patience: float = LOOK) -> str:
         """Read the state of what a command is about; empty where there is no read, or no answer."""

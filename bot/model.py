@@ -414,6 +414,16 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """A request as it would leave, without key, signature and secret parameters."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
 class Denied:
     """The policy does not let it pass.
 
@@ -428,6 +438,20 @@ class Denied:
     reason: str
     rule: str = ""
     asks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What would become of a command.
+
+    Attributes:
+        people: Ids of those who could approve it: users and user groups.
+    """
+
+    command: Command
+    verdict: Verdict | Denied
+    people: tuple[str, ...]
+    draft: Draft
 
 
 # --- what becomes of it -----------------------------------------------------------

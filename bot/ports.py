@@ -2,11 +2,15 @@
 
 from typing import Protocol
 
-from bot.model import Actor, Answer, Command, Delivered, Delivery, Person, Presence, Word
+from bot.model import Actor, Answer, Command, Delivered, Delivery, Draft, Person, Presence, Word
 
 
 class Cloud(Protocol):
     """Sends one signed request."""
+
+    def draft(self, command: Command) -> Draft:
+        """Write the request as it would leave, without key, signature and secret parameters."""
+        ...
 
     async def call(self, command: Command) -> Answer:
         """Send it once.

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from bot.follow import Follow, command
 from bot.lifecycle import ENDINGS
 from bot.model import (
     Actor,
+    Approval,
+    Choice,
     Command,
     Consent,
     Decision,
@@ -29,8 +32,10 @@ from bot.model import (
     Person,
     Place,
     Presence,
+    Rehearsal,
     Search,
     State,
+    Verdict,
 )
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse, spell
 from bot.policy import How
@@ -41,6 +46,9 @@ from bot.store import Store
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
+
+_OPEN_ONES = 10
+"""How many open requests somebody is shown."""
 
 _PRESSES = 50
 """How often one person may choose the same under one ending."""
@@ -78,7 +86,14 @@ class Unrecorded:
     sentence: str
 
 
-Reply: TypeAlias = Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """Nothing will be sent; what would be is looked up."""
+
+    command: Command
+
+
+Reply: TypeAlias = DryRun | Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +163,8 @@ class Service:
         """Put what was asked on the books; never waits for Slack or Tencent Cloud."""
         self._engine.asked()
         self._metrics.asked.labels(invocation.via.value).inc()
+        text, dry = _without_dry_run(invocation.text)
+        invocation = replace(invocation, text=text)
         try:
             wanted = parse(
                 invocation.text,
@@ -159,6 +176,8 @@ class Service:
             return await self._book_mistake(invocation, error)
         if not isinstance(wanted, Command):
             return wanted
+        if dry:
+            return DryRun(wanted)
         return await self._book(invocation, wanted)
 
     async def _book(self, invocation: Invocation, command: Command, request: str = "") -> Reply:
@@ -189,6 +208,20 @@ class Service:
             )
         self._engine.take(booked)
         return Taken(booked)
+
+    async def rehearse(self, asked: Invocation, command: Command) -> Rehearsal:
+        """Say what would become of a command, and that it was asked. Waits for Slack.
+
+        Raises:
+            StoreError: It cannot be put on the trail, so it is not said.
+        """
+        operation = self._operation(asked, State.ASKED, command, spell(command))
+        found = await self._engine.rehearse(operation, command)
+        facts = facts_of(replace(operation, rule=found.verdict.rule), command.action)
+        allowed = isinstance(found.verdict, Verdict)
+        facts |= {"state": "dry run", "allowed": allowed}
+        await self._store.record(Fact("dry run", "", facts))
+        return found
 
     async def decide(self, decision: Decision) -> str:
         """Put a press on the books, to have its effect once; never waits for Slack.
@@ -370,9 +403,42 @@ class Service:
         await self._store.record(Fact("exported", "", {n: v for n, v in facts.items() if v}))
         return page
 
+    async def open_ones(self, actor: Actor) -> tuple[list[Operation], list[Operation]]:
+        """Give what someone asked for and has no ending, and what waits for them to approve.
+
+        Waits for Slack.
+        """
+        unfinished = await self._store.unfinished()
+        mine = [one for one in unfinished if one.actor == actor][:_OPEN_ONES]
+        others = [
+            one
+            for one in unfinished
+            if one.state is State.WAITING
+            and one.approval is Approval.SECOND_PERSON
+            and one.actor != actor
+        ]
+        theirs: list[Operation] = []
+        for one in others[: 5 * _OPEN_ONES]:
+            approve = Decision("", one.id, Choice.APPROVE, actor, one.place, message_ts="")
+            if len(theirs) < _OPEN_ONES and not await self._approvals.objection(approve):
+                theirs.append(one)
+        return mine, theirs
+
     async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
         """Give the newest operations, of one person or of all, newest first."""
         return await self._store.recent(user=actor.user if actor else "", limit=limit)
+
+
+_DRY = re.compile(
+    r"(?:^|(?<=\s))(?:(?:--|\u2014|\u2013)dry[-_]?run(?:=\w+)?|dry[-_]?run=(?:yes|true|1))(?=\s|$)",
+    re.IGNORECASE,
+)
+
+
+def _without_dry_run(text: str) -> tuple[str, bool]:
+    """Take the wish for a dry run out of a text; phones make one dash of two."""
+    left = _DRY.sub("", text)
+    return (left.strip(), True) if left != text else (text, False)
 
 
 def _refused(before: Operation, user: str) -> Command | None:

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,13 +41,14 @@ from bot.model import (
     Place,
     Presence,
     State,
+    Verdict,
     Via,
 )
 from bot.parse import mark, parse, spell
 from bot.ports import Directory
 from bot.rights import Rights
 from bot.seals import fingerprint
-from bot.service import Mistaken, Service, Taken, Unrecorded
+from bot.service import DryRun, Mistaken, Service, Taken, Unrecorded
 from bot.settings import Settings, read_settings
 from bot.store import Store
 from bot.telemetry import Metrics
@@ -173,17 +174,15 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _ask(service: Service, engine: Engine, team: str, options: argparse.Namespace) -> int:
-    reply = await service.ask(
-        Invocation(
-            key=f"terminal-{secrets.token_hex(12)}",
-            actor=Actor(team, options.actor),
-            place=Place(options.channel),
-            text=options.text,
-            via=Via.TERMINAL,
-            verb=_verb(options.text),
-        )
+    asked = Invocation(
+        key=f"terminal-{secrets.token_hex(12)}",
+        actor=Actor(team, options.actor),
+        place=Place(options.channel),
+        text=options.text,
+        via=Via.TERMINAL,
+        verb=_verb(options.text),
     )
-    match reply:
+    match await service.ask(asked):
         case Taken(operation):
             return _report(await engine.ending(operation.id), as_json=options.json)
         case Mistaken(error):
@@ -191,9 +190,33 @@ async def _ask(service: Service, engine: Engine, team: str, options: argparse.Na
         case Unrecorded(sentence):
             complain(sentence)
             return FAILED
+        case DryRun(command):
+            return await _rehearse(service, asked, command, as_json=options.json)
         case _:
             complain("that is not an action; write for example: live stream1")
             return USAGE
+
+
+async def _rehearse(service: Service, asked: Invocation, command: Command, *, as_json: bool) -> int:
+    """Say what would be sent; exit code 0 if the policy would let it pass."""
+    found = await service.rehearse(asked, command)
+    verdict, draft = found.verdict, found.draft
+    allowed = isinstance(verdict, Verdict)
+    why = verdict.rule if isinstance(verdict, Verdict) else verdict.reason
+    approval = verdict.approval.value if isinstance(verdict, Verdict) else ""
+    if as_json:
+        told = {"dry_run": True, "allowed": allowed, "why": why, "approval": approval}
+        say(json.dumps(told | {"request": asdict(draft)}, ensure_ascii=False))
+    else:
+        say(
+            f"dry run: {command.action.api}: {'allowed by' if allowed else 'denied:'} {why}",
+            *([f"approval: {approval}"] if approval else []),
+            f"{draft.method} {draft.url}",
+            *(f"{name}: {value}" for name, value in draft.headers.items()),
+            "",
+            draft.payload,
+        )
+    return DONE if allowed else FAILED
 
 
 def _verb(text: str) -> Effect | None:

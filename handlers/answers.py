@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.model import Invocation, Search
+from bot.model import Command, Invocation, Search
 from bot.parse import Audit, Form, Help, WhoAmI
-from bot.service import Reply, Service, Standing, Taken
+from bot.service import DryRun, Reply, Service, Standing, Taken
 from handlers import pages, receipts, views
 from handlers.calls import Answered, CallError, need, reply
 from handlers.cards import Message, action_of
@@ -75,7 +75,7 @@ class Answers:
         if isinstance(found, Help):
             self._look_up("help", asked, lambda: self._marked(found, asked), found)
             return
-        if not isinstance(found, WhoAmI | Audit):
+        if not isinstance(found, WhoAmI | Audit | DryRun):
             self.tell(asked, self._follow(found, asked, ""))
             return
         self._follow(found, asked, "")
@@ -93,6 +93,8 @@ class Answers:
             case Form(verb):
                 place = views.FormPlace(verb, asked.place.channel, asked.place.thread_ts)
                 taken = self.open_form(place, trigger_id, asked)
+            case DryRun(command):
+                taken = self._look_up("dry run", asked, lambda: self._rehearsed(asked, command))
             case WhoAmI():
                 taken = self._look_up("whoami", asked, lambda: self._whoami(asked))
             case Audit():
@@ -189,6 +191,9 @@ class Answers:
 
     async def _whoami(self, asked: Invocation) -> Message:
         return receipts.whoami(await self._service.standing(asked.actor, asked.place))
+
+    async def _rehearsed(self, asked: Invocation, command: Command) -> Message:
+        return receipts.rehearsal(await self._service.rehearse(asked, command))
 
     async def _trail(self, asked: Invocation, wanted: Audit) -> Message:
         search = Search(

@@ -22,6 +22,7 @@ from handlers import (
     membership,
     mentions,
     requests,
+    shortcuts,
 )
 from handlers.answers import Answers
 from handlers.calls import with_rate_limit_retries
@@ -68,6 +69,7 @@ def build_app(
     requests.register(app, service=service, answers=answers)
     forms.register(app, service=service, answers=answers, errands=errands, client=calmly)
     history.register(app, service=service, answers=answers, errands=errands, client=calmly)
+    shortcuts.register(app, answers=answers)
     home.register(app, service=service, errands=errands, client=calmly)
     membership.register(app, directory=directory)
     errors.register(app)

@@ -2,10 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -42,6 +42,7 @@ class Errands:
         self._count = workers
         self._patience = patience
         self._workers: list[asyncio.Task[None]] = []
+        self._kept: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to work."""
@@ -56,10 +57,18 @@ class Errands:
             done = asyncio.create_task(self._queue.join())
             await asyncio.wait({done}, timeout=grace)
             done.cancel()
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        running = (*self._workers, *self._kept)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         self._workers = []
+
+    def keep(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let something go on beside the errands until it ends or these do."""
+        task = asyncio.create_task(work, name=name)
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+        return task
 
     def take(self, name: str, work: Work, sorry: Apology | None = None) -> bool:
         """Put an errand into the queue; False if it is full and nothing will happen.

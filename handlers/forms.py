@@ -5,7 +5,7 @@ Source: https://docs.slack.dev/surfaces/modals
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -73,20 +73,7 @@ def register(
             place = views.FormPlace(verb, asked.place.channel, asked.place.thread_ts)
             answers.open_form(place, asked.key, asked)
 
-    @app.action(views.CHOOSE)
-    async def choose(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """Let the fields follow the chosen action."""
-        await ack()
-        place = _form_place(body)
-        if place is None:
-            return
-        view = views.form(place, service.vocabulary, text_at(action, "selected_option", "value"))
-
-        async def update() -> None:
-            view_id, version = text_at(body, "view", "id"), text_at(body, "view", "hash")
-            await need(client.views_update(view_id=view_id, hash=version, view=view))
-
-        errands.take("follow the chosen action", update)
+    _take_choices(app, service, errands, client)
 
     @app.view(views.FORM)
     async def submit(ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -108,6 +95,38 @@ def register(
             await ack(response_action="errors", errors=problem)
         else:
             await ack()
+
+
+def _take_choices(
+    app: AsyncApp, service: Service, errands: Errands, client: AsyncWebClient
+) -> None:
+    """Let the fields follow what is chosen in the form."""
+
+    def redraw(body: Mapping[str, Any], view: dict[str, Any]) -> None:
+        async def update() -> None:
+            view_id, version = text_at(body, "view", "id"), text_at(body, "view", "hash")
+            await need(client.views_update(view_id=view_id, hash=version, view=view))
+
+        errands.take("follow what was chosen", update)
+
+    @app.action(views.CHOOSE)
+    async def choose(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Let the fields follow the chosen action."""
+        await ack()
+        place = _form_place(body)
+        if place is not None:
+            api = text_at(action, "selected_option", "value")
+            redraw(body, views.form(place, service.vocabulary, api))
+
+    @app.action(views.FOUND)
+    async def choose_found(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Let the fields follow what was chosen of the message."""
+        await ack()
+        place = _form_place(body)
+        at = text_at(action, "selected_option", "value")
+        if place is None or not place.found or at not in map(str, range(len(place.found))):
+            return
+        redraw(body, views.form(replace(place, at=int(at)), service.vocabulary))
 
 
 async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, str]:

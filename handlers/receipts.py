@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import ParseError
-from bot.model import Action, Approval, Effect, Operation
+from bot.model import Action, Approval, Denied, Effect, Operation, Rehearsal
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
-from bot.service import Mistaken, Reply, Standing, Taken, Unrecorded
+from bot.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
 from handlers.cards import (
     SECTION_MOST,
     STATES,
@@ -18,7 +18,19 @@ from handlers.cards import (
     section,
     wanted,
 )
-from handlers.words import channel, code, code_block, escape, fit, moment, user, written
+from handlers.words import (
+    channel,
+    code,
+    code_block,
+    escape,
+    fit,
+    moment,
+    people,
+    typed,
+    user,
+    with_names,
+    written,
+)
 
 OPEN_FORM = "open-form"
 """The action_id of a button that opens the form."""
@@ -43,6 +55,7 @@ EFFECTS = {
 """What people call the actions of an effect."""
 
 _SOON: Mapping[type, str] = {
+    DryRun: "Dry run, nothing is sent. One moment, the policy is asked.",
     Form: "The form opens now.",
     WhoAmI: "One moment, Slack is asked who you are.",
     Audit: "One moment, the trail is read.",
@@ -69,7 +82,7 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
             return Message(escape(sentence, TEXT_MOST))
         case Help(topic):
             return help_on(topic, vocabulary.actions)
-        case Form() | WhoAmI() | Audit():
+        case Form() | WhoAmI() | Audit() | DryRun():
             return Message(_SOON[type(reply)])
 
 
@@ -232,6 +245,39 @@ def form_button(verb: Effect) -> Block:
         "value": verb.value,
         "text": {"type": "plain_text", "text": label, "emoji": False},
     }
+
+
+# --- dry runs --------------------------------------------------------------------------
+
+
+def rehearsal(found: Rehearsal) -> Message:
+    """Say what would be sent, which rule lets it pass and who would have to agree."""
+    command, draft = found.command, found.draft
+    said = typed(command.action, command.params, command.region)
+    lines = [
+        f"*Dry run, nothing was sent:* {command.action.api}, as {code(said, 500)}",
+        f"Account {code(command.account)}"
+        + (f", region {code(command.region)}" if command.region else ""),
+        _would_pass(found),
+        "*The request*",
+    ]
+    headers = "\n".join(f"{name}: {value}" for name, value in draft.headers.items())
+    request = f"{draft.method} {draft.url}\n{headers}\n\n{draft.payload}"
+    return Message("\n".join([*lines, code_block(request, 1800)]))
+
+
+def _would_pass(found: Rehearsal) -> str:
+    verdict = found.verdict
+    if isinstance(verdict, Denied):
+        return f"It would be denied: {with_names(escape(verdict.reason, 900))}"
+    rule = f"Allowed by {code(verdict.rule)}"
+    if verdict.approval is Approval.NONE:
+        return f"{rule}, at once."
+    if verdict.approval is Approval.CONFIRM:
+        return f"{rule}, after you confirm it."
+    count = "one" if verdict.needed == 1 else str(verdict.needed)
+    roles = " or ".join(code(role) for role in verdict.approvers) or "nobody"
+    return f"{rule}, after {count} of {roles} approves it ({people(found.people[:10])})."
 
 
 # --- who they are, and what ran --------------------------------------------------------

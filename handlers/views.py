@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.alerts import Found
 from bot.model import Action, Choice, Decision, Effect, Operation, Param, Site
 from bot.parse import Vocabulary
 from bot.service import Standing
 from handlers.cards import Block, section
 from handlers.receipts import EFFECTS, buttons, form_button, operation_line, standing_lines
-from handlers.words import escape, fit, with_names
+from handlers.words import escape, fit, moment, with_names
 
 FORM = "form"
 """The form's callback_id."""
@@ -26,6 +27,10 @@ REASON_BLOCK = "reason"
 CHOOSE = "choose-action"
 """The action_id of the choice of an action."""
 
+FOUND = "choose-found"
+"""The action_id of the choice among what a message names."""
+
+FOUND_BLOCK = "found"
 ACTION_BLOCK = "action"
 CHANNEL_BLOCK = "channel"
 REGION_BLOCK = "param:Region"
@@ -35,15 +40,28 @@ _OPTION_MOST = 75
 _OPTIONS_MOST = 100
 _INPUT_MOST = 3000
 _LABEL_MOST = 2000
+_METADATA_MOST = 2500
 
 
 @dataclass(frozen=True, slots=True)
 class FormPlace:
-    """Where the form was opened; empty from the home tab."""
+    """Where the form was opened; empty from the home tab.
+
+    Attributes:
+        found: What the message names on which it was opened; None: on no message.
+        at: Which of these fills in the fields.
+    """
 
     verb: Effect
     channel: str = ""
     thread_ts: str = ""
+    found: tuple[Found, ...] | None = None
+    at: int = 0
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """What fills in the fields, by Tencent's names."""
+        return self.found[self.at].params if self.found else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +134,22 @@ def param_block(api: str) -> str:
 
 def packed(place: FormPlace) -> str:
     """Write a form's place for `private_metadata`."""
-    return json.dumps([place.verb.value, place.channel, place.thread_ts])
+    found = [[one.api, dict(one.params)] for one in place.found or ()]
+    # Slack keeps 3,000 characters; the last ones found go first.
+    while len(json.dumps(found)) > _METADATA_MOST:
+        found.pop()
+    kept = found if place.found is not None else None
+    return json.dumps([place.verb.value, place.channel, place.thread_ts, kept, place.at])
 
 
 def unpacked(metadata: str) -> FormPlace | None:
     """Read it back; None if it is not what `packed` writes."""
     try:
-        verb, channel, thread_ts = json.loads(metadata)
-        place = FormPlace(Effect(verb), channel, thread_ts)
-    except (TypeError, ValueError):
+        verb, channel, thread_ts, kept, at = json.loads(metadata)
+        found = None if kept is None else tuple(Found(api, params) for api, params in kept)
+        place = FormPlace(Effect(verb), channel, thread_ts, found, at)
+        _ = place.given
+    except (TypeError, ValueError, IndexError):
         return None
     return place if isinstance(channel, str) and isinstance(thread_ts, str) else None
 
@@ -133,13 +158,18 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
     """Draw the form with the fields of one action; without `api` the first one of the verb."""
     groups = _by_effect(place.verb, vocabulary.actions)
     everything = [action for _, actions in groups for action in actions]
+    api = api or (place.found[place.at].api if place.found else "")
     chosen = next((a for a in everything if a.api == api), everything[0])
     title = f"{EFFECTS[place.verb]} something"
     blocks = [_choice(groups, chosen), section(f"{chosen.does} {chosen.deprecated}".strip())]
+    blocks[:0] = _found(place)
     if not place.channel:
         blocks.append(_conversation())
     blocks += [
-        _field(param, _default(chosen, param.names, vocabulary, param.default))
+        _field(
+            param,
+            _given(place, param) or _default(chosen, param.names, vocabulary, param.default),
+        )
         for param in chosen.params
         if param.only in (None, _site(chosen, vocabulary))
     ]
@@ -157,17 +187,29 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
 
 
 def home(
-    standing: Standing | None, recent: Sequence[Operation], *, trouble: str = ""
+    standing: Standing | None,
+    recent: Sequence[Operation],
+    mine: Sequence[Operation] = (),
+    waiting: Sequence[Operation] = (),
+    *,
+    trouble: str = "",
 ) -> dict[str, Any]:
     """Draw the home tab of one person; without `standing` where Slack did not say who they are.
 
+    `mine` is what has no ending yet, `waiting` what waits for this person's approval.
     `trouble` is a sentence about what could not be read.
     """
     blocks: list[Block] = [
         _header("Stop or start something"),
         buttons(form_button(Effect.STOP), form_button(Effect.START), form_button(Effect.READ)),
-        _header("What you asked lately"),
     ]
+    if waiting:
+        blocks.append(_header("Waiting for you to approve"))
+        blocks += [section(_to_decide(operation)) for operation in waiting[:10]]
+    if mine:
+        blocks.append(_header("Your open requests"))
+        blocks += [section(operation_line(operation)) for operation in mine[:10]]
+    blocks.append(_header("What you asked lately"))
     if trouble:
         blocks.append(section(escape(trouble)))
     blocks += [section(operation_line(operation)) for operation in recent[:10]]
@@ -179,6 +221,11 @@ def home(
     return {"type": "home", "blocks": blocks[:100]}
 
 
+def _to_decide(operation: Operation) -> str:
+    expires = f" It expires {moment(operation.expires_at)}." if operation.expires_at else ""
+    return f"{operation_line(operation)}\nApprove or deny it on its card.{expires}"
+
+
 def _packed_lines(lines: Sequence[str], most: int = 2900) -> list[str]:
     packs: list[str] = []
     for line in lines:
@@ -187,6 +234,37 @@ def _packed_lines(lines: Sequence[str], most: int = 2900) -> list[str]:
         else:
             packs.append(line)
     return packs[:50]
+
+
+def _found(place: FormPlace) -> list[Block]:
+    """Say what was found in the message, and let one of several be chosen."""
+    if place.found is None:
+        return []
+    if not place.found:
+        return [
+            section("Nothing that can be stopped is named in that message; fill it in yourself.")
+        ]
+    if len(place.found) == 1:
+        return [section(f"Found in the message: {escape(place.found[0].label, 500)}")]
+    options = [_option(one.label, str(at)) for at, one in enumerate(place.found)]
+    return [
+        {
+            "type": "input",
+            "block_id": FOUND_BLOCK,
+            "dispatch_action": True,
+            "label": _plain("Found in the message"),
+            "element": {
+                "type": "static_select",
+                "action_id": FOUND,
+                "initial_option": options[place.at],
+                "options": options,
+            },
+        }
+    ]
+
+
+def _given(place: FormPlace, param: Param) -> str:
+    return next((place.given[name] for name in param.names if name in place.given), "")
 
 
 # --- fields --------------------------------------------------------------------------

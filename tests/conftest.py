@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import structlog
+from hypothesis import HealthCheck, settings
 
 from bot import database
 from bot.approvals import Approvals, Settled
@@ -27,6 +28,10 @@ from bot.service import Reply, Service, Taken
 from bot.store import Store
 from bot.telemetry import Metrics
 from tests.fakes import ALICE, TEAM, FakeCloud, FakeDesk, FakeDirectory
+
+# How long an example takes says more of the machine's other work than of us.
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")
 
 # Its usual tracebacks draw every local variable, which takes longer than a test may wait.
 structlog.configure(

@@ -13,6 +13,7 @@ from bot.model import (
     Command,
     Delivered,
     Delivery,
+    Draft,
     Json,
     Owed,
     Person,
@@ -48,6 +49,11 @@ class FakeCloud:
     before: Callable[[Command], None] | None = None
     bodies: dict[str, dict[str, Json]] = field(default_factory=dict)
     called: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def draft(self, command: Command) -> Draft:
+        return Draft(
+            "POST", "https://cloud.example.com/", {"X-TC-Action": command.action.api}, "{}"
+        )
 
     async def call(self, command: Command) -> Answer:
         self.sent.append(command)

@@ -387,6 +387,28 @@ class Hands:
         found = {name: element[name] for name in kept if name in element}
         return found | {"action_ts": self._slack.stamps.ts()}
 
+    async def shortcut(self, callback_id: str, channel: str = "", ts: str = "") -> Ack:
+        """Use a shortcut of the app: on a message, or on nothing.
+
+        Raises:
+            KeyError: There is no such message.
+        """
+        slack = self._slack
+        if not ts:
+            payload = self._interaction("shortcut") | {"callback_id": callback_id}
+            return await slack.delivery.bring("interaction", payload)
+        message = slack.channels[channel].find(ts)
+        if message is None:
+            raise KeyError(ts)
+        payload = self._interaction("message_action") | {
+            "callback_id": callback_id,
+            "channel": {"id": channel, "name": slack.channels[channel].name},
+            "message": message.data(metadata=True),
+            "message_ts": ts,
+            "response_url": slack.reply_url(self._user, channel),
+        }
+        return await slack.delivery.bring("interaction", payload)
+
     async def modal(self) -> dict[str, Any]:
         """Wait for the form that opens for this person."""
         slack = self._slack

@@ -109,21 +109,10 @@ class Visitor(Hands):
         Raises:
             GoneError: There is no such message.
         """
-        slack = self._slack
-        if not ts:
-            payload = self._interaction("shortcut") | {"callback_id": callback_id}
-            return await slack.delivery.bring("interaction", payload)
-        message = slack.channels[channel].find(ts)
-        if message is None:
-            raise GoneError(ts)
-        payload = self._interaction("message_action") | {
-            "callback_id": callback_id,
-            "channel": {"id": channel, "name": slack.channels[channel].name},
-            "message": message.data(metadata=True),
-            "message_ts": ts,
-            "response_url": slack.reply_url(self._user, channel),
-        }
-        return await slack.delivery.bring("interaction", payload)
+        try:
+            return await super().shortcut(callback_id, channel, ts)
+        except KeyError:
+            raise GoneError(ts) from None
 
 
 def _action(blocks: list[Any], action_id: str, value: str) -> dict[str, Any]:

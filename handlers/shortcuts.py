@@ -1,0 +1,48 @@
+"""The shortcuts: a form from anywhere, and a form filled in from an alert's message.
+
+Source: https://docs.slack.dev/interactivity/implementing-shortcuts
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.alerts import found_in
+from bot.model import Actor, Effect, Invocation, Place, Via
+from handlers import views
+from handlers.answers import Answers
+from handlers.payloads import text_at
+
+
+def register(app: AsyncApp, *, answers: Answers) -> None:
+    """Take the shortcuts; both only open a form."""
+
+    @app.global_shortcut("open_form")
+    async def anywhere(ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Open the form; it asks for the channel itself."""
+        await ack()
+        if (asked := _asked(body, Place(""))) is not None:
+            answers.open_form(views.FormPlace(Effect.STOP), asked.key, asked)
+
+    @app.message_shortcut("stop_in_message")
+    async def in_message(ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Open the form with what the message names; the answer comes in that message's thread."""
+        await ack()
+        message = body.get("message")
+        message = message if isinstance(message, Mapping) else {}
+        thread_ts = text_at(message, "thread_ts") or text_at(message, "ts")
+        channel = text_at(body, "channel", "id")
+        asked = _asked(body, Place(channel, thread_ts, text_at(body, "response_url")))
+        if asked is None or not channel:
+            return
+        place = views.FormPlace(Effect.STOP, channel, thread_ts, found_in(message))
+        answers.open_form(place, asked.key, asked)
+
+
+def _asked(body: Mapping[str, Any], place: Place) -> Invocation | None:
+    key, user = text_at(body, "trigger_id"), text_at(body, "user", "id")
+    team = text_at(body, "user", "team_id") or text_at(body, "team", "id")
+    if not (key and user and team):
+        return None
+    return Invocation(key, Actor(team, user), place, "", Via.FORM, None)

@@ -1,0 +1,104 @@
+"""A dry run shows what would be sent and who would have to agree, and sends nothing."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot import database, trail
+from bot.catalog import by_api
+from bot.cloud import TencentCloud
+from bot.credentials import Fixed
+from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.model import Command
+from bot.service import DryRun, Taken
+from bot.tc3 import Credentials
+from tests.conftest import House
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "live x --dry-run",
+        "--dry-run live x",
+        "live x —dry-run",
+        "live x dry-run=yes",
+        "live --dryrun x",
+        "live x --DRY_RUN=yes",
+    ],
+)
+async def test_however_it_is_asked_nothing_is_sent(house: House, text: str) -> None:
+    reply = await house.ask(text)
+
+    assert isinstance(reply, DryRun)
+    assert reply.command.params["StreamName"] == "x"
+    assert await house.store.recent() == []
+    assert house.cloud.sent == []
+
+
+@pytest.mark.parametrize("text", ["live dry-run", "live x-dry-run", "live my--dry-run"])
+async def test_a_stream_may_be_called_so(house: House, text: str) -> None:
+    assert isinstance(await house.ask(text), Taken)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with sandbox(tmp_path, socket=False, limits=False) as built:
+        yield built
+
+
+async def dry(world: Sandbox, user: str, text: str, command: str = "/stopstream") -> str:
+    said = await world.slack.person(user).slash(command, f"{text} --dry-run", INCIDENTS)
+    assert said.startswith("Dry run, nothing is sent."), said
+    seen = await world.slack.wait_for(
+        lambda: [m for m in world.slack.seen(user) if "nothing was sent" in m.text]
+    )
+    return str(seen[-1].text)
+
+
+async def test_the_asker_alone_reads_the_rule_and_the_exact_request(world: Sandbox) -> None:
+    told = await dry(world, "U0ALICE", "live stream1")
+
+    assert "Allowed by `roles.oncall.allow[0]`, at once." in told
+    assert "x-tc-action: DropLiveStream" in told
+    assert '"StreamName":"stream1"' in told
+    assert "Credential=[hidden]/" in told
+    assert "Signature=[hidden]" in told
+    assert "AKIDDEMODEMO" not in told
+    assert world.slack.channels[INCIDENTS].roots == []
+    assert not world.cloud.received
+    engine = database.connect(f"sqlite:///{world.policy.parent / 'stopstream.db'}")
+    with engine.connect().execution_options(reads=True) as connection:
+        (kept,) = [r for r in trail.read(connection) if r.kind == "dry run"]
+    engine.dispose()
+    assert "U0ALICE" in kept.body
+
+
+async def test_who_would_have_to_agree_and_who_could_do_it_is_said(world: Sandbox) -> None:
+    assert "after one of `leads` approves it (<@U0BOB>)" in await dry(
+        world, "U0ALICE", f"domain {DOMAIN}"
+    )
+    assert "after you confirm it" in await dry(world, "U0BOB", f"domain {DOMAIN}")
+    denied = await dry(world, "U0MALLORY", "live stream1")
+    assert "It would be denied:" in denied
+    assert "oncall" in denied
+
+
+async def test_no_secret_parameter_stands_in_it(world: Sandbox) -> None:
+    told = await dry(world, "U0BOB", "car user1 args='txSecret=5ECRE7'", command="/startstream")
+    assert "5ECRE7" not in told
+    assert "[hidden]" in told
+
+
+def test_a_draft_holds_neither_key_nor_signature() -> None:
+    cloud = TencentCloud(credentials=Fixed(Credentials("AKIDREAL", "real-key", "real-token")))
+    command = Command(
+        by_api("StartPublishStream"), {"UserId": "u", "PublishStreamArgs": "k=5ECRE7"}
+    )
+
+    draft = cloud.draft(command)
+
+    for secret in ("AKIDREAL", "real-key", "real-token", "5ECRE7"):
+        assert secret not in str(draft)
+    assert json.loads(draft.payload)["UserId"] == "u"
