@@ -643,7 +643,8 @@ def _saw(consent: Consent) -> dict[str, Json]:
 
 def _askable(operation: Operation, denied: Denied) -> tuple[str, ...]:
     """Give the roles that may be asked in a channel where they can answer."""
-    private = not operation.place.channel or operation.via is Via.TERMINAL
+    # Direct messages, a channel whose id begins with D, are seen by nobody else.
+    private = operation.place.channel[:1] in ("", "D") or operation.via is Via.TERMINAL
     return () if private or operation.consent.request else denied.asks
 
 

@@ -269,7 +269,9 @@ def rehearsal(found: Rehearsal) -> Message:
 def _would_pass(found: Rehearsal) -> str:
     verdict = found.verdict
     if isinstance(verdict, Denied):
-        return f"It would be denied: {with_names(escape(verdict.reason, 900))}"
+        could = " or ".join(code(role) for role in verdict.asks)
+        ask = f" {could} could be asked to let it through." if could else ""
+        return f"It would be denied: {with_names(escape(verdict.reason, 900))}{ask}"
     rule = f"Allowed by {code(verdict.rule)}"
     if verdict.approval is Approval.NONE:
         return f"{rule}, at once."

@@ -309,6 +309,13 @@ async def test_where_the_policy_does_not_say_so_nobody_can_be_asked(
     assert not isinstance(reply, Taken)
 
 
+async def test_where_nobody_else_reads_nobody_can_be_asked(house: House) -> None:
+    house.directory.channels["D0MALLORY"] = house.directory.channels["C0INC"]
+    operation = await refused(house, channel="D0MALLORY")
+
+    assert operation.consent.asks == ()
+
+
 async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: House) -> None:
     operation = await requested(house)
     text = shown(operation)
