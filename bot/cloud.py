@@ -18,9 +18,9 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bot import tc3
-from bot.credentials import CredentialSource
+from bot.credentials import Access, CredentialSource
 from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
-from bot.model import Answer, Command, Draft, Json, Site
+from bot.model import DEFAULT, Answer, Command, Draft, Json, Site
 from bot.redact import HIDDEN, redact
 
 CONNECT = 3.0
@@ -53,9 +53,12 @@ _OF_THE_CONNECTION = ("accept", "connection", "content-length", "user-agent")
 
 
 class TencentCloud:
-    """One client for the life of the process.
+    """One client for the life of the process, for all accounts.
 
     Args:
+        credentials: The bot's own key.
+        accounts: Gives those that the policy names now; without it there is the one of the
+            bot's own key.
         sites: By product name; an absent one keeps the product's own.
         base_url: One address for every service instead of their hosts.
         clock: Epoch seconds.
@@ -66,6 +69,7 @@ class TencentCloud:
         self,
         *,
         credentials: CredentialSource,
+        accounts: Callable[[], Mapping[str, Access]] = lambda: {DEFAULT: Access()},
         sites: Mapping[str, Site] | None = None,
         base_url: str | None = None,
         whole: float = WHOLE,
@@ -73,6 +77,7 @@ class TencentCloud:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._credentials = credentials
+        self._accounts = accounts
         self._sites = sites or {}
         self._base_url = httpx.URL(base_url) if base_url else None
         self._whole = whole
@@ -100,7 +105,9 @@ class TencentCloud:
             param = command.action.param(name)
             shown = redact(value) if isinstance(value, str) else value
             params[name] = HIDDEN if param is None or param.secret else shown
-        request = self._request(replace(command, params=params), tc3.Credentials("id", "key"))
+        site = self._accounts().get(command.account, Access()).site
+        harmless = replace(command, params=params)
+        request = self._request(harmless, tc3.Credentials("id", "key"), site)
         headers = dict(request.headers)
         headers["authorization"] = _SIGNED.sub(rf"\1{HIDDEN}", headers["authorization"])
         kept = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION}
@@ -114,8 +121,11 @@ class TencentCloud:
             NoAnswerError: It left, and may have run.
             ApiError: It was refused with a code.
         """
-        credentials = await self._credentials.get()
-        request = self._request(command, credentials)
+        access = self._accounts().get(command.account)
+        if access is None:
+            raise NeverSentError(f'The policy names no account "{command.account}" any more.')
+        credentials = await (access.source or self._credentials).get()
+        request = self._request(command, credentials, access.site)
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._whole):
@@ -131,9 +141,11 @@ class TencentCloud:
         secrets = _secrets(command, credentials)
         return self._read(response, body, time.perf_counter() - began, secrets)
 
-    def _request(self, command: Command, credentials: tc3.Credentials) -> httpx.Request:
+    def _request(
+        self, command: Command, credentials: tc3.Credentials, site: Site | None
+    ) -> httpx.Request:
         action = command.action
-        site = self._sites.get(action.product.name)
+        site = site or self._sites.get(action.product.name)
         url = self._base_url or httpx.URL(f"https://{action.product.host(site)}/")
         payload = _encode(dict(command.params)).encode()
         timestamp = int(self._clock())

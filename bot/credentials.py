@@ -15,6 +15,7 @@ from typing import Protocol
 import httpx
 
 from bot.errors import ConfigError, NeverSentError
+from bot.model import Site
 from bot.tc3 import Credentials
 
 METADATA = "http://metadata.tencentyun.com/latest/meta-data/cam/security-credentials/"
@@ -47,6 +48,19 @@ class Fixed:
     async def get(self) -> Credentials:
         """Give it."""
         return self.credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How an account is reached.
+
+    Attributes:
+        source: Gives its key; None: the bot's own key is its.
+        site: Whose hosts it calls; None: each product's, as the settings say.
+    """
+
+    source: CredentialSource | None = None
+    site: Site | None = None
 
 
 class CvmRole:
@@ -123,6 +137,11 @@ def chain(environment: Mapping[str, str], *, files: Sequence[str] = FILES) -> Cr
         if file.is_file() and (found := _read(file)):
             return Fixed(found)
     return CvmRole()
+
+
+def flaw(value: str | None) -> str:
+    """Say what is wrong with a part of a key as a variable holds it; empty if nothing is."""
+    return _wrong(value, "") if value else "is not set"
 
 
 def _read(file: Path) -> Credentials | None:

@@ -11,6 +11,9 @@ Params: TypeAlias = Mapping[str, Json]
 
 Site: TypeAlias = Literal["mainland", "intl"]
 
+DEFAULT = "default"
+"""What the cloud account is called where the policy file names none."""
+
 
 class Effect(StrEnum):
     """What an action does to the world; also the verb that people type before it."""
@@ -139,6 +142,25 @@ class Product:
         """Give the host to call, at the product's own site unless another is named."""
         middle = ".intl" if (site or self.site) == "intl" else ""
         return f"{self.name}{middle}.tencentcloudapi.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A cloud account, as far as commands go by it.
+
+    Attributes:
+        site: Whose hosts it calls; None: each product's, as the settings say.
+        region: Filled in where neither the command nor a default names one.
+        channels: Where it is meant unless the command names another.
+        defaults: As those of the whole file, and before them.
+    """
+
+    site: Site | None = None
+    region: str = ""
+    channels: tuple[str, ...] = ()
+    defaults: Mapping[str, Mapping[str, str | int | bool]] = field(
+        default_factory=dict[str, Mapping[str, str | int | bool]]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +397,7 @@ class Command:
     action: Action
     params: Params = field(repr=False)
     region: str = ""
-    account: str = "default"
+    account: str = DEFAULT
     case: str = ""
 
     @property
@@ -587,7 +609,7 @@ class Operation:
     api: str = ""
     params: Params = field(default_factory=dict[str, Json], repr=False)
     region: str = ""
-    account: str = "default"
+    account: str = DEFAULT
     rule: str = ""
     approval: Approval = Approval.NONE
     detail: str = ""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from bot import links
 from bot.errors import ParseError
 from bot.kinds import case, duration
-from bot.model import Action, Command, Effect, Json, Param, Site, State
+from bot.model import DEFAULT, Account, Action, Command, Effect, Json, Param, Site, State
 from bot.redact import HIDDEN, redact
 from bot.scan import (
     Token,
@@ -63,6 +63,7 @@ class Vocabulary:
         region: Filled in last where an action needs a region.
         sites: The site of each product, by product name.
         accounts: The cloud accounts that `account=` may name.
+        account: The one that is meant where none is named; empty: one must be.
     """
 
     actions: tuple[Action, ...]
@@ -70,7 +71,52 @@ class Vocabulary:
     targets: Mapping[str, str]
     region: str
     sites: Mapping[str, Site]
-    accounts: tuple[str, ...] = ("default",)
+    accounts: Mapping[str, Account] = field(default_factory=lambda: {DEFAULT: Account()})
+    account: str = ""
+
+    def at(self, channel: str) -> "Vocabulary":
+        """Give what can be said in a channel, whose account is meant where none is named."""
+        here = (name for name, one in self.accounts.items() if channel in one.channels)
+        return self.on(next(here, self.account))
+
+    def on(self, account: str) -> "Vocabulary":
+        """Give what can be said where an account is meant if none is named."""
+        return replace(self, account=account)
+
+    @property
+    def meant(self) -> str:
+        """The account where none is named; empty where that would be a guess."""
+        return self.account or (next(iter(self.accounts)) if len(self.accounts) == 1 else "")
+
+    def site(self, action: Action, account: str) -> Site:
+        """Give the site that an action is sent to on an account."""
+        product = action.product
+        own = self._account(account).site
+        return own or self.sites.get(product.name, product.site)
+
+    def chooses_site(self, account: str) -> str:
+        """Name what decides on the site: the account's entry, or the setting."""
+        own = self._account(account).site is not None
+        return f"accounts.{account}.site" if own else "STOPSTREAM_TENCENT_SITE"
+
+    def defaults_for(
+        self, action: Action, account: str
+    ) -> Iterable[Mapping[str, str | int | bool]]:
+        """Give what fills in for an action, the nearest first."""
+        for defaults in (self._account(account).defaults, self.defaults):
+            for name in (action.api, action.words, action.product.name):
+                if name in defaults:
+                    yield defaults[name]
+
+    def region_on(self, account: str) -> str:
+        """Give the region where neither the command nor a default names one."""
+        return self._account(account).region or self.region
+
+    def _account(self, name: str) -> Account:
+        return self.accounts.get(name, _NO_ACCOUNT)
+
+
+_NO_ACCOUNT = Account()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +233,7 @@ class _Reader:
         base: What a target says.
         link: The address that was typed in place of the stream.
         hidden: Where values stand that a mistake must not show.
+        account: As it is typed, before it is checked.
     """
 
     text: str
@@ -197,6 +244,7 @@ class _Reader:
     link: links.Link | None = None
     hidden: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     secret_names: frozenset[str] = frozenset()
+    account: str = ""
 
     def __post_init__(self) -> None:
         params = (param for action in self.vocabulary.actions for param in action.params)
@@ -324,8 +372,6 @@ class _Reader:
             action = self._action(first, verb)
         if not any(param.secret for param in action.params):
             self.hidden -= addresses
-        if action.only not in (None, self._site(action)):
-            raise self._wrong(f"{action.api} exists on the {action.only} site alone.", first)
         return self._finish(action, self._typed(action, tokens[1:], base), first)
 
     def _action(self, token: Token, verb: Effect | None) -> Action:
@@ -438,6 +484,9 @@ class _Reader:
     def _typed(self, action: Action, tokens: Sequence[Token], base: _Said) -> _Said:
         """Read what stands after the kind; it wins over `base`, what a target says."""
         self.base = base
+        # What there is and must be said goes by the account's site, wherever it is named.
+        named = (token.value.casefold() for token in tokens if token.name.casefold() == "account")
+        self.account = next(named, "")
         for token in tokens:
             self._take(action, token)
         values: dict[str, Json] = {}
@@ -510,7 +559,7 @@ class _Reader:
         )
 
     def _account(self, token: Token) -> str:
-        name, accounts = token.value, self.vocabulary.accounts
+        name, accounts = token.value.casefold(), self.vocabulary.accounts
         if name in accounts:
             return name
         raise self._unknown(
@@ -518,7 +567,7 @@ class _Reader:
             f"; there is {', '.join(accounts)}.",
             replace(token, start=token.value_start),
             name,
-            accounts,
+            [*accounts],
         )
 
     def _case(self, token: Token) -> str:
@@ -601,7 +650,13 @@ class _Reader:
 
     def _finish(self, action: Action, said: _Said, kind: Token) -> Command:
         """Fill in the defaults and see that nothing is missing."""
+        account = said.account or self.vocabulary.meant
+        if not account:
+            ways = " or ".join(f"account={name}" for name in self.vocabulary.accounts)
+            raise self._wrong(f"account is missing: add {ways}.", None)
         site = self._site(action)
+        if action.only not in (None, site):
+            raise self._wrong(f"{action.api} exists on the {action.only} site alone.", kind)
         complete: dict[str, Json] = {}
         for param in action.params:
             value = said.values.get(param.api)
@@ -619,10 +674,14 @@ class _Reader:
                     None,
                 )
         region = self._region(action, said.region, kind)
-        return Command(action, complete, region, said.account or "default", said.case)
+        return Command(action, complete, region, account, said.case)
 
     def _site(self, action: Action) -> Site:
-        return self.vocabulary.sites.get(action.product.name, action.product.site)
+        return self.vocabulary.site(action, self._meant())
+
+    def _meant(self) -> str:
+        """Give the account that is meant, as far as the text says it."""
+        return self.account or self.base.account or self.vocabulary.meant
 
     def _default(self, action: Action, param: Param) -> Json:
         for values in self._defaults(action):
@@ -641,9 +700,7 @@ class _Reader:
         return param.default
 
     def _defaults(self, action: Action) -> Iterable[Mapping[str, str | int | bool]]:
-        for name in (action.api, action.words, action.product.name):
-            if name in self.vocabulary.defaults:
-                yield self.vocabulary.defaults[name]
+        return self.vocabulary.defaults_for(action, self._meant())
 
     def _region(self, action: Action, said: str, kind: Token) -> str:
         if action.regions is None:
@@ -651,7 +708,7 @@ class _Reader:
         defaults = (
             str(values["Region"]) for values in self._defaults(action) if "Region" in values
         )
-        region = said or next(defaults, "") or self.vocabulary.region
+        region = said or next(defaults, "") or self.vocabulary.region_on(self._meant())
         site = self._site(action)
         allowed = action.regions.get(site, ())
         if region in allowed:
@@ -663,7 +720,8 @@ class _Reader:
         hint = ""
         if any(region in regions for other, regions in action.regions.items() if other != site):
             other = "mainland" if site == "intl" else "intl"
-            hint = f" The {other} site has it; STOPSTREAM_TENCENT_SITE chooses."
+            chooses = self.vocabulary.chooses_site(self._meant())
+            hint = f" The {other} site has it; {chooses} chooses."
         told = "" if said else ", which the configuration fills in,"
         token = self.places.get("Region", kind) if said else None
         raise self._wrong(

@@ -113,6 +113,16 @@ def bot_is_there(_policy: Policy, _command: Command, facts: Facts) -> str | None
     return None
 
 
+def known_account(policy: Policy, command: Command, _facts: Facts) -> str | None:
+    """Only accounts that the file names now."""
+    if command.account in policy.account_names:
+        return None
+    return (
+        f'The policy names no account "{command.account}" any more; '
+        f"there is {', '.join(policy.account_names)}. Ask again."
+    )
+
+
 def not_denied(policy: Policy, command: Command, _facts: Facts) -> str | None:
     """A limit that denies wins over every role."""
     if (found := _denying(policy, command)) is not None:
@@ -124,12 +134,13 @@ def some_rule_allows(policy: Policy, command: Command, facts: Facts) -> str | No
     """Without a rule that allows it, the answer is no."""
     if grants(policy, command, facts):
         return None
-    api = command.action.api
-    mine = roles_of(policy, facts)
+    what, mine = command.action.api, roles_of(policy, facts)
+    if policy.accounts:
+        what += f" on the account {command.account}"
     if mine:
-        begin = f"Your roles ({', '.join(mine)}) do not allow this {api} here"
+        begin = f"Your roles ({', '.join(mine)}) do not allow this {what} here"
     else:
-        begin = f"You have no role that may run {api}"
+        begin = f"You have no role that may run {what}"
     return f"{begin}. {_who_could(policy, command, facts, mine)}"
 
 
@@ -137,6 +148,7 @@ CHECKS: tuple[Check, ...] = (
     own_workspace,
     full_member,
     bot_is_there,
+    known_account,
     not_denied,
     some_rule_allows,
 )
@@ -325,12 +337,19 @@ def _how(policy: Policy, facts: Facts, action: Action) -> How:
     limit = _strictest(policy, command)
     if best := min((r for r in own if r in here), key=lambda r: r.approval.rank, default=None):
         approval = max(best.approval, limit, key=lambda a: a.rank)
-        where = ", ".join(f"{name} {pattern}" for name, pattern in (best.where or {}).items())
-        return How(action, approval, where, others)
+        return How(action, approval, _conditions(policy, best), others)
     channels = tuple(dict.fromkeys(c for rule in own for c in rule.channels or ()))
     open_ = limit is not Approval.SECOND_PERSON and _is_full_member(facts)
     asks = [g.role for g in able if open_ and g.rule.requests and g.rule in here]
     return How(action, None, "", others, channels, tuple(dict.fromkeys(asks)))
+
+
+def _conditions(policy: Policy, rule: Rule) -> str:
+    """Say on what a rule holds, in words."""
+    found = [f"{name} {pattern}" for name, pattern in (rule.where or {}).items()]
+    if rule.accounts and len(policy.account_names) > 1:
+        found.insert(0, f"account {' or '.join(rule.accounts)}")
+    return ", ".join(found)
 
 
 def _is_full_member(facts: Facts) -> bool:
@@ -343,7 +362,7 @@ def _forbidden(policy: Policy, command: Command) -> str:
     found = (
         place
         for place, limit in _limits(policy)
-        if limit.deny and limit.where is None and _covers(limit.actions, command)
+        if limit.deny and _is_whole(policy, limit) and _covers(limit.actions, command)
     )
     return next(found, "")
 
@@ -352,9 +371,15 @@ def _strictest(policy: Policy, command: Command) -> Approval:
     """Give the approval that limits without conditions ask."""
     found = command.action.least
     for _, limit in _limits(policy):
-        if limit.where is None and _covers(limit.actions, command):
+        if _is_whole(policy, limit) and _covers(limit.actions, command):
             found = max(found, limit.approval or found, key=lambda a: a.rank)
     return found
+
+
+def _is_whole(policy: Policy, limit: Limit) -> bool:
+    """Say whether a limit holds for whatever target, on every account."""
+    everywhere = all(_on_account(limit.accounts, name) for name in policy.account_names)
+    return everywhere and limit.where is None
 
 
 # --- matching ----------------------------------------------------------------------
@@ -385,6 +410,10 @@ def _covers(patterns: Sequence[str], command: Command) -> bool:
     return any(fnmatchcase(command.action.api, pattern) for pattern in patterns)
 
 
+def _on_account(patterns: Sequence[str] | None, account: str) -> bool:
+    return patterns is None or any(fnmatchcase(account, pattern) for pattern in patterns)
+
+
 def _in_channels(rule: Rule, facts: Facts) -> bool:
     return rule.channels is None or facts.channel in rule.channels
 
@@ -393,6 +422,8 @@ def _mismatch(rule: Rule, command: Command, facts: Facts) -> str | None:
     """Say why a rule does not allow a command; None if it does."""
     if not _covers(rule.actions, command):
         return f"does not list {command.action.api}"
+    if not _on_account(rule.accounts, command.account):
+        return f"holds on the account {' or '.join(rule.accounts or ())} only"
     if not _in_channels(rule, facts):
         return f"holds in {', '.join(rule.channels or ()) or 'no channel'} only"
     for name, pattern in (rule.where or {}).items():
@@ -412,6 +443,8 @@ def _limit_meets(limit: Limit, command: Command) -> bool:
     A parameter that the action has but the command leaves out is filled in by Tencent Cloud:
     it could be anything, so the limit holds. One that the action does not have cannot hold.
     """
+    if not _on_account(limit.accounts, command.account):
+        return False
     for name, pattern in (limit.where or {}).items():
         values = _values(command, name)
         if not values:

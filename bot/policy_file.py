@@ -19,7 +19,7 @@ from pydantic import (
 
 from bot.errors import ConfigError
 from bot.kinds import CASE, case, duration
-from bot.model import Action, Approval
+from bot.model import DEFAULT, Action, Approval, Site
 
 LARGEST = 1 << 20
 """Characters of a policy file."""
@@ -66,6 +66,54 @@ Case = Annotated[
         json_schema_extra={"pattern": f"^{CASE}$"},
     ),
 ]
+_VARIABLE = "[A-Z][A-Z0-9]*(_[A-Z0-9]+)+"
+_REGION = "[a-z]{2}-[a-z]+(-[0-9]+)?"
+_ACCOUNT = "[a-z][a-z0-9-]{0,31}"
+_OF_OTHERS = ("SLACK_", "STOPSTREAM_")
+
+
+def _variable(text: str) -> str:
+    # No key of Tencent Cloud has an underscore, so none can pass for a name.
+    if not re.fullmatch(_VARIABLE, text):
+        raise ValueError(
+            "is not the name of a variable (capitals and digits, with _ between); "
+            "a secret itself never stands in this file"
+        )
+    if text.startswith(_OF_OTHERS):
+        # The id of a key is sent along in the clear.
+        raise ValueError("names a variable that holds no key for a cloud account")
+    return text
+
+
+def _region(text: str) -> str:
+    if not re.fullmatch(_REGION, text):
+        raise ValueError("does not look like a region, e.g. ap-guangzhou")
+    return text
+
+
+def _account_name(text: str) -> str:
+    if not re.fullmatch(_ACCOUNT, text):
+        raise ValueError("an account's name is small letters, digits and -, 32 at most")
+    if text == DEFAULT:
+        # Cards name every account but this one.
+        raise ValueError("is what the account is called where the file names none; call it else")
+    return text
+
+
+Variable = Annotated[
+    str,
+    AfterValidator(_variable),
+    Field(
+        description="The name of an environment variable, never the secret itself.",
+        json_schema_extra={"pattern": f"^{_VARIABLE}$"},
+    ),
+]
+AccountName = Annotated[
+    str, AfterValidator(_account_name), Field(json_schema_extra={"pattern": f"^{_ACCOUNT}$"})
+]
+AccountPattern = Annotated[
+    str, Field(min_length=1, description="The name of an account, or a glob over the names.")
+]
 
 
 class _Strict(BaseModel):
@@ -79,10 +127,46 @@ class Members(_Strict):
     usergroups: tuple[GroupId, ...] = Field((), description="Slack user group ids.")
 
 
+class Profile(_Strict):
+    """A cloud account: in which variables its key is, and where it is meant.
+
+    One account may leave the key out: the bot's own is taken, of TENCENTCLOUD_SECRET_ID and
+    TENCENTCLOUD_SECRET_KEY, the credentials file or the machine's role.
+    """
+
+    secret_id: Variable | None = Field(None, description="The variable of the key's id.")
+    secret_key: Variable | None = Field(None, description="The variable of the key itself.")
+    token: Variable | None = Field(None, description="The variable of a temporary key's token.")
+    site: Site | None = Field(
+        None, description="Whose hosts it calls; left out: as STOPSTREAM_TENCENT_SITE says."
+    )
+    region: Annotated[str, AfterValidator(_region)] | None = Field(
+        None, description="Where neither the command nor a default names one."
+    )
+    channels: tuple[ChannelId, ...] = Field(
+        (), description="What is asked there without account=… is asked of this account."
+    )
+    defaults: dict[str, dict[str, _SCALAR]] = Field(
+        default_factory=dict[str, dict[str, _SCALAR]],
+        description="As those of the whole file, and before them.",
+    )
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of its key, by what each holds."""
+        named = {"secret_id": self.secret_id, "secret_key": self.secret_key, "token": self.token}
+        return {key: name for key, name in named.items() if name is not None}
+
+
 class Rule(_Strict):
     """What a role may do."""
 
     actions: tuple[ActionPattern, ...] = Field(min_length=1)
+    accounts: tuple[AccountPattern, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Only there; must be said where the file names several accounts.",
+    )
     channels: tuple[ChannelId, ...] | None = Field(
         None, description="Only there; left out: any channel the bot is in."
     )
@@ -130,6 +214,9 @@ class Limit(_Strict):
     """What binds everyone, whatever a role allows."""
 
     actions: tuple[ActionPattern, ...] = Field(min_length=1)
+    accounts: tuple[AccountPattern, ...] | None = Field(
+        None, min_length=1, description="Only there; left out: on every account."
+    )
     where: dict[str, Pattern] | None = Field(None, min_length=1)
     approval: Approval | None = Field(None, description="At least this.")
     deny: bool = Field(default=False, description="Never.")
@@ -164,6 +251,10 @@ class Policy(_Strict):
     targets: dict[str, str] = Field(
         default_factory=dict[str, str], description="Names people say, and the command they mean."
     )
+    accounts: dict[AccountName, Profile] = Field(
+        default_factory=dict[str, Profile],
+        description="Cloud accounts by name; left out: one, of the bot's own key.",
+    )
     limits: tuple[Limit, ...] = ()
     cases: dict[ChannelId, Case] = Field(
         default_factory=dict[str, str],
@@ -179,6 +270,11 @@ class Policy(_Strict):
     def usergroups(self) -> frozenset[str]:
         """Every user group that some role names."""
         return frozenset(g for role in self.roles.values() for g in role.members.usergroups)
+
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """The accounts that there are."""
+        return tuple(self.accounts) or (DEFAULT,)
 
     @property
     def digest(self) -> str:
@@ -209,12 +305,14 @@ def load(
     actions: Sequence[Action],
     source: str = "policy.yml",
     check_target: Callable[[Policy, str], str | None] | None = None,
+    check_variable: Callable[[str], str | None] | None = None,
 ) -> Policy:
     """Read a policy file.
 
     Args:
         source: Its name, for the problems.
         check_target: Says what is wrong with a target's text, or nothing.
+        check_variable: Says what is wrong with a variable, never what it holds, or nothing.
 
     Raises:
         ConfigError: One line per problem, with its place in the file.
@@ -239,6 +337,13 @@ def load(
         problems = [(one["loc"], _why(one)) for one in error.errors()]
     else:
         problems = [*_crosscheck(policy, actions)]
+        if check_variable is not None and not problems:
+            problems += [
+                (("accounts", name, key), f"the variable {variable} {wrong}")
+                for name, account in policy.accounts.items()
+                for key, variable in account.variables.items()
+                if (wrong := check_variable(variable))
+            ]
         if check_target is not None and not problems:
             problems += [
                 (("targets", name), f"{wrong}")
@@ -317,6 +422,7 @@ def _crosscheck(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tup
         entry = ("limits", number)
         yield from _patterns((*entry, "actions"), limit.actions, actions)
         yield from _wheres(entry, limit.where, limit.actions, actions)
+        yield from _account_patterns(policy, (*entry, "accounts"), limit.accounts or ())
         if limit.deny == (limit.approval is not None):
             yield entry, "needs either deny: true or an approval"
     for number, book in enumerate(policy.runbooks):
@@ -325,7 +431,8 @@ def _crosscheck(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tup
     for name, role in policy.roles.items():
         for number, rule in enumerate(role.allow):
             yield from _rule(policy, ("roles", name, "allow", number), rule, actions)
-    yield from _defaults(policy.defaults, actions)
+    yield from _defaults(("defaults",), policy.defaults, actions)
+    yield from _accounts(policy, actions)
     taken = OURS | {name for a in actions for name in (a.words, a.api.casefold())}
     for name in policy.targets:
         if name.casefold() in taken:
@@ -337,6 +444,11 @@ def _rule(
 ) -> Iterable[tuple[tuple[Any, ...], str]]:
     yield from _patterns((*place, "actions"), rule.actions, actions)
     yield from _wheres(place, rule.where, rule.actions, actions)
+    yield from _account_patterns(policy, (*place, "accounts"), rule.accounts or ())
+    if rule.accounts is None and len(policy.accounts) > 1:
+        # Otherwise an account that is added would be open at once to whoever has another.
+        several = ", ".join(policy.accounts)
+        yield (*place, "accounts"), f"is missing; there are {several}: say for which it holds"
     for key, roles in (("approvers", rule.approvers or ()), ("then", rule.then)):
         for at, other in enumerate(roles):
             if other not in policy.roles:
@@ -344,6 +456,51 @@ def _rule(
     yield from _times(place, rule)
     if rule.requests and rule.approval is Approval.SECOND_PERSON:
         yield (*place, "requests"), "needs a rule whose people may do it without a second person"
+
+
+def _account_patterns(
+    policy: Policy, place: tuple[Any, ...], patterns: Sequence[str]
+) -> Iterable[tuple[tuple[Any, ...], str]]:
+    names = policy.account_names
+    for at, pattern in enumerate(patterns):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            yield (*place, at), f'there is no account "{pattern}"{_near(pattern, names)}'
+
+
+def _accounts(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tuple[Any, ...], str]]:
+    taken: dict[str, str] = {}
+    keyless = ""
+    for name, account in policy.accounts.items():
+        place = ("accounts", name)
+        yield from _defaults((*place, "defaults"), account.defaults, actions)
+        yield from _key(place, account)
+        if not account.variables:
+            if keyless:
+                why = f"has no secret_id and secret_key, and {keyless} has the bot's own already"
+                yield place, why
+            keyless = keyless or name
+        for at, channel in enumerate(account.channels):
+            if (other := taken.setdefault(channel, name)) != name:
+                yield (*place, "channels", at), f"is a channel of the account {other} already"
+        regions = {
+            region
+            for action in actions
+            for site, offered in (action.regions or {}).items()
+            if account.site in (None, site)
+            for region in offered
+        }
+        if account.region is not None and account.region not in regions:
+            why = f'no action is offered in "{account.region}"{_near(account.region, regions)}'
+            yield (*place, "region"), why
+
+
+def _key(place: tuple[Any, ...], account: Profile) -> Iterable[tuple[tuple[Any, ...], str]]:
+    named = account.variables
+    if named and not {"secret_id", "secret_key"} <= named.keys():
+        absent = "secret_key" if account.secret_id else "secret_id"
+        yield (*place, absent), "is missing; id and key go together"
+    if len(set(named.values())) < len(named):
+        yield place, "names the same variable twice"
 
 
 def _times(place: tuple[Any, ...], rule: Rule) -> Iterable[tuple[tuple[Any, ...], str]]:
@@ -391,14 +548,14 @@ def _names(action: Action) -> set[str]:
 
 
 def _defaults(
-    defaults: Mapping[str, Mapping[str, Any]], actions: Sequence[Action]
+    under: tuple[Any, ...], defaults: Mapping[str, Mapping[str, Any]], actions: Sequence[Action]
 ) -> Iterable[tuple[tuple[Any, ...], str]]:
     names: dict[str, list[Action]] = {}
     for action in actions:
         for name in (action.api, action.words, action.product.name):
             names.setdefault(name, []).append(action)
     for kind, values in defaults.items():
-        place = ("defaults", kind)
+        place = (*under, kind)
         if kind not in names:
             yield place, f'there is no kind, API or product "{kind}"{_near(kind, names)}'
             continue

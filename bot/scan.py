@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bot.errors import ParseError
-from bot.model import Action, Command, Effect, Json, Site
+from bot.model import DEFAULT, Action, Command, Effect, Json, Site
 from bot.redact import HIDDEN, redact
 
 # Phones turn one quote into another, so each pair may be closed by its cousins.
@@ -187,7 +187,7 @@ def spell(command: Command) -> str:
             words.append(f"{param.api}={HIDDEN if param.secret else quoted(_written(value))}")
     if command.region:
         words.append(f"Region={command.region}")
-    if command.account != "default":
+    if command.account != DEFAULT:
         words.append(f"Account={quoted(command.account)}")
     return " ".join(words)
 

@@ -20,6 +20,7 @@ from bot.errors import ParseError, StoreError
 from bot.follow import Follow, command
 from bot.lifecycle import ENDINGS
 from bot.model import (
+    DEFAULT,
     Actor,
     Approval,
     Choice,
@@ -169,7 +170,7 @@ class Service:
             wanted = parse(
                 invocation.text,
                 verb=invocation.verb,
-                vocabulary=self.vocabulary,
+                vocabulary=self.vocabulary.at(invocation.place.channel),
                 now=self._clock(),
             )
         except ParseError as error:
@@ -324,7 +325,7 @@ class Service:
             api=command.action.api if command else "",
             params=command.params if command else {},
             region=command.region if command else "",
-            account=command.account if command else "default",
+            account=command.account if command else DEFAULT,
             target=command.target if command else "",
             case=self._case(invocation, command) if command else "",
             detail=redact(detail),

@@ -28,7 +28,7 @@ from bot.model import Json, Site
 from bot.rights import Rights
 from bot.rules import Rules, loader
 from bot.service import Service
-from bot.settings import Settings, WatchedFile, read_settings
+from bot.settings import Settings, WatchedFile, read_settings, variable
 from bot.store import Store
 from bot.telemetry import Metrics
 from handlers.app import build_app
@@ -98,8 +98,11 @@ def sites(settings: Settings) -> Mapping[str, Site]:
     return {product.name: settings.site(product.name, product.site) for product in PRODUCTS}
 
 
-def policy_file(settings: Settings) -> WatchedFile[Rules]:
+def policy_file(settings: Settings, *, keys: bool = True) -> WatchedFile[Rules]:
     """Open the policy file.
+
+    Args:
+        keys: Read those of its accounts; without them nothing can be sent.
 
     Raises:
         ConfigError: It is absent or cannot be used.
@@ -109,6 +112,7 @@ def policy_file(settings: Settings) -> WatchedFile[Rules]:
         sites=sites(settings),
         region=settings.region,
         now=time.time(),
+        variable=variable if keys else None,
     )
     return WatchedFile(settings.policy, load)
 
@@ -130,14 +134,18 @@ def open_store(settings: Settings, *, sealing: bool = True) -> Store:
     return Store(engine, owner=owner, audit_channel=settings.audit_channel, signer=signer)
 
 
-def open_cloud(settings: Settings) -> TencentCloud:
+def open_cloud(settings: Settings, rules: Callable[[], Rules]) -> TencentCloud:
     """Open the one client to Tencent Cloud.
+
+    Args:
+        rules: Gives the rules as they are now, which name the accounts.
 
     Raises:
         ConfigError: The credentials are given in part or with blanks.
     """
     return TencentCloud(
         credentials=chain(credential_values(settings)),
+        accounts=lambda: rules().access,
         sites=sites(settings),
         base_url=settings.tencent_url or None,
     )
@@ -199,7 +207,7 @@ class Bot:
         identity = await self._identify(lambda: connect(client))
         store.workspace = identity.url
         directory = Directory(client, team=identity.team)
-        cloud = open_cloud(settings)
+        cloud = open_cloud(settings, lambda: self._rules.value)
         self._parts.push_async_callback(cloud.close)
         desk = self._desk = Desk(
             client,

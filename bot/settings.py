@@ -1,6 +1,7 @@
 """The environment, read once and checked; and the policy file, read again when it changes."""
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
@@ -260,6 +261,11 @@ def _problem(error: Any) -> str:
         why = "does not look like one"
     name = str(error["loc"][0]) if error["loc"] else ""
     return f"{name}: {why}" if name else why
+
+
+def variable(name: str) -> str | None:
+    """Give what a variable holds that the policy file names."""
+    return os.environ.get(name)
 
 
 class WatchedFile(Generic[T]):

@@ -45,7 +45,7 @@ from bot.model import (
     Via,
 )
 from bot.parse import mark, parse, spell
-from bot.ports import Directory
+from bot.ports import Cloud, Directory
 from bot.rights import Rights
 from bot.seals import fingerprint
 from bot.service import DryRun, Mistaken, Service, Taken, Unrecorded
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             say(json.dumps(policy.schema(), indent=2))
             return DONE
         case "policy", "check":
-            rules = serving.policy_file(settings).value
+            rules = serving.policy_file(settings, keys=False).value
             roles = len(rules.policy.roles)
             say(f"{settings.policy}: holds: {roles} roles, {len(rules.policy.limits)} limits")
             return DONE
@@ -140,7 +140,7 @@ class _House:
 async def _house(settings: Settings) -> AsyncIterator[_House]:
     rules = serving.policy_file(settings)
     store = serving.open_store(settings)
-    cloud = serving.open_cloud(settings)
+    cloud = serving.open_cloud(settings, lambda: rules.value)
     try:
         async with _directory(settings) as (team, directory):
             metrics = Metrics()
@@ -262,6 +262,7 @@ def _report(operation: Operation, *, as_json: bool) -> int:
             "expires_at": operation.expires_at,
             "decided_by": operation.decided_by,
             "reason": operation.reason,
+            "account": operation.account,
             "case": operation.case,
             "runbook": operation.runbook,
             "result": dict(operation.result),
@@ -287,7 +288,8 @@ def _report(operation: Operation, *, as_json: bool) -> int:
 
 
 def _spelled(operation: Operation) -> str:
-    return spell(Command(by_api(operation.api), operation.params, operation.region))
+    action = by_api(operation.api)
+    return spell(Command(action, operation.params, operation.region, operation.account))
 
 
 async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
@@ -361,10 +363,11 @@ def _shown(operation: Operation) -> dict[str, Json]:
 
 
 async def _explain(settings: Settings, options: argparse.Namespace) -> int:
-    rules = serving.policy_file(settings).value
+    rules = serving.policy_file(settings, keys=False).value
+    vocabulary = rules.vocabulary.at(options.channel)
     try:
         wanted = parse(
-            options.text, verb=_verb(options.text), vocabulary=rules.vocabulary, now=time.time()
+            options.text, verb=_verb(options.text), vocabulary=vocabulary, now=time.time()
         )
     except ParseError as error:
         complain(f"{error.sentence}\n{mark(error)}")
@@ -477,24 +480,32 @@ _OURS_TO_MEND = frozenset({Sort.KEY, Sort.CLOCK, Sort.PERMISSION, Sort.ACCOUNT, 
 
 
 async def _check_cloud(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
-    """Read the state of a stream that need not exist: harmless, and it shows that the key works."""
+    """Read the state of a stream that need not exist: harmless, and it shows that a key works."""
+    rules = serving.policy_file(settings).value
+    cloud = serving.open_cloud(settings, lambda: rules)
+    try:
+        for account in rules.policy.account_names:
+            fine, line = await _check_account(cloud, account)
+            named = f" ({account})" if rules.policy.accounts else ""
+            yield fine, f"tencent cloud{named}: {line}"
+    finally:
+        await cloud.close()
+
+
+async def _check_account(cloud: Cloud, account: str) -> tuple[bool, str]:
     action = by_api("DescribeLiveStreamState")
     values = {"AppName": "live", "DomainName": "check.example.com", "StreamName": "stopstream"}
-    cloud = serving.open_cloud(settings)
     try:
-        answer = await cloud.call(Command(action, dict(values)))
-        yield True, f"tencent cloud: {action.api} was answered, RequestId {answer.request_id}"
+        answer = await cloud.call(Command(action, dict(values), account=account))
     except ApiError as error:
         words = explain(error.code, action)
         if words.sort in _OURS_TO_MEND:
             skew = f" The clocks differ by {error.skew:.0f} s." if error.skew else ""
-            yield False, f"tencent cloud: {error.code}: {words.means}{skew} {words.next_step}"
-        else:
-            yield True, f"tencent cloud: the key is taken ({error.code} for a made-up stream)"
+            return False, f"{error.code}: {words.means}{skew} {words.next_step}"
+        return True, f"the key is taken ({error.code} for a made-up stream)"
     except CloudError as error:
-        yield False, f"tencent cloud: {one_line(str(error))}"
-    finally:
-        await cloud.close()
+        return False, one_line(str(error))
+    return True, f"{action.api} was answered, RequestId {answer.request_id}"
 
 
 _COMMANDS: Mapping[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {

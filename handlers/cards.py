@@ -12,7 +12,19 @@ from typing import Any, TypeAlias
 from bot.catalog import ACTIONS, by_api
 from bot.catalog.codes import explain
 from bot.follow import Follow, follows
-from bot.model import UNSEEN, Action, Approval, Choice, Effect, Json, Operation, Param, State, Word
+from bot.model import (
+    DEFAULT,
+    UNSEEN,
+    Action,
+    Approval,
+    Choice,
+    Effect,
+    Json,
+    Operation,
+    Param,
+    State,
+    Word,
+)
 from handlers import beside
 from handlers.words import (
     channel,
@@ -104,7 +116,7 @@ def card(operation: Operation, action: Action | None) -> Message:
         frame.append(passed)
     if operation.region:
         frame.append(f"region {code(operation.region)}")
-    if operation.account != "default":
+    if operation.account != DEFAULT:
         frame.append(f"account {code(operation.account)}")
     frame += filter(None, (beside.case(operation), beside.runbook(operation)))
     around = " · ".join(frame)
@@ -275,6 +287,8 @@ def audit_line(
         parts.append(f"reason: {escape(operation.reason, 500)}")
     if operation.region:
         parts.append(f"region {code(operation.region)}")
+    if operation.account != DEFAULT:
+        parts.append(f"account {code(operation.account)}")
     if operation.rule:
         parts.append(f"rule {code(operation.rule)}")
     if operation.code and not decided:
@@ -566,7 +580,8 @@ def _check(operation: Operation, action: Action | None) -> str:
     look = by_api(action.look) if action and action.look else None
     if look is None:
         return "look in the console of Tencent Cloud"
-    return f"look with {code(typed(look, operation.params, operation.region), 300)}"
+    said = typed(look, operation.params, operation.region, operation.account)
+    return f"look with {code(said, 300)}"
 
 
 # A command in `Action.afterwards`, up to the last place for a value.
@@ -583,7 +598,8 @@ def _afterwards(operation: Operation, action: Action | None) -> str:
         other = _spoken(found[1], found[2].split())
         if other is None:
             return found[0]
-        return code(typed(other, operation.params, operation.region), 300)
+        said = typed(other, operation.params, operation.region, operation.account)
+        return code(said, 300)
 
     def place(found: re.Match[str]) -> str:
         param = action.param(found[1])

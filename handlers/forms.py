@@ -118,6 +118,15 @@ def _take_choices(
             api = text_at(action, "selected_option", "value")
             redraw(body, views.form(place, service.vocabulary, api))
 
+    @app.action(views.ON)
+    async def choose_account(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Let the fields follow the chosen account."""
+        await ack()
+        place, values = _form_place(body), _values(body)
+        if place is not None:
+            on = replace(place, account=text_at(action, "selected_option", "value"))
+            redraw(body, views.form(on, service.vocabulary, _api(values)))
+
     @app.action(views.FOUND)
     async def choose_found(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Let the fields follow what was chosen of the message."""
@@ -149,16 +158,13 @@ async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, 
 
 def written(values: Mapping[str, Any]) -> Written:
     """Write a form's fields as the text of a command, by Tencent's names."""
-    api = text_at(values, views.ACTION_BLOCK, views.CHOOSE, "selected_option", "value")
+    api = _api(values)
     text, spans, empty = api, [(0, len(api), views.ACTION_BLOCK)], []
     for block in values:
         name = block.removeprefix("param:") if block.startswith("param:") else ""
         if not name:
             continue
-        value = (
-            text_at(values, block, views.VALUE, "value")
-            or text_at(values, block, views.VALUE, "selected_option", "value")
-        ).strip()
+        value = _entered(values, block).strip()
         if not value:
             empty.append(block)
             continue
@@ -167,6 +173,20 @@ def written(values: Mapping[str, Any]) -> Written:
         spans.append((start, len(text), block))
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return Written(escaped, text, tuple(spans), tuple(empty))
+
+
+def _entered(values: Mapping[str, Any], block: str) -> str:
+    """Give what a field holds, whatever its entry is called."""
+    entries = values.get(block)
+    for name in entries if isinstance(entries, Mapping) else ():
+        entered = text_at(values, block, name, "value")
+        if entered := entered or text_at(values, block, name, "selected_option", "value"):
+            return entered
+    return ""
+
+
+def _api(values: Mapping[str, Any]) -> str:
+    return text_at(values, views.ACTION_BLOCK, views.CHOOSE, "selected_option", "value")
 
 
 def _invocation(body: Mapping[str, Any], place: Place, text: str) -> Invocation | None:

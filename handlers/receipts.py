@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import ParseError
-from bot.model import Action, Approval, Denied, Effect, Operation, Rehearsal
+from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
@@ -173,7 +173,8 @@ _MORE = (
     "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
     "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
     "What ran is narrowed down by `user=@…`, `action=…`, `target=…`, `ending=…`, `case=…`.",
-    "Any action takes `case=INC-42`: the incident that it belongs to.",
+    "Any action takes `case=INC-42`, the incident that it belongs to.",
+    "Where there are several accounts, `account=…` names one, or the channel does.",
     "Values are `name=value` or `--name value`, quoted where they hold spaces.",
     "Every action goes by its API name, too. In a thread, mention me with the same words.",
 )
@@ -253,7 +254,7 @@ def form_button(verb: Effect) -> Block:
 def rehearsal(found: Rehearsal) -> Message:
     """Say what would be sent, which rule lets it pass and who would have to agree."""
     command, draft = found.command, found.draft
-    said = typed(command.action, command.params, command.region)
+    said = typed(command.action, command.params, command.region, command.account)
     lines = [
         f"*Dry run, nothing was sent:* {command.action.api}, as {code(said, 500)}",
         f"Account {code(command.account)}"
@@ -340,6 +341,8 @@ def operation_line(operation: Operation) -> str:
     ]
     if operation.place.channel:
         parts.append(channel(operation.place.channel))
+    if operation.account != DEFAULT:
+        parts.append(f"account {code(operation.account)}")
     if operation.case:
         parts.append(f"case {code(operation.case)}")
     if operation.code:

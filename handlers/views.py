@@ -4,6 +4,7 @@ Source: https://docs.slack.dev/reference/views
 """
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ REASON_BLOCK = "reason"
 CHOOSE = "choose-action"
 """The action_id of the choice of an action."""
 
+ON = "choose-account"
+"""The action_id of the choice of an account."""
+
 FOUND = "choose-found"
 """The action_id of the choice among what a message names."""
 
@@ -34,6 +38,8 @@ FOUND_BLOCK = "found"
 ACTION_BLOCK = "action"
 CHANNEL_BLOCK = "channel"
 REGION_BLOCK = "param:Region"
+ACCOUNT_BLOCK = "param:Account"
+CASE_BLOCK = "param:Case"
 VALUE = "value"
 
 _OPTION_MOST = 75
@@ -50,6 +56,7 @@ class FormPlace:
     Attributes:
         found: What the message names on which it was opened; None: on no message.
         at: Which of these fills in the fields.
+        account: The one that was chosen; empty for the channel's own.
     """
 
     verb: Effect
@@ -57,6 +64,7 @@ class FormPlace:
     thread_ts: str = ""
     found: tuple[Found, ...] | None = None
     at: int = 0
+    account: str = ""
 
     @property
     def given(self) -> Mapping[str, str]:
@@ -139,23 +147,27 @@ def packed(place: FormPlace) -> str:
     while len(json.dumps(found)) > _METADATA_MOST:
         found.pop()
     kept = found if place.found is not None else None
-    return json.dumps([place.verb.value, place.channel, place.thread_ts, kept, place.at])
+    here = [place.verb.value, place.channel, place.thread_ts]
+    return json.dumps([*here, kept, place.at, place.account])
 
 
 def unpacked(metadata: str) -> FormPlace | None:
     """Read it back; None if it is not what `packed` writes."""
     try:
-        verb, channel, thread_ts, kept, at = json.loads(metadata)
+        verb, channel, thread_ts, kept, at, account = json.loads(metadata)
         found = None if kept is None else tuple(Found(api, params) for api, params in kept)
-        place = FormPlace(Effect(verb), channel, thread_ts, found, at)
+        place = FormPlace(Effect(verb), channel, thread_ts, found, at, account)
         _ = place.given
     except (TypeError, ValueError, IndexError):
         return None
-    return place if isinstance(channel, str) and isinstance(thread_ts, str) else None
+    texts = (channel, thread_ts, account)
+    return place if all(isinstance(text, str) for text in texts) else None
 
 
 def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, Any]:
     """Draw the form with the fields of one action; without `api` the first one of the verb."""
+    here = vocabulary.at(place.channel)
+    vocabulary = here.on(place.account) if place.account in here.accounts else here
     groups = _by_effect(place.verb, vocabulary.actions)
     everything = [action for _, actions in groups for action in actions]
     api = api or (place.found[place.at].api if place.found else "")
@@ -165,6 +177,8 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
     blocks[:0] = _found(place)
     if not place.channel:
         blocks.append(_conversation())
+    if len(vocabulary.accounts) > 1:
+        blocks.append(_account(vocabulary))
     blocks += [
         _field(
             param,
@@ -175,6 +189,7 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
     ]
     if chosen.regions is not None:
         blocks.append(_region(chosen, vocabulary))
+    blocks.append(_case())
     return {
         "type": "modal",
         "callback_id": FORM,
@@ -302,19 +317,30 @@ def _action_option(action: Action) -> Block:
     return _option(f"{action.words}: {action.api}", action.api)
 
 
+def _entry(filled_in: str) -> str:
+    """Name a field's entry by what fills it in.
+
+    Slack keeps what a field of the same names holds when a view is drawn anew, which would keep
+    the default of another action or account.
+    """
+    return f"{VALUE}:{zlib.crc32(filled_in.encode()):08x}" if filled_in else VALUE
+
+
 def _field(param: Param, default: str) -> Block:
+    shown = "" if param.secret else default
     if param.kind.json == "bool":
         element: Block = {
             "type": "static_select",
-            "action_id": VALUE,
+            "action_id": _entry(shown),
             "options": [_option("yes", "yes"), _option("no", "no")],
         }
-        if default in ("yes", "no"):
-            element["initial_option"] = _option(default, default)
+        if shown in ("yes", "no"):
+            element["initial_option"] = _option(shown, shown)
     else:
-        element = {"type": "plain_text_input", "action_id": VALUE, "max_length": _INPUT_MOST}
-        if default and not param.secret:
-            element["initial_value"] = default[:_INPUT_MOST]
+        element = {"type": "plain_text_input", "max_length": _INPUT_MOST}
+        element["action_id"] = _entry(shown)
+        if shown:
+            element["initial_value"] = shown[:_INPUT_MOST]
     return {
         "type": "input",
         "block_id": param_block(param.api),
@@ -328,8 +354,10 @@ def _field(param: Param, default: str) -> Block:
 def _region(action: Action, vocabulary: Vocabulary) -> Block:
     regions = (action.regions or {}).get(_site(action, vocabulary), ())
     options = [_option(region, region) for region in regions[:_OPTIONS_MOST]]
-    element: Block = {"type": "static_select", "action_id": VALUE, "options": options}
-    default = _default(action, ("Region",), vocabulary, vocabulary.region)
+    last = vocabulary.region_on(vocabulary.meant)
+    default = _default(action, ("Region",), vocabulary, last)
+    entry = _entry(f"{default} of {','.join(regions)}")
+    element: Block = {"type": "static_select", "action_id": entry, "options": options}
     if default in regions:
         element["initial_option"] = _option(default, default)
     return {
@@ -337,6 +365,32 @@ def _region(action: Action, vocabulary: Vocabulary) -> Block:
         "block_id": REGION_BLOCK,
         "label": _plain("region"),
         "element": element,
+    }
+
+
+def _account(vocabulary: Vocabulary) -> Block:
+    """Let the account be chosen, on whose site and defaults the other fields depend."""
+    options = [_option(name, name) for name in vocabulary.accounts][:_OPTIONS_MOST]
+    element: Block = {"type": "static_select", "action_id": ON, "options": options}
+    if vocabulary.meant:
+        element["initial_option"] = _option(vocabulary.meant, vocabulary.meant)
+    return {
+        "type": "input",
+        "block_id": ACCOUNT_BLOCK,
+        "dispatch_action": True,
+        "label": _plain("account"),
+        "element": element,
+    }
+
+
+def _case() -> Block:
+    return {
+        "type": "input",
+        "block_id": CASE_BLOCK,
+        "optional": True,
+        "label": _plain("case"),
+        "hint": _plain("The incident or ticket it belongs to; left out: the channel's own."),
+        "element": {"type": "plain_text_input", "action_id": VALUE, "max_length": _INPUT_MOST},
     }
 
 
@@ -354,14 +408,13 @@ def _conversation() -> Block:
 
 
 def _site(action: Action, vocabulary: Vocabulary) -> Site:
-    return vocabulary.sites.get(action.product.name, action.product.site)
+    return vocabulary.site(action, vocabulary.meant)
 
 
 def _default(action: Action, names: Sequence[str], vocabulary: Vocabulary, last: object) -> str:
     """Give what fills a field that is left out: the policy's word, or the catalog's."""
     found: object = last
-    for key in (action.api, action.words, action.product.name):
-        given: Mapping[str, object] = vocabulary.defaults.get(key, {})
+    for given in vocabulary.defaults_for(action, vocabulary.meant):
         if held := [name for name in names if name in given]:
             found = given[held[0]]
             break

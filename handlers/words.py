@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from bot.model import Action, Effect, Json, Param
+from bot.model import DEFAULT, Action, Effect, Json, Param
 from bot.redact import HIDDEN, redact
 
 ELLIPSIS = "…"
@@ -122,7 +122,9 @@ def value(param: Param | None, given: Json, most: int = 150) -> str:
     return code(redact(written(given)), most)
 
 
-def typed(action: Action, params: Mapping[str, Json], region: str = "") -> str:
+def typed(
+    action: Action, params: Mapping[str, Json], region: str = "", account: str = DEFAULT
+) -> str:
     """Write what to type for an action with these parameters, as far as it has them.
 
     A secret one is left out, and one that has its default anyway.
@@ -137,6 +139,8 @@ def typed(action: Action, params: Mapping[str, Json], region: str = "") -> str:
         words.append(shown if param is first else f"{param.word}={shown}")
     if region and action.regions is not None:
         words.append(f"region={quoted(region)}")
+    if account != DEFAULT:
+        words.append(f"account={quoted(account)}")
     return " ".join(words)
 
 

@@ -37,6 +37,7 @@ def _commands() -> str:
         ["`/stopstream main-stage`", "A target of the policy file."],
         ["`/stopstream` · `/startstream`", "A form."],
         ["`… case=INC-42`", "With any action: the incident that it belongs to."],
+        ["`… account=europe`", "With any action: the cloud account, where there are several."],
         [
             "`/stopstream help [KIND]`",
             "What there is, with examples to paste, and a mark on what you may do here.",

@@ -11,7 +11,7 @@ from bot.catalog.car import SESSION
 from bot.errors import ParseError
 from bot.kinds import text as any_text
 from bot.kinds import whole, yes_or_no
-from bot.model import Action, Command, Effect, Param, Product, Touch
+from bot.model import Account, Action, Command, Effect, Param, Product, Touch
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark, parse, spell
 from bot.redact import redact
 
@@ -711,7 +711,8 @@ MADE = Vocabulary(
     {},
     "",
     {},
-    ("default", "second"),
+    {"default": Account(), "second": Account()},
+    "default",
 )
 
 

@@ -79,7 +79,8 @@ class Book:
         if verb is None and command.casefold() not in _VERBS:
             verb = Effect.STOP
         try:
-            wanted = parse(said, verb=verb, vocabulary=rules.vocabulary, now=time.time())
+            vocabulary = rules.vocabulary.at(channel)
+            wanted = parse(said, verb=verb, vocabulary=vocabulary, now=time.time())
         except ParseError as error:
             return {"mistake": f"{error.sentence}\n{mark(error)}"}
         if not isinstance(wanted, Command):

@@ -1,0 +1,374 @@
+"""Several cloud accounts: which one is meant, who may, whose key signs, and what cards say."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bot import policy
+from bot.cloud import TencentCloud
+from bot.credentials import Fixed
+from bot.demo import AUDIT, INCIDENTS
+from bot.errors import ConfigError, NeverSentError, ParseError
+from bot.manifest import bot_scopes
+from bot.model import Choice, Effect, Place, State
+from bot.parse import parse, spell
+from bot.rules import Rules, loader
+from bot.sandbox.cloud import CloudEmulator, Key
+from bot.sandbox.workspace import Workspace as Slack
+from bot.service import Mistaken
+from bot.store import Store
+from bot.tc3 import Credentials
+from handlers import cards, receipts, views
+from tests.conftest import built
+from tests.fakes import ALICE, BOB
+from tests.processes import Process
+from tests.test_handlers import opened, submission
+
+ACCOUNTS = """
+defaults:
+  live: {DomainName: push.example.com}
+accounts:
+  main: {channels: [C0INC]}
+  europe:
+    secret_id: EU_SECRET_ID
+    secret_key: EU_SECRET_KEY
+    token: EU_TOKEN
+    site: intl
+    region: ap-singapore
+    channels: [C0EUROPE]
+    defaults: {live: {DomainName: eu.example.com}}
+targets:
+  eu-stage: live stage1 account=europe
+"""
+POLICY = f"""{ACCOUNTS}
+limits:
+  - {{actions: ["Forbid*"], accounts: [europe], deny: true}}
+roles:
+  oncall:
+    members: {{users: [U0ALICE]}}
+    allow:
+      - {{actions: ["*"], accounts: [main]}}
+      - {{actions: [DropLiveStream], accounts: [europe], approval: confirm}}
+  leads:
+    members: {{users: [U0BOB]}}
+    allow: [{{actions: ["*"], accounts: ["*"], approval: confirm}}]
+"""
+KEYS = {"EU_SECRET_ID": "AKIDEUROPE", "EU_SECRET_KEY": "eu-key", "EU_TOKEN": "eu-token"}
+
+
+def rules(text: str = POLICY, variables: Mapping[str, str] | None = None) -> Rules:
+    held = KEYS if variables is None else variables
+    return loader(source="policy.yml", sites={}, region="", now=0.0, variable=held.get)(text)
+
+
+def read(text: str, channel: str, given: Rules | None = None) -> Any:
+    vocabulary = (given or rules()).vocabulary.at(channel)
+    return parse(text, verb=Effect.STOP, vocabulary=vocabulary, now=0.0)
+
+
+# --- which one is meant --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "channel", "account", "domain"),
+    [
+        ("live s1", "C0INC", "main", "push.example.com"),
+        ("live s1", "C0EUROPE", "europe", "eu.example.com"),
+        ("live s1 account=europe", "C0INC", "europe", "eu.example.com"),
+        ("live s1 --account EUROPE", "C0OTHER", "europe", "eu.example.com"),
+        ("eu-stage", "C0INC", "europe", "eu.example.com"),
+        ("eu-stage account=main", "C0OTHER", "main", "push.example.com"),
+    ],
+)
+def test_it_is_the_one_that_is_named_or_the_channels(
+    text: str, channel: str, account: str, domain: str
+) -> None:
+    found = read(text, channel)
+
+    assert (found.account, found.params["DomainName"]) == (account, domain)
+    assert read(spell(found), "C0OTHER") == found
+
+
+def test_where_several_could_be_meant_one_must_be_named() -> None:
+    with pytest.raises(ParseError, match="add account=main or account=europe"):
+        read("live s1", "C0OTHER")
+    with pytest.raises(ParseError, match='Did you mean "europe"'):
+        read("live s1 account=eurpoe", "C0INC")
+
+
+def test_the_only_one_is_always_meant() -> None:
+    one = rules("accounts: {main: {}}\ndefaults: {live: {DomainName: push.example.com}}")
+
+    assert read("live s1", "C0ANY", one).account == "main"
+
+
+def test_site_and_region_are_the_accounts_own() -> None:
+    assert read("ingest t1 sdkappid=1400000000", "C0EUROPE").region == "ap-singapore"
+    with pytest.raises(ParseError, match=r"accounts\.europe\.site chooses"):
+        read("ingest t1 sdkappid=1400000000 region=ap-beijing", "C0EUROPE")
+
+
+_KEY = "secret_id: EU_TOKEN, secret_key: EU_SECRET_ID"
+
+
+# --- what the file may say -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accounts", "problem"),
+    [
+        ("{default: {}}", "is what the account is called where the file names none"),
+        ("{Main: {}}", "small letters"),
+        ("{a: {}, b: {}}", "a has the bot's own already"),
+        ("{a: {secret_id: A_ID}}", r"accounts\.a\.secret_key: is missing"),
+        ("{a: {token: A_TOKEN}}", r"accounts\.a\.secret_id: is missing"),
+        ("{a: {secret_id: EU_TOKEN, secret_key: EU_TOKEN}}", "the same variable twice"),
+        ("{a: {secret_id: SLACK_BOT_TOKEN, secret_key: EU_TOKEN}}", "holds no key for a cloud"),
+        ("{a: {secret_id: A_ID, secret_key: EU_TOKEN}}", "the variable A_ID is not set"),
+        ("{a: {secret_id: BLANK_ID, secret_key: EU_TOKEN}}", "BLANK_ID has blanks around it"),
+        ("{a: {region: ap-nowhere}}", 'no action is offered in "ap-nowhere"'),
+        ("{a: {site: moon}}", r"accounts\.a\.site"),
+        ("{a: {defaults: {live: {Domain: x}}}}", 'has no parameter "Domain"'),
+        ("{a: {key: x}}", "is not a key that is known here"),
+        (
+            f"{{a: {{channels: [C1]}}, b: {{{_KEY}, channels: [C1]}}}}",
+            "is a channel of the account a already",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_account_is_one_line(accounts: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        rules(f"accounts: {accounts}", {**KEYS, "BLANK_ID": " AKIDBLANK "})
+
+    (line,) = caught.value.problems
+    assert re.search(problem, line), line
+    assert "AKIDBLANK" not in line
+
+
+def test_a_key_that_stands_in_the_file_is_refused_and_not_repeated() -> None:
+    key = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE"
+    with pytest.raises(ConfigError) as caught:
+        rules(f"accounts: {{a: {{secret_id: A_ID, secret_key: {key}}}}}")
+
+    assert "a secret itself never stands in this file" in str(caught.value)
+    assert key not in str(caught.value)
+
+
+def test_a_rule_must_say_for_which_of_several_accounts_it_holds() -> None:
+    role = "roles: {r: {members: {users: [U1]}, allow: [{actions: ['*']}]}}"
+    with pytest.raises(ConfigError, match=r"allow\[0\]\.accounts: is missing; there are main"):
+        rules(f"{ACCOUNTS}\n{role}")
+    rules(f"accounts: {{main: {{}}}}\n{role}")
+    with pytest.raises(ConfigError, match='no account "eu"'):
+        rules(f"{ACCOUNTS}\nlimits: [{{actions: ['*'], accounts: [eu], deny: true}}]")
+
+
+def test_a_file_is_checked_without_the_keys_where_they_are_not_at_hand() -> None:
+    load = loader(source="policy.yml", sites={}, region="", now=0.0)
+
+    assert load(POLICY).policy.account_names == ("main", "europe")
+
+
+def test_the_schema_knows_accounts_and_takes_no_key() -> None:
+    profile = policy.schema()["$defs"]["Profile"]
+    pattern = profile["properties"]["secret_key"]["pattern"]
+
+    assert re.fullmatch(pattern, "EU_SECRET_KEY")
+    assert not re.fullmatch(pattern, "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE")
+
+
+# --- who may -----------------------------------------------------------------------------
+
+
+async def test_a_right_on_one_account_is_none_on_another(quick_store: Store) -> None:
+    async with built(quick_store, policy=POLICY) as house:
+        assert (await house.run("live s1", ALICE)).state is State.ACCEPTED
+        assert (await house.run("live s1 account=europe", ALICE)).state is State.WAITING
+        denied = await house.run("ban s1 account=europe", ALICE)
+        assert denied.state is State.DENIED
+        assert "limits[0]" in denied.detail
+        refused = await house.run("car u1 account=europe", ALICE)
+        assert refused.state is State.DENIED
+        assert "StopPublishStream on the account europe here. Ask someone in leads" in (
+            refused.detail
+        )
+
+    assert {command.account for command in house.cloud.sent} >= {"main"}
+
+
+async def test_an_account_that_the_policy_drops_is_refused_at_the_last_moment(
+    quick_store: Store,
+) -> None:
+    async with built(quick_store, policy=POLICY) as house:
+        waiting = await house.run("live s1 account=europe", ALICE)
+        house.policy("accounts: {main: {}}\n" + POLICY.partition("limits:")[0].partition("acc")[0])
+        await house.decide(waiting.id, Choice.CONFIRM, ALICE)
+        ended = await house.ended(waiting.id)
+
+    assert ended.state is State.DENIED
+    assert 'no account "europe" any more' in ended.detail
+    assert [c for c in house.cloud.sent if c.action.effect is Effect.STOP] == []
+
+
+async def test_what_someone_may_says_on_which_account(quick_store: Store) -> None:
+    async with built(quick_store, policy=POLICY) as house:
+        standing = await house.service.standing(ALICE, Place("C0INC"))
+    text = receipts.whoami(standing).text
+
+    assert "DropLiveStream at once, where `account main`" in text
+
+
+# --- what is shown -----------------------------------------------------------------------
+
+
+async def test_every_card_and_line_names_the_account(quick_store: Store) -> None:
+    async with built(quick_store, policy=POLICY) as house:
+        done = await house.run("live s1", BOB)
+        await house.decide(done.id, Choice.CONFIRM, BOB)
+        done = await house.ended(done.id)
+        mistaken = await house.ask("live s1", ALICE, channel="C0OTHER")
+    action = cards.action_of(done)
+
+    assert done.account == "main"
+    assert "account `main`" in cards.card(done, action).text
+    assert "account `main`" in cards.audit_line(done, action).text
+    assert "account `main`" in receipts.operation_line(done)
+    assert isinstance(mistaken, Mistaken)
+
+
+# --- whose key signs ---------------------------------------------------------------------
+
+
+async def test_each_account_is_called_with_its_own_key_at_its_own_site() -> None:
+    asked: list[httpx.Headers] = []
+
+    def handle(sent: httpx.Request) -> httpx.Response:
+        asked.append(sent.headers)
+        body = json.dumps({"Response": {"RequestId": "r1"}}).encode()
+        return httpx.Response(200, stream=httpx.ByteStream(body))
+
+    now = rules()
+    cloud = TencentCloud(
+        credentials=Fixed(Credentials("AKIDOWN", "own-key")),
+        accounts=lambda: now.access,
+        transport=httpx.MockTransport(handle),
+    )
+    main, europe = read("live s1", "C0INC"), read("live s1", "C0EUROPE")
+    await cloud.call(main)
+    await cloud.call(europe)
+    assert "live.intl.tencentcloudapi.com" in cloud.draft(europe).url
+    assert "AKID" not in str(cloud.draft(europe))
+    now = rules("accounts: {main: {}}")
+    with pytest.raises(NeverSentError, match='no account "europe" any more'):
+        await cloud.call(europe)
+    await cloud.close()
+
+    first, second = asked
+    assert "Credential=AKIDOWN/" in first["authorization"]
+    assert "x-tc-token" not in first
+    assert first["host"] != second["host"] == "live.intl.tencentcloudapi.com"
+    assert "Credential=AKIDEUROPE/" in second["authorization"]
+    assert second["x-tc-token"] == "eu-token"
+
+
+async def test_one_account_does_not_wait_for_the_limit_of_another(quick_store: Store) -> None:
+    first = await quick_store.turn("main", "DropLiveStream", 10.0)
+    again = await quick_store.turn("main", "DropLiveStream", 10.0)
+    other = await quick_store.turn("europe", "DropLiveStream", 10.0)
+
+    assert again - first == pytest.approx(10.0, abs=0.5)
+    assert other - first < 1.0
+
+
+# --- the form ----------------------------------------------------------------------------
+
+
+def _blocks(view: Mapping[str, Any]) -> dict[str, Any]:
+    return {block["block_id"]: block for block in view["blocks"] if "block_id" in block}
+
+
+def test_the_form_offers_the_accounts_where_there_are_several() -> None:
+    place = views.FormPlace(Effect.STOP, "C0EUROPE")
+    blocks = _blocks(views.form(place, rules().vocabulary))
+    account = blocks[views.ACCOUNT_BLOCK]["element"]
+
+    assert [option["value"] for option in account["options"]] == ["main", "europe"]
+    assert account["initial_option"]["value"] == "europe"
+    domain = blocks["param:DomainName"]["element"]
+    assert domain["initial_value"] == "eu.example.com"
+    # Slack would keep the other account's default in a field of the same names.
+    other = views.form(views.FormPlace(Effect.STOP, "C0INC"), rules().vocabulary)
+    assert _blocks(other)["param:DomainName"]["element"]["action_id"] != domain["action_id"]
+    alone = views.form(place, rules("accounts: {main: {}}").vocabulary)
+    assert views.ACCOUNT_BLOCK not in _blocks(alone)
+
+
+async def test_the_fields_follow_the_chosen_account_and_the_form_asks_for_it(
+    quick_store: Store,
+) -> None:
+    async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
+        form = submission("StopStreamIngest")
+        action = {
+            "action_id": views.ON,
+            "block_id": views.ACCOUNT_BLOCK,
+            "type": "static_select",
+            "selected_option": {"value": "europe"},
+        }
+        chosen = {"type": "block_actions", "actions": [action]}
+        await workspace.interact(form | chosen | {"view": form["view"] | {"hash": "h1"}})
+        sent = submission(StreamName="s1", Case="INC-9")
+        entered = {views.ON: {"selected_option": {"value": "europe"}}}
+        sent["view"]["state"]["values"][views.ACCOUNT_BLOCK] = entered
+        assert await workspace.interact(sent) == ""
+        await workspace.errands.stop()
+        (found,) = await house.service.recent(None)
+        (update,) = workspace.slack.asked("views.update")
+    view = json.loads(update["view"]) if isinstance(update["view"], str) else update["view"]
+
+    assert (found.account, found.case) == ("europe", "INC-9")
+    region = _blocks(view)[views.REGION_BLOCK]["element"]
+    assert region["initial_option"]["value"] == "ap-singapore"
+    assert (views.unpacked(view["private_metadata"]) or views.FormPlace(Effect.STOP)).account == (
+        "europe"
+    )
+
+
+# --- as a process ------------------------------------------------------------------------
+
+
+async def test_check_and_run_use_the_keys_of_the_environment(tmp_path: Path) -> None:
+    keys = {"AKIDDEMODEMO": Key("demo"), "AKIDEUROPE": Key("eu-key", "eu-token")}
+    slack = Slack(scopes=bot_scopes(), limits=False)
+    slack.user("U0BOB", "bob")
+    slack.channel(INCIDENTS, "incidents", "U0BOB")
+    slack.channel(AUDIT, "audit")
+    text = POLICY.replace(", approval: confirm", "").replace("site: intl", "site: mainland")
+    text = text.replace("region: ap-singapore", "region: ap-guangzhou")
+    (tmp_path / "policy.yml").write_text(text)
+    async with CloudEmulator(keys=keys) as cloud, slack:
+        cloud.things.put("stream", "live", "eu.example.com", "s1")
+        program = Process(tmp_path, slack, cloud)
+        code, _, err = await program.run("check")
+        assert code == 1 or "EU_SECRET_ID" in err
+        code, out, err = await program.run("check", env=KEYS)
+        assert code == 0, out + err
+        assert "tencent cloud (main): " in out
+        assert "tencent cloud (europe): " in out
+        code, out, _ = await program.run("check", env={**KEYS, "EU_SECRET_KEY": "wrong"})
+        assert code == 1
+        assert "MEND tencent cloud (europe): AuthFailure" in out
+        run = ("run", "live s1 account=europe", "--actor", "U0BOB", "--json")
+        code, out, err = await program.run(*run, env=KEYS)
+        assert cloud.received[-1].secret_id == "AKIDEUROPE", out + err
+        assert json.loads(out)["account"] == "europe"
+        code, out, _ = await program.run("policy", "check")
+        assert code == 0, out
+
+
+def test_nothing_of_a_key_is_shown() -> None:
+    assert "eu-key" not in repr(rules().access["europe"])
