@@ -10,9 +10,10 @@ from typing import Any
 
 import structlog
 
-from bot import sights
+from bot import offair, sights
 from bot.catalog import by_api
 from bot.catalog.codes import Repeat, explain
+from bot.catalog.own import HOLD
 from bot.errors import (
     ApiError,
     CloudError,
@@ -31,6 +32,7 @@ from bot.model import (
     Consent,
     Denied,
     Effect,
+    Hold,
     Json,
     Operation,
     Owed,
@@ -38,12 +40,13 @@ from bot.model import (
     Rehearsal,
     Sight,
     State,
+    Switch,
     Verdict,
     Via,
 )
 from bot.ports import Cloud
 from bot.redact import redact
-from bot.rights import Rights
+from bot.rights import Rights, starts
 from bot.store import NEVER, Move, Store
 from bot.telemetry import Metrics
 
@@ -158,6 +161,8 @@ class Engine:
                         self.take(operation)
                 for operation in await self._store.looking() if take_over else ():
                     self._spawn(f"look:{operation.id}", self._look_after(operation))
+                for operation, _ in await self._store.lifting() if take_over else ():
+                    self._spawn(f"lift:{operation.id}", self._see_lifted(operation))
             except StoreError as error:
                 log.error("the store does not answer", why=str(error))
             await asyncio.sleep(self._store.lease / 5)
@@ -358,6 +363,8 @@ class Engine:
     async def rehearse(self, operation: Operation, command: Command) -> Rehearsal:
         """Say what would become of a command; nothing is sent, and nothing is put on file."""
         verdict = await self._rights.verdict(operation, command)
+        if command.action.product.ours:
+            return Rehearsal(command, verdict, (), None)
         second = isinstance(verdict, Verdict) and verdict.approval is Approval.SECOND_PERSON
         people = self._rights.people(verdict.approvers) if second else ()  # type: ignore[union-attr] # see above
         return Rehearsal(command, verdict, people, self._cloud.draft(command))
@@ -401,10 +408,25 @@ class Engine:
         action = by_api(operation.api)
         command = Command(action, operation.params, operation.region, operation.account)
         seen = await self.look(command, _LOOKING) or UNSEEN
+        facts: dict[str, Json] = {"api": operation.api, "seen": seen}
         try:
-            await self._store.looked(operation, seen, {"api": operation.api, "seen": seen})
+            await self._store.looked(operation, seen, facts)
+            if offair.is_on(action, _undo(action), seen):
+                await self._store.on_again(operation.id, facts)
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
+
+    async def _see_lifted(self, operation: Operation) -> None:
+        """Look at what has ended by itself, and say so: a ban, of which nobody thinks any more."""
+        action = by_api(operation.api)
+        command = Command(action, operation.params, operation.region, operation.account)
+        seen = await self.look(command, _LOOKING)
+        facts: dict[str, Json] = {"api": operation.api, "seen": seen or UNSEEN}
+        try:
+            still = bool(seen) and seen == action.touch.becomes
+            await self._store.lifted(operation, seen, facts, still=still)
+        except StoreError as error:
+            log.error("an end is not on file", operation=operation.id, why=str(error))
 
     # --- turns ---------------------------------------------------------------------
 
@@ -440,6 +462,9 @@ class Engine:
             if operation is not None:
                 self._lane(command).left()
                 self._spawn(operation.id, self._send(operation, turn.command, at))
+            elif starts(turn.command) is not None:
+                # Held since it was judged: it is judged anew.
+                self._spawn(turn.operation.id, self._judge_anew(turn))
         return max(at for at, _ in started)
 
     async def _still_may(self, turn: _Turn) -> bool:
@@ -453,6 +478,18 @@ class Engine:
         await self._deny(operation, turn.command, denied)
         return False
 
+    async def _judge_anew(self, turn: _Turn) -> None:
+        operation = turn.operation
+        denied = await self._rights.still(operation, turn.command)
+        if denied is None:
+            self._store.let_go(operation.id)
+        elif operation.state is State.RUNNING:
+            # It has left before, and may have run.
+            detail = f"It was not sent again. {denied.reason}"
+            await self._end(operation, turn.command, State.UNKNOWN, {"detail": detail})
+        else:
+            await self._deny(operation, turn.command, denied)
+
     def _intent(self, turn: _Turn) -> Move:
         changes = dict(turn.changes) | {"attempts": turn.operation.attempts + 1}
         operation = replace(turn.operation, **_typed(changes))
@@ -462,17 +499,44 @@ class Engine:
             facts_of(operation, turn.command.action),
             changes,
             owner=self._store.owner,
+            unheld=starts(turn.command),
         )
 
     # --- sending -------------------------------------------------------------------
 
     async def _send(self, operation: Operation, command: Command, at: float) -> None:
+        if command.action.product.ours:
+            self._lane(command).came_back()
+            await self._do(operation, command)
+            return
         try:
             answer = await self._call(operation, command, at)
         except CloudError as error:
             await self._failed(operation, command, error)
         else:
             await self._accepted(operation, command, answer)
+
+    async def _do(self, operation: Operation, command: Command) -> None:
+        """Hold a target or release it: nothing is sent."""
+        target = str(command.params["Target"])
+        held = await self._holder(operation.account, target)
+        begins = command.action is HOLD
+        if begins and held is not None and held.operation != operation.id:
+            detail = f"{held.by} holds it already: {held.reason}."
+            await self._end(operation, command, State.ALREADY, {"detail": detail})
+        elif not begins and held is None:
+            detail = "Nobody holds it."
+            await self._end(operation, command, State.ALREADY, {"detail": detail})
+        else:
+            await self._end(operation, command, State.ACCEPTED, {})
+
+    async def _holder(self, account: str, target: str) -> Hold | None:
+        while True:
+            try:
+                return await self._store.held(account, target)
+            except StoreError as error:
+                log.error("who holds it is not known yet", why=str(error))
+                await asyncio.sleep(1.0)
 
     async def _call(self, operation: Operation, command: Command, at: float) -> Answer:
         try:
@@ -502,7 +566,9 @@ class Engine:
         if command.action.effect is Effect.READ or command.action.touch.makes:
             changes["result"] = dict(answer.body)
         look_in = LOOK_AFTER if _may_come_back(operation, command.action) else None
-        await self._end(operation, command, State.ACCEPTED, changes, look_in=look_in)
+        ended = replace(operation, state=State.ACCEPTED)
+        switch = offair.switched(ended, command.action, answer.body, self._clock())
+        await self._end(operation, command, State.ACCEPTED, changes, look_in=look_in, switch=switch)
 
     async def _failed(self, operation: Operation, command: Command, error: CloudError) -> None:
         match error:
@@ -579,9 +645,14 @@ class Engine:
         command: Command,
         state: State,
         changes: Mapping[str, Any],
+        *,
         look_in: float | None = None,
+        switch: Switch | None = None,
     ) -> None:
-        await self._move(operation, command, (operation.state, state), changes, look_in=look_in)
+        ended = replace(operation, state=state)
+        switch = switch or offair.switched(ended, command.action, {}, self._clock())
+        path = (operation.state, state)
+        await self._move(operation, command, path, changes, look_in=look_in, switch=switch)
 
     async def _move(
         self,
@@ -594,6 +665,7 @@ class Engine:
         owes: tuple[Owed, ...] = (),
         extra: Mapping[str, Json] | None = None,
         look_in: float | None = None,
+        switch: Switch | None = None,
     ) -> Operation | None:
         after = replace(operation, state=path[-1], **_typed(changes))
         facts = facts_of(after, command.action) | dict(extra or {})
@@ -606,6 +678,8 @@ class Engine:
             due_in=due_in,
             owes=owes,
             look_in=look_in,
+            switch=switch,
+            **_ours(after, command),
         )
         while True:
             try:
@@ -626,6 +700,21 @@ class Engine:
         """Wake whoever waits for what became of it."""
         if (waiting := self._ended.pop(operation.id, None)) and not waiting.done():
             waiting.set_result(operation)
+
+
+def _ours(operation: Operation, command: Command) -> dict[str, Any]:
+    """Give what an action of the bot's own changes, once it is accepted."""
+    if not command.action.product.ours or operation.state is not State.ACCEPTED:
+        return {}
+    target, user = str(command.params["Target"]), operation.actor.user
+    if command.action is not HOLD:
+        return {"release": target}
+    reason = str(command.params.get("Reason", ""))
+    return {"hold": Hold(operation.account, target, operation.id, user, reason, 0.0)}
+
+
+def _undo(action: Action) -> Action | None:
+    return by_api(action.undo) if action.undo else None
 
 
 def _look(action: Action) -> Action | None:

@@ -11,6 +11,8 @@ Params: TypeAlias = Mapping[str, Json]
 
 Site: TypeAlias = Literal["mainland", "intl"]
 
+Turns: TypeAlias = Literal["", "off", "on"]
+
 DEFAULT = "default"
 """What the cloud account is called where the policy file names none."""
 
@@ -132,11 +134,13 @@ class Product:
         name: Short name, also the host's first label and the credential scope's service.
         version: X-TC-Version.
         site: Whose host the product's own documentation prints.
+        ours: It is this bot itself, which does what is asked; nothing is sent.
     """
 
     name: str
     version: str
     site: Site
+    ours: bool = False
 
     def host(self, site: Site | None = None) -> str:
         """Give the host to call, at the product's own site unless another is named."""
@@ -170,11 +174,17 @@ class Subject:
     Attributes:
         states: The first is that of one that has just come into being.
         gone: Those of one that is no more; to most actions it is as if it had never been.
+        on: The state in which people get it, where a read can tell.
+        of: The sort of thing that it belongs to: whoever holds that one holds this, too.
+        by: Parameters that a hold goes by; empty: all that name it.
     """
 
     name: str
     states: tuple[str, ...]
     gone: tuple[str, ...] = ()
+    on: str = ""
+    of: str = ""
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +286,10 @@ class Action:
         least: What it demands of everyone, whatever the policy says.
         afterwards: What the asker must know once it is accepted; `{word}` stands for the
             value of a parameter.
+        turns: Whether people no longer get the thing, or get it again.
+        turns_by: Parameter that turns it off where it is true, and on where it is false.
+        until: Parameter that says when it ends by itself, and the seconds after which it does
+            where that is left out.
         lasting: Name of the API that does the same for longer, with the same parameters.
         undo: Name of the API that takes it back with the same parameters, and with what the
             answer names where `touch.makes` something.
@@ -301,6 +315,9 @@ class Action:
     already: frozenset[str] = frozenset()
     least: Approval = Approval.NONE
     afterwards: str = ""
+    turns: Turns = ""
+    turns_by: str = ""
+    until: tuple[str, float] | None = None
     lasting: str | None = None
     undo: str | None = None
     look: str | None = None
@@ -468,12 +485,13 @@ class Rehearsal:
 
     Attributes:
         people: Ids of those who could approve it: users and user groups.
+        draft: None where nothing would be sent.
     """
 
     command: Command
     verdict: Verdict | Denied
     people: tuple[str, ...]
-    draft: Draft
+    draft: Draft | None
 
 
 # --- what becomes of it -----------------------------------------------------------
@@ -666,6 +684,62 @@ UNSEEN = "unseen"
 """Stands for a state that could not be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What an ending changes about what is off.
+
+    Attributes:
+        thing: The sort of thing, and `key`, JSON, which one.
+        off: Whether it is off now, or on again.
+        weight: What has more of it is not replaced by what has less: it may be off, it is, it is
+            and something brings it back.
+        until: When it ends by itself, epoch seconds; None: it does not.
+        announced: Whoever asked said until when.
+    """
+
+    account: str
+    thing: str
+    key: str
+    off: bool
+    weight: int = 0
+    until: float | None = None
+    announced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nobody may start a target.
+
+    Attributes:
+        target: As `offair.held_as` names it.
+        operation: Id of the operation that began it.
+        by: Who holds it.
+        since: Epoch seconds.
+    """
+
+    account: str
+    target: str
+    operation: str
+    by: str
+    reason: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """Something that was stopped and not started again.
+
+    Attributes:
+        operation: What stopped it.
+        until: When it ends by itself, epoch seconds; None: it does not.
+        now: Its state as it was just read; empty if nobody looked.
+    """
+
+    operation: Operation
+    until: float | None
+    now: str = ""
+
+
 class Owed(StrEnum):
     """A kind of message that Slack must still hear about an operation."""
 
@@ -681,6 +755,10 @@ class Owed(StrEnum):
     """A word in the thread to those who may approve."""
     LOOKED = "looked"
     """What was seen in the cloud a moment after a stop, in the thread."""
+    LIFT = "lift"
+    """When something ends by itself, in the thread: once it is known, and again before."""
+    LIFTED = "lifted"
+    """That it has ended, in the thread, and what was seen then."""
     WORD = "word"
     """A sentence to somebody who pressed a button, alone."""
 
@@ -694,6 +772,7 @@ class Delivery:
         about: The state that an audit line is about.
         attempts: How often it has been tried.
         uncertain: An earlier try may have reached Slack.
+        seen: The state that was seen when it came to be owed; foreign text.
     """
 
     id: int
@@ -703,6 +782,7 @@ class Delivery:
     about: State
     attempts: int = 0
     uncertain: bool = False
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from bot.model import (
     Command,
     Decision,
     Denied,
+    Draft,
     Effect,
     Invocation,
     Json,
@@ -206,17 +207,20 @@ async def _rehearse(service: Service, asked: Invocation, command: Command, *, as
     approval = verdict.approval.value if isinstance(verdict, Verdict) else ""
     if as_json:
         told = {"dry_run": True, "allowed": allowed, "why": why, "approval": approval}
-        say(json.dumps(told | {"request": asdict(draft)}, ensure_ascii=False))
+        request = asdict(draft) if draft else None
+        say(json.dumps(told | {"request": request}, ensure_ascii=False))
     else:
         say(
             f"dry run: {command.action.api}: {'allowed by' if allowed else 'denied:'} {why}",
             *([f"approval: {approval}"] if approval else []),
-            f"{draft.method} {draft.url}",
-            *(f"{name}: {value}" for name, value in draft.headers.items()),
-            "",
-            draft.payload,
+            *(_request(draft) if draft else ["nothing would leave: the bot keeps it itself"]),
         )
     return DONE if allowed else FAILED
+
+
+def _request(draft: Draft) -> list[str]:
+    headers = (f"{name}: {value}" for name, value in draft.headers.items())
+    return [f"{draft.method} {draft.url}", *headers, "", draft.payload]
 
 
 def _verb(text: str) -> Effect | None:

@@ -262,6 +262,8 @@ def rehearsal(found: Rehearsal) -> Message:
         _would_pass(found),
         "*The request*",
     ]
+    if draft is None:
+        return Message("\n".join([*lines[:-1], "Nothing would leave: the bot keeps it itself."]))
     headers = "\n".join(f"{name}: {value}" for name, value in draft.headers.items())
     request = f"{draft.method} {draft.url}\n{headers}\n\n{draft.payload}"
     return Message("\n".join([*lines, code_block(request, 1800)]))

@@ -8,12 +8,13 @@ from bot.model import Action, Approval, Effect, Param, Product, Subject, Tells, 
 
 LIVE = Product("live", version="2018-08-01", site="mainland")
 
-STREAM = Subject("stream", ("active", "inactive", "forbid"))
-PAD = Subject("pad", ("on", "off"))
+# A ban, and so its lifting, goes by the stream's name alone; so must a hold.
+STREAM = Subject("stream", ("active", "inactive", "forbid"), on="active", by=("StreamName",))
+PAD = Subject("pad", ("on", "off"), on="off", of="stream", by=("StreamName",))
 DELAY = Subject("delay", ("set", "off"))
 RECORDING = Subject("recording", ("running", "finished"))
 RECORD_TASK = Subject("record-task", ("running", "finished"))
-DOMAIN = Subject("domain", ("enabled", "disabled"))
+DOMAIN = Subject("domain", ("enabled", "disabled"), on="enabled")
 
 _STREAM = Param("StreamName", "stream", text, "name of the stream, as in its push URL")
 _DOMAIN = Param("DomainName", "domain", hostname, "your push domain")
@@ -50,7 +51,10 @@ _STREAM_ERRORS = (
 DROP_LIVE_STREAM = Action(
     api="DropLiveStream",
     words="live",
-    does="Cut the push of a live stream. The encoder may push again at once; ban keeps it off.",
+    does=(
+        "Cut the push of a live stream. The encoder may push again at once; for=30m keeps it off "
+        "that long, by a ban."
+    ),
     product=LIVE,
     effect=Effect.STOP,
     repeatable=True,
@@ -66,6 +70,7 @@ DROP_LIVE_STREAM = Action(
     lasting="ForbidLiveStream",
     look="DescribeLiveStreamState",
     reach=_LIVE_NOW,
+    turns="off",
 )
 
 RESUME_LIVE_STREAM = Action(
@@ -83,6 +88,7 @@ RESUME_LIVE_STREAM = Action(
     undo="ForbidLiveStream",
     look="DescribeLiveStreamState",
     reach=_LIVE_NOW,
+    turns="on",
 )
 
 FORBID_LIVE_STREAM = Action(
@@ -117,6 +123,8 @@ FORBID_LIVE_STREAM = Action(
     undo="ResumeLiveStream",
     look="DescribeLiveStreamState",
     reach=_LIVE_NOW,
+    turns="off",
+    until=("ResumeTime", 7 * 86_400.0),
 )
 
 DESCRIBE_LIVE_STREAM_STATE = Action(
@@ -235,6 +243,7 @@ START_LIVE_PAD_STREAM = Action(
     undo="StopLivePadStream",
     look="DescribeLivePadStreamList",
     reach=_LIVE_NOW,
+    turns="off",
 )
 
 STOP_LIVE_PAD_STREAM = Action(
@@ -252,6 +261,7 @@ STOP_LIVE_PAD_STREAM = Action(
     undo="StartLivePadStream",
     look="DescribeLivePadStreamList",
     reach=_LIVE_NOW,
+    turns="on",
 )
 
 DESCRIBE_LIVE_PAD_STREAM_LIST = Action(
@@ -418,6 +428,7 @@ STOP_LIVE_RECORD = Action(
         "Tencent Cloud advises against StopLiveRecord; recordings of CreateRecordTask are ended "
         "with record-task."
     ),
+    turns="off",
 )
 
 STOP_RECORD_TASK = Action(
@@ -464,6 +475,7 @@ STOP_RECORD_TASK = Action(
             "sa-saopaulo",
         ),
     },
+    turns="off",
 )
 
 CREATE_RECORD_TASK = Action(
@@ -507,6 +519,7 @@ CREATE_RECORD_TASK = Action(
     regions=STOP_RECORD_TASK.regions,
     afterwards="The TaskId above is what /stopstream record-task ends it by.",
     undo="StopRecordTask",
+    turns="on",
 )
 
 FORBID_LIVE_DOMAIN = Action(
@@ -531,6 +544,7 @@ FORBID_LIVE_DOMAIN = Action(
     undo="EnableLiveDomain",
     look="DescribeLiveDomain",
     reach=_LIVE_NOW,
+    turns="off",
 )
 
 ENABLE_LIVE_DOMAIN = Action(
@@ -560,6 +574,7 @@ ENABLE_LIVE_DOMAIN = Action(
     undo="ForbidLiveDomain",
     look="DescribeLiveDomain",
     reach=_LIVE_NOW,
+    turns="on",
 )
 
 DESCRIBE_LIVE_DOMAIN = Action(
