@@ -34,6 +34,7 @@ from bot.model import (
     Effect,
     Hold,
     Json,
+    Off,
     Operation,
     Owed,
     Params,
@@ -376,6 +377,13 @@ class Engine:
             return ""
         body = await self._body(command, look, patience)
         return redact(look.touch.shown(body))[:80] if body is not None else ""
+
+    async def see(self, one: Off) -> Off:
+        """Read the state of something that is off."""
+        operation = one.operation
+        action = by_api(operation.api)
+        command = Command(action, operation.params, operation.region, operation.account)
+        return replace(one, now=await self.look(command))
 
     async def sights(self, command: Command) -> tuple[str, tuple[Sight, ...]]:
         """Read what a press will touch, all at once: its state, and what else is told of it."""

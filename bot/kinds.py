@@ -147,6 +147,11 @@ def _ahead(text: str, now: float, days: int) -> float:
     return at
 
 
+def utc(at: float) -> str:
+    """Write a time of epoch seconds in Tencent's form, `2026-11-27T10:00:00Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def moment(*, max_days: int) -> Kind:
     """Make the kind of a time in the future, at most so many days away.
 
@@ -155,8 +160,7 @@ def moment(*, max_days: int) -> Kind:
     """
 
     def read(text: str, now: float) -> Json:
-        at = _ahead(text, now, max_days)
-        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc(_ahead(text, now, max_days))
 
     says = f"a time, at most {max_days} days from now"
     return Kind(says, "string", read, example="2h", days=max_days)

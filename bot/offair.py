@@ -1,11 +1,10 @@
 """What an action takes off the air or brings back, until when, and what a hold is about; pure."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bot.model import Action, Effect, Json, Operation, Params, State, Subject, Switch, Turns
-from bot.scan import quoted
 
 SOON = 600.0
 """Seconds before something ends by itself at which people are told, at most."""
@@ -91,19 +90,26 @@ def held_as(action: Action, params: Params) -> str:
     values = [params.get(name) for name in names]
     if not names or None in values:
         return ""
-    return " ".join([thing.of or thing.name, *(quoted(str(value)) for value in values)])
+    return " ".join([thing.of or thing.name, *map(str, values)])
 
 
-def read_held(said: Sequence[str], actions: Iterable[Action], now: float) -> str:
+def comes_back(action: Action, actions: Iterable[Action]) -> bool:
+    """Say whether some action starts things of the sort that this one is about."""
+    sort = action.touch.thing.of or action.touch.thing.name
+    starts = (a for a in actions if a.turns == "on" or a.turns_by)
+    return any(sort in (a.touch.thing.of, a.touch.thing.name) for a in starts)
+
+
+def read_held(said: str, actions: Iterable[Action], now: float) -> str:
     """Read such a name back, as people may write it; empty if it is none.
 
     Args:
-        said: Its words.
         now: Epoch seconds.
     """
-    name, *words = said or ("",)
+    name, _, rest = said.strip().partition(" ")
     for action in actions:
         thing, names = action.touch.thing, _held_by(action, action.touch.thing)
+        words = rest.split(maxsplit=max(0, len(names) - 1))
         if name != thing.name or thing.of or not names or len(words) != len(names):
             continue
         params = [action.param(api) for api in names]

@@ -418,10 +418,9 @@ class Store:
         rows = await self._read(lambda c: c.execute(query).all())
         return [Off(_operation(row), row.until) for row in rows]
 
-    async def is_off_by(self, id_: str) -> bool:
-        """Say whether something is off by an operation, now."""
-        query = switchboard.by(id_)
-        return await self._read(lambda c: c.execute(query).first()) is not None
+    async def off_by(self, account: str, thing: str, key: str) -> Operation | None:
+        """Give the operation by which a thing is off now; see `model.Switch`."""
+        return await self._one(switchboard.latest(account, thing, key))
 
     async def holds(self) -> list[Operation]:
         """Give the operations by which targets are held, the newest first."""

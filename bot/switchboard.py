@@ -93,9 +93,10 @@ def listed(now: sa.ColumnElement[float], limit: int) -> sa.Select[Any]:
     )
 
 
-def by(operation: str) -> sa.Select[Any]:
-    """Select what is off by an operation."""
-    return sa.select(off.c.operation).where(off.c.operation == operation)
+def latest(account: str, thing: str, key: str) -> sa.Select[Any]:
+    """Select the operation by which a thing is off now."""
+    one = off.c.account == account, off.c.thing == thing, off.c.key == key
+    return sa.select(operations).join(off, off.c.operation == operations.c.id).where(*one)
 
 
 def hold(connection: sa.Connection, insert: Insert, held: Hold) -> None:

@@ -8,9 +8,9 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.model import Command, Invocation, Search
-from bot.parse import Audit, Form, Help, WhoAmI
+from bot.parse import Audit, Form, Help, OffAir, WhoAmI
 from bot.service import DryRun, Reply, Service, Standing, Taken
-from handlers import pages, receipts, views
+from handlers import offair, pages, receipts, views
 from handlers.calls import Answered, CallError, need, reply
 from handlers.cards import Message, action_of
 from handlers.errands import Errands
@@ -75,7 +75,7 @@ class Answers:
         if isinstance(found, Help):
             self._look_up("help", asked, lambda: self._marked(found, asked), found)
             return
-        if not isinstance(found, WhoAmI | Audit | DryRun):
+        if not isinstance(found, WhoAmI | Audit | DryRun | OffAir):
             self.tell(asked, self._follow(found, asked, ""))
             return
         self._follow(found, asked, "")
@@ -99,6 +99,8 @@ class Answers:
                 taken = self._look_up("whoami", asked, lambda: self._whoami(asked))
             case Audit():
                 taken = self._look_up("audit", asked, lambda: self._trail(asked, found))
+            case OffAir():
+                taken = self._look_up("what is off", asked, lambda: self._off(asked))
             case _:
                 pass
         return receipts.receipt(found, self._service.vocabulary) if taken else BUSY
@@ -194,6 +196,9 @@ class Answers:
 
     async def _rehearsed(self, asked: Invocation, command: Command) -> Message:
         return receipts.rehearsal(await self._service.rehearse(asked, command))
+
+    async def _off(self, asked: Invocation) -> Message:
+        return offair.listed(await self._service.off(asked.actor, asked.place))
 
     async def _trail(self, asked: Invocation, wanted: Audit) -> Message:
         search = Search(

@@ -25,7 +25,7 @@ HOLD = Action(
     params=(_TARGET, _WHY),
     errors=(),
     touch=Touch(_HELD, ("Target",), becomes="held"),
-    afterwards="/stopstream off lists what is held; /stopstream release {target} ends it.",
+    afterwards="/stopstream off lists what is held, each with a button that releases it.",
     undo="Release",
 )
 
