@@ -78,6 +78,7 @@ class Kind:
         within: The least and the most that Tencent Cloud takes: of a number itself, of a
             list its length.
         days: How many days ahead a time may lie.
+        back: How many days ago it may lie.
     """
 
     says: str
@@ -86,6 +87,7 @@ class Kind:
     example: str = ""
     within: tuple[float, float] | None = None
     days: int | None = None
+    back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ class Param:
     Attributes:
         api: Tencent's name, e.g. `StreamName`.
         word: What people type, e.g. `stream`.
-        default: Filled in when the command and the policy leave it out.
+        default: Filled in when the command and the policy leave it out; a text as it would be
+            typed, e.g. `-25h`.
         required: Whether the API demands it.
         secret: The value may hold a stream key: it is sent, never shown nor recorded.
         only: The one site that knows this parameter.
@@ -119,6 +122,10 @@ class Param:
     def names(self) -> tuple[str, ...]:
         """Tencent's names of it, its own first."""
         return (self.api, self.alias) if self.alias else (self.api,)
+
+    def left_out(self, now: float) -> Json:
+        """Give the value of the default; `now` is in epoch seconds."""
+        return self.kind.read(self.default, now) if isinstance(self.default, str) else self.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +184,10 @@ class Touch:
         echoes: Fields of the answer, or of each listed thing, by the parameter whose value
             they repeat.
         since: The field of each listed thing with the time since when it is so, in UTC.
+        ended: The field of each listed thing with the time at which it was stopped, epoch
+            seconds; 0 if it was not.
+        between: Parameters between which each listed thing begins and ends, and the fields
+            of the same names in which it says so; all in epoch seconds.
     """
 
     thing: Subject
@@ -191,6 +202,8 @@ class Touch:
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     echoes: Mapping[str, str] = field(default_factory=dict[str, str])
     since: str = ""
+    ended: str = ""
+    between: tuple[str, str] | None = None
 
     def shown(self, body: Params) -> str:
         """Give the state that an answer shows; empty if it shows none."""

@@ -638,7 +638,7 @@ class _Reader:
                         f"{param.kind.says}.",
                         None,
                     ) from None
-        return param.default
+        return param.left_out(self.now)
 
     def _defaults(self, action: Action) -> Iterable[Mapping[str, str | int | bool]]:
         for name in (action.api, action.words, action.product.name):

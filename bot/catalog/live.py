@@ -509,6 +509,64 @@ CREATE_RECORD_TASK = Action(
     undo="StopRecordTask",
 )
 
+DESCRIBE_RECORD_TASK = Action(
+    api="DescribeRecordTask",
+    words="record-task",
+    does=(
+        "Read which recordings CreateRecordTask began, and which were stopped (Stopped is not "
+        "0): those that begin and end within a period of 7 days at most."
+    ),
+    product=LIVE,
+    effect=Effect.READ,
+    repeatable=True,
+    per_second=20,
+    params=(
+        # A task lasts a day at most, so these show all that run now; the hour is for clocks.
+        Param(
+            "StartTime",
+            "from",
+            timestamp(max_days=7, back=90),
+            "they begin after it, e.g. -2h for two hours ago",
+            default="-25h",
+        ),
+        Param(
+            "EndTime",
+            "until",
+            timestamp(max_days=7, back=90),
+            "they end before it",
+            default="25h",
+        ),
+        Param("StreamName", "stream", text, "name of one stream", required=False),
+        Param("DomainName", "domain", hostname, "your push domain", required=False),
+        Param("AppName", "app", text, "path of the push URL", default="live", required=False),
+        Param("ScrollToken", "page", text, "where the answer before said", required=False),
+    ),
+    errors=(
+        "InternalError",
+        "InternalError.GetConfigError",
+        "InternalError.NetworkError",
+        "InvalidParameter",
+        *_ACCOUNT_ERRORS,
+        "UnsupportedOperation",
+    ),
+    touch=Touch(
+        RECORD_TASK,
+        ("TaskId",),
+        lists={"TaskList": ("running", "finished")},
+        echoes={
+            "StreamName": "StreamName",
+            "DomainName": "DomainName",
+            "AppName": "AppName",
+            "StartTime": "StartTime",
+            "EndTime": "EndTime",
+        },
+        ended="Stopped",
+        between=("StartTime", "EndTime"),
+    ),
+    # Neither site's list was found; that of what ends them is taken.
+    regions=STOP_RECORD_TASK.regions,
+)
+
 FORBID_LIVE_DOMAIN = Action(
     api="ForbidLiveDomain",
     words="domain",
@@ -607,6 +665,7 @@ ACTIONS = (
     STOP_LIVE_RECORD,
     STOP_RECORD_TASK,
     CREATE_RECORD_TASK,
+    DESCRIBE_RECORD_TASK,
     FORBID_LIVE_DOMAIN,
     ENABLE_LIVE_DOMAIN,
     DESCRIBE_LIVE_DOMAIN,
