@@ -217,6 +217,24 @@ class Touch:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Which of the things that an answer lists are under way.
+
+    Attributes:
+        rows: The field of the answer that lists them.
+        begins, ends: Fields of each, epoch seconds.
+        ended: The field of each that is 0 unless it was stopped before its end.
+        more: The field of the answer that is not empty where the list goes on elsewhere.
+    """
+
+    rows: str
+    begins: str
+    ends: str
+    ended: str
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tells:
     """What the answer of a read tells on a card, before a press.
 
@@ -227,6 +245,8 @@ class Tells:
             of it; parts joined by a slash are one address, and `@` marks a time.
         given: Parameters that the read was narrowed down by.
         open: Parameters that it was not.
+        running: Leaves of a list only what is under way.
+        none: The sentence where nothing is left.
     """
 
     what: str
@@ -234,6 +254,8 @@ class Tells:
     fields: tuple[str, ...]
     given: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
+    running: Running | None = None
+    none: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +293,8 @@ class Action:
         undo: Name of the API that takes it back with the same parameters, and with what the
             answer names where `touch.makes` something.
         look: Name of the API that reads the state of the same thing.
-        reach: Names of the APIs that tell what it hits, with the same parameters.
+        reach: Names of the APIs that tell what it hits, with the same parameters; what else
+            they need has a default.
         tells: Of a read: what a card tells of its answer.
         words_for: Where a code means something else here: what it means, and the next step.
         deprecated: Tencent's own advice against it, and what to use instead.

@@ -72,6 +72,37 @@ class Vocabulary:
     sites: Mapping[str, Site]
     accounts: tuple[str, ...] = ("default",)
 
+    def site(self, action: Action) -> Site:
+        """Say on which site an action is called."""
+        return self.sites.get(action.product.name, action.product.site)
+
+    def filled_in(self, action: Action) -> Iterable[Mapping[str, str | int | bool]]:
+        """Give the defaults that hold for an action, the nearest first."""
+        names = (action.api, action.words, action.product.name)
+        return [self.defaults[name] for name in names if name in self.defaults]
+
+    def region_for(self, action: Action, said: str = "") -> str:
+        """Give the region of an action: what was said, else what is configured; or empty."""
+        of = [str(values["Region"]) for values in self.filled_in(action) if "Region" in values]
+        return next(filter(None, (said, *of)), self.region)
+
+    def region_to_read(self, action: Action, near: str) -> str | None:
+        """Choose the region of a read that nobody typed.
+
+        Args:
+            near: The region of what it is read for, or empty.
+
+        Returns:
+            Empty where it needs none; None where there is no telling which.
+        """
+        if action.regions is None:
+            return ""
+        offered = action.regions.get(self.site(action), ())
+        # Where there is but one, a configured one is meant for other products.
+        only = offered[0] if len(offered) == 1 else ""
+        fitting = (one for one in (near, self.region_for(action), only) if one in offered)
+        return next(fitting, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Help:
@@ -622,10 +653,10 @@ class _Reader:
         return Command(action, complete, region, said.account or "default", said.case)
 
     def _site(self, action: Action) -> Site:
-        return self.vocabulary.sites.get(action.product.name, action.product.site)
+        return self.vocabulary.site(action)
 
     def _default(self, action: Action, param: Param) -> Json:
-        for values in self._defaults(action):
+        for values in self.vocabulary.filled_in(action):
             name = next((name for name in param.names if name in values), None)
             if name is not None:
                 given = str(values[name])
@@ -640,18 +671,10 @@ class _Reader:
                     ) from None
         return param.left_out(self.now)
 
-    def _defaults(self, action: Action) -> Iterable[Mapping[str, str | int | bool]]:
-        for name in (action.api, action.words, action.product.name):
-            if name in self.vocabulary.defaults:
-                yield self.vocabulary.defaults[name]
-
     def _region(self, action: Action, said: str, kind: Token) -> str:
         if action.regions is None:
             return ""
-        defaults = (
-            str(values["Region"]) for values in self._defaults(action) if "Region" in values
-        )
-        region = said or next(defaults, "") or self.vocabulary.region
+        region = self.vocabulary.region_for(action, said)
         site = self._site(action)
         allowed = action.regions.get(site, ())
         if region in allowed:

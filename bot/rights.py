@@ -6,6 +6,7 @@ from collections.abc import Callable
 from bot import policy
 from bot.errors import DirectoryError
 from bot.model import (
+    Action,
     Actor,
     Approval,
     Approved,
@@ -48,6 +49,10 @@ class Rights:
             facts = policy.absent(facts)
         judge = policy.request if operation.consent.request else policy.decide
         return judge(self._rules().policy, command, facts)
+
+    def region(self, read: Action, near: str) -> str | None:
+        """Choose the region of a read that nobody typed; None where there is no telling which."""
+        return self._rules().vocabulary.region_to_read(read, near)
 
     async def still(self, operation: Operation, command: Command) -> Denied | None:
         """Say why what was allowed and decided may not be sent any more, at the last moment."""

@@ -4,7 +4,7 @@ Source: https://www.tencentcloud.com/document/product/267/30760
 """
 
 from bot.kinds import hostname, integer, moment, number, reason, text, timestamp, whole
-from bot.model import Action, Approval, Effect, Param, Product, Subject, Tells, Touch
+from bot.model import Action, Approval, Effect, Param, Product, Running, Subject, Tells, Touch
 
 LIVE = Product("live", version="2018-08-01", site="mainland")
 
@@ -21,6 +21,7 @@ _APP = Param("AppName", "app", text, "path of the push URL", default="live")
 _WHERE = (_STREAM, _DOMAIN, _APP)
 _KEY = ("StreamName", "DomainName", "AppName")
 _LIVE_NOW = ("DescribeLiveStreamOnlineList",)
+_ON_AIR = (*_LIVE_NOW, "DescribeRecordTask")
 
 _ACCOUNT_ERRORS = (
     "ResourceNotFound.ForbidService",
@@ -65,7 +66,7 @@ DROP_LIVE_STREAM = Action(
     ),
     lasting="ForbidLiveStream",
     look="DescribeLiveStreamState",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
 )
 
 RESUME_LIVE_STREAM = Action(
@@ -82,7 +83,7 @@ RESUME_LIVE_STREAM = Action(
     afterwards="The stream may be pushed again; the encoder must do so itself.",
     undo="ForbidLiveStream",
     look="DescribeLiveStreamState",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
 )
 
 FORBID_LIVE_STREAM = Action(
@@ -116,7 +117,7 @@ FORBID_LIVE_STREAM = Action(
     ),
     undo="ResumeLiveStream",
     look="DescribeLiveStreamState",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
 )
 
 DESCRIBE_LIVE_STREAM_STATE = Action(
@@ -234,7 +235,7 @@ START_LIVE_PAD_STREAM = Action(
     afterwards="The stream goes on behind the pad; /stopstream pad {stream} shows it again.",
     undo="StopLivePadStream",
     look="DescribeLivePadStreamList",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
 )
 
 STOP_LIVE_PAD_STREAM = Action(
@@ -251,7 +252,7 @@ STOP_LIVE_PAD_STREAM = Action(
     afterwards="Viewers see the stream itself; /startstream pad {stream} hides it again.",
     undo="StartLivePadStream",
     look="DescribeLivePadStreamList",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
 )
 
 DESCRIBE_LIVE_PAD_STREAM_LIST = Action(
@@ -324,7 +325,7 @@ ADD_DELAY_LIVE_STREAM = Action(
     afterwards="A push that runs already stays as it is; /stopstream delay {stream} undoes this.",
     undo="ResumeDelayLiveStream",
     look="DescribeLiveDelayInfoList",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
 )
 
 RESUME_DELAY_LIVE_STREAM = Action(
@@ -350,7 +351,7 @@ RESUME_DELAY_LIVE_STREAM = Action(
     ),
     touch=Touch(DELAY, _KEY, becomes="off"),
     look="DescribeLiveDelayInfoList",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
 )
 
 DESCRIBE_LIVE_DELAY_INFO_LIST = Action(
@@ -562,6 +563,19 @@ DESCRIBE_RECORD_TASK = Action(
         },
         ended="Stopped",
         between=("StartTime", "EndTime"),
+    ),
+    tells=(
+        Tells(
+            "whether it is being recorded, and by which tasks",
+            "Being recorded now, by the tasks {}.",
+            ("TaskList.*.TaskId",),
+            given=("StreamName",),
+            running=Running("TaskList", "StartTime", "EndTime", "Stopped", more="ScrollToken"),
+            none=(
+                "No task of CreateRecordTask is recording it now; what was begun in another way "
+                "does not show."
+            ),
+        ),
     ),
     # Neither site's list was found; that of what ends them is taken.
     regions=STOP_RECORD_TASK.regions,
