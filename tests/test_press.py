@@ -113,7 +113,7 @@ async def test_a_domains_card_counts_and_names_what_is_live_there(house: House) 
     operation = await house.run("domain push.example.com")
     text = shown(operation)
 
-    assert "live there now, on its path live: `2`." in text
+    assert "live there now, on its path live: `2`; other paths are not counted." in text
     assert "Among them: `stream1, &lt;b&gt;`." in text
     assert "Live since" not in text
 
@@ -197,7 +197,10 @@ async def test_the_demo_shows_it_in_slack(tmp_path: Path) -> None:
     async with sandbox(tmp_path, socket=False, limits=False) as world:
         root = await card(world, f"domain {DOMAIN} case=INC-42")
 
-    assert "Streams that are live there now, on its path live: `2`." in root.text
+    assert (
+        "Streams that are live there now, on its path live: `2`; other paths are not counted."
+        in root.text
+    )
     assert "case `INC-42`" in root.text
 
 

@@ -195,7 +195,7 @@ DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
         ),
         Tells(
             "how many streams are live there",
-            "Streams that are live there now, on its path live: {}.",
+            "Streams that are live there now, on its path live: {}; other paths are not counted.",
             ("TotalNum",),
             given=("DomainName",),
             open=("StreamName",),
