@@ -394,13 +394,17 @@ class Engine:
         )
         found = [sights.unread()] if _look(command.action) and not seen else []
         for read, body in zip(reads, bodies, strict=True):
-            found += sights.told(read, sights.narrowed(command, read), body)
+            found += sights.told(read, sights.narrowed(command, read), body, self._clock())
         return seen, tuple(found)
 
     async def _body(self, command: Command, read: Action, patience: float) -> Params | None:
         """Ask a read about the thing of a command; None where no answer comes in time."""
-        params = sights.narrowed(command, read)
-        asked = Command(read, params, command.region, command.account)
+        region = self._rights.region(read, command.account, command.region)
+        if region is None:
+            log.warning("its state is not known", api=read.api, why="no region is configured")
+            return None
+        params = sights.completed(read, sights.narrowed(command, read), self._clock())
+        asked = Command(read, params, region, command.account)
         try:
             async with asyncio.timeout(patience):
                 at = await self._store.turn(asked.account, read.api, _interval(asked))

@@ -83,6 +83,7 @@ class Kind:
         within: The least and the most that Tencent Cloud takes: of a number itself, of a
             list its length.
         days: How many days ahead a time may lie.
+        back: How many days ago it may lie.
     """
 
     says: str
@@ -91,6 +92,7 @@ class Kind:
     example: str = ""
     within: tuple[float, float] | None = None
     days: int | None = None
+    back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ class Param:
     Attributes:
         api: Tencent's name, e.g. `StreamName`.
         word: What people type, e.g. `stream`.
-        default: Filled in when the command and the policy leave it out.
+        default: Filled in when the command and the policy leave it out; a text as it would be
+            typed, e.g. `-25h`.
         required: Whether the API demands it.
         secret: The value may hold a stream key: it is sent, never shown nor recorded.
         only: The one site that knows this parameter.
@@ -124,6 +127,10 @@ class Param:
     def names(self) -> tuple[str, ...]:
         """Tencent's names of it, its own first."""
         return (self.api, self.alias) if self.alias else (self.api,)
+
+    def left_out(self, now: float) -> Json:
+        """Give the value of the default; `now` is in epoch seconds."""
+        return self.kind.read(self.default, now) if isinstance(self.default, str) else self.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +216,10 @@ class Touch:
         echoes: Fields of the answer, or of each listed thing, by the parameter whose value
             they repeat.
         since: The field of each listed thing with the time since when it is so, in UTC.
+        ended: The field of each listed thing with the time at which it was stopped, epoch
+            seconds; 0 if it was not.
+        between: Parameters between which each listed thing begins and ends, and the fields
+            of the same names in which it says so; all in epoch seconds.
     """
 
     thing: Subject
@@ -223,6 +234,8 @@ class Touch:
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     echoes: Mapping[str, str] = field(default_factory=dict[str, str])
     since: str = ""
+    ended: str = ""
+    between: tuple[str, str] | None = None
 
     def shown(self, body: Params) -> str:
         """Give the state that an answer shows; empty if it shows none."""
@@ -236,6 +249,24 @@ class Touch:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Which of the things that an answer lists are under way.
+
+    Attributes:
+        rows: The field of the answer that lists them.
+        begins, ends: Fields of each, epoch seconds.
+        ended: The field of each that is 0 unless it was stopped before its end.
+        more: The field of the answer that is not empty where the list goes on elsewhere.
+    """
+
+    rows: str
+    begins: str
+    ends: str
+    ended: str
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tells:
     """What the answer of a read tells on a card, before a press.
 
@@ -246,6 +277,8 @@ class Tells:
             of it; parts joined by a slash are one address, and `@` marks a time.
         given: Parameters that the read was narrowed down by.
         open: Parameters that it was not.
+        running: Leaves of a list only what is under way.
+        none: The sentence where nothing is left.
     """
 
     what: str
@@ -253,6 +286,8 @@ class Tells:
     fields: tuple[str, ...]
     given: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
+    running: Running | None = None
+    none: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +329,8 @@ class Action:
         undo: Name of the API that takes it back with the same parameters, and with what the
             answer names where `touch.makes` something.
         look: Name of the API that reads the state of the same thing.
-        reach: Names of the APIs that tell what it hits, with the same parameters.
+        reach: Names of the APIs that tell what it hits, with the same parameters; what else
+            they need has a default.
         tells: Of a read: what a card tells of its answer.
         words_for: Where a code means something else here: what it means, and the next step.
         deprecated: Tencent's own advice against it, and what to use instead.

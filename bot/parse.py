@@ -109,9 +109,28 @@ class Vocabulary:
                 if name in defaults:
                     yield defaults[name]
 
-    def region_on(self, account: str) -> str:
-        """Give the region where neither the command nor a default names one."""
-        return self._account(account).region or self.region
+    def region_for(self, action: Action, account: str) -> str:
+        """Give the region where a command names none, as it is configured; or empty."""
+        filled_in = self.defaults_for(action, account)
+        of = (str(values["Region"]) for values in filled_in if "Region" in values)
+        return next(of, "") or self._account(account).region or self.region
+
+    def region_to_read(self, action: Action, account: str, near: str) -> str | None:
+        """Choose the region of a read that nobody typed.
+
+        Args:
+            near: The region of what it is read for, or empty.
+
+        Returns:
+            Empty where it needs none; None where there is no telling which.
+        """
+        if action.regions is None:
+            return ""
+        offered = action.regions.get(self.site(action, account), ())
+        # Where there is but one, a configured one is meant for other products.
+        only = offered[0] if len(offered) == 1 else ""
+        fitting = (one for one in (near, self.region_for(action, account), only) if one in offered)
+        return next(fitting, None)
 
     def _account(self, name: str) -> Account:
         return self.accounts.get(name, _NO_ACCOUNT)
@@ -765,7 +784,7 @@ class _Reader:
         return self.account or self.base.account or self.vocabulary.meant
 
     def _default(self, action: Action, param: Param) -> Json:
-        for values in self._defaults(action):
+        for values in self.vocabulary.defaults_for(action, self._meant()):
             name = next((name for name in param.names if name in values), None)
             if name is not None:
                 given = str(values[name])
@@ -778,18 +797,12 @@ class _Reader:
                         f"{param.kind.says}.",
                         None,
                     ) from None
-        return param.default
-
-    def _defaults(self, action: Action) -> Iterable[Mapping[str, str | int | bool]]:
-        return self.vocabulary.defaults_for(action, self._meant())
+        return param.left_out(self.now)
 
     def _region(self, action: Action, said: str, kind: Token) -> str:
         if action.regions is None:
             return ""
-        defaults = (
-            str(values["Region"]) for values in self._defaults(action) if "Region" in values
-        )
-        region = said or next(defaults, "") or self.vocabulary.region_on(self._meant())
+        region = said or self.vocabulary.region_for(action, self._meant())
         site = self._site(action)
         allowed = action.regions.get(site, ())
         if region in allowed:

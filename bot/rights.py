@@ -8,6 +8,7 @@ from bot import offair, policy
 from bot.catalog import by_api
 from bot.errors import DirectoryError
 from bot.model import (
+    Action,
     Actor,
     Approval,
     Approved,
@@ -67,6 +68,10 @@ class Rights:
             f"{held.by} holds {held.target} since {since}, so nobody may start it: "
             f"{held.reason}. To end that: /stopstream release {held.target}. {could}",
         )
+
+    def region(self, read: Action, account: str, near: str) -> str | None:
+        """Choose the region of a read that nobody typed; None where there is no telling which."""
+        return self._rules().vocabulary.region_to_read(read, account, near)
 
     async def still(self, operation: Operation, command: Command) -> Denied | None:
         """Say why what was allowed and decided may not be sent any more, at the last moment."""

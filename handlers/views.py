@@ -363,8 +363,7 @@ def _field(param: Param, default: str) -> Block:
 def _region(action: Action, vocabulary: Vocabulary) -> Block:
     regions = (action.regions or {}).get(_site(action, vocabulary), ())
     options = [_option(region, region) for region in regions[:_OPTIONS_MOST]]
-    last = vocabulary.region_on(vocabulary.meant)
-    default = _default(action, ("Region",), vocabulary, last)
+    default = vocabulary.region_for(action, vocabulary.meant)
     entry = _entry(f"{default} of {','.join(regions)}")
     element: Block = {"type": "static_select", "action_id": entry, "options": options}
     if default in regions:

@@ -59,7 +59,7 @@ def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
     ):
         if other is not None and other not in known:
             yield f"there is no {other}"
-        elif other and not {p.api for p in known[other].params if p.required} <= given:
+        elif other and not _needs(known[other]) <= given:
             yield f"{other} needs parameters that it has not"
     if action.turns == "off" and action.undo and known[action.undo].turns != "on":
         yield f"{action.undo} is to bring back what it takes away, and does not"
@@ -67,6 +67,10 @@ def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
         yield "what it turns by, or ends by, is no parameter"
     if action.regions is not None and not any(action.regions.values()):
         yield "it needs a region and names none"
+
+
+def _needs(action: Action) -> set[str]:
+    return {p.api for p in action.params if p.required and p.default is None}
 
 
 def _strange_touches(touch: Touch, names: set[str]) -> Iterator[str]:
