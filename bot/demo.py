@@ -39,7 +39,7 @@ roles:
   oncall:
     members: {{users: [U0ALICE], usergroups: [S0ONCALL]}}
     allow:
-      - actions: [DropLiveStream, ResumeLiveStream, "Describe*", "Stop*"]
+      - actions: [DropLiveStream, ResumeLiveStream, "Describe*", "Stop*", Hold, Release]
         channels: [{INCIDENTS}]
       - actions: [ForbidLiveStream]
         channels: [{INCIDENTS}]

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.model import Command, Invocation, Search
@@ -15,7 +14,6 @@ from handlers.calls import Answered, CallError, need, reply
 from handlers.cards import Message, action_of
 from handlers.errands import Errands
 
-log = structlog.get_logger("stopstream.answers")
 
 GLANCE = 0.02
 """Seconds in which rights are known, if they are remembered; an ack does not wait for Slack."""
@@ -137,7 +135,12 @@ class Answers:
                 raise CallError(outcome)
             return
         if not asked.place.channel:
-            log.warning("there is no place to tell the asker")
+            # From the home tab: there is no channel in which they could be told alone.
+            await need(
+                self._client.chat_postMessage(
+                    channel=asked.actor.user, text=message.text, blocks=list(message.blocks)
+                )
+            )
             return
         await need(
             self._client.chat_postEphemeral(
