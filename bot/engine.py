@@ -422,11 +422,37 @@ class Engine:
         seen = await self.look(command, _LOOKING) or UNSEEN
         facts: dict[str, Json] = {"api": operation.api, "seen": seen}
         try:
-            await self._store.looked(operation, seen, facts)
+            if await self._changed_since(operation, action):
+                await self._store.passed_over(operation)
+                return
+            alike = await self._alike(command) if seen == action.touch.becomes else ()
+            if alike:
+                facts["alike"] = list(alike)
+            await self._store.looked(operation, seen, facts, alike)
             if offair.is_on(action, _undo(action), seen):
                 await self._store.on_again(operation.id, facts)
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
+
+    async def _changed_since(self, operation: Operation, action: Action) -> bool:
+        """Say whether somebody has turned it on since, or off anew."""
+        switch = offair.switched(operation, action, {}, self._clock())
+        if switch is None:
+            return False
+        now = await self._store.off_by(switch.account, switch.thing, switch.key)
+        return now is None or (now.ended_at or 0.0) > (operation.ended_at or 0.0)
+
+    async def _alike(self, command: Command) -> tuple[str, ...]:
+        """Find what is live under a name like this one: who mistypes it stops nothing."""
+        names, thing = command.action.touch.key, command.action.touch.thing
+        for read in map(by_api, command.action.reach):
+            if read.touch.thing is not thing or not read.touch.lists:
+                continue
+            others = {name: value for name, value in command.params.items() if name != names[0]}
+            body = await self._body(replace(command, params=others), read, LOOK)
+            rows = [row for field in read.touch.lists for row in _rows(body, field)]
+            return offair.alike(command.target, (str(row.get(names[0], "")) for row in rows))
+        return ()
 
     async def _see_lifted(self, operation: Operation) -> None:
         """Look at what has ended by itself, and say so: a ban, of which nobody thinks any more."""
@@ -733,6 +759,11 @@ def _look(action: Action) -> Action | None:
     """Give the read that tells the state of what an action is about."""
     look = by_api(action.look) if action.look else None
     return look if look is not None and look.touch.shows is not None else None
+
+
+def _rows(body: Params | None, field: str) -> list[dict[str, Json]]:
+    found = (body or {}).get(field)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
 def _saw(consent: Consent) -> dict[str, Json]:

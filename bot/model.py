@@ -731,6 +731,7 @@ class Switch:
             and something brings it back.
         until: When it ends by itself, epoch seconds; None: it does not.
         announced: Whoever asked said until when.
+        older: Only if it has been off for so many seconds.
     """
 
     account: str
@@ -740,6 +741,7 @@ class Switch:
     weight: int = 0
     until: float | None = None
     announced: bool = False
+    older: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -808,7 +810,8 @@ class Delivery:
         about: The state that an audit line is about.
         attempts: How often it has been tried.
         uncertain: An earlier try may have reached Slack.
-        seen: The state that was seen when it came to be owed; foreign text.
+        seen: The state that was seen when it came to be owed, or names like the one that was
+            meant, a line each; foreign text.
     """
 
     id: int

@@ -1,6 +1,8 @@
 """What an action takes off the air or brings back, until when, and what a hold is about; pure."""
 
+import difflib
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -14,6 +16,8 @@ _SHARE = 3
 
 FORGOTTEN = 86_400.0
 """Seconds for which something is listed that nothing brings back."""
+
+_LOOKED_AFTER = 30.0
 
 MAYBE, SURE, UNDOABLE = range(3)
 """What an entry weighs: it may be off; it is; it is, and something brings it back."""
@@ -48,14 +52,15 @@ def switched(operation: Operation, action: Action, body: Params, now: float) -> 
     if not to or not (ran or (operation.state is State.UNKNOWN and to == "off")):
         return None
     weight = MAYBE if not ran else UNDOABLE if can_be_undone(action) else SURE
+    # A stop is looked after once, whatever somebody else has read meanwhile.
+    older = _LOOKED_AFTER if action.effect is Effect.READ else 0.0
     ends, announced = None, False
     if action.until and to == "off":
         name, left_out = action.until
         announced = name in operation.params
         ends = instant(operation.params[name]) if announced else now + left_out
-    return Switch(
-        operation.account, action.touch.thing.name, key, to == "off", weight, ends, announced
-    )
+    thing = action.touch.thing.name
+    return Switch(operation.account, thing, key, to == "off", weight, ends, announced, older)
 
 
 def until(operation: Operation, action: Action) -> float | None:
@@ -81,6 +86,20 @@ def is_on(action: Action, undo: Action | None, seen: str) -> bool:
     """
     back = {action.touch.thing.on, undo.touch.becomes if undo else None}
     return seen in back - {"", None, action.touch.becomes}
+
+
+def alike(name: str, others: Iterable[str]) -> tuple[str, ...]:
+    """Give the names that somebody may have meant who wrote this one, the likeliest first.
+
+    Those of a row, like cam-1 and cam-2, are not mistaken for each other so easily.
+    """
+    row = _DIGITS.sub("", name)
+    strange = {other for other in others if _DIGITS.sub("", other) != row}
+    return tuple(difflib.get_close_matches(name, sorted(strange), _ALIKE, 0.7))
+
+
+_DIGITS = re.compile(r"[0-9]+")
+_ALIKE = 3
 
 
 def held_as(action: Action, params: Params) -> str:

@@ -458,14 +458,24 @@ class Store:
             found.append([_operation(row) for row in rows])
         return found
 
-    async def looked(self, operation: Operation, seen: str, facts: Mapping[str, Json]) -> None:
+    async def passed_over(self, operation: Operation) -> None:
+        """Look no more: what was to be looked at has been changed since, on purpose."""
+        await self._writer.do(_look_no_more, operation.id)
+
+    async def looked(
+        self,
+        operation: Operation,
+        seen: str,
+        facts: Mapping[str, Json],
+        alike: Sequence[str] = (),
+    ) -> None:
         """Note what was seen, once, and owe it to the thread."""
-        await self._writer.do(self._looked, (operation.id, seen, dict(facts)))
+        await self._writer.do(self._looked, (operation.id, seen, dict(facts), "\n".join(alike)))
 
     def _looked(
-        self, tx: Transaction, asked: Sequence[tuple[str, str, dict[str, Json]]]
+        self, tx: Transaction, asked: Sequence[tuple[str, str, dict[str, Json], str]]
     ) -> list[None]:
-        for id_, seen, facts in asked:
+        for id_, seen, facts, alike in asked:
             row = tx.connection.execute(
                 sa.update(operations)
                 .where(operations.c.id == id_, operations.c.look_at.is_not(None))
@@ -474,7 +484,7 @@ class Store:
             ).first()
             if row is not None:
                 tx.facts.append(Fact("looked", id_, facts))
-                self._owe(tx, _operation(row), Owed.LOOKED)
+                self._owe(tx, _operation(row), Owed.LOOKED, alike)
         return [None for _ in asked]
 
     # --- waiting and decisions -----------------------------------------------------
@@ -1147,6 +1157,12 @@ def _refused(decision: Decision, words: str) -> Fact:
         "detail": redact(words),
     }
     return Fact("refused", decision.operation, {n: v for n, v in facts.items() if v})
+
+
+def _look_no_more(tx: Transaction, ids: Sequence[str]) -> list[None]:
+    looking = sa.update(operations).where(operations.c.id.in_(ids), UNSEEN)
+    tx.connection.execute(looking.values(look_at=None))
+    return [None for _ in ids]
 
 
 def _is_held(tx: Transaction, move: Move) -> bool:

@@ -22,7 +22,7 @@ def turn(
     """Note what an operation's ending changes."""
     one = off.c.account == switch.account, off.c.thing == switch.thing, off.c.key == switch.key
     if not switch.off:
-        connection.execute(sa.delete(off).where(*one))
+        connection.execute(sa.delete(off).where(*one, off.c.since <= now - switch.older))
         return
     ends = switch.until
     row = {

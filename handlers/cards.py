@@ -26,6 +26,7 @@ from bot.model import (
     Word,
 )
 from bot.offair import is_on, until
+from bot.redact import redact
 from handlers import beside
 from handlers.words import (
     channel,
@@ -200,8 +201,12 @@ def ending(operation: Operation, action: Action | None) -> Message:
     return Message(fit(f"{wanted(operation, action)}. {told}", TEXT_MOST), blocks)
 
 
-def looked(operation: Operation, action: Action | None) -> Message:
-    """Say in the thread what a look at the cloud saw a moment after the stop."""
+def looked(operation: Operation, action: Action | None, alike: str = "") -> Message:
+    """Say in the thread what a look at the cloud saw a moment after the stop.
+
+    Args:
+        alike: What is live under a name like the one that was stopped, a line each.
+    """
     what = wanted(operation, action)
     undo = by_api(action.undo) if action and action.undo else None
     back = action is not None and is_on(action, undo, operation.looked)
@@ -216,6 +221,12 @@ def looked(operation: Operation, action: Action | None) -> Message:
         text = f"A moment later its state is {code(operation.looked)}. It was {what}."
     else:
         text = f"It has held: a moment later its state is {code(operation.looked)}."
+        if alike:
+            names = ", ".join(code(redact(name), 80) for name in alike.splitlines())
+            text += (
+                f" {user(operation.actor.user)} *Is it the right name?* Live there now is {names}; "
+                f"this one was {code(redact(operation.target), 80)}."
+            )
     blocks = [section(text)]
     if not text.startswith("It has held"):
         blocks += follow_buttons(operation, [Follow.KEEP_OFF, Follow.CHECK])

@@ -368,7 +368,7 @@ _NO_CHANNEL = "There is no channel to post it in."
 _IN_THREAD: Mapping[Owed, Callable[[Operation, Action | None, str], Message]] = {
     Owed.ENDING: lambda operation, action, _: cards.ending(operation, action),
     Owed.REMINDER: lambda operation, action, _: cards.reminder(operation, action),
-    Owed.LOOKED: lambda operation, action, _: cards.looked(operation, action),
+    Owed.LOOKED: cards.looked,
     Owed.LIFT: offair.lift,
     Owed.LIFTED: offair.lifted,
 }

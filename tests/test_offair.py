@@ -148,6 +148,13 @@ def test_a_read_that_shows_a_stream_live_takes_it_off_the_list() -> None:
     assert offair.switched(read, action, {"StreamState": "inactive"}, 0.0) is None
 
 
+def test_a_mistyped_name_is_found_and_a_row_of_names_is_not_mistaken() -> None:
+    live = ["stream1", "cam-2", "stream2", "other"]
+    assert offair.alike("straem1", live) == ("stream1", "stream2")
+    assert offair.alike("cam-1", live) == ()
+    assert offair.alike("stream1", ["stream1"]) == ()
+
+
 # --- what people say -------------------------------------------------------------------
 
 
@@ -570,6 +577,38 @@ async def test_a_stop_for_a_while_has_its_end_its_buttons_and_its_words(world: S
     assert not world.cloud.ran("ResumeLiveStream")
     await alice.press("Lift now", later[-1], INCIDENTS)
     await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
+
+
+async def test_whoever_mistypes_a_name_is_asked_about_it(world: Sandbox) -> None:
+    alice = world.slack.person("U0ALICE")
+    await alice.slash("/stopstream", "live straem1", INCIDENTS)
+    asked = await found(world, "U0ALICE", "Is it the right name?")
+    assert "`stream1`" in asked.text
+    assert "this one was `straem1`" in asked.text
+    await alice.slash("/stopstream", "live stream2", INCIDENTS)
+    held = await found(world, "U0ALICE", "stream2")
+    held = await world.slack.wait_for(
+        lambda: [m for m in world.slack.channels[INCIDENTS].messages if "It has held" in m.text][1:]
+    )
+    assert "right name" not in held[0].text
+
+
+async def test_a_ban_that_is_undone_at_once_is_not_said_to_have_held(world: Sandbox) -> None:
+    slack = world.slack
+    alice = slack.person("U0ALICE")
+    await alice.slash("/stopstream", "ban stream2", INCIDENTS)
+    banned = await found(world, "U0ALICE", "*Accepted.*", "Undo")
+    await alice.press("Undo", banned, INCIDENTS)
+    await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
+    await alice.slash("/stopstream", "live stream2", INCIDENTS)
+    dropped = await found(world, "U0ALICE", "DropLiveStream", "Keep it off")
+
+    def looks() -> list[Message]:
+        return [m for m in slack.channels[INCIDENTS].messages if "moment later" in m.text]
+
+    await slack.wait_for(looks)
+    # The ban's own look would have come before.
+    assert [m.thread_ts for m in looks()] == [dropped.thread_ts]
 
 
 def test_the_list_fits_slack_whatever_is_on_it() -> None:
