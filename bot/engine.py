@@ -46,7 +46,7 @@ from bot.model import (
     Via,
 )
 from bot.ports import Cloud
-from bot.redact import redact
+from bot.redact import HIDDEN, redact
 from bot.rights import Rights, starts
 from bot.store import NEVER, Move, Store
 from bot.telemetry import Metrics
@@ -392,7 +392,10 @@ class Engine:
             self.look(command),
             asyncio.gather(*(self._body(command, read, LOOK) for read in reads)),
         )
-        found = [sights.unread()] if _look(command.action) and not seen else []
+        look = _look(command.action)
+        found = [sights.unread()] if look and not seen else []
+        if look is None and not reads and not command.action.product.ours:
+            found.append(sights.unreadable())
         for read, body in zip(reads, bodies, strict=True):
             found += sights.told(read, sights.narrowed(command, read), body, self._clock())
         return seen, tuple(found)
@@ -687,6 +690,9 @@ class Engine:
         look_in: float | None = None,
         switch: Switch | None = None,
     ) -> None:
+        if state in _OVER:
+            # Nothing asks for it again, so the keys it took need not lie there.
+            changes = {**changes, "params": _without_secrets(operation, command.action)}
         ended = replace(operation, state=state)
         switch = switch or offair.switched(ended, command.action, {}, self._clock())
         path = (operation.state, state)
@@ -759,6 +765,14 @@ def _look(action: Action) -> Action | None:
     """Give the read that tells the state of what an action is about."""
     look = by_api(action.look) if action.look else None
     return look if look is not None and look.touch.shows is not None else None
+
+
+_OVER = (State.ACCEPTED, State.ALREADY)
+
+
+def _without_secrets(operation: Operation, action: Action) -> dict[str, Json]:
+    secret = {param.api for param in action.params if param.secret}
+    return {name: HIDDEN if name in secret else v for name, v in operation.params.items()}
 
 
 def _rows(body: Params | None, field: str) -> list[dict[str, Json]]:

@@ -48,6 +48,11 @@ def unread() -> Sight:
     return Sight("Its state could not be read.")
 
 
+def unreadable() -> Sight:
+    """Say that nothing tells what a press will touch."""
+    return Sight("What it will touch cannot be read beforehand.")
+
+
 def plain(sight: Sight) -> str:
     """Write it for the trail."""
     words = sight.words

@@ -27,6 +27,7 @@ from bot.errors import (
     StopstreamError,
 )
 from bot.model import (
+    DEFAULT,
     Actor,
     Approval,
     Choice,
@@ -37,6 +38,7 @@ from bot.model import (
     Effect,
     Invocation,
     Json,
+    Off,
     Operation,
     Person,
     Place,
@@ -313,6 +315,30 @@ async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
     return DONE
 
 
+async def _off(settings: Settings, _options: argparse.Namespace) -> int:
+    store = serving.open_store(settings)
+    try:
+        for word, one in [
+            *(("off", off) for off in await store.off(_LISTED)),
+            *(("held", Off(operation, None)) for operation in await store.holds()),
+        ]:
+            operation = one.operation
+            at = datetime.fromtimestamp(operation.ended_at or operation.asked_at, UTC)
+            line = f"{operation.id} {word:<4} {at:%Y-%m-%d %H:%M:%S} {operation.actor.user} "
+            line += f"{operation.api} {json.dumps(_shown(operation))}"
+            if one.until is not None:
+                line += f" · until {datetime.fromtimestamp(one.until, UTC):%Y-%m-%d %H:%M:%S UTC}"
+            line += f" · account {operation.account}" if operation.account != DEFAULT else ""
+            line += f" · case {operation.case}" if operation.case else ""
+            say(one_line(line))
+    finally:
+        await store.close()
+    return DONE
+
+
+_LISTED = 1000
+
+
 def _waits_for(operation: Operation) -> str:
     """Say who can decide, and until when."""
     consent, asker = operation.consent, operation.actor.user
@@ -515,6 +541,7 @@ async def _check_account(cloud: Cloud, account: str) -> tuple[bool, str]:
 _COMMANDS: Mapping[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {
     "check": _check,
     "decide": _decide,
+    "off": _off,
     "pending": _pending,
     "policy": _explain,
     "run": _run,

@@ -264,6 +264,17 @@ async def test_a_drop_does_not_hide_a_ban_and_a_ban_replaces_a_drop(home: House)
     assert await listed(home) == ["ForbidLiveStream s1"]
 
 
+async def test_a_key_does_not_lie_there_once_it_has_been_used(home: House) -> None:
+    url = "rtmp://push.example.com/live/s?txSecret=5ECRE7"
+    ran = await home.run(f"car-url u1 pushurl={url}", verb=Effect.START)
+    (sent,) = [c for c in home.cloud.sent if c.action.api == "StartPublishStreamWithURL"]
+    assert sent.params["PublishStreamURL"] == url
+    assert ran.params["PublishStreamURL"] == "[hidden]"
+    await home.run("live s1")
+    (dropped,) = await home.store.off(10)
+    assert dropped.operation.params["StreamName"] == "s1"
+
+
 async def test_a_stranger_is_not_told(home: House) -> None:
     await home.run("live s1")
     home.policy(POLICY.replace("U0MALLORY", "U0OTHER"))
