@@ -308,6 +308,7 @@ async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
             if operation.state is State.WAITING:
                 line += f" · {_waits_for(operation)}"
                 line += "".join(f" · {sights.plain(one)}" for one in operation.consent.sights)
+            line += f" · account {operation.account}" if operation.account != DEFAULT else ""
             line += f" · case {operation.case}" if operation.case else ""
             say(one_line(line))
     finally:
