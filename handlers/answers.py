@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import Command, Invocation, Search
 from bot.parse import Audit, Form, Help, WhoAmI
 from bot.service import DryRun, Reply, Service, Standing, Taken
 from handlers import pages, receipts, views
-from handlers.calls import Answered, CallError, need, reply
+from handlers.calls import Answered, CallError, call, need, reply, seen_thread
 from handlers.cards import Message, action_of
 from handlers.errands import Errands
 
@@ -129,22 +130,32 @@ class Answers:
         Raises:
             CallError: Slack did not take it.
         """
-        if asked.place.reply_url:
-            outcome = await reply(self._client, asked.place.reply_url, message)
+        place = asked.place
+        thread = await seen_thread(self._client, place)
+        if thread:
+            outcome = await call(self._aside(asked, message, thread))
+            if isinstance(outcome, Answered):
+                return
+            log.warning("the asker is told outside the thread", why=outcome.why)
+        # A `response_url` knows no thread: what it brings stands in the channel.
+        if place.reply_url:
+            outcome = await reply(self._client, place.reply_url, message)
             if not isinstance(outcome, Answered):
                 raise CallError(outcome)
-            return
-        if not asked.place.channel:
+        elif place.channel:
+            await need(self._aside(asked, message, ""))
+        else:
             log.warning("there is no place to tell the asker")
-            return
-        await need(
-            self._client.chat_postEphemeral(
-                channel=asked.place.channel,
-                user=asked.actor.user,
-                text=message.text,
-                blocks=list(message.blocks),
-                thread_ts=asked.place.thread_ts or None,
-            )
+
+    def _aside(
+        self, asked: Invocation, message: Message, thread: str
+    ) -> Awaitable[AsyncSlackResponse]:
+        return self._client.chat_postEphemeral(
+            channel=asked.place.channel,
+            user=asked.actor.user,
+            text=message.text,
+            blocks=list(message.blocks),
+            thread_ts=thread or None,
         )
 
     # --- help ----------------------------------------------------------------------
