@@ -468,12 +468,13 @@ class Rehearsal:
 
     Attributes:
         people: Ids of those who could approve it: users and user groups.
+        draft: None for whoever may not see it.
     """
 
     command: Command
     verdict: Verdict | Denied
     people: tuple[str, ...]
-    draft: Draft
+    draft: Draft | None
 
 
 # --- what becomes of it -----------------------------------------------------------

@@ -24,6 +24,7 @@ __all__ = [
     "may_approve",
     "may_audit",
     "members",
+    "outsider",
     "request",
     "roles_of",
     "schema",
@@ -93,17 +94,12 @@ Check = Callable[[Policy, Command, Facts], str | None]
 
 def own_workspace(_policy: Policy, _command: Command, facts: Facts) -> str | None:
     """Only users of the bot's own workspace, and Slack must have said so."""
-    return None if _at_home(facts) else "Only users of this workspace may use this bot."
+    return None if _at_home(facts) else _ELSEWHERE
 
 
 def full_member(_policy: Policy, _command: Command, facts: Facts) -> str | None:
     """No bots, guests or deactivated users."""
-    person = facts.person
-    if person.bot:
-        return "Bots may not use this bot."
-    if person.guest:
-        return "Guests have no role in the policy, whatever it says of them."
-    return "This user is deactivated." if person.deactivated else None
+    return _shortfall(facts.person)
 
 
 def bot_is_there(_policy: Policy, _command: Command, facts: Facts) -> str | None:
@@ -269,6 +265,15 @@ def members(policy: Policy, roles: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(id_ for one in found for id_ in (*one.usergroups, *one.users)))
 
 
+def outsider(facts: Facts) -> str | None:
+    """Say why somebody may not so much as look; None for a full member of the workspace."""
+    return _shortfall(facts.person) if _at_home(facts) else _ELSEWHERE
+
+
+OUTSIDE = frozenset({own_workspace.__name__, full_member.__name__})
+"""The checks that only outsiders fail."""
+
+
 def absent(facts: Facts) -> Facts:
     """Give the same facts where the bot is not in the channel."""
     return replace(facts, in_channel=False)
@@ -398,6 +403,18 @@ def _limits(policy: Policy) -> Iterable[tuple[str, Limit]]:
 def _at_home(facts: Facts) -> bool:
     person = facts.person
     return bool(facts.home_team) and person.team == facts.home_team and not person.stranger
+
+
+_ELSEWHERE = "Only users of this workspace may use this bot."
+
+
+def _shortfall(person: Person) -> str | None:
+    """Say what somebody lacks of a full member."""
+    if person.bot:
+        return "Bots may not use this bot."
+    if person.guest:
+        return "Guests have no role in the policy, whatever it says of them."
+    return "This user is deactivated." if person.deactivated else None
 
 
 def _is_member(role: Role, facts: Facts) -> bool:

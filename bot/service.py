@@ -16,7 +16,7 @@ from bot.approvals import Approvals
 from bot.catalog import by_api
 from bot.chain import Fact
 from bot.engine import Engine, facts_of
-from bot.errors import ParseError, StoreError
+from bot.errors import DirectoryError, ParseError, StoreError
 from bot.follow import Follow, command
 from bot.lifecycle import ENDINGS
 from bot.model import (
@@ -27,6 +27,7 @@ from bot.model import (
     Command,
     Consent,
     Decision,
+    Denied,
     Invocation,
     Json,
     Operation,
@@ -56,6 +57,9 @@ _PRESSES = 50
 
 _REQUEST_FOR = 1800.0
 """Seconds after a refusal for which others may be asked."""
+
+_UNKNOWN_OR_OUTSIDE = policy.OUTSIDE | {"directory"}
+"""The checks that somebody fails who is no member, or of whom Slack does not say it."""
 
 BOOKING = 2.0
 """Seconds that an ack may wait for the store; Slack waits 3."""
@@ -213,11 +217,15 @@ class Service:
     async def rehearse(self, asked: Invocation, command: Command) -> Rehearsal:
         """Say what would become of a command, and that it was asked. Waits for Slack.
 
+        The request itself, which the policy's defaults have filled in, is not for outsiders.
+
         Raises:
             StoreError: It cannot be put on the trail, so it is not said.
         """
         operation = self._operation(asked, State.ASKED, command, spell(command))
         found = await self._engine.rehearse(operation, command)
+        if isinstance(found.verdict, Denied) and found.verdict.check in _UNKNOWN_OR_OUTSIDE:
+            found = replace(found, draft=None)
         facts = facts_of(replace(operation, rule=found.verdict.rule), command.action)
         allowed = isinstance(found.verdict, Verdict)
         facts |= {"state": "dry run", "allowed": allowed}
@@ -350,6 +358,18 @@ class Service:
             facts.in_channel,
         )
 
+    async def outsider(self, actor: Actor) -> str:
+        """Say why somebody may not so much as look; empty for a full member.
+
+        Waits for Slack: not for the ack path.
+        """
+        try:
+            person = await self._directory.person(actor)
+        except DirectoryError as error:
+            return f"{error} Nothing was sent; try again in a moment."
+        facts = policy.Facts(person, self._team, frozenset(), "", in_channel=True)
+        return policy.outsider(facts) or ""
+
     async def _facts(self, actor: Actor, place: Place, rules: Rules) -> policy.Facts:
         return policy.Facts(
             person=await self._directory.person(actor),
@@ -362,8 +382,8 @@ class Service:
 
     # --- the trail -----------------------------------------------------------------
 
-    async def audit(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
-        """Search what was asked, as far as the policy lets somebody see it.
+    async def audit(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page | Denied:
+        """Search what was asked, as far as the policy lets somebody see it: outsiders nothing.
 
         Waits for Slack: not for the ack path. Rights are asked anew for every page.
 
@@ -372,13 +392,15 @@ class Service:
         """
         rules = self._rules()
         facts = await self._facts(actor, place, rules)
+        if (why := policy.outsider(facts)) is not None:
+            return Denied("outsider", why)
         whole = policy.may_audit(rules.policy, facts)
         reader, channel = ("", "") if whole else (actor.user, place.channel)
         wanted = replace(wanted, reader=reader, channel=channel)
         found = await self._store.search(wanted, limit + 1)
         return Page(wanted, tuple(found[:limit]), len(found) > limit)
 
-    async def export(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
+    async def export(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page | Denied:
         """Search for somebody who takes it away, which is on the trail before they have it.
 
         Raises:
@@ -386,6 +408,8 @@ class Service:
             StoreError: It cannot be recorded, so nothing is given.
         """
         page = await self.audit(actor, place, replace(wanted, before=None), limit)
+        if isinstance(page, Denied):
+            return page
         facts: dict[str, Json] = {
             "team": actor.team,
             "user": actor.user,

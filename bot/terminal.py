@@ -33,6 +33,7 @@ from bot.model import (
     Command,
     Decision,
     Denied,
+    Draft,
     Effect,
     Invocation,
     Json,
@@ -206,17 +207,19 @@ async def _rehearse(service: Service, asked: Invocation, command: Command, *, as
     approval = verdict.approval.value if isinstance(verdict, Verdict) else ""
     if as_json:
         told = {"dry_run": True, "allowed": allowed, "why": why, "approval": approval}
-        say(json.dumps(told | {"request": asdict(draft)}, ensure_ascii=False))
+        say(json.dumps(told | {"request": asdict(draft) if draft else None}, ensure_ascii=False))
     else:
         say(
             f"dry run: {command.action.api}: {'allowed by' if allowed else 'denied:'} {why}",
             *([f"approval: {approval}"] if approval else []),
-            f"{draft.method} {draft.url}",
-            *(f"{name}: {value}" for name, value in draft.headers.items()),
-            "",
-            draft.payload,
+            *(_lines(draft) if draft else ()),
         )
     return DONE if allowed else FAILED
+
+
+def _lines(draft: Draft) -> list[str]:
+    headers = (f"{name}: {value}" for name, value in draft.headers.items())
+    return [f"{draft.method} {draft.url}", *headers, "", draft.payload]
 
 
 def _verb(text: str) -> Effect | None:

@@ -15,6 +15,7 @@ from handlers import pages, receipts, views
 from handlers.calls import Answered, CallError, call, need, reply, seen_thread
 from handlers.cards import Message, action_of
 from handlers.errands import Errands
+from handlers.words import escape
 
 log = structlog.get_logger("stopstream.answers")
 
@@ -105,9 +106,13 @@ class Answers:
         return receipts.receipt(found, self._service.vocabulary) if taken else BUSY
 
     def open_form(self, place: views.FormPlace, trigger_id: str, asked: Invocation) -> bool:
-        """Open the form; False if too much waits. The trigger lives for 3 s."""
+        """Open the form for a member; False if too much waits. The trigger lives for 3 s."""
 
         async def work() -> None:
+            # The policy's defaults stand in it.
+            if why := await self._service.outsider(asked.actor):
+                await self.whisper(asked, Message(escape(why)))
+                return
             view = views.form(place, self._service.vocabulary)
             await need(self._client.views_open(trigger_id=trigger_id, view=view))
 
@@ -144,8 +149,15 @@ class Answers:
                 raise CallError(outcome)
         elif place.channel:
             await need(self._aside(asked, message, ""))
+        elif asked.actor.user:
+            # From the home tab or a shortcut: a direct message.
+            await need(
+                self._client.chat_postMessage(
+                    channel=asked.actor.user, text=message.text, blocks=list(message.blocks)
+                )
+            )
         else:
-            log.warning("there is no place to tell the asker")
+            log.warning("there is nobody to tell")
 
     def _aside(
         self, asked: Invocation, message: Message, thread: str
@@ -215,4 +227,4 @@ class Answers:
             wanted.state,
             case=wanted.case,
         )
-        return pages.page(await self._service.audit(asked.actor, asked.place, search, pages.SHOWN))
+        return pages.found(await self._service.audit(asked.actor, asked.place, search, pages.SHOWN))

@@ -254,6 +254,8 @@ def form_button(verb: Effect) -> Block:
 def rehearsal(found: Rehearsal) -> Message:
     """Say what would be sent, which rule lets it pass and who would have to agree."""
     command, draft = found.command, found.draft
+    if draft is None:
+        return Message(f"*Dry run, nothing was sent.* {_would_pass(found)}")
     said = typed(command.action, command.params, command.region, command.account)
     lines = [
         f"*Dry run, nothing was sent:* {command.action.api}, as {code(said, 500)}",

@@ -9,7 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -538,6 +538,34 @@ async def test_a_button_opens_the_form_of_its_verb(workspace: Workspace) -> None
     (opened_,) = workspace.slack.asked("views.open")
     view = json.loads(opened_["view"]) if isinstance(opened_["view"], str) else opened_["view"]
     assert views.unpacked(view["private_metadata"]) == views.FormPlace(Effect.START, "C0INC", "1.5")
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_the_form_opens_for_nobody_else_than_members(
+    workspace: Workspace, known: bool
+) -> None:
+    people = workspace.house.directory.people
+    if known:
+        people["U0ALICE"] = replace(people["U0ALICE"], guest=True)
+    else:
+        people.clear()
+    assert await workspace.command("") == "The form opens now."
+    await workspace.interact(
+        {
+            "type": "shortcut",
+            "callback_id": "open_form",
+            "trigger_id": "trigger.shortcut",
+            "user": {"id": "U0ALICE", "team_id": TEAM},
+        }
+    )
+    await workspace.errands.stop()
+
+    said = "Guests have no role" if known else "Slack did not say who you are."
+    assert workspace.slack.asked("views.open") == []
+    assert said in workspace.slack.replies[0]["text"]
+    (direct,) = workspace.slack.asked("chat.postMessage")
+    assert direct["channel"] == "U0ALICE"
+    assert said in direct["text"]
 
 
 async def test_a_press_in_a_thread_is_answered_there_not_in_the_channel(
