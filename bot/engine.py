@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -312,7 +312,7 @@ class Engine:
         """Let it wait for a confirmation or a second person, or lead to where the same waits."""
         second = verdict.approval is Approval.SECOND_PERSON
         roles = verdict.approvers if second else ()
-        seen, saw = await self.sights(command)
+        seen, saw = await self.sights(command, await self._hidden(operation, command))
         consent = Consent(
             needed=verdict.needed if second else 1,
             roles=roles,
@@ -370,22 +370,43 @@ class Engine:
         body = await self._body(command, look, patience)
         return redact(look.touch.shown(body))[:80] if body is not None else ""
 
-    async def sights(self, command: Command) -> tuple[str, tuple[Sight, ...]]:
-        """Read what a press will touch, all at once: its state, and what else is told of it."""
-        reads = [by_api(api) for api in command.action.reach]
+    async def sights(
+        self, command: Command, hidden: Collection[str] = ()
+    ) -> tuple[str, tuple[Sight, ...]]:
+        """Read what a press will touch, all at once: its state, and what else is told of it.
+
+        Args:
+            hidden: Names of reads that are not made.
+        """
+        look = _look(command.action)
+        shows = look is not None and look.api not in hidden
+        reads = [by_api(api) for api in command.action.reach if api not in hidden]
         seen, bodies = await asyncio.gather(
-            self.look(command),
+            self.look(command) if shows else _nothing(),
             asyncio.gather(*(self._body(command, read, LOOK) for read in reads)),
         )
-        found = [sights.unread()] if _look(command.action) and not seen else []
+        found = [sights.unread()] if shows and not seen else []
+        found += [sights.unshown(hidden)] if hidden else []
         for read, body in zip(reads, bodies, strict=True):
             found += sights.told(read, sights.narrowed(command, read), body)
         return seen, tuple(found)
 
+    async def _hidden(self, operation: Operation, command: Command) -> tuple[str, ...]:
+        """Name the reads that a request leaves out: whoever asks may not see what they tell.
+
+        Those who decide over it may look for themselves.
+        """
+        if not operation.consent.request:
+            return ()
+        look = _look(command.action)
+        apis = dict.fromkeys([*([look.api] if look else []), *command.action.reach])
+        reads = [sights.of(command, by_api(api)) for api in apis]
+        may = [await self._rights.may_read(operation, read) for read in reads]
+        return tuple(api for api, may_it in zip(apis, may, strict=True) if not may_it)
+
     async def _body(self, command: Command, read: Action, patience: float) -> Params | None:
         """Ask a read about the thing of a command; None where no answer comes in time."""
-        params = sights.narrowed(command, read)
-        asked = Command(read, params, command.region, command.account)
+        asked = sights.of(command, read)
         try:
             async with asyncio.timeout(patience):
                 at = await self._store.turn(asked.account, read.api, _interval(asked))
@@ -632,6 +653,10 @@ def _look(action: Action) -> Action | None:
     """Give the read that tells the state of what an action is about."""
     look = by_api(action.look) if action.look else None
     return look if look is not None and look.touch.shows is not None else None
+
+
+async def _nothing() -> str:
+    return ""
 
 
 def _saw(consent: Consent) -> dict[str, Json]:

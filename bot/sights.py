@@ -1,6 +1,6 @@
 """What a press will touch, as reads tell it: an answer in, sentences out; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from bot.model import Action, Command, Json, Params, Sight
@@ -20,6 +20,11 @@ def narrowed(command: Command, read: Action) -> Params:
     }
 
 
+def of(command: Command, read: Action) -> Command:
+    """Make a read of the thing that a command is about."""
+    return Command(read, narrowed(command, read), command.region, command.account)
+
+
 def told(read: Action, given: Params, body: Params | None) -> Iterator[Sight]:
     """Say what an answer tells; that it could not be read where there is none."""
     for tells in read.tells:
@@ -36,6 +41,11 @@ def told(read: Action, given: Params, body: Params | None) -> Iterator[Sight]:
 def unread() -> Sight:
     """Say that the state is not known though there is a read for it."""
     return Sight("Its state could not be read.")
+
+
+def unshown(apis: Iterable[str]) -> Sight:
+    """Say which reads a request leaves out."""
+    return Sight("Not shown, as whoever asks may not read it: {}.", (", ".join(apis),))
 
 
 def plain(sight: Sight) -> str:

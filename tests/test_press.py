@@ -343,6 +343,29 @@ async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: 
     assert "may not do this themselves" in cards.audit_line(ended, by_api("DropLiveStream")).text
 
 
+async def test_a_request_reads_nothing_that_its_asker_may_not(house: House) -> None:
+    operation = await requested(house)
+    text = shown(operation)
+
+    assert house.cloud.sent == []
+    assert operation.consent.seen == ""
+    assert "push.example.com/live" not in text
+    reads = "DescribeLiveStreamState, DescribeLiveStreamOnlineList"
+    assert f"Not shown, as whoever asks may not read it: `{reads}`." in text
+    assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+
+
+async def test_a_request_shows_what_its_asker_may_read(house: House) -> None:
+    refusal = await house.run("ban stream1", ALICE)
+    reply = await press(house, refusal, ALICE)
+    waits = await house.engine.ending(reply.operation.id)
+
+    assert refusal.state is State.DENIED
+    assert waits.consent.seen == "active"
+    assert "Live since" in shown(waits)
+    assert "Not shown" not in shown(waits)
+
+
 async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: House) -> None:
     operation = await refused(house)
     other = await press(house, operation, ALICE)
