@@ -18,6 +18,7 @@ __all__ = [
     "How",
     "Policy",
     "absent",
+    "channels_of",
     "decide",
     "explain",
     "load",
@@ -322,6 +323,12 @@ def explain(policy: Policy, command: Command, facts: Facts) -> Explanation:
 def standing(policy: Policy, facts: Facts, actions: Sequence[Action]) -> list[How]:
     """Say for each action what this person may do here with some target."""
     return [_how(policy, facts, action) for action in actions]
+
+
+def channels_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
+    """Give the channels that the rules of somebody's roles name."""
+    own = (rule for name in roles_of(policy, facts) for rule in policy.roles[name].allow)
+    return tuple(dict.fromkeys(channel for rule in own for channel in rule.channels or ()))
 
 
 def _how(policy: Policy, facts: Facts, action: Action) -> How:

@@ -36,6 +36,7 @@ from bot.model import (
     Presence,
     Rehearsal,
     Search,
+    Sent,
     State,
     Verdict,
 )
@@ -44,7 +45,7 @@ from bot.policy import How
 from bot.ports import Directory
 from bot.redact import redact
 from bot.rules import Rules
-from bot.store import Store
+from bot.store import Store, permalink
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
@@ -107,12 +108,15 @@ class Standing:
 
     Attributes:
         here: Whether the bot is there, without which nothing can be done there.
+        elsewhere: What they may in each channel that the rules of their roles name; empty
+            where it is not asked.
     """
 
     person: Person
     roles: tuple[str, ...]
     may: tuple[How, ...]
     here: bool = True
+    elsewhere: tuple[tuple[str, tuple[How, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +361,26 @@ class Service:
             tuple(policy.standing(rules.policy, facts, rules.vocabulary.actions)),
             facts.in_channel,
         )
+
+    async def everywhere(self, actor: Actor) -> Standing:
+        """Say what someone may do in any channel, and in those that the policy names besides.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        found = await self.standing(actor, Place(""))
+        facts = await self._facts(actor, Place(""), rules)
+        elsewhere = [
+            (channel, policy.standing(rules.policy, there, rules.vocabulary.actions))
+            for channel in policy.channels_of(rules.policy, facts)
+            for there in [replace(facts, channel=channel)]
+        ]
+        return replace(found, elsewhere=tuple((one, tuple(may)) for one, may in elsewhere))
+
+    def card_link(self, operation: Operation) -> str:
+        """Give the address of an operation's card; empty where it stands nowhere yet."""
+        return permalink(self._store.workspace, Sent(operation.card_channel, operation.card_ts))
 
     async def outsider(self, actor: Actor) -> str:
         """Say why somebody may not so much as look; empty for a full member.
