@@ -85,6 +85,9 @@ class Answers:
     def aside(self, reply: Reply) -> Message:
         """Give what to tell somebody whose press was not taken, or was taken before."""
         action = action_of(reply.operation) if isinstance(reply, Taken) else None
+        if isinstance(reply, Taken) and reply.again:
+            address = self._service.card_link(reply.operation)
+            return receipts.asked_before(reply.operation, action, address)
         return receipts.receipt(reply, self._service.vocabulary, action)
 
     def _follow(self, found: Reply, asked: Invocation, trigger_id: str) -> Message:
@@ -126,6 +129,17 @@ class Answers:
 
         async def work() -> None:
             await self.whisper(asked, message)
+
+        self._errands.take("tell the asker", work)
+
+    def tell_instead(self, asked: Invocation, message: Message) -> None:
+        """Put it in place of the message whose button was pressed, or beside it."""
+
+        async def work() -> None:
+            url = asked.place.reply_url
+            outcome = await reply(self._client, url, message, instead=True) if url else None
+            if not isinstance(outcome, Answered):
+                await self.whisper(asked, message)
 
         self._errands.take("tell the asker", work)
 

@@ -129,14 +129,19 @@ async def need(request: Awaitable[AsyncSlackResponse], seconds: float = PATIENCE
     return outcome
 
 
-async def reply(client: AsyncWebClient, url: str, message: Message) -> Outcome:
+async def reply(
+    client: AsyncWebClient, url: str, message: Message, *, instead: bool = False
+) -> Outcome:
     """Answer the asker alone through a `response_url`.
+
+    Args:
+        instead: In place of the message whose button was pressed.
 
     Source: https://docs.slack.dev/interactivity/handling-user-interaction
     """
     body = {
         "response_type": "ephemeral",
-        "replace_original": False,
+        "replace_original": instead,
         "text": message.text,
         "blocks": list(message.blocks),
     }

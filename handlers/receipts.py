@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import ParseError
-from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal
+from bot.lifecycle import ENDINGS
+from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal, State
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
@@ -24,6 +25,7 @@ from handlers.words import (
     code_block,
     escape,
     fit,
+    link,
     moment,
     people,
     typed,
@@ -108,6 +110,23 @@ def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
     if again:
         return f"Asked already: {what}. Slack delivered it twice; it runs once, in {place}."
     return f"Asked: {what}. The answer comes in {place}; refusals come to you alone."
+
+
+def asked_before(operation: Operation, action: Action | None, address: str = "") -> Message:
+    """Say where stands what somebody pressed for once more.
+
+    Args:
+        address: Of its card.
+    """
+    card = link(address, "its card")
+    match operation.state:
+        case state if state in ENDINGS:
+            now = f"It has ended: {STATES[state].lower()}{f'; see {card}' if card else ''}."
+        case State.WAITING:
+            now = f"It waits on {card or 'its card'}."
+        case _:
+            now = f"It is under way; see {card or 'its card'}."
+    return Message(f"You asked this already: {wanted(operation, action)}. {now}")
 
 
 # --- help ----------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from bot.model import (
 )
 from bot.service import Mistaken, Taken
 from bot.store import Store
-from handlers import beside, cards
+from handlers import beside, cards, receipts
 from tests.conftest import House, built
 from tests.fakes import ALICE, BOB, MALLORY, FakeCloud
 
@@ -377,6 +377,28 @@ async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: Hou
     assert not isinstance(await press(house, replies[0].operation), Taken)
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State.ASKED, "It is under way; see <https://a.slack.com/archives/C/p1|its card>."),
+        (State.WAITING, "It waits on <https://a.slack.com/archives/C/p1|its card>."),
+        (State.ACCEPTED, "see <https://a.slack.com/archives/C/p1|its card>."),
+    ],
+)
+async def test_a_second_press_says_where_the_first_one_stands(
+    house: House, state: State, said: str
+) -> None:
+    operation = replace(await refused(house), state=state)
+    action = by_api(operation.api)
+    there = receipts.asked_before(operation, action, "https://a.slack.com/archives/C/p1").text
+    nowhere = receipts.asked_before(operation, action).text
+
+    assert there.startswith("You asked this already: ")
+    assert said in there
+    assert "slack.com" not in nowhere
+    assert "twice" not in there + nowhere
+
+
 async def test_rights_to_be_asked_that_are_gone_at_the_click_end_it(house: House) -> None:
     operation = await refused(house)
     house.policy(POLICY.replace("requests: true", "requests: false"))
@@ -414,10 +436,16 @@ async def test_in_slack_a_stranger_asks_and_a_lead_lets_it_through(tmp_path: Pat
         denial = await slack.wait_for(
             lambda: next((m for m in slack.seen("U0MALLORY") if m.buttons()), None)
         )
-        await mallory.press("Ask somebody who may", denial, INCIDENTS)
+        button = denial.buttons()["Ask somebody who may"]
+        await mallory.click(button, denial, INCIDENTS)
         root = await slack.wait_for(
             lambda: next((m for m in channel.roots if "Approve" in m.buttons()), None)
         )
+        await slack.wait_for(lambda: not denial.buttons())
+        assert denial.text.startswith("Asked: ")
+        await mallory.click(button, denial, INCIDENTS)
+        await slack.wait_for(lambda: "You asked this already" in denial.text)
+        assert f"It waits on <https://sandbox.slack.com/archives/{INCIDENTS}/p" in denial.text
         assert "<@U0MALLORY> may not do this themselves" in root.text
         await slack.person("U0BOB").press("Approve", root, INCIDENTS)
         thread = await slack.wait_for(lambda: channel.thread(root.ts))
