@@ -4,20 +4,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import Command, Invocation, Search
-from bot.parse import Audit, Form, Help, WhoAmI
+from bot.parse import Audit, Form, Help, OffAir, WhoAmI
 from bot.service import DryRun, Reply, Service, Standing, Taken
-from handlers import pages, receipts, views
+from handlers import offair, pages, receipts, views
 from handlers.calls import Answered, CallError, call, need, reply, seen_thread
 from handlers.cards import Message, action_of
 from handlers.errands import Errands
 from handlers.words import escape
-
-log = structlog.get_logger("stopstream.answers")
 
 GLANCE = 0.02
 """Seconds in which rights are known, if they are remembered; an ack does not wait for Slack."""
@@ -77,7 +74,7 @@ class Answers:
         if isinstance(found, Help):
             self._look_up("help", asked, lambda: self._marked(found, asked), found)
             return
-        if not isinstance(found, WhoAmI | Audit | DryRun):
+        if not isinstance(found, WhoAmI | Audit | DryRun | OffAir):
             self.tell(asked, self._follow(found, asked, ""))
             return
         self._follow(found, asked, "")
@@ -104,6 +101,8 @@ class Answers:
                 taken = self._look_up("whoami", asked, lambda: self._whoami(asked))
             case Audit():
                 taken = self._look_up("audit", asked, lambda: self._trail(asked, found))
+            case OffAir():
+                taken = self._look_up("what is off", asked, lambda: self._off(asked))
             case _:
                 pass
         return receipts.receipt(found, self._service.vocabulary) if taken else BUSY
@@ -155,7 +154,6 @@ class Answers:
             outcome = await call(self._aside(asked, message, thread))
             if isinstance(outcome, Answered):
                 return
-            log.warning("the asker is told outside the thread", why=outcome.why)
         # A `response_url` knows no thread: what it brings stands in the channel.
         if place.reply_url:
             outcome = await reply(self._client, place.reply_url, message)
@@ -163,15 +161,13 @@ class Answers:
                 raise CallError(outcome)
         elif place.channel:
             await need(self._aside(asked, message, ""))
-        elif asked.actor.user:
-            # From the home tab or a shortcut: a direct message.
+        else:
+            # From the home tab: there is no channel in which they could be told alone.
             await need(
                 self._client.chat_postMessage(
                     channel=asked.actor.user, text=message.text, blocks=list(message.blocks)
                 )
             )
-        else:
-            log.warning("there is nobody to tell")
 
     def _aside(
         self, asked: Invocation, message: Message, thread: str
@@ -231,6 +227,9 @@ class Answers:
 
     async def _rehearsed(self, asked: Invocation, command: Command) -> Message:
         return receipts.rehearsal(await self._service.rehearse(asked, command))
+
+    async def _off(self, asked: Invocation) -> Message:
+        return offair.listed(await self._service.off(asked.actor, asked.place))
 
     async def _trail(self, asked: Invocation, wanted: Audit) -> Message:
         search = Search(

@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import DirectoryError, StoreError
-from bot.model import Actor
+from bot.model import Actor, Place
 from bot.service import Service
 from handlers import views
 from handlers.calls import CallError, need
@@ -91,8 +91,9 @@ class _Homes:
     async def _drawn(self, actor: Actor) -> dict[str, Any]:
         standing = await self._service.everywhere(actor)
         mine, waiting = await self._service.open_ones(actor)
+        away = await self._service.off(actor, Place(""), look=False)
         recent = await self._service.recent(actor)
-        return views.home(standing, recent, mine, waiting, card=self._service.card_link)
+        return views.home(standing, recent, mine, waiting, away, card=self._service.card_link)
 
     async def _publish(self, actor: Actor, view: dict[str, Any]) -> None:
         await need(self._client.views_publish(user_id=actor.user, view=view))

@@ -12,7 +12,8 @@ from typing import Any
 from bot.alerts import Found
 from bot.model import Action, Choice, Decision, Effect, Operation, Param, Site
 from bot.parse import Vocabulary
-from bot.service import Standing
+from bot.service import Absent, Standing
+from handlers import offair
 from handlers.cards import Block, section
 from handlers.receipts import (
     EFFECTS,
@@ -54,6 +55,7 @@ _OPTIONS_MOST = 100
 _INPUT_MOST = 3000
 _LABEL_MOST = 2000
 _METADATA_MOST = 2500
+_AWAY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +214,15 @@ def home(
     recent: Sequence[Operation],
     mine: Sequence[Operation] = (),
     waiting: Sequence[Operation] = (),
+    away: Absent | None = None,
     *,
     card: Callable[[Operation], str] = lambda _operation: "",
     trouble: str = "",
 ) -> dict[str, Any]:
     """Draw the home tab of one person; without `standing` where Slack did not say who they are.
 
-    `mine` is what has no ending yet, `waiting` what waits for this person's approval.
+    `mine` is what has no ending yet, `waiting` what waits for this person's approval, `away` what
+    is off and not yet on.
     `card` gives the address of an operation's card.
     `trouble` is a sentence about what could not be read.
     """
@@ -232,6 +236,11 @@ def home(
     if mine:
         blocks.append(_header("Your open requests"))
         blocks += [section(_open(operation, card(operation))) for operation in mine[:10]]
+    if away is not None and (away.off or away.holds):
+        blocks.append(_header("Off and not yet on"))
+        blocks += offair.blocks_of(away, _AWAY)
+        if max(len(away.off), len(away.holds)) > _AWAY:
+            blocks.append(section("`/stopstream off` lists more."))
     above = {operation.id for operation in mine[:10]}
     rest = [operation for operation in recent if operation.id not in above]
     if rest or trouble or not above:
@@ -371,8 +380,7 @@ def _field(param: Param, default: str) -> Block:
 def _region(action: Action, vocabulary: Vocabulary) -> Block:
     regions = (action.regions or {}).get(_site(action, vocabulary), ())
     options = [_option(region, region) for region in regions[:_OPTIONS_MOST]]
-    last = vocabulary.region_on(vocabulary.meant)
-    default = _default(action, ("Region",), vocabulary, last)
+    default = vocabulary.region_for(action, vocabulary.meant)
     entry = _entry(f"{default} of {','.join(regions)}")
     element: Block = {"type": "static_select", "action_id": entry, "options": options}
     if default in regions:
