@@ -521,13 +521,15 @@ class Rehearsal:
 
     Attributes:
         people: Ids of those who could approve it: users and user groups.
-        draft: None where nothing would be sent.
+        draft: None where nothing would be sent, or for whoever may not see it.
+        hidden: Whoever asked may not see what would be sent.
     """
 
     command: Command
     verdict: Verdict | Denied
     people: tuple[str, ...]
     draft: Draft | None
+    hidden: bool = False
 
 
 # --- what becomes of it -----------------------------------------------------------

@@ -1,6 +1,6 @@
 """What a press will touch, as reads tell it: an answer in, sentences out; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from bot.model import Action, Command, Json, Params, Running, Sight
@@ -46,6 +46,11 @@ def told(read: Action, given: Params, body: Params | None, now: float) -> Iterat
 def unread() -> Sight:
     """Say that the state is not known though there is a read for it."""
     return Sight("Its state could not be read.")
+
+
+def unshown(apis: Iterable[str]) -> Sight:
+    """Say which reads a request leaves out."""
+    return Sight("Not shown, as whoever asks may not read it: {}.", (", ".join(apis),))
 
 
 def unreadable() -> Sight:

@@ -215,9 +215,15 @@ async def _rehearse(service: Service, asked: Invocation, command: Command, *, as
         say(
             f"dry run: {command.action.api}: {'allowed by' if allowed else 'denied:'} {why}",
             *([f"approval: {approval}"] if approval else []),
-            *(_request(draft) if draft else ["nothing would leave: the bot keeps it itself"]),
+            *_leaving(draft, hidden=found.hidden),
         )
     return DONE if allowed else FAILED
+
+
+def _leaving(draft: Draft | None, *, hidden: bool) -> list[str]:
+    if draft is not None:
+        return _request(draft)
+    return [] if hidden else ["nothing would leave: the bot keeps it itself"]
 
 
 def _request(draft: Draft) -> list[str]:
