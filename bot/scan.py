@@ -228,8 +228,11 @@ def beginning(action: Action) -> str:
             return f"/stopstream {action.words}"
 
 
-def conceal(error: ParseError, spans: AbstractSet[tuple[int, int]]) -> ParseError:
-    """Take stream keys, and whatever stands in the spans, out of a mistake; its place stays."""
+def conceal(error: ParseError, spans: AbstractSet[tuple[int, int]], ours: str = "") -> ParseError:
+    """Take stream keys, and whatever stands in the spans, out of a mistake; its place stays.
+
+    What the sentence ends with stays as it is where it is `ours`.
+    """
     text, start, end = error.text, error.start, error.end
     for first, last in sorted(spans, reverse=True):
         text = text[:first] + HIDDEN + text[last:]
@@ -239,8 +242,9 @@ def conceal(error: ParseError, spans: AbstractSet[tuple[int, int]]) -> ParseErro
     if not (whole.startswith(head) and whole.endswith(tail)) or len(head + tail) > len(whole):
         # A secret crosses the edge of the place: rather all of it than a wrong one.
         head, tail = "", ""
+    ours = ours if error.sentence.endswith(ours) else ""
     return ParseError(
-        redact(error.sentence),
+        redact(error.sentence.removesuffix(ours)) + ours,
         text=whole,
         start=len(head),
         end=len(whole) - len(tail),
