@@ -468,12 +468,14 @@ class Rehearsal:
 
     Attributes:
         people: Ids of those who could approve it: users and user groups.
+        case: The case it would belong to, or empty.
     """
 
     command: Command
     verdict: Verdict | Denied
     people: tuple[str, ...]
     draft: Draft
+    case: str = ""
 
 
 # --- what becomes of it -----------------------------------------------------------

@@ -4,18 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import ParseError
-from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal
+from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal, Verdict
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
+from handlers import beside
 from handlers.cards import (
     SECTION_MOST,
-    STATES,
     TEXT_MOST,
     Block,
     Message,
     action_of,
     section,
+    state_word,
     wanted,
 )
 from handlers.words import (
@@ -255,10 +256,12 @@ def rehearsal(found: Rehearsal) -> Message:
     """Say what would be sent, which rule lets it pass and who would have to agree."""
     command, draft = found.command, found.draft
     said = typed(command.action, command.params, command.region, command.account)
+    about = [f"Account {code(command.account)}"]
+    about += [f"region {code(command.region)}"] if command.region else []
+    about += filter(None, (beside.case(found), _runbook(found)))
     lines = [
         f"*Dry run, nothing was sent:* {command.action.api}, as {code(said, 500)}",
-        f"Account {code(command.account)}"
-        + (f", region {code(command.region)}" if command.region else ""),
+        ", ".join(about),
         _would_pass(found),
         "*The request*",
     ]
@@ -278,9 +281,19 @@ def _would_pass(found: Rehearsal) -> str:
         return f"{rule}, at once."
     if verdict.approval is Approval.CONFIRM:
         return f"{rule}, after you confirm it."
+    if not verdict.approvers:
+        later = " or ".join(code(role) for role in verdict.then)
+        could = f"{later} could, once a reminder has asked them" if later else "nobody could"
+        return f"{rule}, but its list of approvers is empty: {could} approve it."
     count = "one" if verdict.needed == 1 else str(verdict.needed)
-    roles = " or ".join(code(role) for role in verdict.approvers) or "nobody"
-    return f"{rule}, after {count} of {roles} approves it ({people(found.people[:10])})."
+    approve = "approves" if verdict.needed == 1 else "approve"
+    roles = " or ".join(code(role) for role in verdict.approvers)
+    who = f" ({people(found.people[:10])})" if found.people else ""
+    return f"{rule}, after {count} of {roles} {approve} it{who}."
+
+
+def _runbook(found: Rehearsal) -> str:
+    return beside.runbook(found.verdict) if isinstance(found.verdict, Verdict) else ""
 
 
 # --- who they are, and what ran --------------------------------------------------------
@@ -335,8 +348,9 @@ def _why_not(how: How) -> str:
 
 def operation_line(operation: Operation) -> str:
     """Say in one line what became of an operation."""
+    action = action_of(operation)
     parts = [
-        f"{STATES[operation.state]}: {wanted(operation, action_of(operation))}",
+        f"{state_word(operation, action)}: {wanted(operation, action)}",
         f"{user(operation.actor.user)} {moment(operation.asked_at)}",
     ]
     if operation.place.channel:
