@@ -303,7 +303,9 @@ class _Reader:
     def read(self, verb: Effect | None) -> Wanted:
         tokens, verb = self._verb(self._tokens(), verb)
         if not tokens:
-            return Form(verb) if verb in (Effect.STOP, Effect.START) else Help()
+            if verb in (Effect.STOP, Effect.START):
+                return Form(verb)
+            return Help(Effect.READ.value if verb is Effect.READ else "")
         topic = _topic(tokens, verb)
         if topic is not None:
             return Help(redact(topic)[:64])

@@ -8,7 +8,7 @@ from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehe
 from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
-from handlers import beside
+from handlers import beside, topics
 from handlers.cards import (
     SECTION_MOST,
     TEXT_MOST,
@@ -32,6 +32,8 @@ from handlers.words import (
     with_names,
     written,
 )
+
+_NO_TARGETS: Mapping[str, str] = {}
 
 OPEN_FORM = "open-form"
 """The action_id of a button that opens the form."""
@@ -82,14 +84,15 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
         case Unrecorded(sentence):
             return Message(escape(sentence, TEXT_MOST))
         case Help(topic):
-            return help_on(topic, vocabulary.actions)
+            return help_on(topic, vocabulary.actions, targets=vocabulary.targets)
         case Form() | WhoAmI() | Audit() | DryRun():
             return Message(_SOON[type(reply)])
 
 
-def mistake(error: ParseError) -> Message:
+def mistake(error: ParseError, *, in_thread: bool = False) -> Message:
     """Say what is wrong in one sentence, and mark the place."""
     sentence = escape(error.sentence, 900)
+    sentence = topics.in_thread(sentence) if in_thread else sentence
     if not error.text.strip():
         return Message(sentence)
     return Message(f"{sentence}\n{code_block(mark(error), 600)}")
@@ -106,15 +109,27 @@ def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
 # --- help ----------------------------------------------------------------------------
 
 
-def help_on(topic: str, actions: Sequence[Action], standing: Standing | None = None) -> Message:
+def in_thread(message: Message) -> Message:
+    """Write the commands of a help, which has sections alone, as they are typed in a thread."""
+    texts = (topics.in_thread(block["text"]["text"]) for block in message.blocks)
+    return Message(topics.in_thread(message.text), tuple(map(section, texts)))
+
+
+def help_on(
+    topic: str,
+    actions: Sequence[Action],
+    standing: Standing | None = None,
+    targets: Mapping[str, str] = _NO_TARGETS,
+) -> Message:
     """Explain everything shortly, or what a topic names in full.
 
     Args:
         standing: Who asks, so that what they may do here is marked; None where that is unknown.
+        targets: Of the policy, by name.
     """
     mine = {how.action.api: how for how in standing.may} if standing else {}
     if not topic:
-        return _overview(actions, mine)
+        return _overview(actions, mine, targets=targets)
     folded = topic.casefold()
     about = [action for action in actions if folded in (action.words, action.api.casefold())]
     family = [action for action in actions if folded in (action.product.name, action.effect.value)]
@@ -124,8 +139,10 @@ def help_on(topic: str, actions: Sequence[Action], standing: Standing | None = N
         return arranged([*full, *_named_beside(topic, beside)])
     if family:
         return _overview(family, mine)
+    if lines := topics.on(topic, targets, actions):
+        return arranged(lines)
     unknown = f"There is no help on {code(topic, 80)}; this is what there is."
-    return _overview(actions, mine, unknown)
+    return _overview(actions, mine, unknown, targets=targets)
 
 
 def yours(topic: str, standing: Standing) -> Message:
@@ -148,7 +165,12 @@ def _yours(how: How | None) -> list[str]:
     return [f"You may do this here {_HOW[how.approval]}{where}."]
 
 
-def _overview(actions: Sequence[Action], mine: Mapping[str, How], *before: str) -> Message:
+def _overview(
+    actions: Sequence[Action],
+    mine: Mapping[str, How],
+    *before: str,
+    targets: Mapping[str, str] = _NO_TARGETS,
+) -> Message:
     """Give an example of each; what they do stands in the blocks, for which there is room."""
     legend = [_LEGEND] if mine else []
     long, short = [*before, *legend], [*before, *legend]
@@ -160,7 +182,8 @@ def _overview(actions: Sequence[Action], mine: Mapping[str, How], *before: str) 
         marks = {a.api: _mark(mine.get(a.api)) for a in found}
         long += [f"{code(example(a))}{marks[a.api]} {_first_sentence(a.does)}" for a in found]
         short += [f"{code(example(a))}{marks[a.api]}" for a in found]
-    return Message(fit("\n".join([*short, *_MORE]), TEXT_MOST), arranged([*long, *_MORE]).blocks)
+    more = [*_MORE, *topics.named(targets)]
+    return Message(fit("\n".join([*short, *more]), TEXT_MOST), arranged([*long, *more]).blocks)
 
 
 def _mark(how: How | None) -> str:
@@ -177,7 +200,8 @@ _MORE = (
     "Any action takes `case=INC-42`, the incident that it belongs to.",
     "Where there are several accounts, `account=…` names one, or the channel does.",
     "Values are `name=value` or `--name value`, quoted where they hold spaces.",
-    "Every action goes by its API name, too. In a thread, mention me with the same words.",
+    "`--dry-run` on any command shows you what would be sent, and sends nothing.",
+    "Every action goes by its API name, too. In a thread, say `@stopstream stop live stream1`.",
 )
 
 

@@ -666,7 +666,7 @@ def test_help_on_everything_says_what_each_does() -> None:
     blocks = "\n".join(block["text"]["text"] for block in message.blocks)
 
     assert all(action.does.partition(". ")[0] in blocks for action in ACTIONS)
-    assert message.text.endswith("mention me with the same words.")
+    assert message.text.endswith("say `@stopstream stop live stream1`.")
     is_harmless(message)
 
 
