@@ -91,7 +91,9 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
 
 def mistake(error: ParseError, *, in_thread: bool = False) -> Message:
     """Say what is wrong in one sentence, and mark the place."""
-    sentence = escape(error.sentence, 900)
+    said, example_, command = error.sentence.partition("For example: ")
+    # Escaped, an address in it could not be pasted.
+    sentence = escape(said.rstrip(), 900) + (f" {example_}{code(command, 300)}" if command else "")
     sentence = topics.in_thread(sentence) if in_thread else sentence
     if not error.text.strip():
         return Message(sentence)

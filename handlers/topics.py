@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from bot.model import Action
+from bot.model import Action, Effect
 from bot.redact import redact
 from handlers.words import code
 
@@ -45,6 +45,11 @@ _TOPICS: Mapping[str, tuple[str, ...]] = {
     "account": _ACCOUNT,
 }
 _VERBS = ("stop", "start", "status")
+_BEGINNINGS: Mapping[Effect, str] = {
+    Effect.STOP: "/stopstream",
+    Effect.START: "/startstream",
+    Effect.READ: "/stopstream status",
+}
 
 
 def on(topic: str, targets: Mapping[str, str], actions: Sequence[Action]) -> list[str]:
@@ -79,13 +84,18 @@ def _listed(targets: Mapping[str, str], actions: Sequence[Action]) -> list[str]:
 
 def _target(name: str, text: str, actions: Sequence[Action]) -> list[str]:
     kind = _kind(text)
-    ways = [code(f"/stopstream {name}"), code(f"/startstream {name}")]
+    effects = {action.effect for action in actions if kind.casefold() in _names(action)}
+    ways = [code(f"{begin} {name}") for effect, begin in _BEGINNINGS.items() if effect in effects]
     return [
         f"*{code(name)}*",
         f"A target of the policy: it stands for {_means(text, actions)}.",
-        f"Type it in place of these words, as in {ways[0]} or {ways[1]}.",
+        f"Type it in place of these words: {' or '.join(ways) or code(f'/stopstream {name}')}.",
         f"{code(f'/stopstream help {kind}')} explains the kind.",
     ]
+
+
+def _names(action: Action) -> tuple[str, str]:
+    return action.words, action.api.casefold()
 
 
 def _kind(text: str) -> str:
@@ -97,7 +107,7 @@ def _kind(text: str) -> str:
 def _means(text: str, actions: Sequence[Action]) -> str:
     """Show what a target stands for; its kind alone where that takes secrets."""
     kind = _kind(text).casefold()
-    found = [action for action in actions if kind in (action.words, action.api.casefold())]
+    found = [action for action in actions if kind in _names(action)]
     if any(param.secret for action in found for param in action.params):
         return code(f"{kind} …")
     return code(redact(text), 200)

@@ -489,6 +489,15 @@ def test_a_long_list_says_how_many_are_left_out() -> None:
     assert len(said) < 2000
 
 
+def test_the_example_in_a_mistake_can_be_pasted() -> None:
+    with pytest.raises(ParseError) as caught:
+        parse("ingest 12", verb=Effect.START, vocabulary=VOCABULARY, now=0.0)
+
+    assert " For example: `/startstream ingest 1234 pullurl=rtmp://pull.example.com" in (
+        receipts.mistake(caught.value).text
+    )
+
+
 def test_what_a_read_found_shows_no_key() -> None:
     rows: Json = [{"StreamName": "s1?txSecret=5ECRE7"}]
     result: dict[str, Json] = {"PushUrl": "5ECRE7", "Other": {"Note": "txSecret=5ECRE7"}}

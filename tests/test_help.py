@@ -169,6 +169,8 @@ def helped(topic: str) -> str:
         ("form", "alone opens a form"),
         ("case", "`/stopstream audit case=INC-42`"),
         ("account", "`account=…` names one"),
+        ("main-stage", "`/startstream main-stage` or `/stopstream status main-stage`."),
+        ("<!here>", "in place of these words: `/stopstream &lt;!here&gt;`."),
         ("main-stage", "stands for `live stream1 domain=push.example.com`."),
         ("Main-Stage", "`/stopstream help live` explains the kind"),
         ("targets", "• `main-stage`: `live stream1 domain=push.example.com`"),
