@@ -144,6 +144,13 @@ def some_rule_allows(policy: Policy, command: Command, facts: Facts) -> str | No
     return f"{begin}. {_who_could(policy, command, facts, mine)}"
 
 
+def who_could(policy: Policy, command: Command, facts: Facts) -> str:
+    """Say in a sentence who may run a command here, or that this person may."""
+    if grants(policy, command, facts):
+        return "You may do that here."
+    return _who_could(policy, command, facts, roles_of(policy, facts))
+
+
 CHECKS: tuple[Check, ...] = (
     own_workspace,
     full_member,

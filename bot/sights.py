@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
-from bot.model import Action, Command, Json, Params, Sight, Touch
+from bot.model import Action, Command, Json, Params, Running, Sight, Touch
 from bot.redact import HIDDEN, redact
 
 _LONGEST_LIST, _MOMENT = 1200, 70
 """Characters of a list that is an answer, and of a time in it as Slack is given it."""
+
+_AFTER_ALL_TIME = 253_402_300_800
+"""Epoch seconds at the end of the year 9999."""
 
 _MOST, _LONGEST = 10, 80
 """How many of a list are named, and how long a value may be."""
@@ -25,22 +28,37 @@ def narrowed(command: Command, read: Action) -> Params:
     }
 
 
-def told(read: Action, given: Params, body: Params | None) -> Iterator[Sight]:
+def completed(read: Action, given: Params, now: float) -> Params:
+    """Add the defaults of what a read demands besides."""
+    needed = {p.api: p.left_out(now) for p in read.params if p.required and p.default is not None}
+    return {**needed, **given}
+
+
+def told(read: Action, given: Params, body: Params | None, now: float) -> Iterator[Sight]:
     """Say what an answer tells; that it could not be read where there is none."""
     for tells in read.tells:
         if not given.keys() >= set(tells.given) or given.keys() & set(tells.open):
             continue
-        if body is None:
-            yield from [Sight(f"Could not be read: {tells.what}.")] if tells.what else []
-            continue
-        values = [_value(body, field) for field in tells.fields]
-        if "" not in values:
+        left = body
+        if tells.running and body is not None:
+            left = _under_way(tells.running, body, now)
+        values = [_value(left, field) for field in tells.fields] if left is not None else []
+        if tells.running and left is not None and not left[tells.running.rows]:
+            yield Sight(tells.none)
+        elif values and "" not in values:
             yield Sight(tells.words, tuple(values))
+        elif (left is None or tells.running) and tells.what:
+            yield Sight(f"Could not be read: {tells.what}.")
 
 
 def unread() -> Sight:
     """Say that the state is not known though there is a read for it."""
     return Sight("Its state could not be read.")
+
+
+def unreadable() -> Sight:
+    """Say that nothing tells what a press will touch."""
+    return Sight("What it will touch cannot be read beforehand.")
 
 
 def answered(read: Action, params: Params, body: Params) -> Iterator[Sight]:
@@ -51,7 +69,7 @@ def answered(read: Action, params: Params, body: Params) -> Iterator[Sight]:
         for field, states in read.touch.lists.items():
             if body.keys().isdisjoint((field, *read.touch.counts)):
                 continue
-            sight, whole = _listed(read.touch, field, states, body)
+            sight, whole = _listed(read.touch, (field, states), params, body)
             said |= {"TotalPage"} if whole else set()
             yield sight
     elif not read.touch.counts:
@@ -71,13 +89,17 @@ _NOW = {"active": "live", "on": "behind the pad", "set": "delayed"}
 """What people say of a thing in a state that a list is of."""
 
 
-def _listed(touch: Touch, field: str, states: tuple[str, ...], body: Params) -> tuple[Sight, bool]:
+def _listed(
+    touch: Touch, of_what: tuple[str, tuple[str, ...]], params: Params, body: Params
+) -> tuple[Sight, bool]:
     """Name the things of a list, as many as fit, and say whether those are all."""
+    field, states = of_what
     found = body.get(field)
     rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     counted = (body.get(name) for name, of in touch.counts.items() if of == states)
     total = max([len(rows), *(count for count in counted if isinstance(count, int))])
-    are = f"{'is' if total < 2 else 'are'} {' or '.join(_NOW.get(s, s) for s in states)}"  # noqa: PLR2004
+    one, *others = states
+    are = "found" if others else f"{'are' if total > 1 else 'is'} {_NOW.get(one, one)}"
     if not total:
         return Sight(f"None {are}."), True
     apart = len({_of_key(touch, row)[1:] for row in rows}) > 1
@@ -85,7 +107,7 @@ def _listed(touch: Touch, field: str, states: tuple[str, ...], body: Params) -> 
     values: list[str | float] = []
     size = 0
     for row in rows:
-        named, of = _row(touch, row, apart=apart)
+        named, of = _row(touch, row, params, apart=apart)
         size += sum(len(value) if isinstance(value, str) else _MOMENT for value in of)
         if words and size > _LONGEST_LIST:
             break
@@ -100,7 +122,9 @@ def _of_key(touch: Touch, row: Params) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in touch.key if row.get(name) not in (None, ""))
 
 
-def _row(touch: Touch, row: Params, *, apart: bool) -> tuple[str, list[str | float]]:
+def _row(
+    touch: Touch, row: Params, params: Params, *, apart: bool
+) -> tuple[str, list[str | float]]:
     """Name one thing: by all of its key where the things stand apart in more than the name."""
     name, *where = _of_key(touch, row) or (json.dumps(row, ensure_ascii=False),)
     shown = "/".join([*where, name] if apart else [name])
@@ -110,8 +134,16 @@ def _row(touch: Touch, row: Params, *, apart: bool) -> tuple[str, list[str | flo
     if since != "":
         beside.append("since {}")
         values.append(since)
-    for field in touch.echoes:
-        if (of := _value(row, field)) != "":
+    between = touch.between or ("", "")
+    times = (("from", between[0]), ("until", between[1]), ("stopped", touch.ended))
+    for word, field in times:
+        at = row.get(field)
+        if isinstance(at, int) and 0 < at < _AFTER_ALL_TIME:
+            beside.append(f"{word} {{}}")
+            values.append(float(at))
+    for field, param in touch.echoes.items():
+        of = "" if field in between else _value(row, field)
+        if of not in ("", str(params.get(param))):
             beside.append(f"{field} {{}}")
             values.append(of)
     return f"{{}} ({', '.join(beside)})" if beside else "{}", values
@@ -131,8 +163,9 @@ def _rest(read: Action, body: Params, said: AbstractSet[str]) -> Iterator[Sight]
 
 
 def _leaves(name: str, given: Json) -> Iterator[tuple[str, Json]]:
-    if not isinstance(given, dict) or not given:
-        yield name, given
+    if not isinstance(given, dict):
+        # What is empty tells nothing.
+        yield from [(name, given)] if given not in (None, "") else []
         return
     for inner in sorted(given):
         yield from _leaves(f"{name}.{inner}", given[inner])
@@ -160,6 +193,23 @@ def _value(body: Params, field: str) -> str | float:
         return _moment(next(_at(dict(body), field[1:].split(".")), None))
     parts = [_text(body, part) for part in field.split("/")]
     return "/".join(parts) if all(parts) else ""
+
+
+def _under_way(running: Running, body: Params, now: float) -> Params | None:
+    """Leave of a list what runs now; None where the answer does not settle what that is."""
+    # An empty list may come as null; none at all is no answer.
+    rows = body.get(running.rows, "")
+    left: list[Json] = []
+    if not isinstance(rows, list | None):
+        return None
+    for row in rows or ():
+        of = row if isinstance(row, dict) else {}
+        begins, ends, ended = (of.get(n) for n in (running.begins, running.ends, running.ended))
+        if not isinstance(begins, int) or not isinstance(ends, int) or not isinstance(ended, int):
+            return None
+        left += [row] if begins <= now < ends and not ended else []
+    unsettled = not left and body.get(running.more)
+    return None if unsettled else {**body, running.rows: left}
 
 
 def _text(body: Params, path: str) -> str:

@@ -4,18 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.model import Command, Invocation, Search
-from bot.parse import Audit, Form, Help, WhoAmI
+from bot.parse import Audit, Form, Help, OffAir, WhoAmI
 from bot.service import DryRun, Mistaken, Reply, Service, Standing, Taken
-from handlers import pages, receipts, views
+from handlers import offair, pages, receipts, views
 from handlers.calls import Answered, CallError, need, reply
 from handlers.cards import Message, action_of
 from handlers.errands import Errands
-
-log = structlog.get_logger("stopstream.answers")
 
 GLANCE = 0.02
 """Seconds in which rights are known, if they are remembered; an ack does not wait for Slack."""
@@ -78,7 +75,7 @@ class Answers:
         if isinstance(found, Mistaken):
             self.tell(asked, receipts.mistake(found.error, in_thread=True))
             return
-        if not isinstance(found, WhoAmI | Audit | DryRun):
+        if not isinstance(found, WhoAmI | Audit | DryRun | OffAir):
             self.tell(asked, self._follow(found, asked, ""))
             return
         self._follow(found, asked, "")
@@ -102,6 +99,8 @@ class Answers:
                 taken = self._look_up("whoami", asked, lambda: self._whoami(asked))
             case Audit():
                 taken = self._look_up("audit", asked, lambda: self._trail(asked, found))
+            case OffAir():
+                taken = self._look_up("what is off", asked, lambda: self._off(asked))
             case _:
                 pass
         return receipts.receipt(found, self._service.vocabulary) if taken else BUSY
@@ -138,7 +137,12 @@ class Answers:
                 raise CallError(outcome)
             return
         if not asked.place.channel:
-            log.warning("there is no place to tell the asker")
+            # From the home tab: there is no channel in which they could be told alone.
+            await need(
+                self._client.chat_postMessage(
+                    channel=asked.actor.user, text=message.text, blocks=list(message.blocks)
+                )
+            )
             return
         await need(
             self._client.chat_postEphemeral(
@@ -200,6 +204,9 @@ class Answers:
 
     async def _rehearsed(self, asked: Invocation, command: Command) -> Message:
         return receipts.rehearsal(await self._service.rehearse(asked, command))
+
+    async def _off(self, asked: Invocation) -> Message:
+        return offair.listed(await self._service.off(asked.actor, asked.place))
 
     async def _trail(self, asked: Invocation, wanted: Audit) -> Message:
         search = Search(

@@ -21,7 +21,7 @@ from bot.model import (
     Undeliverable,
     Word,
 )
-from handlers import cards
+from handlers import cards, offair
 from handlers.calls import (
     AUTH,
     Answered,
@@ -113,10 +113,11 @@ class Desk:
                 return await self._card(delivery, cards.card(operation, action))
             case Owed.REMINDER if operation.state is not State.WAITING:
                 return Sent()
-            case Owed.ENDING | Owed.REMINDER | Owed.LOOKED as owed:
-                return await self._in_thread(delivery, _IN_THREAD[owed](operation, action))
             case Owed.PRIVATE:
                 return await self._private(delivery, action)
+            case owed if owed in _IN_THREAD:
+                message = _IN_THREAD[owed](operation, action, delivery.seen)
+                return await self._in_thread(delivery, message)
             case _:
                 return await self._audit(delivery, action)
 
@@ -364,10 +365,12 @@ class Desk:
 
 _NO_CHANNEL = "There is no channel to post it in."
 
-_IN_THREAD = {
-    Owed.ENDING: cards.ending,
-    Owed.REMINDER: cards.reminder,
+_IN_THREAD: Mapping[Owed, Callable[[Operation, Action | None, str], Message]] = {
+    Owed.ENDING: lambda operation, action, _: cards.ending(operation, action),
+    Owed.REMINDER: lambda operation, action, _: cards.reminder(operation, action),
     Owed.LOOKED: cards.looked,
+    Owed.LIFT: offair.lift,
+    Owed.LIFTED: offair.lifted,
 }
 
 

@@ -91,7 +91,8 @@ class _Homes:
     async def _drawn(self, actor: Actor) -> dict[str, Any]:
         standing = await self._service.standing(actor, Place(""))
         mine, waiting = await self._service.open_ones(actor)
-        return views.home(standing, await self._service.recent(actor), mine, waiting)
+        away = await self._service.off(actor, Place(""), look=False)
+        return views.home(standing, await self._service.recent(actor), mine, waiting, away)
 
     async def _publish(self, actor: Actor, view: dict[str, Any]) -> None:
         await need(self._client.views_publish(user_id=actor.user, view=view))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.errors import ParseError
 from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal, Verdict
-from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
+from bot.parse import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
 from handlers import beside, topics
@@ -62,6 +62,7 @@ _SOON: Mapping[type, str] = {
     Form: "The form opens now.",
     WhoAmI: "One moment, Slack is asked who you are.",
     Audit: "One moment, the trail is read.",
+    OffAir: "One moment, what is off is looked up.",
 }
 
 _HOW = {
@@ -85,7 +86,7 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
             return Message(escape(sentence, TEXT_MOST))
         case Help(topic):
             return help_on(topic, vocabulary.actions, targets=vocabulary.targets)
-        case Form() | WhoAmI() | Audit() | DryRun():
+        case Form() | WhoAmI() | Audit() | OffAir() | DryRun():
             return Message(_SOON[type(reply)])
 
 
@@ -198,6 +199,7 @@ _MORE = (
     "*More*",
     "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
     "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
+    "`/stopstream off` lists what is off and not yet on, and what is held.",
     "What ran is narrowed down by `user=@…`, `action=…`, `target=…`, `ending=…`, `case=…`.",
     "Any action takes `case=INC-42`, the incident that it belongs to.",
     "Where there are several accounts, `account=…` names one, or the channel does.",
@@ -291,6 +293,8 @@ def rehearsal(found: Rehearsal) -> Message:
         _would_pass(found),
         "*The request*",
     ]
+    if draft is None:
+        return Message("\n".join([*lines[:-1], "Nothing would leave: the bot keeps it itself."]))
     headers = "\n".join(f"{name}: {value}" for name, value in draft.headers.items())
     request = f"{draft.method} {draft.url}\n{headers}\n\n{draft.payload}"
     return Message("\n".join([*lines, code_block(request, 1800)]))

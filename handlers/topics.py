@@ -25,6 +25,10 @@ _WHOAMI = (
     "*Whoami*",
     "`/stopstream whoami` says which roles you have and what you may do in this channel.",
 )
+_OFF = (
+    "*Off*",
+    "`/stopstream off` lists what was stopped and is not yet on again, and what is held.",
+)
 _FORM = ("*Form*", "`/stopstream` or `/startstream` alone opens a form.")
 _CASE = (
     "*Case*",
@@ -39,6 +43,7 @@ _ACCOUNT = (
 _TOPICS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("dry-run", "dryrun", "dry_run"), _DRY_RUN),
     "audit": _AUDIT,
+    "off": _OFF,
     "whoami": _WHOAMI,
     "form": _FORM,
     "case": _CASE,
@@ -117,7 +122,7 @@ def _means(text: str, actions: Sequence[Action]) -> str:
 
 # A command with what follows it; Slack offers no slash commands in threads.
 _COMMAND = re.compile(r"/(?P<verb>stop|start)stream (?P<word>[A-Za-z-]+)")
-_ASIDES = frozenset({"status", "help", "whoami", "audit"})
+_ASIDES = frozenset({"status", "help", "whoami", "audit", "off"})
 
 
 def in_thread(text: str) -> str:

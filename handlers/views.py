@@ -12,7 +12,8 @@ from typing import Any
 from bot.alerts import Found
 from bot.model import Action, Choice, Decision, Effect, Operation, Param, Site
 from bot.parse import Vocabulary
-from bot.service import Standing
+from bot.service import Absent, Standing
+from handlers import offair
 from handlers.cards import Block, section
 from handlers.receipts import EFFECTS, buttons, form_button, operation_line, standing_lines
 from handlers.words import escape, fit, moment, with_names
@@ -47,6 +48,7 @@ _OPTIONS_MOST = 100
 _INPUT_MOST = 3000
 _LABEL_MOST = 2000
 _METADATA_MOST = 2500
+_AWAY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +208,14 @@ def home(
     recent: Sequence[Operation],
     mine: Sequence[Operation] = (),
     waiting: Sequence[Operation] = (),
+    away: Absent | None = None,
     *,
     trouble: str = "",
 ) -> dict[str, Any]:
     """Draw the home tab of one person; without `standing` where Slack did not say who they are.
 
-    `mine` is what has no ending yet, `waiting` what waits for this person's approval.
+    `mine` is what has no ending yet, `waiting` what waits for this person's approval, `away` what
+    is off and not yet on.
     `trouble` is a sentence about what could not be read.
     """
     blocks: list[Block] = [
@@ -224,6 +228,11 @@ def home(
     if mine:
         blocks.append(_header("Your open requests"))
         blocks += [section(operation_line(operation)) for operation in mine[:10]]
+    if away is not None and (away.off or away.holds):
+        blocks.append(_header("Off and not yet on"))
+        blocks += offair.blocks_of(away, _AWAY)
+        if max(len(away.off), len(away.holds)) > _AWAY:
+            blocks.append(section("`/stopstream off` lists more."))
     blocks.append(_header("What you asked lately"))
     if trouble:
         blocks.append(section(escape(trouble)))
@@ -354,8 +363,7 @@ def _field(param: Param, default: str) -> Block:
 def _region(action: Action, vocabulary: Vocabulary) -> Block:
     regions = (action.regions or {}).get(_site(action, vocabulary), ())
     options = [_option(region, region) for region in regions[:_OPTIONS_MOST]]
-    last = vocabulary.region_on(vocabulary.meant)
-    default = _default(action, ("Region",), vocabulary, last)
+    default = vocabulary.region_for(action, vocabulary.meant)
     entry = _entry(f"{default} of {','.join(regions)}")
     element: Block = {"type": "static_select", "action_id": entry, "options": options}
     if default in regions:

@@ -465,7 +465,18 @@ ONLINE, PADS = "DescribeLiveStreamOnlineList", "DescribeLivePadStreamList"
             {"Total": 5, "Running": 2},
             "`Running` is `2`, `Total` is `5`.",
         ),
-        (ONLINE, {"Other": 1}, "`Other` is `1`."),
+        (ONLINE, {"Other": 1, "Empty": "", "None": None}, "`Other` is `1`."),
+        (
+            "DescribeRecordTask",
+            {
+                "TaskList": [
+                    {"TaskId": "t1", "AppName": "x", "StartTime": 1704067200, "Stopped": 0},
+                    {"TaskId": "t2", "Stopped": 1704067200},
+                ]
+            },
+            f"2 found: `t1` (from {SINCE}, AppName `x`), `t2` (stopped {SINCE}).",
+        ),
+        ("DescribeRecordTask", {"TaskList": []}, "None found."),
     ],
 )
 def test_what_a_read_found_is_said_in_words(api: str, result: dict[str, Json], says: str) -> None:

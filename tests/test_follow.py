@@ -53,7 +53,11 @@ def test_what_waits_or_runs_has_nothing_after_it() -> None:
 
 def test_a_drop_may_be_kept_off_and_a_ban_taken_back() -> None:
     assert follows(ended("DropLiveStream", State.ACCEPTED)) == (Follow.KEEP_OFF, Follow.CHECK)
-    assert follows(ended("ForbidLiveStream", State.ACCEPTED)) == (Follow.UNDO, Follow.CHECK)
+    assert follows(ended("ForbidLiveStream", State.ACCEPTED)) == (
+        Follow.UNDO,
+        Follow.CHECK,
+        Follow.LIFT,
+    )
 
 
 def test_only_what_may_run_twice_is_offered_again_when_it_may_have_run() -> None:

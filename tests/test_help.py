@@ -167,6 +167,7 @@ def helped(topic: str) -> str:
         ("audit", "`ending=denied` and `case=INC-42`"),
         ("WhoAmI", "what you may do in this channel"),
         ("form", "alone opens a form"),
+        ("off", "`/stopstream off` lists"),
         ("case", "`/stopstream audit case=INC-42`"),
         ("account", "`account=…` names one"),
         ("main-stage", "`/startstream main-stage` or `/stopstream status main-stage`."),

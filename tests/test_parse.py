@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.catalog import ACTIONS, PRODUCTS, by_api
+from bot.catalog import ACTIONS, EVERY, PRODUCTS, by_api
 from bot.catalog.car import SESSION
 from bot.errors import ParseError
 from bot.kinds import text as any_text
@@ -137,6 +137,19 @@ def test_one_meaning_however_it_is_written(text: str) -> None:
             Effect.STOP,
             "StopRecordTask",
             {"TaskId": "42"},
+            "ap-guangzhou",
+        ),
+        (
+            "status record-task stream=s from=-2h region=ap-guangzhou",
+            Effect.STOP,
+            "DescribeRecordTask",
+            {
+                "StreamName": "s",
+                "DomainName": DOMAIN,
+                "AppName": "live",
+                "StartTime": int(NOW) - 7200,
+                "EndTime": int(NOW) + 90_000,
+            },
             "ap-guangzhou",
         ),
         ("pad stream1", Effect.START, "StartLivePadStream", PADDED, ""),
@@ -635,11 +648,11 @@ def test_what_stops_is_never_suggested_for_what_starts(text: str, verb: Effect |
 
 
 def test_other_words_lead_to_what_there_is() -> None:
-    known = {action.api for action in ACTIONS}
+    known = {action.api for action in EVERY}
 
     for word, apis in OTHER_WORDS.items():
         assert set(apis) <= known & IN_SHORT.keys()
-        assert not {word} & {action.words for action in ACTIONS}
+        assert not {word} & {action.words for action in EVERY}
 
 
 def test_a_mistake_shows_its_own_example_whole() -> None:

@@ -24,9 +24,12 @@ from bot.model import (
     Place,
     Search,
     Sight,
+    Site,
     State,
     Via,
 )
+from bot.parse import Vocabulary
+from bot.rules import loader
 from bot.service import Mistaken, Taken
 from bot.store import Store
 from handlers import beside, cards
@@ -67,6 +70,16 @@ ONLINE: dict[str, dict[str, Json]] = {
     }
 }
 SINCE = 1_795_168_800.0
+TASK: dict[str, Json] = {
+    "TaskId": "task-1",
+    "StreamName": "stream1",
+    "StartTime": int(SINCE),
+    "EndTime": int(SINCE) + 3600,
+    "Stopped": 0,
+}
+RECORDED = "Being recorded now, by the tasks {}."
+UNRECORDED = "No task of CreateRecordTask is recording it now"
+UNKNOWN = "Could not be read: whether it is being recorded, and by which tasks."
 
 
 @pytest.fixture
@@ -86,8 +99,8 @@ async def test_a_card_shows_since_when_it_is_live_and_where_it_is_pushed(house: 
     operation = await house.run("live stream1")
     text = shown(operation)
 
-    assert operation.consent.sights == (
-        Sight("Live since {}, pushed to {}.", (SINCE, "push.example.com/live/stream1")),
+    assert operation.consent.sights[0] == (
+        Sight("Live since {}, pushed to {}.", (SINCE, "push.example.com/live/stream1"))
     )
     assert f"Live since <!date^{SINCE:.0f}^" in text
     assert "pushed to `push.example.com/live/stream1`." in text
@@ -100,7 +113,7 @@ async def test_a_domains_card_counts_and_names_what_is_live_there(house: House) 
     operation = await house.run("domain push.example.com")
     text = shown(operation)
 
-    assert "live there now, on its path live: `2`." in text
+    assert "live there now, on its path live: `2`; other paths are not counted." in text
     assert "Among them: `stream1, &lt;b&gt;`." in text
     assert "Live since" not in text
 
@@ -142,6 +155,7 @@ async def test_a_read_that_fails_is_said_so_and_holds_nothing_up_for_long(
         text = shown(operation)
         assert "Its state could not be read." in text
         assert "Could not be read: since when it is live, and where it is pushed." in text
+        assert UNKNOWN in text
         assert (await house.decide(operation.id, Choice.CONFIRM, ALICE)).counts
         assert (await house.ended(operation.id)).state is State.ACCEPTED
 
@@ -161,7 +175,7 @@ async def test_a_read_that_fails_is_said_so_and_holds_nothing_up_for_long(
 def test_an_answer_without_what_is_told_tells_nothing(body: dict[str, Json]) -> None:
     read = by_api("DescribeLiveStreamOnlineList")
 
-    assert not list(sights.told(read, {"StreamName": "stream1"}, body))
+    assert not list(sights.told(read, {"StreamName": "stream1"}, body, SINCE))
 
 
 def test_every_read_that_is_named_tells_something_about_what_names_it() -> None:
@@ -171,7 +185,9 @@ def test_every_read_that_is_named_tells_something_about_what_names_it() -> None:
             read = by_api(api)
             given = sights.narrowed(command, read)
             assert read.effect is Effect.READ
-            assert list(sights.told(read, given, None)), action.api
+            assert list(sights.told(read, given, None, SINCE)), action.api
+            asked = sights.completed(read, given, SINCE)
+            assert {p.api for p in read.params if p.required} <= asked.keys()
             for tells in read.tells:
                 assert tells.words.count("{}") == len(tells.fields)
                 assert set(tells.given) | set(tells.open) <= {p.api for p in read.params}
@@ -181,8 +197,139 @@ async def test_the_demo_shows_it_in_slack(tmp_path: Path) -> None:
     async with sandbox(tmp_path, socket=False, limits=False) as world:
         root = await card(world, f"domain {DOMAIN} case=INC-42")
 
-    assert "Streams that are live there now, on its path live: `2`." in root.text
+    assert (
+        "Streams that are live there now, on its path live: `2`; other paths are not counted."
+        in root.text
+    )
     assert "case `INC-42`" in root.text
+
+
+# --- whether it is being recorded ------------------------------------------------------
+
+
+async def recorded(
+    store: Store, body: dict[str, Json], text: str = "stop live stream1", policy: str = POLICY
+) -> tuple[str, list[Command]]:
+    """Ask at the time SINCE; give the card, and how the recordings were read."""
+    cloud = FakeCloud(bodies=ONLINE | {"DescribeRecordTask": body})
+    async with built(store, policy=policy, cloud=cloud, clock=lambda: SINCE) as house:
+        operation = await house.run(text, verb=None)
+        assert operation.state is State.WAITING
+    return shown(operation), [c for c in cloud.sent if c.action.api == "DescribeRecordTask"]
+
+
+async def test_a_card_says_by_which_tasks_a_stream_is_being_recorded(quick_store: Store) -> None:
+    other = TASK | {"TaskId": "<task-2>", "EndTime": int(SINCE) + 1}
+    text, (read,) = await recorded(quick_store, {"TaskList": [TASK, other], "ScrollToken": ""})
+
+    assert "Being recorded now, by the tasks `task-1, &lt;task-2&gt;`." in text
+    assert read.region == "ap-guangzhou"
+    assert read.params == {
+        "StreamName": "stream1",
+        "DomainName": "push.example.com",
+        "AppName": "live",
+        "StartTime": int(SINCE) - 25 * 3600,
+        "EndTime": int(SINCE) + 25 * 3600,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"TaskList": []}, UNRECORDED),
+        ({"TaskList": None, "ScrollToken": None}, UNRECORDED),
+        ({"TaskList": [TASK | {"Stopped": 1_795_168_700}]}, UNRECORDED),
+        ({"TaskList": [TASK | {"EndTime": int(SINCE)}]}, UNRECORDED),
+        ({"TaskList": [TASK | {"StartTime": int(SINCE) + 1}]}, UNRECORDED),
+        ({}, UNKNOWN),
+        ({"TaskList": "x"}, UNKNOWN),
+        ({"TaskList": ["x"]}, UNKNOWN),
+        ({"TaskList": [TASK | {"Stopped": None}]}, UNKNOWN),
+        ({"TaskList": [TASK | {"TaskId": ""}]}, UNKNOWN),
+        ({"TaskList": [TASK | {"EndTime": "soon"}]}, UNKNOWN),
+        ({"TaskList": [], "ScrollToken": "more"}, UNKNOWN),
+    ],
+)
+def test_no_recording_is_told_from_none_that_is_known(body: dict[str, Json], says: str) -> None:
+    read = by_api("DescribeRecordTask")
+    (told,) = sights.told(read, {"StreamName": "stream1"}, body, SINCE)
+
+    assert told.words.startswith(says)
+    assert not told.values
+
+
+def test_what_was_stopped_is_not_named_beside_what_runs() -> None:
+    read = by_api("DescribeRecordTask")
+    rows: list[Json] = [TASK | {"TaskId": "old", "Stopped": 1}, TASK]
+    body: dict[str, Json] = {"TaskList": rows, "ScrollToken": "more"}
+
+    assert list(sights.told(read, {"StreamName": "stream1"}, body, SINCE)) == [
+        Sight(RECORDED, ("task-1",))
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop live s",
+        "stop ban s",
+        "start live s",
+        "start pad s",
+        "stop pad s",
+        "start delay s seconds=9",
+        "stop delay s",
+    ],
+)
+async def test_every_action_on_a_stream_says_whether_it_is_recorded(
+    quick_store: Store, text: str
+) -> None:
+    policy = POLICY.replace('actions: ["Drop*"], approval', 'actions: ["*Stream"], approval')
+    shows, (read,) = await recorded(quick_store, {"TaskList": [TASK]}, text, policy)
+
+    assert "Being recorded now, by the tasks `task-1`." in shows
+    assert (read.params["StreamName"], read.params["DomainName"]) == ("s", "push.example.com")
+
+
+@pytest.mark.parametrize(
+    ("site", "default", "configured", "near", "region"),
+    [
+        ("mainland", "", "", "", "ap-guangzhou"),
+        ("mainland", "", "ap-singapore", "", "ap-guangzhou"),
+        ("intl", "", "", "", None),
+        ("intl", "", "ap-beijing", "", None),
+        ("intl", "", "ap-singapore", "", "ap-singapore"),
+        ("intl", "ap-tokyo", "ap-singapore", "", "ap-tokyo"),
+        ("intl", "ap-tokyo", "", "ap-seoul", "ap-seoul"),
+    ],
+)
+def test_a_read_that_nobody_typed_finds_its_region(
+    site: Site, default: str, configured: str, near: str, region: str | None
+) -> None:
+    defaults: dict[str, dict[str, str | int | bool]] = {"record-task": {"Region": default}}
+    vocabulary = Vocabulary(ACTIONS, defaults if default else {}, {}, configured, {"live": site})
+
+    assert vocabulary.region_to_read(by_api("DescribeRecordTask"), "", near) == region
+    assert vocabulary.region_to_read(by_api("DescribeLiveStreamState"), "", near) == ""
+
+
+async def test_without_a_region_nothing_is_read_and_the_press_still_works(
+    quick_store: Store,
+) -> None:
+    load = loader(source="policy.yml", sites={"live": "intl"}, region="", now=SINCE)
+    async with built(quick_store) as house:
+        house.rules[0] = load(POLICY)
+        operation = await house.run("live stream1")
+        assert UNKNOWN in shown(operation)
+        assert not [c for c in house.cloud.sent if c.action.api == "DescribeRecordTask"]
+        assert (await house.decide(operation.id, Choice.CONFIRM, ALICE)).counts
+        assert (await house.ended(operation.id)).state is State.ACCEPTED
+
+
+async def test_the_demo_says_that_a_stream_is_being_recorded(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, socket=False, limits=False) as world:
+        root = await card(world, "ban stream2 for=1h", "Confirm")
+
+    assert "Being recorded now, by the tasks `recording-1`." in root.text
 
 
 async def card(world: Sandbox, text: str, label: str = "Approve") -> Any:
