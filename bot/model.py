@@ -523,6 +523,7 @@ class Rehearsal:
         people: Ids of those who could approve it: users and user groups.
         draft: None where nothing would be sent, or for whoever may not see it.
         hidden: Whoever asked may not see what would be sent.
+        case: The case it would belong to, or empty.
     """
 
     command: Command
@@ -530,6 +531,7 @@ class Rehearsal:
     people: tuple[str, ...]
     draft: Draft | None
     hidden: bool = False
+    case: str = ""
 
 
 # --- what becomes of it -----------------------------------------------------------

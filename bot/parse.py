@@ -24,7 +24,9 @@ from bot.scan import (
 )
 
 __all__ = [
+    "IN_SHORT",
     "LONGEST",
+    "OTHER_WORDS",
     "Audit",
     "Form",
     "Help",
@@ -186,6 +188,12 @@ class OffAir:
 
 Wanted: TypeAlias = "Command | Help | Form | WhoAmI | Audit | OffAir"
 
+_EVERYWHERE = ("region", "account", "case")
+"""What a command may name beside its parameters."""
+
+_BINDS = "=:\uff1d\uff1a"
+"""What binds a name to its value, as people and phones write it."""
+
 _VERBS = {
     "stop": Effect.STOP,
     "/stopstream": Effect.STOP,
@@ -195,6 +203,46 @@ _VERBS = {
 }
 _ASIDES = ("help", "whoami", "audit", "off", "status")
 _PAST = {Effect.STOP: "stopped", Effect.START: "started"}
+
+_LIFT, _CUT, _BAN, _PAUSE = (
+    "ResumeLiveStream",
+    "DropLiveStream",
+    "ForbidLiveStream",
+    "UpdateStreamIngest",
+)
+OTHER_WORDS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("unban", "unblock", "unforbid", "allow", "lift", "restart"), (_LIFT,)),
+    **dict.fromkeys(("resume", "unpause", "continue"), (_LIFT, _PAUSE)),
+    **dict.fromkeys(("drop", "kill", "cut", "disconnect"), (_CUT,)),
+    **dict.fromkeys(("block", "forbid", "blacklist"), (_BAN,)),
+    "unpad": ("StopLivePadStream",),
+    "undelay": ("ResumeDelayLiveStream",),
+    "unhold": ("Release",),
+    "enable": ("EnableLiveDomain",),
+    "disable": ("ForbidLiveDomain",),
+}
+"""What people type that is no kind: the names of the APIs that do what it means."""
+
+IN_SHORT: Mapping[str, str] = {
+    _LIFT: "lifts a ban",
+    _CUT: "cuts a live stream",
+    _BAN: "cuts a stream and keeps it off",
+    _PAUSE: "paused=no lets what is paused go on",
+    "StopLivePadStream": "takes the pad away",
+    "ResumeDelayLiveStream": "takes the delay away",
+    "EnableLiveDomain": "switches a domain on",
+    "ForbidLiveDomain": "switches a domain off",
+    "Release": "ends a hold",
+}
+"""What they do: completes their command."""
+
+_UN = re.compile("un", re.IGNORECASE)
+_DIRECTION = re.compile(
+    "(?P<start>un|start|restart|resume|enable|allow|add|create)"
+    "|(?P<stop>stop|drop|forbid|disable|dismiss|ban|block|kill|cut|delete|destroy|remove)",
+    re.IGNORECASE,
+)
+"""How a word begins that says which way it goes, whatever follows."""
 
 
 def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float) -> Wanted:
@@ -220,7 +268,7 @@ def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float)
     try:
         return reader.read(verb)
     except ParseError as error:
-        mistake = conceal(error, reader.hidden)
+        mistake = conceal(error, reader.hidden, reader.ours)
     # Raised here, so that the one with the keys does not hang on as its context.
     raise mistake
 
@@ -259,6 +307,7 @@ class _Reader:
         link: The address that was typed in place of the stream.
         hidden: Where values stand that a mistake must not show.
         account: As it is typed, before it is checked.
+        ours: What a mistake's sentence ends with that holds nothing of theirs.
     """
 
     text: str
@@ -270,6 +319,7 @@ class _Reader:
     hidden: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     secret_names: frozenset[str] = frozenset()
     account: str = ""
+    ours: str = ""
 
     def __post_init__(self) -> None:
         params = (param for action in self.vocabulary.actions for param in action.params)
@@ -280,7 +330,8 @@ class _Reader:
     def read(self, verb: Effect | None) -> Wanted:
         tokens, verb = self._verb(self._tokens(), verb)
         if not tokens:
-            return Form(verb) if verb in (Effect.STOP, Effect.START) else Help()
+            forms = verb in (Effect.STOP, Effect.START)
+            return Form(verb) if verb and forms else Help(verb.value if verb else "")
         topic = _topic(tokens, verb)
         if topic is not None:
             return Help(redact(topic)[:64])
@@ -309,8 +360,25 @@ class _Reader:
             before = self._noted(scan(self.text[: error.start]))
             if before and self._is_secret(before[-1]) and not before[-1].value:
                 self.hidden.add((error.start, len(self.text)))
+            self._hide_after_kind([*before, Token("", "…", error.start, error.end, 0, error.start)])
             raise
         return self._noted(tokens)
+
+    def _hide_after_kind(self, tokens: Sequence[Token]) -> None:
+        """Hide what stands after a kind that may have secrets, where the text cannot be cut."""
+        kinds = {
+            word: a
+            for a in self.vocabulary.actions
+            if any(param.secret for param in a.params)
+            for word in (a.words, a.api.casefold())
+        }
+        said = {**dict.fromkeys(kinds, ""), **self.vocabulary.targets}
+        for at, token in enumerate(tokens[:3]):
+            words = [token.value, *said.get(token.value, "").split()]
+            found = next((kinds[w.casefold()] for w in words if w.casefold() in kinds), None)
+            if found is not None and not token.name:
+                self._hide_unplaced(found, tokens[at + 1 :])
+                return
 
     def _noted(self, tokens: list[Token]) -> list[Token]:
         self.hidden |= {(t.value_start, t.end) for t in tokens if self._is_secret(t) and t.value}
@@ -421,6 +489,7 @@ class _Reader:
             said = offair.read_held(text, self.vocabulary.actions, self.now)
             if said:
                 return said, self.vocabulary.meant
+            self.ours = inner.ours
             if typed:
                 raise self._wrong(error.sentence, typed) from None
             self.hidden |= inner.hidden
@@ -460,7 +529,22 @@ class _Reader:
             self.hidden -= addresses
         if first.value.casefold() != action.api.casefold():
             action = self._longer(action, tokens[1:])
-        return self._finish(action, self._typed(action, tokens[1:], base), first)
+        try:
+            said = self._typed(action, tokens[1:], base)
+        except ParseError:
+            self._hide_unplaced(action, tokens[1:])
+            raise
+        return self._finish(action, said, first)
+
+    def _hide_unplaced(self, action: Action, tokens: Iterable[Token]) -> None:
+        """Hide what a mistake has left without a place: it may be the key of an odd spelling."""
+        if not any(param.secret for param in action.params):
+            return
+        placed = self.places.values()
+        for token in tokens:
+            own = token.name.casefold() in _EVERYWHERE or action.param(token.name) is not None
+            if token.value and token not in placed and not (token.name and own):
+                self.hidden.add((token.value_start, token.end))
 
     def _longer(self, action: Action, tokens: Sequence[Token]) -> Action:
         """Take the action that does the same until a time, where one is said."""
@@ -482,7 +566,13 @@ class _Reader:
             raise self._wrong(_say_what(token.value, others), token)
         if others:
             ways = " and ".join(f"{beginning(other)} …" for other in others)
+            backs = (back for other in others if (back := self._back(other, verb)))
+            ways += "".join(f", and {back}" for back in dict.fromkeys(backs))
             raise self._wrong(f'"{_shown(token.value)}" {_cannot(verb)}; there is {ways}.', token)
+        meant = [a for api in OTHER_WORDS.get(word, ()) for a in actions if a.api == api]
+        if meant and verb is not Effect.READ:
+            ways = ", and ".join(f"{beginning(a)} … {IN_SHORT[a.api]}" for a in meant)
+            raise self._wrong(f'There is no kind "{_shown(token.value)}"; {ways}.', token)
         kinds = list(dict.fromkeys(a.words for a in actions if verb in (None, a.effect)))
         if links.looks_like_one(token.value):
             raise self._wrong(
@@ -496,6 +586,11 @@ class _Reader:
             token.value,
             known,
         )
+
+    def _back(self, action: Action, verb: Effect | None) -> str:
+        """Name the command that takes an action back; empty where none does under the verb."""
+        undo = (a for a in self.vocabulary.actions if a.api == action.undo and a.effect is verb)
+        return next((f"{beginning(a)} … takes it back" for a in undo), "")
 
     def _find(self, word: str, verb: Effect | None) -> Action | None:
         """Find an action by its API name, or by its words and what is to be done.
@@ -535,8 +630,10 @@ class _Reader:
             return own, said
         action = self._find(own.words, verb)
         if action is None:
+            back = self._back(own, verb)
             raise self._wrong(
-                f'The target "{_shown(name.value)}" stands for {own.api}, which {_cannot(verb)}.',
+                f'The target "{_shown(name.value)}" stands for {own.api}, which {_cannot(verb)}'
+                f"{back and f'; {back}'}.",
                 name,
             )
         return action, said.as_far_as(action)
@@ -585,6 +682,7 @@ class _Reader:
         named = (token.value.casefold() for token in tokens if token.name.casefold() == "account")
         self.account = next(named, "")
         for token in tokens:
+            self._whole(action, token)
             self._take(action, token)
         values: dict[str, Json] = {}
         for param in action.params:
@@ -604,6 +702,14 @@ class _Reader:
         )
         return typed.over(self.base)
 
+    def _whole(self, action: Action, token: Token) -> None:
+        """Refuse the name of a secret without its value: what follows would go elsewhere."""
+        if token.name or token.quoted or not any(param.secret for param in action.params):
+            return
+        param = action.param(token.value.rstrip(_BINDS))
+        if token.value[:1] in _BINDS or (param is not None and param.secret):
+            raise self._wrong("Write it without spaces: name=value.", token)
+
     def _take(self, action: Action, token: Token) -> None:
         """Decide which parameter a word or a pair belongs to."""
         name = self._named(action, token) if token.name else self._next(action, token)
@@ -612,7 +718,8 @@ class _Reader:
         param = action.param(name)
         if token.name and not token.value and not token.quoted:
             word = param.word if param is not None else name.lower()
-            raise self._wrong(f'"{token.name}" has no value; write {word}=….', token)
+            self.ours = f"write {word}=…."
+            raise self._wrong(f'"{token.name}" has no value; {self.ours}', token)
         if param is not None and param.secret:
             self.hidden.add((token.value_start, token.end))
         if param is not None and param.word == "stream":
@@ -632,8 +739,6 @@ class _Reader:
             taken = param.api in self.places or param.api in self.base.values
             if open_ and not taken and not (told and param.word == "domain"):
                 return param.api
-        if any(param.secret for param in action.params):
-            self.hidden.add((token.start, token.end))
         raise self._wrong("This is one word too many; write it as name=value.", token)
 
     def _named(self, action: Action, token: Token) -> str:
@@ -644,7 +749,7 @@ class _Reader:
         own = token.name.casefold()
         if own == "region" and action.regions is None:
             raise self._wrong(f"{action.api} takes no region.", token)
-        if own in ("region", "account", "case"):
+        if own in _EVERYWHERE:
             return own.capitalize()
         words = [param.word for param in action.params] + ["region"] * bool(action.regions)
         raise self._unknown(
@@ -669,7 +774,7 @@ class _Reader:
 
     def _case(self, token: Token) -> str:
         try:
-            return case(token.value)
+            return redact(case(token.value))
         except ValueError as error:
             shown = _shown(token.value)
             raise self._wrong(f'"{shown}" is not the name of a case: {error}.', token) from None
@@ -765,10 +870,8 @@ class _Reader:
             if value is not None:
                 complete[param.api] = value
             elif param.required:
-                raise self._wrong(
-                    f"{param.word} is missing: {param.help}. For example: {example(action, site)}",
-                    None,
-                )
+                self.ours = f"For example: {example(action, site)}"
+                raise self._wrong(f"{param.word} is missing: {param.help}. {self.ours}", None)
         region = self._region(action, said.region, kind)
         return Command(action, complete, region, account, said.case)
 
@@ -825,7 +928,7 @@ class _Reader:
     def _unknown(
         self, sentence: str, otherwise: str, token: Token, word: str, known: Iterable[str]
     ) -> ParseError:
-        folded = {name.casefold(): name for name in known}
+        folded = {name.casefold(): name for name in known if not _opposite(word, name)}
         near = difflib.get_close_matches(word.casefold()[:64], folded, n=1, cutoff=0.6)
         if not near:
             return self._wrong(sentence + otherwise, token)
@@ -888,6 +991,20 @@ def _say_what(word: str, actions: Iterable[Action]) -> str:
         for a in actions
     ]
     return f"Say what to do with it: {' or '.join(ways)}."
+
+
+def _opposite(word: str, name: str) -> bool:
+    """Tell whether one of two words starts what the other stops."""
+    first, second = _direction(word), _direction(name)
+    # What "un" takes back is known of no word of ours: `unban` is no `ban`.
+    return first != second and (None not in (first, second) or _UN.match(word) is not None)
+
+
+def _direction(word: str) -> Effect | None:
+    found = _DIRECTION.match(word)
+    if found is None:
+        return None
+    return Effect.START if found["start"] else Effect.STOP
 
 
 def _cannot(verb: Effect | None) -> str:

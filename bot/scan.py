@@ -35,6 +35,9 @@ _ENTITY = re.compile("|".join(_ENTITIES))
 _SLACK = re.compile(r'<(?P<link>[^<>|\s"]+)(?:\|(?P<label>[^<>"]*))?>')
 _DASHES = re.compile(r"(?:--|—|–|―)(?=[A-Za-z])")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_DRY = re.compile(r"(?:--|—|–|―)dry[-_]?run$", re.IGNORECASE)
+_DRY_NAMES = frozenset({"dry-run", "dry_run", "dryrun"})
+_YES = frozenset({"yes", "true", "on", "1"})
 _BARE = re.compile(r"[^\s<&`\"'“”„‘’«»][^\s<&`]*")
 # A quoted piece; it ends after what `plain` would take for the beginning of a link or an escape.
 _PIECE = re.compile(r'["”]+|(?:[^"”<&]|&(?!(?:amp|lt|gt);))+[<&]?|[<&]')
@@ -88,6 +91,41 @@ def scan(text: str) -> list[Token]:
         ParseError: A quote is not closed.
     """
     return list(_tokens(text))
+
+
+def without_dry_run(text: str) -> tuple[str, bool]:
+    """Take the wish for a dry run out of a text as it came, and say whether it was there.
+
+    What is quoted, or the value of a name, is no wish. A text that cannot be cut stays as it is.
+    """
+    if "dry" not in text.casefold():
+        return text, False
+    shown = plain(text)
+    try:
+        spans = [span for token in _tokens(shown) if (span := _dry(shown, token))]
+    except ParseError:
+        return text, False
+    if not spans:
+        return text, False
+    for start, end in reversed(spans):
+        shown = shown[:start] + shown[end:]
+    for escaped, sign in _ENTITIES.items():
+        # The ampersand comes first: what is read again must be what was read here.
+        shown = shown.replace(sign, escaped)
+    return shown.strip(), True
+
+
+def _dry(text: str, token: Token) -> tuple[int, int] | None:
+    """Say where a token asks for a dry run; None where it does not."""
+    if not token.name:
+        return (token.start, token.end) if not token.quoted and _DRY.match(token.value) else None
+    if token.name.casefold() not in _DRY_NAMES:
+        return None
+    end = token.name_start + len(token.name)
+    if text[end : end + 1] != "=":
+        # What follows a bare `--dry-run` is the next word, and no value of it.
+        return token.start, end
+    return (token.start, token.end) if token.value.casefold() in _YES else None
 
 
 def _tokens(text: str) -> Iterator[Token]:
@@ -228,8 +266,11 @@ def beginning(action: Action) -> str:
             return f"/stopstream {action.words}"
 
 
-def conceal(error: ParseError, spans: AbstractSet[tuple[int, int]]) -> ParseError:
-    """Take stream keys, and whatever stands in the spans, out of a mistake; its place stays."""
+def conceal(error: ParseError, spans: AbstractSet[tuple[int, int]], ours: str = "") -> ParseError:
+    """Take stream keys, and whatever stands in the spans, out of a mistake; its place stays.
+
+    What the sentence ends with stays as it is where it is `ours`.
+    """
     text, start, end = error.text, error.start, error.end
     for first, last in sorted(spans, reverse=True):
         text = text[:first] + HIDDEN + text[last:]
@@ -239,8 +280,9 @@ def conceal(error: ParseError, spans: AbstractSet[tuple[int, int]]) -> ParseErro
     if not (whole.startswith(head) and whole.endswith(tail)) or len(head + tail) > len(whole):
         # A secret crosses the edge of the place: rather all of it than a wrong one.
         head, tail = "", ""
+    ours = ours if error.sentence.endswith(ours) else ""
     return ParseError(
-        redact(error.sentence),
+        redact(error.sentence.removesuffix(ours)) + ours,
         text=whole,
         start=len(head),
         end=len(whole) - len(tail),

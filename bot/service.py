@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import re
 import secrets
 import time
 from collections.abc import Callable
@@ -46,6 +45,7 @@ from bot.policy import How
 from bot.ports import Directory
 from bot.redact import redact
 from bot.rules import Rules
+from bot.scan import without_dry_run
 from bot.store import Store, permalink
 from bot.telemetry import Metrics
 
@@ -195,7 +195,7 @@ class Service:
         """Put what was asked on the books; never waits for Slack or Tencent Cloud."""
         self._engine.asked()
         self._metrics.asked.labels(invocation.via.value).inc()
-        text, dry = _without_dry_run(invocation.text)
+        text, dry = without_dry_run(invocation.text)
         invocation = replace(invocation, text=text)
         try:
             wanted = parse(
@@ -207,10 +207,23 @@ class Service:
         except ParseError as error:
             return await self._book_mistake(invocation, error)
         if not isinstance(wanted, Command):
-            return wanted
+            return await self._dry(invocation, wanted) if dry else wanted
         if dry:
             return DryRun(wanted)
         return await self._book(invocation, wanted)
+
+    async def _dry(
+        self, invocation: Invocation, wanted: Help | Form | WhoAmI | Audit | OffAir
+    ) -> Reply:
+        """Answer the wish for a dry run where there is no command; a form would run it."""
+        if not isinstance(wanted, Form):
+            return Help("dry-run") if wanted == Help() else wanted
+        sentence = (
+            "A form cannot be a dry run. Type the command with it, for example "
+            f"/{wanted.verb.value}stream live stream1 --dry-run."
+        )
+        error = ParseError(sentence, text="--dry-run", start=0, end=len("--dry-run"))
+        return await self._book_mistake(invocation, error)
 
     async def _book(self, invocation: Invocation, command: Command, request: str = "") -> Reply:
         secret = any(param.secret for param in command.action.params)
@@ -257,7 +270,7 @@ class Service:
         allowed = isinstance(found.verdict, Verdict)
         facts |= {"state": "dry run", "allowed": allowed}
         await self._store.record(Fact("dry run", "", facts))
-        return found
+        return replace(found, case=operation.case)
 
     async def decide(self, decision: Decision) -> str:
         """Put a press on the books, to have its effect once; never waits for Slack.
@@ -562,18 +575,6 @@ class Service:
     async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
         """Give the newest operations, of one person or of all, newest first."""
         return await self._store.recent(user=actor.user if actor else "", limit=limit)
-
-
-_DRY = re.compile(
-    r"(?:^|(?<=\s))(?:(?:--|\u2014|\u2013)dry[-_]?run(?:=\w+)?|dry[-_]?run=(?:yes|true|1))(?=\s|$)",
-    re.IGNORECASE,
-)
-
-
-def _without_dry_run(text: str) -> tuple[str, bool]:
-    """Take the wish for a dry run out of a text; phones make one dash of two."""
-    left = _DRY.sub("", text)
-    return (left.strip(), True) if left != text else (text, False)
 
 
 def _refused(before: Operation, user: str) -> Command | None:

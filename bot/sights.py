@@ -1,10 +1,18 @@
-"""What a press will touch, as reads tell it: an answer in, sentences out; pure."""
+"""What reads tell, before a press and as their own answer: an answer in, sentences out; pure."""
 
+import json
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
-from bot.model import Action, Command, Json, Params, Running, Sight
-from bot.redact import redact
+from bot.model import Action, Command, Json, Params, Running, Sight, Touch
+from bot.redact import HIDDEN, redact
+
+_LONGEST_LIST, _MOMENT = 1200, 70
+"""Characters of a list that is an answer, and of a time in it as Slack is given it."""
+
+_AFTER_ALL_TIME = 253_402_300_800
+"""Epoch seconds at the end of the year 9999."""
 
 _MOST, _LONGEST = 10, 80
 """How many of a list are named, and how long a value may be."""
@@ -56,6 +64,123 @@ def unshown(apis: Iterable[str]) -> Sight:
 def unreadable() -> Sight:
     """Say that nothing tells what a press will touch."""
     return Sight("What it will touch cannot be read beforehand.")
+
+
+def answered(read: Action, params: Params, body: Params) -> Iterator[Sight]:
+    """Say what a read has given: the state or the list first, then what has no words as it is."""
+    said = {param.api for param in read.params if param.api.startswith("Page")}
+    if read.touch.lists:
+        said |= set(read.touch.lists) | set(read.touch.counts)
+        for field, states in read.touch.lists.items():
+            if body.keys().isdisjoint((field, *read.touch.counts)):
+                continue
+            sight, whole = _listed(read.touch, (field, states), params, body)
+            said |= {"TotalPage"} if whole else set()
+            yield sight
+    elif not read.touch.counts:
+        state, target = read.touch.shown(body), _target(read, params)
+        if state and target:
+            said |= {(read.touch.shows or ("", ""))[0]}
+            said |= {name for name, of in read.touch.echoes.items() if of in params}
+            yield Sight("{} is {}.", (redact(target)[:_LONGEST], redact(state)[:_LONGEST]))
+    yield from _rest(read, body, said)
+
+
+def _target(read: Action, params: Params) -> str:
+    return Command(read, params).target
+
+
+_NOW = {"active": "live", "on": "behind the pad", "set": "delayed"}
+"""What people say of a thing in a state that a list is of."""
+
+
+def _listed(
+    touch: Touch, of_what: tuple[str, tuple[str, ...]], params: Params, body: Params
+) -> tuple[Sight, bool]:
+    """Name the things of a list, as many as fit, and say whether those are all."""
+    field, states = of_what
+    found = body.get(field)
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    counted = (body.get(name) for name, of in touch.counts.items() if of == states)
+    total = max([len(rows), *(count for count in counted if isinstance(count, int))])
+    one, *others = states
+    are = "found" if others else f"{'are' if total > 1 else 'is'} {_NOW.get(one, one)}"
+    if not total:
+        return Sight(f"None {are}."), True
+    apart = len({_of_key(touch, row)[1:] for row in rows}) > 1
+    words: list[str] = []
+    values: list[str | float] = []
+    size = 0
+    for row in rows:
+        named, of = _row(touch, row, params, apart=apart)
+        size += sum(len(value) if isinstance(value, str) else _MOMENT for value in of)
+        if words and size > _LONGEST_LIST:
+            break
+        words.append(named)
+        values += of
+    more = [f"{total - len(words)} more"] if words and total > len(words) else []
+    told = " and ".join([", ".join(words), *more])
+    return Sight(f"{total} {are}{told and f': {told}'}.", tuple(values)), total == len(rows)
+
+
+def _of_key(touch: Touch, row: Params) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in touch.key if row.get(name) not in (None, ""))
+
+
+def _row(
+    touch: Touch, row: Params, params: Params, *, apart: bool
+) -> tuple[str, list[str | float]]:
+    """Name one thing: by all of its key where the things stand apart in more than the name."""
+    name, *where = _of_key(touch, row) or (json.dumps(row, ensure_ascii=False),)
+    shown = "/".join([*where, name] if apart else [name])
+    values: list[str | float] = [redact(shown)[:_LONGEST]]
+    beside: list[str] = []
+    since = _value(row, f"@{touch.since}") if touch.since else ""
+    if since != "":
+        beside.append("since {}")
+        values.append(since)
+    between = touch.between or ("", "")
+    times = (("from", between[0]), ("until", between[1]), ("stopped", touch.ended))
+    for word, field in times:
+        at = row.get(field)
+        if isinstance(at, int) and 0 < at < _AFTER_ALL_TIME:
+            beside.append(f"{word} {{}}")
+            values.append(float(at))
+    for field, param in touch.echoes.items():
+        of = "" if field in between else _value(row, field)
+        if of not in ("", str(params.get(param))):
+            beside.append(f"{field} {{}}")
+            values.append(of)
+    return f"{{}} ({', '.join(beside)})" if beside else "{}", values
+
+
+def _rest(read: Action, body: Params, said: AbstractSet[str]) -> Iterator[Sight]:
+    """Give what has no words, by Tencent's names, the field that carries the state first."""
+    first = (read.touch.shows or ("", ""))[0]
+    fields = [one for name in sorted(body) for one in _leaves(name, body[name])]
+    left = sorted((one for one in fields if one[0] not in said), key=lambda one: one[0] != first)
+    if not left:
+        return
+    more = " (more is left out)" if len(left) > _MOST else ""
+    words = ", ".join(["{} is {}"] * len(left[:_MOST]))
+    values = [value for field in left[:_MOST] for value in _raw(*field)]
+    yield Sight(f"{words}{more}.", tuple(values))
+
+
+def _leaves(name: str, given: Json) -> Iterator[tuple[str, Json]]:
+    if not isinstance(given, dict):
+        # What is empty tells nothing.
+        yield from [(name, given)] if given not in (None, "") else []
+        return
+    for inner in sorted(given):
+        yield from _leaves(f"{name}.{inner}", given[inner])
+
+
+def _raw(name: str, given: Json) -> tuple[str, str]:
+    """Write a field as it is, hidden if its name says that it is secret."""
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    hides = redact(f"{name}=x") != f"{name}=x"
+    return name[:_LONGEST], HIDDEN if hides and text else redact(text)[: 2 * _LONGEST]
 
 
 def plain(sight: Sight) -> str:

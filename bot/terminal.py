@@ -207,6 +207,7 @@ async def _rehearse(service: Service, asked: Invocation, command: Command, *, as
     allowed = isinstance(verdict, Verdict)
     why = verdict.rule if isinstance(verdict, Verdict) else verdict.reason
     approval = verdict.approval.value if isinstance(verdict, Verdict) else ""
+    runbook = verdict.runbook if isinstance(verdict, Verdict) else ""
     if as_json:
         told = {"dry_run": True, "allowed": allowed, "why": why, "approval": approval}
         request = asdict(draft) if draft else None
@@ -215,6 +216,8 @@ async def _rehearse(service: Service, asked: Invocation, command: Command, *, as
         say(
             f"dry run: {command.action.api}: {'allowed by' if allowed else 'denied:'} {why}",
             *([f"approval: {approval}"] if approval else []),
+            *([f"case: {found.case}"] if found.case else []),
+            *([f"runbook: {runbook}"] if runbook else []),
             *_leaving(draft, hidden=found.hidden),
         )
     return DONE if allowed else FAILED

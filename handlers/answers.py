@@ -9,7 +9,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import Command, Invocation, Search
 from bot.parse import Audit, Form, Help, OffAir, WhoAmI
-from bot.service import DryRun, Reply, Service, Standing, Taken
+from bot.service import DryRun, Mistaken, Reply, Service, Standing, Taken
 from handlers import offair, pages, receipts, views
 from handlers.calls import Answered, CallError, call, need, reply, seen_thread
 from handlers.cards import Message, action_of
@@ -73,6 +73,9 @@ class Answers:
             return
         if isinstance(found, Help):
             self._look_up("help", asked, lambda: self._marked(found, asked), found)
+            return
+        if isinstance(found, Mistaken):
+            self.tell(asked, receipts.mistake(found.error, in_thread=True))
             return
         if not isinstance(found, WhoAmI | Audit | DryRun | OffAir):
             self.tell(asked, self._follow(found, asked, ""))
@@ -199,10 +202,12 @@ class Answers:
         return self._page(wanted, None)
 
     async def _marked(self, wanted: Help, asked: Invocation) -> Message:
-        return self._page(wanted, await self._service.standing(asked.actor, asked.place))
+        standing = await self._service.standing(asked.actor, asked.place)
+        return receipts.in_thread(self._page(wanted, standing))
 
     def _page(self, wanted: Help, standing: Standing | None) -> Message:
-        return receipts.help_on(wanted.topic, self._service.vocabulary.actions, standing)
+        said = self._service.vocabulary
+        return receipts.help_on(wanted.topic, said.actions, standing, said.targets)
 
     # --- look-ups ------------------------------------------------------------------
 
@@ -218,7 +223,8 @@ class Answers:
 
         async def sorry(fault: str) -> None:
             failed = Message(LOOK_UP_FAILED.format(fault=fault))
-            await self.whisper(asked, self._page(instead, None) if instead else failed)
+            shown = receipts.in_thread(self._page(instead, None)) if instead else failed
+            await self.whisper(asked, shown)
 
         return self._errands.take(name, work, sorry)
 

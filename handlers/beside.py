@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from bot.model import Operation, Sight
+from bot.model import Operation, Rehearsal, Sight, Verdict
 from handlers.words import code, escape, moment, user
 
 _PLACE = re.compile(r"\{\}")
@@ -21,16 +21,16 @@ def sight(seen: Sight) -> str:
     return _PLACE.sub(shown, seen.words)
 
 
-def case(operation: Operation) -> str:
+def case(of: Operation | Rehearsal) -> str:
     """Name the case, or nothing."""
-    return f"case {code(operation.case)}" if operation.case else ""
+    return f"case {code(of.case)}" if of.case else ""
 
 
-def runbook(operation: Operation) -> str:
+def runbook(of: Operation | Verdict) -> str:
     """Give the link to the runbook; nothing if it is not an address as the policy takes it."""
-    if not _RUNBOOK.fullmatch(operation.runbook):
+    if not _RUNBOOK.fullmatch(of.runbook):
         return ""
-    return f"<{operation.runbook.replace('&', '&amp;')}|runbook>"
+    return f"<{of.runbook.replace('&', '&amp;')}|runbook>"
 
 
 REQUEST = "request"

@@ -3,12 +3,12 @@
 The top-level text says it all: phones and screen readers have nothing else.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from bot import sights
 from bot.catalog import ACTIONS, by_api
 from bot.catalog.codes import explain
 from bot.follow import Follow, follows
@@ -110,7 +110,7 @@ class Message:
 
 def card(operation: Operation, action: Action | None) -> Message:
     """Draw the root message of an operation as it is now."""
-    word, what = _state_word(operation), wanted(operation, action)
+    word, what = _state_word(operation, action), wanted(operation, action)
     now = _so_far(operation, action)
     frame = [f"Asked by {user(operation.actor.user)} {moment(operation.asked_at)}"]
     if operation.rule:
@@ -135,9 +135,17 @@ def card(operation: Operation, action: Action | None) -> Message:
     return Message(fit(text, TEXT_MOST), tuple(blocks))
 
 
-def _state_word(operation: Operation) -> str:
+def _state_word(operation: Operation, action: Action | None) -> str:
     if operation.state is State.WAITING and operation.approval is Approval.CONFIRM:
         return "Waiting for a confirmation"
+    return state_word(operation, action)
+
+
+def state_word(operation: Operation, action: Action | None) -> str:
+    """Say the word of a state; what is read is answered, nothing is taken on."""
+    read = action is not None and action.effect is Effect.READ
+    if read and operation.state is State.ACCEPTED:
+        return "Answered"
     return STATES[operation.state]
 
 
@@ -146,7 +154,10 @@ def _choices(operation: Operation, what: str) -> Block:
     if operation.approval is Approval.CONFIRM:
         open_to = [Choice.CONFIRM, Choice.CANCEL]
     else:
-        open_to = [Choice.APPROVE, Choice.DENY, Choice.CANCEL]
+        consent = operation.consent
+        # Where nobody may approve, nobody may deny it either.
+        others = [Choice.APPROVE, Choice.DENY] if consent.roles or consent.then else []
+        open_to = [*others, Choice.CANCEL]
         open_to += [Choice.EMERGENCY] if operation.consent.glass else []
     return {
         "type": "actions",
@@ -297,7 +308,7 @@ def audit_line(
 ) -> Message:
     """Write a line for the audit channel, about a decision or about the ending."""
     decided = about is State.DUE
-    begin = "Let through" if decided else STATES[operation.state]
+    begin = "Let through" if decided else state_word(operation, action)
     if operation.emergency:
         begin = f"*EMERGENCY without a second person* · {begin}"
     parts = [
@@ -498,8 +509,7 @@ def _ended_so_far(operation: Operation, action: Action | None) -> str:
         case State.ACCEPTED | State.ALREADY if _is_ours(action):
             return _reason(operation) or _DONE[operation.api]
         case State.ACCEPTED:
-            result = _result(operation, action)
-            return f"{_taken(operation, action)}{result} The RequestId is in the thread."
+            return f"{_given(operation, action)} The RequestId is in the thread."
         case State.ALREADY:
             return explained.means
         case State.FAILED:
@@ -539,7 +549,7 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
     match operation.state:
         case State.ACCEPTED if not _is_ours(action):
             return [
-                f"*Accepted.* {_taken(operation, action)}{_result(operation, action)} {request_id}",
+                f"*{state_word(operation, action)}.* {_given(operation, action)} {request_id}",
                 _tries(operation),
                 _ends(operation, action),
                 _afterwards(operation, action),
@@ -608,25 +618,22 @@ def _taken(operation: Operation, action: Action | None) -> str:
     return f"Tencent Cloud {'answered' if read else 'took it'}{took}."
 
 
+def _given(operation: Operation, action: Action | None) -> str:
+    """Say what came back: of a read its answer first."""
+    taken, result = _taken(operation, action), _result(operation, action)
+    read = action is not None and action.effect is Effect.READ
+    return " ".join(filter(None, (result, taken) if read else (taken, result)))
+
+
 def _said(operation: Operation) -> str:
     return f"Tencent Cloud said: {code(operation.said, 800)}" if operation.said else ""
 
 
 def _result(operation: Operation, action: Action | None) -> str:
-    """Say what a read gave: the field that carries the state first."""
-    if not operation.result:
+    """Say what the answer held; nothing of an action that the catalog has no more."""
+    if action is None:
         return ""
-    shows = action.touch.shows if action else None
-    names = sorted(operation.result, key=lambda name: (not shows or name != shows[0], name))
-    told = [f"{escape(name, 60)} is {_shown(operation.result[name])}" for name in names[:10]]
-    rest = " (more is left out)" if len(names) > len(told) else ""
-    return f" {', '.join(told)}{rest}."
-
-
-def _shown(given: Json) -> str:
-    if isinstance(given, str):
-        return code(given)
-    return code(json.dumps(given, ensure_ascii=False), 200)
+    return " ".join(map(beside.sight, sights.answered(action, operation.params, operation.result)))
 
 
 def _check(operation: Operation, action: Action | None) -> str:

@@ -5,18 +5,29 @@ from dataclasses import replace
 
 from bot.errors import ParseError
 from bot.lifecycle import ENDINGS
-from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal, State
+from bot.model import (
+    DEFAULT,
+    Action,
+    Approval,
+    Denied,
+    Effect,
+    Operation,
+    Rehearsal,
+    State,
+    Verdict,
+)
 from bot.parse import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
+from handlers import beside, topics
 from handlers.cards import (
     SECTION_MOST,
-    STATES,
     TEXT_MOST,
     Block,
     Message,
     action_of,
     section,
+    state_word,
     wanted,
 )
 from handlers.words import (
@@ -33,6 +44,8 @@ from handlers.words import (
     with_names,
     written,
 )
+
+_NO_TARGETS: Mapping[str, str] = {}
 
 OPEN_FORM = "open-form"
 """The action_id of a button that opens the form."""
@@ -92,14 +105,17 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
         case Unrecorded(sentence):
             return Message(escape(sentence, TEXT_MOST))
         case Help(topic):
-            return help_on(topic, vocabulary.actions)
+            return help_on(topic, vocabulary.actions, targets=vocabulary.targets)
         case Form() | WhoAmI() | Audit() | OffAir() | DryRun():
             return Message(_SOON[type(reply)])
 
 
-def mistake(error: ParseError) -> Message:
+def mistake(error: ParseError, *, in_thread: bool = False) -> Message:
     """Say what is wrong in one sentence, and mark the place."""
-    sentence = escape(error.sentence, 900)
+    said, example_, command = error.sentence.partition("For example: ")
+    # Escaped, an address in it could not be pasted.
+    sentence = escape(said.rstrip(), 900) + (f" {example_}{code(command, 300)}" if command else "")
+    sentence = topics.in_thread(sentence) if in_thread else sentence
     if not error.text.strip():
         return Message(sentence)
     return Message(f"{sentence}\n{code_block(mark(error), 600)}")
@@ -122,7 +138,8 @@ def asked_before(operation: Operation, action: Action | None, address: str = "")
     card = link(address, "its card")
     match operation.state:
         case state if state in ENDINGS:
-            now = f"It has ended: {STATES[state].lower()}{f'; see {card}' if card else ''}."
+            word = state_word(operation, action_of(operation)).lower()
+            now = f"It has ended: {word}{f'; see {card}' if card else ''}."
         case State.WAITING:
             now = f"It waits on {card or 'its card'}."
         case _:
@@ -133,15 +150,27 @@ def asked_before(operation: Operation, action: Action | None, address: str = "")
 # --- help ----------------------------------------------------------------------------
 
 
-def help_on(topic: str, actions: Sequence[Action], standing: Standing | None = None) -> Message:
+def in_thread(message: Message) -> Message:
+    """Write the commands of a help, which has sections alone, as they are typed in a thread."""
+    texts = (topics.in_thread(block["text"]["text"]) for block in message.blocks)
+    return Message(topics.in_thread(message.text), tuple(map(section, texts)))
+
+
+def help_on(
+    topic: str,
+    actions: Sequence[Action],
+    standing: Standing | None = None,
+    targets: Mapping[str, str] = _NO_TARGETS,
+) -> Message:
     """Explain everything shortly, or what a topic names in full.
 
     Args:
         standing: Who asks, so that what they may do here is marked; None where that is unknown.
+        targets: Of the policy, by name.
     """
     mine = {how.action.api: how for how in standing.may} if standing else {}
     if not topic:
-        return _overview(actions, mine)
+        return _overview(actions, mine, targets=targets)
     folded = topic.casefold()
     about = [action for action in actions if folded in (action.words, action.api.casefold())]
     family = [action for action in actions if folded in (action.product.name, action.effect.value)]
@@ -151,8 +180,10 @@ def help_on(topic: str, actions: Sequence[Action], standing: Standing | None = N
         return arranged([*full, *_named_beside(topic, beside)])
     if family:
         return _overview(family, mine)
+    if lines := topics.on(topic, targets, actions):
+        return arranged(lines)
     unknown = f"There is no help on {code(topic, 80)}; this is what there is."
-    return _overview(actions, mine, unknown)
+    return _overview(actions, mine, unknown, targets=targets)
 
 
 def yours(topic: str, standing: Standing) -> Message:
@@ -175,7 +206,12 @@ def _yours(how: How | None) -> list[str]:
     return [f"You may do this here {_HOW[how.approval]}{where}."]
 
 
-def _overview(actions: Sequence[Action], mine: Mapping[str, How], *before: str) -> Message:
+def _overview(
+    actions: Sequence[Action],
+    mine: Mapping[str, How],
+    *before: str,
+    targets: Mapping[str, str] = _NO_TARGETS,
+) -> Message:
     """Give an example of each; what they do stands in the blocks, for which there is room."""
     legend = [_LEGEND] if mine else []
     long, short = [*before, *legend], [*before, *legend]
@@ -187,7 +223,8 @@ def _overview(actions: Sequence[Action], mine: Mapping[str, How], *before: str) 
         marks = {a.api: _mark(mine.get(a.api)) for a in found}
         long += [f"{code(example(a))}{marks[a.api]} {_first_sentence(a.does)}" for a in found]
         short += [f"{code(example(a))}{marks[a.api]}" for a in found]
-    return Message(fit("\n".join([*short, *_MORE]), TEXT_MOST), arranged([*long, *_MORE]).blocks)
+    more = [*_MORE, *topics.named(targets)]
+    return Message(fit("\n".join([*short, *more]), TEXT_MOST), arranged([*long, *more]).blocks)
 
 
 def _mark(how: How | None) -> str:
@@ -205,7 +242,8 @@ _MORE = (
     "Any action takes `case=INC-42`, the incident that it belongs to.",
     "Where there are several accounts, `account=…` names one, or the channel does.",
     "Values are `name=value` or `--name value`, quoted where they hold spaces.",
-    "Every action goes by its API name, too. In a thread, mention me with the same words.",
+    "`--dry-run` on any command shows you what would be sent, and sends nothing.",
+    "Every action goes by its API name, too. In a thread, say `@stopstream stop live stream1`.",
 )
 
 
@@ -285,10 +323,12 @@ def rehearsal(found: Rehearsal) -> Message:
     if found.hidden:
         return Message(f"*Dry run, nothing was sent.* {_would_pass(found)}")
     said = typed(command.action, command.params, command.region, command.account)
+    about = [f"Account {code(command.account)}"]
+    about += [f"region {code(command.region)}"] if command.region else []
+    about += filter(None, (beside.case(found), _runbook(found)))
     lines = [
         f"*Dry run, nothing was sent:* {command.action.api}, as {code(said, 500)}",
-        f"Account {code(command.account)}"
-        + (f", region {code(command.region)}" if command.region else ""),
+        ", ".join(about),
         _would_pass(found),
         "*The request*",
     ]
@@ -310,9 +350,19 @@ def _would_pass(found: Rehearsal) -> str:
         return f"{rule}, at once."
     if verdict.approval is Approval.CONFIRM:
         return f"{rule}, after you confirm it."
+    if not verdict.approvers:
+        later = " or ".join(code(role) for role in verdict.then)
+        could = f"{later} could, once a reminder has asked them" if later else "nobody could"
+        return f"{rule}, but its list of approvers is empty: {could} approve it."
     count = "one" if verdict.needed == 1 else str(verdict.needed)
-    roles = " or ".join(code(role) for role in verdict.approvers) or "nobody"
-    return f"{rule}, after {count} of {roles} approves it ({people(found.people[:10])})."
+    approve = "approves" if verdict.needed == 1 else "approve"
+    roles = " or ".join(code(role) for role in verdict.approvers)
+    who = f" ({people(found.people[:10])})" if found.people else ""
+    return f"{rule}, after {count} of {roles} {approve} it{who}."
+
+
+def _runbook(found: Rehearsal) -> str:
+    return beside.runbook(found.verdict) if isinstance(found.verdict, Verdict) else ""
 
 
 # --- who they are, and what ran --------------------------------------------------------
@@ -394,8 +444,9 @@ def _why_not(how: How) -> str:
 
 def operation_line(operation: Operation) -> str:
     """Say in one line what became of an operation."""
+    action = action_of(operation)
     parts = [
-        f"{STATES[operation.state]}: {wanted(operation, action_of(operation))}",
+        f"{state_word(operation, action)}: {wanted(operation, action)}",
         f"{user(operation.actor.user)} {moment(operation.asked_at)}",
     ]
     if operation.place.channel:

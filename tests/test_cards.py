@@ -22,6 +22,7 @@ from bot.model import (
     Command,
     Consent,
     Effect,
+    Json,
     Operation,
     Person,
     Place,
@@ -397,8 +398,157 @@ def test_a_read_tells_what_it_read() -> None:
     )
 
     for message in (cards.card(operation, READ), cards.ending(operation, READ)):
-        assert "StreamState is `active`" in message.text
-        assert "&lt;x&gt;" in message.text
+        assert '`stream1` is `active`. `Other` is `[1, "&lt;x&gt;"]`.' in message.text
+        assert message.text.index("is `active`") < message.text.index("Tencent Cloud answered")
+
+
+def test_a_read_is_answered_and_nothing_is_accepted() -> None:
+    operation = replace(OPERATION, api=READ.api, result={"StreamState": "active"})
+
+    assert cards.card(operation, READ).text.startswith("Answered: ")
+    assert "*Answered.*" in cards.ending(operation, READ).text
+    assert cards.audit_line(operation, READ).text.startswith("Answered: ")
+    assert receipts.operation_line(operation).startswith("• Answered: ")
+
+
+SINCE = "<!date^1704067200^{date_short_pretty} {time}|2024-01-01 00:00 UTC>"
+
+
+def told(api: str, result: dict[str, Json], **params: Json) -> str:
+    """Give the words of a read's ending, up to how long it took."""
+    text = cards.ending(replace(OPERATION, api=api, params=params, result=result), by_api(api)).text
+    return text.partition("*Answered.* ")[2].partition(" Tencent Cloud answered")[0]
+
+
+def row(number: int, domain: str = "p.example.com") -> dict[str, Json]:
+    since: Json = [{"PublishTime": "2024-01-01T00:00:00Z"}]
+    return {
+        "StreamName": f"s{number}",
+        "DomainName": domain,
+        "AppName": "live",
+        "PublishTimeList": since,
+    }
+
+
+ONLINE, PADS = "DescribeLiveStreamOnlineList", "DescribeLivePadStreamList"
+
+
+@pytest.mark.parametrize(
+    ("api", "result", "says"),
+    [
+        (ONLINE, {"TotalNum": 0, "OnlineInfo": []}, "None is live."),
+        (
+            ONLINE,
+            {"TotalNum": 1, "PageNum": 1, "TotalPage": 1, "OnlineInfo": [row(1)]},
+            f"1 is live: `s1` (since {SINCE}).",
+        ),
+        (
+            ONLINE,
+            {"TotalNum": 30, "PageNum": 1, "TotalPage": 30, "OnlineInfo": [row(1)]},
+            f"30 are live: `s1` (since {SINCE}) and 29 more. `TotalPage` is `30`.",
+        ),
+        (ONLINE, {"TotalNum": 3}, "3 are live."),
+        (ONLINE, {"TotalNum": 1, "OnlineInfo": [{"X": 1}]}, '1 is live: `{"X": 1}`.'),
+        (PADS, {"StreamInfoList": []}, "None is behind the pad."),
+        (
+            PADS,
+            {"StreamInfoList": [row(1), row(1, "q.example.com")]},
+            "2 are behind the pad: `p.example.com/live/s1`, `q.example.com/live/s1`.",
+        ),
+        (
+            "DescribeLiveDelayInfoList",
+            {"DelayInfoList": [{"StreamName": "s1", "DelayInterval": 60}]},
+            "1 is delayed: `s1` (DelayInterval `60`).",
+        ),
+        (
+            "DescribeConcurrentCount",
+            {"Total": 5, "Running": 2},
+            "`Running` is `2`, `Total` is `5`.",
+        ),
+        (ONLINE, {"Other": 1, "Empty": "", "None": None}, "`Other` is `1`."),
+        (
+            "DescribeRecordTask",
+            {
+                "TaskList": [
+                    {"TaskId": "t1", "AppName": "x", "StartTime": 1704067200, "Stopped": 0},
+                    {"TaskId": "t2", "Stopped": 1704067200},
+                ]
+            },
+            f"2 found: `t1` (from {SINCE}, AppName `x`), `t2` (stopped {SINCE}).",
+        ),
+        ("DescribeRecordTask", {"TaskList": []}, "None found."),
+    ],
+)
+def test_what_a_read_found_is_said_in_words(api: str, result: dict[str, Json], says: str) -> None:
+    assert told(api, result) == says
+
+
+def test_a_domain_is_on_or_off_and_the_rest_stands_after_it() -> None:
+    result: dict[str, Json] = {"DomainInfo": {"Status": 0, "Name": "a.b", "Type": 1}}
+    said = told("DescribeLiveDomain", result, DomainName="a.b")
+
+    assert said == "`a.b` is `disabled`. `DomainInfo.Type` is `1`."
+
+
+def test_a_long_list_says_how_many_are_left_out() -> None:
+    rows: list[Json] = [row(number) for number in range(100)]
+    said = told(ONLINE, {"TotalNum": 100, "OnlineInfo": rows})
+    named = len(re.findall("`s[0-9]+`", said))
+
+    assert 10 <= named < 100
+    assert said.endswith(f" and {100 - named} more.")
+    assert len(said) < 2000
+
+
+def test_the_example_in_a_mistake_can_be_pasted() -> None:
+    with pytest.raises(ParseError) as caught:
+        parse("ingest 12", verb=Effect.START, vocabulary=VOCABULARY, now=0.0)
+
+    assert " For example: `/startstream ingest 1234 pullurl=rtmp://pull.example.com" in (
+        receipts.mistake(caught.value).text
+    )
+
+
+def test_what_a_read_found_shows_no_key() -> None:
+    rows: Json = [{"StreamName": "s1?txSecret=5ECRE7"}]
+    result: dict[str, Json] = {"PushUrl": "5ECRE7", "Other": {"Note": "txSecret=5ECRE7"}}
+    said = told(ONLINE, {"OnlineInfo": rows, **result}) + told(READ.api, result)
+
+    assert "5ECRE7" not in said
+    assert said.count("`PushUrl` is `[hidden]`") == 2
+    assert "`Other.Note` is `txSecret=[hidden]`" in said
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.integers(), nasty),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(nasty, inner, max_size=3)
+        ),
+        max_leaves=6,
+    )
+)
+def test_whatever_a_read_gives_stays_harmless(given: Json) -> None:
+    for action in (a for a in ACTIONS if a.effect is Effect.READ):
+        fields = [*action.touch.lists, *action.touch.counts, (action.touch.shows or ("x", ""))[0]]
+        result: dict[str, Json] = dict.fromkeys(fields, given)
+        message = cards.ending(replace(OPERATION, api=action.api, result=result), action)
+        assert not re.search(r"<(?!@U0|!date)", message.text)
+        assert len(message.text) <= cards.TEXT_MOST
+
+
+def test_nobody_is_offered_to_approve_what_nobody_may_approve() -> None:
+    waiting = replace(
+        OPERATION, state=State.WAITING, approval=Approval.SECOND_PERSON, consent=Consent()
+    )
+    later = replace(waiting, consent=Consent(then=("chiefs",)))
+
+    assert labels(cards.card(waiting, DROP)) == ["Cancel"]
+    assert labels(cards.card(later, DROP)) == ["Approve", "Deny", "Cancel"]
+
+
+def labels(message: Message) -> list[str]:
+    return [one["text"]["text"] for one in message.blocks[-1]["elements"]]
 
 
 def test_a_refusal_says_what_it_means_and_what_to_do_next() -> None:
@@ -536,7 +686,7 @@ def test_help_on_everything_says_what_each_does() -> None:
     blocks = "\n".join(block["text"]["text"] for block in message.blocks)
 
     assert all(action.does.partition(". ")[0] in blocks for action in ACTIONS)
-    assert message.text.endswith("mention me with the same words.")
+    assert message.text.endswith("say `@stopstream stop live stream1`.")
     is_harmless(message)
 
 

@@ -12,10 +12,25 @@ from bot.catalog import by_api
 from bot.cloud import TencentCloud
 from bot.credentials import Fixed
 from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.model import Actor, Command, Denied, Invocation, Place
-from bot.service import DryRun, Taken
+from bot.model import (
+    Actor,
+    Approval,
+    Command,
+    Denied,
+    Draft,
+    Effect,
+    Invocation,
+    Place,
+    Rehearsal,
+    Verdict,
+)
+from bot.parse import Help
+from bot.service import DryRun, Mistaken, Taken
+from bot.store import Store
 from bot.tc3 import Credentials
-from tests.conftest import House
+from handlers import receipts
+from tests.conftest import POLICY, House, built
+from tests.fakes import ALICE
 
 
 @pytest.mark.parametrize(
@@ -27,6 +42,10 @@ from tests.conftest import House
         "live x dry-run=yes",
         "live --dryrun x",
         "live x --DRY_RUN=yes",
+        "live x `--dry-run`",
+        "--dry-run live --domain a.example.com x",
+        "live --app 'a &amp; b' x --dry-run",
+        "live x --dry-run domain=<http://a.example.com|a.example.com>",
     ],
 )
 async def test_however_it_is_asked_nothing_is_sent(house: House, text: str) -> None:
@@ -38,9 +57,91 @@ async def test_however_it_is_asked_nothing_is_sent(house: House, text: str) -> N
     assert house.cloud.sent == []
 
 
-@pytest.mark.parametrize("text", ["live dry-run", "live x-dry-run", "live my--dry-run"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "live dry-run",
+        "live x-dry-run",
+        "live my--dry-run",
+        "live 'my --dry-run day'",
+        "live '--dry-run'",
+        "ban x reason=“it’s --dry-run day”",
+        "ban x --reason 'no dry-run=yes'",
+        "ban x --reason dry-run=yes",
+    ],
+)
 async def test_a_stream_may_be_called_so(house: House, text: str) -> None:
-    assert isinstance(await house.ask(text), Taken)
+    reply = await house.ask(text)
+
+    assert isinstance(reply, Taken)
+    assert reply.operation.text == text
+
+
+async def test_a_value_beside_it_stays_as_it_was(house: House) -> None:
+    reply = await house.ask("ban x --dry-run reason='a &amp;lt; b'")
+
+    assert isinstance(reply, DryRun)
+    assert reply.command.params["Reason"] == "a &lt; b"
+
+
+@pytest.mark.parametrize("text", ["live x --dry-run=no", "live x dry-run=no"])
+async def test_a_dry_run_that_is_not_wanted_is_a_mistake(house: House, text: str) -> None:
+    reply = await house.ask(text)
+
+    assert isinstance(reply, Mistaken)
+    assert 'takes no "dry-run"' in reply.error.sentence
+
+
+@pytest.mark.parametrize("verb", [Effect.STOP, Effect.START])
+@pytest.mark.parametrize("text", ["--dry-run", "—dry-run", "dry-run=yes"])
+async def test_no_form_is_opened_for_a_dry_run(house: House, text: str, verb: Effect) -> None:
+    reply = await house.ask(text, verb=verb)
+
+    assert isinstance(reply, Mistaken)
+    assert "A form cannot be a dry run" in reply.error.sentence
+    assert f"/{verb.value}stream live stream1 --dry-run." in reply.error.sentence
+
+
+async def test_help_with_it_explains_it(house: House) -> None:
+    assert await house.ask("help --dry-run") == Help("dry-run")
+    assert await house.ask("--dry-run", verb=None) == Help("dry-run")
+
+
+def test_where_nobody_may_approve_that_is_said() -> None:
+    told = receipts.rehearsal(rehearsed(Verdict("a.b", Approval.SECOND_PERSON))).text
+    later = Verdict("a.b", Approval.SECOND_PERSON, then=("chiefs",))
+
+    assert "Allowed by `a.b`, but its list of approvers is empty: nobody could approve it." in told
+    assert "`chiefs` could, once a reminder" in receipts.rehearsal(rehearsed(later)).text
+
+
+def test_approvers_whom_nobody_knows_leave_no_empty_brackets() -> None:
+    verdict = Verdict("a.b", Approval.SECOND_PERSON, ("leads",), needed=2)
+    told = receipts.rehearsal(rehearsed(verdict)).text
+
+    assert "after 2 of `leads` approve it." in told
+
+
+def test_case_and_runbook_stand_in_it() -> None:
+    verdict = Verdict("a.b", Approval.NONE, runbook="https://wiki.example.com/stop")
+    told = receipts.rehearsal(rehearsed(verdict)).text
+
+    assert "Account `default`, case `INC-42`, <https://wiki.example.com/stop|runbook>" in told
+
+
+def rehearsed(verdict: Verdict) -> Rehearsal:
+    command = Command(by_api("DropLiveStream"), {"StreamName": "x"})
+    return Rehearsal(command, verdict, (), Draft("POST", "https://x/", {}, "{}"), case="INC-42")
+
+
+async def test_the_case_of_the_channel_is_that_of_the_dry_run(quick_store: Store) -> None:
+    async with built(quick_store, policy=POLICY + "cases: {C0INC: INC-7}\n") as house:
+        reply = await house.ask("live x --dry-run")
+        assert isinstance(reply, DryRun)
+        asked = Invocation("key", ALICE, Place("C0INC"), "live x --dry-run")
+        found = await house.service.rehearse(asked, reply.command)
+
+    assert found.case == "INC-7"
 
 
 @pytest.fixture

@@ -211,7 +211,7 @@ async def test_what_a_start_makes_is_kept_and_shown(house: House) -> None:
 
     assert made.state is ended.state is State.ACCEPTED
     assert made.result == {"StreamState": "active"}, "all that the answer names"
-    assert "StreamState is" in cards.ending(made, by_api(made.api)).text
+    assert "`StreamState` is" in cards.ending(made, by_api(made.api)).text
     assert not ended.result
 
 

@@ -327,7 +327,9 @@ async def test_a_mistaken_mention_is_told_the_asker_alone_where_it_is_seen(
     assert 'Did you mean "live"?' in whisper["text"]
 
 
-@pytest.mark.parametrize(("text", "said"), [("", "/stopstream live"), ("stop", "fill in the form")])
+@pytest.mark.parametrize(
+    ("text", "said"), [("", "@stopstream stop live"), ("stop", "fill in the form")]
+)
 async def test_a_mention_that_says_nothing_gets_help_or_a_button(
     workspace: Workspace, text: str, said: str
 ) -> None:

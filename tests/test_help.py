@@ -11,10 +11,10 @@ from bot.model import Actor, Person
 from bot.policy import Facts
 from bot.service import Standing
 from bot.store import Store
-from handlers import receipts
+from handlers import receipts, topics
 from tests.conftest import built
 from tests.fakes import TEAM, FakeDirectory
-from tests.test_handlers import opened
+from tests.test_handlers import mention, opened
 
 POLICY = """
 limits:
@@ -144,5 +144,107 @@ def test_a_marked_help_stays_within_slacks_limits() -> None:
     message = receipts.help_on("", ACTIONS, standing)
 
     assert message.text.count("✓") == len(ACTIONS) + 1
-    assert message.text.endswith("mention me with the same words.")
+    assert message.text.endswith("say `@stopstream stop live stream1`.")
     assert by_api("DropLiveStream").words in message.text
+
+
+TARGETS = {
+    "main-stage": "live stream1 domain=push.example.com",
+    "booth": "car-url u1 rtmp://a.example.com/live/5ECRE7",
+    "<!here>": "ban `x`",
+}
+
+
+def helped(topic: str) -> str:
+    return receipts.help_on(topic, ACTIONS, targets=TARGETS).text
+
+
+@pytest.mark.parametrize(
+    ("topic", "says"),
+    [
+        ("dry-run", "shows you alone what would be sent"),
+        ("dryrun", "`/stopstream live stream1 --dry-run`"),
+        ("audit", "`ending=denied` and `case=INC-42`"),
+        ("WhoAmI", "what you may do in this channel"),
+        ("form", "alone opens a form"),
+        ("off", "`/stopstream off` lists"),
+        ("case", "`/stopstream audit case=INC-42`"),
+        ("account", "`account=…` names one"),
+        ("main-stage", "`/startstream main-stage` or `/stopstream status main-stage`."),
+        ("<!here>", "in place of these words: `/stopstream &lt;!here&gt;`."),
+        ("main-stage", "stands for `live stream1 domain=push.example.com`."),
+        ("Main-Stage", "`/stopstream help live` explains the kind"),
+        ("targets", "• `main-stage`: `live stream1 domain=push.example.com`"),
+    ],
+)
+def test_what_is_no_action_has_a_help_of_its_own(topic: str, says: str) -> None:
+    text = helped(topic)
+
+    assert says in text
+    assert "There is no help on" not in text
+    assert len(text.splitlines()) <= 6
+
+
+def test_targets_are_named_harmless_and_without_a_key() -> None:
+    every, named = helped(""), helped("targets")
+
+    assert "Targets of the policy: `main-stage`, `booth`, `&lt;!here&gt;`; " in every
+    assert "• `booth`: `car-url …`" in named
+    for text in (every, named, *map(helped, TARGETS)):
+        assert "5ECRE7" not in text
+        assert "<!here>" not in text
+    assert "names no targets" in receipts.help_on("targets", ACTIONS).text
+    assert (
+        "and 180 more;"
+        in receipts.help_on(
+            "", ACTIONS, targets={f"t{number}": "live x" for number in range(200)}
+        ).text
+    )
+
+
+def test_a_kind_wins_over_a_target_of_its_name() -> None:
+    assert "DropLiveStream" in receipts.help_on("live", ACTIONS, targets={"live": "ban x"}).text
+
+
+def test_the_overview_names_the_dry_run() -> None:
+    assert "`--dry-run` on any command" in helped("")
+
+
+@pytest.mark.parametrize(
+    ("ours", "typed"),
+    [
+        ("`/stopstream live stream1`", "`@stopstream stop live stream1`"),
+        ("/startstream live … lifts a ban", "@stopstream start live … lifts a ban"),
+        ("`/stopstream status online`", "`@stopstream status online`"),
+        ("`/stopstream help KIND`", "`@stopstream help KIND`"),
+        ("`/stopstream UpdateStreamIngest t`", "`@stopstream UpdateStreamIngest t`"),
+        ("`/stopstream` alone opens a form", "`/stopstream` alone opens a form"),
+    ],
+)
+def test_in_a_thread_commands_are_shown_as_they_are_typed_there(ours: str, typed: str) -> None:
+    assert topics.in_thread(ours) == typed
+
+
+async def test_help_and_mistakes_in_a_thread_can_be_typed_there(quick_store: Store) -> None:
+    async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
+        for text in ("help", "help live", "unban /startstream"):
+            await workspace.event(mention(text))
+        await workspace.settle()
+    told = workspace.slack.asked("chat.postEphemeral")
+    wrong, one, every = sorted(told, key=lambda call: len(str(call)))
+
+    assert "`@stopstream stop live stream1 domain=push.example.com` ✓" in every["text"]
+    assert "/stopstream live" not in str(every)
+    assert "@stopstream start live stream1" in str(one["blocks"])
+    assert "; @stopstream start live … lifts a ban." in wrong["text"]
+    assert "\nunban /startstream\n" in wrong["text"]
+
+
+async def test_a_status_of_nothing_lists_what_can_be_read(quick_store: Store) -> None:
+    async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
+        text = await workspace.command("status")
+        await workspace.settle()
+
+    assert "`/stopstream status online`" in text
+    assert "`/stopstream live" not in text
+    assert "no help on" not in text

@@ -6,13 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.catalog import ACTIONS, PRODUCTS, by_api
+from bot.catalog import ACTIONS, EVERY, PRODUCTS, by_api
 from bot.catalog.car import SESSION
 from bot.errors import ParseError
 from bot.kinds import text as any_text
 from bot.kinds import whole, yes_or_no
 from bot.model import Account, Action, Command, Effect, Param, Product, Touch
-from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark, parse, spell
+from bot.parse import (
+    IN_SHORT,
+    OTHER_WORDS,
+    Audit,
+    Form,
+    Help,
+    Vocabulary,
+    WhoAmI,
+    example,
+    mark,
+    parse,
+    spell,
+)
 from bot.redact import redact
 
 NOW = 1_795_000_000.0
@@ -400,6 +412,20 @@ def test_each_example_in_the_help_can_be_pasted(action: Any) -> None:
         "ingest 42 rtmp://a.example.com/x robot1 5ECRE7 type=2",
         "ingest 42 rtmp://a.example.com/x robot1 sig=5ECRE7 type=2",
         "ingest 42 rtmp://a.example.com/x robot1 UserSig=5ECRE7 mapkey=5ECRE7 type=2",
+        "car u1 args = 5ECRE7",
+        "car u1 args =5ECRE7",
+        "car u1 args= 5ECRE7",
+        "car u1 args: 5ECRE7",
+        "car u1 args： 5ECRE7",
+        "car u1 args 5ECRE7",
+        "car u1 argz=5ECRE7",
+        "car u1 user=u2 5ECRE7 b=5ECRE7",
+        "car u1 b=5ECRE7 '5ECRE7",
+        "booth b=5ECRE7 '5ECRE7",
+        "car-url u1 pushurl 5ECRE7",
+        "ingest 42 pullurl = 5ECRE7",
+        "ingest 42 robot1 pullurl = 5ECRE7",
+        "ingest 42 rtmp://a.example.com/x robot1 sig 5ECRE7",
     ],
 )
 def test_an_address_with_its_key_is_in_no_mistake(text: str) -> None:
@@ -604,6 +630,46 @@ def test_a_target_that_does_not_fit_says_why(
     assert says in error.sentence
 
 
+def test_a_target_that_cannot_be_started_names_what_takes_it_back() -> None:
+    told = Vocabulary(ACTIONS, {}, {"stage": "ban stream1 a.example.com"}, "", SITES)
+    with pytest.raises(ParseError, match="cannot be started; /startstream live … takes it back"):
+        read("stage", Effect.START, told)
+
+
+@pytest.mark.parametrize(
+    "text", ["unban x", "unbann x", "unforbidlivestream x", "resumelivestrem x", "startcar x"]
+)
+@pytest.mark.parametrize("verb", [Effect.STOP, Effect.START, None])
+def test_what_stops_is_never_suggested_for_what_starts(text: str, verb: Effect | None) -> None:
+    with pytest.raises(ParseError) as caught:
+        read(text, verb)
+
+    assert caught.value.suggestion in ("", "ResumeLiveStream")
+
+
+def test_other_words_lead_to_what_there_is() -> None:
+    known = {action.api for action in EVERY}
+
+    for word, apis in OTHER_WORDS.items():
+        assert set(apis) <= known & IN_SHORT.keys()
+        assert not {word} & {action.words for action in EVERY}
+
+
+def test_a_mistake_shows_its_own_example_whole() -> None:
+    with pytest.raises(ParseError) as missing:
+        read("ingest 12", Effect.START, BARE)
+    with pytest.raises(ParseError) as empty:
+        read("car u1 args=", Effect.START)
+
+    assert "pullurl=rtmp://pull.example.com/live/stream1 user=" in missing.value.sentence
+    assert "[hidden]" not in missing.value.sentence
+    assert empty.value.sentence.endswith("write args=….")
+
+
+def test_a_case_holds_no_key() -> None:
+    assert command("live stream1 case=txSecret:5ECRE7").case == "txSecret:[hidden]"
+
+
 @given(st.sampled_from([*_TARGETS, "live main-stage", "DropLiveStream x"]), st.booleans())
 def test_a_target_never_turns_stop_into_start_or_start_into_stop(name: str, stop: bool) -> None:
     verb, never = (Effect.STOP, Effect.START) if stop else (Effect.START, Effect.STOP)
@@ -763,7 +829,7 @@ def test_an_account_is_one_that_the_bot_has() -> None:
         ("mdae m url=rtmp://x/5ECRE7", "mdae"),
         ("made m PUSHURL=rtmp://x/5ECRE7 PushUrl=2", "PushUrl=[hidden]"),
         ('made m --url "rtmp://x/5ECRE7', "[hidden]"),
-        ('made m url=rtmp://x/5ECRE7 "open', '"open'),
+        ('made m url=rtmp://x/5ECRE7 "open', "[hidden]"),
         ("made m url=\u00905ECRE7", "url=[hidden]"),
     ],
 )
@@ -791,6 +857,16 @@ def test_what_no_verb_leads_to_goes_by_its_api_name() -> None:
         ("ban x", Effect.START, "ban", "cannot be started; there is /stopstream ban …"),
         ("status record x", None, "record", "has no status to read"),
         ("status StopLiveRecord x", Effect.STOP, "StopLiveRecord", "has no status to read"),
+        ("unban x", Effect.STOP, "unban", 'kind "unban"; /startstream live … lifts a ban.'),
+        ("unban", Effect.START, "unban", 'kind "unban"; /startstream live … lifts a ban.'),
+        ("unban x", None, "unban", "; /startstream live … lifts a ban."),
+        ("resume live x", Effect.STOP, "resume", "; /startstream live … lifts a ban, and /stop"),
+        ("Unpause x", Effect.STOP, "Unpause", "/stopstream pause … paused=no lets what is paused"),
+        ("restart x", Effect.START, "restart", "/startstream live … lifts a ban."),
+        ("kill x", Effect.STOP, "kill", "/stopstream live … cuts a live stream."),
+        ("forbid x", Effect.STOP, "forbid", "/stopstream ban … cuts a stream and keeps it off."),
+        ("ban x", Effect.START, "ban", "and /startstream live … takes it back."),
+        ("car-url x", Effect.STOP, "car-url", "and /stopstream car … takes it back."),
         ("whoami x", Effect.STOP, "x", "stands alone"),
         ("audit since=1d since=2d", Effect.STOP, "since=2d", "one since="),
         ("live s --domain --app x", Effect.STOP, "--domain", "has no value; write domain=…"),
