@@ -1,5 +1,6 @@
 """Alerts: what they name is found, keys are not, and the form that it fills in is sent by hand."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 from bot.alerts import MOST, found_in
 from bot.catalog import by_api
 from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+
+FULL = {"StreamName": "cam-7", "AppName": "live", "DomainName": DOMAIN}
+NAME = {"StreamName": "cam-7"}
 
 json = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=40)),
@@ -61,6 +65,113 @@ def test_what_can_be_stopped_is_found(
 def test_nothing_is_made_up_and_many_are_bounded() -> None:
     assert found_in({"text": "all is well: https://status.example.com/page?stream"}) == ()
     assert len(found_in({"text": " ".join(f"stream: s{n}" for n in range(50))})) == MOST
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtmp://{}/live/cam-7: Input/output error",
+        "*rtmp://{}/live/cam-7*",
+        "_rtmp://{}/live/cam-7_ stalls",
+        "[rtmp://{}/live/cam-7] stalls",
+        "rtmp://{}/live/cam-7!",
+        "rtmp://{}/live/cam-7，断流",
+        "stream: rtmp://{}/live/cam-7 stalls",
+        "stream: {}/live/cam-7",
+        "stream cam-7, stream: cam-7, rtmp://{}/live/cam-7 and http://play.b.c/live/cam-7.flv",
+    ],
+)
+def test_an_address_ends_before_what_only_stands_beside_it(text: str) -> None:
+    assert [dict(one.params) for one in found_in({"text": text.format(DOMAIN)})] == [FULL]
+
+
+def test_addresses_of_one_name_are_told_apart() -> None:
+    text = "rtmp://a.b/live/s1,rtmp://c.d/live/s1 rtmp://a.b/vip/s1 rtmp://a.b/live/s1 stream: s1"
+
+    found = [(one.params["DomainName"], one.params["AppName"]) for one in found_in({"text": text})]
+    assert found == [("a.b", "live"), ("c.d", "live"), ("a.b", "vip")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"StreamName":"cam-7"}',
+        '{"event_type":0,"stream_id":"cam-7","appname":"live"}',
+        r"{\"stream_id\":\"cam-7\"}",
+        "Stream ID: cam-7",
+        "*Stream*\ncam-7\n*Status*\ndown",
+        "Stream：cam-7，断流",
+        "Stream：cam-7断流",
+        "Affected stream name = `cam-7`.",
+        "liveStreamName: cam-7",
+        "*Stream:* _cam-7_",
+        "Stream:\n• cam-7",
+        "Stream: <https://grafana.b.c/d/1|cam-7> stalls",
+        "Stream: cam-7: Input/output error",
+        "stream `cam-7` is down",
+        "stream: cam-7?txSecret=5ECRE7",
+    ],
+)
+def test_a_name_is_found_by_its_label(text: str) -> None:
+    assert [dict(one.params) for one in found_in({"text": text})] == [NAME]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Stream:\nDomain: a.b",
+        "Stream: Domain: a.b",
+        "Stream:\nPush domain: a.b",
+        "*Stream*\n*Status*\ndown",
+        "Upstream: cdn-01",
+        "Last stream: 12:30:45",
+        "Stream: rtmp://nowhere stalls",
+        "we lost the stream\nplease look",
+        '"StreamName": null, "x": "Stream: n/a"',
+        "stream: txSecret=5ECRE7, stream key: 5ECRE7",
+        "stream: " + "a" * 300,
+    ],
+)
+def test_what_stands_beside_a_label_is_not_always_its_name(text: str) -> None:
+    assert found_in({"text": text}) == ()
+
+
+def test_an_app_before_the_name_is_read_as_one() -> None:
+    (found,) = found_in({"text": "Stream: live/cam-7"})
+    assert dict(found.params) == {"StreamName": "cam-7", "AppName": "live"}
+
+
+def line(*texts: str) -> dict[str, Any]:
+    elements = [{"type": "text", "text": text} for text in texts]
+    inside = {"type": "rich_text_section", "elements": elements}
+    return {"blocks": [{"type": "rich_text", "elements": [inside]}]}
+
+
+def table(*rows: str) -> dict[str, Any]:
+    cells = [[{"type": "raw_text", "text": text} for text in row.split()] for row in rows]
+    return {"blocks": [{"type": "table", "rows": cells}]}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        line("Stream: ", "cam-7", " is down"),
+        line("Stream", ": cam-7 is down"),
+        {"attachments": [{"message_blocks": [{"message": line("Stream: ", "cam-7")}]}]},
+        table("Stream Status", "cam-7 down"),
+        table("Stream cam-7", "Status down"),
+        table("Field Value", "Stream cam-7"),
+    ],
+)
+def test_a_name_is_found_in_lines_tables_and_forwarded_messages(message: dict[str, Any]) -> None:
+    assert [dict(one.params) for one in found_in(message)] == [NAME]
+
+
+@pytest.mark.parametrize("piece", ["rtmp://a,,", "\n", "*_", "stream: ", "<a:", "Stream\n", "_- "])
+def test_a_long_message_is_read_in_no_time(piece: str) -> None:
+    before = time.process_time()
+    found_in({"text": piece[:8] + piece[-1] * 9000 + piece * 5000})
+    assert time.process_time() - before < 2
 
 
 @pytest.fixture
