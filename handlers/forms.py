@@ -109,7 +109,7 @@ def _take_choices(
 
         errands.take("follow what was chosen", update)
 
-    @app.action(views.CHOOSE)
+    @app.action(re.compile(rf"{views.CHOOSE}(?::.*)?"))
     async def choose(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Let the fields follow the chosen action."""
         await ack()
@@ -186,7 +186,7 @@ def _entered(values: Mapping[str, Any], block: str) -> str:
 
 
 def _api(values: Mapping[str, Any]) -> str:
-    return text_at(values, views.ACTION_BLOCK, views.CHOOSE, "selected_option", "value")
+    return _entered(values, views.ACTION_BLOCK)
 
 
 def _invocation(body: Mapping[str, Any], place: Place, text: str) -> Invocation | None:

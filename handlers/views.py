@@ -6,7 +6,7 @@ Source: https://docs.slack.dev/reference/views
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.alerts import Found
@@ -26,7 +26,7 @@ REASON = "reason"
 REASON_BLOCK = "reason"
 
 CHOOSE = "choose-action"
-"""The action_id of the choice of an action."""
+"""How the action_id of the choice of an action begins; after a colon follows what is chosen."""
 
 ON = "choose-account"
 """The action_id of the choice of an account."""
@@ -142,13 +142,20 @@ def param_block(api: str) -> str:
 
 def packed(place: FormPlace) -> str:
     """Write a form's place for `private_metadata`."""
-    found = [[one.api, dict(one.params)] for one in place.found or ()]
-    # Slack keeps 3,000 characters; the last ones found go first.
-    while len(json.dumps(found)) > _METADATA_MOST:
-        found.pop()
-    kept = found if place.found is not None else None
+    kept = None if place.found is None else _listed(_kept(place.found))
     here = [place.verb.value, place.channel, place.thread_ts]
     return json.dumps([*here, kept, place.at, place.account])
+
+
+def _kept(found: tuple[Found, ...]) -> tuple[Found, ...]:
+    """Give those that `private_metadata` can hold: Slack keeps 3,000 characters."""
+    while len(json.dumps(_listed(found))) > _METADATA_MOST:
+        found = found[:-1]
+    return found
+
+
+def _listed(found: Sequence[Found]) -> list[Any]:
+    return [[one.api, dict(one.params)] for one in found]
 
 
 def unpacked(metadata: str) -> FormPlace | None:
@@ -166,6 +173,9 @@ def unpacked(metadata: str) -> FormPlace | None:
 
 def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, Any]:
     """Draw the form with the fields of one action; without `api` the first one of the verb."""
+    if place.found is not None:
+        # Only what a choice leads to is offered.
+        place = replace(place, found=_kept(place.found))
     here = vocabulary.at(place.channel)
     vocabulary = here.on(place.account) if place.account in here.accounts else here
     groups = _by_effect(place.verb, vocabulary.actions)
@@ -300,7 +310,8 @@ def _choice(groups: Sequence[tuple[Effect, Sequence[Action]]], chosen: Action) -
         "label": _plain("What"),
         "element": {
             "type": "static_select",
-            "action_id": CHOOSE,
+            # What is chosen may change with what was found, so the entry is named after it.
+            "action_id": f"{CHOOSE}:{chosen.api}",
             "initial_option": _action_option(chosen),
             "option_groups": [
                 {

@@ -193,14 +193,7 @@ async def test_a_stream_in_an_alert_is_stopped_in_its_thread(world: Sandbox) -> 
 
     await alice.choose("choose-found", "1")
     await slack.wait_for(lambda: "'initial_value': 'stream2'" in str(slack.modals["U0ALICE"]))
-    view = slack.modals["U0ALICE"]
-    values = {
-        b["block_id"]: {"value": {"value": b["element"]["initial_value"]}}
-        for b in view["blocks"]
-        if str(b.get("block_id", "")).startswith("param:") and "initial_value" in b["element"]
-    }
-    choice = {"choose-action": {"selected_option": {"value": "DropLiveStream"}}}
-    ack = await alice.submit({"action": choice, **values})
+    ack = await alice.submit()
     assert ack.body.get("response_action") in (None, "clear"), ack.body
 
     channel = slack.channels[INCIDENTS]
@@ -209,6 +202,41 @@ async def test_a_stream_in_an_alert_is_stopped_in_its_thread(world: Sandbox) -> 
     )
     assert world.cloud.ran("DropLiveStream")[0].params["StreamName"] == "stream2"
     assert "*Accepted.*" in thread[1].text
+
+
+async def test_a_found_thing_of_another_kind_changes_what_is_done(world: Sandbox) -> None:
+    slack = world.slack
+    alert = slack.say(INCIDENTS, "U0BOB", "Stream: stream1\nTask ID: t-9")
+    alice = slack.person("U0ALICE")
+    await alice.shortcut("stop_in_message", INCIDENTS, alert.ts)
+    await alice.modal()
+    await alice.choose("choose-found", "1")
+    await slack.wait_for(lambda: "param:TaskId" in slack.modals["U0ALICE"]["state"]["values"])
+    values = slack.modals["U0ALICE"]["state"]["values"]
+
+    (what,) = values["action"].values()
+    assert what["selected_option"]["value"] == "StopRecordTask"
+    (task,) = values["param:TaskId"].values()
+    assert task["value"] == "t-9"
+
+
+async def test_only_what_a_choice_leads_to_is_offered(world: Sandbox) -> None:
+    slack = world.slack
+    names = [f"{n}{'x' * 189}" for n in range(10)]
+    alert = slack.say(INCIDENTS, "U0BOB", "\n".join(f"rtmp://p.b.c/live/{name}" for name in names))
+    alice = slack.person("U0ALICE")
+    await alice.shortcut("stop_in_message", INCIDENTS, alert.ts)
+    view = await alice.modal()
+    options = view["blocks"][0]["element"]["options"]
+    assert 1 < len(options) < len(names)
+    last = options[-1]["value"]
+    await alice.choose("choose-found", last)
+
+    def held() -> bool:
+        values = slack.modals["U0ALICE"]["state"]["values"]
+        return names[int(last)] in str(values["param:StreamName"])
+
+    assert await slack.wait_for(held)
 
 
 async def test_an_alert_that_names_nothing_says_so_and_the_global_shortcut_asks_for_a_channel(
