@@ -172,9 +172,8 @@ def _of_address(found: re.Match[str]) -> Found | None:
 
 
 def _of_url(url: str) -> Found | None:
-    try:
-        link = links.read(url)
-    except ValueError:
+    link = links.found(url)
+    if link is None:
         return None
     params = {"StreamName": link.stream, "AppName": link.app}
     if link.side == "push":
@@ -197,7 +196,7 @@ def _of_name(found: re.Match[str]) -> Found | None:
     if first != "StreamName":
         return None
     if links.lacks_its_scheme(value):
-        return _of_url(f"rtmp://{value}")
+        return _of_url(value)
     app, _, stream = value.rpartition("/")
     return _found({"StreamName": stream, "AppName": app}, action)
 

@@ -43,6 +43,19 @@ def looks_like_one(text: str) -> bool:
     return _ADDRESS.match(text) is not None
 
 
+def with_scheme(text: str) -> str:
+    """Give a text with the scheme that an address lacks; any other text as it is."""
+    return f"rtmp://{text}" if lacks_its_scheme(text) else text
+
+
+def found(text: str) -> Link | None:
+    """Take a text apart if it is a stream's address, with or without its scheme."""
+    try:
+        return read(with_scheme(text))
+    except ValueError:
+        return None
+
+
 def lacks_its_scheme(text: str) -> bool:
     """Say whether a text is an address but for its scheme: host/app/stream."""
     host, *path = text.partition("?")[0].split("/")
