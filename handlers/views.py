@@ -45,6 +45,7 @@ VALUE = "value"
 _OPTION_MOST = 75
 _OPTIONS_MOST = 100
 _INPUT_MOST = 3000
+_CASE_MOST = 64
 _LABEL_MOST = 2000
 _METADATA_MOST = 2500
 
@@ -328,6 +329,11 @@ def _action_option(action: Action) -> Block:
     return _option(f"{action.words}: {action.api}", action.api)
 
 
+def untouched(entry: str, value: str) -> bool:
+    """Say whether an entry of this name still holds what filled it in."""
+    return bool(value) and entry == _entry(value)
+
+
 def _entry(filled_in: str) -> str:
     """Name a field's entry by what fills it in.
 
@@ -348,10 +354,12 @@ def _field(param: Param, default: str) -> Block:
         if shown in ("yes", "no"):
             element["initial_option"] = _option(shown, shown)
     else:
-        element = {"type": "plain_text_input", "max_length": _INPUT_MOST}
-        element["action_id"] = _entry(shown)
+        most = min(param.kind.longest, _INPUT_MOST)
+        # Cut short it would be another value.
+        shown = shown if len(shown) <= most else ""
+        element = {"type": "plain_text_input", "max_length": most, "action_id": _entry(shown)}
         if shown:
-            element["initial_value"] = shown[:_INPUT_MOST]
+            element["initial_value"] = shown
     return {
         "type": "input",
         "block_id": param_block(param.api),
@@ -401,7 +409,7 @@ def _case() -> Block:
         "optional": True,
         "label": _plain("case"),
         "hint": _plain("The incident or ticket it belongs to; left out: the channel's own."),
-        "element": {"type": "plain_text_input", "action_id": VALUE, "max_length": _INPUT_MOST},
+        "element": {"type": "plain_text_input", "action_id": VALUE, "max_length": _CASE_MOST},
     }
 
 
