@@ -35,7 +35,11 @@ _LINKED = re.compile(r"<[a-z][a-z0-9+.-]*:[^<>|\s]*\|([^<>]*)>", re.IGNORECASE)
 _NO_NAME = "\0"
 """Left where an address stood, lest what follows it be taken for a label's name."""
 _MARKS = r"\s`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()\[\]{}<>|\u2022"
-_NAME = re.compile(rf"(?:[{_MARKS}]|[_-](?=\s))*((?:(?![{_WIDE}])[\w.:/-])+)[{_MARKS}_]*(=?)")
+_NAME = re.compile(
+    rf"(?:[{_MARKS}]|[_-](?=\s))*((?:(?![{_WIDE}])[\w.:/-])+)[{_MARKS}_]*([=+@#$%^]?)"
+)
+_IN_LINE = _MARKS.replace(r"\s", " \\t")
+_ONE_OF_SEVERAL = rf"[{_IN_LINE}]*[\w.:-]+[{_IN_LINE}]*"
 _TIME = re.compile(r"(?:\d{4}-\d\d-\d\dT)?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?Z?")
 _OTHER_LABEL = re.compile(r"[A-Za-z][A-Za-z_-]*:")
 _FAR = 600
@@ -52,11 +56,16 @@ def _label_of(api: str) -> str:
 _LABEL = "|".join(_label_of(api) for api in dict.fromkeys(a.params[0].api for a in _STOPS))
 _LABELLED = re.compile(
     # A word of its own, or one of `liveStreamId`, with a colon; or alone on its line; or before
-    # a name in quotes.
+    # a name in quotes, or one like cam-7.
     rf"(?:(?<![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z])))({_LABEL})"
     rf"[`*_\"'\\ \t]{{0,4}}[:=\uff1a\uff1d]{{1,2}}>?"
     rf"|^[`*_\"'>\u2022 \t]*({_LABEL})[`*_\"' \t]*$"
-    rf"|(?<![a-z0-9])({_LABEL})[ ]+(?=[`\"\u201c][\w.:/-]+[`\"\u201d])",
+    rf"|(?<![a-z0-9])({_LABEL})[ ]+(?=[`\"\u201c][\w.:/-]+[`\"\u201d]|[a-z][\w.]*[_-][\w-]*\d)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SEVERAL = re.compile(
+    rf"(?<![a-z0-9])stream(?:[ _-]?(?:name|id))?s[`*_\"'\\ \t]{{0,4}}[:=\uff1a]"
+    rf"({_ONE_OF_SEVERAL}(?:,{_ONE_OF_SEVERAL})+)$",
     re.IGNORECASE | re.MULTILINE,
 )
 # What stands where a name would if a label has none: another label, or a word for nothing.
@@ -64,6 +73,7 @@ _NO_NAMES = frozenset(
     {name.casefold() for a in ACTIONS for p in a.params for name in (p.api, p.word)}
     | {"null", "none", "nil", "n/a", "unknown", "true", "false", "status", "state", "time"}
     | {"host", "server", "node", "name", "id", "bitrate", "fps", "error", "severity", "value"}
+    | {"down", "up", "offline", "online", "active", "inactive", "ok", "all"}
 )
 
 
@@ -90,6 +100,7 @@ def found_in(message: Mapping[str, Any]) -> tuple[Found, ...]:
     text = "\n".join(_strings(message))[:_READ_MOST]
     addresses = (_of_address(found) for found in _ADDRESS.finditer(text))
     plain = _ADDRESS.sub(_NO_NAME, _LINKED.sub(r"\1", text))
+    plain = _SEVERAL.sub(_apart, plain)
     named = (_of_name(found) for found in _LABELLED.finditer(plain))
     known: list[Found] = []
     for one in filter(None, chain(addresses, named)):
@@ -136,7 +147,7 @@ _DEEP = 20
 _SEEN = (
     *("pretext", "title", "text", "fallback", "url", "fields", "elements"),
     # A forwarded message is an attachment that holds it as `message_blocks`.
-    *("blocks", "footer", "columns", "message_blocks", "message"),
+    *("blocks", "footer", "columns", "title_link", "message_blocks", "message"),
 )
 _LINES = ("rich_text_section", "rich_text_quote", "rich_text_preformatted")
 
@@ -180,6 +191,10 @@ def _of_url(url: str) -> Found | None:
         # A play domain is none that streams are cut on.
         params["DomainName"] = link.host
     return _found(params)
+
+
+def _apart(several: re.Match[str]) -> str:
+    return "".join(f"\nStream: {name}\n" for name in several[1].split(","))
 
 
 def _of_name(found: re.Match[str]) -> Found | None:

@@ -109,6 +109,7 @@ def test_addresses_of_one_name_are_told_apart() -> None:
         "Stream: <https://grafana.b.c/d/1|cam-7> stalls",
         "Stream: cam-7: Input/output error",
         "stream `cam-7` is down",
+        "Stream cam-7 is down",
         "stream: cam-7?txSecret=5ECRE7",
     ],
 )
@@ -124,6 +125,10 @@ def test_a_name_is_found_by_its_label(text: str) -> None:
         "Stream:\nPush domain: a.b",
         "*Stream*\n*Status*\ndown",
         "Upstream: cdn-01",
+        "Streams: 12, of 40 all in all",
+        "Stream: down",
+        "Stream: cam+7",
+        "Task ID: a/b",
         "Last stream: 12:30:45",
         "Stream: rtmp://nowhere stalls",
         "we lost the stream\nplease look",
@@ -134,6 +139,14 @@ def test_a_name_is_found_by_its_label(text: str) -> None:
 )
 def test_what_stands_beside_a_label_is_not_always_its_name(text: str) -> None:
     assert found_in({"text": text}) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["Streams: cam-1, cam-2, cam-3", '{"stream_ids": ["cam-1","cam-2", "cam-3"]}']
+)
+def test_several_names_are_told_apart(text: str) -> None:
+    found = [dict(one.params) for one in found_in({"text": text})]
+    assert found == [{"StreamName": f"cam-{n}"} for n in (1, 2, 3)]
 
 
 def test_an_app_before_the_name_is_read_as_one() -> None:
@@ -161,10 +174,12 @@ def table(*rows: str) -> dict[str, Any]:
         table("Stream Status", "cam-7 down"),
         table("Stream cam-7", "Status down"),
         table("Field Value", "Stream cam-7"),
+        {"attachments": [{"title": "down", "title_link": "http://play.b.c/live/cam-7.flv"}]},
     ],
 )
 def test_a_name_is_found_in_lines_tables_and_forwarded_messages(message: dict[str, Any]) -> None:
-    assert [dict(one.params) for one in found_in(message)] == [NAME]
+    (found,) = found_in(message)
+    assert found.params["StreamName"] == "cam-7"
 
 
 @pytest.mark.parametrize("piece", ["rtmp://a,,", "\n", "*_", "stream: ", "<a:", "Stream\n", "_- "])
