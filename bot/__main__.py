@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("pending", help="list what has no ending yet")
 
+    commands.add_parser("off", help="list what is off and not yet on, and what is held")
+
     decide = commands.add_parser("decide", help="approve or deny what waits, as its buttons would")
     decide.add_argument("id", metavar="ID", help="of the operation, as pending lists it")
     decide.add_argument("decision", choices=("approve", "deny"))

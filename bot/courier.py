@@ -135,6 +135,7 @@ class Courier:
                 owing.about or owing.operation.state,
                 attempts=owing.attempts,
                 uncertain=owing.uncertain,
+                seen=owing.text,
             )
         )
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from bot.errors import ConfigError, StoreError
 from bot.tables import METADATA
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration. A test holds it to the files."""
 
 _ADDRESS = "STOPSTREAM_DATABASE_URL: "

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot import telemetry
 from bot.manifest import bot_scopes
+from bot.model import Json
 from bot.sandbox.cloud import CloudEmulator, Key, Received
 from bot.sandbox.page.server import Page
 from bot.sandbox.people import Message
@@ -38,7 +39,7 @@ roles:
   oncall:
     members: {{users: [U0ALICE], usergroups: [S0ONCALL]}}
     allow:
-      - actions: [DropLiveStream, ResumeLiveStream, "Describe*", "Stop*"]
+      - actions: [DropLiveStream, ResumeLiveStream, "Describe*", "Stop*", Hold, Release]
         channels: [{INCIDENTS}]
       - actions: [ForbidLiveStream]
         channels: [{INCIDENTS}]
@@ -99,6 +100,9 @@ async def emulated(
             "stream", name, DOMAIN, "live", returns_after=returns, since=cloud.now - 3600
         )
     cloud.things.put("recording", "stream2", 42)
+    recorded: dict[str, Json] = {"StreamName": "stream2", "DomainName": DOMAIN, "AppName": "live"}
+    recorded |= {"StartTime": int(cloud.now) - 3600, "EndTime": int(cloud.now) + 7200}
+    cloud.things.put("record-task", "recording-1", said=recorded)
     cloud.things.put("ingest", "task-1", 1400000000)
     cloud.things.put("session", "user1")
     cloud.things.put("domain", DOMAIN)
@@ -260,6 +264,7 @@ class Story:
         await self._press("U0MALLORY", "Confirm", card)
         await self._alone("U0MALLORY", "Only")
         self._must(len(self._sent()) == before, "somebody else's press sends nothing")
+        self._must("recording-1" in card.text, "the card says that the stream is being recorded")
         await self._press("U0ALICE", "Confirm", card)
         ending = await self._ending(card)
         self._must("Accepted" in ending and len(self._sent()) == before + 1, "it ran once")

@@ -4,15 +4,16 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
-from bot import sights
+from bot import offair, sights
 from bot.catalog import by_api
 from bot.catalog.codes import Repeat, explain
+from bot.catalog.own import HOLD
 from bot.errors import (
     ApiError,
     CloudError,
@@ -31,19 +32,22 @@ from bot.model import (
     Consent,
     Denied,
     Effect,
+    Hold,
     Json,
+    Off,
     Operation,
     Owed,
     Params,
     Rehearsal,
     Sight,
     State,
+    Switch,
     Verdict,
     Via,
 )
 from bot.ports import Cloud
-from bot.redact import redact
-from bot.rights import Rights
+from bot.redact import HIDDEN, redact
+from bot.rights import Rights, starts
 from bot.store import NEVER, Move, Store
 from bot.telemetry import Metrics
 
@@ -158,6 +162,8 @@ class Engine:
                         self.take(operation)
                 for operation in await self._store.looking() if take_over else ():
                     self._spawn(f"look:{operation.id}", self._look_after(operation))
+                for operation, _ in await self._store.lifting() if take_over else ():
+                    self._spawn(f"lift:{operation.id}", self._see_lifted(operation))
             except StoreError as error:
                 log.error("the store does not answer", why=str(error))
             await asyncio.sleep(self._store.lease / 5)
@@ -312,7 +318,7 @@ class Engine:
         """Let it wait for a confirmation or a second person, or lead to where the same waits."""
         second = verdict.approval is Approval.SECOND_PERSON
         roles = verdict.approvers if second else ()
-        seen, saw = await self.sights(command)
+        seen, saw = await self.sights(command, await self._hidden(operation, command))
         consent = Consent(
             needed=verdict.needed if second else 1,
             roles=roles,
@@ -358,6 +364,8 @@ class Engine:
     async def rehearse(self, operation: Operation, command: Command) -> Rehearsal:
         """Say what would become of a command; nothing is sent, and nothing is put on file."""
         verdict = await self._rights.verdict(operation, command)
+        if command.action.product.ours:
+            return Rehearsal(command, verdict, (), None)
         second = isinstance(verdict, Verdict) and verdict.approval is Approval.SECOND_PERSON
         people = self._rights.people(verdict.approvers) if second else ()  # type: ignore[union-attr] # see above
         return Rehearsal(command, verdict, people, self._cloud.draft(command))
@@ -370,22 +378,66 @@ class Engine:
         body = await self._body(command, look, patience)
         return redact(look.touch.shown(body))[:80] if body is not None else ""
 
-    async def sights(self, command: Command) -> tuple[str, tuple[Sight, ...]]:
-        """Read what a press will touch, all at once: its state, and what else is told of it."""
-        reads = [by_api(api) for api in command.action.reach]
+    async def see(self, one: Off) -> Off:
+        """Read the state of something that is off."""
+        operation = one.operation
+        action = by_api(operation.api)
+        command = Command(action, operation.params, operation.region, operation.account)
+        return replace(one, now=await self.look(command))
+
+    async def sights(
+        self, command: Command, hidden: Collection[str] = ()
+    ) -> tuple[str, tuple[Sight, ...]]:
+        """Read what a press will touch, all at once: its state, and what else is told of it.
+
+        Args:
+            hidden: Names of reads that are not made.
+        """
+        look = _look(command.action)
+        shows = look is not None and look.api not in hidden
+        reads = [by_api(api) for api in command.action.reach if api not in hidden]
         seen, bodies = await asyncio.gather(
-            self.look(command),
+            self.look(command) if shows else _nothing(),
             asyncio.gather(*(self._body(command, read, LOOK) for read in reads)),
         )
-        found = [sights.unread()] if _look(command.action) and not seen else []
+        found = [sights.unread()] if shows and not seen else []
+        if look is None and not command.action.reach and not command.action.product.ours:
+            found.append(sights.unreadable())
+        found += [sights.unshown(hidden)] if hidden else []
         for read, body in zip(reads, bodies, strict=True):
-            found += sights.told(read, sights.narrowed(command, read), body)
+            found += sights.told(read, sights.narrowed(command, read), body, self._clock())
         return seen, tuple(found)
+
+    async def _hidden(self, operation: Operation, command: Command) -> tuple[str, ...]:
+        """Name the reads that a request leaves out: whoever asks may not see what they tell.
+
+        Those who decide over it may look for themselves.
+        """
+        if not operation.consent.request:
+            return ()
+        look = _look(command.action)
+        apis = dict.fromkeys([*([look.api] if look else []), *command.action.reach])
+        reads = {api: self._reading(command, by_api(api)) for api in apis}
+        return tuple(
+            [
+                api
+                for api, read in reads.items()
+                if read is not None and not await self._rights.may_read(operation, read)
+            ]
+        )
+
+    def _reading(self, command: Command, read: Action) -> Command | None:
+        """Make a read of the thing of a command; None where no region is known for it."""
+        region = self._rights.region(read, command.account, command.region)
+        params = sights.completed(read, sights.narrowed(command, read), self._clock())
+        return None if region is None else Command(read, params, region, command.account)
 
     async def _body(self, command: Command, read: Action, patience: float) -> Params | None:
         """Ask a read about the thing of a command; None where no answer comes in time."""
-        params = sights.narrowed(command, read)
-        asked = Command(read, params, command.region, command.account)
+        asked = self._reading(command, read)
+        if asked is None:
+            log.warning("its state is not known", api=read.api, why="no region is configured")
+            return None
         try:
             async with asyncio.timeout(patience):
                 at = await self._store.turn(asked.account, read.api, _interval(asked))
@@ -401,10 +453,51 @@ class Engine:
         action = by_api(operation.api)
         command = Command(action, operation.params, operation.region, operation.account)
         seen = await self.look(command, _LOOKING) or UNSEEN
+        facts: dict[str, Json] = {"api": operation.api, "seen": seen}
         try:
-            await self._store.looked(operation, seen, {"api": operation.api, "seen": seen})
+            if await self._changed_since(operation, action):
+                await self._store.passed_over(operation)
+                return
+            alike = await self._alike(command) if seen == action.touch.becomes else ()
+            if alike:
+                facts["alike"] = list(alike)
+            await self._store.looked(operation, seen, facts, alike)
+            if offair.is_on(action, _undo(action), seen):
+                await self._store.on_again(operation.id, facts)
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
+
+    async def _changed_since(self, operation: Operation, action: Action) -> bool:
+        """Say whether somebody has turned it on since, or off anew."""
+        switch = offair.switched(operation, action, {}, self._clock())
+        if switch is None:
+            return False
+        now = await self._store.off_by(switch.account, switch.thing, switch.key)
+        return now is None or (now.ended_at or 0.0) > (operation.ended_at or 0.0)
+
+    async def _alike(self, command: Command) -> tuple[str, ...]:
+        """Find what is live under a name like this one: who mistypes it stops nothing."""
+        names, thing = command.action.touch.key, command.action.touch.thing
+        for read in map(by_api, command.action.reach):
+            if read.touch.thing is not thing or not read.touch.lists:
+                continue
+            others = {name: value for name, value in command.params.items() if name != names[0]}
+            body = await self._body(replace(command, params=others), read, LOOK)
+            rows = [row for field in read.touch.lists for row in _rows(body, field)]
+            return offair.alike(command.target, (str(row.get(names[0], "")) for row in rows))
+        return ()
+
+    async def _see_lifted(self, operation: Operation) -> None:
+        """Look at what has ended by itself, and say so: a ban, of which nobody thinks any more."""
+        action = by_api(operation.api)
+        command = Command(action, operation.params, operation.region, operation.account)
+        seen = await self.look(command, _LOOKING)
+        facts: dict[str, Json] = {"api": operation.api, "seen": seen or UNSEEN}
+        try:
+            still = bool(seen) and seen == action.touch.becomes
+            await self._store.lifted(operation, seen, facts, still=still)
+        except StoreError as error:
+            log.error("an end is not on file", operation=operation.id, why=str(error))
 
     # --- turns ---------------------------------------------------------------------
 
@@ -440,6 +533,9 @@ class Engine:
             if operation is not None:
                 self._lane(command).left()
                 self._spawn(operation.id, self._send(operation, turn.command, at))
+            elif starts(turn.command) is not None:
+                # Held since it was judged: it is judged anew.
+                self._spawn(turn.operation.id, self._judge_anew(turn))
         return max(at for at, _ in started)
 
     async def _still_may(self, turn: _Turn) -> bool:
@@ -453,6 +549,18 @@ class Engine:
         await self._deny(operation, turn.command, denied)
         return False
 
+    async def _judge_anew(self, turn: _Turn) -> None:
+        operation = turn.operation
+        denied = await self._rights.still(operation, turn.command)
+        if denied is None:
+            self._store.let_go(operation.id)
+        elif operation.state is State.RUNNING:
+            # It has left before, and may have run.
+            detail = f"It was not sent again. {denied.reason}"
+            await self._end(operation, turn.command, State.UNKNOWN, {"detail": detail})
+        else:
+            await self._deny(operation, turn.command, denied)
+
     def _intent(self, turn: _Turn) -> Move:
         changes = dict(turn.changes) | {"attempts": turn.operation.attempts + 1}
         operation = replace(turn.operation, **_typed(changes))
@@ -462,17 +570,44 @@ class Engine:
             facts_of(operation, turn.command.action),
             changes,
             owner=self._store.owner,
+            unheld=starts(turn.command),
         )
 
     # --- sending -------------------------------------------------------------------
 
     async def _send(self, operation: Operation, command: Command, at: float) -> None:
+        if command.action.product.ours:
+            self._lane(command).came_back()
+            await self._do(operation, command)
+            return
         try:
             answer = await self._call(operation, command, at)
         except CloudError as error:
             await self._failed(operation, command, error)
         else:
             await self._accepted(operation, command, answer)
+
+    async def _do(self, operation: Operation, command: Command) -> None:
+        """Hold a target or release it: nothing is sent."""
+        target = str(command.params["Target"])
+        held = await self._holder(operation.account, target)
+        begins = command.action is HOLD
+        if begins and held is not None and held.operation != operation.id:
+            detail = f"{held.by} holds it already: {held.reason}."
+            await self._end(operation, command, State.ALREADY, {"detail": detail})
+        elif not begins and held is None:
+            detail = "Nobody holds it."
+            await self._end(operation, command, State.ALREADY, {"detail": detail})
+        else:
+            await self._end(operation, command, State.ACCEPTED, {})
+
+    async def _holder(self, account: str, target: str) -> Hold | None:
+        while True:
+            try:
+                return await self._store.held(account, target)
+            except StoreError as error:
+                log.error("who holds it is not known yet", why=str(error))
+                await asyncio.sleep(1.0)
 
     async def _call(self, operation: Operation, command: Command, at: float) -> Answer:
         try:
@@ -502,7 +637,9 @@ class Engine:
         if command.action.effect is Effect.READ or command.action.touch.makes:
             changes["result"] = dict(answer.body)
         look_in = LOOK_AFTER if _may_come_back(operation, command.action) else None
-        await self._end(operation, command, State.ACCEPTED, changes, look_in=look_in)
+        ended = replace(operation, state=State.ACCEPTED)
+        switch = offair.switched(ended, command.action, answer.body, self._clock())
+        await self._end(operation, command, State.ACCEPTED, changes, look_in=look_in, switch=switch)
 
     async def _failed(self, operation: Operation, command: Command, error: CloudError) -> None:
         match error:
@@ -579,9 +716,17 @@ class Engine:
         command: Command,
         state: State,
         changes: Mapping[str, Any],
+        *,
         look_in: float | None = None,
+        switch: Switch | None = None,
     ) -> None:
-        await self._move(operation, command, (operation.state, state), changes, look_in=look_in)
+        if state in _OVER:
+            # Nothing asks for it again, so the keys it took need not lie there.
+            changes = {**changes, "params": _without_secrets(operation, command.action)}
+        ended = replace(operation, state=state)
+        switch = switch or offair.switched(ended, command.action, {}, self._clock())
+        path = (operation.state, state)
+        await self._move(operation, command, path, changes, look_in=look_in, switch=switch)
 
     async def _move(
         self,
@@ -594,6 +739,7 @@ class Engine:
         owes: tuple[Owed, ...] = (),
         extra: Mapping[str, Json] | None = None,
         look_in: float | None = None,
+        switch: Switch | None = None,
     ) -> Operation | None:
         after = replace(operation, state=path[-1], **_typed(changes))
         facts = facts_of(after, command.action) | dict(extra or {})
@@ -606,6 +752,8 @@ class Engine:
             due_in=due_in,
             owes=owes,
             look_in=look_in,
+            switch=switch,
+            **_ours(after, command),
         )
         while True:
             try:
@@ -628,10 +776,42 @@ class Engine:
             waiting.set_result(operation)
 
 
+def _ours(operation: Operation, command: Command) -> dict[str, Any]:
+    """Give what an action of the bot's own changes, once it is accepted."""
+    if not command.action.product.ours or operation.state is not State.ACCEPTED:
+        return {}
+    target, user = str(command.params["Target"]), operation.actor.user
+    if command.action is not HOLD:
+        return {"release": target}
+    reason = str(command.params.get("Reason", ""))
+    return {"hold": Hold(operation.account, target, operation.id, user, reason, 0.0)}
+
+
+def _undo(action: Action) -> Action | None:
+    return by_api(action.undo) if action.undo else None
+
+
 def _look(action: Action) -> Action | None:
     """Give the read that tells the state of what an action is about."""
     look = by_api(action.look) if action.look else None
     return look if look is not None and look.touch.shows is not None else None
+
+
+_OVER = (State.ACCEPTED, State.ALREADY)
+
+
+async def _nothing() -> str:
+    return ""
+
+
+def _without_secrets(operation: Operation, action: Action) -> dict[str, Json]:
+    secret = {param.api for param in action.params if param.secret}
+    return {name: HIDDEN if name in secret else v for name, v in operation.params.items()}
+
+
+def _rows(body: Params | None, field: str) -> list[dict[str, Json]]:
+    found = (body or {}).get(field)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
 def _saw(consent: Consent) -> dict[str, Json]:

@@ -2,8 +2,10 @@
 
 from enum import StrEnum
 
+from bot import offair
 from bot.catalog import by_api
 from bot.catalog.codes import Repeat, explain
+from bot.kinds import utc
 from bot.model import Action, Command, Effect, Operation, State
 
 
@@ -14,6 +16,12 @@ class Follow(StrEnum):
     KEEP_OFF = "keep-off"
     RETRY = "retry"
     CHECK = "check"
+    EXTEND = "extend"
+    LIFT = "lift"
+
+
+UNDOING = (Follow.UNDO, Follow.LIFT, Follow.EXTEND)
+"""What means the very thing that an operation did, and nothing that came after it."""
 
 
 _RAN = (State.ACCEPTED, State.ALREADY)
@@ -25,24 +33,36 @@ def follows(operation: Operation) -> tuple[Follow, ...]:
     return tuple(one for one in Follow if command(operation, one) is not None)
 
 
-def command(operation: Operation, follow: Follow) -> Command | None:
-    """Give what a choice asks for; None where it is no choice."""
+def command(operation: Operation, follow: Follow, now: float = 0.0) -> Command | None:
+    """Give what a choice asks for; None where it is no choice.
+
+    Args:
+        now: Epoch seconds, for what goes on for a while.
+    """
     try:
         action = by_api(operation.api)
     except KeyError:
         return None
     state = operation.state
+    wanted: Command | None = None
     match follow:
+        case Follow.UNDO | Follow.LIFT if state is State.ACCEPTED and action.turns_by:
+            wanted = _turned_back(operation, action)
         case Follow.UNDO if state is State.ACCEPTED:
-            return _of(operation, action.undo)
+            wanted = _of(operation, action.undo)
+        case Follow.LIFT if state in _RAN and action.until:
+            wanted = _of(operation, action.undo)
+        case Follow.EXTEND if state in _RAN and action.until:
+            wanted = _extended(operation, action, now)
         case Follow.KEEP_OFF if state in _RAN:
-            return _of(operation, action.lasting)
+            wanted = _of(operation, action.lasting)
         case Follow.RETRY if _may_be_retried(operation, action):
-            return _of(operation, action.api)
+            wanted = _of(operation, action.api)
         case Follow.CHECK if state in _SENT and action.effect is not Effect.READ:
-            return _of(operation, action.look)
+            wanted = _of(operation, action.look)
         case _:
-            return None
+            pass
+    return wanted
 
 
 def _of(operation: Operation, api: str | None) -> Command | None:
@@ -59,6 +79,31 @@ def _of(operation: Operation, api: str | None) -> Command | None:
     defaults = {p.api: p.default for p in action.params if p.default is not None}
     region = operation.region if action.regions is not None else ""
     return Command(action, defaults | params, region, operation.account, operation.case)
+
+
+def _turned_back(operation: Operation, action: Action) -> Command | None:
+    """Give the same action the other way round, on the same thing and nothing else."""
+    off = operation.params.get(action.turns_by) is not False
+    params = {name: operation.params[name] for name in action.touch.key}
+    params[action.turns_by] = not off
+    return Command(action, params, operation.region, operation.account, operation.case)
+
+
+def _extended(operation: Operation, action: Action, now: float) -> Command | None:
+    """Give the same for as long again, from its end on."""
+    name, _ = action.until or ("", 0.0)
+    ends, kind = offair.until(operation, action), action.param(name)
+    if ends is None or kind is None:
+        return None
+    span = ends - (operation.ended_at or operation.asked_at)
+    most = now + (kind.kind.days or 1) * 86_400
+    later = min(max(ends, now) + max(span, _LEAST), most - 1)
+    params = {**operation.params, name: utc(later)}
+    return Command(action, params, operation.region, operation.account, operation.case)
+
+
+_LEAST = 60.0
+"""Seconds by which something is extended, at least."""
 
 
 def _may_be_retried(operation: Operation, action: Action) -> bool:

@@ -129,8 +129,9 @@ def _yes_or_no(text: str, _now: float) -> Json:
 
 def _moment(text: str, now: float) -> float:
     """Give epoch seconds, in whole ones: Tencent's form knows no others."""
-    if _DURATION.fullmatch(text.lower()):
-        return (now + duration(text)) // 1
+    away = text.removeprefix("-")
+    if _DURATION.fullmatch(away.lower()):
+        return (now + (duration(away) if away == text else -duration(away))) // 1
     try:
         at = datetime.fromisoformat(text.upper())
     except ValueError:
@@ -138,13 +139,18 @@ def _moment(text: str, now: float) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() // 1
 
 
-def _ahead(text: str, now: float, days: int) -> float:
+def _ahead(text: str, now: float, days: int, back: int = 0) -> float:
     at = _moment(text, now)
-    if at <= now:
-        raise ValueError("it is in the past")
+    if at <= now - back * 86_400:
+        raise ValueError(f"{back} days ago are the most" if back else "it is in the past")
     if at > now + days * 86_400:
         raise ValueError(f"{days} days are the most")
     return at
+
+
+def utc(at: float) -> str:
+    """Write a time of epoch seconds in Tencent's form, `2026-11-27T10:00:00Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def moment(*, max_days: int) -> Kind:
@@ -155,21 +161,25 @@ def moment(*, max_days: int) -> Kind:
     """
 
     def read(text: str, now: float) -> Json:
-        at = _ahead(text, now, max_days)
-        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc(_ahead(text, now, max_days))
 
     says = f"a time, at most {max_days} days from now"
     return Kind(says, "string", read, example="2h", days=max_days)
 
 
-def timestamp(*, max_days: int) -> Kind:
-    """Make the same kind for an API that wants epoch seconds."""
+def timestamp(*, max_days: int, back: int = 0) -> Kind:
+    """Make the same kind for an API that wants epoch seconds.
+
+    Args:
+        back: Days that it may lie in the past, where `-2h` means two hours ago.
+    """
 
     def read(text: str, now: float) -> Json:
-        return int(_ahead(text, now, max_days))
+        return int(_ahead(text, now, max_days, back))
 
     says = f"a time, at most {max_days} days from now"
-    return Kind(says, "uint64", read, example="2h", days=max_days)
+    says += f" or {back} days ago" if back else ""
+    return Kind(says, "uint64", read, example="2h", days=max_days, back=back)
 
 
 def number(low: int, high: int, json: Literal["int64", "uint64"] = "uint64") -> Kind:

@@ -11,6 +11,8 @@ Params: TypeAlias = Mapping[str, Json]
 
 Site: TypeAlias = Literal["mainland", "intl"]
 
+Turns: TypeAlias = Literal["", "off", "on"]
+
 DEFAULT = "default"
 """What the cloud account is called where the policy file names none."""
 
@@ -82,6 +84,7 @@ class Kind:
             list its length.
         days: How many days ahead a time may lie.
         longest: Characters that its text may have at most.
+        back: How many days ago it may lie.
     """
 
     says: str
@@ -91,6 +94,7 @@ class Kind:
     within: tuple[float, float] | None = None
     days: int | None = None
     longest: int = 1024
+    back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,8 @@ class Param:
     Attributes:
         api: Tencent's name, e.g. `StreamName`.
         word: What people type, e.g. `stream`.
-        default: Filled in when the command and the policy leave it out.
+        default: Filled in when the command and the policy leave it out; a text as it would be
+            typed, e.g. `-25h`.
         required: Whether the API demands it.
         secret: The value may hold a stream key: it is sent, never shown nor recorded.
         only: The one site that knows this parameter.
@@ -125,6 +130,10 @@ class Param:
         """Tencent's names of it, its own first."""
         return (self.api, self.alias) if self.alias else (self.api,)
 
+    def left_out(self, now: float) -> Json:
+        """Give the value of the default; `now` is in epoch seconds."""
+        return self.kind.read(self.default, now) if isinstance(self.default, str) else self.default
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -134,11 +143,13 @@ class Product:
         name: Short name, also the host's first label and the credential scope's service.
         version: X-TC-Version.
         site: Whose host the product's own documentation prints.
+        ours: It is this bot itself, which does what is asked; nothing is sent.
     """
 
     name: str
     version: str
     site: Site
+    ours: bool = False
 
     def host(self, site: Site | None = None) -> str:
         """Give the host to call, at the product's own site unless another is named."""
@@ -172,11 +183,17 @@ class Subject:
     Attributes:
         states: The first is that of one that has just come into being.
         gone: Those of one that is no more; to most actions it is as if it had never been.
+        on: The state in which people get it, where a read can tell.
+        of: The sort of thing that it belongs to: whoever holds that one holds this, too.
+        by: Parameters that a hold goes by; empty: all that name it.
     """
 
     name: str
     states: tuple[str, ...]
     gone: tuple[str, ...] = ()
+    on: str = ""
+    of: str = ""
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +218,10 @@ class Touch:
         echoes: Fields of the answer, or of each listed thing, by the parameter whose value
             they repeat.
         since: The field of each listed thing with the time since when it is so, in UTC.
+        ended: The field of each listed thing with the time at which it was stopped, epoch
+            seconds; 0 if it was not.
+        between: Parameters between which each listed thing begins and ends, and the fields
+            of the same names in which it says so; all in epoch seconds.
     """
 
     thing: Subject
@@ -215,6 +236,8 @@ class Touch:
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     echoes: Mapping[str, str] = field(default_factory=dict[str, str])
     since: str = ""
+    ended: str = ""
+    between: tuple[str, str] | None = None
 
     def shown(self, body: Params) -> str:
         """Give the state that an answer shows; empty if it shows none."""
@@ -228,6 +251,24 @@ class Touch:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Which of the things that an answer lists are under way.
+
+    Attributes:
+        rows: The field of the answer that lists them.
+        begins, ends: Fields of each, epoch seconds.
+        ended: The field of each that is 0 unless it was stopped before its end.
+        more: The field of the answer that is not empty where the list goes on elsewhere.
+    """
+
+    rows: str
+    begins: str
+    ends: str
+    ended: str
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tells:
     """What the answer of a read tells on a card, before a press.
 
@@ -238,6 +279,8 @@ class Tells:
             of it; parts joined by a slash are one address, and `@` marks a time.
         given: Parameters that the read was narrowed down by.
         open: Parameters that it was not.
+        running: Leaves of a list only what is under way.
+        none: The sentence where nothing is left.
     """
 
     what: str
@@ -245,6 +288,8 @@ class Tells:
     fields: tuple[str, ...]
     given: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
+    running: Running | None = None
+    none: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +323,16 @@ class Action:
         least: What it demands of everyone, whatever the policy says.
         afterwards: What the asker must know once it is accepted; `{word}` stands for the
             value of a parameter.
+        turns: Whether people no longer get the thing, or get it again.
+        turns_by: Parameter that turns it off where it is true, and on where it is false.
+        until: Parameter that says when it ends by itself, and the seconds after which it does
+            where that is left out.
         lasting: Name of the API that does the same for longer, with the same parameters.
         undo: Name of the API that takes it back with the same parameters, and with what the
             answer names where `touch.makes` something.
         look: Name of the API that reads the state of the same thing.
-        reach: Names of the APIs that tell what it hits, with the same parameters.
+        reach: Names of the APIs that tell what it hits, with the same parameters; what else
+            they need has a default.
         tells: Of a read: what a card tells of its answer.
         words_for: Where a code means something else here: what it means, and the next step.
         deprecated: Tencent's own advice against it, and what to use instead.
@@ -303,6 +353,9 @@ class Action:
     already: frozenset[str] = frozenset()
     least: Approval = Approval.NONE
     afterwards: str = ""
+    turns: Turns = ""
+    turns_by: str = ""
+    until: tuple[str, float] | None = None
     lasting: str | None = None
     undo: str | None = None
     look: str | None = None
@@ -470,12 +523,15 @@ class Rehearsal:
 
     Attributes:
         people: Ids of those who could approve it: users and user groups.
+        draft: None where nothing would be sent, or for whoever may not see it.
+        hidden: Whoever asked may not see what would be sent.
     """
 
     command: Command
     verdict: Verdict | Denied
     people: tuple[str, ...]
-    draft: Draft
+    draft: Draft | None
+    hidden: bool = False
 
 
 # --- what becomes of it -----------------------------------------------------------
@@ -668,6 +724,64 @@ UNSEEN = "unseen"
 """Stands for a state that could not be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What an ending changes about what is off.
+
+    Attributes:
+        thing: The sort of thing, and `key`, JSON, which one.
+        off: Whether it is off now, or on again.
+        weight: What has more of it is not replaced by what has less: it may be off, it is, it is
+            and something brings it back.
+        until: When it ends by itself, epoch seconds; None: it does not.
+        announced: Whoever asked said until when.
+        older: Only if it has been off for so many seconds.
+    """
+
+    account: str
+    thing: str
+    key: str
+    off: bool
+    weight: int = 0
+    until: float | None = None
+    announced: bool = False
+    older: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nobody may start a target.
+
+    Attributes:
+        target: As `offair.held_as` names it.
+        operation: Id of the operation that began it.
+        by: Who holds it.
+        since: Epoch seconds.
+    """
+
+    account: str
+    target: str
+    operation: str
+    by: str
+    reason: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """Something that was stopped and not started again.
+
+    Attributes:
+        operation: What stopped it.
+        until: When it ends by itself, epoch seconds; None: it does not.
+        now: Its state as it was just read; empty if nobody looked.
+    """
+
+    operation: Operation
+    until: float | None
+    now: str = ""
+
+
 class Owed(StrEnum):
     """A kind of message that Slack must still hear about an operation."""
 
@@ -683,6 +797,10 @@ class Owed(StrEnum):
     """A word in the thread to those who may approve."""
     LOOKED = "looked"
     """What was seen in the cloud a moment after a stop, in the thread."""
+    LIFT = "lift"
+    """When something ends by itself, in the thread: once it is known, and again before."""
+    LIFTED = "lifted"
+    """That it has ended, in the thread, and what was seen then."""
     WORD = "word"
     """A sentence to somebody who pressed a button, alone."""
 
@@ -696,6 +814,8 @@ class Delivery:
         about: The state that an audit line is about.
         attempts: How often it has been tried.
         uncertain: An earlier try may have reached Slack.
+        seen: The state that was seen when it came to be owed, or names like the one that was
+            meant, a line each; foreign text.
     """
 
     id: int
@@ -705,6 +825,7 @@ class Delivery:
     about: State
     attempts: int = 0
     uncertain: bool = False
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from bot import links
+from bot import links, offair
 from bot.errors import ParseError
 from bot.kinds import case, duration
 from bot.model import DEFAULT, Account, Action, Command, Effect, Json, Param, Site, State
@@ -29,6 +29,7 @@ __all__ = [
     "Audit",
     "Form",
     "Help",
+    "OffAir",
     "Vocabulary",
     "Wanted",
     "WhoAmI",
@@ -109,9 +110,28 @@ class Vocabulary:
                 if name in defaults:
                     yield defaults[name]
 
-    def region_on(self, account: str) -> str:
-        """Give the region where neither the command nor a default names one."""
-        return self._account(account).region or self.region
+    def region_for(self, action: Action, account: str) -> str:
+        """Give the region where a command names none, as it is configured; or empty."""
+        filled_in = self.defaults_for(action, account)
+        of = (str(values["Region"]) for values in filled_in if "Region" in values)
+        return next(of, "") or self._account(account).region or self.region
+
+    def region_to_read(self, action: Action, account: str, near: str) -> str | None:
+        """Choose the region of a read that nobody typed.
+
+        Args:
+            near: The region of what it is read for, or empty.
+
+        Returns:
+            Empty where it needs none; None where there is no telling which.
+        """
+        if action.regions is None:
+            return ""
+        offered = action.regions.get(self.site(action, account), ())
+        # Where there is but one, a configured one is meant for other products.
+        only = offered[0] if len(offered) == 1 else ""
+        fitting = (one for one in (near, self.region_for(action, account), only) if one in offered)
+        return next(fitting, None)
 
     def _account(self, name: str) -> Account:
         return self.accounts.get(name, _NO_ACCOUNT)
@@ -160,7 +180,12 @@ class Audit:
     case: str = ""
 
 
-Wanted: TypeAlias = "Command | Help | Form | WhoAmI | Audit"
+@dataclass(frozen=True, slots=True)
+class OffAir:
+    """They want to know what is off and not yet on, and what is held."""
+
+
+Wanted: TypeAlias = "Command | Help | Form | WhoAmI | Audit | OffAir"
 
 _VERBS = {
     "stop": Effect.STOP,
@@ -169,7 +194,7 @@ _VERBS = {
     "/startstream": Effect.START,
     "status": Effect.READ,
 }
-_ASIDES = ("help", "whoami", "audit", "status")
+_ASIDES = ("help", "whoami", "audit", "off", "status")
 _PAST = {Effect.STOP: "stopped", Effect.START: "started"}
 
 
@@ -261,14 +286,21 @@ class _Reader:
         if topic is not None:
             return Help(redact(topic)[:64])
         match tokens[0].value.casefold() if not tokens[0].name else "":
-            case "whoami":
+            case "whoami" | "off" as word:
                 if len(tokens) > 1:
-                    raise self._wrong('"whoami" stands alone.', tokens[1])
-                return WhoAmI()
+                    raise self._wrong(f'"{word}" stands alone.', tokens[1])
+                return WhoAmI() if word == "whoami" else OffAir()
             case "audit":
                 return self._audit(tokens[1:])
+            case word if (own := self._own(word)) is not None:
+                return self._held(own, tokens)
             case _:
                 return self._command(tokens, verb)
+
+    def _own(self, word: str) -> Action | None:
+        """Find what the bot does itself."""
+        ours = (a for a in self.vocabulary.actions if a.product.ours)
+        return next((a for a in ours if word in (a.words, a.api.casefold())), None)
 
     def _tokens(self) -> list[Token]:
         """Cut the text, and note where secret values stand, even if the rest is a mistake."""
@@ -354,6 +386,60 @@ class _Reader:
             ways = f"; there is {', '.join(known)}."
             raise self._unknown(shown, ways, _of_value(token), token.value, known) from None
 
+    # --- what the bot does itself --------------------------------------------------
+
+    def _held(self, action: Action, tokens: Sequence[Token]) -> Command:
+        """Read what is held or released: a target as for a stop, beside the action's own words."""
+        names = {name for p in action.params for name in (p.word, p.api.casefold())}
+        for token in tokens[1:]:
+            name = token.name.casefold()
+            if name in names or name in ("account", "case"):
+                self._take(action, token)
+        account, of = self.places.get("Account"), self.places.get("Case")
+        target, on = self._target_to_hold(action, tokens[0])
+        values: dict[str, Json] = {"Target": target}
+        for param in action.params:
+            place = self.places.get(param.api)
+            if param.api not in values and place is not None:
+                values[param.api] = self._read(param, place, place.value)
+            elif param.api not in values:
+                way = f"add {param.word}=…, {param.help}"
+                raise self._wrong(f"{param.word} is missing: {way}.", None)
+        named = self._account(account) if account else on
+        if not named:
+            raise self._wrong(self._no_account(), None)
+        return Command(action, values, "", named, self._case(of) if of else "")
+
+    def _target_to_hold(self, action: Action, word: Token) -> tuple[str, str]:
+        """Name what is held, and the account that its words mean."""
+        typed = self.places.get("Target")
+        aside = [word, *(t for name, t in self.places.items() if name != "Account")]
+        text = typed.value if typed else _blanked(self.text, aside)
+        inner = _Reader(text, self.vocabulary, self.now)
+        try:
+            found = inner.read(Effect.STOP)
+        except ParseError as error:
+            said = offair.read_held(text, self.vocabulary.actions, self.now)
+            if said:
+                return said, self.vocabulary.meant
+            if typed:
+                raise self._wrong(error.sentence, typed) from None
+            self.hidden |= inner.hidden
+            raise ParseError(
+                error.sentence,
+                text=self.text,
+                start=error.start,
+                end=error.end,
+                suggestion=error.suggestion,
+            ) from None
+        if not isinstance(found, Command):
+            raise self._wrong(f"Say what, for example: {example(action)}", None)
+        held = offair.held_as(found.action, found.params)
+        if not held or not offair.comes_back(found.action, self.vocabulary.actions):
+            problem = f"Nothing starts again what {found.action.api} stops, so it needs no hold."
+            raise self._wrong(problem, None)
+        return held, found.account
+
     # --- kinds and targets ---------------------------------------------------------
 
     def _command(self, tokens: list[Token], verb: Effect | None) -> Command:
@@ -373,7 +459,18 @@ class _Reader:
             action = self._action(first, verb)
         if not any(param.secret for param in action.params):
             self.hidden -= addresses
+        if first.value.casefold() != action.api.casefold():
+            action = self._longer(action, tokens[1:])
         return self._finish(action, self._typed(action, tokens[1:], base), first)
+
+    def _longer(self, action: Action, tokens: Sequence[Token]) -> Action:
+        """Take the action that does the same until a time, where one is said."""
+        longer = next((a for a in self.vocabulary.actions if a.api == action.lasting), None)
+        if longer is None or longer.until is None:
+            return action
+        ends = longer.param(longer.until[0])
+        says = (t for t in tokens if t.name and action.param(t.name) is None)
+        return longer if any(longer.param(token.name) is ends for token in says) else action
 
     def _action(self, token: Token, verb: Effect | None) -> Action:
         found = self._find(token.value, verb)
@@ -665,8 +762,7 @@ class _Reader:
         """Fill in the defaults and see that nothing is missing."""
         account = said.account or self.vocabulary.meant
         if not account:
-            ways = " or ".join(f"account={name}" for name in self.vocabulary.accounts)
-            raise self._wrong(f"account is missing: add {ways}.", None)
+            raise self._wrong(self._no_account(), None)
         site = self._site(action)
         if action.only not in (None, site):
             raise self._wrong(f"{action.api} exists on the {action.only} site alone.", kind)
@@ -689,6 +785,10 @@ class _Reader:
         region = self._region(action, said.region, kind)
         return Command(action, complete, region, account, said.case)
 
+    def _no_account(self) -> str:
+        ways = " or ".join(f"account={name}" for name in self.vocabulary.accounts)
+        return f"account is missing: add {ways}."
+
     def _site(self, action: Action) -> Site:
         return self.vocabulary.site(action, self._meant())
 
@@ -697,7 +797,7 @@ class _Reader:
         return self.account or self.base.account or self.vocabulary.meant
 
     def _default(self, action: Action, param: Param) -> Json:
-        for values in self._defaults(action):
+        for values in self.vocabulary.defaults_for(action, self._meant()):
             name = next((name for name in param.names if name in values), None)
             if name is not None:
                 given = str(values[name])
@@ -710,18 +810,12 @@ class _Reader:
                         f"{param.kind.says}.",
                         None,
                     ) from None
-        return param.default
-
-    def _defaults(self, action: Action) -> Iterable[Mapping[str, str | int | bool]]:
-        return self.vocabulary.defaults_for(action, self._meant())
+        return param.left_out(self.now)
 
     def _region(self, action: Action, said: str, kind: Token) -> str:
         if action.regions is None:
             return ""
-        defaults = (
-            str(values["Region"]) for values in self._defaults(action) if "Region" in values
-        )
-        region = said or next(defaults, "") or self.vocabulary.region_on(self._meant())
+        region = said or self.vocabulary.region_for(action, self._meant())
         site = self._site(action)
         allowed = action.regions.get(site, ())
         if region in allowed:
@@ -789,6 +883,13 @@ def _shown(text: str) -> str:
     """Show in one line of a sentence what was typed, without keys."""
     text = "".join(char if char.isprintable() else "·" for char in redact(text))
     return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+
+
+def _blanked(text: str, tokens: Iterable[Token]) -> str:
+    """Take words out of a text whose other places stay."""
+    for token in tokens:
+        text = text[: token.start] + " " * (token.end - token.start) + text[token.end :]
+    return text
 
 
 def _of_value(token: Token) -> Token:

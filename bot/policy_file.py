@@ -27,7 +27,7 @@ LARGEST = 1 << 20
 MOST = 50_000
 """Values of a policy file, with its aliases written out."""
 
-OURS = frozenset({"audit", "help", "start", "status", "stop", "whoami"})
+OURS = frozenset({"audit", "help", "off", "start", "status", "stop", "whoami"})
 """Words that no target may have for a name."""
 
 _SCALAR = str | int | bool

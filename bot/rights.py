@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from bot import policy
+from bot import offair, policy
+from bot.catalog import by_api
 from bot.errors import DirectoryError
 from bot.model import (
+    Action,
     Actor,
     Approval,
     Approved,
     Choice,
     Command,
     Denied,
+    Hold,
     Operation,
     Presence,
     Verdict,
@@ -47,7 +51,36 @@ class Rights:
         if operation.via is not Via.TERMINAL and not await self._present(operation):
             facts = policy.absent(facts)
         judge = policy.request if operation.consent.request else policy.decide
-        return judge(self._rules().policy, command, facts)
+        verdict = judge(self._rules().policy, command, facts)
+        target = starts(command)
+        if isinstance(verdict, Denied) or target is None:
+            return verdict
+        held = await self._store.held(*target)
+        return verdict if held is None else self._refused(held, facts)
+
+    def _refused(self, held: Hold, facts: policy.Facts) -> Denied:
+        """Say who holds what a command would start, and who could release it."""
+        since = datetime.fromtimestamp(held.since, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        release = Command(by_api("Release"), {"Target": held.target}, account=held.account)
+        could = policy.who_could(self._rules().policy, release, facts)
+        return Denied(
+            "held",
+            f"{held.by} holds {held.target} since {since}, so nobody may start it: "
+            f"{held.reason}. To end that: /stopstream release {held.target}. {could}",
+        )
+
+    def region(self, read: Action, account: str, near: str) -> str | None:
+        """Choose the region of a read that nobody typed; None where there is no telling which."""
+        return self._rules().vocabulary.region_to_read(read, account, near)
+
+    async def may_read(self, operation: Operation, read: Command) -> bool:
+        """Say whether the asker might read this by themselves, and at once."""
+        try:
+            facts = await self._facts(operation.actor, operation)
+        except DirectoryError:
+            return False
+        verdict = policy.decide(self._rules().policy, read, facts)
+        return isinstance(verdict, Verdict) and verdict.approval is Approval.NONE
 
     async def still(self, operation: Operation, command: Command) -> Denied | None:
         """Say why what was allowed and decided may not be sent any more, at the last moment."""
@@ -153,6 +186,15 @@ class Rights:
                 return found is not None
             await asyncio.sleep(0.05)
         return False
+
+
+def starts(command: Command) -> tuple[str, str] | None:
+    """Give the account and target that a command would start, as holds name them."""
+    action = command.action
+    if offair.turns(action, command.params) != "on":
+        return None
+    target = offair.held_as(action, command.params)
+    return (command.account, target) if target else None
 
 
 def _improper(operation: Operation, choice: Choice, *, own: bool) -> str | None:

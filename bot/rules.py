@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot import policy
-from bot.catalog import ACTIONS, PRODUCTS
+from bot.catalog import EVERY, PRODUCTS
 from bot.credentials import Access, Fixed, flaw
 from bot.errors import ParseError
 from bot.model import DEFAULT, Account, Command, Effect, Site
@@ -52,7 +52,7 @@ def loader(
     def vocabulary(read: Policy, targets: Mapping[str, str]) -> Vocabulary:
         named = {name: _account(profile) for name, profile in read.accounts.items()}
         accounts = named or {DEFAULT: Account()}
-        return Vocabulary(ACTIONS, read.defaults, targets, region, known, accounts)
+        return Vocabulary(EVERY, read.defaults, targets, region, known, accounts)
 
     def wrong_target(read: Policy, words: str) -> str | None:
         bare = vocabulary(read, {})
@@ -64,7 +64,7 @@ def loader(
     def load(text: str) -> Rules:
         read = policy.load(
             text,
-            actions=ACTIONS,
+            actions=EVERY,
             source=source,
             check_target=wrong_target,
             check_variable=(lambda name: flaw(variable(name))) if variable else None,

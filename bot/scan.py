@@ -227,7 +227,7 @@ def beginning(action: Action) -> str:
             return f"/stopstream status {action.words}"
         case Effect.CHANGE:
             # No verb of its own leads to a change, so it goes by its API name.
-            return f"/stopstream {action.api}"
+            return f"/stopstream {action.words if action.product.ours else action.api}"
         case Effect.STOP:
             return f"/stopstream {action.words}"
 

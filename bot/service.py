@@ -11,13 +11,13 @@ from typing import TypeAlias
 
 import structlog
 
-from bot import policy
+from bot import offair, policy
 from bot.approvals import Approvals
 from bot.catalog import by_api
 from bot.chain import Fact
 from bot.engine import Engine, facts_of
-from bot.errors import ParseError, StoreError
-from bot.follow import Follow, command
+from bot.errors import DirectoryError, ParseError, StoreError
+from bot.follow import UNDOING, Follow, command
 from bot.lifecycle import ENDINGS
 from bot.model import (
     DEFAULT,
@@ -27,23 +27,26 @@ from bot.model import (
     Command,
     Consent,
     Decision,
+    Denied,
     Invocation,
     Json,
+    Off,
     Operation,
     Person,
     Place,
     Presence,
     Rehearsal,
     Search,
+    Sent,
     State,
     Verdict,
 )
-from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, parse, spell
+from bot.parse import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, parse, spell
 from bot.policy import How
 from bot.ports import Directory
 from bot.redact import redact
 from bot.rules import Rules
-from bot.store import Store
+from bot.store import Store, permalink
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
@@ -54,8 +57,17 @@ _OPEN_ONES = 10
 _PRESSES = 50
 """How often one person may choose the same under one ending."""
 
+_LISTED, _SEEN = 50, 10
+"""How much that is off is listed, and of how much of it the state is read."""
+
+_RETRY_FOR = 43_200.0
+"""Seconds after which a retry is asked for anew."""
+
 _REQUEST_FOR = 1800.0
 """Seconds after a refusal for which others may be asked."""
+
+_UNKNOWN_OR_OUTSIDE = policy.OUTSIDE | {"directory"}
+"""The checks that somebody fails who is no member, or of whom Slack does not say it."""
 
 BOOKING = 2.0
 """Seconds that an ack may wait for the store; Slack waits 3."""
@@ -94,7 +106,7 @@ class DryRun:
     command: Command
 
 
-Reply: TypeAlias = DryRun | Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit
+Reply: TypeAlias = DryRun | Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit | OffAir
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +115,15 @@ class Standing:
 
     Attributes:
         here: Whether the bot is there, without which nothing can be done there.
+        elsewhere: What they may in each channel that the rules of their roles name; empty
+            where it is not asked.
     """
 
     person: Person
     roles: tuple[str, ...]
     may: tuple[How, ...]
     here: bool = True
+    elsewhere: tuple[tuple[str, tuple[How, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +138,22 @@ class Page:
     search: Search
     operations: tuple[Operation, ...]
     older: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """What is off and not yet on, and what is held, the newest first.
+
+    Attributes:
+        holds: The operations that hold.
+        on: What was listed until now, and was seen to be on again.
+        may: Whether they may be told.
+    """
+
+    off: tuple[Off, ...] = ()
+    holds: tuple[Operation, ...] = ()
+    on: tuple[Off, ...] = ()
+    may: bool = True
 
 
 class Service:
@@ -213,11 +244,15 @@ class Service:
     async def rehearse(self, asked: Invocation, command: Command) -> Rehearsal:
         """Say what would become of a command, and that it was asked. Waits for Slack.
 
+        The request itself, which the policy's defaults have filled in, is not for outsiders.
+
         Raises:
             StoreError: It cannot be put on the trail, so it is not said.
         """
         operation = self._operation(asked, State.ASKED, command, spell(command))
         found = await self._engine.rehearse(operation, command)
+        if isinstance(found.verdict, Denied) and found.verdict.check in _UNKNOWN_OR_OUTSIDE:
+            found = replace(found, draft=None, hidden=True)
         facts = facts_of(replace(operation, rule=found.verdict.rule), command.action)
         allowed = isinstance(found.verdict, Verdict)
         facts |= {"state": "dry run", "allowed": allowed}
@@ -245,8 +280,14 @@ class Service:
             self._approvals.take(booked)
         return ""
 
-    async def follow(self, id_: str, follow: Follow, asked: Invocation) -> Reply:
-        """Ask for what follows an ending, as whoever pressed, in the thread where it stands."""
+    async def follow(
+        self, id_: str, follow: Follow, asked: Invocation, *, afar: bool = False
+    ) -> Reply:
+        """Ask for what follows an ending, as whoever pressed, in the thread where it stands.
+
+        Args:
+            afar: The button need not stand there.
+        """
         try:
             async with asyncio.timeout(BOOKING):
                 before = await self._store.get(id_)
@@ -254,14 +295,43 @@ class Service:
         except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
             return Unrecorded("Nothing was sent: the database does not answer. Press again.")
-        wanted = command(before, follow) if before else None
-        if before is None or wanted is None or asked.place.channel != before.place.channel:
+        wanted = command(before, follow, self._clock()) if before else None
+        away = before is not None and asked.place.channel != before.place.channel
+        if before is None or wanted is None or (away and not afar):
             return Unrecorded("That button belongs to nothing that can be done any more.")
+        if not before.place.channel:
+            return Unrecorded(
+                "That was asked from a terminal, so there is no channel that would see it. "
+                f"Type in one: /stopstream {spell(wanted)}"
+            )
+        stale = await self._stale(before, follow, wanted)
+        if stale:
+            return Unrecorded(stale)
         thread = before.place.thread_ts or before.card_ts
         place = Place(before.place.channel, thread, asked.place.reply_url)
         again = replace(asked, key=key, place=place, text=spell(wanted))
         self._engine.asked()
         return await self._book(again, wanted)
+
+    async def _stale(self, before: Operation, follow: Follow, wanted: Command) -> str:
+        """Say why what a button means is not what would come of it: something came after."""
+        if follow is Follow.RETRY and self._clock() - before.asked_at > _RETRY_FOR:
+            return f"That was asked too long ago. If you still want it: /stopstream {spell(wanted)}"
+        switch = offair.switched(before, by_api(before.api), {}, self._clock())
+        if follow not in UNDOING or switch is None or not switch.off:
+            return ""
+        try:
+            now = await self._store.off_by(switch.account, switch.thing, switch.key)
+        except StoreError as error:
+            log.error("not recorded, so not done", why=str(error))
+            return "Nothing was sent: the database does not answer. Press again."
+        if now is not None and now.id == before.id:
+            return ""
+        came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
+        return (
+            f"This no longer is what it was: {came}, so nothing was sent. "
+            f"If you still want it: /stopstream {spell(wanted)}"
+        )
 
     async def request(self, id_: str, asked: Invocation) -> Reply:
         """Ask those who may for what somebody was refused, in the channel; once per refusal."""
@@ -350,6 +420,38 @@ class Service:
             facts.in_channel,
         )
 
+    async def everywhere(self, actor: Actor) -> Standing:
+        """Say what someone may do in any channel, and in those that the policy names besides.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        found = await self.standing(actor, Place(""))
+        facts = await self._facts(actor, Place(""), rules)
+        elsewhere = [
+            (channel, policy.standing(rules.policy, there, rules.vocabulary.actions))
+            for channel in policy.channels_of(rules.policy, facts)
+            for there in [replace(facts, channel=channel)]
+        ]
+        return replace(found, elsewhere=tuple((one, tuple(may)) for one, may in elsewhere))
+
+    def card_link(self, operation: Operation) -> str:
+        """Give the address of an operation's card; empty where it stands nowhere yet."""
+        return permalink(self._store.workspace, Sent(operation.card_channel, operation.card_ts))
+
+    async def outsider(self, actor: Actor) -> str:
+        """Say why somebody may not so much as look; empty for a full member.
+
+        Waits for Slack: not for the ack path.
+        """
+        try:
+            person = await self._directory.person(actor)
+        except DirectoryError as error:
+            return f"{error} Nothing was sent; try again in a moment."
+        facts = policy.Facts(person, self._team, frozenset(), "", in_channel=True)
+        return policy.outsider(facts) or ""
+
     async def _facts(self, actor: Actor, place: Place, rules: Rules) -> policy.Facts:
         return policy.Facts(
             person=await self._directory.person(actor),
@@ -362,8 +464,8 @@ class Service:
 
     # --- the trail -----------------------------------------------------------------
 
-    async def audit(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
-        """Search what was asked, as far as the policy lets somebody see it.
+    async def audit(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page | Denied:
+        """Search what was asked, as far as the policy lets somebody see it: outsiders nothing.
 
         Waits for Slack: not for the ack path. Rights are asked anew for every page.
 
@@ -372,13 +474,43 @@ class Service:
         """
         rules = self._rules()
         facts = await self._facts(actor, place, rules)
+        if (why := policy.outsider(facts)) is not None:
+            return Denied("outsider", why)
         whole = policy.may_audit(rules.policy, facts)
         reader, channel = ("", "") if whole else (actor.user, place.channel)
         wanted = replace(wanted, reader=reader, channel=channel)
         found = await self._store.search(wanted, limit + 1)
         return Page(wanted, tuple(found[:limit]), len(found) > limit)
 
-    async def export(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
+    async def off(self, actor: Actor, place: Place, *, look: bool = True) -> Absent:
+        """Say what is off and not yet on, and what is held, to whoever has a role.
+
+        Waits for Slack and, with `look`, for Tencent Cloud: not for the ack path.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        if not policy.roles_of(rules.policy, await self._facts(actor, place, rules)):
+            return Absent(may=False)
+        off = await self._store.off(_LISTED)
+        seen = await asyncio.gather(*(self._engine.see(one) for one in off[:_SEEN] if look))
+        off = [*seen, *off[len(seen) :]]
+        on = tuple([one for one in seen if await self._is_on(one)])
+        still = tuple(one for one in off if one not in on)
+        return Absent(still, tuple(await self._store.holds()), on)
+
+    async def _is_on(self, one: Off) -> bool:
+        """Say whether it was seen to be on again, and note it."""
+        operation = one.operation
+        action = by_api(operation.api)
+        undo = by_api(action.undo) if action.undo else None
+        if not one.now or not offair.is_on(action, undo, one.now):
+            return False
+        await self._store.on_again(operation.id, {"api": operation.api, "seen": one.now})
+        return True
+
+    async def export(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page | Denied:
         """Search for somebody who takes it away, which is on the trail before they have it.
 
         Raises:
@@ -386,6 +518,8 @@ class Service:
             StoreError: It cannot be recorded, so nothing is given.
         """
         page = await self.audit(actor, place, replace(wanted, before=None), limit)
+        if isinstance(page, Denied):
+            return page
         facts: dict[str, Json] = {
             "team": actor.team,
             "user": actor.user,

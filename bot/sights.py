@@ -1,9 +1,9 @@
 """What a press will touch, as reads tell it: an answer in, sentences out; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from bot.model import Action, Command, Json, Params, Sight
+from bot.model import Action, Command, Json, Params, Running, Sight
 from bot.redact import redact
 
 _MOST, _LONGEST = 10, 80
@@ -20,22 +20,42 @@ def narrowed(command: Command, read: Action) -> Params:
     }
 
 
-def told(read: Action, given: Params, body: Params | None) -> Iterator[Sight]:
+def completed(read: Action, given: Params, now: float) -> Params:
+    """Add the defaults of what a read demands besides."""
+    needed = {p.api: p.left_out(now) for p in read.params if p.required and p.default is not None}
+    return {**needed, **given}
+
+
+def told(read: Action, given: Params, body: Params | None, now: float) -> Iterator[Sight]:
     """Say what an answer tells; that it could not be read where there is none."""
     for tells in read.tells:
         if not given.keys() >= set(tells.given) or given.keys() & set(tells.open):
             continue
-        if body is None:
-            yield from [Sight(f"Could not be read: {tells.what}.")] if tells.what else []
-            continue
-        values = [_value(body, field) for field in tells.fields]
-        if "" not in values:
+        left = body
+        if tells.running and body is not None:
+            left = _under_way(tells.running, body, now)
+        values = [_value(left, field) for field in tells.fields] if left is not None else []
+        if tells.running and left is not None and not left[tells.running.rows]:
+            yield Sight(tells.none)
+        elif values and "" not in values:
             yield Sight(tells.words, tuple(values))
+        elif (left is None or tells.running) and tells.what:
+            yield Sight(f"Could not be read: {tells.what}.")
 
 
 def unread() -> Sight:
     """Say that the state is not known though there is a read for it."""
     return Sight("Its state could not be read.")
+
+
+def unshown(apis: Iterable[str]) -> Sight:
+    """Say which reads a request leaves out."""
+    return Sight("Not shown, as whoever asks may not read it: {}.", (", ".join(apis),))
+
+
+def unreadable() -> Sight:
+    """Say that nothing tells what a press will touch."""
+    return Sight("What it will touch cannot be read beforehand.")
 
 
 def plain(sight: Sight) -> str:
@@ -53,6 +73,23 @@ def _value(body: Params, field: str) -> str | float:
         return _moment(next(_at(dict(body), field[1:].split(".")), None))
     parts = [_text(body, part) for part in field.split("/")]
     return "/".join(parts) if all(parts) else ""
+
+
+def _under_way(running: Running, body: Params, now: float) -> Params | None:
+    """Leave of a list what runs now; None where the answer does not settle what that is."""
+    # An empty list may come as null; none at all is no answer.
+    rows = body.get(running.rows, "")
+    left: list[Json] = []
+    if not isinstance(rows, list | None):
+        return None
+    for row in rows or ():
+        of = row if isinstance(row, dict) else {}
+        begins, ends, ended = (of.get(n) for n in (running.begins, running.ends, running.ended))
+        if not isinstance(begins, int) or not isinstance(ends, int) or not isinstance(ended, int):
+            return None
+        left += [row] if begins <= now < ends and not ended else []
+    unsettled = not left and body.get(running.more)
+    return None if unsettled else {**body, running.rows: left}
 
 
 def _text(body: Params, path: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot import chain, search, trail
+from bot import chain, search, switchboard, trail
 from bot.chain import Fact, Record, Report, Witnessed
 from bot.errors import StoreError
 from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
@@ -24,7 +24,9 @@ from bot.model import (
     Choice,
     Consent,
     Decision,
+    Hold,
     Json,
+    Off,
     Operation,
     Owed,
     Place,
@@ -32,6 +34,7 @@ from bot.model import (
     Sent,
     Sight,
     State,
+    Switch,
     Via,
     Word,
 )
@@ -73,6 +76,10 @@ class Move:
         meanwhile: What happens to it while it goes on waiting.
         decided: Whether this decides it, now.
         look_in: Seconds until somebody looks at the cloud whether it has held; None: nobody.
+        switch: What this changes about what is off.
+        hold: A hold that this begins.
+        release: A target whose hold this ends.
+        unheld: Only while nobody holds this target, as account and name.
     """
 
     id: str
@@ -88,6 +95,10 @@ class Move:
     meanwhile: str = ""
     decided: bool = False
     look_in: float | None = None
+    switch: Switch | None = None
+    hold: Hold | None = None
+    release: str = ""
+    unheld: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ class Owing:
         operation: As it is now; None for a notice or a word, which have `text` instead.
         destination: A channel id, or `@` and a user id.
         about: The state it was owed for.
+        text: Of a notice or a word, what it says; of others, the state that was seen.
         word: Whom to tell, of a word.
         wait: Seconds until its destination may be spoken to.
     """
@@ -287,7 +299,7 @@ class Store:
         return [begin + interval * turn for turn in range(count)]
 
     def _move(self, tx: Transaction, moves: Sequence[Move]) -> list[Operation | None]:
-        return [self._move_one(tx, move) for move in moves]
+        return [None if _is_held(tx, move) else self._move_one(tx, move) for move in moves]
 
     def _move_one(self, tx: Transaction, move: Move) -> Operation | None:
         steps = [step(*two, move.meanwhile) for two in zip(move.path, move.path[1:], strict=False)]
@@ -329,7 +341,100 @@ class Store:
         owes = [owed for one in steps for owed in one.owes]
         for owed in dict.fromkeys([*owes, *move.owes]):
             self._owe(tx, operation, owed)
+        self._turn_off_or_on(tx, move, operation)
         return operation
+
+    def _turn_off_or_on(self, tx: Transaction, move: Move, operation: Operation) -> None:
+        switch = move.switch
+        if switch is not None:
+            switchboard.turn(tx.connection, self._insert, tx.now, operation.id, switch)
+            if switch.announced and switch.off:
+                self._owe(tx, operation, Owed.LIFT)
+        if move.hold is not None:
+            held = replace(move.hold, operation=operation.id, since=tx.now)
+            switchboard.hold(tx.connection, self._insert, held)
+        if move.release:
+            switchboard.release(tx.connection, operation.account, move.release)
+
+    # --- what is off, and what is held ---------------------------------------------
+
+    async def lifting(self, limit: int = 16) -> list[tuple[Operation, float]]:
+        """Say of what ends soon that it does, and take what has ended, to be looked at.
+
+        What nothing brings back is off the list after a day.
+
+        Returns:
+            What turned it off, and when it has ended, epoch seconds.
+        """
+        return await self._writer.do(self._lifting, limit)
+
+    def _lifting(
+        self, tx: Transaction, asked: Sequence[int]
+    ) -> list[list[tuple[Operation, float]]]:
+        switchboard.clear(tx.connection, tx.now)
+        return [list(self._lift_some(tx, limit)) for limit in asked]
+
+    def _lift_some(self, tx: Transaction, limit: int) -> Iterator[tuple[Operation, float]]:
+        for id_, until, ended in switchboard.ending(tx.connection, tx.now, 3 * self.lease, limit):
+            query = sa.select(operations).where(operations.c.id == id_)
+            operation = _operation(tx.connection.execute(query).one())
+            if ended:
+                yield operation, until
+            else:
+                self._owe(tx, operation, Owed.LIFT, "soon")
+
+    async def lifted(
+        self, operation: Operation, seen: str, facts: Mapping[str, Json], *, still: bool
+    ) -> None:
+        """Note, once, that something has ended by itself, and owe it to the thread.
+
+        Args:
+            seen: Its state then; empty where it could not be read.
+            still: It is off all the same.
+        """
+        await self._writer.do(self._lifted, (operation, seen, dict(facts), still))
+
+    def _lifted(
+        self, tx: Transaction, asked: Sequence[tuple[Operation, str, dict[str, Json], bool]]
+    ) -> list[None]:
+        for operation, seen, facts, still in asked:
+            if switchboard.ended(tx.connection, operation.id, still=still):
+                tx.facts.append(Fact("lifted", operation.id, facts))
+                self._owe(tx, operation, Owed.LIFTED, seen)
+        return [None for _ in asked]
+
+    async def on_again(self, id_: str, facts: Mapping[str, Json]) -> None:
+        """Note that what an operation turned off was seen to be on again."""
+        await self._writer.do(self._on_again, (id_, dict(facts)))
+
+    def _on_again(
+        self, tx: Transaction, asked: Sequence[tuple[str, dict[str, Json]]]
+    ) -> list[None]:
+        for id_, facts in asked:
+            if switchboard.forget(tx.connection, id_):
+                tx.facts.append(Fact("on again", id_, facts))
+        return [None for _ in asked]
+
+    async def off(self, limit: int) -> list[Off]:
+        """Give what is off and not yet on, the newest first."""
+        query = switchboard.listed(limit)
+        rows = await self._read(lambda c: c.execute(query).all())
+        return [Off(_operation(row), row.until) for row in rows]
+
+    async def off_by(self, account: str, thing: str, key: str) -> Operation | None:
+        """Give the operation by which a thing is off now; see `model.Switch`."""
+        return await self._one(switchboard.latest(account, thing, key))
+
+    async def holds(self) -> list[Operation]:
+        """Give the operations by which targets are held, the newest first."""
+        query = switchboard.holding()
+        rows = await self._read(lambda c: c.execute(query).all())
+        return [_operation(row) for row in rows]
+
+    async def held(self, account: str, target: str) -> Hold | None:
+        """Find who holds a target."""
+        found: Hold | None = await self._read(lambda c: switchboard.held(c, account, target))
+        return found
 
     # --- looking after a stop ------------------------------------------------------
 
@@ -356,14 +461,24 @@ class Store:
             found.append([_operation(row) for row in rows])
         return found
 
-    async def looked(self, operation: Operation, seen: str, facts: Mapping[str, Json]) -> None:
+    async def passed_over(self, operation: Operation) -> None:
+        """Look no more: what was to be looked at has been changed since, on purpose."""
+        await self._writer.do(_look_no_more, operation.id)
+
+    async def looked(
+        self,
+        operation: Operation,
+        seen: str,
+        facts: Mapping[str, Json],
+        alike: Sequence[str] = (),
+    ) -> None:
         """Note what was seen, once, and owe it to the thread."""
-        await self._writer.do(self._looked, (operation.id, seen, dict(facts)))
+        await self._writer.do(self._looked, (operation.id, seen, dict(facts), "\n".join(alike)))
 
     def _looked(
-        self, tx: Transaction, asked: Sequence[tuple[str, str, dict[str, Json]]]
+        self, tx: Transaction, asked: Sequence[tuple[str, str, dict[str, Json], str]]
     ) -> list[None]:
-        for id_, seen, facts in asked:
+        for id_, seen, facts, alike in asked:
             row = tx.connection.execute(
                 sa.update(operations)
                 .where(operations.c.id == id_, operations.c.look_at.is_not(None))
@@ -372,7 +487,7 @@ class Store:
             ).first()
             if row is not None:
                 tx.facts.append(Fact("looked", id_, facts))
-                self._owe(tx, _operation(row), Owed.LOOKED)
+                self._owe(tx, _operation(row), Owed.LOOKED, alike)
         return [None for _ in asked]
 
     # --- waiting and decisions -----------------------------------------------------
@@ -632,7 +747,7 @@ class Store:
 
     # --- the outbox ----------------------------------------------------------------
 
-    def _owe(self, tx: Transaction, operation: Operation, owed: Owed) -> None:
+    def _owe(self, tx: Transaction, operation: Operation, owed: Owed, seen: str = "") -> None:
         destination = self._destination(operation, owed)
         if not destination:
             return
@@ -640,9 +755,13 @@ class Store:
         key = f"{operation.id}:{owed.value}"
         if owed is Owed.REMINDER:
             key += f":{operation.consent.reminded}"
+        elif owed is Owed.LIFT:
+            # Once when it is known, and once more before.
+            key += f":{seen}"
         elif owed is not Owed.CARD:
             key += f":{operation.state.value}"
-        self._put(tx, key, owed, destination, operation=operation, wanted=operation.seq)
+        wanted = operation.seq
+        self._put(tx, key, owed, destination, operation=operation, text=seen, wanted=wanted)
 
     def _put(
         self,
@@ -682,10 +801,10 @@ class Store:
                 return self.audit_channel
             case Owed.PRIVATE:
                 return "" if operation.via is Via.TERMINAL else f"@{operation.actor.user}"
-            case Owed.CARD | Owed.ENDING | Owed.REMINDER | Owed.LOOKED:
-                return operation.place.channel
             case Owed.WORD:
                 return ""
+            case _:
+                return operation.place.channel
 
     async def announce(self, key: str, text: str, facts: Mapping[str, Json], kind: str) -> None:
         """Put something that belongs to no operation on the trail and owe it to the audit channel.
@@ -1041,6 +1160,16 @@ def _refused(decision: Decision, words: str) -> Fact:
         "detail": redact(words),
     }
     return Fact("refused", decision.operation, {n: v for n, v in facts.items() if v})
+
+
+def _look_no_more(tx: Transaction, ids: Sequence[str]) -> list[None]:
+    looking = sa.update(operations).where(operations.c.id.in_(ids), UNSEEN)
+    tx.connection.execute(looking.values(look_at=None))
+    return [None for _ in ids]
+
+
+def _is_held(tx: Transaction, move: Move) -> bool:
+    return move.unheld is not None and switchboard.held(tx.connection, *move.unheld) is not None
 
 
 def _record(tx: Transaction, facts: Sequence[Fact]) -> list[None]:

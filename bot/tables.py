@@ -209,3 +209,37 @@ limits = sa.Table(
     # GCRA's theoretical arrival time: no request before it.
     sa.Column("free_at", sa.Double, nullable=False),
 )
+
+off = sa.Table(
+    "off",
+    METADATA,
+    # The thing; what is on again has no row.
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("thing", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    # What turned it off.
+    sa.Column("operation", sa.Text, nullable=False),
+    # See model.Switch.
+    sa.Column("weight", sa.Integer, nullable=False),
+    sa.Column("since", sa.Double, nullable=False),
+    # When it ends by itself, and when the next word of that is due.
+    sa.Column("until", sa.Double),
+    sa.Column("next_at", sa.Double),
+)
+ENDS = sa.text("next_at IS NOT NULL")
+sa.Index("off_ends", off.c.next_at, sqlite_where=ENDS, postgresql_where=ENDS)
+FOR_A_WHILE = sa.text("weight < 2")
+sa.Index("off_by_time", off.c.since)
+sa.Index("off_by_operation", off.c.operation)
+sa.Index("off_for_a_while", off.c.since, sqlite_where=FOR_A_WHILE, postgresql_where=FOR_A_WHILE)
+
+holds = sa.Table(
+    "holds",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", sa.Double, nullable=False),
+)

@@ -27,15 +27,18 @@ from bot.errors import (
     StopstreamError,
 )
 from bot.model import (
+    DEFAULT,
     Actor,
     Approval,
     Choice,
     Command,
     Decision,
     Denied,
+    Draft,
     Effect,
     Invocation,
     Json,
+    Off,
     Operation,
     Person,
     Place,
@@ -206,17 +209,26 @@ async def _rehearse(service: Service, asked: Invocation, command: Command, *, as
     approval = verdict.approval.value if isinstance(verdict, Verdict) else ""
     if as_json:
         told = {"dry_run": True, "allowed": allowed, "why": why, "approval": approval}
-        say(json.dumps(told | {"request": asdict(draft)}, ensure_ascii=False))
+        request = asdict(draft) if draft else None
+        say(json.dumps(told | {"request": request}, ensure_ascii=False))
     else:
         say(
             f"dry run: {command.action.api}: {'allowed by' if allowed else 'denied:'} {why}",
             *([f"approval: {approval}"] if approval else []),
-            f"{draft.method} {draft.url}",
-            *(f"{name}: {value}" for name, value in draft.headers.items()),
-            "",
-            draft.payload,
+            *_leaving(draft, hidden=found.hidden),
         )
     return DONE if allowed else FAILED
+
+
+def _leaving(draft: Draft | None, *, hidden: bool) -> list[str]:
+    if draft is not None:
+        return _request(draft)
+    return [] if hidden else ["nothing would leave: the bot keeps it itself"]
+
+
+def _request(draft: Draft) -> list[str]:
+    headers = (f"{name}: {value}" for name, value in draft.headers.items())
+    return [f"{draft.method} {draft.url}", *headers, "", draft.payload]
 
 
 def _verb(text: str) -> Effect | None:
@@ -302,11 +314,36 @@ async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
             if operation.state is State.WAITING:
                 line += f" · {_waits_for(operation)}"
                 line += "".join(f" · {sights.plain(one)}" for one in operation.consent.sights)
+            line += f" · account {operation.account}" if operation.account != DEFAULT else ""
             line += f" · case {operation.case}" if operation.case else ""
             say(one_line(line))
     finally:
         await store.close()
     return DONE
+
+
+async def _off(settings: Settings, _options: argparse.Namespace) -> int:
+    store = serving.open_store(settings)
+    try:
+        for word, one in [
+            *(("off", off) for off in await store.off(_LISTED)),
+            *(("held", Off(operation, None)) for operation in await store.holds()),
+        ]:
+            operation = one.operation
+            at = datetime.fromtimestamp(operation.ended_at or operation.asked_at, UTC)
+            line = f"{operation.id} {word:<4} {at:%Y-%m-%d %H:%M:%S} {operation.actor.user} "
+            line += f"{operation.api} {json.dumps(_shown(operation))}"
+            if one.until is not None:
+                line += f" · until {datetime.fromtimestamp(one.until, UTC):%Y-%m-%d %H:%M:%S UTC}"
+            line += f" · account {operation.account}" if operation.account != DEFAULT else ""
+            line += f" · case {operation.case}" if operation.case else ""
+            say(one_line(line))
+    finally:
+        await store.close()
+    return DONE
+
+
+_LISTED = 1000
 
 
 def _waits_for(operation: Operation) -> str:
@@ -511,6 +548,7 @@ async def _check_account(cloud: Cloud, account: str) -> tuple[bool, str]:
 _COMMANDS: Mapping[str, Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]] = {
     "check": _check,
     "decide": _decide,
+    "off": _off,
     "pending": _pending,
     "policy": _explain,
     "run": _run,

@@ -21,6 +21,7 @@ from handlers.answers import Answers
 from handlers.calls import need
 from handlers.cards import DECIDE, FOLLOW, Message
 from handlers.errands import Errands
+from handlers.offair import BRING
 from handlers.payloads import text_at
 from handlers.words import escape
 
@@ -82,6 +83,19 @@ def _take_follows(app: AsyncApp, service: Service, answers: Answers) -> None:
         await ack()
         if not isinstance(reply, Taken) or reply.again:
             answers.tell(asked, answers.aside(reply))
+
+    @app.action(re.compile(rf"{BRING}:.*"))
+    async def bring(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Ask for the same from the list of what is off: where the thing was stopped."""
+        wish = _FOLLOWS.get(text_at(action, "action_id").removeprefix(f"{BRING}:"))
+        asked, id_ = _asked(body), text_at(action, "value")
+        if wish is None or not (id_ and asked.key and asked.actor.user):
+            await ack()
+            answers.tell(asked, Message(_ODD))
+            return
+        reply = await service.follow(id_[:64], wish, asked, afar=True)
+        await ack()
+        answers.tell(asked, answers.aside(reply))
 
 
 class _Forms:

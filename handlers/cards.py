@@ -25,6 +25,8 @@ from bot.model import (
     State,
     Word,
 )
+from bot.offair import is_on, until
+from bot.redact import redact
 from handlers import beside
 from handlers.words import (
     channel,
@@ -34,6 +36,7 @@ from handlers.words import (
     link,
     moment,
     people,
+    spoken,
     typed,
     user,
     value,
@@ -86,6 +89,8 @@ FOLLOWS: Mapping[Follow, str] = {
     Follow.KEEP_OFF: "Keep it off",
     Follow.RETRY: "Retry",
     Follow.CHECK: "Check status",
+    Follow.EXTEND: "Extend",
+    Follow.LIFT: "Lift now",
 }
 """The word on the button of what may follow."""
 
@@ -161,7 +166,7 @@ def _choice(choice: Choice, id_: str, what: str) -> Block:
         "action_id": f"{DECIDE}:{choice.value}",
         "value": id_,
         "text": {"type": "plain_text", "text": CHOICES[choice], "emoji": False},
-        "accessibility_label": fit(f"{CHOICES[choice]} {what.replace('`', '')}", 70),
+        "accessibility_label": fit(f"{CHOICES[choice]} {spoken(what)}", 70),
         **style.get(choice, {}),
     }
 
@@ -192,15 +197,19 @@ def ending(operation: Operation, action: Action | None) -> Message:
         told = f"{user(operation.actor.user)} {told}"
     if of := " · ".join(filter(None, (beside.case(operation), beside.runbook(operation)))):
         told = f"{told}\n{of[:1].upper()}{of[1:]}"
-    blocks = (section(told), *_follow_buttons(operation, Follow))
+    blocks = (section(told), *follow_buttons(operation, _UNDER_AN_ENDING))
     return Message(fit(f"{wanted(operation, action)}. {told}", TEXT_MOST), blocks)
 
 
-def looked(operation: Operation, action: Action | None) -> Message:
-    """Say in the thread what a look at the cloud saw a moment after the stop."""
-    look = by_api(action.look) if action and action.look else None
+def looked(operation: Operation, action: Action | None, alike: str = "") -> Message:
+    """Say in the thread what a look at the cloud saw a moment after the stop.
+
+    Args:
+        alike: What is live under a name like the one that was stopped, a line each.
+    """
     what = wanted(operation, action)
-    back = look is not None and operation.looked == look.touch.thing.states[0]
+    undo = by_api(action.undo) if action and action.undo else None
+    back = action is not None and is_on(action, undo, operation.looked)
     if operation.looked == UNSEEN:
         text = f"Whether it has held is not known: {_check(operation, action)}. It was {what}."
     elif back:
@@ -208,31 +217,45 @@ def looked(operation: Operation, action: Action | None) -> Message:
             f"{user(operation.actor.user)} *It is back*: a moment after the stop its state is "
             f"{code(operation.looked)} again. It was {what}."
         )
+    elif action is not None and operation.looked != action.touch.becomes:
+        text = f"A moment later its state is {code(operation.looked)}. It was {what}."
     else:
         text = f"It has held: a moment later its state is {code(operation.looked)}."
+        if alike:
+            names = ", ".join(code(redact(name), 80) for name in alike.splitlines())
+            text += (
+                f" {user(operation.actor.user)} *Is it the right name?* Live there now is {names}; "
+                f"this one was {code(redact(operation.target), 80)}."
+            )
     blocks = [section(text)]
-    if back or operation.looked == UNSEEN:
-        blocks += _follow_buttons(operation, [Follow.KEEP_OFF, Follow.CHECK])
+    if not text.startswith("It has held"):
+        blocks += follow_buttons(operation, [Follow.KEEP_OFF, Follow.CHECK])
     return Message(fit(text, TEXT_MOST), tuple(blocks))
 
 
-def _follow_buttons(operation: Operation, wished: Iterable[Follow]) -> list[Block]:
-    """Make the buttons of what may follow; each refers to the operation and says nothing more."""
-    found = [one for one in wished if one in follows(operation)]
+_UNDER_AN_ENDING = (Follow.UNDO, Follow.KEEP_OFF, Follow.RETRY, Follow.CHECK)
+
+
+def follow_buttons(operation: Operation, wished: Iterable[Follow]) -> list[Block]:
+    """Make the buttons of what may follow, as far as it may."""
+    open_to = follows(operation)
+    found = [follow_button(FOLLOW, one, operation) for one in wished if one in open_to]
     if not found:
         return []
-    what = wanted(operation, action_of(operation)).replace("`", "")
-    elements = [
-        {
-            "type": "button",
-            "action_id": f"{FOLLOW}:{one.value}",
-            "value": operation.id,
-            "text": {"type": "plain_text", "text": FOLLOWS[one], "emoji": False},
-            "accessibility_label": fit(f"{FOLLOWS[one]} {what}", 70),
-        }
-        for one in found
-    ]
-    return [{"type": "actions", "block_id": f"{FOLLOW}:{operation.id}", "elements": elements}]
+    return [{"type": "actions", "block_id": f"{FOLLOW}:{operation.id}", "elements": found}]
+
+
+def follow_button(kind: str, follow: Follow, operation: Operation, label: str = "") -> Block:
+    """Make one button; it refers to the operation and says nothing more."""
+    label = label or FOLLOWS[follow]
+    what = spoken(wanted(operation, action_of(operation)))
+    return {
+        "type": "button",
+        "action_id": f"{kind}:{follow.value}",
+        "value": operation.id,
+        "text": {"type": "plain_text", "text": label, "emoji": False},
+        "accessibility_label": fit(f"{label} {what}", 70),
+    }
 
 
 def private(
@@ -324,10 +347,17 @@ def wanted(operation: Operation, action: Action | None) -> str:
     if not operation.api:
         return code(operation.text, 300)
     shown = [
-        f"{escape(param.word if param else name, 40)} {value(param, given)}"
+        f"{escape(_word(name, param), 40)} {value(param, given)}"
         for name, param, given in _params(operation, action)
     ]
     return f"{escape(operation.api, 80)} {', '.join(shown[:12])}".strip()
+
+
+def _word(name: str, param: Param | None) -> str:
+    if param is None:
+        return name
+    # People type for how long; what is kept and shown is until when.
+    return "until" if param.word == "for" else param.word
 
 
 def section(text: str) -> Block:
@@ -398,17 +428,18 @@ def _who_may(operation: Operation) -> str:
     return f"{' or '.join(code(role) for role in consent.roles)} ({who}{rest or ''})"
 
 
-def _waiting(operation: Operation) -> str:
+def _waiting(operation: Operation, action: Action | None) -> str:
     """Say what a waiting operation waits for, and what is known of what it will touch."""
     consent = operation.consent
+    lines = [action.does] if action is not None else []
     if operation.approval is Approval.CONFIRM:
-        lines = [f"Nothing is sent before {user(operation.actor.user)} confirms it."]
+        lines += [f"Nothing is sent before {user(operation.actor.user)} confirms it."]
     elif not consent.roles:
-        lines = ["The policy lets nobody approve this: its list of approvers is empty."]
+        lines += ["The policy lets nobody approve this: its list of approvers is empty."]
     else:
         count = "someone" if consent.needed == 1 else f"{consent.needed} people"
         approve = "approves" if consent.needed == 1 else "approve"
-        lines = [f"Nothing is sent before {count} in {_who_may(operation)} {approve} it."]
+        lines += [f"Nothing is sent before {count} in {_who_may(operation)} {approve} it."]
     if consent.found:
         lines.append(_changed(operation) + " Press again if you still want it.")
     elif consent.seen:
@@ -442,7 +473,7 @@ def _so_far_now(operation: Operation, action: Action | None) -> str:
     if operation.state in _ENDED:
         return _ended_so_far(operation, action) or detail or "Nothing was sent."
     if operation.state is State.WAITING:
-        return _waiting(operation)
+        return _waiting(operation, action)
     tried = operation.attempts
     match operation.state:
         case State.DUE if tried:
@@ -464,6 +495,8 @@ _ENDED = frozenset(State) - frozenset(_UNDER_WAY) - {State.WAITING}
 def _ended_so_far(operation: Operation, action: Action | None) -> str:
     explained = explain(operation.code, action)
     match operation.state:
+        case State.ACCEPTED | State.ALREADY if _is_ours(action):
+            return _reason(operation) or _DONE[operation.api]
         case State.ACCEPTED:
             result = _result(operation, action)
             return f"{_taken(operation, action)}{result} The RequestId is in the thread."
@@ -504,13 +537,14 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
     detail = escape(operation.detail, 600)
     request_id = f"RequestId {code(operation.request_id)}" if operation.request_id else ""
     match operation.state:
-        case State.ACCEPTED:
+        case State.ACCEPTED if not _is_ours(action):
             return [
                 f"*Accepted.* {_taken(operation, action)}{_result(operation, action)} {request_id}",
                 _tries(operation),
+                _ends(operation, action),
                 _afterwards(operation, action),
             ]
-        case State.ALREADY:
+        case State.ALREADY if not _is_ours(action):
             return [
                 f"*Already so.* {explained.means} It needs no repeat.",
                 _tries(operation),
@@ -542,7 +576,26 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
                 request_id,
             ]
         case _:
-            return [f"*{STATES[operation.state]}.* {_so_far(operation, action)}"]
+            so_far = f"*{STATES[operation.state]}.* {_so_far(operation, action)}"
+            return [so_far, _afterwards(operation, action) if operation.state in _DONE_IN else ""]
+
+
+def _is_ours(action: Action | None) -> bool:
+    return action is not None and action.product.ours
+
+
+_DONE_IN = (State.ACCEPTED, State.ALREADY)
+_DONE = {
+    "Hold": "Nobody may start it through this bot until it is released.",
+    "Release": "It may be started again, by whomever the policy lets.",
+}
+
+
+def _ends(operation: Operation, action: Action | None) -> str:
+    """Say until when it holds, where nobody said so."""
+    left_out = action is not None and action.until and action.until[0] not in operation.params
+    ends = until(operation, action) if action and left_out else None
+    return f"It ends by itself {moment(ends)}." if ends is not None else ""
 
 
 def _tries(operation: Operation) -> str:

@@ -21,7 +21,7 @@ from bot.model import (
     Undeliverable,
     Word,
 )
-from handlers import cards
+from handlers import cards, offair
 from handlers.calls import (
     AUTH,
     Answered,
@@ -31,6 +31,7 @@ from handlers.calls import (
     Unsent,
     call,
     reply,
+    seen_thread,
     without_retries,
 )
 from handlers.cards import Message
@@ -113,10 +114,11 @@ class Desk:
                 return await self._card(delivery, cards.card(operation, action))
             case Owed.REMINDER if operation.state is not State.WAITING:
                 return Sent()
-            case Owed.ENDING | Owed.REMINDER | Owed.LOOKED as owed:
-                return await self._in_thread(delivery, _IN_THREAD[owed](operation, action))
             case Owed.PRIVATE:
                 return await self._private(delivery, action)
+            case owed if owed in _IN_THREAD:
+                message = _IN_THREAD[owed](operation, action, delivery.seen)
+                return await self._in_thread(delivery, message)
             case _:
                 return await self._audit(delivery, action)
 
@@ -187,11 +189,17 @@ class Desk:
         Args:
             at: When Slack gave `place.reply_url`, epoch seconds.
         """
+        thread = await seen_thread(self._client, place)
+        if thread:
+            outcome = await self._whisper(user, place.channel, thread, message)
+            if not isinstance(outcome, Refused) or outcome.code == "ratelimited":
+                return self._settled(outcome, place.channel)
+        # A `response_url` knows no thread: what it brings stands in the channel.
         if place.reply_url and self._clock() - at < REPLY_FOR:
             outcome = await reply(self._client, place.reply_url, message)
             if not isinstance(outcome, Refused) or outcome.code == "ratelimited":
                 return self._settled(outcome, place.channel)
-        outcome = await self._whisper(user, place, message)
+        outcome = await self._whisper(user, place.channel, "", message)
         if isinstance(outcome, Refused) and outcome.code in _NO_WHISPER:
             # Where nobody can be told aside, a direct message still reaches them.
             outcome = await self._post(user, "", message, key)
@@ -261,14 +269,14 @@ class Desk:
 
         return request
 
-    async def _whisper(self, user: str, place: Place, message: Message) -> Outcome:
+    async def _whisper(self, user: str, channel: str, thread_ts: str, message: Message) -> Outcome:
         def request(blocks: Sequence[Mapping[str, Any]] | None) -> Awaitable[AsyncSlackResponse]:
             return self._client.chat_postEphemeral(
-                channel=place.channel,
+                channel=channel,
                 user=user,
                 text=message.text,
                 blocks=blocks,  # type: ignore[arg-type] # any sequence of dicts will do
-                thread_ts=place.thread_ts or None,
+                thread_ts=thread_ts or None,
             )
 
         return await self._with_blocks(message, request)
@@ -364,10 +372,12 @@ class Desk:
 
 _NO_CHANNEL = "There is no channel to post it in."
 
-_IN_THREAD = {
-    Owed.ENDING: cards.ending,
-    Owed.REMINDER: cards.reminder,
+_IN_THREAD: Mapping[Owed, Callable[[Operation, Action | None, str], Message]] = {
+    Owed.ENDING: lambda operation, action, _: cards.ending(operation, action),
+    Owed.REMINDER: lambda operation, action, _: cards.reminder(operation, action),
     Owed.LOOKED: cards.looked,
+    Owed.LIFT: offair.lift,
+    Owed.LIFTED: offair.lifted,
 }
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import ParseError
-from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal
-from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, mark
+from bot.lifecycle import ENDINGS
+from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal, State
+from bot.parse import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
 from handlers.cards import (
@@ -24,6 +25,7 @@ from handlers.words import (
     code_block,
     escape,
     fit,
+    link,
     moment,
     people,
     typed,
@@ -54,11 +56,20 @@ EFFECTS = {
 }
 """What people call the actions of an effect."""
 
+SOMETHING = {
+    Effect.STOP: "Stop something",
+    Effect.START: "Start something",
+    Effect.CHANGE: "Change something",
+    Effect.READ: "Look at something",
+}
+"""What stands on the button and over the form of a verb."""
+
 _SOON: Mapping[type, str] = {
     DryRun: "Dry run, nothing is sent. One moment, the policy is asked.",
     Form: "The form opens now.",
     WhoAmI: "One moment, Slack is asked who you are.",
     Audit: "One moment, the trail is read.",
+    OffAir: "One moment, what is off is looked up.",
 }
 
 _HOW = {
@@ -82,7 +93,7 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
             return Message(escape(sentence, TEXT_MOST))
         case Help(topic):
             return help_on(topic, vocabulary.actions)
-        case Form() | WhoAmI() | Audit() | DryRun():
+        case Form() | WhoAmI() | Audit() | OffAir() | DryRun():
             return Message(_SOON[type(reply)])
 
 
@@ -100,6 +111,23 @@ def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
     if again:
         return f"Asked already: {what}. Slack delivered it twice; it runs once, in {place}."
     return f"Asked: {what}. The answer comes in {place}; refusals come to you alone."
+
+
+def asked_before(operation: Operation, action: Action | None, address: str = "") -> Message:
+    """Say where stands what somebody pressed for once more.
+
+    Args:
+        address: Of its card.
+    """
+    card = link(address, "its card")
+    match operation.state:
+        case state if state in ENDINGS:
+            now = f"It has ended: {STATES[state].lower()}{f'; see {card}' if card else ''}."
+        case State.WAITING:
+            now = f"It waits on {card or 'its card'}."
+        case _:
+            now = f"It is under way; see {card or 'its card'}."
+    return Message(f"You asked this already: {wanted(operation, action)}. {now}")
 
 
 # --- help ----------------------------------------------------------------------------
@@ -172,6 +200,7 @@ _MORE = (
     "*More*",
     "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
     "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
+    "`/stopstream off` lists what is off and not yet on, and what is held.",
     "What ran is narrowed down by `user=@…`, `action=…`, `target=…`, `ending=…`, `case=…`.",
     "Any action takes `case=INC-42`, the incident that it belongs to.",
     "Where there are several accounts, `account=…` names one, or the channel does.",
@@ -239,12 +268,11 @@ def buttons(*elements: Block) -> Block:
 
 def form_button(verb: Effect) -> Block:
     """Make the button that opens the form of a verb."""
-    label = f"{EFFECTS[verb]} something"
     return {
         "type": "button",
         "action_id": f"{OPEN_FORM}:{verb.value}",
         "value": verb.value,
-        "text": {"type": "plain_text", "text": label, "emoji": False},
+        "text": {"type": "plain_text", "text": SOMETHING[verb], "emoji": False},
     }
 
 
@@ -254,6 +282,8 @@ def form_button(verb: Effect) -> Block:
 def rehearsal(found: Rehearsal) -> Message:
     """Say what would be sent, which rule lets it pass and who would have to agree."""
     command, draft = found.command, found.draft
+    if found.hidden:
+        return Message(f"*Dry run, nothing was sent.* {_would_pass(found)}")
     said = typed(command.action, command.params, command.region, command.account)
     lines = [
         f"*Dry run, nothing was sent:* {command.action.api}, as {code(said, 500)}",
@@ -262,6 +292,8 @@ def rehearsal(found: Rehearsal) -> Message:
         _would_pass(found),
         "*The request*",
     ]
+    if draft is None:
+        return Message("\n".join([*lines[:-1], "Nothing would leave: the bot keeps it itself."]))
     headers = "\n".join(f"{name}: {value}" for name, value in draft.headers.items())
     request = f"{draft.method} {draft.url}\n{headers}\n\n{draft.payload}"
     return Message("\n".join([*lines, code_block(request, 1800)]))
@@ -292,15 +324,10 @@ def whoami(standing: Standing) -> Message:
 
 
 def standing_lines(standing: Standing) -> list[str]:
-    """Say roles and rights, a line each."""
-    trouble = next((why for name, why in TROUBLE.items() if getattr(standing.person, name)), "")
-    if trouble:
-        return [f"You are {user(standing.person.user)}. {trouble}"]
-    if standing.roles:
-        roles = ", ".join(code(role) for role in standing.roles)
-        begin = f"You are {user(standing.person.user)}, in the roles {roles}."
-    else:
-        begin = f"You are {user(standing.person.user)} and have no role in the policy."
+    """Say roles and rights in a place, a line each."""
+    begin = _who(standing)
+    if _trouble(standing):
+        return [begin]
     may = [how for how in standing.may if how.approval is not None]
     may_not = [how for how in standing.may if how.approval is None]
     lines = [begin]
@@ -311,6 +338,38 @@ def standing_lines(standing: Standing) -> list[str]:
     if may_not:
         lines += ["*You may not here*", *(_how(how) for how in may_not)]
     return lines
+
+
+def everywhere_lines(standing: Standing) -> list[str]:
+    """Say roles and rights where there is no place, channel by channel, a line each."""
+    lines = [_who(standing)]
+    if _trouble(standing):
+        return lines
+    anywhere = [_how(how) for how in standing.may if how.approval is not None]
+    could: set[str] = set()
+    for id_, may in standing.elsewhere:
+        here = [how for how in may if how.approval is not None]
+        could.update(how.action.api for how in here)
+        more = [shown for how in here if (shown := _how(how)) not in anywhere]
+        lines += [f"*In {channel(id_)} you may*", *more] if more else []
+    if anywhere:
+        lines += ["*In any channel I am in you may*", *anywhere]
+    may_not = [h for h in standing.may if h.approval is None and h.action.api not in could]
+    if may_not:
+        lines += ["*You may not*", *(_how(how) for how in may_not)]
+    return lines
+
+
+def _trouble(standing: Standing) -> str:
+    return next((why for name, why in TROUBLE.items() if getattr(standing.person, name)), "")
+
+
+def _who(standing: Standing) -> str:
+    who = f"You are {user(standing.person.user)}"
+    if trouble := _trouble(standing):
+        return f"{who}. {trouble}"
+    roles = ", ".join(code(role) for role in standing.roles)
+    return f"{who}, in the roles {roles}." if roles else f"{who} and have no role in the policy."
 
 
 def _how(how: How) -> str:

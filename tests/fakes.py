@@ -34,8 +34,8 @@ def made_up(action: Action) -> dict[str, Json]:
     for param in action.params:
         if param.required or param.api in action.touch.key:
             text = param.example or param.kind.example or f"{param.word}1"
-            made = param.kind.read(text, time.time())
-            values[param.api] = made if param.default is None else param.default
+            made = param.kind.read(text, now := time.time())
+            values[param.api] = made if param.default is None else param.left_out(now)
     return values
 
 

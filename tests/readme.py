@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.__main__ import _parser
-from bot.catalog import ACTIONS
+from bot.catalog import ACTIONS, own
 from bot.model import Action, Effect
 from bot.parse import example
 from bot.settings import Settings
@@ -36,6 +36,12 @@ def _commands() -> str:
         ["`/stopstream live rtmp://PUSH-HOST/live/stream1?…`", "A push or play URL for STREAM."],
         ["`/stopstream main-stage`", "A target of the policy file."],
         ["`/stopstream` · `/startstream`", "A form."],
+        [
+            "`/stopstream live stream1 for=30m`",
+            "Keep it off that long, by a ban; its end is announced.",
+        ],
+        ["`/stopstream off`", "What is off and not yet on, and what is held, with its way back."],
+        *([f"`{example(action)}`", action.does] for action in own.ACTIONS),
         ["`… case=INC-42`", "With any action: the incident that it belongs to."],
         ["`… account=europe`", "With any action: the cloud account, where there are several."],
         [

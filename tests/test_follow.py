@@ -53,7 +53,11 @@ def test_what_waits_or_runs_has_nothing_after_it() -> None:
 
 def test_a_drop_may_be_kept_off_and_a_ban_taken_back() -> None:
     assert follows(ended("DropLiveStream", State.ACCEPTED)) == (Follow.KEEP_OFF, Follow.CHECK)
-    assert follows(ended("ForbidLiveStream", State.ACCEPTED)) == (Follow.UNDO, Follow.CHECK)
+    assert follows(ended("ForbidLiveStream", State.ACCEPTED)) == (
+        Follow.UNDO,
+        Follow.CHECK,
+        Follow.LIFT,
+    )
 
 
 def test_only_what_may_run_twice_is_offered_again_when_it_may_have_run() -> None:
@@ -103,7 +107,9 @@ async def test_an_encoder_that_came_back_is_said_and_can_be_kept_off(world: Sand
     presses = [alice.press("Keep it off", back, INCIDENTS) for _ in range(2)]
     await asyncio.gather(*presses)
     card = await said(world, "ForbidLiveStream", "Confirm")
-    await slack.wait_for(lambda: [m for m in slack.seen("U0ALICE") if "Asked already" in m.text])
+    await slack.wait_for(
+        lambda: [m for m in slack.seen("U0ALICE") if "You asked this already" in m.text]
+    )
     await alice.press("Confirm", card, INCIDENTS)
     banned = await said(world, "ForbidLiveStream", "Undo")
     assert len(world.cloud.ran("ForbidLiveStream")) == 1

@@ -137,6 +137,19 @@ def test_one_meaning_however_it_is_written(text: str) -> None:
             {"TaskId": "42"},
             "ap-guangzhou",
         ),
+        (
+            "status record-task stream=s from=-2h region=ap-guangzhou",
+            Effect.STOP,
+            "DescribeRecordTask",
+            {
+                "StreamName": "s",
+                "DomainName": DOMAIN,
+                "AppName": "live",
+                "StartTime": int(NOW) - 7200,
+                "EndTime": int(NOW) + 90_000,
+            },
+            "ap-guangzhou",
+        ),
         ("pad stream1", Effect.START, "StartLivePadStream", PADDED, ""),
         ("pad stream1", Effect.STOP, "StopLivePadStream", PADDED, ""),
         (

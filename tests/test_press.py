@@ -24,12 +24,15 @@ from bot.model import (
     Place,
     Search,
     Sight,
+    Site,
     State,
     Via,
 )
+from bot.parse import Vocabulary
+from bot.rules import loader
 from bot.service import Mistaken, Taken
 from bot.store import Store
-from handlers import beside, cards
+from handlers import beside, cards, receipts
 from tests.conftest import House, built
 from tests.fakes import ALICE, BOB, MALLORY, FakeCloud
 
@@ -67,6 +70,16 @@ ONLINE: dict[str, dict[str, Json]] = {
     }
 }
 SINCE = 1_795_168_800.0
+TASK: dict[str, Json] = {
+    "TaskId": "task-1",
+    "StreamName": "stream1",
+    "StartTime": int(SINCE),
+    "EndTime": int(SINCE) + 3600,
+    "Stopped": 0,
+}
+RECORDED = "Being recorded now, by the tasks {}."
+UNRECORDED = "No task of CreateRecordTask is recording it now"
+UNKNOWN = "Could not be read: whether it is being recorded, and by which tasks."
 
 
 @pytest.fixture
@@ -86,8 +99,8 @@ async def test_a_card_shows_since_when_it_is_live_and_where_it_is_pushed(house: 
     operation = await house.run("live stream1")
     text = shown(operation)
 
-    assert operation.consent.sights == (
-        Sight("Live since {}, pushed to {}.", (SINCE, "push.example.com/live/stream1")),
+    assert operation.consent.sights[0] == (
+        Sight("Live since {}, pushed to {}.", (SINCE, "push.example.com/live/stream1"))
     )
     assert f"Live since <!date^{SINCE:.0f}^" in text
     assert "pushed to `push.example.com/live/stream1`." in text
@@ -100,7 +113,7 @@ async def test_a_domains_card_counts_and_names_what_is_live_there(house: House) 
     operation = await house.run("domain push.example.com")
     text = shown(operation)
 
-    assert "live there now, on its path live: `2`." in text
+    assert "live there now, on its path live: `2`; other paths are not counted." in text
     assert "Among them: `stream1, &lt;b&gt;`." in text
     assert "Live since" not in text
 
@@ -142,6 +155,7 @@ async def test_a_read_that_fails_is_said_so_and_holds_nothing_up_for_long(
         text = shown(operation)
         assert "Its state could not be read." in text
         assert "Could not be read: since when it is live, and where it is pushed." in text
+        assert UNKNOWN in text
         assert (await house.decide(operation.id, Choice.CONFIRM, ALICE)).counts
         assert (await house.ended(operation.id)).state is State.ACCEPTED
 
@@ -161,7 +175,7 @@ async def test_a_read_that_fails_is_said_so_and_holds_nothing_up_for_long(
 def test_an_answer_without_what_is_told_tells_nothing(body: dict[str, Json]) -> None:
     read = by_api("DescribeLiveStreamOnlineList")
 
-    assert not list(sights.told(read, {"StreamName": "stream1"}, body))
+    assert not list(sights.told(read, {"StreamName": "stream1"}, body, SINCE))
 
 
 def test_every_read_that_is_named_tells_something_about_what_names_it() -> None:
@@ -171,7 +185,9 @@ def test_every_read_that_is_named_tells_something_about_what_names_it() -> None:
             read = by_api(api)
             given = sights.narrowed(command, read)
             assert read.effect is Effect.READ
-            assert list(sights.told(read, given, None)), action.api
+            assert list(sights.told(read, given, None, SINCE)), action.api
+            asked = sights.completed(read, given, SINCE)
+            assert {p.api for p in read.params if p.required} <= asked.keys()
             for tells in read.tells:
                 assert tells.words.count("{}") == len(tells.fields)
                 assert set(tells.given) | set(tells.open) <= {p.api for p in read.params}
@@ -181,8 +197,139 @@ async def test_the_demo_shows_it_in_slack(tmp_path: Path) -> None:
     async with sandbox(tmp_path, socket=False, limits=False) as world:
         root = await card(world, f"domain {DOMAIN} case=INC-42")
 
-    assert "Streams that are live there now, on its path live: `2`." in root.text
+    assert (
+        "Streams that are live there now, on its path live: `2`; other paths are not counted."
+        in root.text
+    )
     assert "case `INC-42`" in root.text
+
+
+# --- whether it is being recorded ------------------------------------------------------
+
+
+async def recorded(
+    store: Store, body: dict[str, Json], text: str = "stop live stream1", policy: str = POLICY
+) -> tuple[str, list[Command]]:
+    """Ask at the time SINCE; give the card, and how the recordings were read."""
+    cloud = FakeCloud(bodies=ONLINE | {"DescribeRecordTask": body})
+    async with built(store, policy=policy, cloud=cloud, clock=lambda: SINCE) as house:
+        operation = await house.run(text, verb=None)
+        assert operation.state is State.WAITING
+    return shown(operation), [c for c in cloud.sent if c.action.api == "DescribeRecordTask"]
+
+
+async def test_a_card_says_by_which_tasks_a_stream_is_being_recorded(quick_store: Store) -> None:
+    other = TASK | {"TaskId": "<task-2>", "EndTime": int(SINCE) + 1}
+    text, (read,) = await recorded(quick_store, {"TaskList": [TASK, other], "ScrollToken": ""})
+
+    assert "Being recorded now, by the tasks `task-1, &lt;task-2&gt;`." in text
+    assert read.region == "ap-guangzhou"
+    assert read.params == {
+        "StreamName": "stream1",
+        "DomainName": "push.example.com",
+        "AppName": "live",
+        "StartTime": int(SINCE) - 25 * 3600,
+        "EndTime": int(SINCE) + 25 * 3600,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"TaskList": []}, UNRECORDED),
+        ({"TaskList": None, "ScrollToken": None}, UNRECORDED),
+        ({"TaskList": [TASK | {"Stopped": 1_795_168_700}]}, UNRECORDED),
+        ({"TaskList": [TASK | {"EndTime": int(SINCE)}]}, UNRECORDED),
+        ({"TaskList": [TASK | {"StartTime": int(SINCE) + 1}]}, UNRECORDED),
+        ({}, UNKNOWN),
+        ({"TaskList": "x"}, UNKNOWN),
+        ({"TaskList": ["x"]}, UNKNOWN),
+        ({"TaskList": [TASK | {"Stopped": None}]}, UNKNOWN),
+        ({"TaskList": [TASK | {"TaskId": ""}]}, UNKNOWN),
+        ({"TaskList": [TASK | {"EndTime": "soon"}]}, UNKNOWN),
+        ({"TaskList": [], "ScrollToken": "more"}, UNKNOWN),
+    ],
+)
+def test_no_recording_is_told_from_none_that_is_known(body: dict[str, Json], says: str) -> None:
+    read = by_api("DescribeRecordTask")
+    (told,) = sights.told(read, {"StreamName": "stream1"}, body, SINCE)
+
+    assert told.words.startswith(says)
+    assert not told.values
+
+
+def test_what_was_stopped_is_not_named_beside_what_runs() -> None:
+    read = by_api("DescribeRecordTask")
+    rows: list[Json] = [TASK | {"TaskId": "old", "Stopped": 1}, TASK]
+    body: dict[str, Json] = {"TaskList": rows, "ScrollToken": "more"}
+
+    assert list(sights.told(read, {"StreamName": "stream1"}, body, SINCE)) == [
+        Sight(RECORDED, ("task-1",))
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop live s",
+        "stop ban s",
+        "start live s",
+        "start pad s",
+        "stop pad s",
+        "start delay s seconds=9",
+        "stop delay s",
+    ],
+)
+async def test_every_action_on_a_stream_says_whether_it_is_recorded(
+    quick_store: Store, text: str
+) -> None:
+    policy = POLICY.replace('actions: ["Drop*"], approval', 'actions: ["*Stream"], approval')
+    shows, (read,) = await recorded(quick_store, {"TaskList": [TASK]}, text, policy)
+
+    assert "Being recorded now, by the tasks `task-1`." in shows
+    assert (read.params["StreamName"], read.params["DomainName"]) == ("s", "push.example.com")
+
+
+@pytest.mark.parametrize(
+    ("site", "default", "configured", "near", "region"),
+    [
+        ("mainland", "", "", "", "ap-guangzhou"),
+        ("mainland", "", "ap-singapore", "", "ap-guangzhou"),
+        ("intl", "", "", "", None),
+        ("intl", "", "ap-beijing", "", None),
+        ("intl", "", "ap-singapore", "", "ap-singapore"),
+        ("intl", "ap-tokyo", "ap-singapore", "", "ap-tokyo"),
+        ("intl", "ap-tokyo", "", "ap-seoul", "ap-seoul"),
+    ],
+)
+def test_a_read_that_nobody_typed_finds_its_region(
+    site: Site, default: str, configured: str, near: str, region: str | None
+) -> None:
+    defaults: dict[str, dict[str, str | int | bool]] = {"record-task": {"Region": default}}
+    vocabulary = Vocabulary(ACTIONS, defaults if default else {}, {}, configured, {"live": site})
+
+    assert vocabulary.region_to_read(by_api("DescribeRecordTask"), "", near) == region
+    assert vocabulary.region_to_read(by_api("DescribeLiveStreamState"), "", near) == ""
+
+
+async def test_without_a_region_nothing_is_read_and_the_press_still_works(
+    quick_store: Store,
+) -> None:
+    load = loader(source="policy.yml", sites={"live": "intl"}, region="", now=SINCE)
+    async with built(quick_store) as house:
+        house.rules[0] = load(POLICY)
+        operation = await house.run("live stream1")
+        assert UNKNOWN in shown(operation)
+        assert not [c for c in house.cloud.sent if c.action.api == "DescribeRecordTask"]
+        assert (await house.decide(operation.id, Choice.CONFIRM, ALICE)).counts
+        assert (await house.ended(operation.id)).state is State.ACCEPTED
+
+
+async def test_the_demo_says_that_a_stream_is_being_recorded(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, socket=False, limits=False) as world:
+        root = await card(world, "ban stream2 for=1h", "Confirm")
+
+    assert "Being recorded now, by the tasks `recording-1`." in root.text
 
 
 async def card(world: Sandbox, text: str, label: str = "Approve") -> Any:
@@ -343,6 +490,28 @@ async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: 
     assert "may not do this themselves" in cards.audit_line(ended, by_api("DropLiveStream")).text
 
 
+async def test_a_request_reads_nothing_that_its_asker_may_not(house: House) -> None:
+    operation = await requested(house)
+    text = shown(operation)
+
+    assert house.cloud.sent == []
+    assert operation.consent.seen == ""
+    assert "push.example.com/live" not in text
+    assert "Not shown, as whoever asks may not read it: `DescribeLiveStreamState, " in text
+    assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+
+
+async def test_a_request_shows_what_its_asker_may_read(house: House) -> None:
+    refusal = await house.run("ban stream1", ALICE)
+    reply = await press(house, refusal, ALICE)
+    waits = await house.engine.ending(reply.operation.id)
+
+    assert refusal.state is State.DENIED
+    assert waits.consent.seen == "active"
+    assert "Live since" in shown(waits)
+    assert "Not shown" not in shown(waits)
+
+
 async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: House) -> None:
     operation = await refused(house)
     other = await press(house, operation, ALICE)
@@ -352,6 +521,28 @@ async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: Hou
     assert [reply.again for reply in replies].count(False) == 1
     assert len({reply.operation.id for reply in replies}) == 1
     assert not isinstance(await press(house, replies[0].operation), Taken)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State.ASKED, "It is under way; see <https://a.slack.com/archives/C/p1|its card>."),
+        (State.WAITING, "It waits on <https://a.slack.com/archives/C/p1|its card>."),
+        (State.ACCEPTED, "see <https://a.slack.com/archives/C/p1|its card>."),
+    ],
+)
+async def test_a_second_press_says_where_the_first_one_stands(
+    house: House, state: State, said: str
+) -> None:
+    operation = replace(await refused(house), state=state)
+    action = by_api(operation.api)
+    there = receipts.asked_before(operation, action, "https://a.slack.com/archives/C/p1").text
+    nowhere = receipts.asked_before(operation, action).text
+
+    assert there.startswith("You asked this already: ")
+    assert said in there
+    assert "slack.com" not in nowhere
+    assert "twice" not in there + nowhere
 
 
 async def test_rights_to_be_asked_that_are_gone_at_the_click_end_it(house: House) -> None:
@@ -391,10 +582,16 @@ async def test_in_slack_a_stranger_asks_and_a_lead_lets_it_through(tmp_path: Pat
         denial = await slack.wait_for(
             lambda: next((m for m in slack.seen("U0MALLORY") if m.buttons()), None)
         )
-        await mallory.press("Ask somebody who may", denial, INCIDENTS)
+        button = denial.buttons()["Ask somebody who may"]
+        await mallory.click(button, denial, INCIDENTS)
         root = await slack.wait_for(
             lambda: next((m for m in channel.roots if "Approve" in m.buttons()), None)
         )
+        await slack.wait_for(lambda: not denial.buttons())
+        assert denial.text.startswith("Asked: ")
+        await mallory.click(button, denial, INCIDENTS)
+        await slack.wait_for(lambda: "You asked this already" in denial.text)
+        assert f"It waits on <https://sandbox.slack.com/archives/{INCIDENTS}/p" in denial.text
         assert "<@U0MALLORY> may not do this themselves" in root.text
         await slack.person("U0BOB").press("Approve", root, INCIDENTS)
         thread = await slack.wait_for(lambda: channel.thread(root.ts))

@@ -404,6 +404,30 @@ def test_what_a_start_makes_can_be_ended_once_or_is_refused_with_the_real_code()
     assert play.code("CreateRecordTask", **STREAM, EndTime=late) == "InvalidParameter"
 
 
+def test_recordings_are_listed_by_stream_and_period_and_say_when_they_were_stopped() -> None:
+    play = Played()
+    now = int(play.cloud.now)
+    period: dict[str, Json] = {"StartTime": now - 60, "EndTime": now + 86_400}
+    task = play("CreateRecordTask", **STREAM, EndTime=now + 3600)["TaskId"]
+    play("CreateRecordTask", **STREAM | {"StreamName": "t"}, EndTime=now + 3600)
+    play("CreateRecordTask", **STREAM | {"AppName": "other"}, EndTime=now + 3600)
+
+    def rows(**asked: Json) -> Json:
+        return play("DescribeRecordTask", **period | {"StreamName": "s"} | asked)["TaskList"]
+
+    row = {"TaskId": task, **STREAM, "StartTime": now, "EndTime": now + 3600, "Stopped": 0}
+    assert rows() == [row]
+    assert rows(StartTime=now + 1) == rows(EndTime=now + 3599) == []
+    assert rows(DomainName="e.example.com") == []
+    play.clock.ahead += 9.0
+    play("StopRecordTask", TaskId=task)
+    assert rows() == [row | {"Stopped": int(play.cloud.now)}]
+    assert play.code("DescribeRecordTask", **period | {"StartTime": now - 7 * 86_400}) == (
+        "InvalidParameter"
+    )
+    assert play.code("DescribeRecordTask", StartTime=now, EndTime=now) == "InvalidParameter"
+
+
 @pytest.mark.parametrize(
     ("kind", "key", "stop", "code"),
     [

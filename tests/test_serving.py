@@ -301,6 +301,13 @@ async def test_the_same_engine_runs_from_a_terminal(
     assert code == 0
     assert out.startswith("accepted: StartPublishStream")
 
+    code, out, err = await program.run("run", "hold live s2 reason=legal", "--actor", "U0BOB")
+    assert code == 0, err
+    code, out, _ = await program.run("off")
+    assert code == 0
+    assert [line.split()[1] for line in out.splitlines()] == ["off", "held"]
+    assert "DropLiveStream" in out
+
     slack.groups["S0LEADS"] = {"U0CAROL"}
     slack.user("U0CAROL", "carol")
     code, out, _ = await program.run("policy", "explain", "--user", "U0CAROL", "live x")

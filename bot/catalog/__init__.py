@@ -3,20 +3,24 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from bot.catalog import car, live, trtc
+from bot.catalog import car, live, own, trtc
 from bot.model import Action, Product, Subject, Touch
 
 PRODUCTS: tuple[Product, ...] = (live.LIVE, trtc.TRTC, car.CAR)
 ACTIONS: tuple[Action, ...] = (*live.ACTIONS, *trtc.ACTIONS, *car.ACTIONS)
+"""Tencent Cloud's."""
+
+EVERY: tuple[Action, ...] = (*ACTIONS, *own.ACTIONS)
+"""All that may be asked for: theirs, and what the bot does itself."""
 
 SUBJECTS: Mapping[str, Subject] = {a.touch.thing.name: a.touch.thing for a in ACTIONS}
 """Everything that actions are about, by name."""
 
-_BY_API = {action.api.casefold(): action for action in ACTIONS}
+_BY_API = {action.api.casefold(): action for action in EVERY}
 
 
 def by_api(name: str) -> Action:
-    """Find an action by Tencent's name, in any case.
+    """Find an action by its API name, in any case.
 
     Raises:
         KeyError: There is none.
@@ -55,10 +59,18 @@ def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
     ):
         if other is not None and other not in known:
             yield f"there is no {other}"
-        elif other and not {p.api for p in known[other].params if p.required} <= given:
+        elif other and not _needs(known[other]) <= given:
             yield f"{other} needs parameters that it has not"
+    if action.turns == "off" and action.undo and known[action.undo].turns != "on":
+        yield f"{action.undo} is to bring back what it takes away, and does not"
+    if not {action.turns_by, (action.until or ("",))[0]} <= names | {""}:
+        yield "what it turns by, or ends by, is no parameter"
     if action.regions is not None and not any(action.regions.values()):
         yield "it needs a region and names none"
+
+
+def _needs(action: Action) -> set[str]:
+    return {p.api for p in action.params if p.required and p.default is None}
 
 
 def _strange_touches(touch: Touch, names: set[str]) -> Iterator[str]:
@@ -73,5 +85,5 @@ def _strange_touches(touch: Touch, names: set[str]) -> Iterator[str]:
         yield f"a {thing.name} is never {', '.join(sorted(map(str, strange)))}"
 
 
-if _FOUND := tuple(mistakes(ACTIONS)):
+if _FOUND := tuple(mistakes(EVERY)):
     raise ValueError("; ".join(_FOUND))

@@ -41,6 +41,7 @@ STOP_PUBLISH_STREAM = Action(
     already=frozenset({"ResourceNotFound.SessionNotFound"}),
     afterwards="/startstream car {user} pushes again while the session lives.",
     undo="StartPublishStream",
+    turns="off",
 )
 
 START_PUBLISH_STREAM = Action(
@@ -67,6 +68,7 @@ START_PUBLISH_STREAM = Action(
     touch=Touch(SESSION, ("UserId",), becomes="pushing", absent="ResourceNotFound.SessionNotFound"),
     words_for=_NO_SESSION,
     undo="StopPublishStream",
+    turns="on",
 )
 
 START_PUBLISH_STREAM_WITH_URL = Action(
@@ -94,6 +96,7 @@ START_PUBLISH_STREAM_WITH_URL = Action(
     words_for=_NO_SESSION,
     afterwards="/stopstream car {user} ends it.",
     undo="StopPublishStream",
+    turns="on",
 )
 
 DESTROY_SESSION = Action(
@@ -118,6 +121,7 @@ DESTROY_SESSION = Action(
     touch=Touch(SESSION, ("UserId",), becomes="ended"),
     already=frozenset({"ResourceNotFound.SessionNotFound"}),
     afterwards="It cannot be taken back: the user's next session begins anew.",
+    turns="off",
 )
 
 DESCRIBE_CONCURRENT_COUNT = Action(

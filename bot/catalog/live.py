@@ -4,16 +4,17 @@ Source: https://www.tencentcloud.com/document/product/267/30760
 """
 
 from bot.kinds import hostname, integer, moment, number, reason, text, timestamp, whole
-from bot.model import Action, Approval, Effect, Param, Product, Subject, Tells, Touch
+from bot.model import Action, Approval, Effect, Param, Product, Running, Subject, Tells, Touch
 
 LIVE = Product("live", version="2018-08-01", site="mainland")
 
-STREAM = Subject("stream", ("active", "inactive", "forbid"))
-PAD = Subject("pad", ("on", "off"))
+# A ban, and so its lifting, goes by the stream's name alone; so must a hold.
+STREAM = Subject("stream", ("active", "inactive", "forbid"), on="active", by=("StreamName",))
+PAD = Subject("pad", ("on", "off"), on="off", of="stream", by=("StreamName",))
 DELAY = Subject("delay", ("set", "off"))
 RECORDING = Subject("recording", ("running", "finished"))
 RECORD_TASK = Subject("record-task", ("running", "finished"))
-DOMAIN = Subject("domain", ("enabled", "disabled"))
+DOMAIN = Subject("domain", ("enabled", "disabled"), on="enabled")
 
 _STREAM = Param("StreamName", "stream", text, "name of the stream, as in its push URL")
 _DOMAIN = Param("DomainName", "domain", hostname, "your push domain")
@@ -21,6 +22,7 @@ _APP = Param("AppName", "app", text, "path of the push URL", default="live")
 _WHERE = (_STREAM, _DOMAIN, _APP)
 _KEY = ("StreamName", "DomainName", "AppName")
 _LIVE_NOW = ("DescribeLiveStreamOnlineList",)
+_ON_AIR = (*_LIVE_NOW, "DescribeRecordTask")
 
 _ACCOUNT_ERRORS = (
     "ResourceNotFound.ForbidService",
@@ -50,7 +52,10 @@ _STREAM_ERRORS = (
 DROP_LIVE_STREAM = Action(
     api="DropLiveStream",
     words="live",
-    does="Cut the push of a live stream. The encoder may push again at once; ban keeps it off.",
+    does=(
+        "Cut the push of a live stream. The encoder may push again at once; for=30m keeps it off "
+        "that long, by a ban."
+    ),
     product=LIVE,
     effect=Effect.STOP,
     repeatable=True,
@@ -65,7 +70,8 @@ DROP_LIVE_STREAM = Action(
     ),
     lasting="ForbidLiveStream",
     look="DescribeLiveStreamState",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
+    turns="off",
 )
 
 RESUME_LIVE_STREAM = Action(
@@ -82,7 +88,8 @@ RESUME_LIVE_STREAM = Action(
     afterwards="The stream may be pushed again; the encoder must do so itself.",
     undo="ForbidLiveStream",
     look="DescribeLiveStreamState",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
+    turns="on",
 )
 
 FORBID_LIVE_STREAM = Action(
@@ -116,7 +123,9 @@ FORBID_LIVE_STREAM = Action(
     ),
     undo="ResumeLiveStream",
     look="DescribeLiveStreamState",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
+    turns="off",
+    until=("ResumeTime", 7 * 86_400.0),
 )
 
 DESCRIBE_LIVE_STREAM_STATE = Action(
@@ -194,7 +203,7 @@ DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
         ),
         Tells(
             "how many streams are live there",
-            "Streams that are live there now, on its path live: {}.",
+            "Streams that are live there now, on its path live: {}; other paths are not counted.",
             ("TotalNum",),
             given=("DomainName",),
             open=("StreamName",),
@@ -234,7 +243,8 @@ START_LIVE_PAD_STREAM = Action(
     afterwards="The stream goes on behind the pad; /stopstream pad {stream} shows it again.",
     undo="StopLivePadStream",
     look="DescribeLivePadStreamList",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
+    turns="off",
 )
 
 STOP_LIVE_PAD_STREAM = Action(
@@ -251,7 +261,8 @@ STOP_LIVE_PAD_STREAM = Action(
     afterwards="Viewers see the stream itself; /startstream pad {stream} hides it again.",
     undo="StartLivePadStream",
     look="DescribeLivePadStreamList",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
+    turns="on",
 )
 
 DESCRIBE_LIVE_PAD_STREAM_LIST = Action(
@@ -324,7 +335,7 @@ ADD_DELAY_LIVE_STREAM = Action(
     afterwards="A push that runs already stays as it is; /stopstream delay {stream} undoes this.",
     undo="ResumeDelayLiveStream",
     look="DescribeLiveDelayInfoList",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
 )
 
 RESUME_DELAY_LIVE_STREAM = Action(
@@ -350,7 +361,7 @@ RESUME_DELAY_LIVE_STREAM = Action(
     ),
     touch=Touch(DELAY, _KEY, becomes="off"),
     look="DescribeLiveDelayInfoList",
-    reach=_LIVE_NOW,
+    reach=_ON_AIR,
 )
 
 DESCRIBE_LIVE_DELAY_INFO_LIST = Action(
@@ -418,6 +429,7 @@ STOP_LIVE_RECORD = Action(
         "Tencent Cloud advises against StopLiveRecord; recordings of CreateRecordTask are ended "
         "with record-task."
     ),
+    turns="off",
 )
 
 STOP_RECORD_TASK = Action(
@@ -464,6 +476,7 @@ STOP_RECORD_TASK = Action(
             "sa-saopaulo",
         ),
     },
+    turns="off",
 )
 
 CREATE_RECORD_TASK = Action(
@@ -507,6 +520,78 @@ CREATE_RECORD_TASK = Action(
     regions=STOP_RECORD_TASK.regions,
     afterwards="The TaskId above is what /stopstream record-task ends it by.",
     undo="StopRecordTask",
+    turns="on",
+)
+
+DESCRIBE_RECORD_TASK = Action(
+    api="DescribeRecordTask",
+    words="record-task",
+    does=(
+        "Read which recordings CreateRecordTask began, and which were stopped (Stopped is not "
+        "0): those that begin and end within a period of 7 days at most."
+    ),
+    product=LIVE,
+    effect=Effect.READ,
+    repeatable=True,
+    per_second=20,
+    params=(
+        # A task lasts a day at most, so these show all that run now; the hour is for clocks.
+        Param(
+            "StartTime",
+            "from",
+            timestamp(max_days=7, back=90),
+            "they begin after it, e.g. -2h for two hours ago",
+            default="-25h",
+        ),
+        Param(
+            "EndTime",
+            "until",
+            timestamp(max_days=7, back=90),
+            "they end before it",
+            default="25h",
+        ),
+        Param("StreamName", "stream", text, "name of one stream", required=False),
+        Param("DomainName", "domain", hostname, "your push domain", required=False),
+        Param("AppName", "app", text, "path of the push URL", default="live", required=False),
+        Param("ScrollToken", "page", text, "where the answer before said", required=False),
+    ),
+    errors=(
+        "InternalError",
+        "InternalError.GetConfigError",
+        "InternalError.NetworkError",
+        "InvalidParameter",
+        *_ACCOUNT_ERRORS,
+        "UnsupportedOperation",
+    ),
+    touch=Touch(
+        RECORD_TASK,
+        ("TaskId",),
+        lists={"TaskList": ("running", "finished")},
+        echoes={
+            "StreamName": "StreamName",
+            "DomainName": "DomainName",
+            "AppName": "AppName",
+            "StartTime": "StartTime",
+            "EndTime": "EndTime",
+        },
+        ended="Stopped",
+        between=("StartTime", "EndTime"),
+    ),
+    tells=(
+        Tells(
+            "whether it is being recorded, and by which tasks",
+            "Being recorded now, by the tasks {}.",
+            ("TaskList.*.TaskId",),
+            given=("StreamName",),
+            running=Running("TaskList", "StartTime", "EndTime", "Stopped", more="ScrollToken"),
+            none=(
+                "No task of CreateRecordTask is recording it now; what was begun in another way "
+                "does not show."
+            ),
+        ),
+    ),
+    # Neither site's list was found; that of what ends them is taken.
+    regions=STOP_RECORD_TASK.regions,
 )
 
 FORBID_LIVE_DOMAIN = Action(
@@ -531,6 +616,7 @@ FORBID_LIVE_DOMAIN = Action(
     undo="EnableLiveDomain",
     look="DescribeLiveDomain",
     reach=_LIVE_NOW,
+    turns="off",
 )
 
 ENABLE_LIVE_DOMAIN = Action(
@@ -560,6 +646,7 @@ ENABLE_LIVE_DOMAIN = Action(
     undo="ForbidLiveDomain",
     look="DescribeLiveDomain",
     reach=_LIVE_NOW,
+    turns="on",
 )
 
 DESCRIBE_LIVE_DOMAIN = Action(
@@ -607,6 +694,7 @@ ACTIONS = (
     STOP_LIVE_RECORD,
     STOP_RECORD_TASK,
     CREATE_RECORD_TASK,
+    DESCRIBE_RECORD_TASK,
     FORBID_LIVE_DOMAIN,
     ENABLE_LIVE_DOMAIN,
     DESCRIBE_LIVE_DOMAIN,

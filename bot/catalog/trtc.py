@@ -63,6 +63,7 @@ STOP_STREAM_INGEST = Action(
     already=frozenset({"FailedOperation.TaskFinished", "FailedOperation.TaskNotExist"}),
     afterwards="It cannot be resumed: StartStreamIngest makes a new task.",
     look="DescribeStreamIngest",
+    turns="off",
 )
 
 DESCRIBE_STREAM_INGEST = Action(
@@ -175,6 +176,7 @@ UPDATE_STREAM_INGEST = Action(
         "is destroyed after 12 hours; /stopstream ingest {task} ends it for good."
     ),
     look="DescribeStreamIngest",
+    turns_by="IsPause",
 )
 
 START_STREAM_INGEST = Action(
@@ -275,6 +277,7 @@ START_STREAM_INGEST = Action(
     regions=UPDATE_STREAM_INGEST.regions,
     afterwards="The TaskId above is what /stopstream ingest ends it by.",
     undo="StopStreamIngest",
+    turns="on",
 )
 
 _ROOM_ERRORS = (
@@ -316,6 +319,7 @@ DISMISS_ROOM = Action(
     regions=_ROOM_REGIONS,
     already=_OVER,
     afterwards=_COME_BACK,
+    turns="off",
 )
 
 DISMISS_ROOM_BY_STR_ROOM_ID = Action(
@@ -332,6 +336,7 @@ DISMISS_ROOM_BY_STR_ROOM_ID = Action(
     regions=_ROOM_REGIONS,
     already=_OVER,
     afterwards=_COME_BACK,
+    turns="off",
 )
 
 REMOVE_USER = Action(
@@ -426,6 +431,7 @@ STOP_PUBLISH_CDN_STREAM = Action(
         "intl": ("ap-guangzhou", "ap-hongkong", "ap-singapore"),
     },
     afterwards="It cannot be resumed: StartPublishCdnStream makes a new task.",
+    turns="off",
 )
 
 _RECORD_ERRORS = (
@@ -465,6 +471,7 @@ DELETE_CLOUD_RECORDING = Action(
     },
     afterwards="It cannot be resumed: CreateCloudRecording makes a new task. Its files are kept.",
     look="DescribeCloudRecording",
+    turns="off",
 )
 
 DESCRIBE_CLOUD_RECORDING = Action(
@@ -515,6 +522,7 @@ STOP_WEB_RECORD = Action(
     already=frozenset({"FailedOperation.TaskNotExist"}),
     afterwards="It cannot be resumed: StartWebRecord makes a new task.",
     look="DescribeWebRecord",
+    turns="off",
 )
 
 DESCRIBE_WEB_RECORD = Action(

@@ -390,7 +390,7 @@ def _typed(param: Param, value: Json, *, form: bool) -> Json:
 def _fits(param: Param, value: Json, now: float) -> bool:
     kind = param.kind
     if kind.days is not None:
-        return now < moment(value) <= now + kind.days * 86_400
+        return now - kind.back * 86_400 < moment(value) <= now + kind.days * 86_400
     size = len(value) if isinstance(value, list) else value
     if kind.within is None or not isinstance(size, int | float):
         return True

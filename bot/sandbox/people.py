@@ -81,8 +81,7 @@ class Message:
         return {
             element["text"]["text"]: element | {"block_id": block.get("block_id", "")}
             for block in self.blocks
-            if block.get("type") == "actions"
-            for element in block["elements"]
+            for element in (*block.get("elements", ()), block.get("accessory") or {})
             if element.get("type") == "button"
         }
 

@@ -15,6 +15,9 @@ BAN = 7 * 86_400.0
 RECORD = 86_400.0
 """Seconds that a task of CreateRecordTask lasts at most."""
 
+SPAN = 7 * 86_400.0
+"""Seconds of time that may be asked about at once."""
+
 
 class CodeError(Exception):
     """An action is refused with one of Tencent Cloud's codes."""
@@ -33,8 +36,9 @@ class Thing:
         returns_after: Seconds after which a cut encoder pushes again; None: it stays away.
         returns_at: When it does, epoch seconds.
         runs: How often an action has run on it, by API: what a campaign counts.
-        said: The parameters of the action that ran on it last.
+        said: The parameters of the actions that ran on it; a later one's value holds.
         since: Since when it has been in its first state, epoch seconds; 0 if nobody knows.
+        ended: When a stop ended it, epoch seconds; 0 if none did.
     """
 
     state: str
@@ -43,6 +47,7 @@ class Thing:
     returns_at: float | None = None
     said: Params = field(default_factory=dict[str, Json])
     since: float = 0.0
+    ended: float = 0.0
 
 
 class Things:
@@ -60,10 +65,11 @@ class Things:
         state: str = "",
         returns_after: float | None = None,
         since: float = 0.0,
+        said: Params | None = None,
     ) -> Thing:
         """Make a thing, in the state of one that has just come into being."""
         state = state or SUBJECTS[kind].states[0]
-        thing = Thing(state, {}, returns_after, since=since)
+        thing = Thing(state, {}, returns_after, said=said or {}, since=since)
         self._things[kind, tuple(map(str, key))] = thing
         return thing
 
@@ -83,7 +89,7 @@ class Things:
         made: dict[str, Json] = {touch.makes: uuid.uuid4().hex} if touch.makes else {}
         key = tuple(str({**params, **made}.get(name, "")) for name in touch.key)
         if made:
-            _timed(touch, params, now)
+            params = _timed(touch, params, now)
         else:
             _refuse(touch, self._state(touch.thing.name, key, now))
         if touch.becomes is not None:
@@ -94,11 +100,11 @@ class Things:
     def _many(self, action: Action, params: Params, now: float) -> dict[str, Json]:
         """Count and list the things that agree with what is given; a page of them at most."""
         touch = action.touch
-        wanted = [_wanted(action, name, params) for name in touch.key]
+        _spanned(touch, params)
         found = [
             (key, thing, self._state(touch.thing.name, key, now) or "")
             for key, thing in self._of(touch.thing)
-            if all(want in (None, is_) for want, is_ in zip(wanted, key, strict=False))
+            if _agrees(action, params, key, thing)
         ]
         answer: dict[str, Json] = {
             name: sum(state in states for *_, state in found)
@@ -128,7 +134,8 @@ class Things:
                 return
             thing = self._things[touch.thing.name, key] = Thing(touch.thing.states[0], {})
         thing.runs[action.api] = thing.runs.get(action.api, 0) + 1
-        thing.said = params
+        thing.said = {**thing.said, **params}
+        thing.ended = now if action.effect is Effect.STOP else 0.0
         if touch.thing != STREAM:
             thing.state = becomes
         elif action.effect is Effect.STOP:
@@ -203,13 +210,23 @@ def _refuse(touch: Touch, state: str | None) -> None:
         raise CodeError(touch.absent, "The specified object does not exist.")
 
 
-def _timed(touch: Touch, params: Params, now: float) -> None:
-    """See that a recording ends after it begins, and soon enough."""
+def _timed(touch: Touch, params: Params, now: float) -> Params:
+    """See that a recording ends after it begins, and soon enough; say when it begins."""
     if touch.thing != RECORD_TASK:
-        return
-    begins = moment(params.get("StartTime", int(now)))
-    if not begins < moment(params["EndTime"]) <= begins + RECORD:
+        return params
+    begins = params.get("StartTime", int(now))
+    if not moment(begins) < moment(params["EndTime"]) <= moment(begins) + RECORD:
         raise CodeError("InvalidParameter", "EndTime is out of range.")
+    return {**params, "StartTime": begins}
+
+
+def _spanned(touch: Touch, params: Params) -> None:
+    """See that not too much time is asked about."""
+    if touch.between is None:
+        return
+    begins, ends = (moment(params[name]) for name in touch.between)
+    if not begins < ends <= begins + SPAN:
+        raise CodeError("InvalidParameter", f"{touch.between[1]} is out of range.")
 
 
 def _shown(touch: Touch, state: str | None) -> dict[str, Json]:
@@ -219,6 +236,22 @@ def _shown(touch: Touch, state: str | None) -> dict[str, Json]:
     if state is None or state in touch.thing.gone:
         return {name: nothing}
     return {name: touch.values.get(state, state)}
+
+
+def _agrees(action: Action, params: Params, key: tuple[str, ...], thing: Thing) -> bool:
+    """Say whether a thing is one of those that a read of many asks for; what is unsaid agrees."""
+    touch, said = action.touch, thing.said
+    asked = dict(zip(touch.key, key, strict=False))
+    asked |= {name: str(said[of]) for name, of in touch.echoes.items() if of in said}
+    for name in touch.between or ():
+        asked.pop(name, None)
+    if touch.between is not None and said.keys() >= set(touch.between):
+        (first, last), (begins, ends) = (
+            [moment(of[name]) for name in touch.between] for of in (params, said)
+        )
+        if not first <= begins < ends <= last:
+            return False
+    return all(_wanted(action, name, params) in (None, value) for name, value in asked.items())
 
 
 def _wanted(action: Action, name: str, params: Params) -> str | None:
@@ -233,6 +266,7 @@ def _row(touch: Touch, key: tuple[str, ...], thing: Thing) -> dict[str, Json]:
     if touch.since and thing.since:
         at = datetime.fromtimestamp(thing.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         named |= _listed(touch.since.split("."), at)
+    named |= {touch.ended: int(thing.ended)} if touch.ended else {}
     return named | {name: thing.said.get(of) for name, of in touch.echoes.items()}
 
 

@@ -1,0 +1,174 @@
+"""What an action takes off the air or brings back, until when, and what a hold is about; pure."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from bot.model import Action, Effect, Json, Operation, Params, State, Subject, Switch, Turns
+
+SOON = 600.0
+"""Seconds before something ends by itself at which people are told, at most."""
+
+_SHARE = 3
+"""They are told no earlier than in the last part of so many."""
+
+FORGOTTEN = 86_400.0
+"""Seconds for which something is listed that nothing brings back."""
+
+_LOOKED_AFTER = 30.0
+
+MAYBE, SURE, UNDOABLE = range(3)
+"""What an entry weighs: it may be off; it is; it is, and something brings it back."""
+
+
+def turns(action: Action, params: Params) -> Turns:
+    """Say whether an action with these parameters turns something off or on."""
+    if not action.turns_by:
+        return action.turns
+    return "on" if params.get(action.turns_by) is False else "off"
+
+
+def can_be_undone(action: Action) -> bool:
+    """Say whether something brings back what the action took away."""
+    return action.undo is not None or bool(action.turns_by)
+
+
+def switched(operation: Operation, action: Action, body: Params, now: float) -> Switch | None:
+    """Say what an ending changes; None for nothing.
+
+    Args:
+        operation: As it is after its ending.
+        body: Fields of the answer.
+        now: Epoch seconds.
+    """
+    known = {**body, **operation.params}
+    key = _key(action, known)
+    if key is None:
+        return None
+    to = _read(action, body) if action.effect is Effect.READ else turns(action, operation.params)
+    ran = operation.state in (State.ACCEPTED, State.ALREADY)
+    if not to or not (ran or (operation.state is State.UNKNOWN and to == "off")):
+        return None
+    weight = MAYBE if not ran else UNDOABLE if can_be_undone(action) else SURE
+    # A stop is looked after once, whatever somebody else has read meanwhile.
+    older = _LOOKED_AFTER if action.effect is Effect.READ else 0.0
+    ends, announced = None, False
+    if action.until and to == "off":
+        name, left_out = action.until
+        announced = name in operation.params
+        ends = instant(operation.params[name]) if announced else now + left_out
+    thing = action.touch.thing.name
+    return Switch(operation.account, thing, key, to == "off", weight, ends, announced, older)
+
+
+def until(operation: Operation, action: Action) -> float | None:
+    """Say when what an operation did ends by itself, epoch seconds; None: it does not."""
+    if action.until is None:
+        return None
+    name, left_out = action.until
+    if name in operation.params:
+        return instant(operation.params[name])
+    return None if operation.ended_at is None else operation.ended_at + left_out
+
+
+def told_at(now: float, ends: float) -> float:
+    """Say when to tell that something is about to end."""
+    return ends - min(SOON, (ends - now) / _SHARE)
+
+
+def is_on(action: Action, undo: Action | None, seen: str) -> bool:
+    """Say whether what an action took away is there again, by its state.
+
+    Args:
+        undo: What brings it back.
+    """
+    back = {action.touch.thing.on, undo.touch.becomes if undo else None}
+    return seen in back - {"", None, action.touch.becomes}
+
+
+def alike(name: str, others: Iterable[str]) -> tuple[str, ...]:
+    """Give the names that somebody may have meant who wrote this one, the likeliest first.
+
+    Those of a row, like cam-1 and cam-2, are not mistaken for each other so easily.
+    """
+    row = _DIGITS.sub("", name)
+    strange = {other for other in others if _DIGITS.sub("", other) != row}
+    return tuple(difflib.get_close_matches(name, sorted(strange), _ALIKE, 0.7))
+
+
+_DIGITS = re.compile(r"[0-9]+")
+_ALIKE = 3
+
+
+def held_as(action: Action, params: Params) -> str:
+    """Name what a hold on the thing of an action is about; empty if it cannot be named."""
+    thing = action.touch.thing
+    names = _held_by(action, thing)
+    values = [params.get(name) for name in names]
+    if not names or None in values:
+        return ""
+    return " ".join([thing.of or thing.name, *map(str, values)])
+
+
+def comes_back(action: Action, actions: Iterable[Action]) -> bool:
+    """Say whether some action starts things of the sort that this one is about."""
+    sort = action.touch.thing.of or action.touch.thing.name
+    starts = (a for a in actions if a.turns == "on" or a.turns_by)
+    return any(sort in (a.touch.thing.of, a.touch.thing.name) for a in starts)
+
+
+def read_held(said: str, actions: Iterable[Action], now: float) -> str:
+    """Read such a name back, as people may write it; empty if it is none.
+
+    Args:
+        now: Epoch seconds.
+    """
+    name, _, rest = said.strip().partition(" ")
+    for action in actions:
+        thing, names = action.touch.thing, _held_by(action, action.touch.thing)
+        words = rest.split(maxsplit=max(0, len(names) - 1))
+        if name != thing.name or thing.of or not names or len(words) != len(names):
+            continue
+        params = [action.param(api) for api in names]
+        try:
+            values = {
+                param.api: param.kind.read(word, now)
+                for param, word in zip(params, words, strict=True)
+                if param is not None
+            }
+        except ValueError:
+            return ""
+        return held_as(action, values)
+    return ""
+
+
+def instant(given: Json) -> float | None:
+    """Read a time as Tencent's form writes it, or epoch seconds; None if it is neither."""
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return float(given)
+    try:
+        at = datetime.fromisoformat(str(given))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _held_by(action: Action, thing: Subject) -> tuple[str, ...]:
+    """Give an action's own names of the parameters that a hold on its thing goes by."""
+    if not turns(action, {}) or not action.touch.key:
+        return ()
+    return thing.by or action.touch.key
+
+
+def _key(action: Action, known: Params) -> str | None:
+    names = action.touch.key
+    if not names or any(known.get(name) is None for name in names):
+        return None
+    return json.dumps([str(known[name]) for name in names])
+
+
+def _read(action: Action, body: Params) -> Turns:
+    thing = action.touch.thing
+    return "on" if thing.on and action.touch.shown(body) == thing.on else ""

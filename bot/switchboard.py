@@ -1,0 +1,138 @@
+"""What is off and not yet on, and what nobody may start: the tables `off` and `holds`."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.model import Hold, Switch
+from bot.offair import FORGOTTEN, told_at
+from bot.tables import ENDS, FOR_A_WHILE, holds, off, operations
+
+_LIFTED = 2.0
+"""Seconds after something has ended by itself at which somebody looks."""
+
+Insert = Callable[[sa.Table], Any]
+"""Makes an INSERT of the database's own dialect."""
+
+
+def turn(
+    connection: sa.Connection, insert: Insert, now: float, operation: str, switch: Switch
+) -> None:
+    """Note what an operation's ending changes."""
+    one = off.c.account == switch.account, off.c.thing == switch.thing, off.c.key == switch.key
+    if not switch.off:
+        connection.execute(sa.delete(off).where(*one, off.c.since <= now - switch.older))
+        return
+    ends = switch.until
+    row = {
+        "operation": operation,
+        "weight": switch.weight,
+        "since": now,
+        "until": ends,
+        "next_at": told_at(now, ends) if ends is not None else None,
+    }
+    named = {"account": switch.account, "thing": switch.thing, "key": switch.key}
+    statement = insert(off).values(named | row)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[off.c.account, off.c.thing, off.c.key],
+            set_=row,
+            where=off.c.weight <= switch.weight,
+        )
+    )
+
+
+def ending(
+    connection: sa.Connection, now: float, lease: float, limit: int
+) -> Iterator[tuple[str, float, bool]]:
+    """Take what is about to end by itself, once, and what has ended.
+
+    Whoever dies while looking at what has ended leaves it to the next one, after `lease` seconds.
+
+    Returns:
+        The operation that turned it off, when it ends, and whether it has.
+    """
+    due = sa.select(off).where(ENDS, off.c.next_at <= now).order_by(off.c.next_at).limit(limit)
+    for row in connection.execute(due).all():
+        ended = now >= row.until
+        next_at = now + lease if ended else row.until + _LIFTED
+        one = off.c.account == row.account, off.c.thing == row.thing, off.c.key == row.key
+        connection.execute(sa.update(off).where(*one).values(next_at=next_at))
+        yield row.operation, row.until, ended
+
+
+def ended(connection: sa.Connection, operation: str, *, still: bool) -> bool:
+    """Note that something has ended by itself; `still`: it is off all the same.
+
+    Returns:
+        False if that was noted before, or it was turned on or off anew.
+    """
+    mine = off.c.operation == operation, ENDS
+    if still:
+        stays = sa.update(off).where(*mine).values(until=None, next_at=None)
+        return connection.execute(stays).rowcount > 0
+    return connection.execute(sa.delete(off).where(*mine)).rowcount > 0
+
+
+def forget(connection: sa.Connection, operation: str) -> bool:
+    """Take out what an operation turned off; False if nothing is off by it."""
+    return connection.execute(sa.delete(off).where(off.c.operation == operation)).rowcount > 0
+
+
+def clear(connection: sa.Connection, now: float) -> None:
+    """Take out what nothing brings back: it would stand there for ever."""
+    connection.execute(sa.delete(off).where(FOR_A_WHILE, off.c.since < now - FORGOTTEN))
+
+
+def listed(limit: int) -> sa.Select[Any]:
+    """Select the operations by which something is off, the newest first, and until when."""
+    return (
+        sa.select(operations, off.c.until)
+        .join(off, off.c.operation == operations.c.id)
+        .order_by(off.c.since.desc())
+        .limit(limit)
+    )
+
+
+def latest(account: str, thing: str, key: str) -> sa.Select[Any]:
+    """Select the operation by which a thing is off now."""
+    one = off.c.account == account, off.c.thing == thing, off.c.key == key
+    return sa.select(operations).join(off, off.c.operation == operations.c.id).where(*one)
+
+
+def hold(connection: sa.Connection, insert: Insert, held: Hold) -> None:
+    """Let nobody start a target, unless somebody holds it already."""
+    row = {
+        "account": held.account,
+        "target": held.target,
+        "operation": held.operation,
+        "actor": held.by,
+        "reason": held.reason,
+        "since": held.since,
+    }
+    connection.execute(insert(holds).values(row).on_conflict_do_nothing())
+
+
+def release(connection: sa.Connection, account: str, target: str) -> None:
+    """End a hold."""
+    ours = holds.c.account == account, holds.c.target == target
+    connection.execute(sa.delete(holds).where(*ours))
+
+
+def held(connection: sa.Connection, account: str, target: str) -> Hold | None:
+    """Find who holds a target."""
+    ours = holds.c.account == account, holds.c.target == target
+    row = connection.execute(sa.select(holds).where(*ours)).first()
+    if row is None:
+        return None
+    return Hold(row.account, row.target, row.operation, row.actor, row.reason, row.since)
+
+
+def holding() -> sa.Select[Any]:
+    """Select the operations by which targets are held, the newest first."""
+    return (
+        sa.select(operations)
+        .join(holds, holds.c.operation == operations.c.id)
+        .order_by(holds.c.since.desc())
+    )

@@ -1,0 +1,642 @@
+"""What is off and not yet on, what ends by itself, and what is held."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import offair
+from bot.catalog import ACTIONS, EVERY, by_api
+from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.errors import ParseError
+from bot.follow import Follow
+from bot.kinds import utc
+from bot.model import (
+    Actor,
+    Choice,
+    Command,
+    Effect,
+    Hold,
+    Invocation,
+    Json,
+    Off,
+    Operation,
+    Owed,
+    Place,
+    State,
+    Switch,
+    Via,
+)
+from bot.parse import OffAir, Vocabulary, parse, spell
+from bot.sandbox import blockkit
+from bot.sandbox.page.visitor import Visitor
+from bot.sandbox.people import Message
+from bot.service import Absent, Taken
+from bot.store import Move, Store
+from handlers import offair as shown
+from handlers import receipts, views
+from handlers.cards import action_of
+from tests.conftest import House, built
+from tests.fakes import ALICE, BOB, MALLORY
+
+WHERE: dict[str, Json] = {
+    "StreamName": "s1",
+    "DomainName": "push.example.com",
+    "AppName": "live",
+}
+WORDS = Vocabulary(
+    EVERY,
+    {"live": {"DomainName": "push.example.com"}},
+    {"main-stage": "live stream9"},
+    "",
+    {"live": "mainland"},
+)
+
+
+def command(text: str) -> Command:
+    found = parse(text, verb=Effect.STOP, vocabulary=WORDS, now=0.0)
+    assert isinstance(found, Command), found
+    return found
+
+
+def ended(api: str, state: State = State.ACCEPTED, **params: Json) -> Operation:
+    return Operation(
+        id="op1",
+        key="k",
+        state=state,
+        actor=Actor("T0HOME", "U0ALICE"),
+        place=Place("C0INC"),
+        via=Via.COMMAND,
+        text="x",
+        asked_at=1000.0,
+        api=api,
+        params=WHERE | params,
+        ended_at=1000.0,
+    )
+
+
+def switch(api: str, state: State = State.ACCEPTED, **params: Json) -> Switch | None:
+    return offair.switched(ended(api, state, **params), by_api(api), {}, 1000.0)
+
+
+# --- what an ending changes ------------------------------------------------------------
+
+
+def test_every_stop_of_the_catalog_that_lasts_is_listed_and_every_way_back_takes_it_off() -> None:
+    for action in ACTIONS:
+        if action.undo and action.turns == "off":
+            assert by_api(action.undo).turns == "on", action.api
+            assert by_api(action.undo).touch.thing == action.touch.thing, action.api
+    lasting = {a.api for a in ACTIONS if a.turns == "off" or a.turns_by}
+    assert {"DropLiveStream", "ForbidLiveStream", "ForbidLiveDomain", "StopPublishStream"} < lasting
+    assert "StartLivePadStream" in lasting, "a pad takes a stream off the air"
+    assert lasting.isdisjoint({a.api for a in ACTIONS if a.effect is Effect.READ})
+
+
+@pytest.mark.parametrize(
+    ("api", "state", "off", "weight"),
+    [
+        ("DropLiveStream", State.ACCEPTED, True, offair.SURE),
+        ("DropLiveStream", State.UNKNOWN, True, offair.MAYBE),
+        ("ForbidLiveStream", State.ACCEPTED, True, offair.UNDOABLE),
+        ("ForbidLiveStream", State.ALREADY, True, offair.UNDOABLE),
+        ("ResumeLiveStream", State.ACCEPTED, False, offair.UNDOABLE),
+    ],
+)
+def test_what_ran_is_off_or_on(api: str, state: State, off: bool, weight: int) -> None:
+    found = switch(api, state)
+    assert found is not None
+    assert (found.off, found.thing) == (off, "stream")
+    assert found.weight == weight or not off
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.DENIED, State.EXPIRED, State.CANCELLED])
+def test_what_did_not_run_changes_nothing(state: State) -> None:
+    assert switch("ForbidLiveStream", state) is None
+    assert switch("ResumeLiveStream", State.UNKNOWN) is None, "it may not have run"
+
+
+def test_a_pause_is_off_and_its_other_way_round_is_on() -> None:
+    task: dict[str, Json] = {"TaskId": "t", "SdkAppId": 1}
+    paused = switch("UpdateStreamIngest", State.ACCEPTED, IsPause=True, **task)
+    goes_on = switch("UpdateStreamIngest", State.ACCEPTED, IsPause=False, **task)
+    assert paused is not None
+    assert goes_on is not None
+    assert (paused.off, goes_on.off) == (True, False)
+    assert paused.key == goes_on.key
+
+
+def test_a_ban_ends_when_it_says_or_after_seven_days() -> None:
+    said = switch("ForbidLiveStream", ResumeTime=utc(2800.0))
+    unsaid = switch("ForbidLiveStream")
+    assert said is not None
+    assert unsaid is not None
+    assert (said.until, said.announced) == (2800.0, True)
+    assert (unsaid.until, unsaid.announced) == (1000.0 + 7 * 86_400, False)
+
+
+def test_a_read_that_shows_a_stream_live_takes_it_off_the_list() -> None:
+    read = ended("DescribeLiveStreamState")
+    action = by_api("DescribeLiveStreamState")
+    live = offair.switched(read, action, {"StreamState": "active"}, 0.0)
+    assert live is not None
+    assert not live.off
+    assert offair.switched(read, action, {"StreamState": "inactive"}, 0.0) is None
+
+
+def test_a_mistyped_name_is_found_and_a_row_of_names_is_not_mistaken() -> None:
+    live = ["stream1", "cam-2", "stream2", "other"]
+    assert offair.alike("straem1", live) == ("stream1", "stream2")
+    assert offair.alike("cam-1", live) == ()
+    assert offair.alike("stream1", ["stream1"]) == ()
+
+
+# --- what people say -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("hold live s1 reason=legal", "stream s1"),
+        ("hold main-stage reason=“court order”", "stream stream9"),
+        ("hold live rtmp://push.example.com/live/s1?txSecret=5ECRE7 reason=x", "stream s1"),
+        ("hold pad s1 reason=x", "stream s1"),
+        ("hold car u1 --reason x", "session u1"),
+        ("hold domain PUSH.example.com reason=x", "domain push.example.com"),
+        ("hold stream s1 reason=x", "stream s1"),
+        ("Hold Target='live s1' Reason=x", "stream s1"),
+        ("release live s1", "stream s1"),
+        ("release ingest 123 1400000000", "ingest 123 1400000000"),
+    ],
+)
+def test_a_hold_names_what_a_start_would_touch(text: str, target: str) -> None:
+    found = command(text)
+
+    assert found.params["Target"] == target
+    assert command(spell(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("hold live s1", "reason is missing"),
+        ("hold", "Say what, for example: /stopstream hold live stream1 reason=legal"),
+        ("hold lvie s1 reason=x", 'Did you mean "live"'),
+        ("hold remove 12 users=a sdkappid=14 region=ap-guangzhou reason=x", "needs no hold"),
+        ("hold record s1 44 reason=x", "needs no hold"),
+        ("hold whoami reason=x", "Say what, for example"),
+        ("hold live s1 reason=a reason=b", "given twice"),
+        ("release live s1 reason=x", 'takes no "reason"'),
+        ("off now", '"off" stands alone'),
+    ],
+)
+def test_what_cannot_be_held_is_said(text: str, problem: str) -> None:
+    with pytest.raises(ParseError, match=problem):
+        command(text)
+
+
+def test_the_key_in_an_address_that_is_held_is_shown_in_no_mistake() -> None:
+    with pytest.raises(ParseError) as caught:
+        command("hold live rtmp://push.example.com/live/s1?txSecret=5ECRE7 oops reason=x")
+    assert "5ECRE7" not in caught.value.text
+
+
+def test_off_is_asked_for_by_a_word() -> None:
+    assert parse("off", verb=Effect.STOP, vocabulary=WORDS, now=0.0) == OffAir()
+
+
+def test_a_stop_with_an_end_is_a_ban_and_an_api_is_what_it_says() -> None:
+    found = command("live s1 for=30m reason=loop")
+    assert found.action.api == "ForbidLiveStream"
+    assert (found.params["ResumeTime"], found.params["Reason"]) == ("1970-01-01T00:30:00Z", "loop")
+    assert command("main-stage for=30m").action.api == "ForbidLiveStream"
+    with pytest.raises(ParseError, match='takes no "for"'):
+        command("DropLiveStream s1 for=30m")
+
+
+# --- the list --------------------------------------------------------------------------
+
+POLICY = """
+defaults: {live: {DomainName: push.example.com}}
+roles:
+  oncall: {members: {users: [U0ALICE]}, allow: [{actions: ["*"]}]}
+  some: {members: {users: [U0MALLORY]}, allow: [{actions: ["*LiveStream"]}]}
+  leads: {members: {users: [U0BOB]}, allow: [{actions: ["*"], approval: confirm}]}
+"""
+
+
+@pytest.fixture
+async def home(store: Store) -> AsyncIterator[House]:
+    async with built(store, policy=POLICY) as one:
+        one.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "inactive"}
+        yield one
+
+
+async def listed(house: House, actor: Actor = ALICE, *, look: bool = False) -> list[str]:
+    found = await house.service.off(actor, Place("C0INC"), look=look)
+    return [f"{one.operation.api} {one.operation.target}" for one in found.off]
+
+
+async def test_what_was_stopped_is_listed_until_it_is_started(home: House) -> None:
+    await home.run("live s1")
+    await home.run("car u1")
+    await home.run("ban s2")
+    assert await listed(home) == [
+        "ForbidLiveStream s2",
+        "StopPublishStream u1",
+        "DropLiveStream s1",
+    ]
+    assert await listed(home, MALLORY) == await listed(home)
+
+    await home.run("car u1", verb=Effect.START, key="start")
+    await home.run("live s2", verb=Effect.START)
+    assert await listed(home) == ["DropLiveStream s1"]
+
+
+async def test_a_drop_does_not_hide_a_ban_and_a_ban_replaces_a_drop(home: House) -> None:
+    await home.run("live s1")
+    await home.run("ban s1")
+    await home.run("live s1", key="again")
+    assert await listed(home) == ["ForbidLiveStream s1"]
+
+
+async def test_a_key_does_not_lie_there_once_it_has_been_used(home: House) -> None:
+    url = "rtmp://push.example.com/live/s?txSecret=5ECRE7"
+    ran = await home.run(f"car-url u1 pushurl={url}", verb=Effect.START)
+    (sent,) = [c for c in home.cloud.sent if c.action.api == "StartPublishStreamWithURL"]
+    assert sent.params["PublishStreamURL"] == url
+    assert ran.params["PublishStreamURL"] == "[hidden]"
+    await home.run("live s1")
+    (dropped,) = await home.store.off(10)
+    assert dropped.operation.params["StreamName"] == "s1"
+
+
+async def test_a_stranger_is_not_told(home: House) -> None:
+    await home.run("live s1")
+    home.policy(POLICY.replace("U0MALLORY", "U0OTHER"))
+    found = await home.service.off(MALLORY, Place("C0INC"))
+    assert found == Absent(may=False)
+    assert "no role" in shown.listed(found).text
+
+
+async def test_a_look_takes_off_what_is_on_again_and_says_so(home: House) -> None:
+    await home.run("live s1")
+    await home.run("ban s2")
+    home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "active"}
+    found = await home.service.off(ALICE, Place("C0INC"))
+
+    assert found.off == ()
+    assert {one.operation.target for one in found.on} == {"s1", "s2"}
+    assert "On again" in shown.listed(found).text
+    assert await listed(home) == []
+    assert (await home.kinds()).count("on again") == 2
+
+
+async def test_what_nothing_brings_back_is_listed_for_a_day(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await home.run("live s1")
+    await home.run("ban s2")
+    monkeypatch.setattr("bot.switchboard.FORGOTTEN", -1.0)
+    await home.store.lifting()
+    assert await listed(home) == ["ForbidLiveStream s2"]
+
+
+async def test_undo_means_what_was_done_and_nothing_that_came_after(home: House) -> None:
+    first = await home.run("ban s1 reason=first")
+    press = Invocation("press", ALICE, Place("C0INC"), "", Via.BUTTON, None)
+    undone = await home.service.follow(first.id, Follow.UNDO, press)
+    assert isinstance(undone, Taken)
+    await home.ended(undone.operation.id)
+    second = await home.run("ban s1 reason=court", BOB)
+    await home.decide(second.id, Choice.CONFIRM, BOB)
+    await home.ended(second.id)
+
+    stale = await home.service.follow(first.id, Follow.UNDO, replace(press, key="press2"))
+    assert not isinstance(stale, Taken)
+    assert "U0BOB asked for ForbidLiveStream since" in str(stale)
+    assert await listed(home) == ["ForbidLiveStream s1"]
+
+
+async def test_what_was_asked_from_a_terminal_is_brought_back_in_a_channel(home: House) -> None:
+    banned = await home.run("ban s1", channel="", via=Via.TERMINAL)
+    press = Invocation("press", ALICE, Place(""), "", Via.BUTTON, None)
+    told = await home.service.follow(banned.id, Follow.UNDO, press, afar=True)
+    assert "Type in one: /stopstream ResumeLiveStream" in str(told)
+
+
+# --- ends by itself --------------------------------------------------------------------
+
+
+async def test_a_ban_is_announced_before_and_after_its_end_once(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.switchboard._LIFTED", 0.0)
+    home.store.lease = 1.0
+    banned = await home.run("live s1 for=3s")
+    assert banned.api == "ForbidLiveStream"
+    (first,) = home.desk.said(Owed.LIFT)
+    assert first.seen == ""
+    async with asyncio.timeout(15):
+        while not home.desk.said(Owed.LIFTED):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.6)
+
+    assert [one.seen for one in home.desk.said(Owed.LIFT)] == ["", "soon"]
+    (after,) = home.desk.said(Owed.LIFTED)
+    assert after.seen == "inactive"
+    assert await listed(home) == []
+    assert (await home.kinds()).count("lifted") == 1
+
+
+async def test_what_is_still_off_after_its_end_stays_on_the_list(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.switchboard._LIFTED", 0.0)
+    home.store.lease = 1.0
+    home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
+    await home.run("live s1 for=1s")
+    async with asyncio.timeout(15):
+        while not home.desk.said(Owed.LIFTED):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    assert await listed(home) == ["ForbidLiveStream s1"]
+    (after,) = home.desk.said(Owed.LIFTED)
+    said = shown.lifted(after.operation, action_of(after.operation), after.seen)
+    assert "off all the same" in said.text
+    assert "Lift now" in str(said.blocks)
+
+
+async def test_two_replicas_speak_of_an_end_once(store: Store) -> None:
+    operation = replace(ended("ForbidLiveStream"), state=State.ASKED, id="op9", key="k9")
+    await store.ask(operation, {})
+    ban = Switch("default", "stream", "[]", off=True, weight=2, until=time.time() - 1)
+    for path in ((State.ASKED, State.DUE), (State.DUE, State.RUNNING)):
+        assert await store.move(Move("op9", path, {}))
+    assert await store.move(Move("op9", (State.RUNNING, State.ACCEPTED), {}, switch=ban))
+
+    taken = await store.lifting()
+    assert [found.id for found, _ in taken] == ["op9"]
+    assert await store.lifting() == [], "another one has it"
+    for _ in range(2):
+        await store.lifted(taken[0][0], "inactive", {}, still=False)
+    assert await store.off(10) == []
+    with store.records() as records:
+        assert [record.kind for record in records].count("lifted") == 1
+
+
+async def test_what_was_extended_ends_later_and_what_was_lifted_ends_no_more(
+    home: House,
+) -> None:
+    banned = await home.run("live s1 for=30m")
+    press = Invocation("press", ALICE, Place("C0INC"), "", Via.BUTTON, None)
+    extended = await home.service.follow(banned.id, Follow.EXTEND, press)
+    assert isinstance(extended, Taken)
+    again = await home.ended(extended.operation.id)
+    before, after = (offair.instant(one.params["ResumeTime"]) for one in (banned, again))
+    assert before is not None
+    assert after is not None
+    assert 1700 < after - before < 1900
+    (one,) = await home.store.off(10)
+    assert (one.operation.id, one.until) == (again.id, after)
+
+    lifted = await home.service.follow(again.id, Follow.LIFT, replace(press, key="press2"))
+    assert isinstance(lifted, Taken)
+    await home.ended(lifted.operation.id)
+    assert await listed(home) == []
+    assert await home.store.lifting() == []
+
+
+# --- holds -----------------------------------------------------------------------------
+
+
+async def test_a_hold_refuses_every_start_of_it_and_names_who_and_why(home: House) -> None:
+    await home.run("ban s1")
+    held = await home.run("hold live s1 reason='court order'")
+    assert held.state is State.ACCEPTED
+    for text in ("live s1", "live s1 domain=other.example.com", "ResumeLiveStream s1"):
+        refused = await home.run(text, verb=Effect.START)
+        assert refused.state is State.DENIED, text
+        assert "U0ALICE holds stream s1 since" in refused.detail
+        assert "court order" in refused.detail
+        assert "/stopstream release stream s1" in refused.detail
+    assert (await home.run("pad s1")).state is State.DENIED, "taking the pad away shows it again"
+    assert (await home.run("live s2", verb=Effect.START)).state is State.ACCEPTED
+    assert (await home.run("live s1", key="stop")).state is State.ACCEPTED, "stops go on"
+    assert (await home.run("hold live s1 reason=mine", MALLORY)).state is State.DENIED
+
+    released = await home.run("release live s1")
+    assert released.state is State.ACCEPTED
+    again = await home.run("live s1", verb=Effect.START, key="now it may")
+    assert again.state is State.ACCEPTED
+
+
+async def test_the_first_hold_counts_and_nothing_is_released_twice(home: House) -> None:
+    await home.run("hold live s1 reason=first")
+    second = await home.run("hold live s1 reason=second", BOB)
+    await home.decide(second.id, Choice.CONFIRM, BOB)
+    second = await home.ended(second.id)
+    assert (second.state, second.detail) == (State.ALREADY, "U0ALICE holds it already: first.")
+    await home.run("release live s1")
+    twice = await home.run("release live s1", key="twice")
+    assert (twice.state, twice.detail) == (State.ALREADY, "Nobody holds it.")
+    assert await home.store.holds() == []
+    assert [c for c in home.cloud.sent if c.action.product.ours] == [], "nothing is sent"
+
+
+async def test_a_hold_that_comes_between_question_and_press_is_asked_at_the_press(
+    home: House,
+) -> None:
+    await home.run("ban s1")
+    waiting = await home.run("live s1", BOB, verb=Effect.START)
+    assert waiting.state is State.WAITING
+    await home.run("hold live s1 reason=legal")
+    settled = await home.decide(waiting.id, Choice.CONFIRM, BOB)
+    found = await home.now(waiting.id)
+    assert found.state in (State.DENIED, State.WAITING)
+    assert "legal" in (settled.words + found.detail)
+    assert "ResumeLiveStream" not in {c.action.api for c in home.cloud.sent}
+
+
+async def test_a_hold_that_comes_after_the_judgement_wins_in_the_database(home: House) -> None:
+    operation = replace(
+        ended("ResumeLiveStream"), state=State.ASKED, id="op7", key="k7", ended_at=None
+    )
+    await home.store.ask(operation, {})
+    held = Hold("default", "stream s1", "op8", "U0BOB", "legal", 0.0)
+    other = replace(operation, id="op8", key="k8")
+    await home.store.ask(other, {})
+    await home.store.move(Move("op8", (State.ASKED, State.DUE), {}, hold=held))
+    path = (State.ASKED, State.DUE, State.RUNNING)
+
+    move = Move("op7", path, {}, unheld=("default", "stream s1"))
+    ((_, started),) = await home.store.start("default", "ResumeLiveStream", 0.01, [move])
+    assert started is None
+    elsewhere = replace(move, unheld=("second", "stream s1"))
+    ((_, started),) = await home.store.start("default", "ResumeLiveStream", 0.01, [elsewhere])
+    assert started is not None, "a hold is one account's"
+
+
+async def test_a_start_that_is_held_while_it_waits_for_its_turn_ends_denied(home: House) -> None:
+    gate = asyncio.Event()
+    verdict = home.engine._rights.verdict  # noqa: SLF001 (to hold it up between two steps)
+
+    async def slow(operation: Operation, command: Command) -> Any:
+        found = await verdict(operation, command)
+        if operation.api == "ResumeLiveStream" and not gate.is_set():
+            gate.set()
+            await home.run("hold live s1 reason=legal")
+        return found
+
+    home.engine._rights.verdict = slow  # type: ignore[method-assign] # noqa: SLF001
+    ran = await home.run("live s1", verb=Effect.START)
+
+    assert ran.state is State.DENIED
+    assert "legal" in ran.detail
+    assert "ResumeLiveStream" not in {c.action.api for c in home.cloud.sent}
+
+
+async def test_a_dry_run_of_a_hold_says_that_nothing_would_leave(home: House) -> None:
+    reply = await home.ask("hold live s1 reason=x --dry-run")
+    asked = Invocation("k", ALICE, Place("C0INC"), "")
+    found = await home.service.rehearse(asked, reply.command)  # type: ignore[union-attr]
+    assert "Nothing would leave" in receipts.rehearsal(found).text
+    assert await home.store.holds() == []
+
+
+# --- as it is seen ---------------------------------------------------------------------
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    monkeypatch.setattr("bot.engine.LOOK_AFTER", 0.5)
+    monkeypatch.setattr("handlers.home.EVERY", 0.2)
+    policy = "roles: {r: {members: {users: [U0ALICE, U0BOB]}, allow: [{actions: ['*']}]}}\n"
+    text = f"defaults: {{live: {{DomainName: {DOMAIN}}}}}\n{policy}"
+    async with sandbox(tmp_path, policy=text, socket=False, limits=False) as one:
+        yield one
+
+
+async def found(world: Sandbox, user: str, words: str, label: str = "") -> Message:
+    def there() -> list[Message]:
+        return [
+            m
+            for m in (*world.slack.channels[INCIDENTS].messages, *world.slack.seen(user))
+            if words in m.text and (not label or label in m.buttons())
+        ]
+
+    messages: list[Message] = await world.slack.wait_for(there, timeout=20)
+    return messages[-1]
+
+
+async def test_a_shift_hands_over_what_is_off_and_the_next_one_brings_it_back(
+    world: Sandbox,
+) -> None:
+    slack = world.slack
+    alice, bob = slack.person("U0ALICE"), Visitor(slack, "U0BOB")
+    await alice.slash("/stopstream", "ban stream1 reason=loop case=INC-9", INCIDENTS)
+    await found(world, "U0ALICE", "*Accepted.*", "Undo")
+    await alice.slash("/stopstream", "hold car user1 reason='court order'", INCIDENTS)
+    await found(world, "U0ALICE", "Nobody may start it")
+
+    await bob.slash("/stopstream", "off", INCIDENTS)
+    told = await found(world, "U0BOB", "• Off:", "Bring it back")
+    assert "<@U0ALICE>" in told.text
+    assert "case `INC-9`" in told.text
+    assert "now `forbid`" in told.text
+    assert "Held: `session user1`" in told.text
+    assert "because: court order" in told.text
+    home = await bob.open_home()
+    assert "Off and not yet on" in str(home)
+
+    button = next(
+        b["accessory"]
+        for b in home["blocks"]
+        if b.get("accessory", {}).get("text", {}).get("text") == "Bring it back"
+    )
+    await bob.act(home, button["action_id"], button["value"], {})
+    await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
+    await slack.wait_for(lambda: "Bring it back" not in str(slack.homes["U0BOB"]))
+    await bob.press("Release", told, INCIDENTS)
+    await found(world, "U0BOB", "It may be started again")
+    lines = slack.channels[AUDIT].messages
+    await slack.wait_for(lambda: any("Release" in line.text for line in lines))
+    assert any("Hold" in line.text and "court order" in line.text for line in lines)
+
+
+async def test_a_stop_for_a_while_has_its_end_its_buttons_and_its_words(world: Sandbox) -> None:
+    slack = world.slack
+    alice = slack.person("U0ALICE")
+    await alice.slash("/stopstream", "live stream1 for=30m", INCIDENTS)
+    lift = await found(world, "U0ALICE", "*It ends by itself*", "Lift now")
+    assert "<!date^" in lift.text
+    assert "Extend" in lift.buttons()
+    await alice.press("Extend", lift, INCIDENTS)
+    await slack.wait_for(lambda: len(world.cloud.ran("ForbidLiveStream")) == 2)
+    later = await slack.wait_for(
+        lambda: [
+            m
+            for m in slack.channels[INCIDENTS].messages
+            if "Lift now" in m.buttons() and m.ts != lift.ts and "ends by itself" in m.text
+        ]
+    )
+    await alice.press("Lift now", lift, INCIDENTS)
+    await found(world, "U0ALICE", "This no longer is what it was")
+    assert not world.cloud.ran("ResumeLiveStream")
+    await alice.press("Lift now", later[-1], INCIDENTS)
+    await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
+
+
+async def test_whoever_mistypes_a_name_is_asked_about_it(world: Sandbox) -> None:
+    alice = world.slack.person("U0ALICE")
+    await alice.slash("/stopstream", "live straem1", INCIDENTS)
+    asked = await found(world, "U0ALICE", "Is it the right name?")
+    assert "`stream1`" in asked.text
+    assert "this one was `straem1`" in asked.text
+    await alice.slash("/stopstream", "live stream2", INCIDENTS)
+    held = await found(world, "U0ALICE", "stream2")
+    held = await world.slack.wait_for(
+        lambda: [m for m in world.slack.channels[INCIDENTS].messages if "It has held" in m.text][1:]
+    )
+    assert "right name" not in held[0].text
+
+
+async def test_a_ban_that_is_undone_at_once_is_not_said_to_have_held(world: Sandbox) -> None:
+    slack = world.slack
+    alice = slack.person("U0ALICE")
+    await alice.slash("/stopstream", "ban stream2", INCIDENTS)
+    banned = await found(world, "U0ALICE", "*Accepted.*", "Undo")
+    await alice.press("Undo", banned, INCIDENTS)
+    await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
+    await alice.slash("/stopstream", "live stream2", INCIDENTS)
+    dropped = await found(world, "U0ALICE", "DropLiveStream", "Keep it off")
+
+    def looks() -> list[Message]:
+        return [m for m in slack.channels[INCIDENTS].messages if "moment later" in m.text]
+
+    await slack.wait_for(looks)
+    # The ban's own look would have come before.
+    assert [m.thread_ts for m in looks()] == [dropped.thread_ts]
+
+
+def test_the_list_fits_slack_whatever_is_on_it() -> None:
+    long = ended("ForbidLiveStream", StreamName="&" * 1000, Reason="<" * 2000)
+    hold = replace(ended("Hold"), params={"Target": "stream " + "é" * 1000, "Reason": "`" * 2000})
+    off, on = Off(long, 1.0, "&" * 80), Off(long, None, "x")
+    absent = Absent((off,) * 60, (hold,) * 60, (on,) * 10)
+    message = shown.listed(absent)
+    assert blockkit.problems(list(message.blocks)) == []
+    assert len(message.text) <= 4000
+    home = views.home(None, [], away=absent)
+    assert blockkit.view_problems(home) == []
+    for text in (
+        shown.lift(long, action_of(long), "soon"),
+        shown.lifted(long, action_of(long), "&" * 80),
+        shown.lifted(long, action_of(long), "forbid"),
+    ):
+        assert blockkit.problems(list(text.blocks)) == []
+        assert len(text.text) <= 4000
