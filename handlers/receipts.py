@@ -129,6 +129,14 @@ def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
     return f"Asked: {what}. The answer comes in {place}; refusals come to you alone."
 
 
+def brought(operation: Operation) -> Message:
+    """Say where the answer comes to what was asked from the list of what is off."""
+    what, where = wanted(operation, action_of(operation)), channel(operation.place.channel)
+    return Message(
+        f"Asked: {what}. The answer comes in the thread where it was stopped, in {where}."
+    )
+
+
 def asked_before(operation: Operation, action: Action | None, address: str = "") -> Message:
     """Say where stands what somebody pressed for once more.
 
