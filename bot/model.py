@@ -720,6 +720,7 @@ class Search:
     reader: str = ""
     channel: str = ""
     case: str = ""
+    account: str = ""
 
 
 UNSEEN = "unseen"

@@ -47,8 +47,8 @@ LONGEST = 4000
 _LONGEST_ESCAPED = 5 * LONGEST
 _LONGEST_SHOWN = 60
 _AUDIT_TAKES = (
-    "The audit takes one since=24h, user=@…, action=…, target=…, ending=… and case=…, each if "
-    "you like."
+    "The audit takes one since=24h, user=@…, action=…, target=…, ending=…, case=… and account=…, "
+    "each if you like."
 )
 _USER = re.compile(r"@?([UW][A-Z0-9]{1,31})")
 _LONGEST_LOOK_BACK = 3650 * 86_400.0
@@ -172,6 +172,7 @@ class Audit:
         target: As it is, or its beginning and a `*`.
         state: What became of it.
         case: The case it belongs to.
+        account: Also one that the policy names no more.
     """
 
     since: float = 86_400.0
@@ -180,6 +181,7 @@ class Audit:
     target: str = ""
     state: State | None = None
     case: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +412,7 @@ class _Reader:
             "target": lambda token: redact(token.value)[:256],
             "ending": self._ending,
             "case": self._case,
+            "account": lambda token: redact(token.value.casefold())[:64],
         }
         fields = {"action": "apis", "ending": "state"}
         said: dict[str, Any] = {}

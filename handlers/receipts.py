@@ -246,7 +246,7 @@ _MORE = (
     "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
     "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
     "`/stopstream off` lists what is off and not yet on, and what is held.",
-    "What ran is narrowed down by `user=@…`, `action=…`, `target=…`, `ending=…`, `case=…`.",
+    "`user=@…`, `action=…`, `target=…`, `ending=…`, `case=…`, `account=…` narrow down what ran.",
     "Any action takes `case=INC-42`, the incident that it belongs to.",
     "Where there are several accounts, `account=…` names one, or the channel does.",
     "Values are `name=value` or `--name value`, quoted where they hold spaces.",

@@ -50,7 +50,8 @@ def _commands() -> str:
         ],
         ["`/stopstream whoami`", "Your roles, what they allow here, and why not the rest."],
         [
-            "`/stopstream audit [since=24h] [user=@…] [action=…] [target=…] [ending=…] [case=…]`",
+            "`/stopstream audit [since=24h] [user=@…] [action=…] [target=…] [ending=…] [case=…] "
+            "[account=…]`",
             "What was asked here or by you; of everyone, if your role says `audit: true`.",
         ],
         ["`@stopstream stop …` · `start …` · `status …`", "The same text, in a thread too."],

@@ -15,12 +15,12 @@ from bot.credentials import Fixed
 from bot.demo import AUDIT, INCIDENTS
 from bot.errors import ConfigError, NeverSentError, ParseError
 from bot.manifest import bot_scopes
-from bot.model import Choice, Effect, Place, State
+from bot.model import Choice, Effect, Place, Search, State
 from bot.parse import parse, spell
 from bot.rules import Rules, loader
 from bot.sandbox.cloud import CloudEmulator, Key
 from bot.sandbox.workspace import Workspace as Slack
-from bot.service import Mistaken
+from bot.service import Mistaken, Page
 from bot.store import Store
 from bot.tc3 import Credentials
 from handlers import cards, receipts, views
@@ -232,7 +232,15 @@ async def test_every_card_and_line_names_the_account(quick_store: Store) -> None
         await house.decide(done.id, Choice.CONFIRM, BOB)
         done = await house.ended(done.id)
         mistaken = await house.ask("live s1", ALICE, channel="C0OTHER")
+        page = await house.service.audit(
+            BOB, Place("C0INC"), Search(account="main", user=BOB.user), 10
+        )
+        none = await house.service.audit(BOB, Place("C0INC"), Search(account="europe"), 10)
     action = cards.action_of(done)
+    assert isinstance(page, Page)
+    assert isinstance(none, Page)
+    assert [one.id for one in page.operations] == [done.id]
+    assert none.operations == ()
 
     assert done.account == "main"
     assert "account `main`" in cards.card(done, action).text
