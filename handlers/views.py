@@ -414,7 +414,9 @@ def _region(action: Action, vocabulary: Vocabulary) -> Block:
 
 def _account(vocabulary: Vocabulary) -> Block:
     """Let the account be chosen, on whose site and defaults the other fields depend."""
-    options = [_option(name, name) for name in vocabulary.accounts][:_OPTIONS_MOST]
+    meant = [vocabulary.meant] if vocabulary.meant else []
+    names = dict.fromkeys([*meant, *vocabulary.accounts])
+    options = [_option(name, name) for name in names][:_OPTIONS_MOST]
     element: Block = {"type": "static_select", "action_id": ON, "options": options}
     if vocabulary.meant:
         element["initial_option"] = _option(vocabulary.meant, vocabulary.meant)

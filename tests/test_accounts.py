@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from bot.credentials import Fixed
 from bot.demo import AUDIT, INCIDENTS
 from bot.errors import ConfigError, NeverSentError, ParseError
 from bot.manifest import bot_scopes
-from bot.model import Choice, Effect, Place, Search, State
+from bot.model import Account, Choice, Effect, Place, Search, State
 from bot.parse import parse, spell
 from bot.rules import Rules, loader
+from bot.sandbox import blockkit
 from bot.sandbox.cloud import CloudEmulator, Key
 from bot.sandbox.workspace import Workspace as Slack
 from bot.service import Mistaken, Page
@@ -305,7 +307,7 @@ def test_the_form_offers_the_accounts_where_there_are_several() -> None:
     blocks = _blocks(views.form(place, rules().vocabulary))
     account = blocks[views.ACCOUNT_BLOCK]["element"]
 
-    assert [option["value"] for option in account["options"]] == ["main", "europe"]
+    assert [option["value"] for option in account["options"]] == ["europe", "main"]
     assert account["initial_option"]["value"] == "europe"
     domain = blocks["param:DomainName"]["element"]
     assert domain["initial_value"] == "eu.example.com"
@@ -314,6 +316,16 @@ def test_the_form_offers_the_accounts_where_there_are_several() -> None:
     assert _blocks(other)["param:DomainName"]["element"]["action_id"] != domain["action_id"]
     alone = views.form(place, rules("accounts: {main: {}}").vocabulary)
     assert views.ACCOUNT_BLOCK not in _blocks(alone)
+
+
+def test_the_form_fits_slack_however_many_accounts_there_are() -> None:
+    many = {f"a{n:031}": Account(channels=(f"C{n}",)) for n in range(150)}
+    vocabulary = replace(rules().vocabulary, accounts=many)
+    for action in vocabulary.actions:
+        view = views.form(views.FormPlace(Effect.STOP, "C149"), vocabulary, action.api)
+        assert blockkit.view_problems(view) == []
+        element = _blocks(view)[views.ACCOUNT_BLOCK]["element"]
+        assert element["initial_option"] in element["options"]
 
 
 async def test_the_fields_follow_the_chosen_account_and_the_form_asks_for_it(
