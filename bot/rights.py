@@ -8,6 +8,7 @@ from bot import offair, policy
 from bot.catalog import by_api
 from bot.errors import DirectoryError
 from bot.model import (
+    DEFAULT,
     Action,
     Actor,
     Approval,
@@ -63,10 +64,11 @@ class Rights:
         since = datetime.fromtimestamp(held.since, UTC).strftime("%Y-%m-%d %H:%M UTC")
         release = Command(by_api("Release"), {"Target": held.target}, account=held.account)
         could = policy.who_could(self._rules().policy, release, facts)
+        on = f" account={held.account}" if held.account != DEFAULT else ""
         return Denied(
             "held",
             f"{held.by} holds {held.target} since {since}, so nobody may start it: "
-            f"{held.reason}. To end that: /stopstream release {held.target}. {could}",
+            f"{held.reason}. To end that: /stopstream release {held.target}{on}. {could}",
         )
 
     def region(self, read: Action, account: str, near: str) -> str | None:

@@ -458,6 +458,7 @@ async def _facts(
 async def _check(settings: Settings, _options: argparse.Namespace) -> int:
     """Look at everything that can be wrong, and print one line for each finding."""
     problems = 0
+    known: list[str] = []
     checks: tuple[Callable[[Settings], AsyncIterator[tuple[bool, str]]], ...] = (
         _check_policy,
         _check_store,
@@ -470,8 +471,11 @@ async def _check(settings: Settings, _options: argparse.Namespace) -> int:
                 problems += not fine
                 say(f"{'ok  ' if fine else 'MEND'} {line}")
         except ConfigError as error:
-            problems += len(error.problems)
-            say(*(f"MEND {problem}" for problem in error.problems))
+            # More than one check reads the policy file.
+            new = [problem for problem in error.problems if problem not in known]
+            known += new
+            problems += len(new)
+            say(*(f"MEND {problem}" for problem in new))
         except StopstreamError as error:
             problems += 1
             say(f"MEND {one_line(str(error))}")
