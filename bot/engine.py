@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -318,7 +318,7 @@ class Engine:
         """Let it wait for a confirmation or a second person, or lead to where the same waits."""
         second = verdict.approval is Approval.SECOND_PERSON
         roles = verdict.approvers if second else ()
-        seen, saw = await self.sights(command)
+        seen, saw = await self.sights(command, await self._hidden(operation, command))
         consent = Consent(
             needed=verdict.needed if second else 1,
             roles=roles,
@@ -385,29 +385,59 @@ class Engine:
         command = Command(action, operation.params, operation.region, operation.account)
         return replace(one, now=await self.look(command))
 
-    async def sights(self, command: Command) -> tuple[str, tuple[Sight, ...]]:
-        """Read what a press will touch, all at once: its state, and what else is told of it."""
-        reads = [by_api(api) for api in command.action.reach]
+    async def sights(
+        self, command: Command, hidden: Collection[str] = ()
+    ) -> tuple[str, tuple[Sight, ...]]:
+        """Read what a press will touch, all at once: its state, and what else is told of it.
+
+        Args:
+            hidden: Names of reads that are not made.
+        """
+        look = _look(command.action)
+        shows = look is not None and look.api not in hidden
+        reads = [by_api(api) for api in command.action.reach if api not in hidden]
         seen, bodies = await asyncio.gather(
-            self.look(command),
+            self.look(command) if shows else _nothing(),
             asyncio.gather(*(self._body(command, read, LOOK) for read in reads)),
         )
-        look = _look(command.action)
-        found = [sights.unread()] if look and not seen else []
-        if look is None and not reads and not command.action.product.ours:
+        found = [sights.unread()] if shows and not seen else []
+        if look is None and not command.action.reach and not command.action.product.ours:
             found.append(sights.unreadable())
+        found += [sights.unshown(hidden)] if hidden else []
         for read, body in zip(reads, bodies, strict=True):
             found += sights.told(read, sights.narrowed(command, read), body, self._clock())
         return seen, tuple(found)
 
+    async def _hidden(self, operation: Operation, command: Command) -> tuple[str, ...]:
+        """Name the reads that a request leaves out: whoever asks may not see what they tell.
+
+        Those who decide over it may look for themselves.
+        """
+        if not operation.consent.request:
+            return ()
+        look = _look(command.action)
+        apis = dict.fromkeys([*([look.api] if look else []), *command.action.reach])
+        reads = {api: self._reading(command, by_api(api)) for api in apis}
+        return tuple(
+            [
+                api
+                for api, read in reads.items()
+                if read is not None and not await self._rights.may_read(operation, read)
+            ]
+        )
+
+    def _reading(self, command: Command, read: Action) -> Command | None:
+        """Make a read of the thing of a command; None where no region is known for it."""
+        region = self._rights.region(read, command.account, command.region)
+        params = sights.completed(read, sights.narrowed(command, read), self._clock())
+        return None if region is None else Command(read, params, region, command.account)
+
     async def _body(self, command: Command, read: Action, patience: float) -> Params | None:
         """Ask a read about the thing of a command; None where no answer comes in time."""
-        region = self._rights.region(read, command.account, command.region)
-        if region is None:
+        asked = self._reading(command, read)
+        if asked is None:
             log.warning("its state is not known", api=read.api, why="no region is configured")
             return None
-        params = sights.completed(read, sights.narrowed(command, read), self._clock())
-        asked = Command(read, params, region, command.account)
         try:
             async with asyncio.timeout(patience):
                 at = await self._store.turn(asked.account, read.api, _interval(asked))
@@ -768,6 +798,10 @@ def _look(action: Action) -> Action | None:
 
 
 _OVER = (State.ACCEPTED, State.ALREADY)
+
+
+async def _nothing() -> str:
+    return ""
 
 
 def _without_secrets(operation: Operation, action: Action) -> dict[str, Json]:

@@ -521,7 +521,8 @@ class Rehearsal:
 
     Attributes:
         people: Ids of those who could approve it: users and user groups.
-        draft: None where nothing would be sent.
+        draft: None where nothing would be sent, or for whoever may not see it.
+        hidden: Whoever asked may not see what would be sent.
         case: The case it would belong to, or empty.
     """
 
@@ -529,6 +530,7 @@ class Rehearsal:
     verdict: Verdict | Denied
     people: tuple[str, ...]
     draft: Draft | None
+    hidden: bool = False
     case: str = ""
 
 

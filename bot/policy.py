@@ -18,12 +18,14 @@ __all__ = [
     "How",
     "Policy",
     "absent",
+    "channels_of",
     "decide",
     "explain",
     "load",
     "may_approve",
     "may_audit",
     "members",
+    "outsider",
     "request",
     "roles_of",
     "schema",
@@ -93,17 +95,12 @@ Check = Callable[[Policy, Command, Facts], str | None]
 
 def own_workspace(_policy: Policy, _command: Command, facts: Facts) -> str | None:
     """Only users of the bot's own workspace, and Slack must have said so."""
-    return None if _at_home(facts) else "Only users of this workspace may use this bot."
+    return None if _at_home(facts) else _ELSEWHERE
 
 
 def full_member(_policy: Policy, _command: Command, facts: Facts) -> str | None:
     """No bots, guests or deactivated users."""
-    person = facts.person
-    if person.bot:
-        return "Bots may not use this bot."
-    if person.guest:
-        return "Guests have no role in the policy, whatever it says of them."
-    return "This user is deactivated." if person.deactivated else None
+    return _shortfall(facts.person)
 
 
 def bot_is_there(_policy: Policy, _command: Command, facts: Facts) -> str | None:
@@ -276,6 +273,15 @@ def members(policy: Policy, roles: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(id_ for one in found for id_ in (*one.usergroups, *one.users)))
 
 
+def outsider(facts: Facts) -> str | None:
+    """Say why somebody may not so much as look; None for a full member of the workspace."""
+    return _shortfall(facts.person) if _at_home(facts) else _ELSEWHERE
+
+
+OUTSIDE = frozenset({own_workspace.__name__, full_member.__name__})
+"""The checks that only outsiders fail."""
+
+
 def absent(facts: Facts) -> Facts:
     """Give the same facts where the bot is not in the channel."""
     return replace(facts, in_channel=False)
@@ -324,6 +330,12 @@ def explain(policy: Policy, command: Command, facts: Facts) -> Explanation:
 def standing(policy: Policy, facts: Facts, actions: Sequence[Action]) -> list[How]:
     """Say for each action what this person may do here with some target."""
     return [_how(policy, facts, action) for action in actions]
+
+
+def channels_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
+    """Give the channels that the rules of somebody's roles name."""
+    own = (rule for name in roles_of(policy, facts) for rule in policy.roles[name].allow)
+    return tuple(dict.fromkeys(channel for rule in own for channel in rule.channels or ()))
 
 
 def _how(policy: Policy, facts: Facts, action: Action) -> How:
@@ -405,6 +417,18 @@ def _limits(policy: Policy) -> Iterable[tuple[str, Limit]]:
 def _at_home(facts: Facts) -> bool:
     person = facts.person
     return bool(facts.home_team) and person.team == facts.home_team and not person.stranger
+
+
+_ELSEWHERE = "Only users of this workspace may use this bot."
+
+
+def _shortfall(person: Person) -> str | None:
+    """Say what somebody lacks of a full member."""
+    if person.bot:
+        return "Bots may not use this bot."
+    if person.guest:
+        return "Guests have no role in the policy, whatever it says of them."
+    return "This user is deactivated." if person.deactivated else None
 
 
 def _is_member(role: Role, facts: Facts) -> bool:

@@ -73,6 +73,15 @@ class Rights:
         """Choose the region of a read that nobody typed; None where there is no telling which."""
         return self._rules().vocabulary.region_to_read(read, account, near)
 
+    async def may_read(self, operation: Operation, read: Command) -> bool:
+        """Say whether the asker might read this by themselves, and at once."""
+        try:
+            facts = await self._facts(operation.actor, operation)
+        except DirectoryError:
+            return False
+        verdict = policy.decide(self._rules().policy, read, facts)
+        return isinstance(verdict, Verdict) and verdict.approval is Approval.NONE
+
     async def still(self, operation: Operation, command: Command) -> Denied | None:
         """Say why what was allowed and decided may not be sent any more, at the last moment."""
         verdict = await self.verdict(operation, command)

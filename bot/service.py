@@ -15,7 +15,7 @@ from bot.approvals import Approvals
 from bot.catalog import by_api
 from bot.chain import Fact
 from bot.engine import Engine, facts_of
-from bot.errors import ParseError, StoreError
+from bot.errors import DirectoryError, ParseError, StoreError
 from bot.follow import UNDOING, Follow, command
 from bot.lifecycle import ENDINGS
 from bot.model import (
@@ -26,6 +26,7 @@ from bot.model import (
     Command,
     Consent,
     Decision,
+    Denied,
     Invocation,
     Json,
     Off,
@@ -35,6 +36,7 @@ from bot.model import (
     Presence,
     Rehearsal,
     Search,
+    Sent,
     State,
     Verdict,
 )
@@ -44,7 +46,7 @@ from bot.ports import Directory
 from bot.redact import redact
 from bot.rules import Rules
 from bot.scan import without_dry_run
-from bot.store import Store
+from bot.store import Store, permalink
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
@@ -63,6 +65,9 @@ _RETRY_FOR = 43_200.0
 
 _REQUEST_FOR = 1800.0
 """Seconds after a refusal for which others may be asked."""
+
+_UNKNOWN_OR_OUTSIDE = policy.OUTSIDE | {"directory"}
+"""The checks that somebody fails who is no member, or of whom Slack does not say it."""
 
 BOOKING = 2.0
 """Seconds that an ack may wait for the store; Slack waits 3."""
@@ -110,12 +115,15 @@ class Standing:
 
     Attributes:
         here: Whether the bot is there, without which nothing can be done there.
+        elsewhere: What they may in each channel that the rules of their roles name; empty
+            where it is not asked.
     """
 
     person: Person
     roles: tuple[str, ...]
     may: tuple[How, ...]
     here: bool = True
+    elsewhere: tuple[tuple[str, tuple[How, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,16 +257,20 @@ class Service:
     async def rehearse(self, asked: Invocation, command: Command) -> Rehearsal:
         """Say what would become of a command, and that it was asked. Waits for Slack.
 
+        The request itself, which the policy's defaults have filled in, is not for outsiders.
+
         Raises:
             StoreError: It cannot be put on the trail, so it is not said.
         """
         operation = self._operation(asked, State.ASKED, command, spell(command))
         found = await self._engine.rehearse(operation, command)
+        if isinstance(found.verdict, Denied) and found.verdict.check in _UNKNOWN_OR_OUTSIDE:
+            found = replace(found, draft=None, hidden=True)
         facts = facts_of(replace(operation, rule=found.verdict.rule), command.action)
         allowed = isinstance(found.verdict, Verdict)
         facts |= {"state": "dry run", "allowed": allowed}
         await self._store.record(Fact("dry run", "", facts))
-        return replace(found, case=operation.case)
+        return found if found.hidden else replace(found, case=operation.case)
 
     async def decide(self, decision: Decision) -> str:
         """Put a press on the books, to have its effect once; never waits for Slack.
@@ -421,6 +433,38 @@ class Service:
             facts.in_channel,
         )
 
+    async def everywhere(self, actor: Actor) -> Standing:
+        """Say what someone may do in any channel, and in those that the policy names besides.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        found = await self.standing(actor, Place(""))
+        facts = await self._facts(actor, Place(""), rules)
+        elsewhere = [
+            (channel, policy.standing(rules.policy, there, rules.vocabulary.actions))
+            for channel in policy.channels_of(rules.policy, facts)
+            for there in [replace(facts, channel=channel)]
+        ]
+        return replace(found, elsewhere=tuple((one, tuple(may)) for one, may in elsewhere))
+
+    def card_link(self, operation: Operation) -> str:
+        """Give the address of an operation's card; empty where it stands nowhere yet."""
+        return permalink(self._store.workspace, Sent(operation.card_channel, operation.card_ts))
+
+    async def outsider(self, actor: Actor) -> str:
+        """Say why somebody may not so much as look; empty for a full member.
+
+        Waits for Slack: not for the ack path.
+        """
+        try:
+            person = await self._directory.person(actor)
+        except DirectoryError as error:
+            return f"{error} Nothing was sent; try again in a moment."
+        facts = policy.Facts(person, self._team, frozenset(), "", in_channel=True)
+        return policy.outsider(facts) or ""
+
     async def _facts(self, actor: Actor, place: Place, rules: Rules) -> policy.Facts:
         return policy.Facts(
             person=await self._directory.person(actor),
@@ -433,8 +477,8 @@ class Service:
 
     # --- the trail -----------------------------------------------------------------
 
-    async def audit(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
-        """Search what was asked, as far as the policy lets somebody see it.
+    async def audit(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page | Denied:
+        """Search what was asked, as far as the policy lets somebody see it: outsiders nothing.
 
         Waits for Slack: not for the ack path. Rights are asked anew for every page.
 
@@ -443,6 +487,8 @@ class Service:
         """
         rules = self._rules()
         facts = await self._facts(actor, place, rules)
+        if (why := policy.outsider(facts)) is not None:
+            return Denied("outsider", why)
         whole = policy.may_audit(rules.policy, facts)
         reader, channel = ("", "") if whole else (actor.user, place.channel)
         wanted = replace(wanted, reader=reader, channel=channel)
@@ -477,7 +523,7 @@ class Service:
         await self._store.on_again(operation.id, {"api": operation.api, "seen": one.now})
         return True
 
-    async def export(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page:
+    async def export(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page | Denied:
         """Search for somebody who takes it away, which is on the trail before they have it.
 
         Raises:
@@ -485,6 +531,8 @@ class Service:
             StoreError: It cannot be recorded, so nothing is given.
         """
         page = await self.audit(actor, place, replace(wanted, before=None), limit)
+        if isinstance(page, Denied):
+            return page
         facts: dict[str, Json] = {
             "team": actor.team,
             "user": actor.user,

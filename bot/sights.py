@@ -1,7 +1,7 @@
 """What reads tell, before a press and as their own answer: an answer in, sentences out; pure."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
@@ -54,6 +54,11 @@ def told(read: Action, given: Params, body: Params | None, now: float) -> Iterat
 def unread() -> Sight:
     """Say that the state is not known though there is a read for it."""
     return Sight("Its state could not be read.")
+
+
+def unshown(apis: Iterable[str]) -> Sight:
+    """Say which reads a request leaves out."""
+    return Sight("Not shown, as whoever asks may not read it: {}.", (", ".join(apis),))
 
 
 def unreadable() -> Sight:

@@ -361,6 +361,8 @@ class Store:
     async def lifting(self, limit: int = 16) -> list[tuple[Operation, float]]:
         """Say of what ends soon that it does, and take what has ended, to be looked at.
 
+        What nothing brings back is off the list after a day.
+
         Returns:
             What turned it off, and when it has ended, epoch seconds.
         """
@@ -369,6 +371,7 @@ class Store:
     def _lifting(
         self, tx: Transaction, asked: Sequence[int]
     ) -> list[list[tuple[Operation, float]]]:
+        switchboard.clear(tx.connection, tx.now)
         return [list(self._lift_some(tx, limit)) for limit in asked]
 
     def _lift_some(self, tx: Transaction, limit: int) -> Iterator[tuple[Operation, float]]:
@@ -414,7 +417,7 @@ class Store:
 
     async def off(self, limit: int) -> list[Off]:
         """Give what is off and not yet on, the newest first."""
-        query = switchboard.listed(self._now(), limit)
+        query = switchboard.listed(limit)
         rows = await self._read(lambda c: c.execute(query).all())
         return [Off(_operation(row), row.until) for row in rows]
 

@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.model import Hold, Switch
-from bot.offair import FORGOTTEN, UNDOABLE, told_at
-from bot.tables import ENDS, holds, off, operations
+from bot.offair import FORGOTTEN, told_at
+from bot.tables import ENDS, FOR_A_WHILE, holds, off, operations
 
 _LIFTED = 2.0
 """Seconds after something has ended by itself at which somebody looks."""
@@ -80,14 +80,16 @@ def forget(connection: sa.Connection, operation: str) -> bool:
     return connection.execute(sa.delete(off).where(off.c.operation == operation)).rowcount > 0
 
 
-def listed(now: sa.ColumnElement[float], limit: int) -> sa.Select[Any]:
+def clear(connection: sa.Connection, now: float) -> None:
+    """Take out what nothing brings back: it would stand there for ever."""
+    connection.execute(sa.delete(off).where(FOR_A_WHILE, off.c.since < now - FORGOTTEN))
+
+
+def listed(limit: int) -> sa.Select[Any]:
     """Select the operations by which something is off, the newest first, and until when."""
-    # What nothing brings back would stand there for ever.
-    recent = sa.or_(off.c.weight == UNDOABLE, off.c.since > now - FORGOTTEN)
     return (
         sa.select(operations, off.c.until)
         .join(off, off.c.operation == operations.c.id)
-        .where(recent)
         .order_by(off.c.since.desc())
         .limit(limit)
     )

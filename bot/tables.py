@@ -228,7 +228,10 @@ off = sa.Table(
 )
 ENDS = sa.text("next_at IS NOT NULL")
 sa.Index("off_ends", off.c.next_at, sqlite_where=ENDS, postgresql_where=ENDS)
+FOR_A_WHILE = sa.text("weight < 2")
 sa.Index("off_by_time", off.c.since)
+sa.Index("off_by_operation", off.c.operation)
+sa.Index("off_for_a_while", off.c.since, sqlite_where=FOR_A_WHILE, postgresql_where=FOR_A_WHILE)
 
 holds = sa.Table(
     "holds",

@@ -218,9 +218,15 @@ async def _rehearse(service: Service, asked: Invocation, command: Command, *, as
             *([f"approval: {approval}"] if approval else []),
             *([f"case: {found.case}"] if found.case else []),
             *([f"runbook: {runbook}"] if runbook else []),
-            *(_request(draft) if draft else ["nothing would leave: the bot keeps it itself"]),
+            *_leaving(draft, hidden=found.hidden),
         )
     return DONE if allowed else FAILED
+
+
+def _leaving(draft: Draft | None, *, hidden: bool) -> list[str]:
+    if draft is not None:
+        return _request(draft)
+    return [] if hidden else ["nothing would leave: the bot keeps it itself"]
 
 
 def _request(draft: Draft) -> list[str]:
@@ -311,6 +317,7 @@ async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
             if operation.state is State.WAITING:
                 line += f" · {_waits_for(operation)}"
                 line += "".join(f" · {sights.plain(one)}" for one in operation.consent.sights)
+            line += f" · account {operation.account}" if operation.account != DEFAULT else ""
             line += f" · case {operation.case}" if operation.case else ""
             say(one_line(line))
     finally:

@@ -5,14 +5,16 @@ import time
 from collections.abc import Awaitable, Callable
 
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import Command, Invocation, Search
 from bot.parse import Audit, Form, Help, OffAir, WhoAmI
 from bot.service import DryRun, Mistaken, Reply, Service, Standing, Taken
 from handlers import offair, pages, receipts, views
-from handlers.calls import Answered, CallError, need, reply
+from handlers.calls import Answered, CallError, call, need, reply, seen_thread
 from handlers.cards import Message, action_of
 from handlers.errands import Errands
+from handlers.words import escape
 
 GLANCE = 0.02
 """Seconds in which rights are known, if they are remembered; an ack does not wait for Slack."""
@@ -83,6 +85,9 @@ class Answers:
     def aside(self, reply: Reply) -> Message:
         """Give what to tell somebody whose press was not taken, or was taken before."""
         action = action_of(reply.operation) if isinstance(reply, Taken) else None
+        if isinstance(reply, Taken) and reply.again:
+            address = self._service.card_link(reply.operation)
+            return receipts.asked_before(reply.operation, action, address)
         return receipts.receipt(reply, self._service.vocabulary, action)
 
     def _follow(self, found: Reply, asked: Invocation, trigger_id: str) -> Message:
@@ -106,9 +111,13 @@ class Answers:
         return receipts.receipt(found, self._service.vocabulary) if taken else BUSY
 
     def open_form(self, place: views.FormPlace, trigger_id: str, asked: Invocation) -> bool:
-        """Open the form; False if too much waits. The trigger lives for 3 s."""
+        """Open the form for a member; False if too much waits. The trigger lives for 3 s."""
 
         async def work() -> None:
+            # The policy's defaults stand in it.
+            if why := await self._service.outsider(asked.actor):
+                await self.whisper(asked, Message(escape(why)))
+                return
             view = views.form(place, self._service.vocabulary)
             await need(self._client.views_open(trigger_id=trigger_id, view=view))
 
@@ -125,33 +134,53 @@ class Answers:
 
         self._errands.take("tell the asker", work)
 
+    def tell_instead(self, asked: Invocation, message: Message) -> None:
+        """Put it in place of the message whose button was pressed, or beside it."""
+
+        async def work() -> None:
+            url = asked.place.reply_url
+            outcome = await reply(self._client, url, message, instead=True) if url else None
+            if not isinstance(outcome, Answered):
+                await self.whisper(asked, message)
+
+        self._errands.take("tell the asker", work)
+
     async def whisper(self, asked: Invocation, message: Message) -> None:
         """Tell the asker alone, now.
 
         Raises:
             CallError: Slack did not take it.
         """
-        if asked.place.reply_url:
-            outcome = await reply(self._client, asked.place.reply_url, message)
+        place = asked.place
+        thread = await seen_thread(self._client, place)
+        if thread:
+            outcome = await call(self._aside(asked, message, thread))
+            if isinstance(outcome, Answered):
+                return
+        # A `response_url` knows no thread: what it brings stands in the channel.
+        if place.reply_url:
+            outcome = await reply(self._client, place.reply_url, message)
             if not isinstance(outcome, Answered):
                 raise CallError(outcome)
-            return
-        if not asked.place.channel:
+        elif place.channel:
+            await need(self._aside(asked, message, ""))
+        else:
             # From the home tab: there is no channel in which they could be told alone.
             await need(
                 self._client.chat_postMessage(
                     channel=asked.actor.user, text=message.text, blocks=list(message.blocks)
                 )
             )
-            return
-        await need(
-            self._client.chat_postEphemeral(
-                channel=asked.place.channel,
-                user=asked.actor.user,
-                text=message.text,
-                blocks=list(message.blocks),
-                thread_ts=asked.place.thread_ts or None,
-            )
+
+    def _aside(
+        self, asked: Invocation, message: Message, thread: str
+    ) -> Awaitable[AsyncSlackResponse]:
+        return self._client.chat_postEphemeral(
+            channel=asked.place.channel,
+            user=asked.actor.user,
+            text=message.text,
+            blocks=list(message.blocks),
+            thread_ts=thread or None,
         )
 
     # --- help ----------------------------------------------------------------------
@@ -217,4 +246,4 @@ class Answers:
             wanted.state,
             case=wanted.case,
         )
-        return pages.page(await self._service.audit(asked.actor, asked.place, search, pages.SHOWN))
+        return pages.found(await self._service.audit(asked.actor, asked.place, search, pages.SHOWN))

@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import StopstreamError
+from bot.model import Place
 from handlers.cards import Message
 
 PATIENCE = 10.0
@@ -36,6 +37,9 @@ AUTH = frozenset(
 
 _BROKEN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 """Codes with which Slack says that it does not know what came of it."""
+
+_GLANCE = 2.0
+"""Seconds for looking at a thread before somebody is told something."""
 
 _UNSAID_WAIT = 30.0
 _DIGITS = 6
@@ -125,14 +129,19 @@ async def need(request: Awaitable[AsyncSlackResponse], seconds: float = PATIENCE
     return outcome
 
 
-async def reply(client: AsyncWebClient, url: str, message: Message) -> Outcome:
+async def reply(
+    client: AsyncWebClient, url: str, message: Message, *, instead: bool = False
+) -> Outcome:
     """Answer the asker alone through a `response_url`.
+
+    Args:
+        instead: In place of the message whose button was pressed.
 
     Source: https://docs.slack.dev/interactivity/handling-user-interaction
     """
     body = {
         "response_type": "ephemeral",
-        "replace_original": False,
+        "replace_original": instead,
         "text": message.text,
         "blocks": list(message.blocks),
     }
@@ -143,6 +152,24 @@ async def reply(client: AsyncWebClient, url: str, message: Message) -> Outcome:
         return Unsent(f"Slack cannot be reached ({type(error).__name__})")
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return Silent(f"Slack gave no usable answer ({type(error).__name__})")
+
+
+async def seen_thread(client: AsyncWebClient, place: Place) -> str:
+    """Give the thread of a place if Slack shows there what is for one person alone, else nothing.
+
+    It does so only in a thread that has a reply already, so a message that began none has none.
+    Where Slack does not say, the channel shows it in any case.
+
+    Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
+    """
+    if not (place.channel and place.thread_ts):
+        return ""
+    request = client.conversations_replies(channel=place.channel, ts=place.thread_ts, limit=2)
+    outcome = await call(request, _GLANCE)
+    found = outcome.data.get("messages") if isinstance(outcome, Answered) else None
+    messages = found if isinstance(found, list) else []
+    replies = any(isinstance(m, dict) and m.get("ts") != place.thread_ts for m in messages)
+    return place.thread_ts if replies else ""
 
 
 async def put(client: AsyncWebClient, url: str, content: bytes) -> None:

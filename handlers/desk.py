@@ -31,6 +31,7 @@ from handlers.calls import (
     Unsent,
     call,
     reply,
+    seen_thread,
     without_retries,
 )
 from handlers.cards import Message
@@ -188,11 +189,17 @@ class Desk:
         Args:
             at: When Slack gave `place.reply_url`, epoch seconds.
         """
+        thread = await seen_thread(self._client, place)
+        if thread:
+            outcome = await self._whisper(user, place.channel, thread, message)
+            if not isinstance(outcome, Refused) or outcome.code == "ratelimited":
+                return self._settled(outcome, place.channel)
+        # A `response_url` knows no thread: what it brings stands in the channel.
         if place.reply_url and self._clock() - at < REPLY_FOR:
             outcome = await reply(self._client, place.reply_url, message)
             if not isinstance(outcome, Refused) or outcome.code == "ratelimited":
                 return self._settled(outcome, place.channel)
-        outcome = await self._whisper(user, place, message)
+        outcome = await self._whisper(user, place.channel, "", message)
         if isinstance(outcome, Refused) and outcome.code in _NO_WHISPER:
             # Where nobody can be told aside, a direct message still reaches them.
             outcome = await self._post(user, "", message, key)
@@ -262,14 +269,14 @@ class Desk:
 
         return request
 
-    async def _whisper(self, user: str, place: Place, message: Message) -> Outcome:
+    async def _whisper(self, user: str, channel: str, thread_ts: str, message: Message) -> Outcome:
         def request(blocks: Sequence[Mapping[str, Any]] | None) -> Awaitable[AsyncSlackResponse]:
             return self._client.chat_postEphemeral(
-                channel=place.channel,
+                channel=channel,
                 user=user,
                 text=message.text,
                 blocks=blocks,  # type: ignore[arg-type] # any sequence of dicts will do
-                thread_ts=place.thread_ts or None,
+                thread_ts=thread_ts or None,
             )
 
         return await self._with_blocks(message, request)

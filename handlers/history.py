@@ -9,7 +9,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.model import Actor, Invocation, Place, Search, Via
+from bot.model import Actor, Denied, Invocation, Place, Search, Via
 from bot.service import Service
 from handlers import pages
 from handlers.answers import BUSY, LOOK_UP_FAILED, Answers
@@ -60,7 +60,7 @@ class _History:
 
         async def work() -> None:
             found = await self._service.audit(who.actor, who.place, wanted, pages.SHOWN)
-            await self._answers.whisper(who, pages.page(found))
+            await self._answers.whisper(who, pages.found(found))
 
         self._take("an older page", who, work)
 
@@ -72,6 +72,9 @@ class _History:
 
         async def work() -> None:
             found = await self._service.export(who.actor, who.place, wanted, pages.WRITTEN)
+            if isinstance(found, Denied):
+                await self._answers.whisper(who, pages.found(found))
+                return
             await self._send(who.actor.user, pages.sheet(found.operations).encode())
             more = f" It holds the newest {pages.WRITTEN}; there are more." if found.older else ""
             await self._answers.whisper(who, Message(_FILED + more))

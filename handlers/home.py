@@ -89,10 +89,11 @@ class _Homes:
         self._shown.pop(actor.user, None)
 
     async def _drawn(self, actor: Actor) -> dict[str, Any]:
-        standing = await self._service.standing(actor, Place(""))
+        standing = await self._service.everywhere(actor)
         mine, waiting = await self._service.open_ones(actor)
         away = await self._service.off(actor, Place(""), look=False)
-        return views.home(standing, await self._service.recent(actor), mine, waiting, away)
+        recent = await self._service.recent(actor)
+        return views.home(standing, recent, mine, waiting, away, card=self._service.card_link)
 
     async def _publish(self, actor: Actor, view: dict[str, Any]) -> None:
         await need(self._client.views_publish(user_id=actor.user, view=view))

@@ -6,11 +6,12 @@ from typing import Any
 
 from bot.catalog.codes import explain
 from bot.engine import shown
-from bot.model import Json, Operation, Search, State
+from bot.model import Denied, Json, Operation, Search, State
 from bot.service import Page
 from bot.sheet import line, moment
 from handlers.cards import Block, Message, action_of
 from handlers.receipts import arranged, buttons, operation_line
+from handlers.words import escape
 
 OLDER, FILE = "audit:older", "audit:file"
 """The action_ids of the buttons; the value of each is a search."""
@@ -51,6 +52,11 @@ _COLUMNS = (
     "attempts",
     "detail",
 )
+
+
+def found(answer: Page | Denied) -> Message:
+    """Show a page, or why somebody may see none."""
+    return page(answer) if isinstance(answer, Page) else Message(escape(answer.reason))
 
 
 def page(found: Page) -> Message:

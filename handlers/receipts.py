@@ -4,7 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.errors import ParseError
-from bot.model import DEFAULT, Action, Approval, Denied, Effect, Operation, Rehearsal, Verdict
+from bot.lifecycle import ENDINGS
+from bot.model import (
+    DEFAULT,
+    Action,
+    Approval,
+    Denied,
+    Effect,
+    Operation,
+    Rehearsal,
+    State,
+    Verdict,
+)
 from bot.parse import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, example, mark
 from bot.policy import How
 from bot.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
@@ -25,6 +36,7 @@ from handlers.words import (
     code_block,
     escape,
     fit,
+    link,
     moment,
     people,
     typed,
@@ -56,6 +68,14 @@ EFFECTS = {
     Effect.READ: "Look",
 }
 """What people call the actions of an effect."""
+
+SOMETHING = {
+    Effect.STOP: "Stop something",
+    Effect.START: "Start something",
+    Effect.CHANGE: "Change something",
+    Effect.READ: "Look at something",
+}
+"""What stands on the button and over the form of a verb."""
 
 _SOON: Mapping[type, str] = {
     DryRun: "Dry run, nothing is sent. One moment, the policy is asked.",
@@ -107,6 +127,24 @@ def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
     if again:
         return f"Asked already: {what}. Slack delivered it twice; it runs once, in {place}."
     return f"Asked: {what}. The answer comes in {place}; refusals come to you alone."
+
+
+def asked_before(operation: Operation, action: Action | None, address: str = "") -> Message:
+    """Say where stands what somebody pressed for once more.
+
+    Args:
+        address: Of its card.
+    """
+    card = link(address, "its card")
+    match operation.state:
+        case state if state in ENDINGS:
+            ended = state_word(operation, action).lower()
+            now = f"It has ended: {ended}{f'; see {card}' if card else ''}."
+        case State.WAITING:
+            now = f"It waits on {card or 'its card'}."
+        case _:
+            now = f"It is under way; see {card or 'its card'}."
+    return Message(f"You asked this already: {wanted(operation, action)}. {now}")
 
 
 # --- help ----------------------------------------------------------------------------
@@ -268,12 +306,11 @@ def buttons(*elements: Block) -> Block:
 
 def form_button(verb: Effect) -> Block:
     """Make the button that opens the form of a verb."""
-    label = f"{EFFECTS[verb]} something"
     return {
         "type": "button",
         "action_id": f"{OPEN_FORM}:{verb.value}",
         "value": verb.value,
-        "text": {"type": "plain_text", "text": label, "emoji": False},
+        "text": {"type": "plain_text", "text": SOMETHING[verb], "emoji": False},
     }
 
 
@@ -283,6 +320,8 @@ def form_button(verb: Effect) -> Block:
 def rehearsal(found: Rehearsal) -> Message:
     """Say what would be sent, which rule lets it pass and who would have to agree."""
     command, draft = found.command, found.draft
+    if found.hidden:
+        return Message(f"*Dry run, nothing was sent.* {_would_pass(found)}")
     said = typed(command.action, command.params, command.region, command.account)
     about = [f"Account {code(command.account)}"]
     about += [f"region {code(command.region)}"] if command.region else []
@@ -335,15 +374,10 @@ def whoami(standing: Standing) -> Message:
 
 
 def standing_lines(standing: Standing) -> list[str]:
-    """Say roles and rights, a line each."""
-    trouble = next((why for name, why in TROUBLE.items() if getattr(standing.person, name)), "")
-    if trouble:
-        return [f"You are {user(standing.person.user)}. {trouble}"]
-    if standing.roles:
-        roles = ", ".join(code(role) for role in standing.roles)
-        begin = f"You are {user(standing.person.user)}, in the roles {roles}."
-    else:
-        begin = f"You are {user(standing.person.user)} and have no role in the policy."
+    """Say roles and rights in a place, a line each."""
+    begin = _who(standing)
+    if _trouble(standing):
+        return [begin]
     may = [how for how in standing.may if how.approval is not None]
     may_not = [how for how in standing.may if how.approval is None]
     lines = [begin]
@@ -354,6 +388,38 @@ def standing_lines(standing: Standing) -> list[str]:
     if may_not:
         lines += ["*You may not here*", *(_how(how) for how in may_not)]
     return lines
+
+
+def everywhere_lines(standing: Standing) -> list[str]:
+    """Say roles and rights where there is no place, channel by channel, a line each."""
+    lines = [_who(standing)]
+    if _trouble(standing):
+        return lines
+    anywhere = [_how(how) for how in standing.may if how.approval is not None]
+    could: set[str] = set()
+    for id_, may in standing.elsewhere:
+        here = [how for how in may if how.approval is not None]
+        could.update(how.action.api for how in here)
+        more = [shown for how in here if (shown := _how(how)) not in anywhere]
+        lines += [f"*In {channel(id_)} you may*", *more] if more else []
+    if anywhere:
+        lines += ["*In any channel I am in you may*", *anywhere]
+    may_not = [h for h in standing.may if h.approval is None and h.action.api not in could]
+    if may_not:
+        lines += ["*You may not*", *(_how(how) for how in may_not)]
+    return lines
+
+
+def _trouble(standing: Standing) -> str:
+    return next((why for name, why in TROUBLE.items() if getattr(standing.person, name)), "")
+
+
+def _who(standing: Standing) -> str:
+    who = f"You are {user(standing.person.user)}"
+    if trouble := _trouble(standing):
+        return f"{who}. {trouble}"
+    roles = ", ".join(code(role) for role in standing.roles)
+    return f"{who}, in the roles {roles}." if roles else f"{who} and have no role in the policy."
 
 
 def _how(how: How) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.service import Service
+from bot.service import Service, Taken
 from handlers.answers import Answers
 from handlers.beside import REQUEST
 from handlers.history import asked
@@ -26,4 +26,6 @@ def register(app: AsyncApp, *, service: Service, answers: Answers) -> None:
         reply = await service.request(text_at(action, "value")[:64], who) if who else None
         await ack()
         if who is not None and reply is not None:
-            answers.tell(who, answers.aside(reply))
+            # Once it is used, the button has nothing left to do.
+            tell = answers.tell_instead if isinstance(reply, Taken) else answers.tell
+            tell(who, answers.aside(reply))

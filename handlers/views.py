@@ -5,7 +5,7 @@ Source: https://docs.slack.dev/reference/views
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,15 @@ from bot.parse import Vocabulary
 from bot.service import Absent, Standing
 from handlers import offair
 from handlers.cards import Block, section
-from handlers.receipts import EFFECTS, buttons, form_button, operation_line, standing_lines
-from handlers.words import escape, fit, moment, with_names
+from handlers.receipts import (
+    EFFECTS,
+    SOMETHING,
+    buttons,
+    everywhere_lines,
+    form_button,
+    operation_line,
+)
+from handlers.words import escape, fit, link, moment, with_names
 
 FORM = "form"
 """The form's callback_id."""
@@ -174,7 +181,6 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
     everything = [action for _, actions in groups for action in actions]
     api = api or (place.found[place.at].api if place.found else "")
     chosen = next((a for a in everything if a.api == api), everything[0])
-    title = f"{EFFECTS[place.verb]} something"
     blocks = [_choice(groups, chosen), section(f"{chosen.does} {chosen.deprecated}".strip())]
     blocks[:0] = _found(place)
     if not place.channel:
@@ -196,7 +202,7 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": packed(place),
-        "title": _plain(title, 24),
+        "title": _plain(SOMETHING[place.verb], 24),
         "submit": _plain("Ask", 24),
         "close": _plain("Cancel", 24),
         "blocks": blocks,
@@ -210,12 +216,14 @@ def home(
     waiting: Sequence[Operation] = (),
     away: Absent | None = None,
     *,
+    card: Callable[[Operation], str] = lambda _operation: "",
     trouble: str = "",
 ) -> dict[str, Any]:
     """Draw the home tab of one person; without `standing` where Slack did not say who they are.
 
     `mine` is what has no ending yet, `waiting` what waits for this person's approval, `away` what
     is off and not yet on.
+    `card` gives the address of an operation's card.
     `trouble` is a sentence about what could not be read.
     """
     blocks: list[Block] = [
@@ -224,30 +232,39 @@ def home(
     ]
     if waiting:
         blocks.append(_header("Waiting for you to approve"))
-        blocks += [section(_to_decide(operation)) for operation in waiting[:10]]
+        blocks += [section(_to_decide(operation, card(operation))) for operation in waiting[:10]]
     if mine:
         blocks.append(_header("Your open requests"))
-        blocks += [section(operation_line(operation)) for operation in mine[:10]]
+        blocks += [section(_open(operation, card(operation))) for operation in mine[:10]]
     if away is not None and (away.off or away.holds):
         blocks.append(_header("Off and not yet on"))
         blocks += offair.blocks_of(away, _AWAY)
         if max(len(away.off), len(away.holds)) > _AWAY:
             blocks.append(section("`/stopstream off` lists more."))
-    blocks.append(_header("What you asked lately"))
+    above = {operation.id for operation in mine[:10]}
+    rest = [operation for operation in recent if operation.id not in above]
+    if rest or trouble or not above:
+        blocks.append(_header("What you asked lately"))
     if trouble:
         blocks.append(section(escape(trouble)))
-    blocks += [section(operation_line(operation)) for operation in recent[:10]]
+    blocks += [section(operation_line(operation)) for operation in rest[:10]]
     if not recent:
         blocks.append(section("Nothing yet. `/stopstream help` shows what can be said."))
     if standing is not None:
         blocks.append(_header("What you may do"))
-        blocks += [section(line) for line in _packed_lines(standing_lines(standing))]
+        blocks += [section(line) for line in _packed_lines(everywhere_lines(standing))]
     return {"type": "home", "blocks": blocks[:100]}
 
 
-def _to_decide(operation: Operation) -> str:
+def _open(operation: Operation, address: str) -> str:
+    where = link(address, "its card")
+    return f"{operation_line(operation)} · {where}" if where else operation_line(operation)
+
+
+def _to_decide(operation: Operation, address: str) -> str:
     expires = f" It expires {moment(operation.expires_at)}." if operation.expires_at else ""
-    return f"{operation_line(operation)}\nApprove or deny it on its card.{expires}"
+    where = link(address, "its card") or "its card"
+    return f"{operation_line(operation)}\nApprove or deny it on {where}.{expires}"
 
 
 def _packed_lines(lines: Sequence[str], most: int = 2900) -> list[str]:

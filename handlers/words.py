@@ -29,6 +29,7 @@ _USER = re.compile(r"[UW][A-Z0-9]{1,31}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
 _CHANNEL_IN_TEXT = re.compile(r"(?<![\w#])[CG](?=[A-Z]*[0-9])[A-Z0-9]{4,31}(?!\w)")
 _USER_IN_TEXT = re.compile(r"(?<![\w@])[UW](?=[A-Z]*[0-9])[A-Z0-9]{4,31}(?!\w)")
+_UTC_IN_TEXT = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d \d\d:\d\d UTC")
 _GROUP = re.compile(r"S[A-Z0-9]{1,31}")
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9./?=&_%-]*")
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
@@ -94,9 +95,19 @@ def channel(id_: str) -> str:
 
 
 def with_names(escaped: str) -> str:
-    """Show the ids of channels and users in a sentence of ours by name."""
+    """Show the ids of channels and users in a sentence of ours by name, its times as times."""
+    escaped = _UTC_IN_TEXT.sub(_in_their_zone, escaped)
     named = _CHANNEL_IN_TEXT.sub(lambda found: channel(found[0]), escaped)
     return _USER_IN_TEXT.sub(lambda found: user(found[0]), named)
+
+
+def _in_their_zone(found: re.Match[str]) -> str:
+    try:
+        return moment(
+            datetime.strptime(found[0], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC).timestamp()
+        )
+    except ValueError:
+        return found[0]
 
 
 def people(ids: Iterable[str]) -> str:

@@ -47,6 +47,8 @@ class FakeSlack:
         self.users: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, list[str]] = {}
         self.channels: dict[str, dict[str, Any]] = {"C0INC": {"is_member": True}}
+        self.threads: set[str] = set()
+        """Where somebody has replied."""
         self.page = 100
         self.links = ""
         app = web.Application()
@@ -151,7 +153,11 @@ class FakeSlack:
         return self._paged(found[::-1], arguments)
 
     def _thread(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        found = [m for m in self.messages if m.get("thread_ts") == arguments["ts"]]
+        ts, channel = arguments["ts"], arguments["channel"]
+        found = [m for m in self.messages if m.get("thread_ts") == ts]
+        root = {"ts": ts, "channel": channel}
+        reply = root | {"ts": f"{ts}9", "thread_ts": ts}
+        found[:0] = [root, *([reply] if ts in self.threads else [])]
         return self._paged(found, arguments)
 
     def _paged(self, found: list[dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:

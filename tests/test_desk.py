@@ -162,9 +162,40 @@ async def test_a_used_up_reply_url_is_not_the_end(office: Office) -> None:
 async def test_a_mention_is_denied_in_its_thread(office: Office) -> None:
     mention = replace(DENIED, place=Place("C0INC", thread_ts="1.5"), via=Via.MENTION)
 
+    office.slack.threads.add("1.5")
     await office.desk.deliver(delivery(mention, Owed.PRIVATE))
 
     assert office.slack.asked("chat.postEphemeral")[0]["thread_ts"] == "1.5"
+
+
+async def test_a_mention_that_began_no_thread_is_denied_where_it_is_seen(office: Office) -> None:
+    mention = replace(DENIED, place=Place("C0INC", thread_ts="1.5"), via=Via.MENTION)
+
+    await office.desk.deliver(delivery(mention, Owed.PRIVATE))
+
+    (whisper,) = office.slack.asked("chat.postEphemeral")
+    assert "thread_ts" not in whisper, "Slack shows nothing in a thread that nobody replied in"
+
+
+async def test_what_is_pressed_in_a_thread_is_answered_there(office: Office) -> None:
+    office.slack.threads.add("1.5")
+    pressed = replace(DENIED, place=Place("C0INC", "1.5", office.slack.reply_url))
+
+    await office.desk.deliver(delivery(pressed, Owed.PRIVATE))
+
+    assert office.slack.asked("chat.postEphemeral")[0]["thread_ts"] == "1.5"
+    assert office.slack.replies == []
+
+
+@pytest.mark.parametrize("method", ["conversations.replies", "chat.postEphemeral"])
+async def test_without_the_thread_the_channel_does(office: Office, method: str) -> None:
+    office.slack.threads.add("1.5")
+    office.slack.fails(method, Fault("missing_scope"))
+    pressed = replace(DENIED, place=Place("C0INC", "1.5", office.slack.reply_url))
+
+    await office.desk.deliver(delivery(pressed, Owed.PRIVATE))
+
+    assert len(office.slack.replies) == 1
 
 
 async def test_who_cannot_be_told_in_the_channel_is_told_directly(office: Office) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,10 @@ from bot.cloud import TencentCloud
 from bot.credentials import Fixed
 from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.model import (
+    Actor,
     Approval,
     Command,
+    Denied,
     Draft,
     Effect,
     Invocation,
@@ -128,7 +131,7 @@ def test_case_and_runbook_stand_in_it() -> None:
 
 def rehearsed(verdict: Verdict) -> Rehearsal:
     command = Command(by_api("DropLiveStream"), {"StreamName": "x"})
-    return Rehearsal(command, verdict, (), Draft("POST", "https://x/", {}, "{}"), "INC-42")
+    return Rehearsal(command, verdict, (), Draft("POST", "https://x/", {}, "{}"), case="INC-42")
 
 
 async def test_the_case_of_the_channel_is_that_of_the_dry_run(quick_store: Store) -> None:
@@ -182,6 +185,34 @@ async def test_who_would_have_to_agree_and_who_could_do_it_is_said(world: Sandbo
     denied = await dry(world, "U0MALLORY", "live stream1")
     assert "It would be denied:" in denied
     assert "oncall" in denied
+
+
+@pytest.mark.parametrize(
+    "given", [{"is_restricted": True}, {"deleted": True}, {"team_id": "T0ELSEWHERE"}]
+)
+async def test_outsiders_read_no_request_and_no_default(
+    world: Sandbox, given: dict[str, Any]
+) -> None:
+    world.slack.user("U0EVE", "eve", **given)
+    world.slack.channels[INCIDENTS].members.add("U0EVE")
+
+    told = await dry(world, "U0EVE", "live stream1")
+
+    assert "It would be denied:" in told
+    assert DOMAIN not in told
+    assert "x-tc-action" not in told
+
+
+async def test_of_whom_slack_says_nothing_reads_no_request(house: House) -> None:
+    house.directory.people.clear()
+    reply = await house.ask("live x --dry-run")
+    assert isinstance(reply, DryRun)
+    asked = Invocation("k", Actor("T0HOME", "U0ALICE"), Place("C0INC"), "live x")
+
+    found = await house.service.rehearse(asked, reply.command)
+
+    assert isinstance(found.verdict, Denied)
+    assert found.draft is None
 
 
 async def test_no_secret_parameter_stands_in_it(world: Sandbox) -> None:

@@ -107,7 +107,9 @@ async def test_an_encoder_that_came_back_is_said_and_can_be_kept_off(world: Sand
     presses = [alice.press("Keep it off", back, INCIDENTS) for _ in range(2)]
     await asyncio.gather(*presses)
     card = await said(world, "ForbidLiveStream", "Confirm")
-    await slack.wait_for(lambda: [m for m in slack.seen("U0ALICE") if "Asked already" in m.text])
+    await slack.wait_for(
+        lambda: [m for m in slack.seen("U0ALICE") if "You asked this already" in m.text]
+    )
     await alice.press("Confirm", card, INCIDENTS)
     banned = await said(world, "ForbidLiveStream", "Undo")
     assert len(world.cloud.ran("ForbidLiveStream")) == 1

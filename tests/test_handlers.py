@@ -9,7 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from bot.errors import ConfigError, DirectoryError
 from bot.model import Actor, Effect, Owed, State, Via
 from bot.sandbox import blockkit
 from bot.store import Store
-from handlers import commands, mentions, receipts, views
+from handlers import commands, mentions, pages, receipts, views
 from handlers.app import build_app
 from handlers.directory import Directory
 from handlers.errands import Errands
@@ -314,14 +314,16 @@ async def test_a_mention_that_slack_delivers_twice_runs_once(workspace: Workspac
     assert len(workspace.house.cloud.sent) == 1
 
 
-async def test_a_mistaken_mention_is_told_the_asker_alone_in_the_thread(
-    workspace: Workspace,
+@pytest.mark.parametrize("thread", ["", "1700000000.000100"])
+async def test_a_mistaken_mention_is_told_the_asker_alone_where_it_is_seen(
+    workspace: Workspace, thread: str
 ) -> None:
+    workspace.slack.threads.add(thread)
     await workspace.event(mention("stop lvie stream1"))
     await workspace.errands.stop()
 
     (whisper,) = workspace.slack.asked("chat.postEphemeral")
-    assert (whisper["user"], whisper["thread_ts"]) == ("U0ALICE", "1700000000.000100")
+    assert (whisper["user"], whisper.get("thread_ts", "")) == ("U0ALICE", thread)
     assert 'Did you mean "live"?' in whisper["text"]
 
 
@@ -538,6 +540,55 @@ async def test_a_button_opens_the_form_of_its_verb(workspace: Workspace) -> None
     (opened_,) = workspace.slack.asked("views.open")
     view = json.loads(opened_["view"]) if isinstance(opened_["view"], str) else opened_["view"]
     assert views.unpacked(view["private_metadata"]) == views.FormPlace(Effect.START, "C0INC", "1.5")
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_the_form_opens_for_nobody_else_than_members(
+    workspace: Workspace, known: bool
+) -> None:
+    people = workspace.house.directory.people
+    if known:
+        people["U0ALICE"] = replace(people["U0ALICE"], guest=True)
+    else:
+        people.clear()
+    assert await workspace.command("") == "The form opens now."
+    await workspace.interact(
+        {
+            "type": "shortcut",
+            "callback_id": "open_form",
+            "trigger_id": "trigger.shortcut",
+            "user": {"id": "U0ALICE", "team_id": TEAM},
+        }
+    )
+    await workspace.errands.stop()
+
+    said = "Guests have no role" if known else "Slack did not say who you are."
+    assert workspace.slack.asked("views.open") == []
+    assert said in workspace.slack.replies[0]["text"]
+    (direct,) = workspace.slack.asked("chat.postMessage")
+    assert direct["channel"] == "U0ALICE"
+    assert said in direct["text"]
+
+
+async def test_a_press_in_a_thread_is_answered_there_not_in_the_channel(
+    workspace: Workspace,
+) -> None:
+    workspace.slack.threads.add("1.5")
+    await workspace.interact(
+        {
+            "type": "block_actions",
+            "trigger_id": "trigger.odd",
+            "user": {"id": "U0ALICE", "team_id": TEAM},
+            "container": {"type": "message", "channel_id": "C0INC", "thread_ts": "1.5"},
+            "response_url": workspace.slack.reply_url,
+            "actions": [{"action_id": pages.OLDER, "value": "odd", "type": "button"}],
+        }
+    )
+    await workspace.errands.stop()
+
+    (whisper,) = workspace.slack.asked("chat.postEphemeral")
+    assert whisper["thread_ts"] == "1.5"
+    assert workspace.slack.replies == []
 
 
 # --- the home tab, memberships ------------------------------------------------------------

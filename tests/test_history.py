@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -111,6 +112,36 @@ async def test_without_the_role_one_sees_ones_own_and_what_the_channel_saw(
     assert "Denied" in lines(there)[0]
     assert len(lines(whole)) == 3
     assert lines(bobs) == []
+
+
+OUTSIDERS: list[dict[str, Any]] = [
+    {"is_restricted": True},
+    {"is_ultra_restricted": True},
+    {"deleted": True},
+    {"is_stranger": True},
+    {"team_id": "T0ELSEWHERE"},
+    {"is_bot": True},
+]
+
+
+@pytest.mark.parametrize("given", OUTSIDERS)
+async def test_outsiders_read_nothing_and_get_no_file(
+    world: Sandbox, given: dict[str, Any]
+) -> None:
+    world.slack.user("U0EVE", "eve", **given)
+    world.slack.channels[INCIDENTS].members.add("U0EVE")
+    await ran(world, 1)
+    told = await audit(world, "U0EVE", "")
+    assert lines(told) == []
+    assert told.buttons() == {}
+    assert "use this bot" in told.text or "Guests" in told.text or "deactivated" in told.text
+
+    theirs = await audit(world, "U0ALICE", "")
+    seen = len(world.slack.seen("U0EVE"))
+    await world.slack.person("U0EVE").press("As a CSV file", theirs, INCIDENTS)
+    refused = await answer(world, "U0EVE", seen)
+    assert refused.text == told.text
+    assert world.slack.files == {}
 
 
 async def test_rights_are_asked_anew_for_every_page(world: Sandbox) -> None:

@@ -3,10 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.sandbox import blockkit
+from bot.store import Store
+from handlers import views
+from tests.conftest import built
+from tests.fakes import ALICE, MALLORY
 
 
 @pytest.fixture
@@ -33,6 +39,11 @@ async def test_what_waits_stands_on_the_tabs_of_those_whom_it_concerns_until_it_
     await slack.wait_for(lambda: "Your open requests" in shows(world, "U0ALICE"))
     assert "Waiting for you" not in shows(world, "U0ALICE"), "nobody approves their own"
     assert "Waiting for you" not in shows(world, "U0MALLORY")
+    address = f"/archives/{INCIDENTS}/p"
+    await slack.wait_for(lambda: address in shows(world, "U0BOB"))
+    await slack.wait_for(lambda: address in shows(world, "U0ALICE"))
+    assert "Approve or deny it on <https://" in shows(world, "U0BOB")
+    assert shows(world, "U0ALICE").count("Waiting for approval: ") == 1, "not among the ended, too"
 
     card = await slack.wait_for(
         lambda: [m for m in slack.channels[INCIDENTS].roots if "Approve" in m.buttons()]
@@ -41,6 +52,64 @@ async def test_what_waits_stands_on_the_tabs_of_those_whom_it_concerns_until_it_
     await slack.wait_for(lambda: "Waiting for you" not in shows(world, "U0BOB"))
     await slack.wait_for(lambda: "Your open requests" not in shows(world, "U0ALICE"))
     assert "ForbidLiveDomain" in shows(world, "U0ALICE")
+
+
+ROLES = """
+roles:
+  oncall:
+    members: {users: [U0ALICE]}
+    allow:
+      - {actions: [DropLiveStream, ResumeLiveStream], channels: [C0INC, C0OTHER]}
+      - {actions: [DropLiveStream], approval: second-person}
+      - {actions: ["Describe*"]}
+  leads:
+    members: {users: [U0BOB]}
+    allow: [{actions: ["*"], approval: confirm}]
+"""
+
+
+def whole(found: dict[str, Any]) -> str:
+    return "\n".join(b["text"]["text"] for b in found["blocks"] if "text" in b)
+
+
+async def test_rights_stand_there_channel_by_channel(quick_store: Store) -> None:
+    async with built(quick_store, policy=ROLES) as house:
+        told = whole(views.home(await house.service.everywhere(ALICE), []))
+        nobody = whole(views.home(await house.service.everywhere(MALLORY), []))
+
+    incidents, _, rest = told.partition("*In <#C0OTHER> you may*")
+    other, _, rest = rest.partition("*In any channel I am in you may*")
+    anywhere, _, never = rest.partition("*You may not*")
+    assert "*In <#C0INC> you may*" in incidents
+    for one in (incidents, other):
+        assert "• DropLiveStream at once" in one
+        assert "• ResumeLiveStream at once" in one
+        assert "DescribeLiveStreamState" not in one
+    assert "• DropLiveStream after a second person" in anywhere
+    assert "• DescribeLiveStreamState at once" in anywhere
+    assert "DropLiveStream" not in never
+    assert "ResumeLiveStream" not in never
+    assert "• ForbidLiveStream; `leads` may" in never
+    assert "here" not in told
+    assert "you may*" not in nobody
+
+
+async def test_many_channels_stay_within_slacks_limits(quick_store: Store) -> None:
+    many = ", ".join(f"C0CHANNEL{number}" for number in range(200))
+    policy = ROLES.replace("DropLiveStream, ResumeLiveStream]", '"*"]').replace(
+        "C0INC, C0OTHER", many
+    )
+    async with built(quick_store, policy=policy) as house:
+        view = views.home(await house.service.everywhere(ALICE), [])
+
+    assert blockkit.view_problems(view) == []
+    assert len(view["blocks"]) <= 100
+
+
+async def test_the_buttons_say_what_one_can_do() -> None:
+    labels = [e["text"]["text"] for e in views.home(None, [])["blocks"][1]["elements"]]
+
+    assert labels == ["Stop something", "Start something", "Look at something"]
 
 
 async def test_slack_hears_of_real_changes_alone(world: Sandbox) -> None:

@@ -302,6 +302,7 @@ async def test_what_nothing_brings_back_is_listed_for_a_day(
     await home.run("live s1")
     await home.run("ban s2")
     monkeypatch.setattr("bot.switchboard.FORGOTTEN", -1.0)
+    await home.store.lifting()
     assert await listed(home) == ["ForbidLiveStream s2"]
 
 

@@ -32,7 +32,7 @@ from bot.parse import Vocabulary
 from bot.rules import loader
 from bot.service import Mistaken, Taken
 from bot.store import Store
-from handlers import beside, cards
+from handlers import beside, cards, receipts
 from tests.conftest import House, built
 from tests.fakes import ALICE, BOB, MALLORY, FakeCloud
 
@@ -490,6 +490,28 @@ async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: 
     assert "may not do this themselves" in cards.audit_line(ended, by_api("DropLiveStream")).text
 
 
+async def test_a_request_reads_nothing_that_its_asker_may_not(house: House) -> None:
+    operation = await requested(house)
+    text = shown(operation)
+
+    assert house.cloud.sent == []
+    assert operation.consent.seen == ""
+    assert "push.example.com/live" not in text
+    assert "Not shown, as whoever asks may not read it: `DescribeLiveStreamState, " in text
+    assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+
+
+async def test_a_request_shows_what_its_asker_may_read(house: House) -> None:
+    refusal = await house.run("ban stream1", ALICE)
+    reply = await press(house, refusal, ALICE)
+    waits = await house.engine.ending(reply.operation.id)
+
+    assert refusal.state is State.DENIED
+    assert waits.consent.seen == "active"
+    assert "Live since" in shown(waits)
+    assert "Not shown" not in shown(waits)
+
+
 async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: House) -> None:
     operation = await refused(house)
     other = await press(house, operation, ALICE)
@@ -499,6 +521,28 @@ async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: Hou
     assert [reply.again for reply in replies].count(False) == 1
     assert len({reply.operation.id for reply in replies}) == 1
     assert not isinstance(await press(house, replies[0].operation), Taken)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State.ASKED, "It is under way; see <https://a.slack.com/archives/C/p1|its card>."),
+        (State.WAITING, "It waits on <https://a.slack.com/archives/C/p1|its card>."),
+        (State.ACCEPTED, "see <https://a.slack.com/archives/C/p1|its card>."),
+    ],
+)
+async def test_a_second_press_says_where_the_first_one_stands(
+    house: House, state: State, said: str
+) -> None:
+    operation = replace(await refused(house), state=state)
+    action = by_api(operation.api)
+    there = receipts.asked_before(operation, action, "https://a.slack.com/archives/C/p1").text
+    nowhere = receipts.asked_before(operation, action).text
+
+    assert there.startswith("You asked this already: ")
+    assert said in there
+    assert "slack.com" not in nowhere
+    assert "twice" not in there + nowhere
 
 
 async def test_rights_to_be_asked_that_are_gone_at_the_click_end_it(house: House) -> None:
@@ -538,10 +582,16 @@ async def test_in_slack_a_stranger_asks_and_a_lead_lets_it_through(tmp_path: Pat
         denial = await slack.wait_for(
             lambda: next((m for m in slack.seen("U0MALLORY") if m.buttons()), None)
         )
-        await mallory.press("Ask somebody who may", denial, INCIDENTS)
+        button = denial.buttons()["Ask somebody who may"]
+        await mallory.click(button, denial, INCIDENTS)
         root = await slack.wait_for(
             lambda: next((m for m in channel.roots if "Approve" in m.buttons()), None)
         )
+        await slack.wait_for(lambda: not denial.buttons())
+        assert denial.text.startswith("Asked: ")
+        await mallory.click(button, denial, INCIDENTS)
+        await slack.wait_for(lambda: "You asked this already" in denial.text)
+        assert f"It waits on <https://sandbox.slack.com/archives/{INCIDENTS}/p" in denial.text
         assert "<@U0MALLORY> may not do this themselves" in root.text
         await slack.person("U0BOB").press("Approve", root, INCIDENTS)
         thread = await slack.wait_for(lambda: channel.thread(root.ts))

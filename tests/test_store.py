@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from bot import database
 from bot.errors import StoreError
-from bot.model import Actor, Operation, Owed, Place, Sent, State, Via
+from bot.model import Actor, Effect, Operation, Owed, Place, Sent, State, Via
 from bot.store import Move, Owing, Store
 from tests.conftest import built, opened
 from tests.fakes import BOB
@@ -259,6 +259,13 @@ async def test_no_statement_reads_through_what_is_done(tmp_path: Path) -> None:
     async with built(store) as house:
         await house.run("live one")
         await house.ask("live one", BOB)
+        await house.run("live two for=30m")
+        await house.run("hold live two reason=x")
+        await house.run("live two", verb=Effect.START)
+        await store.off(10)
+        await store.holds()
+        await store.lifting()
+        await store.on_again("nothing", {})
         await store.unfinished()
         await store.lapsing()
         await store.claim_decisions()
@@ -276,5 +283,5 @@ async def test_no_statement_reads_through_what_is_done(tmp_path: Path) -> None:
     for statement, plan in plans.items():
         for line in plan:
             slow = line.startswith("SCAN") and "USING INDEX" not in line
-            big = any(f" {table}" in line for table in ("operations", "decisions"))
+            big = any(f" {table}" in line for table in ("operations", "decisions", "off"))
             assert not (slow and big), (line, statement)

@@ -277,8 +277,11 @@ class WebApi:
         user = str(given.get("user", ""))
         if user not in channel.members:
             raise SlackError("user_not_in_channel")
-        message = self._message(given, str(given.get("thread_ts") or ""), to=user)
-        channel.messages.append(message)
+        thread_ts = str(given.get("thread_ts") or "")
+        message = self._message(given, thread_ts, to=user)
+        # Slack says yes and shows it to nobody where the thread has no reply yet.
+        if not thread_ts or channel.thread(thread_ts):
+            channel.messages.append(message)
         self._slack.changed()
         return {"message_ts": message.ts}
 

@@ -87,7 +87,7 @@ class Workspace:
         self.refused_as_too_many = 0
         """How many calls met one of Slack's own limits."""
         self.delivery = Delivery(self.signing_secret, clock=clock, pace=pace)
-        self._replies: dict[str, tuple[str, str, float, int]] = {}
+        self._replies: dict[str, tuple[str, str, float, int, Message | None]] = {}
         self._api = WebApi(self, limits=limits)
         self._news = asyncio.Event()
         self.listeners: list[Callable[[], None]] = []
@@ -186,10 +186,14 @@ class Workspace:
 
     # --- response_url ------------------------------------------------------------------
 
-    def reply_url(self, user: str, channel: str) -> str:
-        """Make an address that takes five replies within half an hour."""
+    def reply_url(self, user: str, channel: str, pressed: Message | None = None) -> str:
+        """Make an address that takes five replies within half an hour.
+
+        Args:
+            pressed: The message that a reply may replace.
+        """
         token = self.stamps.id("R")
-        self._replies[token] = (user, channel, self.clock(), 0)
+        self._replies[token] = (user, channel, self.clock(), 0, pressed)
         return f"{self.url}/reply/{token}"
 
     async def _reply(self, request: web.Request) -> web.Response:
@@ -199,11 +203,16 @@ class Workspace:
             return web.Response(status=503)
         if found is None or self.clock() - found[2] > _REPLY_FOR:
             return web.json_response({"ok": False, "error": "expired_url"}, status=404)
-        user, channel, at, used = found
+        user, channel, at, used, pressed = found
         if used >= _REPLIES:
             return web.json_response({"ok": False, "error": "used_url"}, status=404)
-        self._replies[token] = (user, channel, at, used + 1)
+        self._replies[token] = (user, channel, at, used + 1, pressed)
         body = await request.json()
+        if body.get("replace_original") and pressed is not None:
+            pressed.text, pressed.blocks = body.get("text", ""), body.get("blocks") or []
+            pressed.edits += 1
+            self.changed()
+            return web.Response(text="ok")
         to = "" if body.get("response_type") == "in_channel" else user
         self.say(channel, self.bot_user, body.get("text", ""), body.get("blocks"), to=to)
         return web.Response(text="ok")
@@ -364,7 +373,7 @@ class Hands:
                 "is_ephemeral": bool(message.to),
             },
             "message": message.data(metadata=True),
-            "response_url": slack.reply_url(self._user, channel),
+            "response_url": slack.reply_url(self._user, channel, message),
             "actions": [self._action(element)],
             "state": {"values": {}},
         }

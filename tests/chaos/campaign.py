@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from bot import database
+from bot import database, offair
+from bot.catalog import by_api
 from bot.lifecycle import ENDINGS
 from bot.manifest import bot_scopes
 from bot.model import Operation, Owed, State
@@ -63,6 +64,7 @@ class Tally:
     untrue: list[str] = field(default_factory=list[str])
     unposted: list[str] = field(default_factory=list[str])
     posted_twice: list[str] = field(default_factory=list[str])
+    unlisted: list[str] = field(default_factory=list[str])
     trail: str = ""
 
     @property
@@ -73,6 +75,7 @@ class Tally:
             or self.untrue
             or self.unposted
             or self.posted_twice
+            or self.unlisted
             or self.trail
             or self.slowest_stop > 10
         )
@@ -84,6 +87,7 @@ class Tally:
             "untrue endings": self.untrue,
             "unposted": self.unposted,
             "posted twice": self.posted_twice,
+            "wrong on the list of what is off": self.unlisted,
         }
         endings = ", ".join(f"{count} {name}" for name, count in self.endings.most_common())
         return [
@@ -417,6 +421,7 @@ class Campaign:
                 operation = await store.get(id_)
                 assert operation is not None
                 found.setdefault(_target(operation), []).append(operation)
+            off = {one.operation.id for one in await store.off(1_000_000)}
             with store.audited() as audited:
                 report = audited.verify((), lambda _seq: None)
             tally.trail = f"broken after {report.count}: {report.found}" if report.found else ""
@@ -427,6 +432,12 @@ class Campaign:
         tally.points = len(known)
         tally.points_killed = sum(1 for point in known if self._killed[point])
         tally.asked, tally.accepted = len(self._acks), sum(self._acks.values())
+        tally.unlisted += [
+            f"{operation.target}: {operation.api} {operation.state.value}"
+            for operations in found.values()
+            for operation in operations
+            if (operation.id in off) != _is_off(operation)
+        ]
         for name, accepted in self._acks.items():
             operations = found.pop(name, [])
             self._judge(name, operations, accepted=accepted)
@@ -476,7 +487,9 @@ class Campaign:
             if not card.text.startswith(STATES[state])
         ]
         kinds = Counter(_key(message).split(":")[1] for message in said)
-        for owed in (Owed.CARD, Owed.ENDING, Owed.AUDIT):
+        announced = state is State.ACCEPTED and "ResumeTime" in operation.params
+        lift = (Owed.LIFT,) if announced else ()
+        for owed in (Owed.CARD, Owed.ENDING, Owed.AUDIT, *lift):
             if not kinds[owed.value]:
                 tally.unposted.append(f"{name}: no {owed.value} of its being {state.value}")
 
@@ -496,6 +509,11 @@ def _points(folder: Path) -> list[str]:
 def _target(operation: Operation) -> str:
     names = ("StreamName", "UserId", "DomainName")
     return next(str(operation.params[name]) for name in names if name in operation.params)
+
+
+def _is_off(operation: Operation) -> bool:
+    switch = offair.switched(operation, by_api(operation.api), {}, 0.0)
+    return switch is not None and switch.off
 
 
 def _key(message: Message) -> str:
