@@ -39,10 +39,19 @@ class ParseError(StopstreamError):
         text: The whole text, as it was read.
         start, end: The part of `text` that is meant; equal where something is missing.
         suggestion: What was probably meant, to be typed in that part's place, or empty.
+        at: Where that part begins in what was typed, keys and all; `start`, unless keys were
+            taken out of `text`.
     """
 
     def __init__(
-        self, sentence: str, *, text: str, start: int, end: int, suggestion: str = ""
+        self,
+        sentence: str,
+        *,
+        text: str,
+        start: int,
+        end: int,
+        suggestion: str = "",
+        at: int | None = None,
     ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
@@ -50,6 +59,7 @@ class ParseError(StopstreamError):
         self.start = start
         self.end = end
         self.suggestion = suggestion
+        self.at = start if at is None else at
 
 
 class StoreError(StopstreamError):

@@ -198,12 +198,14 @@ def texts(most: int) -> Kind:
         return found
 
     says = f"a list like a,b of at most {most}"
-    return Kind(says, "array<string>", read, within=(1, most))
+    return Kind(says, "array<string>", read, within=(1, most), longest=most * _LONGEST)
 
 
 text = Kind("a text", "string", _text)
-reason = Kind("a text", "string", _reason)
-hostname = Kind("a host name like push.example.com", "string", _hostname, "push.example.com")
+reason = Kind("a text", "string", _reason, longest=_LONGEST_REASON)
+hostname = Kind(
+    "a host name like push.example.com", "string", _hostname, "push.example.com", longest=256
+)
 integer = Kind("a whole number", "int64", _number(-(2**63), 2**63 - 1), "1234")
 whole = Kind("a whole number, 0 or more", "uint64", _number(0, 2**64 - 1), "1234")
 yes_or_no = Kind("yes or no", "bool", _yes_or_no, "yes")

@@ -11,7 +11,10 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SCHEMES = ("rtmp", "rtmps", "srt", "webrtc", "http", "https")
 _WEB = ("http", "https")
 _ENDINGS = (".flv", ".m3u8", ".xs", ".sdp")
+# What HLS calls the list of a stream that has a folder of its own: `/live/s1/playlist.m3u8`.
+_LISTS = ("playlist.m3u8", "index.m3u8", "chunklist.m3u8", "master.m3u8")
 _PLAY = ("play", "pull", "cdn")
+_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+\.?(?::[0-9]+)?", re.IGNORECASE)
 # Percent-encoded or not, what follows these in a path is a query: keys stand there.
 _QUERY = re.compile(r"[?&]")
 # `#!::h=push.example.com,r=live/stream1,txSecret=…`
@@ -40,6 +43,25 @@ def looks_like_one(text: str) -> bool:
     return _ADDRESS.match(text) is not None
 
 
+def with_scheme(text: str) -> str:
+    """Give a text with the scheme that an address lacks; any other text as it is."""
+    return f"rtmp://{text}" if lacks_its_scheme(text) else text
+
+
+def found(text: str) -> Link | None:
+    """Take a text apart if it is a stream's address, with or without its scheme."""
+    try:
+        return read(with_scheme(text))
+    except ValueError:
+        return None
+
+
+def lacks_its_scheme(text: str) -> bool:
+    """Say whether a text is an address but for its scheme: host/app/stream."""
+    host, *path = text.partition("?")[0].split("/")
+    return len(path) > 1 and _HOST.fullmatch(host) is not None
+
+
 def read(url: str) -> Link:
     """Take a push or play URL apart; its query, where keys stand, is dropped.
 
@@ -65,6 +87,8 @@ def read(url: str) -> Link:
         raise ValueError("it names no host")
     *app, last = [_QUERY.split(unquote(part))[0] for part in path.split("/") if part] or [""]
     stream = _without_ending(last)
+    if len(app) > 1 and last.lower() in _LISTS:
+        stream = app.pop()
     if parts.scheme in _WEB and stream == last:
         raise ValueError("over http it must end in .flv or .m3u8")
     if not app or not all(app) or not stream:

@@ -83,6 +83,7 @@ class Kind:
         within: The least and the most that Tencent Cloud takes: of a number itself, of a
             list its length.
         days: How many days ahead a time may lie.
+        longest: Characters that its text may have at most.
         back: How many days ago it may lie.
     """
 
@@ -92,6 +93,7 @@ class Kind:
     example: str = ""
     within: tuple[float, float] | None = None
     days: int | None = None
+    longest: int = 1024
     back: int = 0
 
 
@@ -718,6 +720,7 @@ class Search:
     reader: str = ""
     channel: str = ""
     case: str = ""
+    account: str = ""
 
 
 UNSEEN = "unseen"

@@ -12,6 +12,7 @@ from bot.kinds import case, duration
 from bot.model import DEFAULT, Account, Action, Command, Effect, Json, Param, Site, State
 from bot.redact import HIDDEN, redact
 from bot.scan import (
+    SENTENCE_ENDS,
     Token,
     beginning,
     conceal,
@@ -46,8 +47,8 @@ LONGEST = 4000
 _LONGEST_ESCAPED = 5 * LONGEST
 _LONGEST_SHOWN = 60
 _AUDIT_TAKES = (
-    "The audit takes one since=24h, user=@…, action=…, target=…, ending=… and case=…, each if "
-    "you like."
+    "The audit takes one since=24h, user=@…, action=…, target=…, ending=…, case=… and account=…, "
+    "each if you like."
 )
 _USER = re.compile(r"@?([UW][A-Z0-9]{1,31})")
 _LONGEST_LOOK_BACK = 3650 * 86_400.0
@@ -171,6 +172,7 @@ class Audit:
         target: As it is, or its beginning and a `*`.
         state: What became of it.
         case: The case it belongs to.
+        account: Also one that the policy names no more.
     """
 
     since: float = 86_400.0
@@ -179,6 +181,7 @@ class Audit:
     target: str = ""
     state: State | None = None
     case: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +412,7 @@ class _Reader:
             "target": lambda token: redact(token.value)[:256],
             "ending": self._ending,
             "case": self._case,
+            "account": lambda token: redact(token.value.casefold())[:64],
         }
         fields = {"action": "apis", "ending": "state"}
         said: dict[str, Any] = {}
@@ -516,7 +520,7 @@ class _Reader:
             raise self._wrong("Say first what it is about, for example live.", first)
         # Until it is known what they are for: a key may stand in the path of an address.
         unclear = tokens if verb is Effect.START else tokens[1:]
-        addresses = {(t.value_start, t.end) for t in unclear if links.looks_like_one(t.value)}
+        addresses = {(t.value_start, t.end) for t in unclear if _is_address(t.value)}
         addresses -= self.hidden
         self.hidden |= addresses
         base = _Said()
@@ -574,7 +578,7 @@ class _Reader:
             ways = ", and ".join(f"{beginning(a)} … {IN_SHORT[a.api]}" for a in meant)
             raise self._wrong(f'There is no kind "{_shown(token.value)}"; {ways}.', token)
         kinds = list(dict.fromkeys(a.words for a in actions if verb in (None, a.effect)))
-        if links.looks_like_one(token.value):
+        if _is_address(token.value):
             raise self._wrong(
                 f"Say first what to do with this address: {', '.join(kinds)} or help.", token
             )
@@ -716,6 +720,9 @@ class _Reader:
         if name in self.places:
             raise self._wrong(f'"{token.name}" is given twice.', token)
         param = action.param(name)
+        if not token.quoted and (param is None or name in action.touch.key):
+            # A sentence ends so, a name does not; one that does is quoted.
+            token = replace(token, value=token.value.rstrip(f"{SENTENCE_ENDS}`") or token.value)
         if token.name and not token.value and not token.quoted:
             word = param.word if param is not None else name.lower()
             self.ours = f"write {word}=…."
@@ -726,9 +733,18 @@ class _Reader:
             if not token.name and token.value in self.vocabulary.targets:
                 self.base = self._borrowed(action, token, param).over(self.base)
                 return
-            if links.looks_like_one(token.value):
+            if _is_address(token.value):
                 self.link = self._link(token)
+            elif "/" in token.value and not (token.name or token.quoted):
+                raise self._slashed(token)
         self.places[name] = token
+
+    def _slashed(self, token: Token) -> ParseError:
+        value = token.value.partition("?")[0]
+        app, _, stream = value.rpartition("/")
+        told = app and stream and _shown(value) == value
+        way = f": write {quoted(stream)} app={quoted(app)}" if told else ""
+        return self._wrong(f'The name of a stream holds no "/"{way}, or quote the name.', token)
 
     def _next(self, action: Action, token: Token) -> str:
         """Give the parameter that a bare word fills."""
@@ -784,7 +800,7 @@ class _Reader:
         value = token.value
         if param.secret:
             return value
-        if links.looks_like_one(value) and any(other.secret for other in action.params):
+        if _is_address(value) and any(other.secret for other in action.params):
             # Bare words in the wrong order would show the address with its key.
             raise self._wrong(
                 f"This {param.word} looks like an address; write each value as name=value.", token
@@ -812,7 +828,7 @@ class _Reader:
 
     def _link(self, token: Token) -> links.Link:
         try:
-            return links.read(token.value)
+            return links.read(links.with_scheme(token.value))
         except ValueError as error:
             raise self._wrong(f"This address names no stream: {error}.", token) from None
 
@@ -963,6 +979,10 @@ def _asks_for_help(token: Token, number: int) -> bool:
     # Further on, "help" may be the name of a stream.
     signs = (("help", "-h", "?"), ("-h", "?"))
     return token.value.casefold() in (signs[number] if number < len(signs) else ("-h",))
+
+
+def _is_address(text: str) -> bool:
+    return links.looks_like_one(text) or links.lacks_its_scheme(text)
 
 
 def _shown(text: str) -> str:

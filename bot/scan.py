@@ -34,6 +34,9 @@ _ENTITY = re.compile("|".join(_ENTITIES))
 # Never across a double quote: in an address of Slack's it is percent-encoded.
 _SLACK = re.compile(r'<(?P<link>[^<>|\s"]+)(?:\|(?P<label>[^<>"]*))?>')
 _DASHES = re.compile(r"(?:--|—|–|―)(?=[A-Za-z])")
+SENTENCE_ENDS = ".,!:"
+"""What ends a sentence rather than a name, where the name is not quoted."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _DRY = re.compile(r"(?:--|—|–|―)dry[-_]?run$", re.IGNORECASE)
 _DRY_NAMES = frozenset({"dry-run", "dry_run", "dryrun"})
@@ -175,7 +178,8 @@ def _value(text: str, at: int) -> tuple[str, int, bool]:
     start = at
     while not _ends(text, at):
         at += 1
-    pieces.append(text[start:at].rstrip(_TICK))
+    bare = text[start:at].rstrip(_TICK)
+    pieces.append(bare if not pieces or bare.strip(SENTENCE_ENDS) else "")
     return "".join(pieces), at, len(pieces) > 1
 
 
@@ -210,7 +214,7 @@ def _past_ticks(text: str, at: int) -> int:
 
 def quoted(value: str) -> str:
     """Write a value so that after `name=` it is read as itself, whether Slack escapes it or not."""
-    if _BARE.fullmatch(value):
+    if _BARE.fullmatch(value) and value[-1] not in SENTENCE_ENDS:
         return value
     pieces = _PIECE.findall(value)
     return "".join(f"'{one}'" if one[0] in '"”' else f'"{one}"' for one in pieces) or '""'
@@ -287,6 +291,7 @@ def conceal(error: ParseError, spans: AbstractSet[tuple[int, int]], ours: str = 
         start=len(head),
         end=len(whole) - len(tail),
         suggestion=redact(error.suggestion),
+        at=error.at,
     )
 
 

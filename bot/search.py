@@ -68,6 +68,8 @@ def _rows(
     ways += [_case(wanted.case)] if wanted.case else []
     ways += [_state(wanted.state)] if wanted.state is not None else []
     times: list[Clause] = [table.asked_at >= wanted.since]
+    # There are few accounts: an index would lead to much of everything.
+    times += [table.account == wanted.account] if wanted.account else []
     if wanted.before is not None:
         at, id_ = wanted.before
         times += [table.asked_at <= at, sa.or_(table.asked_at < at, table.id > id_)]

@@ -547,6 +547,7 @@ class Service:
             "target": wanted.target,
             "ending": wanted.state.value if wanted.state else "",
             "case": wanted.case,
+            "account": wanted.account,
         }
         await self._store.record(Fact("exported", "", {n: v for n, v in facts.items() if v}))
         return page

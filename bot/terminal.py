@@ -317,9 +317,7 @@ async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
             if operation.state is State.WAITING:
                 line += f" · {_waits_for(operation)}"
                 line += "".join(f" · {sights.plain(one)}" for one in operation.consent.sights)
-            line += f" · account {operation.account}" if operation.account != DEFAULT else ""
-            line += f" · case {operation.case}" if operation.case else ""
-            say(one_line(line))
+            say(one_line(line + _beside(operation)))
     finally:
         await store.close()
     return DONE
@@ -338,15 +336,18 @@ async def _off(settings: Settings, _options: argparse.Namespace) -> int:
             line += f"{operation.api} {json.dumps(_shown(operation))}"
             if one.until is not None:
                 line += f" · until {datetime.fromtimestamp(one.until, UTC):%Y-%m-%d %H:%M:%S UTC}"
-            line += f" · account {operation.account}" if operation.account != DEFAULT else ""
-            line += f" · case {operation.case}" if operation.case else ""
-            say(one_line(line))
+            say(one_line(line + _beside(operation)))
     finally:
         await store.close()
     return DONE
 
 
 _LISTED = 1000
+
+
+def _beside(operation: Operation) -> str:
+    account = f" · account {operation.account}" if operation.account != DEFAULT else ""
+    return account + (f" · case {operation.case}" if operation.case else "")
 
 
 def _waits_for(operation: Operation) -> str:

@@ -245,5 +245,6 @@ class Answers:
             wanted.target,
             wanted.state,
             case=wanted.case,
+            account=wanted.account,
         )
         return pages.found(await self._service.audit(asked.actor, asked.place, search, pages.SHOWN))

@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.follow import Follow
 from bot.model import Actor, Choice, Decision, Invocation, Place, Via
 from bot.service import Service, Taken
-from handlers import views
+from handlers import receipts, views
 from handlers.answers import Answers
 from handlers.calls import need
 from handlers.cards import DECIDE, FOLLOW, Message
@@ -70,32 +70,30 @@ def register(
 
 
 def _take_follows(app: AsyncApp, service: Service, answers: Answers) -> None:
-    @app.action(re.compile(rf"{FOLLOW}:.*"))
-    async def follow(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """Ask for what follows; what is taken shows as a card of its own in the thread."""
-        wish = _FOLLOWS.get(text_at(action, "action_id").removeprefix(f"{FOLLOW}:"))
-        asked, id_ = _asked(body), text_at(action, "value")
+    async def pressed(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        kind, _, name = text_at(action, "action_id").partition(":")
+        wish, asked, id_ = _FOLLOWS.get(name), _asked(body), text_at(action, "value")
         if wish is None or not (id_ and asked.key and asked.actor.user):
             await ack()
             answers.tell(asked, Message(_ODD))
             return
-        reply = await service.follow(id_[:64], wish, asked)
+        afar = kind == BRING
+        reply = await service.follow(id_[:64], wish, asked, afar=afar)
         await ack()
         if not isinstance(reply, Taken) or reply.again:
             answers.tell(asked, answers.aside(reply))
+        elif afar:
+            answers.tell(asked, receipts.brought(reply.operation))
+
+    @app.action(re.compile(rf"{FOLLOW}:.*"))
+    async def follow(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Ask for what follows; what is taken shows as a card of its own in the thread."""
+        await pressed(ack, body, action)
 
     @app.action(re.compile(rf"{BRING}:.*"))
     async def bring(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Ask for the same from the list of what is off: where the thing was stopped."""
-        wish = _FOLLOWS.get(text_at(action, "action_id").removeprefix(f"{BRING}:"))
-        asked, id_ = _asked(body), text_at(action, "value")
-        if wish is None or not (id_ and asked.key and asked.actor.user):
-            await ack()
-            answers.tell(asked, Message(_ODD))
-            return
-        reply = await service.follow(id_[:64], wish, asked, afar=True)
-        await ack()
-        answers.tell(asked, answers.aside(reply))
+        await pressed(ack, body, action)
 
 
 class _Forms:

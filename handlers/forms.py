@@ -4,15 +4,18 @@ Source: https://docs.slack.dev/surfaces/modals
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import links
 from bot.errors import ParseError
 from bot.model import Action, Actor, Effect, Invocation, Place, Via
+from bot.parse import LONGEST
+from bot.scan import plain
 from bot.service import Mistaken, Service, Taken, Unrecorded
 from handlers import views
 from handlers.answers import Answers
@@ -33,7 +36,7 @@ class Written:
 
     Attributes:
         text: Escaped as Slack does in commands, because the parser undoes it.
-        read_as: What the parser makes of that.
+        read_as: What the parser reads, its escapes undone.
         spans: Where each block stands in what is read.
         empty: The blocks that were left empty.
     """
@@ -51,10 +54,11 @@ class Written:
             param = action.param(word) if action else None
             block = views.param_block(param.api) if param else ""
             return block if block in self.empty else self.empty[0]
-        if error.text == self.read_as:
-            for start, end, block in self.spans:
-                if start <= error.start < end:
-                    return block
+        if len(self.read_as) > LONGEST:
+            return max(self.spans, key=lambda span: span[1] - span[0])[2]
+        for start, end, block in self.spans:
+            if start <= error.at < end:
+                return block
         return views.ACTION_BLOCK
 
 
@@ -89,7 +93,7 @@ def register(
         if asked is None or not asked.place.channel:
             await ack(response_action="errors", errors={views.ACTION_BLOCK: MALFORMED})
             return
-        form = written(values)
+        form = written(values, service.vocabulary.actions)
         problem = await _ask(service, asked, form)
         if problem:
             await ack(response_action="errors", errors=problem)
@@ -109,7 +113,7 @@ def _take_choices(
 
         errands.take("follow what was chosen", update)
 
-    @app.action(views.CHOOSE)
+    @app.action(re.compile(rf"{views.CHOOSE}(?::.*)?"))
     async def choose(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Let the fields follow the chosen action."""
         await ack()
@@ -156,23 +160,47 @@ async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, 
             return {views.ACTION_BLOCK: _NOT_A_COMMAND}
 
 
-def written(values: Mapping[str, Any]) -> Written:
-    """Write a form's fields as the text of a command, by Tencent's names."""
+def written(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> Written:
+    """Write a form's fields as the text of a command, by Tencent's names.
+
+    Where an address stands in place of the stream, what it says is left out of the others, as
+    long as these hold what the form put there.
+    """
     api = _api(values)
+    said = _said_by_address(values, next((a for a in actions if a.api == api), None))
     text, spans, empty = api, [(0, len(api), views.ACTION_BLOCK)], []
     for block in values:
         name = block.removeprefix("param:") if block.startswith("param:") else ""
-        if not name:
+        if not name or (block in said and _is_untouched(values, block)):
             continue
-        value = _entered(values, block).strip()
+        # As the parser reads it, so that a mistake's place in what is read is its field's.
+        value = plain(_escaped(_entered(values, block)))
         if not value:
             empty.append(block)
             continue
         start = len(text) + 1
         text = f"{text} {name}={quoted(value)}"
         spans.append((start, len(text), block))
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return Written(escaped, text, tuple(spans), tuple(empty))
+    return Written(_escaped(text), text, tuple(spans), tuple(empty))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _said_by_address(values: Mapping[str, Any], action: Action | None) -> tuple[str, ...]:
+    """Give the blocks that an address in the stream's field speaks for, too."""
+    stream = action.param("stream") if action else None
+    link = links.found(_entered(values, views.param_block(stream.api)).strip()) if stream else None
+    if action is None or link is None:
+        return ()
+    words = ("domain", "app") if link.side == "push" else ("app",)
+    params = filter(None, map(action.param, words))
+    return tuple(views.param_block(param.api) for param in params)
+
+
+def _is_untouched(values: Mapping[str, Any], block: str) -> bool:
+    return any(views.untouched(name, _entered(values, block)) for name in values[block])
 
 
 def _entered(values: Mapping[str, Any], block: str) -> str:
@@ -186,7 +214,7 @@ def _entered(values: Mapping[str, Any], block: str) -> str:
 
 
 def _api(values: Mapping[str, Any]) -> str:
-    return text_at(values, views.ACTION_BLOCK, views.CHOOSE, "selected_option", "value")
+    return _entered(values, views.ACTION_BLOCK)
 
 
 def _invocation(body: Mapping[str, Any], place: Place, text: str) -> Invocation | None:

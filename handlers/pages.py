@@ -92,21 +92,23 @@ def _button(action_id: str, label: str, value: str) -> Block:
 def packed(search: Search, before: tuple[float, str] | None) -> str:
     """Write a search for a button, without who reads: that is asked anew."""
     state = search.state.value if search.state else ""
-    given = [search.since, search.user, list(search.apis), search.target, state, search.case]
-    return json.dumps([*given, *(before or (0.0, ""))], separators=(",", ":"))
+    given = [search.since, search.user, list(search.apis), search.target, state]
+    given += [search.case, search.account, *(before or (0.0, ""))]
+    return json.dumps(given, separators=(",", ":"))
 
 
 def unpacked(value: str) -> Search | None:
     """Read it back; None if it is not what `packed` writes."""
     try:
         found = json.loads(value)
-        since, user, apis, target, state, case, at, id_ = found
-        texts = (user, target, state, case, id_, *apis)
+        since, user, apis, target, state, case, account, at, id_ = found
+        texts = (user, target, state, case, account, id_, *apis)
         if not all(isinstance(one, str) for one in texts) or not isinstance(apis, list):
             return None
         before = (float(at), id_) if id_ else None
         wanted = State(state) if state else None
-        return Search(float(since), user, tuple(apis), target, wanted, before, case=case)
+        about = (float(since), user, tuple(apis), target, wanted, before)
+        return Search(*about, case=case, account=account)
     except (TypeError, ValueError):
         return None
 

@@ -129,6 +129,14 @@ def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
     return f"Asked: {what}. The answer comes in {place}; refusals come to you alone."
 
 
+def brought(operation: Operation) -> Message:
+    """Say where the answer comes to what was asked from the list of what is off."""
+    what, where = wanted(operation, action_of(operation)), channel(operation.place.channel)
+    return Message(
+        f"Asked: {what}. The answer comes in the thread where it was stopped, in {where}."
+    )
+
+
 def asked_before(operation: Operation, action: Action | None, address: str = "") -> Message:
     """Say where stands what somebody pressed for once more.
 
@@ -138,8 +146,8 @@ def asked_before(operation: Operation, action: Action | None, address: str = "")
     card = link(address, "its card")
     match operation.state:
         case state if state in ENDINGS:
-            ended = state_word(operation, action).lower()
-            now = f"It has ended: {ended}{f'; see {card}' if card else ''}."
+            word = state_word(operation, action).lower()
+            now = f"It has ended: {word}{f'; see {card}' if card else ''}."
         case State.WAITING:
             now = f"It waits on {card or 'its card'}."
         case _:
@@ -238,7 +246,7 @@ _MORE = (
     "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
     "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
     "`/stopstream off` lists what is off and not yet on, and what is held.",
-    "What ran is narrowed down by `user=@…`, `action=…`, `target=…`, `ending=…`, `case=…`.",
+    "`user=@…`, `action=…`, `target=…`, `ending=…`, `case=…`, `account=…` narrow down what ran.",
     "Any action takes `case=INC-42`, the incident that it belongs to.",
     "Where there are several accounts, `account=…` names one, or the channel does.",
     "Values are `name=value` or `--name value`, quoted where they hold spaces.",

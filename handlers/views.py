@@ -6,7 +6,7 @@ Source: https://docs.slack.dev/reference/views
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.alerts import Found
@@ -34,7 +34,7 @@ REASON = "reason"
 REASON_BLOCK = "reason"
 
 CHOOSE = "choose-action"
-"""The action_id of the choice of an action."""
+"""How the action_id of the choice of an action begins; after a colon follows what is chosen."""
 
 ON = "choose-account"
 """The action_id of the choice of an account."""
@@ -53,6 +53,7 @@ VALUE = "value"
 _OPTION_MOST = 75
 _OPTIONS_MOST = 100
 _INPUT_MOST = 3000
+_CASE_MOST = 64
 _LABEL_MOST = 2000
 _METADATA_MOST = 2500
 _AWAY = 10
@@ -151,13 +152,20 @@ def param_block(api: str) -> str:
 
 def packed(place: FormPlace) -> str:
     """Write a form's place for `private_metadata`."""
-    found = [[one.api, dict(one.params)] for one in place.found or ()]
-    # Slack keeps 3,000 characters; the last ones found go first.
-    while len(json.dumps(found)) > _METADATA_MOST:
-        found.pop()
-    kept = found if place.found is not None else None
+    kept = None if place.found is None else _listed(_kept(place.found))
     here = [place.verb.value, place.channel, place.thread_ts]
     return json.dumps([*here, kept, place.at, place.account])
+
+
+def _kept(found: tuple[Found, ...]) -> tuple[Found, ...]:
+    """Give those that `private_metadata` can hold: Slack keeps 3,000 characters."""
+    while len(json.dumps(_listed(found))) > _METADATA_MOST:
+        found = found[:-1]
+    return found
+
+
+def _listed(found: Sequence[Found]) -> list[Any]:
+    return [[one.api, dict(one.params)] for one in found]
 
 
 def unpacked(metadata: str) -> FormPlace | None:
@@ -175,6 +183,9 @@ def unpacked(metadata: str) -> FormPlace | None:
 
 def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, Any]:
     """Draw the form with the fields of one action; without `api` the first one of the verb."""
+    if place.found is not None:
+        # Only what a choice leads to is offered.
+        place = replace(place, found=_kept(place.found))
     here = vocabulary.at(place.channel)
     vocabulary = here.on(place.account) if place.account in here.accounts else here
     groups = _by_effect(place.verb, vocabulary.actions)
@@ -326,7 +337,8 @@ def _choice(groups: Sequence[tuple[Effect, Sequence[Action]]], chosen: Action) -
         "label": _plain("What"),
         "element": {
             "type": "static_select",
-            "action_id": CHOOSE,
+            # What is chosen may change with what was found, so the entry is named after it.
+            "action_id": f"{CHOOSE}:{chosen.api}",
             "initial_option": _action_option(chosen),
             "option_groups": [
                 {
@@ -341,6 +353,11 @@ def _choice(groups: Sequence[tuple[Effect, Sequence[Action]]], chosen: Action) -
 
 def _action_option(action: Action) -> Block:
     return _option(f"{action.words}: {action.api}", action.api)
+
+
+def untouched(entry: str, value: str) -> bool:
+    """Say whether an entry of this name still holds what filled it in."""
+    return bool(value) and entry == _entry(value)
 
 
 def _entry(filled_in: str) -> str:
@@ -363,10 +380,12 @@ def _field(param: Param, default: str) -> Block:
         if shown in ("yes", "no"):
             element["initial_option"] = _option(shown, shown)
     else:
-        element = {"type": "plain_text_input", "max_length": _INPUT_MOST}
-        element["action_id"] = _entry(shown)
+        most = min(param.kind.longest, _INPUT_MOST)
+        # Cut short it would be another value.
+        shown = shown if len(shown) <= most else ""
+        element = {"type": "plain_text_input", "max_length": most, "action_id": _entry(shown)}
         if shown:
-            element["initial_value"] = shown[:_INPUT_MOST]
+            element["initial_value"] = shown
     return {
         "type": "input",
         "block_id": param_block(param.api),
@@ -395,7 +414,9 @@ def _region(action: Action, vocabulary: Vocabulary) -> Block:
 
 def _account(vocabulary: Vocabulary) -> Block:
     """Let the account be chosen, on whose site and defaults the other fields depend."""
-    options = [_option(name, name) for name in vocabulary.accounts][:_OPTIONS_MOST]
+    meant = [vocabulary.meant] if vocabulary.meant else []
+    names = dict.fromkeys([*meant, *vocabulary.accounts])
+    options = [_option(name, name) for name in names][:_OPTIONS_MOST]
     element: Block = {"type": "static_select", "action_id": ON, "options": options}
     if vocabulary.meant:
         element["initial_option"] = _option(vocabulary.meant, vocabulary.meant)
@@ -415,7 +436,7 @@ def _case() -> Block:
         "optional": True,
         "label": _plain("case"),
         "hint": _plain("The incident or ticket it belongs to; left out: the channel's own."),
-        "element": {"type": "plain_text_input", "action_id": VALUE, "max_length": _INPUT_MOST},
+        "element": {"type": "plain_text_input", "action_id": VALUE, "max_length": _CASE_MOST},
     }
 
 

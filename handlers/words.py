@@ -167,7 +167,7 @@ def typed(
 
 def quoted(text: str) -> str:
     """Write a value so that it is read back as one."""
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/-]*", text):
+    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9_-])?", text):
         return text
     if not set(text) & {'"', "\u201d"}:
         return f'"{text}"'

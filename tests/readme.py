@@ -23,6 +23,9 @@ def sections() -> dict[str, str]:
     }
 
 
+_AUDIT = "[since=24h] [user=@…] [action=…] [target=…] [ending=…] [case=…] [account=…]"
+
+
 def _table(head: str, rows: list[list[str]]) -> str:
     lines = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
@@ -50,7 +53,7 @@ def _commands() -> str:
         ],
         ["`/stopstream whoami`", "Your roles, what they allow here, and why not the rest."],
         [
-            "`/stopstream audit [since=24h] [user=@…] [action=…] [target=…] [ending=…] [case=…]`",
+            f"`/stopstream audit {_AUDIT}`",
             "What was asked here or by you; of everyone, if your role says `audit: true`.",
         ],
         ["`@stopstream stop …` · `start …` · `status …`", "The same text, in a thread too."],

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from bot.credentials import Fixed
 from bot.demo import AUDIT, INCIDENTS
 from bot.errors import ConfigError, NeverSentError, ParseError
 from bot.manifest import bot_scopes
-from bot.model import Choice, Effect, Place, State
+from bot.model import Account, Choice, Effect, Place, Search, State
 from bot.parse import parse, spell
 from bot.rules import Rules, loader
+from bot.sandbox import blockkit
 from bot.sandbox.cloud import CloudEmulator, Key
 from bot.sandbox.workspace import Workspace as Slack
-from bot.service import Mistaken
+from bot.service import Mistaken, Page
 from bot.store import Store
 from bot.tc3 import Credentials
 from handlers import cards, receipts, views
@@ -232,7 +234,15 @@ async def test_every_card_and_line_names_the_account(quick_store: Store) -> None
         await house.decide(done.id, Choice.CONFIRM, BOB)
         done = await house.ended(done.id)
         mistaken = await house.ask("live s1", ALICE, channel="C0OTHER")
+        page = await house.service.audit(
+            BOB, Place("C0INC"), Search(account="main", user=BOB.user), 10
+        )
+        none = await house.service.audit(BOB, Place("C0INC"), Search(account="europe"), 10)
     action = cards.action_of(done)
+    assert isinstance(page, Page)
+    assert isinstance(none, Page)
+    assert [one.id for one in page.operations] == [done.id]
+    assert none.operations == ()
 
     assert done.account == "main"
     assert "account `main`" in cards.card(done, action).text
@@ -297,7 +307,7 @@ def test_the_form_offers_the_accounts_where_there_are_several() -> None:
     blocks = _blocks(views.form(place, rules().vocabulary))
     account = blocks[views.ACCOUNT_BLOCK]["element"]
 
-    assert [option["value"] for option in account["options"]] == ["main", "europe"]
+    assert [option["value"] for option in account["options"]] == ["europe", "main"]
     assert account["initial_option"]["value"] == "europe"
     domain = blocks["param:DomainName"]["element"]
     assert domain["initial_value"] == "eu.example.com"
@@ -306,6 +316,16 @@ def test_the_form_offers_the_accounts_where_there_are_several() -> None:
     assert _blocks(other)["param:DomainName"]["element"]["action_id"] != domain["action_id"]
     alone = views.form(place, rules("accounts: {main: {}}").vocabulary)
     assert views.ACCOUNT_BLOCK not in _blocks(alone)
+
+
+def test_the_form_fits_slack_however_many_accounts_there_are() -> None:
+    many = {f"a{n:031}": Account(channels=(f"C{n}",)) for n in range(150)}
+    vocabulary = replace(rules().vocabulary, accounts=many)
+    for action in vocabulary.actions:
+        view = views.form(views.FormPlace(Effect.STOP, "C149"), vocabulary, action.api)
+        assert blockkit.view_problems(view) == []
+        element = _blocks(view)[views.ACCOUNT_BLOCK]["element"]
+        assert element["initial_option"] in element["options"]
 
 
 async def test_the_fields_follow_the_chosen_account_and_the_form_asks_for_it(

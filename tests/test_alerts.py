@@ -1,5 +1,6 @@
 """Alerts: what they name is found, keys are not, and the form that it fills in is sent by hand."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 from bot.alerts import MOST, found_in
 from bot.catalog import by_api
 from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+
+FULL = {"StreamName": "cam-7", "AppName": "live", "DomainName": DOMAIN}
+NAME = {"StreamName": "cam-7"}
 
 json = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=40)),
@@ -63,6 +67,128 @@ def test_nothing_is_made_up_and_many_are_bounded() -> None:
     assert len(found_in({"text": " ".join(f"stream: s{n}" for n in range(50))})) == MOST
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtmp://{}/live/cam-7: Input/output error",
+        "*rtmp://{}/live/cam-7*",
+        "_rtmp://{}/live/cam-7_ stalls",
+        "[rtmp://{}/live/cam-7] stalls",
+        "rtmp://{}/live/cam-7!",
+        "rtmp://{}/live/cam-7，断流",
+        "stream: rtmp://{}/live/cam-7 stalls",
+        "stream: {}/live/cam-7",
+        "stream cam-7, stream: cam-7, rtmp://{}/live/cam-7 and http://play.b.c/live/cam-7.flv",
+    ],
+)
+def test_an_address_ends_before_what_only_stands_beside_it(text: str) -> None:
+    assert [dict(one.params) for one in found_in({"text": text.format(DOMAIN)})] == [FULL]
+
+
+def test_addresses_of_one_name_are_told_apart() -> None:
+    text = "rtmp://a.b/live/s1,rtmp://c.d/live/s1 rtmp://a.b/vip/s1 rtmp://a.b/live/s1 stream: s1"
+
+    found = [(one.params["DomainName"], one.params["AppName"]) for one in found_in({"text": text})]
+    assert found == [("a.b", "live"), ("c.d", "live"), ("a.b", "vip")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"StreamName":"cam-7"}',
+        '{"event_type":0,"stream_id":"cam-7","appname":"live"}',
+        r"{\"stream_id\":\"cam-7\"}",
+        "Stream ID: cam-7",
+        "*Stream*\ncam-7\n*Status*\ndown",
+        "Stream：cam-7，断流",
+        "Stream：cam-7断流",
+        "Affected stream name = `cam-7`.",
+        "liveStreamName: cam-7",
+        "*Stream:* _cam-7_",
+        "Stream:\n• cam-7",
+        "Stream: <https://grafana.b.c/d/1|cam-7> stalls",
+        "Stream: cam-7: Input/output error",
+        "stream `cam-7` is down",
+        "Stream cam-7 is down",
+        "stream: cam-7?txSecret=5ECRE7",
+    ],
+)
+def test_a_name_is_found_by_its_label(text: str) -> None:
+    assert [dict(one.params) for one in found_in({"text": text})] == [NAME]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Stream:\nDomain: a.b",
+        "Stream: Domain: a.b",
+        "Stream:\nPush domain: a.b",
+        "*Stream*\n*Status*\ndown",
+        "Upstream: cdn-01",
+        "Streams: 12, of 40 all in all",
+        "Stream: down",
+        "Stream: cam+7",
+        "Task ID: a/b",
+        "Last stream: 12:30:45",
+        "Stream: rtmp://nowhere stalls",
+        "we lost the stream\nplease look",
+        '"StreamName": null, "x": "Stream: n/a"',
+        "stream: txSecret=5ECRE7, stream key: 5ECRE7",
+        "stream: " + "a" * 300,
+    ],
+)
+def test_what_stands_beside_a_label_is_not_always_its_name(text: str) -> None:
+    assert found_in({"text": text}) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["Streams: cam-1, cam-2, cam-3", '{"stream_ids": ["cam-1","cam-2", "cam-3"]}']
+)
+def test_several_names_are_told_apart(text: str) -> None:
+    found = [dict(one.params) for one in found_in({"text": text})]
+    assert found == [{"StreamName": f"cam-{n}"} for n in (1, 2, 3)]
+
+
+def test_an_app_before_the_name_is_read_as_one() -> None:
+    (found,) = found_in({"text": "Stream: live/cam-7"})
+    assert dict(found.params) == {"StreamName": "cam-7", "AppName": "live"}
+
+
+def line(*texts: str) -> dict[str, Any]:
+    elements = [{"type": "text", "text": text} for text in texts]
+    inside = {"type": "rich_text_section", "elements": elements}
+    return {"blocks": [{"type": "rich_text", "elements": [inside]}]}
+
+
+def table(*rows: str) -> dict[str, Any]:
+    cells = [[{"type": "raw_text", "text": text} for text in row.split()] for row in rows]
+    return {"blocks": [{"type": "table", "rows": cells}]}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        line("Stream: ", "cam-7", " is down"),
+        line("Stream", ": cam-7 is down"),
+        {"attachments": [{"message_blocks": [{"message": line("Stream: ", "cam-7")}]}]},
+        table("Stream Status", "cam-7 down"),
+        table("Stream cam-7", "Status down"),
+        table("Field Value", "Stream cam-7"),
+        {"attachments": [{"title": "down", "title_link": "http://play.b.c/live/cam-7.flv"}]},
+    ],
+)
+def test_a_name_is_found_in_lines_tables_and_forwarded_messages(message: dict[str, Any]) -> None:
+    (found,) = found_in(message)
+    assert found.params["StreamName"] == "cam-7"
+
+
+@pytest.mark.parametrize("piece", ["rtmp://a,,", "\n", "*_", "stream: ", "<a:", "Stream\n", "_- "])
+def test_a_long_message_is_read_in_no_time(piece: str) -> None:
+    before = time.process_time()
+    found_in({"text": piece[:8] + piece[-1] * 9000 + piece * 5000})
+    assert time.process_time() - before < 2
+
+
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[Sandbox]:
     async with sandbox(tmp_path, socket=False, limits=False) as built:
@@ -82,14 +208,7 @@ async def test_a_stream_in_an_alert_is_stopped_in_its_thread(world: Sandbox) -> 
 
     await alice.choose("choose-found", "1")
     await slack.wait_for(lambda: "'initial_value': 'stream2'" in str(slack.modals["U0ALICE"]))
-    view = slack.modals["U0ALICE"]
-    values = {
-        b["block_id"]: {"value": {"value": b["element"]["initial_value"]}}
-        for b in view["blocks"]
-        if str(b.get("block_id", "")).startswith("param:") and "initial_value" in b["element"]
-    }
-    choice = {"choose-action": {"selected_option": {"value": "DropLiveStream"}}}
-    ack = await alice.submit({"action": choice, **values})
+    ack = await alice.submit()
     assert ack.body.get("response_action") in (None, "clear"), ack.body
 
     channel = slack.channels[INCIDENTS]
@@ -98,6 +217,41 @@ async def test_a_stream_in_an_alert_is_stopped_in_its_thread(world: Sandbox) -> 
     )
     assert world.cloud.ran("DropLiveStream")[0].params["StreamName"] == "stream2"
     assert "*Accepted.*" in thread[1].text
+
+
+async def test_a_found_thing_of_another_kind_changes_what_is_done(world: Sandbox) -> None:
+    slack = world.slack
+    alert = slack.say(INCIDENTS, "U0BOB", "Stream: stream1\nTask ID: t-9")
+    alice = slack.person("U0ALICE")
+    await alice.shortcut("stop_in_message", INCIDENTS, alert.ts)
+    await alice.modal()
+    await alice.choose("choose-found", "1")
+    await slack.wait_for(lambda: "param:TaskId" in slack.modals["U0ALICE"]["state"]["values"])
+    values = slack.modals["U0ALICE"]["state"]["values"]
+
+    (what,) = values["action"].values()
+    assert what["selected_option"]["value"] == "StopRecordTask"
+    (task,) = values["param:TaskId"].values()
+    assert task["value"] == "t-9"
+
+
+async def test_only_what_a_choice_leads_to_is_offered(world: Sandbox) -> None:
+    slack = world.slack
+    names = [f"{n}{'x' * 189}" for n in range(10)]
+    alert = slack.say(INCIDENTS, "U0BOB", "\n".join(f"rtmp://p.b.c/live/{name}" for name in names))
+    alice = slack.person("U0ALICE")
+    await alice.shortcut("stop_in_message", INCIDENTS, alert.ts)
+    view = await alice.modal()
+    options = view["blocks"][0]["element"]["options"]
+    assert 1 < len(options) < len(names)
+    last = options[-1]["value"]
+    await alice.choose("choose-found", last)
+
+    def held() -> bool:
+        values = slack.modals["U0ALICE"]["state"]["values"]
+        return names[int(last)] in str(values["param:StreamName"])
+
+    assert await slack.wait_for(held)
 
 
 async def test_an_alert_that_names_nothing_says_so_and_the_global_shortcut_asks_for_a_channel(

@@ -758,6 +758,18 @@ def test_a_form_has_a_field_for_each_parameter_and_fills_in_the_defaults() -> No
     assert fields["param:AppName"]["element"]["initial_value"] == "live"
 
 
+def test_a_field_takes_no_more_than_its_kind_and_no_part_of_a_value() -> None:
+    long = {"live": {"DomainName": "d" * 300}}
+    place = views.FormPlace(Effect.STOP, "C0INC")
+    view = views.form(place, replace(VOCABULARY, defaults=long), "ForbidLiveStream")
+    fields = {block.get("block_id"): block.get("element", {}) for block in view["blocks"]}
+
+    lengths = {name: fields[f"param:{name}"]["max_length"] for name in ("DomainName", "StreamName")}
+    assert lengths == {"DomainName": 256, "StreamName": 1024}
+    assert fields["param:Reason"]["max_length"] == 2048
+    assert "initial_value" not in fields["param:DomainName"]
+
+
 def test_a_form_fills_in_a_domain_under_its_other_name_and_no_secret() -> None:
     secret = {"car-url": {"PublishStreamURL": "rtmp://a.example.com/live2/5ECRE7"}}
     vocabulary = replace(VOCABULARY, defaults={**VOCABULARY.defaults, **secret})

@@ -22,6 +22,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.errors import ConfigError, DirectoryError
 from bot.model import Actor, Effect, Owed, State, Via
 from bot.sandbox import blockkit
+from bot.sandbox.entries import entries
 from bot.store import Store
 from handlers import commands, mentions, pages, receipts, views
 from handlers.app import build_app
@@ -453,6 +454,57 @@ async def test_of_two_empty_fields_the_missing_one_is_marked(workspace: Workspac
     form = submission("ForbidLiveStream", Reason="", StreamName="")
 
     assert list((await workspace.interact(form))["errors"]) == ["param:StreamName"]
+
+
+@pytest.mark.parametrize("reason", ["a\u200b b", "token=5ECRE7 again", "txSecret=5ECRE7"])
+async def test_a_mistake_after_a_key_is_still_shown_at_its_field(
+    workspace: Workspace, reason: str
+) -> None:
+    stream = "rtmp://push.example.com/live/s1?txSecret=5ECRE7"
+    form = submission("ForbidLiveStream", StreamName=stream, Reason=reason, ResumeTime="soon")
+    answer = await workspace.interact(form)
+
+    assert list(answer["errors"]) == ["param:ResumeTime"]
+    assert "5ECRE7" not in str(answer)
+
+
+async def test_what_is_too_long_in_all_is_shown_at_the_longest_field(workspace: Workspace) -> None:
+    long = {"StreamName": "s" * 1000, "AppName": "a" * 1000, "Reason": "r" * 2040}
+    answer = await workspace.interact(submission("ForbidLiveStream", **long))
+
+    assert list(answer["errors"]) == ["param:Reason"]
+
+
+@pytest.mark.parametrize(
+    ("address", "domain", "app"),
+    [
+        ("rtmp://p.example.com/vip/s1?txSecret=5ECRE7", "p.example.com", "vip"),
+        ("p.example.com/vip/s1", "p.example.com", "vip"),
+        ("http://play.example.com/vip/s1.flv", "push.example.com", "vip"),
+    ],
+)
+async def test_an_address_wins_over_what_the_form_filled_in(
+    workspace: Workspace, address: str, domain: str, app: str
+) -> None:
+    place = views.FormPlace(Effect.STOP, "C0INC")
+    view = views.form(place, workspace.house.service.vocabulary, "DropLiveStream")
+    form = submission(StreamName=address)
+    form["view"]["state"]["values"] = entries(view, {}) | {
+        "param:StreamName": form["view"]["state"]["values"]["param:StreamName"]
+    }
+
+    assert await workspace.interact(form) == ""
+    (operation,) = await workspace.house.service.recent(None)
+    wanted = {"StreamName": "s1", "DomainName": domain, "AppName": app}
+    assert operation.params == wanted
+
+
+async def test_an_address_does_not_win_over_what_somebody_typed(workspace: Workspace) -> None:
+    form = submission(StreamName="rtmp://p.example.com/live/s1", DomainName="push.example.com")
+
+    answer = await workspace.interact(form)
+    assert list(answer["errors"]) == ["param:DomainName"]
+    assert "which one?" in str(answer)
 
 
 async def test_a_form_can_be_sent_again_after_its_mistake(workspace: Workspace) -> None:

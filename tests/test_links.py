@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.links import Link, looks_like_one, read
+from bot.links import Link, lacks_its_scheme, looks_like_one, read
 
 _NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=20)
 
@@ -23,6 +23,9 @@ _NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=
         ("webrtc://pull.a.b/live/s1", Link("pull.a.b", "live", "s1", "play")),
         ("https://a.b/live/s1.m3u8?t=1", Link("a.b", "live", "s1", "play")),
         ("http://a.b./live/s1.FLV", Link("a.b", "live", "s1", "play")),
+        ("https://a.b/live/s1/playlist.m3u8?t=1", Link("a.b", "live", "s1", "play")),
+        ("https://a.b/live/sub/s1/INDEX.m3u8", Link("a.b", "live/sub", "s1", "play")),
+        ("https://a.b/live/playlist.m3u8", Link("a.b", "live", "playlist", "play")),
         ("https://a.b/live/s1.xs", Link("a.b", "live", "s1", "play")),
         ("http://push.a.b/live/s1.flv", Link("push.a.b", "live", "s1", "push")),
         ("srt://push.a.b:9000/live/s1", Link("push.a.b", "live", "s1", "push")),
@@ -71,6 +74,24 @@ def test_what_names_no_stream_is_refused_with_the_reason(url: str, why: str) -> 
 @pytest.mark.parametrize("text", ["stream1", "https-1", "a:b", "://x", "push.a.b/live/s", ""])
 def test_what_has_no_scheme_is_no_address(text: str) -> None:
     assert not looks_like_one(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "does"),
+    [
+        ("push.a.bc/live/s", True),
+        ("push.a.bc:1935/live/s?k=v", True),
+        ("PUSH.a.bc./live/s", True),
+        ("push.a.b/s", False),
+        ("live/sub/s", False),
+        ("1.2/live/s", False),
+        ("push.a.b", False),
+        ("rtmp://push.a.b/live/s", False),
+        ("", False),
+    ],
+)
+def test_an_address_may_lack_its_scheme(text: str, does: bool) -> None:
+    assert lacks_its_scheme(text) is does
 
 
 @given(st.sampled_from(["rtmp", "webrtc", "srt"]), _NAMES, _NAMES, st.text(max_size=20))

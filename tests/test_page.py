@@ -157,8 +157,9 @@ async def test_a_form_follows_its_choice_shows_mistakes_and_is_asked(alice: Eyes
     assert view["title"]["text"] == "Stop something"
 
     choice = {"type": "static_select", "selected_option": {"value": "StopStreamIngest"}}
-    values = {"action": {"choose-action": choice}}
-    await alice.do("act", view="modal", action_id="choose-action", value="StopStreamIngest")
+    values = {"action": {"choose-action:StopStreamIngest": choice}}
+    what = next(b for b in view["blocks"] if b.get("block_id") == "action")["element"]["action_id"]
+    await alice.do("act", view="modal", action_id=what, value="StopStreamIngest")
     await alice.until(
         lambda: any("TaskId" in str(b.get("block_id")) for b in alice.world["modal"]["blocks"])
     )

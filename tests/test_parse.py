@@ -80,8 +80,18 @@ def command(text: str, verb: Effect | None = Effect.STOP, vocabulary: Vocabulary
         f"live srt://{DOMAIN}:9000?streamid=#!::h={DOMAIN},r=live/stream1,txSecret=a",
         f"droplivestream StreamName=stream1 domainname={DOMAIN} AppName=live",
         f"DropLiveStream stream1 {DOMAIN.upper()}",
+        f"live {DOMAIN}/live/stream1",
+        f"live <http://{DOMAIN}/live/stream1|{DOMAIN}/live/stream1>",
+        f"live stream={DOMAIN}:1935/live/stream1?txSecret=a",
+        "live https://play.example.com/live/stream1/playlist.m3u8",
+        "live stream1.",
+        "live stream1!",
+        "live `stream1`.",
+        'live "stream1".',
+        f"live rtmp://{DOMAIN}/live/stream1.",
         "main-stage",
         "live main-stage",
+        "live main-stage.",
         "stop live stream1",
         "/stopstream live stream1",
     ],
@@ -319,6 +329,29 @@ def test_a_mistake_is_one_sentence_with_its_place(text: str, meant: str, says: s
     assert error.text[error.start : error.end] == meant
     assert says in error.sentence
     assert "\n" not in error.sentence
+
+
+@pytest.mark.parametrize("name", ["stream1.", "live/stream1", "a:", "!"])
+def test_a_name_that_is_quoted_is_meant_as_it_is(name: str) -> None:
+    for text in (f'live "{name}"', f'live stream="{name}"'):
+        assert command(text).params["StreamName"] == name
+    assert command(spell(command(f'live "{name}"'))).params["StreamName"] == name
+
+
+def test_a_case_at_the_end_of_a_sentence_is_named_without_its_point() -> None:
+    assert command("live stream1 case=INC-42.").case == "INC-42"
+
+
+def test_an_address_without_its_scheme_is_known_as_one() -> None:
+    with pytest.raises(ParseError, match="Say first what to do with this address"):
+        read(f"{DOMAIN}/live/stream1")
+
+
+def test_a_name_with_its_path_is_asked_for_apart() -> None:
+    with pytest.raises(ParseError) as caught:
+        read("live live/stream1?txSecret=5ECRE7")
+    assert "write stream1 app=live" in caught.value.sentence
+    assert "5ECRE7" not in str(vars(caught.value))
 
 
 def test_what_a_mention_should_say_is_said() -> None:

@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.manifest import bot_scopes
 from bot.sandbox import blockkit
+from bot.sandbox.entries import entries, entry
 from bot.sandbox.workspace import Workspace
 
 
@@ -209,3 +210,19 @@ def test_block_kit_limits_hold_at_their_edges() -> None:
         "text",
     ):
         assert blockkit.problems(wrong)
+
+
+def test_a_field_drawn_anew_keeps_what_it_held_only_under_its_names() -> None:
+    def view(action_id: str, initial: str) -> dict[str, Any]:
+        element = {
+            "type": "plain_text_input",
+            "action_id": action_id,
+            "initial_value": initial,
+        }
+        return {"blocks": [{"type": "input", "block_id": "b", "element": element}]}
+
+    held = entries(view("a", "first"), {})
+    assert held == {"b": {"a": {"type": "plain_text_input", "value": "first"}}}
+    typed = {"b": {"a": entry("plain_text_input", None)}}
+    assert entries(view("a", "second"), typed) == typed
+    assert entries(view("a2", "second"), typed)["b"]["a2"]["value"] == "second"

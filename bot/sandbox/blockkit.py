@@ -174,7 +174,7 @@ def _plain_text_input(element: Mapping[str, Any], at: str) -> Iterator[str]:
     most = element.get("max_length", 3000)
     if not isinstance(most, int) or not 1 <= most <= 3000:  # noqa: PLR2004 (Slack's limit)
         yield f"must be less than 3001 [json-pointer:{at}/max_length]"
-    yield from _long(element.get("initial_value"), f"{at}/initial_value", 3000)
+    yield from _long(element.get("initial_value"), f"{at}/initial_value", min(most, 3000))
 
 
 def _button(element: Mapping[str, Any], at: str) -> Iterator[str]:

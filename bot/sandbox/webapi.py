@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from bot.sandbox import blockkit
+from bot.sandbox.entries import entries
 from bot.sandbox.people import Channel, File, Message
 
 if TYPE_CHECKING:
@@ -378,21 +379,25 @@ class WebApi:
         self._slack.triggers[trigger] = (user, at, True)
         return user
 
-    def _view(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _view(
+        self, given: Mapping[str, Any], before: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         view = _json(given.get("view"))
         found = blockkit.view_problems(view)
         if found:
             raise SlackError("invalid_arguments", response_metadata={"messages": found})
         if len(json.dumps(view)) > 250_000:  # noqa: PLR2004 (Slack's limit)
             raise SlackError("view_too_large")
-        return {**view, "hash": self._slack.stamps.ts(), "state": {"values": {}}}
+        kept = before["state"]["values"] if before else {}
+        held = entries(view, kept)
+        return {**view, "hash": self._slack.stamps.ts(), "state": {"values": held}}
 
     def _view_update(self, given: dict[str, Any]) -> Mapping[str, Any]:
         for user, view in self._slack.modals.items():
             if view["id"] == given.get("view_id"):
                 if given.get("hash") and given["hash"] != view["hash"]:
                     raise SlackError("hash_conflict")
-                self._slack.modals[user] = {**self._view(given), "id": view["id"]}
+                self._slack.modals[user] = {**self._view(given, view), "id": view["id"]}
                 self._slack.changed()
                 return {"view": self._slack.modals[user]}
         raise SlackError("not_found")

@@ -10,6 +10,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from bot.sandbox.delivery import Ack, Delivery
+from bot.sandbox.entries import entry
 from bot.sandbox.people import Channel, File, Message, Timestamps, User, escaped
 from bot.sandbox.webapi import WebApi
 
@@ -424,17 +425,28 @@ class Hands:
         found: dict[str, Any] = await slack.wait_for(lambda: slack.modals.get(self._user))
         return found
 
+    def fill(self, block_id: str, text: str) -> None:
+        """Put a text into a field of the open form."""
+        values = self._slack.modals[self._user]["state"]["values"]
+        (action_id,) = values[block_id]
+        values[block_id] = {action_id: entry("plain_text_input", text)}
+
     async def choose(self, action_id: str, value: str) -> Ack:
-        """Choose an option in the open form."""
+        """Choose an option in the open form; what follows a colon in its name may be left out."""
         view = self._slack.modals[self._user]
         block, element = next(
             (b, e)
             for b in view["blocks"]
             for e in (b.get("element"), b.get("accessory"), *(b.get("elements") or ()))
-            if isinstance(e, dict) and e.get("action_id") == action_id
+            if isinstance(e, dict)
+            and action_id in (e.get("action_id"), str(e.get("action_id")).partition(":")[0])
         )
+        action_id = element["action_id"]
         groups = element.get("option_groups") or [{"options": element.get("options", ())}]
         option = next(o for g in groups for o in g["options"] if o["value"] == value)
+        if block.get("type") == "input":
+            chosen = {action_id: entry(element["type"], option)}
+            view["state"]["values"][block["block_id"]] = chosen
         payload = self._interaction("block_actions") | {
             "container": {"type": "view", "view_id": view["id"]},
             "view": view | {"app_id": "A0STOP", "team_id": self._slack.team},
@@ -450,15 +462,19 @@ class Hands:
         }
         return await self._slack.delivery.bring("interaction", payload)
 
-    async def submit(self, values: dict[str, dict[str, Any]]) -> Ack:
-        """Send the open form off; it closes unless the app shows mistakes."""
+    async def submit(self, values: dict[str, dict[str, Any]] | None = None) -> Ack:
+        """Send the open form off; it closes unless the app shows mistakes.
+
+        Args:
+            values: What its fields hold; left out: what was put into them.
+        """
         view = self._slack.modals[self._user]
         payload = self._interaction("view_submission") | {
             "view": view
             | {
                 "app_id": "A0STOP",
                 "team_id": self._slack.team,
-                "state": {"values": values},
+                "state": view["state"] if values is None else {"values": values},
             },
             "response_urls": [],
         }
