@@ -270,7 +270,7 @@ class Service:
         allowed = isinstance(found.verdict, Verdict)
         facts |= {"state": "dry run", "allowed": allowed}
         await self._store.record(Fact("dry run", "", facts))
-        return replace(found, case=operation.case)
+        return found if found.hidden else replace(found, case=operation.case)
 
     async def decide(self, decision: Decision) -> str:
         """Put a press on the books, to have its effect once; never waits for Slack.

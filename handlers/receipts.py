@@ -146,7 +146,7 @@ def asked_before(operation: Operation, action: Action | None, address: str = "")
     card = link(address, "its card")
     match operation.state:
         case state if state in ENDINGS:
-            word = state_word(operation, action_of(operation)).lower()
+            word = state_word(operation, action).lower()
             now = f"It has ended: {word}{f'; see {card}' if card else ''}."
         case State.WAITING:
             now = f"It waits on {card or 'its card'}."

@@ -19,7 +19,7 @@ _AUDIT = (
     "*Audit*",
     "`/stopstream audit since=24h` lists what was asked and what became of it.",
     "It takes `since=7d`, `user=@…`, `action=ban`, `target=stream1` or `target=prod-*`,",
-    "`ending=denied` and `case=INC-42`, each once and each if you like.",
+    "`ending=denied`, `case=INC-42` and `account=…`, each once and each if you like.",
 )
 _WHOAMI = (
     "*Whoami*",

@@ -164,7 +164,7 @@ def helped(topic: str) -> str:
     [
         ("dry-run", "shows you alone what would be sent"),
         ("dryrun", "`/stopstream live stream1 --dry-run`"),
-        ("audit", "`ending=denied` and `case=INC-42`"),
+        ("audit", "`ending=denied`, `case=INC-42` and `account=…`"),
         ("WhoAmI", "what you may do in this channel"),
         ("form", "alone opens a form"),
         ("off", "`/stopstream off` lists"),
