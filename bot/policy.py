@@ -70,6 +70,7 @@ class How:
         channels: Where else this person's own roles may.
         asks: Roles whose members may be asked to let it through here.
         forbidden: The limit that denies it to everyone, whatever its target.
+        accounts: On which it is so; empty where it is the same on all.
     """
 
     action: Action
@@ -79,6 +80,7 @@ class How:
     channels: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     forbidden: str = ""
+    accounts: tuple[str, ...] = ()
 
 
 class Grant(NamedTuple):
@@ -329,7 +331,7 @@ def explain(policy: Policy, command: Command, facts: Facts) -> Explanation:
 
 def standing(policy: Policy, facts: Facts, actions: Sequence[Action]) -> list[How]:
     """Say for each action what this person may do here with some target."""
-    return [_how(policy, facts, action) for action in actions]
+    return [how for action in actions for how in _hows(policy, facts, action)]
 
 
 def channels_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
@@ -338,14 +340,27 @@ def channels_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
     return tuple(dict.fromkeys(channel for rule in own for channel in rule.channels or ()))
 
 
-def _how(policy: Policy, facts: Facts, action: Action) -> How:
-    command = Command(action, {})
+def _hows(policy: Policy, facts: Facts, action: Action) -> list[How]:
+    """Say it of each account, and of those together on which it is the same."""
+    found: list[How] = []
+    for account in policy.account_names:
+        how = _how(policy, facts, Command(action, {}, account=account))
+        same = [one for one in found if replace(one, accounts=()) == how]
+        if same:
+            found[found.index(same[0])] = replace(how, accounts=(*same[0].accounts, account))
+        else:
+            found.append(replace(how, accounts=(account,)))
+    return [replace(found[0], accounts=())] if len(found) == 1 else found
+
+
+def _how(policy: Policy, facts: Facts, command: Command) -> How:
+    action, account = command.action, command.account
     mine = roles_of(policy, facts)
     able = [
         Grant(name, place, rule)
         for name, role in policy.roles.items()
         for place, rule in _rules(name, role)
-        if _covers(rule.actions, command)
+        if _covers(rule.actions, command) and _on_account(rule.accounts, account)
     ]
     others = tuple(dict.fromkeys(grant.role for grant in able))
     forbidden = _forbidden(policy, command)
@@ -356,19 +371,12 @@ def _how(policy: Policy, facts: Facts, action: Action) -> How:
     limit = _strictest(policy, command)
     if best := min((r for r in own if r in here), key=lambda r: r.approval.rank, default=None):
         approval = max(best.approval, limit, key=lambda a: a.rank)
-        return How(action, approval, _conditions(policy, best), others)
+        where = ", ".join(f"{name} {pattern}" for name, pattern in (best.where or {}).items())
+        return How(action, approval, where, others)
     channels = tuple(dict.fromkeys(c for rule in own for c in rule.channels or ()))
     open_ = limit is not Approval.SECOND_PERSON and _is_full_member(facts)
     asks = [g.role for g in able if open_ and g.rule.requests and g.rule in here]
     return How(action, None, "", others, channels, tuple(dict.fromkeys(asks)))
-
-
-def _conditions(policy: Policy, rule: Rule) -> str:
-    """Say on what a rule holds, in words."""
-    found = [f"{name} {pattern}" for name, pattern in (rule.where or {}).items()]
-    if rule.accounts and len(policy.account_names) > 1:
-        found.insert(0, f"account {' or '.join(rule.accounts)}")
-    return ", ".join(found)
 
 
 def _is_full_member(facts: Facts) -> bool:
@@ -378,11 +386,7 @@ def _is_full_member(facts: Facts) -> bool:
 
 def _forbidden(policy: Policy, command: Command) -> str:
     """Give the limit without conditions that denies it; empty for none."""
-    found = (
-        place
-        for place, limit in _limits(policy)
-        if limit.deny and _is_whole(policy, limit) and _covers(limit.actions, command)
-    )
+    found = (place for place, limit in _limits(policy) if limit.deny and _is_whole(limit, command))
     return next(found, "")
 
 
@@ -390,15 +394,15 @@ def _strictest(policy: Policy, command: Command) -> Approval:
     """Give the approval that limits without conditions ask."""
     found = command.action.least
     for _, limit in _limits(policy):
-        if _is_whole(policy, limit) and _covers(limit.actions, command):
+        if _is_whole(limit, command):
             found = max(found, limit.approval or found, key=lambda a: a.rank)
     return found
 
 
-def _is_whole(policy: Policy, limit: Limit) -> bool:
-    """Say whether a limit holds for whatever target, on every account."""
-    everywhere = all(_on_account(limit.accounts, name) for name in policy.account_names)
-    return everywhere and limit.where is None
+def _is_whole(limit: Limit, command: Command) -> bool:
+    """Say whether a limit holds for a command whatever its target."""
+    there = _on_account(limit.accounts, command.account)
+    return there and limit.where is None and _covers(limit.actions, command)
 
 
 # --- matching ----------------------------------------------------------------------

@@ -121,8 +121,6 @@ def card(operation: Operation, action: Action | None) -> Message:
         frame.append(passed)
     if operation.region:
         frame.append(f"region {code(operation.region)}")
-    if operation.account != DEFAULT:
-        frame.append(f"account {code(operation.account)}")
     frame += filter(None, (beside.case(operation), beside.runbook(operation)))
     around = " · ".join(frame)
     loud, lacking = _emergency(operation), beside.request(operation)
@@ -321,8 +319,6 @@ def audit_line(
         parts.append(f"reason: {escape(operation.reason, 500)}")
     if operation.region:
         parts.append(f"region {code(operation.region)}")
-    if operation.account != DEFAULT:
-        parts.append(f"account {code(operation.account)}")
     if operation.rule:
         parts.append(f"rule {code(operation.rule)}")
     if operation.code and not decided:
@@ -354,14 +350,15 @@ def action_of(operation: Operation) -> Action | None:
 
 
 def wanted(operation: Operation, action: Action | None) -> str:
-    """Say what was asked: the API and its parameters, secrets hidden."""
+    """Say what was asked: the API, its parameters, secrets hidden, and the account."""
     if not operation.api:
         return code(operation.text, 300)
     shown = [
         f"{escape(_word(name, param), 40)} {value(param, given)}"
         for name, param, given in _params(operation, action)
     ]
-    return f"{escape(operation.api, 80)} {', '.join(shown[:12])}".strip()
+    on = [f"account {code(operation.account)}"] if operation.account != DEFAULT else []
+    return f"{escape(operation.api, 80)} {', '.join(shown[:12] + on)}".strip()
 
 
 def _word(name: str, param: Param | None) -> str:

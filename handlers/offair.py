@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from bot import offair
+from bot.catalog.own import HOLD
 from bot.follow import Follow, follows
 from bot.model import DEFAULT, Action, Off, Operation, State
 from bot.service import Absent
@@ -90,7 +91,7 @@ def _with_button(text: str, operation: Operation, wished: Iterable[Follow]) -> B
     open_to = follows(operation)
     for one in wished:
         if one in open_to:
-            label = _LABELS[one] if operation.api != "Hold" else "Release"
+            label = _LABELS[one] if operation.api != HOLD.api else "Release"
             return {**block, "accessory": follow_button(BRING, one, operation, label)}
     return block
 
@@ -140,7 +141,7 @@ def _since(operation: Operation) -> str:
 def _line(parts: list[str], operation: Operation) -> str:
     if operation.place.channel:
         parts.append(channel(operation.place.channel))
-    if operation.account != DEFAULT:
+    if operation.api == HOLD.api and operation.account != DEFAULT:
         parts.append(f"account {code(operation.account)}")
     if case := beside.case(operation):
         parts.append(case)

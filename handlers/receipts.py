@@ -6,7 +6,6 @@ from dataclasses import replace
 from bot.errors import ParseError
 from bot.lifecycle import ENDINGS
 from bot.model import (
-    DEFAULT,
     Action,
     Approval,
     Denied,
@@ -176,7 +175,9 @@ def help_on(
         standing: Who asks, so that what they may do here is marked; None where that is unknown.
         targets: Of the policy, by name.
     """
-    mine = {how.action.api: how for how in standing.may} if standing else {}
+    mine: dict[str, list[How]] = {}
+    for how in standing.may if standing else ():
+        mine.setdefault(how.action.api, []).append(how)
     if not topic:
         return _overview(actions, mine, targets=targets)
     folded = topic.casefold()
@@ -184,7 +185,7 @@ def help_on(
     family = [action for action in actions if folded in (action.product.name, action.effect.value)]
     if about:
         beside = [action for action in family if action not in about]
-        full = [paragraph for a in about for paragraph in (*_in_full(a), *_yours(mine.get(a.api)))]
+        full = [line for a in about for line in (*_in_full(a), *map(_yours, mine.get(a.api, ())))]
         return arranged([*full, *_named_beside(topic, beside)])
     if family:
         return _overview(family, mine)
@@ -205,18 +206,25 @@ def _names(action: Action) -> tuple[str, ...]:
     return (action.words, action.api.casefold(), action.product.name, action.effect.value)
 
 
-def _yours(how: How | None) -> list[str]:
-    if how is None:
-        return []
+def _yours(how: How) -> str:
     if how.approval is None:
-        return [f"You may not do this here; {_why_not(how)}."]
+        return f"You may not do this here{_on(how)}; {_why_not(how)}."
+    return f"You may do this here{_allowed(how)}."
+
+
+def _allowed(how: How) -> str:
     where = f", where {code(how.where)}" if how.where else ""
-    return [f"You may do this here {_HOW[how.approval]}{where}."]
+    return f"{_on(how)} {_HOW[how.approval or Approval.NONE]}{where}"
+
+
+def _on(how: How) -> str:
+    """Name the accounts, where it is not the same on all."""
+    return f" on {' and '.join(map(code, how.accounts))}" if how.accounts else ""
 
 
 def _overview(
     actions: Sequence[Action],
-    mine: Mapping[str, How],
+    mine: Mapping[str, Sequence[How]],
     *before: str,
     targets: Mapping[str, str] = _NO_TARGETS,
 ) -> Message:
@@ -228,15 +236,15 @@ def _overview(
         if found:
             long.append(f"*{title}*")
             short.append(f"*{title}*")
-        marks = {a.api: _mark(mine.get(a.api)) for a in found}
+        marks = {a.api: _mark(mine.get(a.api, ())) for a in found}
         long += [f"{code(example(a))}{marks[a.api]} {_first_sentence(a.does)}" for a in found]
         short += [f"{code(example(a))}{marks[a.api]}" for a in found]
     more = [*_MORE, *topics.named(targets)]
     return Message(fit("\n".join([*short, *more]), TEXT_MOST), arranged([*long, *more]).blocks)
 
 
-def _mark(how: How | None) -> str:
-    return " ✓" if how is not None and how.approval is not None else ""
+def _mark(hows: Sequence[How]) -> str:
+    return " ✓" if any(how.approval is not None for how in hows) else ""
 
 
 _LEGEND = "What you may do here is marked ✓; `/stopstream whoami` says how, and why not the rest."
@@ -432,9 +440,8 @@ def _who(standing: Standing) -> str:
 
 def _how(how: How) -> str:
     if how.approval is not None:
-        where = f", where {code(how.where)}" if how.where else ""
-        return f"• {how.action.api} {_HOW[how.approval]}{where}"
-    return f"• {how.action.api}; {_why_not(how)}"
+        return f"• {how.action.api}{_allowed(how)}"
+    return f"• {how.action.api}{_on(how)}; {_why_not(how)}"
 
 
 def _why_not(how: How) -> str:
@@ -459,8 +466,6 @@ def operation_line(operation: Operation) -> str:
     ]
     if operation.place.channel:
         parts.append(channel(operation.place.channel))
-    if operation.account != DEFAULT:
-        parts.append(f"account {code(operation.account)}")
     if operation.case:
         parts.append(f"case {code(operation.case)}")
     if operation.code:

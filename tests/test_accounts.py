@@ -222,7 +222,11 @@ async def test_what_someone_may_says_on_which_account(quick_store: Store) -> Non
         standing = await house.service.standing(ALICE, Place("C0INC"))
     text = receipts.whoami(standing).text
 
-    assert "DropLiveStream at once, where `account main`" in text
+    assert "DropLiveStream on `main` at once" in text
+    assert "DropLiveStream on `europe` after a confirmation" in text
+    assert "ForbidLiveStream on `europe`; the policy forbids it to everyone" in text
+    helped = receipts.help_on("live", rules().vocabulary.actions, standing).text
+    assert "You may do this here on `europe` after a confirmation." in helped
 
 
 # --- what is shown -----------------------------------------------------------------------
