@@ -81,7 +81,8 @@ class Vocabulary:
     def at(self, channel: str) -> "Vocabulary":
         """Give what can be said in a channel, whose account is meant where none is named."""
         here = (name for name, one in self.accounts.items() if channel in one.channels)
-        return self.on(next(here, self.account))
+        account = next(here, "")
+        return self.on(account) if account else self
 
     def on(self, account: str) -> "Vocabulary":
         """Give what can be said where an account is meant if none is named."""

@@ -1,6 +1,7 @@
 """What is off and not yet on, and what nobody may start: the tables `off` and `holds`."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,9 +21,10 @@ def turn(
     connection: sa.Connection, insert: Insert, now: float, operation: str, switch: Switch
 ) -> None:
     """Note what an operation's ending changes."""
-    one = off.c.account == switch.account, off.c.thing == switch.thing, off.c.key == switch.key
+    one = {"account": switch.account, "thing": switch.thing, "key": switch.key}
     if not switch.off:
-        connection.execute(sa.delete(off).where(*one, off.c.since <= now - switch.older))
+        is_one = {f"is_{name}": value for name, value in one.items()}
+        connection.execute(_TURN_ON, is_one | {"is_since": now - switch.older})
         return
     ends = switch.until
     row = {
@@ -32,14 +34,24 @@ def turn(
         "until": ends,
         "next_at": told_at(now, ends) if ends is not None else None,
     }
-    named = {"account": switch.account, "thing": switch.thing, "key": switch.key}
-    statement = insert(off).values(named | row)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[off.c.account, off.c.thing, off.c.key],
-            set_=row,
-            where=off.c.weight <= switch.weight,
-        )
+    connection.execute(_turn_off(insert), one | row)
+
+
+# Made once, because looking them over costs SQLAlchemy more than the database takes.
+_TURN_ON = sa.delete(off).where(
+    *(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key")),
+    off.c.since <= sa.bindparam("is_since"),
+)
+
+
+@cache
+def _turn_off(insert: Insert) -> Any:
+    statement = insert(off)
+    given = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[off.c.account, off.c.thing, off.c.key],
+        set_={n: given[n] for n in ("operation", "weight", "since", "until", "next_at")},
+        where=off.c.weight <= given.weight,
     )
 
 
