@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from itertools import islice
 from pathlib import Path
 from unittest.mock import patch
 
@@ -94,8 +95,9 @@ async def _ask(
 
 
 def _seen(world: Sandbox, stream: str) -> bool:
-    received = world.cloud.received
-    return bool(received) and received[-1].params.get("StreamName") == stream
+    # Looks after earlier stops come between.
+    newest = islice(reversed(world.cloud.received), 20)
+    return any(one.params.get("StreamName") == stream for one in newest)
 
 
 def _file(url: str, count: int) -> None:
@@ -114,8 +116,8 @@ def _file(url: str, count: int) -> None:
             "asked_at": f"asked_at - 31536000.0 * n / {count}",
         }
         copy = _COPY.format(
-            columns=", ".join(names),
-            values=", ".join(made.get(name, name) for name in names),
+            columns=", ".join(f'"{name}"' for name in names),
+            values=", ".join(made.get(name, f'"{name}"') for name in names),
             count=count,
             key=key,
         )
