@@ -141,6 +141,10 @@ class Approvals:
         )
         return _sentence(refused) if refused else ""
 
+    async def overtaken(self, before: Operation) -> str:
+        """Say what has come after an operation, so that its button no longer means it."""
+        return await self._rights.overtaken(before)
+
     async def _decided(self, decision: Decision) -> Settled:
         while True:
             operation = await self._store.get(decision.operation)
@@ -171,7 +175,9 @@ class Approvals:
         verdict = _holding(verdict, operation)
         if isinstance(verdict, Denied):
             moved = await self._end(operation, decision, State.DENIED, verdict.reason)
-            words = f"The policy no longer lets {operation.actor.user} do this: {verdict.reason}"
+            policy = verdict.check not in ("held", "overtaken")
+            begin = f"The policy no longer lets {operation.actor.user} do this: " if policy else ""
+            words = begin + verdict.reason
             return _settled(moved, words)
         return await self._pass(operation, command, decision, verdict)
 

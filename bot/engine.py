@@ -21,6 +21,7 @@ from bot.errors import (
     NoAnswerError,
     StoreError,
 )
+from bot.kinds import lasting
 from bot.lanes import Bursts, Lane, Line
 from bot.lifecycle import ENDINGS
 from bot.model import (
@@ -40,14 +41,15 @@ from bot.model import (
     Params,
     Rehearsal,
     Sight,
+    Start,
     State,
     Switch,
     Verdict,
     Via,
 )
 from bot.ports import Cloud
-from bot.redact import HIDDEN, redact
-from bot.rights import Rights, starts
+from bot.redact import HIDDEN, apart, redact
+from bot.rights import Rights
 from bot.store import NEVER, Move, Store
 from bot.telemetry import Metrics
 
@@ -162,8 +164,8 @@ class Engine:
                         self.take(operation)
                 for operation in await self._store.looking() if take_over else ():
                     self._spawn(f"look:{operation.id}", self._look_after(operation))
-                for operation, _ in await self._store.lifting() if take_over else ():
-                    self._spawn(f"lift:{operation.id}", self._see_lifted(operation))
+                for operation, ended in await self._store.lifting() if take_over else ():
+                    self._spawn(f"lift:{operation.id}", self._see_lifted(operation, ended))
             except StoreError as error:
                 log.error("the store does not answer", why=str(error))
             await asyncio.sleep(self._store.lease / 5)
@@ -319,7 +321,8 @@ class Engine:
         second = verdict.approval is Approval.SECOND_PERSON
         roles = verdict.approvers if second else ()
         seen, saw = await self.sights(command, await self._hidden(operation, command))
-        consent = Consent(
+        consent = replace(
+            operation.consent,
             needed=verdict.needed if second else 1,
             roles=roles,
             people=self._rights.people(roles),
@@ -328,7 +331,6 @@ class Engine:
             glass=verdict.glass,
             seen=seen,
             sights=saw,
-            request=operation.consent.request,
             lacks=verdict.lacks,
         )
         changes = {
@@ -381,9 +383,20 @@ class Engine:
     async def see(self, one: Off) -> Off:
         """Read the state of something that is off."""
         operation = one.operation
-        action = by_api(operation.api)
-        command = Command(action, operation.params, operation.region, operation.account)
+        command = Command(
+            by_api(operation.api), operation.params, operation.region, operation.account
+        )
         return replace(one, now=await self.look(command))
+
+    def look_of(self, operation: Operation) -> Command | None:
+        """Give the read that tells the state of what an operation was about."""
+        try:
+            action = by_api(operation.api)
+        except KeyError:
+            return None
+        command = Command(action, operation.params, operation.region, operation.account)
+        look = _look(action)
+        return self._reading(command, look) if look else None
 
     async def sights(
         self, command: Command, hidden: Collection[str] = ()
@@ -452,13 +465,16 @@ class Engine:
         """See whether a stop has held: an encoder that came back is what nobody else reports."""
         action = by_api(operation.api)
         command = Command(action, operation.params, operation.region, operation.account)
-        seen = await self.look(command, _LOOKING) or UNSEEN
+        hidden = await self._hidden(operation, command)
+        seen = "" if action.look in hidden else await self.look(command, _LOOKING)
+        seen = seen or UNSEEN
         facts: dict[str, Json] = {"api": operation.api, "seen": seen}
         try:
             if await self._changed_since(operation, action):
                 await self._store.passed_over(operation)
                 return
-            alike = await self._alike(command) if seen == action.touch.becomes else ()
+            sure = seen == action.touch.becomes and not operation.consent.request
+            alike = await self._alike(command) if sure else ()
             if alike:
                 facts["alike"] = list(alike)
             await self._store.looked(operation, seen, facts, alike)
@@ -472,6 +488,9 @@ class Engine:
         switch = offair.switched(operation, action, {}, self._clock())
         if switch is None:
             return False
+        ends = offair.until(operation, action)
+        if ends is not None and ends <= self._clock():
+            return True
         now = await self._store.off_by(switch.account, switch.thing, switch.key)
         return now is None or (now.ended_at or 0.0) > (operation.ended_at or 0.0)
 
@@ -487,14 +506,17 @@ class Engine:
             return offair.alike(command.target, (str(row.get(names[0], "")) for row in rows))
         return ()
 
-    async def _see_lifted(self, operation: Operation) -> None:
+    async def _see_lifted(self, operation: Operation, ended: float) -> None:
         """Look at what has ended by itself, and say so: a ban, of which nobody thinks any more."""
         action = by_api(operation.api)
         command = Command(action, operation.params, operation.region, operation.account)
         seen = await self.look(command, _LOOKING)
+        if not seen and self._clock() < ended + _LIFTING:
+            # It stays on the list and is looked at again.
+            return
         facts: dict[str, Json] = {"api": operation.api, "seen": seen or UNSEEN}
         try:
-            still = bool(seen) and seen == action.touch.becomes
+            still = not seen or seen == action.touch.becomes
             await self._store.lifted(operation, seen, facts, still=still)
         except StoreError as error:
             log.error("an end is not on file", operation=operation.id, why=str(error))
@@ -513,6 +535,18 @@ class Engine:
         self._lane(turn.command).put(turn, bulk=turn.bulk)
 
     async def _start(self, turns: list[_Turn]) -> float:
+        """Give the first in line their turns; whatever goes wrong, the line goes on."""
+        try:
+            return await self._give(turns)
+        except Exception as error:
+            # A fault of ours: they are taken up again.
+            log.exception("giving turns broke off", why=str(error))
+            self._lined.difference_update(turn.operation.id for turn in turns)
+            for turn in turns:
+                self._store.let_go(turn.operation.id)
+            return time.monotonic() + 1.0
+
+    async def _give(self, turns: list[_Turn]) -> float:
         """Give the first in line their turns, and send each when it comes."""
         ready = [turn for turn in turns if await self._still_may(turn)]
         self._lined.difference_update(turn.operation.id for turn in turns)
@@ -532,8 +566,9 @@ class Engine:
         for turn, (at, operation) in zip(ready, started, strict=True):
             if operation is not None:
                 self._lane(command).left()
-                self._spawn(operation.id, self._send(operation, turn.command, at))
-            elif starts(turn.command) is not None:
+                timed = replace(turn.command, params=operation.params)
+                self._spawn(operation.id, self._send(operation, timed, at))
+            elif self._rights.start_of(turn.command) is not None:
                 # Held since it was judged: it is judged anew.
                 self._spawn(turn.operation.id, self._judge_anew(turn))
         return max(at for at, _ in started)
@@ -563,6 +598,8 @@ class Engine:
 
     def _intent(self, turn: _Turn) -> Move:
         changes = dict(turn.changes) | {"attempts": turn.operation.attempts + 1}
+        if turn.operation.consent.spans and turn.path[0] is not State.RUNNING:
+            changes["params"] = _timed(turn, self._clock())
         operation = replace(turn.operation, **_typed(changes))
         return Move(
             operation.id,
@@ -570,7 +607,7 @@ class Engine:
             facts_of(operation, turn.command.action),
             changes,
             owner=self._store.owner,
-            unheld=starts(turn.command),
+            unheld=self._rights.start_of(turn.command),
         )
 
     # --- sending -------------------------------------------------------------------
@@ -589,22 +626,23 @@ class Engine:
 
     async def _do(self, operation: Operation, command: Command) -> None:
         """Hold a target or release it: nothing is sent."""
-        target = str(command.params["Target"])
-        held = await self._holder(operation.account, target)
-        begins = command.action is HOLD
-        if begins and held is not None and held.operation != operation.id:
-            detail = f"{held.by} holds it already: {held.reason}."
-            await self._end(operation, command, State.ALREADY, {"detail": detail})
-        elif not begins and held is None:
-            detail = "Nobody holds it."
-            await self._end(operation, command, State.ALREADY, {"detail": detail})
-        else:
-            await self._end(operation, command, State.ACCEPTED, {})
+        start, begins = _held_by(operation, command), command.action is HOLD
+        for _ in range(TRIES):
+            held = await self._holder(start)
+            state, detail = State.ACCEPTED, ""
+            if begins and held is not None and held.operation != operation.id:
+                state, detail = State.ALREADY, f"{held.by} holds it already: {apart(held.reason)}."
+            elif not begins and held is None:
+                state, detail = State.ALREADY, "Nobody holds it."
+            path = (operation.state, state)
+            if await self._move(operation, command, path, {"detail": detail}) is not None:
+                return
+            # Somebody else was first, unless it is in other hands by now.
 
-    async def _holder(self, account: str, target: str) -> Hold | None:
+    async def _holder(self, start: Start) -> Hold | None:
         while True:
             try:
-                return await self._store.held(account, target)
+                return await self._store.held(start)
             except StoreError as error:
                 log.error("who holds it is not known yet", why=str(error))
                 await asyncio.sleep(1.0)
@@ -723,7 +761,7 @@ class Engine:
         if state in _OVER:
             # Nothing asks for it again, so the keys it took need not lie there.
             changes = {**changes, "params": _without_secrets(operation, command.action)}
-        ended = replace(operation, state=state)
+        ended = replace(operation, state=state, code=str(changes.get("code", "")))
         switch = switch or offair.switched(ended, command.action, {}, self._clock())
         path = (operation.state, state)
         await self._move(operation, command, path, changes, look_in=look_in, switch=switch)
@@ -780,11 +818,24 @@ def _ours(operation: Operation, command: Command) -> dict[str, Any]:
     """Give what an action of the bot's own changes, once it is accepted."""
     if not command.action.product.ours or operation.state is not State.ACCEPTED:
         return {}
-    target, user = str(command.params["Target"]), operation.actor.user
+    start = _held_by(operation, command)
     if command.action is not HOLD:
-        return {"release": target}
-    reason = str(command.params.get("Reason", ""))
-    return {"hold": Hold(operation.account, target, operation.id, user, reason, 0.0)}
+        return {"release": start}
+    user, reason = operation.actor.user, str(command.params.get("Reason", ""))
+    return {"hold": Hold(operation.account, start.targets[0], operation.id, user, reason, 0.0)}
+
+
+def _held_by(operation: Operation, command: Command) -> Start:
+    return Start(operation.account, (str(command.params["Target"]),))
+
+
+def _timed(turn: _Turn, now: float) -> dict[str, Json]:
+    """Let what was said as a span from now count from the sending on, not from the asking."""
+    params, action = dict(turn.operation.params), turn.command.action
+    for name, seconds in turn.operation.consent.spans.items():
+        if (param := action.param(name)) is not None:
+            params[name] = param.kind.read(lasting(max(1.0, seconds)), now)
+    return params
 
 
 def _undo(action: Action) -> Action | None:
@@ -833,6 +884,9 @@ def _may_come_back(operation: Operation, action: Action) -> bool:
     shows = _look(action) is not None
     return shows and action.effect is Effect.STOP and bool(operation.place.channel)
 
+
+_LIFTING = 600.0
+"""Seconds for which somebody tries to see that something has ended by itself."""
 
 _LOOKING = 10.0
 """Seconds that looking after a stop may take."""

@@ -95,7 +95,8 @@ def _extended(operation: Operation, action: Action, now: float) -> Command | Non
     ends, kind = offair.until(operation, action), action.param(name)
     if ends is None or kind is None:
         return None
-    span = ends - (operation.ended_at or operation.asked_at)
+    lasts = ends - (operation.ended_at or operation.asked_at)
+    span = operation.consent.span or max(operation.consent.spans.values(), default=lasts)
     most = now + (kind.kind.days or 1) * 86_400
     later = min(max(ends, now) + max(span, _LEAST), most - 1)
     params = {**operation.params, name: utc(later)}

@@ -49,6 +49,15 @@ def duration(text: str) -> float:
     return float(seconds)
 
 
+def lasting(seconds: float) -> str:
+    """Write a span of time as people type it, e.g. `1h30m`."""
+    left, words = int(seconds), ""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, length)
+        words += f"{count}{unit}" if count else ""
+    return words or "0s"
+
+
 def _text(text: str, _now: float) -> Json:
     _legible(text)
     if len(text) > _LONGEST:

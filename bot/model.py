@@ -63,6 +63,8 @@ class Via(StrEnum):
     MENTION = "mention"
     FORM = "form"
     BUTTON = "button"
+    LIST = "list"
+    """A button that stands elsewhere than what it is about: in a list, or on the home tab."""
     TERMINAL = "terminal"
 
 
@@ -447,6 +449,7 @@ class Command:
         region: X-TC-Region, empty where the action needs none.
         account: Name of the cloud account.
         case: The incident or ticket it belongs to, or empty.
+        spans: Of the times that were said as a span from now, the seconds, by Tencent's names.
     """
 
     action: Action
@@ -454,12 +457,15 @@ class Command:
     region: str = ""
     account: str = DEFAULT
     case: str = ""
+    spans: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
 
     @property
     def target(self) -> str:
         """What it is about, as people search for it: the first parameter that must be said."""
         must = (p for p in self.action.params if p.required and p.default is None and not p.secret)
-        return str(self.params.get(next((p.api for p in must), ""), ""))
+        found = str(self.params.get(next((p.api for p in must), ""), ""))
+        # What is held goes by its sort first, which nobody searches for.
+        return found.partition(" ")[2] if self.action.product.ours else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -580,6 +586,10 @@ class Consent:
         asks: Of one that was refused: roles whose members may be asked to let it pass.
         request: Id of the refused operation that this one asks for once more.
         lacks: Why the asker may not do it themselves; empty where they may.
+        undoes: Id of the operation that this takes back or extends, if its button asked for it:
+            only while nothing has come after.
+        spans: See Command; they count from when it is sent.
+        span: Seconds by which it is extended at a time; 0: by as long as it lasts.
     """
 
     needed: int = 1
@@ -596,6 +606,9 @@ class Consent:
     asks: tuple[str, ...] = ()
     request: str = ""
     lacks: str = ""
+    undoes: str = ""
+    spans: Mapping[str, float] = field(default_factory=dict[str, float])
+    span: float = 0.0
 
 
 class Choice(StrEnum):
@@ -739,6 +752,7 @@ class Switch:
         until: When it ends by itself, epoch seconds; None: it does not.
         announced: Whoever asked said until when.
         older: Only if it has been off for so many seconds.
+        final: The thing is no more, so what turned it off before has nothing to bring back.
     """
 
     account: str
@@ -749,6 +763,22 @@ class Switch:
     until: float | None = None
     announced: bool = False
     older: float = 0.0
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What would be started, as holds name it.
+
+    Attributes:
+        targets: See `offair.held_as`.
+        known: The accounts that the policy names: a hold on any other holds on all. None: only
+            one on this very account counts.
+    """
+
+    account: str
+    targets: tuple[str, ...]
+    known: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from bot import links
 from bot.model import Action, Effect, Json, Operation, Params, State, Subject, Switch, Turns
 
 SOON = 600.0
@@ -48,7 +49,9 @@ def switched(operation: Operation, action: Action, body: Params, now: float) -> 
     if key is None:
         return None
     to = _read(action, body) if action.effect is Effect.READ else turns(action, operation.params)
-    ran = operation.state in (State.ACCEPTED, State.ALREADY)
+    # What is no more cannot be brought back.
+    absent = operation.state is State.FAILED and operation.code == action.touch.absent
+    ran = operation.state in (State.ACCEPTED, State.ALREADY) or (absent and to == "on")
     if not to or not (ran or (operation.state is State.UNKNOWN and to == "off")):
         return None
     weight = MAYBE if not ran else UNDOABLE if can_be_undone(action) else SURE
@@ -60,7 +63,9 @@ def switched(operation: Operation, action: Action, body: Params, now: float) -> 
         announced = name in operation.params
         ends = instant(operation.params[name]) if announced else now + left_out
     thing = action.touch.thing.name
-    return Switch(operation.account, thing, key, to == "off", weight, ends, announced, older)
+    final = action.touch.becomes in action.touch.thing.gone
+    off = to == "off"
+    return Switch(operation.account, thing, key, off, weight, ends, announced, older, final)
 
 
 def until(operation: Operation, action: Action) -> float | None:
@@ -91,15 +96,22 @@ def is_on(action: Action, undo: Action | None, seen: str) -> bool:
 def alike(name: str, others: Iterable[str]) -> tuple[str, ...]:
     """Give the names that somebody may have meant who wrote this one, the likeliest first.
 
-    Those of a row, like cam-1 and cam-2, are not mistaken for each other so easily.
+    Those of a row, like cam-1 and cam-2, or cam and cam-hd, are not mistaken for each other.
     """
-    row = _DIGITS.sub("", name)
-    strange = {other for other in others if _DIGITS.sub("", other) != row}
-    return tuple(difflib.get_close_matches(name, sorted(strange), _ALIKE, 0.7))
+    found = sorted({other for other in others if _mistyped(name, other)})
+    return tuple(difflib.get_close_matches(name, found, _ALIKE, _NEAR))
 
 
-_DIGITS = re.compile(r"[0-9]+")
-_ALIKE = 3
+def _mistyped(name: str, other: str) -> bool:
+    """Say whether names have as many words, and each is nearly the other's."""
+    words, others = _WORDS.findall(name.casefold()), _WORDS.findall(other.casefold())
+    pairs = list(zip(words, others, strict=False))
+    near = all(difflib.SequenceMatcher(None, *pair).ratio() >= _NEAR for pair in pairs)
+    return len(words) == len(others) and words != others and near
+
+
+_WORDS = re.compile(r"[^\W\d_]+")
+_ALIKE, _NEAR = 3, 0.7
 
 
 def held_as(action: Action, params: Params) -> str:
@@ -113,10 +125,33 @@ def held_as(action: Action, params: Params) -> str:
 
 
 def comes_back(action: Action, actions: Iterable[Action]) -> bool:
-    """Say whether some action starts things of the sort that this one is about."""
+    """Say whether some action starts the very thing that this one is about, and names it."""
     sort = action.touch.thing.of or action.touch.thing.name
-    starts = (a for a in actions if a.turns == "on" or a.turns_by)
-    return any(sort in (a.touch.thing.of, a.touch.thing.name) for a in starts)
+    return any(
+        sort in (one.touch.thing.of, one.touch.thing.name)
+        and all(one.param(name) for name in _held_by(one, one.touch.thing))
+        for one in actions
+        if one.turns == "on" or one.turns_by
+    )
+
+
+def starts(action: Action, params: Params) -> tuple[str, ...]:
+    """Name what an action would start, as holds do; where it pushes to, too."""
+    if turns(action, params) != "on":
+        return ()
+    pushed = [
+        f"stream {link.stream}"
+        for param in action.params
+        if param.secret and (link := _link(params.get(param.api))) and link.side == "push"
+    ]
+    return tuple(filter(None, [held_as(action, params), *pushed]))
+
+
+def _link(given: Json) -> links.Link | None:
+    try:
+        return links.read(str(given)) if given else None
+    except ValueError:
+        return None
 
 
 def read_held(said: str, actions: Iterable[Action], now: float) -> str:

@@ -1,5 +1,6 @@
 """Text in, command out: pure, and every mistake is one sentence with its place."""
 
+import contextlib
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -285,6 +286,7 @@ class _Said:
     region: str = ""
     account: str = ""
     case: str = ""
+    spans: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def over(self, other: "_Said") -> "_Said":
         return _Said(
@@ -292,13 +294,15 @@ class _Said:
             self.region or other.region,
             self.account or other.account,
             self.case or other.case,
+            {n: s for n, s in other.spans.items() if n not in self.values} | dict(self.spans),
         )
 
     def as_far_as(self, action: Action) -> "_Said":
         names = {param.api for param in action.params}
         values = {name: value for name, value in self.values.items() if name in names}
         region = self.region if action.regions is not None else ""
-        return _Said(values, region, self.account, self.case)
+        spans = {name: span for name, span in self.spans.items() if name in names}
+        return _Said(values, region, self.account, self.case, spans)
 
 
 @dataclass(slots=True)
@@ -473,7 +477,7 @@ class _Reader:
         for param in action.params:
             place = self.places.get(param.api)
             if param.api not in values and place is not None:
-                values[param.api] = self._read(param, place, place.value)
+                values[param.api] = self._read(param, place, redact(place.value))
             elif param.api not in values:
                 way = f"add {param.word}=…, {param.help}"
                 raise self._wrong(f"{param.word} is missing: {way}.", None)
@@ -491,9 +495,9 @@ class _Reader:
         try:
             found = inner.read(Effect.STOP)
         except ParseError as error:
-            said = offair.read_held(text, self.vocabulary.actions, self.now)
+            said = offair.read_held(_bare_words(text), self.vocabulary.actions, self.now)
             if said:
-                return said, self.vocabulary.meant
+                return self._keyless(said, typed), self.vocabulary.meant
             self.ours = inner.ours
             if typed:
                 raise self._wrong(error.sentence, typed) from None
@@ -511,7 +515,17 @@ class _Reader:
         if not held or not offair.comes_back(found.action, self.vocabulary.actions):
             problem = f"Nothing starts again what {found.action.api} stops, so it needs no hold."
             raise self._wrong(problem, None)
-        return held, found.account
+        of = {*found.action.touch.key, "Region", "Account", "Case"}
+        more = next((token for name, token in inner.places.items() if name not in of), None)
+        if more is not None:
+            problem = f'A {action.words} takes no "{_shown(more.name or more.value)}".'
+            raise self._wrong(problem, typed or more)
+        return self._keyless(held, typed), found.account
+
+    def _keyless(self, target: str, typed: Token | None) -> str:
+        if redact(target) != target:
+            raise self._wrong("A key stands in that name; name the stream alone.", typed)
+        return target
 
     # --- kinds and targets ---------------------------------------------------------
 
@@ -704,6 +718,7 @@ class _Reader:
             region.value.casefold() if region else "",
             self._account(account) if account else "",
             self._case(of) if of else "",
+            self._spans(action),
         )
         return typed.over(self.base)
 
@@ -714,6 +729,16 @@ class _Reader:
         param = action.param(token.value.rstrip(_BINDS))
         if token.value[:1] in _BINDS or (param is not None and param.secret):
             raise self._wrong("Write it without spaces: name=value.", token)
+
+    def _spans(self, action: Action) -> dict[str, float]:
+        """Give the times that are said as a span from now, in seconds."""
+        found: dict[str, float] = {}
+        for param in action.params:
+            token = self.places.get(param.api)
+            if token is not None and param.kind.days is not None:
+                with contextlib.suppress(ValueError):
+                    found[param.api] = duration(token.value)
+        return found
 
     def _take(self, action: Action, token: Token) -> None:
         """Decide which parameter a word or a pair belongs to."""
@@ -890,7 +915,7 @@ class _Reader:
                 self.ours = f"For example: {example(action, site)}"
                 raise self._wrong(f"{param.word} is missing: {param.help}. {self.ours}", None)
         region = self._region(action, said.region, kind)
-        return Command(action, complete, region, account, said.case)
+        return Command(action, complete, region, account, said.case, said.spans)
 
     def _no_account(self) -> str:
         ways = " or ".join(f"account={name}" for name in self.vocabulary.accounts)
@@ -997,6 +1022,15 @@ def _blanked(text: str, tokens: Iterable[Token]) -> str:
     for token in tokens:
         text = text[: token.start] + " " * (token.end - token.start) + text[token.end :]
     return text
+
+
+def _bare_words(text: str) -> str:
+    """Give the words of a text, an account aside; nothing where other values are named."""
+    try:
+        tokens = [token for token in scan(text) if token.name.casefold() != "account"]
+    except ParseError:
+        return ""
+    return "" if any(token.name for token in tokens) else " ".join(t.value for t in tokens)
 
 
 def _of_value(token: Token) -> Token:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot import offair, policy
 from bot.catalog import by_api
+from bot.catalog.own import HOLD
 from bot.errors import DirectoryError
 from bot.model import (
     DEFAULT,
@@ -19,10 +21,12 @@ from bot.model import (
     Hold,
     Operation,
     Presence,
+    Start,
     Verdict,
     Via,
 )
 from bot.ports import Directory
+from bot.redact import apart
 from bot.rules import Rules
 from bot.store import Store
 
@@ -53,11 +57,46 @@ class Rights:
             facts = policy.absent(facts)
         judge = policy.request if operation.consent.request else policy.decide
         verdict = judge(self._rules().policy, command, facts)
-        target = starts(command)
-        if isinstance(verdict, Denied) or target is None:
+        if isinstance(verdict, Denied):
             return verdict
-        held = await self._store.held(*target)
+        if operation.consent.undoes:
+            before = await self._store.get(operation.consent.undoes)
+            overtaken = await self.overtaken(before) if before else ""
+            if overtaken:
+                return Denied("overtaken", f"{overtaken} Ask for it anew if you still want it.")
+        start = self.start_of(command)
+        held = await self._store.held(start) if start else None
         return verdict if held is None else self._refused(held, facts)
+
+    def start_of(self, command: Command) -> Start | None:
+        """Say what a command would start, as holds name it; None for nothing."""
+        targets = offair.starts(command.action, command.params)
+        if not targets:
+            return None
+        return Start(command.account, targets, self._rules().policy.account_names)
+
+    async def overtaken(self, before: Operation) -> str:
+        """Say what has come after an operation, so that its button no longer means it.
+
+        Raises:
+            StoreError: It is not known.
+        """
+        account = self._rules().account_now(before.account)
+        action, now = by_api(before.api), None
+        if action is HOLD:
+            held = await self._store.held(Start(account, (str(before.params["Target"]),)))
+            if held is not None and held.operation == before.id:
+                return ""
+            came = f"{held.by} holds it since" if held else "it is not held any more"
+            return f"This is not what it was: {came}, so nothing was done."
+        switch = offair.switched(replace(before, account=account), action, {}, 0.0)
+        if switch is None or not switch.off:
+            return ""
+        now = await self._store.off_by(switch.account, switch.thing, switch.key)
+        if now is not None and now.id == before.id:
+            return ""
+        came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
+        return f"This is not what it was: {came}, so nothing was sent."
 
     def _refused(self, held: Hold, facts: policy.Facts) -> Denied:
         """Say who holds what a command would start, and who could release it."""
@@ -67,8 +106,9 @@ class Rights:
         on = f" account={held.account}" if held.account != DEFAULT else ""
         return Denied(
             "held",
-            f"{held.by} holds {held.target} since {since}, so nobody may start it: "
-            f"{held.reason}. To end that: /stopstream release {held.target}{on}. {could}",
+            f"{held.by} holds {apart(held.target)} since {since}, so nobody may start it: "
+            f"{apart(held.reason)}. To end that: "
+            f"{apart(f'/stopstream release {held.target}{on}')}. {could}",
         )
 
     def region(self, read: Action, account: str, near: str) -> str | None:
@@ -188,15 +228,6 @@ class Rights:
                 return found is not None
             await asyncio.sleep(0.05)
         return False
-
-
-def starts(command: Command) -> tuple[str, str] | None:
-    """Give the account and target that a command would start, as holds name them."""
-    action = command.action
-    if offair.turns(action, command.params) != "on":
-        return None
-    target = offair.held_as(action, command.params)
-    return (command.account, target) if target else None
 
 
 def _improper(operation: Operation, choice: Choice, *, own: bool) -> str | None:

@@ -29,6 +29,17 @@ class Rules:
     vocabulary: Vocabulary
     access: Mapping[str, Access]
 
+    @property
+    def bots_own(self) -> str:
+        """Name the account of the bot's own key; empty where the file names none with it."""
+        named = self.policy.accounts.items()
+        return next((name for name, one in named if not one.variables), "") if named else DEFAULT
+
+    def account_now(self, name: str) -> str:
+        """Give the account that was once called so: the file may name the bot's own since."""
+        gone = name == DEFAULT and name not in self.policy.account_names
+        return (self.bots_own or name) if gone else name
+
 
 def loader(
     *,

@@ -51,6 +51,8 @@ from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
 
+_NO_CONSENT = Consent()
+
 _OPEN_ONES = 10
 """How many open requests somebody is shown."""
 
@@ -94,9 +96,14 @@ class Mistaken:
 
 @dataclass(frozen=True, slots=True)
 class Unrecorded:
-    """It could not be recorded, so nothing is done."""
+    """It could not be recorded, or means nothing any more, so nothing is done.
+
+    Attributes:
+        instead: What to type for it, or empty.
+    """
 
     sentence: str
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,41 @@ class Absent:
     holds: tuple[Operation, ...] = ()
     on: tuple[Off, ...] = ()
     may: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What somebody may see of what is off.
+
+    Attributes:
+        facts: Of whoever looks, where they do.
+    """
+
+    rules: Rules
+    facts: policy.Facts
+    user: str
+
+    def now(self, operation: Operation) -> Operation:
+        """Give it under the name that its account has now."""
+        return replace(operation, account=self.rules.account_now(operation.account))
+
+    def shows(self, operation: Operation) -> bool:
+        """Say whether they may know of it."""
+        here = operation.place.channel and operation.place.channel == self.facts.channel
+        if here or operation.actor.user == self.user:
+            return True
+        if policy.may_audit(self.rules.policy, self.facts):
+            return True
+        back = command(operation, Follow.UNDO) or command(operation, Follow.KEEP_OFF)
+        return back is not None and self._may(back, operation)
+
+    def reads(self, look: Command | None, one: Off) -> bool:
+        """Say whether they may read how it is."""
+        return look is not None and self._may(look, one.operation)
+
+    def _may(self, wanted: Command, operation: Operation) -> bool:
+        there = replace(self.facts, channel=operation.place.channel)
+        return any(policy.grants(self.rules.policy, wanted, facts) for facts in (self.facts, there))
 
 
 class Service:
@@ -225,13 +267,14 @@ class Service:
         error = ParseError(sentence, text="--dry-run", start=0, end=len("--dry-run"))
         return await self._book_mistake(invocation, error)
 
-    async def _book(self, invocation: Invocation, command: Command, request: str = "") -> Reply:
+    async def _book(
+        self, invocation: Invocation, command: Command, consent: Consent = _NO_CONSENT
+    ) -> Reply:
         secret = any(param.secret for param in command.action.params)
         # A bare word may be a key, by no name that would tell.
         text = spell(command) if secret else invocation.text
         operation = self._operation(invocation, State.ASKED, command, text)
-        if request:
-            operation = replace(operation, consent=Consent(request=request))
+        operation = replace(operation, consent=replace(consent, spans=command.spans))
         try:
             async with asyncio.timeout(BOOKING):
                 booked = await self._store.ask(operation, facts_of(operation, command.action))
@@ -308,43 +351,38 @@ class Service:
         except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
             return Unrecorded("Nothing was sent: the database does not answer. Press again.")
+        if before is not None:
+            before = replace(before, account=self._rules().account_now(before.account))
         wanted = command(before, follow, self._clock()) if before else None
         away = before is not None and asked.place.channel != before.place.channel
         if before is None or wanted is None or (away and not afar):
             return Unrecorded("That button belongs to nothing that can be done any more.")
         if not before.place.channel:
-            return Unrecorded(
-                "That was asked from a terminal, so there is no channel that would see it. "
-                f"Type in one: /stopstream {spell(wanted)}"
-            )
-        stale = await self._stale(before, follow, wanted)
+            why = "That was asked from a terminal, so no channel would see it: type it in one."
+            return Unrecorded(why, f"/stopstream {spell(wanted)}")
+        stale = await self._stale(before, follow)
         if stale:
-            return Unrecorded(stale)
+            return Unrecorded(stale, f"/stopstream {spell(wanted)}")
         thread = before.place.thread_ts or before.card_ts
         place = Place(before.place.channel, thread, asked.place.reply_url)
         again = replace(asked, key=key, place=place, text=spell(wanted))
         self._engine.asked()
-        return await self._book(again, wanted)
+        undoes = id_ if follow in UNDOING else ""
+        consent = Consent(undoes=undoes, span=before.consent.span or _span(before))
+        return await self._book(again, wanted, consent)
 
-    async def _stale(self, before: Operation, follow: Follow, wanted: Command) -> str:
-        """Say why what a button means is not what would come of it: something came after."""
+    async def _stale(self, before: Operation, follow: Follow) -> str:
+        """Say why what a button means is not what would come of it."""
         if follow is Follow.RETRY and self._clock() - before.asked_at > _RETRY_FOR:
-            return f"That was asked too long ago. If you still want it: /stopstream {spell(wanted)}"
-        switch = offair.switched(before, by_api(before.api), {}, self._clock())
-        if follow not in UNDOING or switch is None or not switch.off:
+            return "That was asked too long ago, so nothing was sent."
+        if follow not in UNDOING:
             return ""
         try:
-            now = await self._store.off_by(switch.account, switch.thing, switch.key)
-        except StoreError as error:
+            async with asyncio.timeout(BOOKING):
+                return await self._approvals.overtaken(before)
+        except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
             return "Nothing was sent: the database does not answer. Press again."
-        if now is not None and now.id == before.id:
-            return ""
-        came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
-        return (
-            f"This no longer is what it was: {came}, so nothing was sent. "
-            f"If you still want it: /stopstream {spell(wanted)}"
-        )
 
     async def request(self, id_: str, asked: Invocation) -> Reply:
         """Ask those who may for what somebody was refused, in the channel; once per refusal."""
@@ -362,7 +400,7 @@ class Service:
             return Unrecorded("That was refused too long ago, so nobody was asked. Ask anew.")
         place = replace(before.place, reply_url=asked.place.reply_url)
         again = replace(asked, key=f"{id_}:request", place=place, text=before.text)
-        return await self._book(again, wanted, request=id_)
+        return await self._book(again, wanted, Consent(request=id_))
 
     async def _next_key(self, begin: str) -> str:
         """Name a press: until the first one has ended, a second of the same person is the same."""
@@ -496,22 +534,32 @@ class Service:
         return Page(wanted, tuple(found[:limit]), len(found) > limit)
 
     async def off(self, actor: Actor, place: Place, *, look: bool = True) -> Absent:
-        """Say what is off and not yet on, and what is held, to whoever has a role.
+        """Say what is off and not yet on, and what is held, as far as somebody may see it.
 
-        Waits for Slack and, with `look`, for Tencent Cloud: not for the ack path.
+        That is what they asked for, what their channel saw, what they may bring back, and all of
+        it for whoever may read the trail. Waits for Slack and, with `look`, for Tencent Cloud:
+        not for the ack path.
 
         Raises:
             DirectoryError: Slack did not say who they are.
         """
         rules = self._rules()
-        if not policy.roles_of(rules.policy, await self._facts(actor, place, rules)):
+        facts = await self._facts(actor, place, rules)
+        if not policy.roles_of(rules.policy, facts):
             return Absent(may=False)
-        off = await self._store.off(_LISTED)
-        seen = await asyncio.gather(*(self._engine.see(one) for one in off[:_SEEN] if look))
-        off = [*seen, *off[len(seen) :]]
+        sight = _Sight(rules, facts, actor.user)
+        every = await self._store.off(_LISTED)
+        named = (replace(one, operation=sight.now(one.operation)) for one in every)
+        off = [one for one in named if sight.shows(one.operation)]
+        looks = {one.operation.id: self._engine.look_of(one.operation) for one in off if look}
+        may = [one for one in off if sight.reads(looks.get(one.operation.id), one)]
+        seen = await asyncio.gather(*(self._engine.see(one) for one in may[:_SEEN]))
+        read = {one.operation.id: one for one in seen}
+        off = [read.get(one.operation.id, one) for one in off]
         on = tuple([one for one in seen if await self._is_on(one)])
+        holds = map(sight.now, await self._store.holds())
         still = tuple(one for one in off if one not in on)
-        return Absent(still, tuple(await self._store.holds()), on)
+        return Absent(still, tuple(filter(sight.shows, holds)), on)
 
     async def _is_on(self, one: Off) -> bool:
         """Say whether it was seen to be on again, and note it."""
@@ -586,7 +634,19 @@ def _refused(before: Operation, user: str) -> Command | None:
         action = by_api(before.api)
     except KeyError:
         return None
-    return Command(action, before.params, before.region, before.account, before.case)
+    return Command(
+        action,
+        before.params,
+        before.region,
+        before.account,
+        before.case,
+        before.consent.spans,
+    )
+
+
+def _span(before: Operation) -> float:
+    """Give how long a ban was asked for, in seconds; 0 if nobody said so."""
+    return max(before.consent.spans.values(), default=0.0)
 
 
 def new_id(now: float | None = None) -> str:

@@ -24,7 +24,7 @@ from bot.engine import Engine
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.keeper import Keeper
 from bot.kinds import duration
-from bot.model import Json, Site
+from bot.model import DEFAULT, Json, Site
 from bot.rights import Rights
 from bot.rules import Rules, loader
 from bot.service import Service
@@ -281,6 +281,7 @@ class Bot:
             "policy": self._rules.digest,
         }
         await store.record(Fact("started", "", facts))
+        await self._adopt(store)
         self._parts.push_async_callback(self._say_stopped, store)
         log.info("started", workspace=identity.url, policy=self._rules.digest[:12])
 
@@ -312,11 +313,18 @@ class Bot:
                     log.info("policy loaded", policy=self._rules.digest[:12])
                     facts: dict[str, Json] = {"policy": self._rules.digest}
                     await store.record(Fact("policy loaded", "", facts))
+                    await self._adopt(store)
             except ConfigError as error:
                 log.error("the policy file is broken; the old one stays", problems=error.problems)
                 await self._say_broken(store, error)
             except StoreError as error:
                 log.error("the new policy is not on the trail", why=str(error))
+
+    async def _adopt(self, store: Store) -> None:
+        """Keep what is off and held where the bot's own account has been given a name."""
+        name = self._rules.value.account_now(DEFAULT)
+        if name != DEFAULT:
+            await store.adopt(DEFAULT, name)
 
     async def _say_broken(self, store: Store, error: ConfigError) -> None:
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""

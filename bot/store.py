@@ -33,6 +33,7 @@ from bot.model import (
     Search,
     Sent,
     Sight,
+    Start,
     State,
     Switch,
     Via,
@@ -78,8 +79,8 @@ class Move:
         look_in: Seconds until somebody looks at the cloud whether it has held; None: nobody.
         switch: What this changes about what is off.
         hold: A hold that this begins.
-        release: A target whose hold this ends.
-        unheld: Only while nobody holds this target, as account and name.
+        release: What this lets be started again.
+        unheld: Only while nobody holds what this would start.
     """
 
     id: str
@@ -97,8 +98,8 @@ class Move:
     look_in: float | None = None
     switch: Switch | None = None
     hold: Hold | None = None
-    release: str = ""
-    unheld: tuple[str, str] | None = None
+    release: Start | None = None
+    unheld: Start | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,8 +354,8 @@ class Store:
         if move.hold is not None:
             held = replace(move.hold, operation=operation.id, since=tx.now)
             switchboard.hold(tx.connection, self._insert, held)
-        if move.release:
-            switchboard.release(tx.connection, operation.account, move.release)
+        if move.release is not None:
+            switchboard.release(tx.connection, move.release)
 
     # --- what is off, and what is held ---------------------------------------------
 
@@ -431,10 +432,14 @@ class Store:
         rows = await self._read(lambda c: c.execute(query).all())
         return [_operation(row) for row in rows]
 
-    async def held(self, account: str, target: str) -> Hold | None:
-        """Find who holds a target."""
-        found: Hold | None = await self._read(lambda c: switchboard.held(c, account, target))
+    async def held(self, start: Start) -> Hold | None:
+        """Find who holds what would be started."""
+        found: Hold | None = await self._read(lambda c: switchboard.held(c, start))
         return found
+
+    async def adopt(self, account: str, by: str) -> None:
+        """Give what is off and held under one account's name to another's."""
+        await self._writer.do(_adopt, (account, by))
 
     # --- looking after a stop ------------------------------------------------------
 
@@ -983,8 +988,7 @@ class Store:
             facts: dict[str, Json] = {"owed": owing.owed.value, "why": why}
             operation = owing.operation
             tx.facts.append(Fact("undeliverable", operation.id if operation else "", facts))
-            no_card = owing.owed is Owed.CARD and not operation.card_ts if operation else False
-            if operation and (owing.owed is Owed.ENDING or no_card):
+            if operation and _needs_telling(owing.owed, operation):
                 # Where the channel cannot hear, the asker hears it alone.
                 self._owe(tx, operation, Owed.PRIVATE)
             if tell and self.audit_channel and owing.owed is not Owed.AUDIT:
@@ -1168,8 +1172,29 @@ def _look_no_more(tx: Transaction, ids: Sequence[str]) -> list[None]:
     return [None for _ in ids]
 
 
+def _needs_telling(lost: Owed, operation: Operation) -> bool:
+    """Say whether the asker must hear alone what the channel did not; once for each ending."""
+    no_card = lost is Owed.CARD and not operation.card_ts
+    return lost is Owed.ENDING or (no_card and operation.state not in ENDINGS)
+
+
+def _adopt(tx: Transaction, asked: Sequence[tuple[str, str]]) -> list[None]:
+    for account, by in asked:
+        if moved := switchboard.adopt(tx.connection, account, by):
+            tx.facts.append(Fact("adopted", "", {"account": account, "by": by, "rows": moved}))
+    return [None for _ in asked]
+
+
 def _is_held(tx: Transaction, move: Move) -> bool:
-    return move.unheld is not None and switchboard.held(tx.connection, *move.unheld) is not None
+    """Say whether somebody's hold, or the end of one, stands in the way of a move."""
+    if move.unheld is not None and switchboard.held(tx.connection, move.unheld) is not None:
+        return True
+    if move.hold is not None:
+        there = switchboard.held(tx.connection, Start(move.hold.account, (move.hold.target,)))
+        return there is not None and there.operation != move.id
+    if move.release is not None:
+        return switchboard.held(tx.connection, move.release) is None
+    return False
 
 
 def _record(tx: Transaction, facts: Sequence[Fact]) -> list[None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.model import Hold, Switch
+from bot.model import Hold, Start, Switch
 from bot.offair import FORGOTTEN, told_at
 from bot.tables import ENDS, FOR_A_WHILE, holds, off, operations
 
@@ -26,6 +26,9 @@ def turn(
         is_one = {f"is_{name}": value for name, value in one.items()}
         connection.execute(_TURN_ON, is_one | {"is_since": now - switch.older})
         return
+    if switch.final:
+        is_one = {f"is_{name}": value for name, value in one.items()}
+        connection.execute(_TURN_ON, is_one | {"is_since": now})
     ends = switch.until
     row = {
         "operation": operation,
@@ -126,16 +129,31 @@ def hold(connection: sa.Connection, insert: Insert, held: Hold) -> None:
     connection.execute(insert(holds).values(row).on_conflict_do_nothing())
 
 
-def release(connection: sa.Connection, account: str, target: str) -> None:
-    """End a hold."""
-    ours = holds.c.account == account, holds.c.target == target
+def adopt(connection: sa.Connection, account: str, by: str) -> int:
+    """Give what lies under one account's name to another's; give how much."""
+    moved = 0
+    for table in (off, holds):
+        names = [column for column in table.primary_key if column.name != "account"]
+        theirs = sa.select(*names).where(table.c.account == by)
+        free = sa.tuple_(*names).not_in(theirs)
+        ours = sa.update(table).where(table.c.account == account, free)
+        moved += connection.execute(ours.values(account=by)).rowcount
+    return moved
+
+
+def release(connection: sa.Connection, start: Start) -> None:
+    """End the holds of some targets."""
+    ours = holds.c.account == start.account, holds.c.target.in_(start.targets)
     connection.execute(sa.delete(holds).where(*ours))
 
 
-def held(connection: sa.Connection, account: str, target: str) -> Hold | None:
-    """Find who holds a target."""
-    ours = holds.c.account == account, holds.c.target == target
-    row = connection.execute(sa.select(holds).where(*ours)).first()
+def held(connection: sa.Connection, start: Start) -> Hold | None:
+    """Find who holds one of some targets."""
+    there = holds.c.account == start.account
+    if start.known is not None:
+        there = sa.or_(there, holds.c.account.not_in(start.known))
+    query = sa.select(holds).where(there, holds.c.target.in_(start.targets)).limit(1)
+    row = connection.execute(query).first()
     if row is None:
         return None
     return Hold(row.account, row.target, row.operation, row.actor, row.reason, row.since)

@@ -8,6 +8,7 @@ Source: https://docs.slack.dev/reference/interaction-payloads/block_actions-payl
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -78,6 +79,7 @@ def _take_follows(app: AsyncApp, service: Service, answers: Answers) -> None:
             answers.tell(asked, Message(_ODD))
             return
         afar = kind == BRING
+        asked = replace(asked, via=Via.LIST) if afar else asked
         reply = await service.follow(id_[:64], wish, asked, afar=afar)
         await ack()
         if not isinstance(reply, Taken) or reply.again:

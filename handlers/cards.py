@@ -12,6 +12,7 @@ from bot import sights
 from bot.catalog import ACTIONS, by_api
 from bot.catalog.codes import explain
 from bot.follow import Follow, follows
+from bot.kinds import lasting
 from bot.model import (
     DEFAULT,
     UNSEEN,
@@ -40,7 +41,7 @@ from handlers.words import (
     typed,
     user,
     value,
-    with_names,
+    worded,
 )
 
 Block: TypeAlias = dict[str, Any]
@@ -191,10 +192,10 @@ def reminder(operation: Operation, action: Action | None) -> Message:
     return Message(fit(text, SECTION_MOST), (section(text),))
 
 
-def word(told: Word) -> Message:
+def word(word_: Word) -> Message:
     """Say a sentence to whoever pressed a button."""
-    again = "(You may have read this before.) " if told.again else ""
-    return Message(f"{again}{with_names(escape(told.text, 1500))}")
+    again = "(You may have read this before.) " if word_.again else ""
+    return Message(f"{again}{worded(word_.text, 1500)}")
 
 
 def ending(operation: Operation, action: Action | None) -> Message:
@@ -223,13 +224,13 @@ def looked(operation: Operation, action: Action | None, alike: str = "") -> Mess
         text = f"Whether it has held is not known: {_check(operation, action)}. It was {what}."
     elif back:
         text = (
-            f"{user(operation.actor.user)} *It is back*: a moment after the stop its state is "
+            f"{user(operation.actor.user)} *It is back*: looked at after the stop, its state is "
             f"{code(operation.looked)} again. It was {what}."
         )
     elif action is not None and operation.looked != action.touch.becomes:
-        text = f"A moment later its state is {code(operation.looked)}. It was {what}."
+        text = f"Looked at afterwards, its state is {code(operation.looked)}. It was {what}."
     else:
-        text = f"It has held: a moment later its state is {code(operation.looked)}."
+        text = f"It has held: looked at afterwards, its state is {code(operation.looked)}."
         if alike:
             names = ", ".join(code(redact(name), 80) for name in alike.splitlines())
             text += (
@@ -353,12 +354,19 @@ def wanted(operation: Operation, action: Action | None) -> str:
     """Say what was asked: the API, its parameters, secrets hidden, and the account."""
     if not operation.api:
         return code(operation.text, 300)
+    # They count from when it is sent.
+    spans = operation.consent.spans if operation.state in _UNSENT else {}
     shown = [
         f"{escape(_word(name, param), 40)} {value(param, given)}"
+        if name not in spans
+        else f"for {code(lasting(spans[name]))}"
         for name, param, given in _params(operation, action)
     ]
     on = [f"account {code(operation.account)}"] if operation.account != DEFAULT else []
     return f"{escape(operation.api, 80)} {', '.join(shown[:12] + on)}".strip()
+
+
+_UNSENT = (State.ASKED, State.WAITING, State.DUE, State.DENIED, State.EXPIRED, State.CANCELLED)
 
 
 def _word(name: str, param: Param | None) -> str:
@@ -394,7 +402,7 @@ def _where(operation: Operation) -> str:
 
 
 def _reason(operation: Operation) -> str:
-    return with_names(escape(operation.detail, 900))
+    return worded(operation.detail)
 
 
 def _passed(operation: Operation) -> str:
@@ -488,6 +496,8 @@ def _so_far_now(operation: Operation, action: Action | None) -> str:
             return f"It did not run and is tried again (try {tried + 1}). {detail}"
         case State.RUNNING if tried > 1:
             return f"It is sent again (try {tried}). {detail}"
+        case State.RUNNING if _is_ours(action):
+            return "It is being noted."
         case _:
             return _UNDER_WAY[operation.state]
 

@@ -19,6 +19,7 @@ from bot.model import (
     Sent,
     State,
     Undeliverable,
+    Via,
     Word,
 )
 from handlers import cards, offair
@@ -179,7 +180,10 @@ class Desk:
         link = await self._permalink(operation) if operation.joined else ""
         message = cards.private(operation, action, link, again=delivery.uncertain)
         user, key = operation.actor.user, f"{operation.id}:private"
-        return await self._aside(user, operation.place, operation.asked_at, message, key)
+        # Whoever pressed in a list does not look at the thread that it is about.
+        elsewhere = Place("", reply_url=operation.place.reply_url)
+        place = elsewhere if operation.via is Via.LIST else operation.place
+        return await self._aside(user, place, operation.asked_at, message, key)
 
     async def _aside(
         self, user: str, place: Place, at: float, message: Message, key: str

@@ -154,7 +154,7 @@ async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, 
             api = form.read_as.partition(" ")[0]
             action = next((a for a in service.vocabulary.actions if a.api == api), None)
             return {form.block_of(error, action): escape(error.sentence, _ERROR_MOST)}
-        case Unrecorded(sentence):
+        case Unrecorded(sentence, _):
             return {views.ACTION_BLOCK: escape(sentence, _ERROR_MOST)}
         case _:
             return {views.ACTION_BLOCK: _NOT_A_COMMAND}

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from bot import offair
 from bot.catalog.own import HOLD
 from bot.follow import Follow, follows
+from bot.kinds import lasting
 from bot.model import DEFAULT, Action, Off, Operation, State
+from bot.redact import redact
 from bot.service import Absent
 from handlers import beside
 from handlers.cards import (
@@ -37,11 +39,19 @@ def lift(operation: Operation, action: Action | None, soon: str) -> Message:
     what = wanted(operation, action)
     begin = f"{user(operation.actor.user)} *It ends soon*" if soon else "*It ends by itself*"
     text = (
-        f"{begin}, {when}. Extend makes it last as long again, Lift now ends it at once. "
+        f"{begin}, {when}. Extend adds {_added(operation, ends)}, Lift now ends it at once. "
         f"It is {what}."
     )
     blocks = (section(text), *follow_buttons(operation, [Follow.EXTEND, Follow.LIFT]))
     return Message(fit(text, TEXT_MOST), blocks)
+
+
+def _added(operation: Operation, ends: float | None) -> str:
+    """Say by how much it is extended; see `bot.follow`."""
+    spans = operation.consent.spans.values()
+    asked = operation.consent.span or max(spans, default=0.0)
+    lasts = (ends or 0.0) - (operation.ended_at or operation.asked_at)
+    return code(lasting(asked or max(lasts, 60.0)))
 
 
 def lifted(operation: Operation, action: Action | None, seen: str) -> Message:
@@ -109,8 +119,15 @@ def _off(one: Off) -> str:
     if one.until is not None and not _says_until(operation):
         parts.append(f"ends by itself {moment(one.until)}")
     if one.now:
-        parts.append(f"now {code(one.now)}")
+        parts.append(f"{_whose(operation)} {code(one.now)}")
     return _line(parts, operation)
+
+
+def _whose(operation: Operation) -> str:
+    """Say whose state is read: a pad that is on hides a stream."""
+    action = action_of(operation)
+    thing = action.touch.thing if action else None
+    return f"its {thing.name} is" if thing and thing.of and thing.on == "off" else "now"
 
 
 def _says_until(operation: Operation) -> bool:
@@ -122,9 +139,9 @@ def _says_until(operation: Operation) -> bool:
 def _held(operation: Operation) -> str:
     target, reason = (str(operation.params.get(name, "")) for name in ("Target", "Reason"))
     parts = [
-        f"Held: {code(target)}",
+        f"Held: {code(redact(target))}",
         f"{user(operation.actor.user)} {_since(operation)}",
-        f"because: {escape(reason, 300)}",
+        f"because: {escape(redact(reason), 300)}",
     ]
     return _line(parts, operation)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from bot.errors import ParseError
 from bot.lifecycle import ENDINGS
 from bot.model import (
+    DEFAULT,
     Action,
     Approval,
     Denied,
@@ -40,7 +41,7 @@ from handlers.words import (
     people,
     typed,
     user,
-    with_names,
+    worded,
     written,
 )
 
@@ -101,8 +102,9 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
             return Message(_taken(operation, action, again=again))
         case Mistaken(error):
             return mistake(error)
-        case Unrecorded(sentence):
-            return Message(escape(sentence, TEXT_MOST))
+        case Unrecorded(sentence, instead):
+            type_it = f" If you still want it: {code(instead, 1000)}" if instead else ""
+            return Message(f"{worded(sentence, 1500)}{type_it}")
         case Help(topic):
             return help_on(topic, vocabulary.actions, targets=vocabulary.targets)
         case Form() | WhoAmI() | Audit() | OffAir() | DryRun():
@@ -339,12 +341,12 @@ def rehearsal(found: Rehearsal) -> Message:
     if found.hidden:
         return Message(f"*Dry run, nothing was sent.* {_would_pass(found)}")
     said = typed(command.action, command.params, command.region, command.account)
-    about = [f"Account {code(command.account)}"]
+    about = [f"Account {code(command.account)}"] if command.account != DEFAULT else []
     about += [f"region {code(command.region)}"] if command.region else []
     about += filter(None, (beside.case(found), _runbook(found)))
     lines = [
         f"*Dry run, nothing was sent:* {command.action.api}, as {code(said, 500)}",
-        ", ".join(about),
+        *([_begun(", ".join(about))] if about else []),
         _would_pass(found),
         "*The request*",
     ]
@@ -355,12 +357,16 @@ def rehearsal(found: Rehearsal) -> Message:
     return Message("\n".join([*lines, code_block(request, 1800)]))
 
 
+def _begun(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _would_pass(found: Rehearsal) -> str:
     verdict = found.verdict
     if isinstance(verdict, Denied):
         could = " or ".join(code(role) for role in verdict.asks)
         ask = f" {could} could be asked to let it through." if could else ""
-        return f"It would be denied: {with_names(escape(verdict.reason, 900))}{ask}"
+        return f"It would be denied: {worded(verdict.reason)}{ask}"
     rule = f"Allowed by {code(verdict.rule)}"
     if verdict.approval is Approval.NONE:
         return f"{rule}, at once."

@@ -23,7 +23,7 @@ from handlers.receipts import (
     form_button,
     operation_line,
 )
-from handlers.words import escape, fit, link, moment, with_names
+from handlers.words import escape, fit, link, moment, worded
 
 FORM = "form"
 """The form's callback_id."""
@@ -142,7 +142,7 @@ def unpacked_reason(metadata: str) -> ReasonPlace | None:
 
 def sentence(text: str) -> str:
     """Show a sentence of ours that holds the ids of people and channels."""
-    return with_names(escape(text, 1500))
+    return worded(text, 1500)
 
 
 def param_block(api: str) -> str:

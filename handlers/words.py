@@ -30,6 +30,7 @@ _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
 _CHANNEL_IN_TEXT = re.compile(r"(?<![\w#])[CG](?=[A-Z]*[0-9])[A-Z0-9]{4,31}(?!\w)")
 _USER_IN_TEXT = re.compile(r"(?<![\w@])[UW](?=[A-Z]*[0-9])[A-Z0-9]{4,31}(?!\w)")
 _UTC_IN_TEXT = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d \d\d:\d\d UTC")
+_APART = re.compile("«([^»]*)»")
 _GROUP = re.compile(r"S[A-Z0-9]{1,31}")
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9./?=&_%-]*")
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
@@ -99,6 +100,22 @@ def with_names(escaped: str) -> str:
     escaped = _UTC_IN_TEXT.sub(_in_their_zone, escaped)
     named = _CHANNEL_IN_TEXT.sub(lambda found: channel(found[0]), escaped)
     return _USER_IN_TEXT.sub(lambda found: user(found[0]), named)
+
+
+def worded(text: str, most: int = 900) -> str:
+    """Show a sentence of ours: people, channels and times by name, foreign text apart as code."""
+    parts = _APART.split(text[:most])
+    shown = (code(part, 300) if at % 2 else _with_edges(part) for at, part in enumerate(parts))
+    return fit("".join(shown), most)
+
+
+def _with_edges(text: str) -> str:
+    """Escape a part of a sentence; the blanks at its edges stay."""
+    inner = text.strip(" ")
+    if not inner:
+        return text
+    before, _, after = text.partition(inner)
+    return before + with_names(escape(inner, len(inner) * 5)) + after
 
 
 def _in_their_zone(found: re.Match[str]) -> str:

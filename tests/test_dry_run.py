@@ -126,7 +126,8 @@ def test_case_and_runbook_stand_in_it() -> None:
     verdict = Verdict("a.b", Approval.NONE, runbook="https://wiki.example.com/stop")
     told = receipts.rehearsal(rehearsed(verdict)).text
 
-    assert "Account `default`, case `INC-42`, <https://wiki.example.com/stop|runbook>" in told
+    assert "Case `INC-42`, <https://wiki.example.com/stop|runbook>" in told
+    assert "Account" not in told, "there is but one"
 
 
 def rehearsed(verdict: Verdict) -> Rehearsal:

@@ -40,6 +40,25 @@ async def test_who_may_gets_one_call_one_card_one_ending_and_one_audit_line(hous
     assert house.heard(Owed.PRIVATE) == 0
 
 
+async def test_a_fault_in_giving_turns_holds_up_nobody_for_ever(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.store.lease = 0.5
+    monkeypatch.setattr("bot.engine.FRESH", -1.0)
+    rights = house.engine._rights  # noqa: SLF001 (a fault that nobody has foreseen)
+    still, faults = rights.still, [ValueError("a fault of ours")]
+
+    async def once(*given: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return await still(*given)
+
+    monkeypatch.setattr(rights, "still", once)
+    assert (await house.run("live s1")).state is State.ACCEPTED
+    assert (await house.run("live s2")).state is State.ACCEPTED
+    assert faults == []
+
+
 async def test_without_a_role_nothing_is_sent(house: House) -> None:
     operation = await house.run(STOP, MALLORY)
 

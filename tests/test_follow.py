@@ -113,7 +113,7 @@ async def test_an_encoder_that_came_back_is_said_and_can_be_kept_off(world: Sand
     await alice.press("Confirm", card, INCIDENTS)
     banned = await said(world, "ForbidLiveStream", "Undo")
     assert len(world.cloud.ran("ForbidLiveStream")) == 1
-    await said(world, "It has held: a moment later its state is `forbid`")
+    await said(world, "It has held: looked at afterwards, its state is `forbid`")
 
     await alice.press("Undo", banned, INCIDENTS)
     await said(world, "ResumeLiveStream", "Check status")

@@ -8,7 +8,10 @@ from bot.model import Action, Effect, Param, Product, Subject, Touch
 
 CAR = Product("car", version="2022-01-10", site="mainland")
 
-SESSION = Subject("session", ("pushing", "idle", "ended"), gone=("ended",))
+# Its user's id is the name of the stream that it pushes.
+SESSION = Subject(
+    "session", ("pushing", "idle", "ended"), gone=("ended",), of="stream", by=("UserId",)
+)
 
 _USER = Param("UserId", "user", text, "the user's id in your application")
 _ERRORS = (
