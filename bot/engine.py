@@ -938,6 +938,7 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "case": operation.case,
         "runbook": operation.runbook,
         "request_of": operation.consent.request,
+        "undoes": operation.consent.undoes,
         "lacks": operation.consent.lacks,
     }
     return {name: value for name, value in facts.items() if value not in ("", None, {}, [], 0)}

@@ -82,7 +82,10 @@ class Rights:
             StoreError: It is not known.
         """
         account = self._rules().account_now(before.account)
-        action, now = by_api(before.api), None
+        try:
+            action = by_api(before.api)
+        except KeyError:
+            return f"This release of the bot does not know {before.api}, so nothing was sent."
         if action is HOLD:
             held = await self._store.held(Start(account, (str(before.params["Target"]),)))
             if held is not None and held.operation == before.id:
