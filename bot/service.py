@@ -186,7 +186,7 @@ class _Sight:
             return True
         if policy.may_audit(self.rules.policy, self.facts):
             return True
-        back = command(operation, Follow.UNDO) or command(operation, Follow.KEEP_OFF)
+        back = command(operation, Follow.UNDO) or _same(operation)
         return back is not None and self._may(back, operation)
 
     def reads(self, look: Command | None, one: Off) -> bool:
@@ -536,8 +536,8 @@ class Service:
     async def off(self, actor: Actor, place: Place, *, look: bool = True) -> Absent:
         """Say what is off and not yet on, and what is held, as far as somebody may see it.
 
-        That is what they asked for, what their channel saw, what they may bring back, and all of
-        it for whoever may read the trail. Waits for Slack and, with `look`, for Tencent Cloud:
+        That is what they asked for, what their channel saw, what they may bring back, or stop
+        where nothing does, and all of it for whoever may read the trail. Waits for Slack and, with `look`, for Tencent Cloud:
         not for the ack path.
 
         Raises:
@@ -642,6 +642,14 @@ def _refused(before: Operation, user: str) -> Command | None:
         before.case,
         before.consent.spans,
     )
+
+
+def _same(operation: Operation) -> Command | None:
+    try:
+        action = by_api(operation.api)
+    except KeyError:
+        return None
+    return Command(action, operation.params, operation.region, operation.account)
 
 
 def _span(before: Operation) -> float:
