@@ -537,8 +537,8 @@ class Service:
         """Say what is off and not yet on, and what is held, as far as somebody may see it.
 
         That is what they asked for, what their channel saw, what they may bring back, or stop
-        where nothing does, and all of it for whoever may read the trail. Waits for Slack and, with `look`, for Tencent Cloud:
-        not for the ack path.
+        where nothing does, and all of it for whoever may read the trail. Waits for Slack and, with
+        `look`, for Tencent Cloud: not for the ack path.
 
         Raises:
             DirectoryError: Slack did not say who they are.
