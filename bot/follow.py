@@ -78,7 +78,9 @@ def _of(operation: Operation, api: str | None) -> Command | None:
         return None
     defaults = {p.api: p.default for p in action.params if p.default is not None}
     region = operation.region if action.regions is not None else ""
-    return Command(action, defaults | params, region, operation.account, operation.case)
+    # The same once more lasts as long once more.
+    spans = operation.consent.spans if api == operation.api else {}
+    return Command(action, defaults | params, region, operation.account, operation.case, spans)
 
 
 def _turned_back(operation: Operation, action: Action) -> Command | None:

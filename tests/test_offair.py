@@ -12,7 +12,7 @@ import pytest
 from bot import offair
 from bot.catalog import ACTIONS, EVERY, by_api
 from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.errors import ApiError, NoAnswerError, ParseError
+from bot.errors import ApiError, NeverSentError, NoAnswerError, ParseError
 from bot.follow import Follow
 from bot.kinds import utc
 from bot.model import (
@@ -573,6 +573,24 @@ async def test_a_span_counts_from_the_sending_on(
     fixed = utc(time.time() + 1800)
     said = await home.run(f"ban s2 for={fixed}")
     assert said.params["ResumeTime"] == fixed, "a moment stays what it is"
+
+
+async def test_a_retry_of_a_ban_lasts_as_long_again(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.cloud.faults += [NeverSentError("away")] * 3
+    failed = await home.run("live s1 for=30m")
+    assert failed.state is State.FAILED
+    later = time.time() + 3000
+    monkeypatch.setattr(home.engine, "_clock", lambda: later)
+    press = Invocation("press", ALICE, Place("C0INC"), "", Via.BUTTON, None)
+    again = await home.service.follow(failed.id, Follow.RETRY, press)
+    assert isinstance(again, Taken), again
+    ran = await home.ended(again.operation.id)
+    ends = offair.instant(ran.params["ResumeTime"])
+    assert ran.state is State.ACCEPTED
+    assert ends is not None
+    assert later + 1795 < ends < later + 1805
 
 
 async def test_a_key_in_a_reason_is_shown_nowhere(home: House) -> None:
