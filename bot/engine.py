@@ -390,9 +390,7 @@ class Engine:
 
     def look_of(self, operation: Operation) -> Command | None:
         """Give the read that tells the state of what an operation was about."""
-        try:
-            action = by_api(operation.api)
-        except KeyError:
+        if (action := _known(operation)) is None:
             return None
         command = Command(action, operation.params, operation.region, operation.account)
         look = _look(action)
@@ -463,7 +461,9 @@ class Engine:
 
     async def _look_after(self, operation: Operation) -> None:
         """See whether a stop has held: an encoder that came back is what nobody else reports."""
-        action = by_api(operation.api)
+        if (action := _known(operation)) is None:
+            await self._store.passed_over(operation)
+            return
         command = Command(action, operation.params, operation.region, operation.account)
         hidden = await self._hidden(operation, command)
         seen = "" if action.look in hidden else await self.look(command, _LOOKING)
@@ -508,7 +508,9 @@ class Engine:
 
     async def _see_lifted(self, operation: Operation, ended: float) -> None:
         """Look at what has ended by itself, and say so: a ban, of which nobody thinks any more."""
-        action = by_api(operation.api)
+        if (action := _known(operation)) is None:
+            await self._store.lifted(operation, "", {"api": operation.api}, still=True)
+            return
         command = Command(action, operation.params, operation.region, operation.account)
         seen = await self.look(command, _LOOKING)
         if not seen and self._clock() < ended + _LIFTING:
@@ -626,7 +628,7 @@ class Engine:
 
     async def _do(self, operation: Operation, command: Command) -> None:
         """Hold a target or release it: nothing is sent."""
-        start, begins = _held_by(operation, command), command.action is HOLD
+        start, begins = self._rights.held_by(operation, command), command.action is HOLD
         for _ in range(TRIES):
             held = await self._holder(start)
             state, detail = State.ACCEPTED, ""
@@ -791,7 +793,7 @@ class Engine:
             owes=owes,
             look_in=look_in,
             switch=switch,
-            **_ours(after, command),
+            **self._ours(after, command),
         )
         while True:
             try:
@@ -808,25 +810,21 @@ class Engine:
             self._heard(moved)
         return moved
 
+    def _ours(self, operation: Operation, command: Command) -> dict[str, Any]:
+        """Give what an action of the bot's own changes, once it is accepted."""
+        if not command.action.product.ours or operation.state is not State.ACCEPTED:
+            return {}
+        start = self._rights.held_by(operation, command)
+        if command.action is not HOLD:
+            return {"release": start}
+        user, reason = operation.actor.user, str(command.params.get("Reason", ""))
+        held = Hold(operation.account, start.targets[0], operation.id, user, reason, 0.0)
+        return {"hold": held}
+
     def _heard(self, operation: Operation) -> None:
         """Wake whoever waits for what became of it."""
         if (waiting := self._ended.pop(operation.id, None)) and not waiting.done():
             waiting.set_result(operation)
-
-
-def _ours(operation: Operation, command: Command) -> dict[str, Any]:
-    """Give what an action of the bot's own changes, once it is accepted."""
-    if not command.action.product.ours or operation.state is not State.ACCEPTED:
-        return {}
-    start = _held_by(operation, command)
-    if command.action is not HOLD:
-        return {"release": start}
-    user, reason = operation.actor.user, str(command.params.get("Reason", ""))
-    return {"hold": Hold(operation.account, start.targets[0], operation.id, user, reason, 0.0)}
-
-
-def _held_by(operation: Operation, command: Command) -> Start:
-    return Start(operation.account, (str(command.params["Target"]),))
 
 
 def _timed(turn: _Turn, now: float) -> dict[str, Json]:
@@ -836,6 +834,14 @@ def _timed(turn: _Turn, now: float) -> dict[str, Json]:
         if (param := action.param(name)) is not None:
             params[name] = param.kind.read(lasting(max(1.0, seconds)), now)
     return params
+
+
+def _known(operation: Operation) -> Action | None:
+    """Find the action, which another release may have and this one not."""
+    try:
+        return by_api(operation.api)
+    except KeyError:
+        return None
 
 
 def _undo(action: Action) -> Action | None:

@@ -81,12 +81,14 @@ _USERINFO = re.compile(
 )
 
 
+_APART = 300
 _NO_MARKS = str.maketrans("«»", '""')
 
 
 def apart(text: str) -> str:
     """Set foreign text apart in a sentence of ours: nothing in it means a person or a channel."""
-    return f"«{redact(text).translate(_NO_MARKS)}»"
+    shown = redact(text).translate(_NO_MARKS)
+    return f"«{shown if len(shown) <= _APART else shown[: _APART - 1] + '…'}»"
 
 
 def redact(text: str) -> str:

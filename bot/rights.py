@@ -66,7 +66,7 @@ class Rights:
                 return Denied("overtaken", f"{overtaken} Ask for it anew if you still want it.")
         start = self.start_of(command)
         held = await self._store.held(start) if start else None
-        return verdict if held is None else self._refused(held, facts)
+        return verdict if held is None else self._refused(held, command.account, facts)
 
     def start_of(self, command: Command) -> Start | None:
         """Say what a command would start, as holds name it; None for nothing."""
@@ -74,6 +74,11 @@ class Rights:
         if not targets:
             return None
         return Start(command.account, targets, self._rules().policy.account_names)
+
+    def held_by(self, operation: Operation, command: Command) -> Start:
+        """Say what an action of the bot's own holds, or releases: gone accounts' holds, too."""
+        known = None if command.action is HOLD else self._rules().policy.account_names
+        return Start(operation.account, (str(command.params["Target"]),), known)
 
     async def overtaken(self, before: Operation) -> str:
         """Say what has come after an operation, so that its button no longer means it.
@@ -86,27 +91,31 @@ class Rights:
             action = by_api(before.api)
         except KeyError:
             return f"This release of the bot does not know {before.api}, so nothing was sent."
+        if await self._store.filed(before.id):
+            return ""
         if action is HOLD:
             held = await self._store.held(Start(account, (str(before.params["Target"]),)))
-            if held is not None and held.operation == before.id:
-                return ""
             came = f"{held.by} holds it since" if held else "it is not held any more"
             return f"This is not what it was: {came}, so nothing was done."
         switch = offair.switched(replace(before, account=account), action, {}, 0.0)
         if switch is None or not switch.off:
             return ""
         now = await self._store.off_by(switch.account, switch.thing, switch.key)
-        if now is not None and now.id == before.id:
-            return ""
         came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
         return f"This is not what it was: {came}, so nothing was sent."
 
-    def _refused(self, held: Hold, facts: policy.Facts) -> Denied:
-        """Say who holds what a command would start, and who could release it."""
+    def _refused(self, held: Hold, account: str, facts: policy.Facts) -> Denied:
+        """Say who holds what a command would start, and who could release it.
+
+        Args:
+            account: Of the command, which releases what the policy names no more as well.
+        """
+        names = self._rules().policy.account_names
+        account = held.account if held.account in names else account
         since = datetime.fromtimestamp(held.since, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        release = Command(by_api("Release"), {"Target": held.target}, account=held.account)
+        release = Command(by_api("Release"), {"Target": held.target}, account=account)
         could = policy.who_could(self._rules().policy, release, facts)
-        on = f" account={held.account}" if held.account != DEFAULT else ""
+        on = f" account={account}" if account != DEFAULT else ""
         return Denied(
             "held",
             f"{held.by} holds {apart(held.target)} since {since}, so nobody may start it: "

@@ -59,8 +59,8 @@ _OPEN_ONES = 10
 _PRESSES = 50
 """How often one person may choose the same under one ending."""
 
-_LISTED, _SEEN = 50, 10
-"""How much that is off is listed, and of how much of it the state is read."""
+_KNOWN, _LISTED, _SEEN = 5000, 50, 10
+"""How much that is off is looked through, listed, and read the state of."""
 
 _RETRY_FOR = 43_200.0
 """Seconds after which a retry is asked for anew."""
@@ -99,11 +99,11 @@ class Unrecorded:
     """It could not be recorded, or means nothing any more, so nothing is done.
 
     Attributes:
-        instead: What to type for it, or empty.
+        instead: What to type for it.
     """
 
     sentence: str
-    instead: str = ""
+    instead: Command | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +174,6 @@ class _Sight:
     rules: Rules
     facts: policy.Facts
     user: str
-
-    def now(self, operation: Operation) -> Operation:
-        """Give it under the name that its account has now."""
-        return replace(operation, account=self.rules.account_now(operation.account))
 
     def shows(self, operation: Operation) -> bool:
         """Say whether they may know of it."""
@@ -347,27 +343,29 @@ class Service:
         try:
             async with asyncio.timeout(BOOKING):
                 before = await self._store.get(id_)
+                account = await self._store.filed(id_)
                 key = await self._next_key(f"{id_}:{follow.value}:{asked.actor.user}")
         except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
             return Unrecorded("Nothing was sent: the database does not answer. Press again.")
         if before is not None:
-            before = replace(before, account=self._rules().account_now(before.account))
+            account = account or self._rules().account_now(before.account)
+            before = replace(before, account=account)
         wanted = command(before, follow, self._clock()) if before else None
         away = before is not None and asked.place.channel != before.place.channel
         if before is None or wanted is None or (away and not afar):
             return Unrecorded("That button belongs to nothing that can be done any more.")
         if not before.place.channel:
             why = "That was asked from a terminal, so no channel would see it: type it in one."
-            return Unrecorded(why, f"/stopstream {spell(wanted)}")
+            return Unrecorded(why, wanted)
         stale = await self._stale(before, follow)
         if stale:
-            return Unrecorded(stale, f"/stopstream {spell(wanted)}")
+            return Unrecorded(stale, wanted)
         thread = before.place.thread_ts or before.card_ts
         place = Place(before.place.channel, thread, asked.place.reply_url)
         again = replace(asked, key=key, place=place, text=spell(wanted))
         self._engine.asked()
-        undoes = id_ if follow in UNDOING else ""
+        undoes = id_ if follow in UNDOING else before.consent.undoes
         consent = Consent(undoes=undoes, span=before.consent.span or _span(before))
         return await self._book(again, wanted, consent)
 
@@ -400,7 +398,9 @@ class Service:
             return Unrecorded("That was refused too long ago, so nobody was asked. Ask anew.")
         place = replace(before.place, reply_url=asked.place.reply_url)
         again = replace(asked, key=f"{id_}:request", place=place, text=before.text)
-        return await self._book(again, wanted, Consent(request=id_))
+        asked_by = before.consent
+        consent = Consent(request=id_, undoes=asked_by.undoes, span=asked_by.span)
+        return await self._book(again, wanted, consent)
 
     async def _next_key(self, begin: str) -> str:
         """Name a press: until the first one has ended, a second of the same person is the same."""
@@ -548,18 +548,16 @@ class Service:
         if not policy.roles_of(rules.policy, facts):
             return Absent(may=False)
         sight = _Sight(rules, facts, actor.user)
-        every = await self._store.off(_LISTED)
-        named = (replace(one, operation=sight.now(one.operation)) for one in every)
-        off = [one for one in named if sight.shows(one.operation)]
+        every = await self._store.off(_KNOWN)
+        off = [one for one in every if sight.shows(one.operation)][:_LISTED]
         looks = {one.operation.id: self._engine.look_of(one.operation) for one in off if look}
         may = [one for one in off if sight.reads(looks.get(one.operation.id), one)]
         seen = await asyncio.gather(*(self._engine.see(one) for one in may[:_SEEN]))
         read = {one.operation.id: one for one in seen}
         off = [read.get(one.operation.id, one) for one in off]
         on = tuple([one for one in seen if await self._is_on(one)])
-        holds = map(sight.now, await self._store.holds())
         still = tuple(one for one in off if one not in on)
-        return Absent(still, tuple(filter(sight.shows, holds)), on)
+        return Absent(still, tuple(filter(sight.shows, await self._store.holds())), on)
 
     async def _is_on(self, one: Off) -> bool:
         """Say whether it was seen to be on again, and note it."""

@@ -181,6 +181,7 @@ class Bot:
         self._socket: Socket | None = None
         self._take: Callable[[web.Request], Awaitable[web.Response]] | None = None
         self._serving = False
+        self._own = DEFAULT
 
     async def __aenter__(self) -> Self:
         try:
@@ -321,10 +322,12 @@ class Bot:
                 log.error("the new policy is not on the trail", why=str(error))
 
     async def _adopt(self, store: Store) -> None:
-        """Keep what is off and held where the bot's own account has been given a name."""
-        name = self._rules.value.account_now(DEFAULT)
-        if name != DEFAULT:
-            await store.adopt(DEFAULT, name)
+        """Keep what is off and held where the bot's own account has another name."""
+        rules, was = self._rules.value, self._own
+        self._own = rules.bots_own or was
+        for name in {DEFAULT, was} - set(rules.policy.account_names):
+            if rules.bots_own:
+                await store.adopt(name, rules.bots_own)
 
     async def _say_broken(self, store: Store, error: ConfigError) -> None:
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""

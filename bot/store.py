@@ -420,7 +420,7 @@ class Store:
         """Give what is off and not yet on, the newest first."""
         query = switchboard.listed(limit)
         rows = await self._read(lambda c: c.execute(query).all())
-        return [Off(_operation(row), row.until) for row in rows]
+        return [Off(replace(_operation(row), account=row.filed), row.until) for row in rows]
 
     async def off_by(self, account: str, thing: str, key: str) -> Operation | None:
         """Give the operation by which a thing is off now; see `model.Switch`."""
@@ -430,7 +430,12 @@ class Store:
         """Give the operations by which targets are held, the newest first."""
         query = switchboard.holding()
         rows = await self._read(lambda c: c.execute(query).all())
-        return [_operation(row) for row in rows]
+        return [replace(_operation(row), account=row.filed) for row in rows]
+
+    async def filed(self, id_: str) -> str:
+        """Give the account under which an operation's thing is off or its target held, or empty."""
+        query = switchboard.filed(id_)
+        return str(await self._read(lambda c: c.execute(query).scalar()) or "")
 
     async def held(self, start: Start) -> Hold | None:
         """Find who holds what would be started."""
@@ -1175,7 +1180,8 @@ def _look_no_more(tx: Transaction, ids: Sequence[str]) -> list[None]:
 def _needs_telling(lost: Owed, operation: Operation) -> bool:
     """Say whether the asker must hear alone what the channel did not; once for each ending."""
     no_card = lost is Owed.CARD and not operation.card_ts
-    return lost is Owed.ENDING or (no_card and operation.state not in ENDINGS)
+    # Whatever is under way has an ending that is told.
+    return lost is Owed.ENDING or (no_card and operation.state is State.WAITING)
 
 
 def _adopt(tx: Transaction, asked: Sequence[tuple[str, str]]) -> list[None]:

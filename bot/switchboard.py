@@ -103,7 +103,7 @@ def clear(connection: sa.Connection, now: float) -> None:
 def listed(limit: int) -> sa.Select[Any]:
     """Select the operations by which something is off, the newest first, and until when."""
     return (
-        sa.select(operations, off.c.until)
+        sa.select(operations, off.c.until, off.c.account.label("filed"))
         .join(off, off.c.operation == operations.c.id)
         .order_by(off.c.since.desc())
         .limit(limit)
@@ -114,6 +114,12 @@ def latest(account: str, thing: str, key: str) -> sa.Select[Any]:
     """Select the operation by which a thing is off now."""
     one = off.c.account == account, off.c.thing == thing, off.c.key == key
     return sa.select(operations).join(off, off.c.operation == operations.c.id).where(*one)
+
+
+def filed(operation: str) -> sa.Select[Any]:
+    """Select the account under which an operation's thing is off, or its target held."""
+    under = (sa.select(t.c.account).where(t.c.operation == operation) for t in (off, holds))
+    return sa.union_all(*under).limit(1)  # type: ignore[return-value] # as good as a select
 
 
 def hold(connection: sa.Connection, insert: Insert, held: Hold) -> None:
@@ -127,6 +133,13 @@ def hold(connection: sa.Connection, insert: Insert, held: Hold) -> None:
         "since": held.since,
     }
     connection.execute(insert(holds).values(row).on_conflict_do_nothing())
+
+
+def _held(start: Start) -> tuple[sa.ColumnElement[bool], ...]:
+    there = holds.c.account == start.account
+    if start.known is not None:
+        there = sa.or_(there, holds.c.account.not_in(start.known))
+    return there, holds.c.target.in_(start.targets)
 
 
 def adopt(connection: sa.Connection, account: str, by: str) -> int:
@@ -143,17 +156,12 @@ def adopt(connection: sa.Connection, account: str, by: str) -> int:
 
 def release(connection: sa.Connection, start: Start) -> None:
     """End the holds of some targets."""
-    ours = holds.c.account == start.account, holds.c.target.in_(start.targets)
-    connection.execute(sa.delete(holds).where(*ours))
+    connection.execute(sa.delete(holds).where(*_held(start)))
 
 
 def held(connection: sa.Connection, start: Start) -> Hold | None:
     """Find who holds one of some targets."""
-    there = holds.c.account == start.account
-    if start.known is not None:
-        there = sa.or_(there, holds.c.account.not_in(start.known))
-    query = sa.select(holds).where(there, holds.c.target.in_(start.targets)).limit(1)
-    row = connection.execute(query).first()
+    row = connection.execute(sa.select(holds).where(*_held(start)).limit(1)).first()
     if row is None:
         return None
     return Hold(row.account, row.target, row.operation, row.actor, row.reason, row.since)
@@ -162,7 +170,7 @@ def held(connection: sa.Connection, start: Start) -> Hold | None:
 def holding() -> sa.Select[Any]:
     """Select the operations by which targets are held, the newest first."""
     return (
-        sa.select(operations)
+        sa.select(operations, holds.c.account.label("filed"))
         .join(holds, holds.c.operation == operations.c.id)
         .order_by(holds.c.since.desc())
     )

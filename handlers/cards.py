@@ -485,7 +485,7 @@ def _so_far(operation: Operation, action: Action | None) -> str:
 
 
 def _so_far_now(operation: Operation, action: Action | None) -> str:
-    detail = escape(operation.detail, 600)
+    detail = worded(operation.detail, 600)
     if operation.state in _ENDED:
         return _ended_so_far(operation, action) or detail or "Nothing was sent."
     if operation.state is State.WAITING:
@@ -551,7 +551,7 @@ def _told(operation: Operation, action: Action | None) -> str:
 
 def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
     explained = explain(operation.code, action)
-    detail = escape(operation.detail, 600)
+    detail = worded(operation.detail, 600)
     request_id = f"RequestId {code(operation.request_id)}" if operation.request_id else ""
     match operation.state:
         case State.ACCEPTED if not _is_ours(action):

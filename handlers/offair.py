@@ -28,6 +28,7 @@ BRING = "off"
 SHOWN = 15
 """How many of each are listed."""
 
+_LONG = 30 * 86_400.0
 _NOTHING = "Nothing that was stopped here is off now, and nothing is held."
 _NO_ROLE = "You have no role in the policy, so what is off is not shown to you."
 
@@ -38,11 +39,10 @@ def lift(operation: Operation, action: Action | None, soon: str) -> Message:
     when = moment(ends) if ends is not None else "by itself"
     what = wanted(operation, action)
     begin = f"{user(operation.actor.user)} *It ends soon*" if soon else "*It ends by itself*"
-    text = (
-        f"{begin}, {when}. Extend adds {_added(operation, ends)}, Lift now ends it at once. "
-        f"It is {what}."
-    )
-    blocks = (section(text), *follow_buttons(operation, [Follow.EXTEND, Follow.LIFT]))
+    buttons = follow_buttons(operation, [Follow.EXTEND, Follow.LIFT])
+    ways = f" Extend {_added(operation, ends)}, Lift now ends it at once." if buttons else ""
+    text = f"{begin}, {when}.{ways} It is {what}."
+    blocks = (section(text), *buttons)
     return Message(fit(text, TEXT_MOST), blocks)
 
 
@@ -51,7 +51,9 @@ def _added(operation: Operation, ends: float | None) -> str:
     spans = operation.consent.spans.values()
     asked = operation.consent.span or max(spans, default=0.0)
     lasts = (ends or 0.0) - (operation.ended_at or operation.asked_at)
-    return code(lasting(asked or max(lasts, 60.0)))
+    by = asked or max(lasts, 60.0)
+    # So long that the most may be less.
+    return f"adds {code(lasting(by))}" if by < _LONG else "makes it last longer"
 
 
 def lifted(operation: Operation, action: Action | None, seen: str) -> Message:

@@ -9,6 +9,7 @@ from bot.model import (
     DEFAULT,
     Action,
     Approval,
+    Command,
     Denied,
     Effect,
     Operation,
@@ -103,12 +104,18 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
         case Mistaken(error):
             return mistake(error)
         case Unrecorded(sentence, instead):
-            type_it = f" If you still want it: {code(instead, 1000)}" if instead else ""
-            return Message(f"{worded(sentence, 1500)}{type_it}")
+            return Message(f"{worded(sentence, 1500)}{_type(instead)}")
         case Help(topic):
             return help_on(topic, vocabulary.actions, targets=vocabulary.targets)
         case Form() | WhoAmI() | Audit() | OffAir() | DryRun():
             return Message(_SOON[type(reply)])
+
+
+def _type(wanted: Command | None) -> str:
+    if wanted is None:
+        return ""
+    said = typed(wanted.action, wanted.params, wanted.region, wanted.account)
+    return f" If you still want it: {code(said, 1000)}"
 
 
 def mistake(error: ParseError, *, in_thread: bool = False) -> Message:

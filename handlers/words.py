@@ -30,7 +30,7 @@ _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
 _CHANNEL_IN_TEXT = re.compile(r"(?<![\w#])[CG](?=[A-Z]*[0-9])[A-Z0-9]{4,31}(?!\w)")
 _USER_IN_TEXT = re.compile(r"(?<![\w@])[UW](?=[A-Z]*[0-9])[A-Z0-9]{4,31}(?!\w)")
 _UTC_IN_TEXT = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d \d\d:\d\d UTC")
-_APART = re.compile("«([^»]*)»")
+_APART = re.compile("«([^»]*)(?:»|$)")
 _GROUP = re.compile(r"S[A-Z0-9]{1,31}")
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9./?=&_%-]*")
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
@@ -104,7 +104,7 @@ def with_names(escaped: str) -> str:
 
 def worded(text: str, most: int = 900) -> str:
     """Show a sentence of ours: people, channels and times by name, foreign text apart as code."""
-    parts = _APART.split(text[:most])
+    parts = _APART.split(text)
     shown = (code(part, 300) if at % 2 else _with_edges(part) for at, part in enumerate(parts))
     return fit("".join(shown), most)
 

@@ -34,6 +34,7 @@ from bot.model import (
     Via,
 )
 from bot.parse import OffAir, Vocabulary, parse, spell
+from bot.redact import apart
 from bot.sandbox import blockkit
 from bot.sandbox.page.visitor import Visitor
 from bot.sandbox.people import Message
@@ -337,7 +338,9 @@ async def test_what_was_asked_from_a_terminal_is_brought_back_in_a_channel(home:
     press = Invocation("press", ALICE, Place(""), "", Via.BUTTON, None)
     told = await home.service.follow(banned.id, Follow.UNDO, press, afar=True)
     assert isinstance(told, Unrecorded)
-    assert told.instead.startswith("/stopstream ResumeLiveStream")
+    assert told.instead is not None
+    assert told.instead.action.api == "ResumeLiveStream"
+    assert "`/startstream live s1 domain=push.example.com`" in receipts.receipt(told, WORDS).text
 
 
 # --- ends by itself --------------------------------------------------------------------
@@ -635,6 +638,71 @@ async def test_a_name_for_the_bots_own_account_leaves_what_is_off_and_held(home:
     assert await home.store.holds() == []
 
 
+async def test_a_hold_on_an_account_that_is_gone_holds_and_is_released_on_any(
+    home: House,
+) -> None:
+    several = "accounts: {main: {}, europe: {secret_id: EU_ID, secret_key: EU_KEY}}\ndefaults:"
+    on_all = POLICY.replace('["*"]', '["*"], accounts: ["*"]')
+    on_all = on_all.replace('["*LiveStream"]', '["*LiveStream"], accounts: ["*"]')
+    home.policy(on_all.replace("defaults:", several))
+    held = await home.run("hold live s1 reason=legal account=europe")
+    assert held.state is State.ACCEPTED
+    home.policy(on_all.replace("defaults:", "accounts: {main: {}}\ndefaults:"))
+    refused = await home.run("live s1", verb=Effect.START)
+    assert "«/stopstream release stream s1 account=main»" in refused.detail
+    assert (await home.run("release stream s1 account=main")).state is State.ACCEPTED
+    assert await home.store.holds() == []
+    assert (await home.run("live s1", verb=Effect.START, key="2")).state is State.ACCEPTED
+
+
+async def test_a_request_for_what_was_overtaken_is_overtaken_too(home: House) -> None:
+    home.policy(
+        POLICY.replace('"*LiveStream"', "ForbidLiveStream").replace(
+            '[{actions: ["*"]}]', '[{actions: ["*"], requests: true}]'
+        )
+    )
+    banned = await home.run("live s1 for=30m", MALLORY)
+    press = Invocation("press", MALLORY, Place("C0INC"), "", Via.BUTTON, None)
+    lift = await home.service.follow(banned.id, Follow.LIFT, press)
+    assert isinstance(lift, Taken), lift
+    denied = await home.ended(lift.operation.id)
+    assert denied.consent.asks, denied
+    asked = await home.service.request(denied.id, replace(press, key="press2"))
+    assert isinstance(asked, Taken), asked
+    await home.engine.ending(asked.operation.id)
+    court = await home.run("ban s1 for=30d reason=court", ALICE)
+    settled = await home.decide(asked.operation.id, Choice.APPROVE, ALICE)
+    assert "ForbidLiveStream since" in settled.words
+    (one,) = await home.store.off(10)
+    assert one.operation.id == court.id
+
+
+async def test_what_one_may_see_is_not_hidden_by_what_one_may_not(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.service._LISTED", 2)
+    home.directory.channels["C0PRIV"] = Presence.IN
+    home.policy(POLICY.replace('"*LiveStream"', '"Describe*"'))
+    await home.run("ban s0")
+    for number in range(1, 5):
+        await home.run(f"ban s{number}", channel="C0PRIV")
+    assert await listed(home, MALLORY) == ["ForbidLiveStream s0"]
+
+
+async def test_a_timer_of_another_release_comes_to_an_end(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.switchboard._LIFTED", 0.0)
+    monkeypatch.setattr("bot.engine.LOOK_AFTER", 1e6)
+    home.store.lease = 0.5
+    await home.run("live s1 for=2s")
+    with home.store._engine.begin() as connection:  # noqa: SLF001 (another release wrote it)
+        connection.exec_driver_sql("UPDATE operations SET api = 'NewAction'")
+    async with asyncio.timeout(15):
+        while (await home.store.off(1))[0].until is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 async def test_only_what_somebody_may_know_of_is_listed_and_read(home: House) -> None:
     home.directory.channels["C0PRIV"] = Presence.IN
     home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
@@ -703,6 +771,9 @@ def test_foreign_text_in_a_sentence_means_nobody() -> None:
     assert said.startswith("<@U0ALICE> holds `U0BOB C0INC` since <!date^")
     assert "<!here>" not in said
     assert "<@U0BOB>" not in said
+    long = words.worded(f"U0ALICE: {apart('x' * 990 + ' U0BOB')}. To end that: say so.")
+    assert long.endswith("To end that: say so.")
+    assert "<@U0BOB>" not in words.worded("«U0BOB is not closed")
 
 
 async def test_a_dry_run_of_a_hold_says_that_nothing_would_leave(home: House) -> None:

@@ -168,9 +168,18 @@ async def test_what_cannot_be_delivered_is_on_the_trail_and_told_to_the_audit_ch
 
     rows = {row.owed: row for row in await owing(store)}
     assert rows[Owed.AUDIT].text == "Nobody heard of it"
-    assert rows[Owed.PRIVATE].destination == "@U0ALICE"
+    assert Owed.PRIVATE not in rows, "its ending will be told"
     with store.records(last=1) as records:
         assert next(records).kind == "undeliverable"
+
+    await store.move(Move("op1", (State.RUNNING, State.ACCEPTED), FACTS))
+    told = []
+    for _ in range(4):
+        for row in await owing(store):
+            if row.owed in (Owed.CARD, Owed.ENDING):
+                await store.undeliverable(row, "the channel is archived")
+            told += [row] if row.owed is Owed.PRIVATE else []
+    assert [row.destination for row in told] == ["@U0ALICE"], "once"
 
 
 async def test_turns_are_evenly_spaced_and_never_in_the_past(store: Store) -> None:
