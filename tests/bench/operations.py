@@ -90,7 +90,7 @@ async def _ask(
     return [
         one.at - asked[stream]
         for one in world.cloud.received
-        if (stream := str(one.params.get("StreamName"))) in asked
+        if one.api == "DropLiveStream" and (stream := str(one.params.get("StreamName"))) in asked
     ]
 
 
