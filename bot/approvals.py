@@ -7,12 +7,11 @@ from typing import Any
 
 import structlog
 
-from bot.catalog import by_api
+from bot.catalog import action_of, command_of
 from bot.engine import Engine, facts_of
 from bot.errors import StoreError
 from bot.lifecycle import ENDINGS
 from bot.model import (
-    Action,
     Approval,
     Approved,
     Choice,
@@ -132,7 +131,7 @@ class Approvals:
             return stale if operation else _NOTHING
         if operation.state is not State.WAITING:
             return _too_late(operation, decision)
-        command = _command(operation)
+        command = command_of(operation)
         if command is None:
             return _UNKNOWN
         verdict = await self._rights.verdict(operation, command)
@@ -163,7 +162,7 @@ class Approvals:
 
     async def _try(self, operation: Operation, decision: Decision) -> Settled | None:
         """Decide over an operation as it was read; None if it is not so any more."""
-        command, choice = _command(operation), decision.choice
+        command, choice = command_of(operation), decision.choice
         if command is None:
             return Settled(counts=False, words=_UNKNOWN, operation=operation)
         verdict = await self._rights.verdict(operation, command)
@@ -337,21 +336,6 @@ _NO_REASON = "An emergency needs a reason. Nothing was changed."
 _NO_GLASS = "The policy no longer lets you skip the second person. Nothing was changed."
 _UNKNOWN = "This release of the bot does not know the action; another one has begun it."
 _NOTHING = "There is no such request. It may be of another installation of this bot."
-
-
-def action_of(operation: Operation) -> Action | None:
-    """Find the action, which another release may have and this one not."""
-    try:
-        return by_api(operation.api)
-    except KeyError:
-        return None
-
-
-def _command(operation: Operation) -> Command | None:
-    action = action_of(operation)
-    if action is None:
-        return None
-    return Command(action, operation.params, operation.region, operation.account)
 
 
 def _facts(decision: Decision | None) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from bot import offair, sights
-from bot.catalog import by_api
+from bot.catalog import by_api, command_of, undo_of
 from bot.catalog.codes import Repeat, explain
 from bot.catalog.own import HOLD
 from bot.errors import (
@@ -229,12 +229,10 @@ class Engine:
     # --- one operation -------------------------------------------------------------
 
     async def _work(self, operation: Operation, *, bulk: bool) -> None:
-        try:
-            action = by_api(operation.api)
-        except KeyError:
+        command = command_of(operation)
+        if command is None:
             await self._orphan(operation)
             return
-        command = Command(action, operation.params, operation.region, operation.account)
         try:
             match operation.state:
                 case State.ASKED:
@@ -382,19 +380,14 @@ class Engine:
 
     async def see(self, one: Off) -> Off:
         """Read the state of something that is off."""
-        operation = one.operation
-        command = Command(
-            by_api(operation.api), operation.params, operation.region, operation.account
-        )
-        return replace(one, now=await self.look(command))
+        command = command_of(one.operation)
+        return replace(one, now=await self.look(command)) if command else one
 
     def look_of(self, operation: Operation) -> Command | None:
         """Give the read that tells the state of what an operation was about."""
-        if (action := _known(operation)) is None:
-            return None
-        command = Command(action, operation.params, operation.region, operation.account)
-        look = _look(action)
-        return self._reading(command, look) if look else None
+        command = command_of(operation)
+        look = _look(command.action) if command else None
+        return self._reading(command, look) if command and look else None
 
     async def sights(
         self, command: Command, hidden: Collection[str] = ()
@@ -461,10 +454,11 @@ class Engine:
 
     async def _look_after(self, operation: Operation) -> None:
         """See whether a stop has held: an encoder that came back is what nobody else reports."""
-        if (action := _known(operation)) is None:
+        command = command_of(operation)
+        if command is None:
             await self._store.passed_over(operation)
             return
-        command = Command(action, operation.params, operation.region, operation.account)
+        action = command.action
         hidden = await self._hidden(operation, command)
         seen = "" if action.look in hidden else await self.look(command, _LOOKING)
         seen = seen or UNSEEN
@@ -478,7 +472,7 @@ class Engine:
             if alike:
                 facts["alike"] = list(alike)
             await self._store.looked(operation, seen, facts, alike)
-            if offair.is_on(action, _undo(action), seen):
+            if offair.is_on(action, undo_of(action), seen):
                 await self._store.on_again(operation.id, facts)
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
@@ -508,17 +502,17 @@ class Engine:
 
     async def _see_lifted(self, operation: Operation, ended: float) -> None:
         """Look at what has ended by itself, and say so: a ban, of which nobody thinks any more."""
-        if (action := _known(operation)) is None:
+        command = command_of(operation)
+        if command is None:
             await self._store.lifted(operation, "", {"api": operation.api}, still=True)
             return
-        command = Command(action, operation.params, operation.region, operation.account)
         seen = await self.look(command, _LOOKING)
         if not seen and self._clock() < ended + _LIFTING:
             # It stays on the list and is looked at again.
             return
         facts: dict[str, Json] = {"api": operation.api, "seen": seen or UNSEEN}
         try:
-            still = not seen or seen == action.touch.becomes
+            still = not seen or seen == command.action.touch.becomes
             await self._store.lifted(operation, seen, facts, still=still)
         except StoreError as error:
             log.error("an end is not on file", operation=operation.id, why=str(error))
@@ -834,18 +828,6 @@ def _timed(turn: _Turn, now: float) -> dict[str, Json]:
         if (param := action.param(name)) is not None:
             params[name] = param.kind.read(lasting(max(1.0, seconds)), now)
     return params
-
-
-def _known(operation: Operation) -> Action | None:
-    """Find the action, which another release may have and this one not."""
-    try:
-        return by_api(operation.api)
-    except KeyError:
-        return None
-
-
-def _undo(action: Action) -> Action | None:
-    return by_api(action.undo) if action.undo else None
 
 
 def _look(action: Action) -> Action | None:

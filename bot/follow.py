@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from bot import offair
-from bot.catalog import by_api
+from bot.catalog import action_of, by_api
 from bot.catalog.codes import Repeat, explain
 from bot.kinds import utc
 from bot.model import Action, Command, Effect, Operation, State
@@ -39,9 +39,8 @@ def command(operation: Operation, follow: Follow, now: float = 0.0) -> Command |
     Args:
         now: Epoch seconds, for what goes on for a while.
     """
-    try:
-        action = by_api(operation.api)
-    except KeyError:
+    action = action_of(operation)
+    if action is None:
         return None
     state = operation.state
     wanted: Command | None = None
@@ -97,12 +96,21 @@ def _extended(operation: Operation, action: Action, now: float) -> Command | Non
     ends, kind = offair.until(operation, action), action.param(name)
     if ends is None or kind is None:
         return None
-    lasts = ends - (operation.ended_at or operation.asked_at)
-    span = operation.consent.span or max(operation.consent.spans.values(), default=lasts)
     most = now + (kind.kind.days or 1) * 86_400
-    later = min(max(ends, now) + max(span, _LEAST), most - 1)
+    later = min(max(ends, now) + added(operation, ends), most - 1)
     params = {**operation.params, name: utc(later)}
     return Command(action, params, operation.region, operation.account, operation.case)
+
+
+def asked_span(operation: Operation) -> float:
+    """Give how long something was asked for, in seconds; 0 if nobody said so."""
+    return operation.consent.span or max(operation.consent.spans.values(), default=0.0)
+
+
+def added(operation: Operation, ends: float) -> float:
+    """Give the seconds by which an extension is longer, if nothing longer is the most."""
+    lasts = ends - (operation.ended_at or operation.asked_at)
+    return max(asked_span(operation) or lasts, _LEAST)
 
 
 _LEAST = 60.0

@@ -162,6 +162,17 @@ def utc(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def instant(given: Json) -> float | None:
+    """Read a time as Tencent's form writes it, or epoch seconds; None if it is neither."""
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return float(given)
+    try:
+        at = datetime.fromisoformat(str(given))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def moment(*, max_days: int) -> Kind:
     """Make the kind of a time in the future, at most so many days away.
 

@@ -4,10 +4,11 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from bot import links
-from bot.model import Action, Effect, Json, Operation, Params, State, Subject, Switch, Turns
+from bot.kinds import instant
+from bot.model import Action, Effect, Operation, Params, State, Switch, Turns
 
 SOON = 600.0
 """Seconds before something ends by itself at which people are told, at most."""
@@ -57,11 +58,9 @@ def switched(operation: Operation, action: Action, body: Params, now: float) -> 
     weight = MAYBE if not ran else UNDOABLE if can_be_undone(action) else SURE
     # A stop is looked after once, whatever somebody else has read meanwhile.
     older = _LOOKED_AFTER if action.effect is Effect.READ else 0.0
-    ends, announced = None, False
-    if action.until and to == "off":
-        name, left_out = action.until
-        announced = name in operation.params
-        ends = instant(operation.params[name]) if announced else now + left_out
+    ends = until(replace(operation, ended_at=now), action) if to == "off" else None
+    said = action.until is not None and action.until[0] in operation.params
+    announced = ends is not None and said
     thing = action.touch.thing.name
     final = action.touch.becomes in action.touch.thing.gone
     off = to == "off"
@@ -117,7 +116,7 @@ _ALIKE, _NEAR = 3, 0.7
 def held_as(action: Action, params: Params) -> str:
     """Name what a hold on the thing of an action is about; empty if it cannot be named."""
     thing = action.touch.thing
-    names = _held_by(action, thing)
+    names = _held_by(action)
     values = [params.get(name) for name in names]
     if not names or None in values:
         return ""
@@ -129,7 +128,7 @@ def comes_back(action: Action, actions: Iterable[Action]) -> bool:
     sort = action.touch.thing.of or action.touch.thing.name
     return any(
         sort in (one.touch.thing.of, one.touch.thing.name)
-        and all(one.param(name) for name in _held_by(one, one.touch.thing))
+        and all(one.param(name) for name in _held_by(one))
         for one in actions
         if one.turns == "on" or one.turns_by
     )
@@ -147,7 +146,7 @@ def starts(action: Action, params: Params) -> tuple[str, ...]:
     return tuple(filter(None, [held_as(action, params), *pushed]))
 
 
-def _link(given: Json) -> links.Link | None:
+def _link(given: object) -> links.Link | None:
     try:
         return links.read(str(given)) if given else None
     except ValueError:
@@ -162,7 +161,7 @@ def read_held(said: str, actions: Iterable[Action], now: float) -> str:
     """
     name, _, rest = said.strip().partition(" ")
     for action in actions:
-        thing, names = action.touch.thing, _held_by(action, action.touch.thing)
+        thing, names = action.touch.thing, _held_by(action)
         words = rest.split(maxsplit=max(0, len(names) - 1))
         if name != thing.name or thing.of or not names or len(words) != len(names):
             continue
@@ -179,22 +178,11 @@ def read_held(said: str, actions: Iterable[Action], now: float) -> str:
     return ""
 
 
-def instant(given: Json) -> float | None:
-    """Read a time as Tencent's form writes it, or epoch seconds; None if it is neither."""
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return float(given)
-    try:
-        at = datetime.fromisoformat(str(given))
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def _held_by(action: Action, thing: Subject) -> tuple[str, ...]:
+def _held_by(action: Action) -> tuple[str, ...]:
     """Give an action's own names of the parameters that a hold on its thing goes by."""
     if not turns(action, {}) or not action.touch.key:
         return ()
-    return thing.by or action.touch.key
+    return action.touch.thing.by or action.touch.key
 
 
 def _key(action: Action, known: Params) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot import offair, policy
-from bot.catalog import by_api
+from bot.catalog import action_of, by_api
 from bot.catalog.own import HOLD
 from bot.errors import DirectoryError
 from bot.model import (
@@ -87,9 +87,8 @@ class Rights:
             StoreError: It is not known.
         """
         account = self._rules().account_now(before.account)
-        try:
-            action = by_api(before.api)
-        except KeyError:
+        action = action_of(before)
+        if action is None:
             return f"This release of the bot does not know {before.api}, so nothing was sent."
         if await self._store.filed(before.id):
             return ""

@@ -12,11 +12,11 @@ import structlog
 
 from bot import offair, policy
 from bot.approvals import Approvals
-from bot.catalog import by_api
+from bot.catalog import action_of, command_of, undo_of
 from bot.chain import Fact
 from bot.engine import Engine, facts_of
 from bot.errors import DirectoryError, ParseError, StoreError
-from bot.follow import UNDOING, Follow, command
+from bot.follow import UNDOING, Follow, asked_span, command
 from bot.lifecycle import ENDINGS
 from bot.model import (
     DEFAULT,
@@ -182,7 +182,7 @@ class _Sight:
             return True
         if policy.may_audit(self.rules.policy, self.facts):
             return True
-        back = command(operation, Follow.UNDO) or _same(operation)
+        back = command(operation, Follow.UNDO) or command_of(operation)
         return back is not None and self._may(back, operation)
 
     def reads(self, look: Command | None, one: Off) -> bool:
@@ -366,7 +366,7 @@ class Service:
         again = replace(asked, key=key, place=place, text=spell(wanted))
         self._engine.asked()
         undoes = id_ if follow in UNDOING else before.consent.undoes
-        consent = Consent(undoes=undoes, span=before.consent.span or _span(before))
+        consent = Consent(undoes=undoes, span=asked_span(before))
         return await self._book(again, wanted, consent)
 
     async def _stale(self, before: Operation, follow: Follow) -> str:
@@ -561,10 +561,8 @@ class Service:
 
     async def _is_on(self, one: Off) -> bool:
         """Say whether it was seen to be on again, and note it."""
-        operation = one.operation
-        action = by_api(operation.api)
-        undo = by_api(action.undo) if action.undo else None
-        if not one.now or not offair.is_on(action, undo, one.now):
+        operation, action = one.operation, action_of(one.operation)
+        if action is None or not offair.is_on(action, undo_of(action), one.now):
             return False
         await self._store.on_again(operation.id, {"api": operation.api, "seen": one.now})
         return True
@@ -628,31 +626,7 @@ def _refused(before: Operation, user: str) -> Command | None:
     """Give what somebody was refused and may ask others for; None if it is not so."""
     if before.state is not State.DENIED or not before.consent.asks or before.actor.user != user:
         return None
-    try:
-        action = by_api(before.api)
-    except KeyError:
-        return None
-    return Command(
-        action,
-        before.params,
-        before.region,
-        before.account,
-        before.case,
-        before.consent.spans,
-    )
-
-
-def _same(operation: Operation) -> Command | None:
-    try:
-        action = by_api(operation.api)
-    except KeyError:
-        return None
-    return Command(action, operation.params, operation.region, operation.account)
-
-
-def _span(before: Operation) -> float:
-    """Give how long a ban was asked for, in seconds; 0 if nobody said so."""
-    return max(before.consent.spans.values(), default=0.0)
+    return command_of(before)
 
 
 def new_id(now: float | None = None) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
+from bot.kinds import instant
 from bot.model import Action, Command, Json, Params, Running, Sight, Touch
 from bot.redact import HIDDEN, redact
 
@@ -238,12 +239,9 @@ def _at(node: Json, path: list[str]) -> Iterator[Json]:
 
 
 def _moment(given: Json) -> str | float:
-    """Read a time as Tencent Cloud writes it, UTC where it names no zone."""
-    try:
-        at = datetime.fromisoformat(str(given))
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return ""
+    """Read a time as Tencent Cloud writes it; empty if it is none."""
+    at = instant(given)
+    return "" if at is None else at
 
 
 def _utc(at: float) -> str:

@@ -22,13 +22,11 @@ def turn(
 ) -> None:
     """Note what an operation's ending changes."""
     one = {"account": switch.account, "thing": switch.thing, "key": switch.key}
-    if not switch.off:
+    if switch.final or not switch.off:
         is_one = {f"is_{name}": value for name, value in one.items()}
         connection.execute(_TURN_ON, is_one | {"is_since": now - switch.older})
+    if not switch.off:
         return
-    if switch.final:
-        is_one = {f"is_{name}": value for name, value in one.items()}
-        connection.execute(_TURN_ON, is_one | {"is_since": now})
     ends = switch.until
     row = {
         "operation": operation,

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot import auditing, keys, manifest, policy, serving, sights, telemetry
 from bot.approvals import Approvals
-from bot.catalog import by_api
+from bot.catalog import action_of, by_api, command_of
 from bot.catalog.codes import Sort, explain
 from bot.chain import Fact
 from bot.console import complain, one_line, say
@@ -303,8 +303,8 @@ def _report(operation: Operation, *, as_json: bool) -> int:
 
 
 def _spelled(operation: Operation) -> str:
-    action = by_api(operation.api)
-    return spell(Command(action, operation.params, operation.region, operation.account))
+    command = command_of(operation)
+    return spell(command) if command else operation.api
 
 
 async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
@@ -394,10 +394,7 @@ async def _decide(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _shown(operation: Operation) -> dict[str, Json]:
-    try:
-        return shown(operation, by_api(operation.api))
-    except KeyError:
-        return shown(operation, None)
+    return shown(operation, action_of(operation))
 
 
 # --- policy explain --------------------------------------------------------------------

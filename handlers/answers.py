@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.catalog import action_of
 from bot.model import Command, Invocation, Search
 from bot.parse import Audit, Form, Help, OffAir, WhoAmI
 from bot.service import DryRun, Mistaken, Reply, Service, Standing, Taken
 from handlers import offair, pages, receipts, views
 from handlers.calls import Answered, CallError, call, need, reply, seen_thread
-from handlers.cards import Message, action_of
+from handlers.cards import Message
 from handlers.errands import Errands
 from handlers.words import escape
 

@@ -23,7 +23,7 @@ from handlers.calls import need
 from handlers.cards import DECIDE, FOLLOW, Message
 from handlers.errands import Errands
 from handlers.offair import BRING
-from handlers.payloads import text_at
+from handlers.payloads import actor_of, place_of, text_at
 from handlers.words import escape
 
 _CHOICES = {choice.value: choice for choice in Choice}
@@ -130,17 +130,17 @@ class _Forms:
 def decision(body: Mapping[str, Any], action: Mapping[str, Any]) -> Decision | None:
     """Translate a press; None if it lacks what it must have."""
     choice = _CHOICES.get(text_at(action, "action_id").removeprefix(f"{DECIDE}:"))
-    key, actor, id_ = text_at(body, "trigger_id"), _actor(body), text_at(action, "value")
+    key, actor, id_ = text_at(body, "trigger_id"), actor_of(body), text_at(action, "value")
     if choice is None or actor is None or not key or not id_:
         return None
     ts = text_at(body, "container", "message_ts") or text_at(body, "message", "ts")
-    return Decision(key, id_[:64], choice, actor, _place(body), message_ts=ts)
+    return Decision(key, id_[:64], choice, actor, place_of(body), message_ts=ts)
 
 
 def reasoned(body: Mapping[str, Any]) -> Decision | None:
     """Translate the form of a reason; None if it is not as `views.reason` draws it."""
     form = views.unpacked_reason(text_at(body, "view", "private_metadata"))
-    key, actor = text_at(body, "trigger_id"), _actor(body)
+    key, actor = text_at(body, "trigger_id"), actor_of(body)
     choice = _CHOICES.get(form.choice) if form else None
     if form is None or choice is None or actor is None or not key:
         return None
@@ -151,21 +151,7 @@ def reasoned(body: Mapping[str, Any]) -> Decision | None:
     )
 
 
-def _actor(body: Mapping[str, Any]) -> Actor | None:
-    user = text_at(body, "user", "id")
-    team = text_at(body, "user", "team_id") or text_at(body, "team", "id")
-    return Actor(team, user) if user and team else None
-
-
-def _place(body: Mapping[str, Any]) -> Place:
-    return Place(
-        text_at(body, "channel", "id") or text_at(body, "container", "channel_id"),
-        text_at(body, "container", "thread_ts") or text_at(body, "message", "thread_ts"),
-        text_at(body, "response_url"),
-    )
-
-
 def _asked(body: Mapping[str, Any]) -> Invocation:
     """Say whom to answer and where."""
-    actor = _actor(body) or Actor("", "")
-    return Invocation(text_at(body, "trigger_id"), actor, _place(body), "", Via.BUTTON, None)
+    actor = actor_of(body) or Actor("", "")
+    return Invocation(text_at(body, "trigger_id"), actor, place_of(body), "", Via.BUTTON, None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bot import sights
-from bot.catalog import ACTIONS, by_api
+from bot.catalog import ACTIONS, action_of, by_api, undo_of
 from bot.catalog.codes import explain
 from bot.follow import Follow, follows
 from bot.kinds import lasting
@@ -218,8 +218,9 @@ def looked(operation: Operation, action: Action | None, alike: str = "") -> Mess
         alike: What is live under a name like the one that was stopped, a line each.
     """
     what = wanted(operation, action)
-    undo = by_api(action.undo) if action and action.undo else None
-    back = action is not None and is_on(action, undo, operation.looked)
+    back = action is not None and is_on(action, undo_of(action), operation.looked)
+    becomes = action.touch.becomes if action else operation.looked
+    held = operation.looked == becomes != UNSEEN
     if operation.looked == UNSEEN:
         text = f"Whether it has held is not known: {_check(operation, action)}. It was {what}."
     elif back:
@@ -227,7 +228,7 @@ def looked(operation: Operation, action: Action | None, alike: str = "") -> Mess
             f"{user(operation.actor.user)} *It is back*: looked at after the stop, its state is "
             f"{code(operation.looked)} again. It was {what}."
         )
-    elif action is not None and operation.looked != action.touch.becomes:
+    elif not held:
         text = f"Looked at afterwards, its state is {code(operation.looked)}. It was {what}."
     else:
         text = f"It has held: looked at afterwards, its state is {code(operation.looked)}."
@@ -238,7 +239,7 @@ def looked(operation: Operation, action: Action | None, alike: str = "") -> Mess
                 f"this one was {code(redact(operation.target), 80)}."
             )
     blocks = [section(text)]
-    if not text.startswith("It has held"):
+    if not held:
         blocks += follow_buttons(operation, [Follow.KEEP_OFF, Follow.CHECK])
     return Message(fit(text, TEXT_MOST), tuple(blocks))
 
@@ -337,14 +338,6 @@ def audit_line(
 def notice(text: str) -> Message:
     """Say something that belongs to no operation."""
     return Message(escape(text, SECTION_MOST))
-
-
-def action_of(operation: Operation) -> Action | None:
-    """Find the action, which an older catalog may have had and this one not."""
-    try:
-        return by_api(operation.api)
-    except KeyError:
-        return None
 
 
 # --- the parts -----------------------------------------------------------------------

@@ -8,6 +8,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.catalog import action_of
 from bot.model import (
     Action,
     Delivered,
@@ -109,7 +110,7 @@ class Desk:
     async def deliver(self, delivery: Delivery) -> Delivered:
         """Render the operation as it is now and hand it to Slack. Never raises for Slack's sake."""
         operation = delivery.operation
-        action = cards.action_of(operation)
+        action = action_of(operation)
         match delivery.owed:
             case Owed.CARD:
                 return await self._card(delivery, cards.card(operation, action))

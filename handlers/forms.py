@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import links
 from bot.errors import ParseError
-from bot.model import Action, Actor, Effect, Invocation, Place, Via
+from bot.model import Action, Effect, Invocation, Place, Via
 from bot.parse import LONGEST
 from bot.scan import plain
 from bot.service import Mistaken, Service, Taken, Unrecorded
@@ -21,7 +21,7 @@ from handlers import views
 from handlers.answers import Answers
 from handlers.calls import need
 from handlers.errands import Errands
-from handlers.payloads import text_at
+from handlers.payloads import asked_of, place_of, text_at
 from handlers.receipts import MALFORMED, OPEN_FORM
 from handlers.words import escape, quoted
 
@@ -72,7 +72,7 @@ def register(
         """Open the form of the button's verb."""
         await ack()
         verb = _EFFECTS.get(text_at(action, "value"))
-        asked = _invocation(body, _place(body), "")
+        asked = asked_of(body, place_of(body))
         if verb is not None and asked is not None:
             place = views.FormPlace(verb, asked.place.channel, asked.place.thread_ts)
             answers.open_form(place, asked.key, asked)
@@ -89,7 +89,7 @@ def register(
             channel = place.channel or text_at(
                 values, views.CHANNEL_BLOCK, views.VALUE, "selected_conversation"
             )
-            asked = _invocation(body, Place(channel, place.thread_ts), "")
+            asked = asked_of(body, Place(channel, place.thread_ts))
         if asked is None or not asked.place.channel:
             await ack(response_action="errors", errors={views.ACTION_BLOCK: MALFORMED})
             return
@@ -215,23 +215,6 @@ def _entered(values: Mapping[str, Any], block: str) -> str:
 
 def _api(values: Mapping[str, Any]) -> str:
     return _entered(values, views.ACTION_BLOCK)
-
-
-def _invocation(body: Mapping[str, Any], place: Place, text: str) -> Invocation | None:
-    key, user = text_at(body, "trigger_id"), text_at(body, "user", "id")
-    team = text_at(body, "user", "team_id") or text_at(body, "team", "id")
-    if not (key and user and team):
-        return None
-    return Invocation(key, Actor(team, user), place, text, Via.FORM, None)
-
-
-def _place(body: Mapping[str, Any]) -> Place:
-    """Say where a button stands; nowhere for one of the home tab."""
-    return Place(
-        text_at(body, "channel", "id") or text_at(body, "container", "channel_id"),
-        text_at(body, "container", "thread_ts") or text_at(body, "message", "thread_ts"),
-        text_at(body, "response_url"),
-    )
 
 
 def _form_place(body: Mapping[str, Any]) -> views.FormPlace | None:

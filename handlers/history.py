@@ -9,14 +9,14 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.model import Actor, Denied, Invocation, Place, Search, Via
+from bot.model import Denied, Invocation, Search, Via
 from bot.service import Service
 from handlers import pages
 from handlers.answers import BUSY, LOOK_UP_FAILED, Answers
 from handlers.calls import need, put
 from handlers.cards import Message
 from handlers.errands import Errands
-from handlers.payloads import text_at
+from handlers.payloads import actor_of, place_of, text_at
 
 _ODD = Message("This button could not be read. Write `/stopstream audit` again.")
 _FILED = "The file is in your direct messages with me."
@@ -111,11 +111,5 @@ class _History:
 
 def asked(body: Mapping[str, Any]) -> Invocation | None:
     """Say who pressed and where; None if Slack did not."""
-    user = text_at(body, "user", "id")
-    team = text_at(body, "user", "team_id") or text_at(body, "team", "id")
-    if not (user and team):
-        return None
-    channel = text_at(body, "channel", "id") or text_at(body, "container", "channel_id")
-    thread = text_at(body, "container", "thread_ts") or text_at(body, "message", "thread_ts")
-    place = Place(channel, thread, text_at(body, "response_url"))
-    return Invocation(text_at(body, "trigger_id"), Actor(team, user), place, "", Via.BUTTON, None)
+    key, actor = text_at(body, "trigger_id"), actor_of(body)
+    return Invocation(key, actor, place_of(body), "", Via.BUTTON, None) if actor else None

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from bot import offair
+from bot.catalog import action_of
 from bot.catalog.own import HOLD
-from bot.follow import Follow, follows
+from bot.follow import Follow, added, follows
 from bot.kinds import lasting
 from bot.model import DEFAULT, Action, Off, Operation, State
 from bot.redact import redact
@@ -14,7 +15,6 @@ from handlers.cards import (
     TEXT_MOST,
     Block,
     Message,
-    action_of,
     follow_button,
     follow_buttons,
     section,
@@ -48,10 +48,7 @@ def lift(operation: Operation, action: Action | None, soon: str) -> Message:
 
 def _added(operation: Operation, ends: float | None) -> str:
     """Say by how much it is extended; see `bot.follow`."""
-    spans = operation.consent.spans.values()
-    asked = operation.consent.span or max(spans, default=0.0)
-    lasts = (ends or 0.0) - (operation.ended_at or operation.asked_at)
-    by = asked or max(lasts, 60.0)
+    by = added(operation, ends or 0.0)
     # So long that the most may be less.
     return f"adds {code(lasting(by))}" if by < _LONG else "makes it last longer"
 

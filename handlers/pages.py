@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.catalog import action_of
 from bot.catalog.codes import explain
 from bot.engine import shown
 from bot.model import Denied, Json, Operation, Search, State
 from bot.service import Page
 from bot.sheet import line, moment
-from handlers.cards import Block, Message, action_of
+from handlers.cards import Block, Message
 from handlers.receipts import arranged, buttons, operation_line
 from handlers.words import escape
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bot.model import Actor, Invocation, Place, Via
+
 _OBJECTS = ("enterprise", "team", "user", "channel", "container", "message", "state")
 _TEXTS = ("type", "command", "callback_id", "team_id", "user_id", "trigger_id", "event_id")
 
@@ -12,6 +14,28 @@ def text_at(payload: object, *path: str) -> str:
     for name in path:
         payload = payload.get(name) if isinstance(payload, Mapping) else None
     return payload if isinstance(payload, str) else ""
+
+
+def actor_of(body: Mapping[str, Any]) -> Actor | None:
+    """Say who pressed, chose or sent something; None if Slack did not."""
+    user = text_at(body, "user", "id")
+    team = text_at(body, "user", "team_id") or text_at(body, "team", "id")
+    return Actor(team, user) if user and team else None
+
+
+def place_of(body: Mapping[str, Any]) -> Place:
+    """Say where a button stands; nowhere for one of the home tab."""
+    return Place(
+        text_at(body, "channel", "id") or text_at(body, "container", "channel_id"),
+        text_at(body, "container", "thread_ts") or text_at(body, "message", "thread_ts"),
+        text_at(body, "response_url"),
+    )
+
+
+def asked_of(body: Mapping[str, Any], place: Place) -> Invocation | None:
+    """Say who asks by a form and where the answer goes; None if it lacks what a run needs."""
+    key, actor = text_at(body, "trigger_id"), actor_of(body)
+    return Invocation(key, actor, place, "", Via.FORM, None) if key and actor else None
 
 
 def well_formed(body: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from bot.catalog import action_of
 from bot.errors import ParseError
 from bot.lifecycle import ENDINGS
 from bot.model import (
@@ -26,7 +27,6 @@ from handlers.cards import (
     TEXT_MOST,
     Block,
     Message,
-    action_of,
     section,
     state_word,
     wanted,

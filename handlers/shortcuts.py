@@ -9,10 +9,10 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.alerts import found_in
-from bot.model import Actor, Effect, Invocation, Place, Via
+from bot.model import Effect, Place
 from handlers import views
 from handlers.answers import Answers
-from handlers.payloads import text_at
+from handlers.payloads import asked_of, text_at
 
 
 def register(app: AsyncApp, *, answers: Answers) -> None:
@@ -22,7 +22,7 @@ def register(app: AsyncApp, *, answers: Answers) -> None:
     async def anywhere(ack: AsyncAck, body: dict[str, Any]) -> None:
         """Open the form; it asks for the channel itself."""
         await ack()
-        if (asked := _asked(body, Place(""))) is not None:
+        if (asked := asked_of(body, Place(""))) is not None:
             answers.open_form(views.FormPlace(Effect.STOP), asked.key, asked)
 
     @app.message_shortcut("stop_in_message")
@@ -33,16 +33,8 @@ def register(app: AsyncApp, *, answers: Answers) -> None:
         message = message if isinstance(message, Mapping) else {}
         thread_ts = text_at(message, "thread_ts") or text_at(message, "ts")
         channel = text_at(body, "channel", "id")
-        asked = _asked(body, Place(channel, thread_ts, text_at(body, "response_url")))
+        asked = asked_of(body, Place(channel, thread_ts, text_at(body, "response_url")))
         if asked is None or not channel:
             return
         place = views.FormPlace(Effect.STOP, channel, thread_ts, found_in(message))
         answers.open_form(place, asked.key, asked)
-
-
-def _asked(body: Mapping[str, Any], place: Place) -> Invocation | None:
-    key, user = text_at(body, "trigger_id"), text_at(body, "user", "id")
-    team = text_at(body, "user", "team_id") or text_at(body, "team", "id")
-    if not (key and user and team):
-        return None
-    return Invocation(key, Actor(team, user), place, "", Via.FORM, None)

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from bot.kinds import instant
 from bot.model import DEFAULT, Action, Effect, Json, Param
-from bot.offair import instant
 from bot.redact import HIDDEN, redact
 
 ELLIPSIS = "…"

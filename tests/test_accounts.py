@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from bot import policy
+from bot.catalog import action_of
 from bot.cloud import TencentCloud
 from bot.credentials import Fixed
 from bot.demo import AUDIT, INCIDENTS
@@ -242,7 +243,7 @@ async def test_every_card_and_line_names_the_account(quick_store: Store) -> None
             BOB, Place("C0INC"), Search(account="main", user=BOB.user), 10
         )
         none = await house.service.audit(BOB, Place("C0INC"), Search(account="europe"), 10)
-    action = cards.action_of(done)
+    action = action_of(done)
     assert isinstance(page, Page)
     assert isinstance(none, Page)
     assert [one.id for one in page.operations] == [done.id]

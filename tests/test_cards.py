@@ -11,7 +11,7 @@ from hypothesis import example as also
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.catalog import ACTIONS, by_api
+from bot.catalog import ACTIONS, action_of, by_api
 from bot.errors import ParseError
 from bot.model import (
     UNSEEN,
@@ -268,7 +268,7 @@ operations = st.builds(
 @settings(max_examples=150, deadline=None)
 @given(operations, nasty)
 def test_no_reply_carries_anything_of_a_senders(operation: Operation, permalink: str) -> None:
-    action = cards.action_of(operation)
+    action = action_of(operation)
     for message in (
         cards.card(operation, action),
         cards.ending(operation, action),

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from bot import offair
-from bot.catalog import ACTIONS, EVERY, by_api
+from bot.catalog import ACTIONS, EVERY, action_of, by_api
 from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.errors import ApiError, NeverSentError, NoAnswerError, ParseError
 from bot.follow import Follow
-from bot.kinds import utc
+from bot.kinds import instant, utc
 from bot.model import (
     Actor,
     Choice,
@@ -42,7 +42,7 @@ from bot.service import Absent, Taken, Unrecorded
 from bot.store import Move, Store
 from handlers import offair as shown
 from handlers import receipts, views, words
-from handlers.cards import action_of, wanted
+from handlers.cards import wanted
 from tests.conftest import House, built
 from tests.fakes import ALICE, BOB, MALLORY
 
@@ -247,6 +247,10 @@ async def home(store: Store) -> AsyncIterator[House]:
         yield one
 
 
+def press_of(actor: Actor) -> Invocation:
+    return Invocation("press", actor, Place("C0INC"), "", Via.BUTTON, None)
+
+
 async def listed(house: House, actor: Actor = ALICE, *, look: bool = False) -> list[str]:
     found = await house.service.off(actor, Place("C0INC"), look=look)
     return [f"{one.operation.api} {one.operation.target}" for one in found.off]
@@ -319,7 +323,7 @@ async def test_what_nothing_brings_back_is_listed_for_a_day(
 
 async def test_undo_means_what_was_done_and_nothing_that_came_after(home: House) -> None:
     first = await home.run("ban s1 reason=first")
-    press = Invocation("press", ALICE, Place("C0INC"), "", Via.BUTTON, None)
+    press = press_of(ALICE)
     undone = await home.service.follow(first.id, Follow.UNDO, press)
     assert isinstance(undone, Taken)
     await home.ended(undone.operation.id)
@@ -407,11 +411,11 @@ async def test_what_was_extended_ends_later_and_what_was_lifted_ends_no_more(
     home: House,
 ) -> None:
     banned = await home.run("live s1 for=30m")
-    press = Invocation("press", ALICE, Place("C0INC"), "", Via.BUTTON, None)
+    press = press_of(ALICE)
     extended = await home.service.follow(banned.id, Follow.EXTEND, press)
     assert isinstance(extended, Taken)
     again = await home.ended(extended.operation.id)
-    before, after = (offair.instant(one.params["ResumeTime"]) for one in (banned, again))
+    before, after = (instant(one.params["ResumeTime"]) for one in (banned, again))
     assert before is not None
     assert after is not None
     assert 1700 < after - before < 1900
@@ -534,7 +538,7 @@ async def test_the_undo_of_a_hold_that_has_ended_releases_no_other(home: House) 
     first = await home.run("hold live s1 reason=mine")
     await home.run("release live s1")
     await home.run("hold live s1 reason='court order'", BOB)
-    press = Invocation("press", ALICE, Place("C0INC"), "", Via.BUTTON, None)
+    press = press_of(ALICE)
     stale = await home.service.follow(first.id, Follow.UNDO, press)
 
     assert isinstance(stale, Unrecorded)
@@ -546,7 +550,7 @@ async def test_what_comes_while_a_press_waits_for_its_confirmation_overtakes_it(
     home: House,
 ) -> None:
     banned = await home.run("live s1 for=30m")
-    press = Invocation("press", BOB, Place("C0INC"), "", Via.BUTTON, None)
+    press = press_of(BOB)
     waiting = await home.service.follow(banned.id, Follow.EXTEND, press)
     assert isinstance(waiting, Taken)
     await home.engine.ending(waiting.operation.id)
@@ -569,7 +573,7 @@ async def test_a_span_counts_from_the_sending_on(
     await home.decide(waiting.id, Choice.CONFIRM, BOB)
     ran = await home.ended(waiting.id)
 
-    ends = offair.instant(ran.params["ResumeTime"])
+    ends = instant(ran.params["ResumeTime"])
     assert ends is not None
     assert later + 1795 < ends < later + 1805
     assert home.cloud.sent[-1].params == ran.params
@@ -586,11 +590,11 @@ async def test_a_retry_of_a_ban_lasts_as_long_again(
     assert failed.state is State.FAILED
     later = time.time() + 3000
     monkeypatch.setattr(home.engine, "_clock", lambda: later)
-    press = Invocation("press", ALICE, Place("C0INC"), "", Via.BUTTON, None)
+    press = press_of(ALICE)
     again = await home.service.follow(failed.id, Follow.RETRY, press)
     assert isinstance(again, Taken), again
     ran = await home.ended(again.operation.id)
-    ends = offair.instant(ran.params["ResumeTime"])
+    ends = instant(ran.params["ResumeTime"])
     assert ran.state is State.ACCEPTED
     assert ends is not None
     assert later + 1795 < ends < later + 1805
@@ -626,7 +630,7 @@ async def test_a_name_for_the_bots_own_account_leaves_what_is_off_and_held(home:
     await home.store.adopt("default", home.rules[0].account_now("default"))
     assert "legal" in (await home.run("live s2", verb=Effect.START, key="again")).detail
 
-    press = Invocation("press", ALICE, Place("C0INC"), "", Via.BUTTON, None)
+    press = press_of(ALICE)
     undone = await home.service.follow(banned.id, Follow.UNDO, press)
     assert isinstance(undone, Taken), undone
     assert (await home.ended(undone.operation.id)).account == "main"
@@ -662,7 +666,7 @@ async def test_a_request_for_what_was_overtaken_is_overtaken_too(home: House) ->
         )
     )
     banned = await home.run("live s1 for=30m", MALLORY)
-    press = Invocation("press", MALLORY, Place("C0INC"), "", Via.BUTTON, None)
+    press = press_of(MALLORY)
     lift = await home.service.follow(banned.id, Follow.LIFT, press)
     assert isinstance(lift, Taken), lift
     denied = await home.ended(lift.operation.id)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot import sights
-from bot.catalog import ACTIONS, by_api
+from bot.catalog import ACTIONS, action_of, by_api
 from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.errors import NoAnswerError
 from bot.model import (
@@ -89,7 +89,7 @@ async def house(quick_store: Store) -> AsyncIterator[House]:
 
 
 def shown(operation: Operation) -> str:
-    return cards.card(operation, cards.action_of(operation)).text
+    return cards.card(operation, action_of(operation)).text
 
 
 # --- what it will touch --------------------------------------------------------------
@@ -449,7 +449,7 @@ async def test_where_the_policy_does_not_say_so_nobody_can_be_asked(
     house: House, text: str
 ) -> None:
     operation = await refused(house, text)
-    message = cards.private(operation, cards.action_of(operation))
+    message = cards.private(operation, action_of(operation))
     reply = await press(house, operation)
 
     assert len(message.blocks) == 1

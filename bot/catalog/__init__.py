@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.catalog import car, live, own, trtc
-from bot.model import Action, Product, Subject, Touch
+from bot.model import Action, Command, Operation, Product, Subject, Touch
 
 PRODUCTS: tuple[Product, ...] = (live.LIVE, trtc.TRTC, car.CAR)
 ACTIONS: tuple[Action, ...] = (*live.ACTIONS, *trtc.ACTIONS, *car.ACTIONS)
@@ -26,6 +26,31 @@ def by_api(name: str) -> Action:
         KeyError: There is none.
     """
     return _BY_API[name.casefold()]
+
+
+def action_of(operation: Operation) -> Action | None:
+    """Find an operation's action, which another release may have and this one not."""
+    return _BY_API.get(operation.api.casefold())
+
+
+def command_of(operation: Operation) -> Command | None:
+    """Give what an operation was asked to do; None where this release does not know its action."""
+    action = action_of(operation)
+    if action is None:
+        return None
+    return Command(
+        action,
+        operation.params,
+        operation.region,
+        operation.account,
+        operation.case,
+        operation.consent.spans,
+    )
+
+
+def undo_of(action: Action | None) -> Action | None:
+    """Give the action that takes another back, if one does."""
+    return by_api(action.undo) if action is not None and action.undo else None
 
 
 def mistakes(actions: Sequence[Action]) -> Iterator[str]:

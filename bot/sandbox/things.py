@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from bot.catalog import SUBJECTS
 from bot.catalog.live import DOMAIN, RECORD_TASK, STREAM
+from bot.kinds import instant
 from bot.model import Action, Effect, Json, Params, Subject, Touch
 
 BAN = 7 * 86_400.0
@@ -188,13 +189,10 @@ def moment(given: Json) -> float:
     Raises:
         CodeError: It is none.
     """
-    if isinstance(given, int):
-        return float(given)
-    try:
-        at = datetime.fromisoformat(str(given))
-    except ValueError:
-        raise CodeError("InvalidParameter", "A time is not in UTC format.") from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    at = instant(given)
+    if at is None:
+        raise CodeError("InvalidParameter", "A time is not in UTC format.")
+    return at
 
 
 def _cut(stream: Thing, now: float) -> None:
