@@ -28,6 +28,7 @@ from bot.model import (
 from bot.redact import redact
 from bot.rights import Rights
 from bot.store import NEVER, Move, Store
+from bot.supervision import Loop, Supervisor
 
 log = structlog.get_logger("stopstream.approvals")
 
@@ -66,11 +67,14 @@ class Approvals:
     nothing.
     """
 
-    def __init__(self, *, store: Store, engine: Engine, rights: Rights) -> None:
+    def __init__(
+        self, *, store: Store, engine: Engine, rights: Rights, supervisor: Supervisor
+    ) -> None:
         self._store = store
+        self._supervisor = supervisor
         self._engine = engine
         self._rights = rights
-        self._pulse: asyncio.Task[None] | None = None
+        self._pulse: Loop | None = None
         self._tasks: set[asyncio.Task[Settled]] = set()
         self._held: set[int] = set()
 
@@ -78,27 +82,26 @@ class Approvals:
 
     def start(self) -> None:
         """Begin to look after what waits, and after presses that others left behind."""
-        self._pulse = asyncio.create_task(self._beat(), name="approvals")
+        self._pulse = self._supervisor.start("approvals", self._beat, every=BEAT, longest=_STUCK)
 
     async def stop(self, grace: float = 4.0) -> None:
         """Settle what is in hand, at most for `grace` seconds; leases run out for the rest."""
         if self._pulse:
-            self._pulse.cancel()
+            self._pulse.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
         for task in list(self._tasks):
             task.cancel()
 
     async def _beat(self) -> None:
-        while True:
-            try:
-                for operation in await self._store.lapsing():
-                    await self._lapse(operation)
-                for decision in await self._store.claim_decisions():
-                    self.take(decision)
-            except StoreError as error:
-                log.error("the store does not answer", why=str(error))
-            await asyncio.sleep(BEAT)
+        """Look after what waits, and take over presses that nobody settles."""
+        try:
+            for operation in await self._store.lapsing():
+                await self._lapse(operation)
+            for decision in await self._store.claim_decisions():
+                self.take(decision)
+        except StoreError as error:
+            log.error("the store does not answer", why=str(error))
 
     def take(self, decision: Decision) -> None:
         """Settle a decision that is on the books, in a task of its own."""
@@ -330,6 +333,9 @@ class Approvals:
             )
         )
 
+
+_STUCK = 120.0
+"""Seconds that one look may take: dozens may have expired at once."""
 
 _LONGEST_REASON = 500
 _NO_REASON = "An emergency needs a reason. Nothing was changed."

@@ -13,6 +13,7 @@ from bot.lifecycle import ENDINGS
 from bot.model import Delivery, Later, Owed, Sent, Undeliverable
 from bot.ports import Desk
 from bot.store import Owing, Store
+from bot.supervision import Loop, Supervisor, until_set
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.courier")
@@ -48,6 +49,7 @@ class Courier:
         store: Store,
         desk: Desk,
         metrics: Metrics,
+        supervisor: Supervisor,
         spacing: float = SPACING,
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
@@ -55,15 +57,16 @@ class Courier:
         self._store = store
         self._desk = desk
         self._metrics = metrics
+        self._supervisor = supervisor
         self._spacing = spacing
         self._patience = patience
         self._clock = clock
-        self._loop: asyncio.Task[None] | None = None
+        self._loop: Loop | None = None
         self._under_way: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._loop = asyncio.create_task(self._run(), name="courier")
+        self._loop = self._supervisor.start("courier", self._run)
 
     async def stop(self, grace: float = 2.0) -> None:
         """Deliver what is ready, at most for `grace` seconds; the rest stays owed."""
@@ -71,7 +74,7 @@ class Courier:
             async with asyncio.timeout(grace):
                 await self.drain()
         if self._loop:
-            self._loop.cancel()
+            self._loop.stop()
         for task in list(self._under_way):
             task.cancel()
 
@@ -86,22 +89,20 @@ class Courier:
             await asyncio.sleep(0.02)
 
     async def _run(self) -> None:
-        while True:
-            self._store.owing.clear()
-            began = self._clock()
-            try:
-                claimed = await self._store.claim_owing(self._spacing, BURST)
-                for owing in claimed:
-                    task = asyncio.create_task(self._carry(owing), name=f"message {owing.key}")
-                    self._under_way.add(task)
-                    task.add_done_callback(partial(self._done, owing))
-            except StoreError as error:
-                log.error("the store does not answer", why=str(error))
-            # Looking must leave the store to those who write, however much is owed.
-            await asyncio.sleep(_REST * (self._clock() - began))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._store.owing.wait()
+        """Look into the outbox once, and wait until there is something new."""
+        self._store.owing.clear()
+        began = self._clock()
+        try:
+            claimed = await self._store.claim_owing(self._spacing, BURST)
+            for owing in claimed:
+                task = asyncio.create_task(self._carry(owing), name=f"message {owing.key}")
+                self._under_way.add(task)
+                task.add_done_callback(partial(self._done, owing))
+        except StoreError as error:
+            log.error("the store does not answer", why=str(error))
+        # Looking must leave the store to those who write, however much is owed.
+        await asyncio.sleep(_REST * (self._clock() - began))
+        await until_set(self._store.owing)
 
     def _done(self, owing: Owing, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)

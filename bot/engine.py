@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -51,6 +52,7 @@ from bot.ports import Cloud
 from bot.redact import HIDDEN, apart, redact
 from bot.rights import Rights
 from bot.store import NEVER, Move, Store
+from bot.supervision import Loop, Supervisor, until_set
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.engine")
@@ -99,6 +101,7 @@ class Engine:
         cloud: Cloud,
         rights: Rights,
         metrics: Metrics,
+        supervisor: Supervisor,
         patience: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -107,6 +110,7 @@ class Engine:
         self._cloud = cloud
         self._rights = rights
         self._metrics = metrics
+        self._supervisor = supervisor
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lined: set[str] = set()
@@ -114,20 +118,25 @@ class Engine:
         self._bursts = Bursts()
         self._judging = asyncio.Semaphore(_TOGETHER)
         self._asks: deque[float] = deque(maxlen=_BURST)
-        self._pump: asyncio.Task[None] | None = None
+        self._some = asyncio.Event()
+        self._pump: Loop | None = None
         self._lanes: dict[tuple[str, str], Lane[_Turn]] = {}
-        self._pulse: asyncio.Task[None] | None = None
+        self._pulse: Loop | None = None
         self._ended: dict[str, asyncio.Future[Operation]] = {}
 
     # --- its own life --------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to look for work that others left behind."""
-        self._pulse = asyncio.create_task(self._beat(), name="engine")
+        self._begin_to_beat(take_over=True)
 
     def keep_leases(self) -> None:
         """Hold what is in hand, and leave what others left behind to a replica that serves."""
-        self._pulse = asyncio.create_task(self._beat(take_over=False), name="engine")
+        self._begin_to_beat(take_over=False)
+
+    def _begin_to_beat(self, *, take_over: bool) -> None:
+        beat = partial(self._beat, take_over=take_over)
+        self._pulse = self._supervisor.start("engine", beat, every=self._store.lease / 5)
 
     async def stop(self, grace: float = 8.0) -> None:
         """Finish what is in hand, at most for `grace` seconds, and hand the rest over."""
@@ -145,50 +154,54 @@ class Engine:
 
     def abandon(self) -> None:
         """Stop at once and keep the leases: whoever outlives them takes over."""
-        for task in (self._pulse, self._pump):
-            if task:
-                task.cancel()
+        for loop in (self._pulse, self._pump):
+            if loop:
+                loop.stop()
+        self._pulse = self._pump = None
         for lane in self._lanes.values():
             lane.close()
         for task in list(self._tasks.values()):
             task.cancel()
 
-    async def _beat(self, *, take_over: bool = True) -> None:
+    async def _beat(self, *, take_over: bool) -> None:
         """Keep the leases, and take over what nobody keeps."""
-        while True:
-            try:
-                await self._store.keep()
-                for operation in await self._store.claim() if take_over else ():
-                    if operation.id not in self._held():
-                        log.info("taken over", operation=operation.id, state=operation.state.value)
-                        self.take(operation)
-                for operation in await self._store.looking() if take_over else ():
-                    self._spawn(f"look:{operation.id}", self._look_after(operation))
-                for operation, ended in await self._store.lifting() if take_over else ():
-                    self._spawn(f"lift:{operation.id}", self._see_lifted(operation, ended))
-            except StoreError as error:
-                log.error("the store does not answer", why=str(error))
-            await asyncio.sleep(self._store.lease / 5)
+        try:
+            await self._store.keep()
+            for operation in await self._store.claim() if take_over else ():
+                if operation.id not in self._held():
+                    log.info("taken over", operation=operation.id, state=operation.state.value)
+                    self.take(operation)
+            for operation in await self._store.looking() if take_over else ():
+                self._spawn(f"look:{operation.id}", self._look_after(operation))
+            for operation, ended in await self._store.lifting() if take_over else ():
+                self._spawn(f"lift:{operation.id}", self._see_lifted(operation, ended))
+        except StoreError as error:
+            log.error("the store does not answer", why=str(error))
 
     def take(self, operation: Operation) -> None:
         """Work on an operation that this replica holds, as soon as the asking is quiet."""
         bulk = self._bursts.counts(operation.actor.user)
         self._taken.put((operation, bulk), bulk=bulk)
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._begin(), name="pump")
+        self._some.set()
+        if self._pump is None:
+            self._pump = self._supervisor.start("admission", self._begin, longest=_STUCK)
 
     def asked(self) -> None:
         """Note that someone is being answered: acks go before work."""
         self._asks.append(time.monotonic())
 
     async def _begin(self) -> None:
-        while len(self._taken):
-            await self._quiet()
-            for _ in range(min(_BATCH, len(self._taken))):
-                await self._judging.acquire()
-                operation, bulk = self._taken.take()
-                self._spawn(operation.id, self._work(operation, bulk=bulk))
-                self._tasks[operation.id].add_done_callback(lambda _: self._judging.release())
+        """Begin some of what was taken, or wait a little for something to come."""
+        if not len(self._taken):
+            self._some.clear()
+            await until_set(self._some)
+            return
+        await self._quiet()
+        for _ in range(min(_BATCH, len(self._taken))):
+            await self._judging.acquire()
+            operation, bulk = self._taken.take()
+            self._spawn(operation.id, self._work(operation, bulk=bulk))
+            self._tasks[operation.id].add_done_callback(lambda _: self._judging.release())
 
     async def _quiet(self) -> None:
         """Let a burst of asking pass, at most for half a second: people wait for acks 3 s."""
@@ -523,7 +536,12 @@ class Engine:
         key = (command.account, command.action.api)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(command.action.per_second, self._start)
+            lane = self._lanes[key] = Lane(
+                command.action.per_second,
+                self._start,
+                supervisor=self._supervisor,
+                name=f"lane {command.account} {command.action.api}",
+            )
         return lane
 
     def _line_up(self, turn: _Turn) -> None:
@@ -886,6 +904,9 @@ _BURST, _SOON, _PATIENCE = 8, 0.05, 0.5
 
 _BATCH = 64
 """How many operations begin between two looks at the asking, so that no limit lies idle."""
+
+_STUCK = 300.0
+"""Seconds that beginning a batch may take: judging asks Slack and reads states first."""
 
 _TOGETHER = 32
 """How many operations are judged at once; the others wait where what is urgent passes them."""

@@ -1,11 +1,12 @@
 """Keeps the trail: signed checkpoints for the audit channel, and no record for too long."""
 
-import asyncio
+from functools import partial
 
 import structlog
 
 from bot.errors import StoreError
 from bot.store import Store
+from bot.supervision import Loop, Supervisor
 
 log = structlog.get_logger("stopstream.keeper")
 
@@ -17,6 +18,9 @@ _LOOK = 60.0
 
 _DAY = 86_400.0
 
+_STUCK = 3600.0
+"""Seconds that removing old records may take: they go a few at a time."""
+
 
 class Keeper:
     """Looks after the trail of a bot that serves. Several replicas may: whoever is first does it.
@@ -26,37 +30,39 @@ class Keeper:
         keep: Seconds that a record is kept; None for ever.
     """
 
-    def __init__(self, store: Store, *, every: float, keep: float | None) -> None:
+    def __init__(
+        self, store: Store, *, every: float, keep: float | None, supervisor: Supervisor
+    ) -> None:
         self._store = store
+        self._supervisor = supervisor
         self._every = every
         self._keep = keep
-        self._tasks: list[asyncio.Task[None]] = []
+        self._loops: list[Loop] = []
 
     def start(self) -> None:
         """Begin to look."""
-        self._tasks = [asyncio.create_task(self._seal(), name="checkpoints")]
+        start, every = self._supervisor.start, min(_LOOK, self._every)
+        self._loops = [start("checkpoints", self._seal, every=every, after=every)]
         if self._keep is not None:
-            self._tasks.append(asyncio.create_task(self._prune(self._keep), name="retention"))
+            prune, every = partial(self._prune, self._keep), min(_DAY, self._keep)
+            self._loops.append(start("retention", prune, every=every, longest=_STUCK))
 
     def stop(self) -> None:
         """Stop looking."""
-        for task in self._tasks:
-            task.cancel()
+        for loop in self._loops:
+            loop.stop()
+        self._loops = []
 
     async def _seal(self) -> None:
-        while True:
-            await asyncio.sleep(min(_LOOK, self._every))
-            try:
-                if await self._store.checkpoint(every=self._every, most=MOST):
-                    log.info("the trail has a new checkpoint")
-            except StoreError as error:
-                log.error("no checkpoint now", why=str(error))
+        try:
+            if await self._store.checkpoint(every=self._every, most=MOST):
+                log.info("the trail has a new checkpoint")
+        except StoreError as error:
+            log.error("no checkpoint now", why=str(error))
 
     async def _prune(self, keep: float) -> None:
-        while True:
-            try:
-                if gone := await self._store.prune(keep):
-                    log.info("old records are removed", records=gone)
-            except StoreError as error:
-                log.error("old records are not removed now", why=str(error))
-            await asyncio.sleep(min(_DAY, keep))
+        try:
+            if gone := await self._store.prune(keep):
+                log.info("old records are removed", records=gone)
+        except StoreError as error:
+            log.error("old records are not removed now", why=str(error))

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 from cachetools import TTLCache
 
+from bot.supervision import Supervisor, until_set
+
 T = TypeVar("T")
 
 BURST, WITHIN = 10, 2.0
@@ -19,6 +21,9 @@ LEAD = 0.1
 SHARE = 0.05
 """Seconds' worth of turns that a lane takes at once, so that replicas take them by turns."""
 
+
+_STUCK = 300.0
+"""Seconds that one round may take: many replicas that share a slow limit wait long."""
 
 MOST = 128
 """How many of a bulk may be on their way to one API at once; as many single ones go besides."""
@@ -93,15 +98,23 @@ class Lane(Generic[T]):
         per_second: The API's limit.
         start: Gives the first in line their turns; tells when the last of them comes, by
             `time.monotonic`.
+        name: Of its loop.
     """
 
-    def __init__(self, per_second: int, start: Callable[[list[T]], Awaitable[float]]) -> None:
+    def __init__(
+        self,
+        per_second: int,
+        start: Callable[[list[T]], Awaitable[float]],
+        *,
+        supervisor: Supervisor,
+        name: str = "lane",
+    ) -> None:
         self._per_second = per_second
         self._start = start
         self._line: Line[T] = Line()
         self._some = asyncio.Event()
         self._on_their_way = 0
-        self._task = asyncio.create_task(self._serve(), name="lane")
+        self._loop = supervisor.start(name, self._serve, longest=_STUCK)
 
     @property
     def backlog(self) -> int:
@@ -124,21 +137,20 @@ class Lane(Generic[T]):
 
     def close(self) -> None:
         """Serve nobody any more."""
-        self._task.cancel()
+        self._loop.stop()
 
     async def _serve(self) -> None:
+        await until_set(self._some)
         most = max(1, int(self._per_second * SHARE))
-        while True:
-            await self._some.wait()
-            turns: list[T] = []
-            while len(self._line) and len(turns) < most and self._may_leave(len(turns)):
-                turns.append(self._line.take())
-            if turns:
-                last = await self._start(turns)
-                # A little early, so that no turn of the limit is lost between two rounds.
-                await asyncio.sleep(max(0.0, last - LEAD - time.monotonic()))
-            else:
-                self._some.clear()
+        turns: list[T] = []
+        while len(self._line) and len(turns) < most and self._may_leave(len(turns)):
+            turns.append(self._line.take())
+        if turns:
+            last = await self._start(turns)
+            # A little early, so that no turn of the limit is lost between two rounds.
+            await asyncio.sleep(max(0.0, last - LEAD - time.monotonic()))
+        else:
+            self._some.clear()
 
     def _may_leave(self, more: int) -> bool:
         bulk = min(MOST, 4 * self._per_second)

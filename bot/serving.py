@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Self
 
 import structlog
@@ -30,6 +31,7 @@ from bot.rules import Rules, loader
 from bot.service import Service
 from bot.settings import Settings, WatchedFile, read_settings, variable
 from bot.store import Store
+from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from handlers.app import build_app
 from handlers.desk import Desk
@@ -166,13 +168,18 @@ class Bot:
 
     Health and metrics answer from the first moment, readiness once Slack is reached.
 
+    Args:
+        clock: Seconds, monotonic, by which its loops are watched.
+
     Attributes:
         url: Where it listens, once it does.
+        supervisor: Keeps its loops running.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.url = ""
         self.metrics = Metrics()
+        self.supervisor = Supervisor(self.metrics, clock=clock)
         self._settings = settings
         self._rules = policy_file(settings)
         self._parts = contextlib.AsyncExitStack()
@@ -216,7 +223,8 @@ class Bot:
             audit_channel=settings.audit_channel,
             lost=directory.forget_channel,
         )
-        courier = Courier(store=store, desk=desk, metrics=self.metrics)
+        supervisor = self.supervisor
+        courier = Courier(store=store, desk=desk, metrics=self.metrics, supervisor=supervisor)
         courier.start()
         self._parts.push_async_callback(courier.stop)
         rights = Rights(
@@ -225,10 +233,12 @@ class Bot:
             rules=lambda: self._rules.value,
             team=identity.team,
         )
-        engine = Engine(store=store, cloud=cloud, rights=rights, metrics=self.metrics)
+        engine = Engine(
+            store=store, cloud=cloud, rights=rights, metrics=self.metrics, supervisor=supervisor
+        )
         engine.start()
         self._parts.push_async_callback(engine.stop)
-        approvals = Approvals(store=store, engine=engine, rights=rights)
+        approvals = Approvals(store=store, engine=engine, rights=rights, supervisor=supervisor)
         approvals.start()
         self._parts.push_async_callback(approvals.stop)
         service = Service(
@@ -240,7 +250,7 @@ class Bot:
             team=identity.team,
             metrics=self.metrics,
         )
-        errands = Errands()
+        errands = Errands(supervisor=supervisor)
         errands.start()
         self._parts.push_async_callback(errands.stop)
         secret = settings.slack_signing_secret
@@ -257,7 +267,8 @@ class Bot:
         self._watch(store)
         self._keep(store)
         if settings.slack_app_token is not None:
-            self._socket = Socket(app, settings.slack_app_token.get_secret_value())
+            token = settings.slack_app_token
+            self._socket = Socket(app, token.get_secret_value(), supervisor=supervisor)
             self._parts.push_async_callback(self._socket.close)
             await self._socket.start()
         else:
@@ -295,31 +306,31 @@ class Bot:
     def _keep(self, store: Store) -> None:
         settings = self._settings
         keep = duration(settings.audit_keep) if settings.audit_keep else None
-        keeper = Keeper(store, every=duration(settings.audit_checkpoint), keep=keep)
+        every = duration(settings.audit_checkpoint)
+        keeper = Keeper(store, every=every, keep=keep, supervisor=self.supervisor)
         keeper.start()
         self._parts.callback(keeper.stop)
 
     # --- the policy file -------------------------------------------------------------
 
     def _watch(self, store: Store) -> None:
-        task = asyncio.create_task(self._watch_policy(store), name="policy file")
-        self._parts.callback(task.cancel)
+        look = partial(self._watch_policy, store)
+        loop = self.supervisor.start("policy file", look, every=1.0, after=1.0)
+        self._parts.callback(loop.stop)
 
     async def _watch_policy(self, store: Store) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            try:
-                changed = self._rules.refresh()
-                if changed:
-                    log.info("policy loaded", policy=self._rules.digest[:12])
-                    facts: dict[str, Json] = {"policy": self._rules.digest}
-                    await store.record(Fact("policy loaded", "", facts))
-                    await self._adopt(store)
-            except ConfigError as error:
-                log.error("the policy file is broken; the old one stays", problems=error.problems)
-                await self._say_broken(store, error)
-            except StoreError as error:
-                log.error("the new policy is not on the trail", why=str(error))
+        try:
+            changed = self._rules.refresh()
+            if changed:
+                log.info("policy loaded", policy=self._rules.digest[:12])
+                facts: dict[str, Json] = {"policy": self._rules.digest}
+                await store.record(Fact("policy loaded", "", facts))
+                await self._adopt(store)
+        except ConfigError as error:
+            log.error("the policy file is broken; the old one stays", problems=error.problems)
+            await self._say_broken(store, error)
+        except StoreError as error:
+            log.error("the new policy is not on the trail", why=str(error))
 
     async def _adopt(self, store: Store) -> None:
         """Keep what is off and held where the bot's own account has another name."""
@@ -388,6 +399,8 @@ class Bot:
             return "no socket to Slack stands"
         if self._desk is not None and self._desk.trouble:
             return self._desk.trouble
+        if trouble := self.supervisor.trouble():
+            return trouble
         try:
             async with asyncio.timeout(2.0):
                 await self._store.ready()

@@ -52,6 +52,18 @@ class Metrics:
         self.in_hand = Gauge(
             "stopstream_in_hand", "Operations this replica works on", registry=self.registry
         )
+        self.loop_up = Gauge(
+            "stopstream_loop_up",
+            "Whether a loop of the program runs",
+            ["loop"],
+            registry=self.registry,
+        )
+        self.loop_restarts = Counter(
+            "stopstream_loop_restarts_total",
+            "Restarts of a loop that broke off",
+            ["loop"],
+            registry=self.registry,
+        )
 
     def text(self) -> bytes:
         """Render everything in Prometheus' text format."""

@@ -54,6 +54,7 @@ from bot.seals import fingerprint
 from bot.service import DryRun, Mistaken, Service, Taken, Unrecorded
 from bot.settings import Settings, read_settings
 from bot.store import Store
+from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from handlers.directory import Directory as SlackDirectory
 from handlers.transports import connect, web_client
@@ -148,8 +149,11 @@ async def _house(settings: Settings) -> AsyncIterator[_House]:
         async with _directory(settings) as (team, directory):
             metrics = Metrics()
             rights = Rights(store=store, directory=directory, rules=lambda: rules.value, team=team)
-            engine = Engine(store=store, cloud=cloud, rights=rights, metrics=metrics)
-            approvals = Approvals(store=store, engine=engine, rights=rights)
+            supervisor = Supervisor(metrics)
+            engine = Engine(
+                store=store, cloud=cloud, rights=rights, metrics=metrics, supervisor=supervisor
+            )
+            approvals = Approvals(store=store, engine=engine, rights=rights, supervisor=supervisor)
             service = Service(
                 store=store,
                 engine=engine,

@@ -6,6 +6,7 @@ trail has one end.
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import deque
@@ -14,12 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
+import structlog
 
 from bot import trail
 from bot.chain import Fact
 from bot.errors import StoreError
 from bot.seals import Signer
 from bot.trail import End
+
+log = structlog.get_logger("stopstream.writer")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -205,8 +209,10 @@ class Writer:
         if connection is not None:
             try:
                 connection.close()
-            except sa.exc.SQLAlchemyError:
-                connection.invalidate()
+            except Exception as error:  # noqa: BLE001 (the driver's own; the thread lives on)
+                log.warning("a connection did not close", why=_plainly(error))
+                with contextlib.suppress(Exception):
+                    connection.invalidate()
 
 
 def _alike(

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 import structlog
 
+from bot.supervision import IDLE, LONGEST, Loop, Supervisor
+
 log = structlog.get_logger("stopstream.errands")
 
 Work: TypeAlias = Callable[[], Awaitable[object]]
@@ -37,17 +39,28 @@ class Errands:
         patience: Seconds that one may take.
     """
 
-    def __init__(self, *, workers: int = 4, most: int = 200, patience: float = 15.0) -> None:
+    def __init__(
+        self,
+        *,
+        supervisor: Supervisor,
+        workers: int = 4,
+        most: int = 200,
+        patience: float = 15.0,
+    ) -> None:
+        self._supervisor = supervisor
         self._queue: asyncio.Queue[_Errand] = asyncio.Queue(most)
         self._count = workers
         self._patience = patience
-        self._workers: list[asyncio.Task[None]] = []
+        self._workers: list[Loop] = []
         self._kept: set[asyncio.Task[None]] = set()
+        self._attempts: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to work."""
+        # An errand and its apology, and as long again until a busy machine has cancelled them.
+        longest = 4 * self._patience + LONGEST
         self._workers = [
-            asyncio.create_task(self._serve(), name=f"errands {number}")
+            self._supervisor.start(f"errands {number}", self._serve, longest=longest)
             for number in range(self._count)
         ]
 
@@ -57,11 +70,13 @@ class Errands:
             done = asyncio.create_task(self._queue.join())
             await asyncio.wait({done}, timeout=grace)
             done.cancel()
-        running = (*self._workers, *self._kept)
+        for loop in self._workers:
+            loop.stop()
+        self._workers = []
+        running = (*self._kept, *self._attempts)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        self._workers = []
 
     def keep(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let something go on beside the errands until it ends or these do."""
@@ -85,12 +100,18 @@ class Errands:
         return True
 
     async def _serve(self) -> None:
-        while True:
-            errand = await self._queue.get()
+        """Run the next errand, or wait a little for one to come."""
+        try:
+            async with asyncio.timeout(IDLE):
+                errand = await self._queue.get()
+        except TimeoutError:
+            return
+        try:
             failed = await self._attempt(errand.name, errand.work)
             if failed and errand.sorry is not None:
                 apology = partial(errand.sorry, failed)
                 await self._attempt(f"{errand.name}: apology", apology)
+        finally:
             self._queue.task_done()
 
     async def _attempt(self, name: str, work: Work) -> str:
@@ -100,6 +121,8 @@ class Errands:
             The fault's number, or nothing if all went well.
         """
         task = asyncio.create_task(_awaited(work), name=name)
+        self._attempts.add(task)
+        task.add_done_callback(self._attempts.discard)
         try:
             await asyncio.wait({task}, timeout=self._patience)
         finally:

@@ -24,6 +24,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import ConfigError, DirectoryError
+from bot.supervision import Loop, Supervisor
 from handlers.calls import AUTH, Answered, Refused, call, without_retries
 from handlers.payloads import well_formed
 
@@ -219,14 +220,22 @@ class Socket:
     """
 
     def __init__(
-        self, app: AsyncApp, app_token: str, *, ping: float = PING, watch: float = WATCH
+        self,
+        app: AsyncApp,
+        app_token: str,
+        *,
+        supervisor: Supervisor,
+        ping: float = PING,
+        watch: float = WATCH,
     ) -> None:
         self._app = app
+        self._supervisor = supervisor
+        self._broken: set[int] = set()
         self._look_every = watch
         self._token = app_token
         self._ping = ping
         self._sockets: list[_One] = []
-        self._watcher: asyncio.Task[None] | None = None
+        self._watcher: Loop | None = None
 
     @property
     def healthy(self) -> bool:
@@ -241,13 +250,13 @@ class Socket:
         """
         await self._check()
         self._sockets = [_One(self._app, self._token, self._ping) for _ in range(connections)]
-        self._watcher = asyncio.create_task(self._watch(), name="sockets")
+        self._watcher = self._supervisor.start("sockets", self._watch, every=self._look_every)
         await asyncio.wait({one.connecting for one in self._sockets}, timeout=wait)
 
     async def close(self) -> None:
         """Close every connection."""
         if self._watcher:
-            self._watcher.cancel()
+            self._watcher.stop()
         for one in self._sockets:
             await one.close()
         self._sockets = []
@@ -262,14 +271,13 @@ class Socket:
 
     async def _watch(self) -> None:
         """Replace what stays dead: the SDK's own reconnecting can get stuck."""
-        while True:
-            before = {id(one) for one in self._sockets if not one.open}
-            await asyncio.sleep(self._look_every)
-            for number, one in enumerate(self._sockets):
-                if id(one) in before and not one.open:
-                    log.warning("a socket stays dead and is replaced")
-                    self._sockets[number] = _One(self._app, self._token, self._ping)
-                    await one.close()
+        before, self._broken = self._broken, set()
+        for number, one in enumerate(self._sockets):
+            if id(one) in before and not one.open:
+                log.warning("a socket stays dead and is replaced")
+                self._sockets[number] = _One(self._app, self._token, self._ping)
+                await one.close()
+        self._broken = {id(one) for one in self._sockets if not one.open}
 
 
 class _Handler(AsyncSocketModeHandler):

@@ -26,6 +26,7 @@ from bot.rules import Rules, loader
 from bot.seals import Signer
 from bot.service import Reply, Service, Taken
 from bot.store import Store
+from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from tests.fakes import ALICE, TEAM, FakeCloud, FakeDesk, FakeDirectory
 
@@ -210,12 +211,26 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     rules = [load(given.pop("policy", POLICY))]
     patience = given.pop("channel_patience", 60.0)
     metrics = Metrics()
+    supervisor = given.pop("supervisor", None) or Supervisor(metrics)
     rights = Rights(store=store, directory=directory, rules=lambda: rules[0], team=TEAM)
     engine = Engine(
-        store=store, cloud=cloud, rights=rights, metrics=metrics, patience=0.01, **given
+        store=store,
+        cloud=cloud,
+        rights=rights,
+        metrics=metrics,
+        supervisor=supervisor,
+        patience=0.01,
+        **given,
     )
-    approvals = Approvals(store=store, engine=engine, rights=rights)
-    courier = Courier(store=store, desk=desk, metrics=metrics, spacing=0.0, patience=patience)
+    approvals = Approvals(store=store, engine=engine, rights=rights, supervisor=supervisor)
+    courier = Courier(
+        store=store,
+        desk=desk,
+        metrics=metrics,
+        supervisor=supervisor,
+        spacing=0.0,
+        patience=patience,
+    )
     service = Service(
         store=store,
         engine=engine,

@@ -20,6 +20,8 @@ from bot.errors import ConfigError
 from bot.keeper import Keeper
 from bot.seals import SealKind, Signer, read
 from bot.store import Store
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
 from tests.conftest import opened
 
 OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
@@ -235,7 +237,7 @@ async def test_a_pruned_trail_holds_and_goes_on(database_url: str) -> None:
 async def test_the_keeper_seals_and_prunes_by_itself(database_url: str) -> None:
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 4)
-        keeper = Keeper(store, every=0.05, keep=0.2)
+        keeper = Keeper(store, every=0.05, keep=0.2, supervisor=Supervisor(Metrics()))
         keeper.start()
         async with asyncio.timeout(10):
             while check(store).first == 1 or not await store.owed():  # noqa: ASYNC110 (its pace)

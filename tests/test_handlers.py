@@ -24,6 +24,8 @@ from bot.model import Actor, Effect, Owed, State, Via
 from bot.sandbox import blockkit
 from bot.sandbox.entries import entries
 from bot.store import Store
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
 from handlers import commands, mentions, pages, receipts, views
 from handlers.app import build_app
 from handlers.directory import Directory
@@ -110,7 +112,7 @@ async def workspace(quick_store: Store) -> AsyncIterator[Workspace]:
 @contextlib.asynccontextmanager
 async def opened(house: House, **limits: Any) -> AsyncIterator[Workspace]:
     async with slack() as (fake, client):
-        errands = Errands(**limits)
+        errands = Errands(supervisor=Supervisor(Metrics()), **limits)
         errands.start()
         directory = Directory(client, team=TEAM)
         app = build_app(
@@ -806,7 +808,7 @@ async def test_a_fault_of_ours_has_a_number_and_claims_nothing(workspace: Worksp
 
 
 async def test_a_failing_errand_stops_no_worker_and_has_a_number() -> None:
-    errands = Errands(workers=1)
+    errands = Errands(supervisor=Supervisor(Metrics()), workers=1)
     done: list[str] = []
 
     async def broken() -> None:
@@ -829,7 +831,7 @@ async def test_a_failing_errand_stops_no_worker_and_has_a_number() -> None:
 
 
 async def test_an_errand_that_takes_too_long_is_given_up() -> None:
-    errands = Errands(workers=1, patience=0.01)
+    errands = Errands(supervisor=Supervisor(Metrics()), workers=1, patience=0.01)
     done: list[str] = []
 
     async def endless() -> None:
@@ -907,7 +909,7 @@ async def on_socket(
     async with TestServer(web_app) as server, slack() as (fake, client):
         url = str(server.make_url("/link")).replace("http", "ws")
         fake.links = url
-        errands = Errands()
+        errands = Errands(supervisor=Supervisor(Metrics()))
         errands.start()
         app = build_app(
             client=client,
@@ -916,7 +918,7 @@ async def on_socket(
             errands=errands,
             directory=Directory(client, team=TEAM),
         )
-        socket = Socket(app, "xapp-made-up", ping=ping, watch=0.1)
+        socket = Socket(app, "xapp-made-up", supervisor=Supervisor(Metrics()), ping=ping, watch=0.1)
         try:
             yield socket, line, fake
         finally:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.lanes import BURST, Bursts, Lane, Line
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
 
 
 @given(st.lists(st.booleans(), max_size=60))
@@ -51,7 +53,7 @@ async def test_while_nothing_comes_back_bulk_waits_in_the_lane_and_a_single_one_
             lane.left()
         return time.monotonic()
 
-    lane: Lane[str] = Lane(5, start)
+    lane: Lane[str] = Lane(5, start, supervisor=Supervisor(Metrics()))
     for number in range(200):
         lane.put(f"bulk{number}", bulk=True)
     await asyncio.sleep(0.2)

@@ -14,6 +14,8 @@ import yaml
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
 from handlers import app, commands, scopes
 from handlers.directory import Directory
 from handlers.errands import Errands
@@ -96,7 +98,7 @@ async def test_an_app_is_built_without_asking_slack() -> None:
         client=client,
         identity=identity,
         service=None,  # type: ignore[arg-type] # nothing is asked
-        errands=Errands(),
+        errands=Errands(supervisor=Supervisor(Metrics())),
         directory=Directory(client, team="T0HOME"),
         signing_secret="made up",
     )
