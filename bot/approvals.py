@@ -9,7 +9,7 @@ import structlog
 
 from bot.catalog import action_of, command_of
 from bot.engine import Engine, facts_of
-from bot.errors import StoreError
+from bot.errors import StoreError, UnreadableRowError
 from bot.lifecycle import ENDINGS
 from bot.model import (
     Approval,
@@ -129,7 +129,10 @@ class Approvals:
 
     async def objection(self, decision: Decision) -> str:
         """Say why a choice is not open to somebody, before they write down a reason for it."""
-        operation = await self._store.get(decision.operation)
+        try:
+            operation = await self._store.get(decision.operation)
+        except UnreadableRowError:
+            return _UNREADABLE
         if operation is None or (stale := _stale(operation, decision)):
             return stale if operation else _NOTHING
         if operation.state is not State.WAITING:
@@ -149,7 +152,10 @@ class Approvals:
 
     async def _decided(self, decision: Decision) -> Settled:
         while True:
-            operation = await self._store.get(decision.operation)
+            try:
+                operation = await self._store.get(decision.operation)
+            except UnreadableRowError:
+                return Settled(counts=False, words=_UNREADABLE)
             if operation is None:
                 return Settled(counts=False, words=_NOTHING)
             if stale := _stale(operation, decision):
@@ -341,6 +347,7 @@ _LONGEST_REASON = 500
 _NO_REASON = "An emergency needs a reason. Nothing was changed."
 _NO_GLASS = "The policy no longer lets you skip the second person. Nothing was changed."
 _UNKNOWN = "This release of the bot does not know the action; another one has begun it."
+_UNREADABLE = "This release of the bot cannot read the request, so nothing was changed."
 _NOTHING = "There is no such request. It may be of another installation of this bot."
 
 

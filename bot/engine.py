@@ -21,6 +21,7 @@ from bot.errors import (
     NeverSentError,
     NoAnswerError,
     StoreError,
+    UnreadableRowError,
 )
 from bot.kinds import lasting
 from bot.lanes import Bursts, Lane, Line
@@ -812,7 +813,7 @@ class Engine:
                 moved = await self._store.move(move)
                 break
             except StoreError as error:
-                if path[0] is not State.RUNNING:
+                if path[0] is not State.RUNNING or isinstance(error, UnreadableRowError):
                     raise
                 # It has run: its ending must not be lost while the database is away.
                 log.error("the ending waits for the store", operation=move.id, why=str(error))

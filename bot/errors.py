@@ -4,6 +4,7 @@ StopstreamError
 ├─ ConfigError            mend the environment or the policy file
 ├─ ParseError             mend the command
 ├─ StoreError             nothing can be recorded, so nothing is done
+│  └─ UnreadableRowError  another release wrote it, or nobody; it is put aside
 ├─ DirectoryError         Slack did not say who someone is, so the answer is no
 └─ CloudError
    ├─ NeverSentError      the request did not leave: safe to send again
@@ -64,6 +65,24 @@ class ParseError(StopstreamError):
 
 class StoreError(StopstreamError):
     """The database cannot be written or read now."""
+
+
+class UnreadableRowError(StoreError):
+    """This release cannot make sense of a stored row.
+
+    Attributes:
+        table: Where it stands.
+        row: Its id.
+        operation: Id of the operation that it belongs to, or empty.
+        why: One line, without what is stored.
+    """
+
+    def __init__(self, table: str, row: str | int, operation: str, why: str) -> None:
+        super().__init__(f"row {row} of {table} cannot be read: {why}")
+        self.table = table
+        self.row = row
+        self.operation = operation
+        self.why = why
 
 
 class DirectoryError(StopstreamError):

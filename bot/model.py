@@ -590,6 +590,7 @@ class Consent:
             only while nothing has come after.
         spans: See Command; they count from when it is sent.
         span: Seconds by which it is extended at a time; 0: by as long as it lasts.
+        unknown: What a newer release has stored beside it: it is stored again as it is.
     """
 
     needed: int = 1
@@ -609,6 +610,9 @@ class Consent:
     undoes: str = ""
     spans: Mapping[str, float] = field(default_factory=dict[str, float])
     span: float = 0.0
+    unknown: Mapping[str, object] = field(
+        default_factory=dict[str, object], repr=False, compare=False
+    )
 
 
 class Choice(StrEnum):

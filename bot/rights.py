@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from bot import offair, policy
 from bot.catalog import action_of, by_api
 from bot.catalog.own import HOLD
-from bot.errors import DirectoryError
+from bot.errors import DirectoryError, UnreadableRowError
 from bot.model import (
     DEFAULT,
     Action,
@@ -60,8 +60,11 @@ class Rights:
         if isinstance(verdict, Denied):
             return verdict
         if operation.consent.undoes:
-            before = await self._store.get(operation.consent.undoes)
-            overtaken = await self.overtaken(before) if before else ""
+            try:
+                before = await self._store.get(operation.consent.undoes)
+                overtaken = await self.overtaken(before) if before else ""
+            except UnreadableRowError:
+                overtaken = "This release of the bot cannot read what it takes back."
             if overtaken:
                 return Denied("overtaken", f"{overtaken} Ask for it anew if you still want it.")
         start = self.start_of(command)

@@ -4,35 +4,29 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot import chain, search, switchboard, trail
+from bot import chain, rows, search, switchboard, trail
+from bot.aside import Aside
 from bot.chain import Fact, Record, Report, Witnessed
-from bot.errors import StoreError
+from bot.errors import StoreError, UnreadableRowError
 from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
 from bot.model import (
-    Actor,
-    Approval,
-    Approved,
-    Choice,
-    Consent,
     Decision,
     Hold,
     Json,
     Off,
     Operation,
     Owed,
-    Place,
     Search,
     Sent,
-    Sight,
     Start,
     State,
     Switch,
@@ -192,6 +186,7 @@ class Store:
         self.owing = asyncio.Event()
         """Set when this replica has put something into the outbox."""
         self._let_go: list[tuple[sa.Column[Any], str | int]] = []
+        self._aside = Aside()
         self.workspace = ""
         """Address of the Slack workspace, once it is known: where permalinks begin."""
         self._signer = signer
@@ -219,7 +214,7 @@ class Store:
                 sa.select(operations.c.key).where(operations.c.key.in_(keys))
             ).scalars()
         )
-        rows: list[dict[str, Any]] = []
+        new: list[dict[str, Any]] = []
         results: list[Operation | None] = []
         for operation, facts in asked:
             if operation.key in known:
@@ -227,8 +222,8 @@ class Store:
                 continue
             known.add(operation.key)
             held = operation.state in IN_HAND
-            rows.append(
-                _row(operation)
+            new.append(
+                rows.columns(operation)
                 | {
                     "asked_at": tx.now,
                     "owner": self.owner if held else "",
@@ -239,8 +234,8 @@ class Store:
             )
             tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, dict(facts)))
             results.append(operation)
-        if rows:
-            tx.connection.execute(sa.insert(operations), rows)
+        if new:
+            tx.connection.execute(sa.insert(operations), new)
         return results
 
     async def move(self, move: Move) -> Operation | None:
@@ -306,7 +301,8 @@ class Store:
         steps = [step(*two, move.meanwhile) for two in zip(move.path, move.path[1:], strict=False)]
         final = move.path[-1]
         held = final in IN_HAND
-        values: dict[str, Any] = {name: _encoded(value) for name, value in move.changes.items()} | {
+        changes = {name: rows.encoded(value) for name, value in move.changes.items()}
+        values: dict[str, Any] = changes | {
             "state": final.value,
             "owner": self.owner if held else "",
             "lease_until": tx.now + self.lease if held else 0.0,
@@ -335,7 +331,7 @@ class Store:
         row = tx.connection.execute(update, given).first()
         if row is None:
             return None
-        operation = _operation(row)
+        operation = rows.operation(row)
         for one, after in zip(steps, move.path[1:], strict=True):
             state: dict[str, Json] = {"state": after.value} if "state" in move.facts else {}
             tx.facts.append(Fact(one.record, operation.id, {**move.facts, **state}))
@@ -378,7 +374,9 @@ class Store:
     def _lift_some(self, tx: Transaction, limit: int) -> Iterator[tuple[Operation, float]]:
         for id_, until, ended in switchboard.ending(tx.connection, tx.now, 3 * self.lease, limit):
             query = sa.select(operations).where(operations.c.id == id_)
-            operation = _operation(tx.connection.execute(query).one())
+            operation = next(self._operations(tx.connection.execute(query)), None)
+            if operation is None:
+                continue
             if ended:
                 yield operation, until
             else:
@@ -419,8 +417,12 @@ class Store:
     async def off(self, limit: int) -> list[Off]:
         """Give what is off and not yet on, the newest first."""
         query = switchboard.listed(limit)
-        rows = await self._read(lambda c: c.execute(query).all())
-        return [Off(replace(_operation(row), account=row.filed), row.until) for row in rows]
+        found = await self._read(lambda c: c.execute(query).all())
+        return [
+            Off(replace(operation, account=row.filed), row.until)
+            for row in found
+            for operation in self._operations([row])
+        ]
 
     async def off_by(self, account: str, thing: str, key: str) -> Operation | None:
         """Give the operation by which a thing is off now; see `model.Switch`."""
@@ -429,8 +431,12 @@ class Store:
     async def holds(self) -> list[Operation]:
         """Give the operations by which targets are held, the newest first."""
         query = switchboard.holding()
-        rows = await self._read(lambda c: c.execute(query).all())
-        return [replace(_operation(row), account=row.filed) for row in rows]
+        found = await self._read(lambda c: c.execute(query).all())
+        return [
+            replace(operation, account=row.filed)
+            for row in found
+            for operation in self._operations([row])
+        ]
 
     async def filed(self, id_: str) -> str:
         """Give the account under which an operation's thing is off or its target held, or empty."""
@@ -457,18 +463,18 @@ class Store:
         for limit in asked:
             due = (
                 sa.select(operations.c.id)
-                .where(UNSEEN, operations.c.look_at <= tx.now)
+                .where(UNSEEN, operations.c.look_at <= tx.now, self._not_aside(operations))
                 .order_by(operations.c.look_at)
                 .limit(limit)
             )
             # Whoever dies while looking leaves it to the next one.
-            rows = tx.connection.execute(
+            taken = tx.connection.execute(
                 sa.update(operations)
                 .where(operations.c.id.in_(due.scalar_subquery()))
                 .values(look_at=tx.now + 3 * self.lease)
                 .returning(*operations.c)
             )
-            found.append([_operation(row) for row in rows])
+            found.append(list(self._operations(taken)))
         return found
 
     async def passed_over(self, operation: Operation) -> None:
@@ -497,7 +503,7 @@ class Store:
             ).first()
             if row is not None:
                 tx.facts.append(Fact("looked", id_, facts))
-                self._owe(tx, _operation(row), Owed.LOOKED, alike)
+                self._owe(tx, rows.operation(row), Owed.LOOKED, alike)
         return [None for _ in asked]
 
     # --- waiting and decisions -----------------------------------------------------
@@ -519,7 +525,7 @@ class Store:
         return [self._twin(tx, like) or self._move_one(tx, move) for move, like in asked]
 
     def _twin(self, tx: Transaction, like: Operation) -> Operation | None:
-        rows = tx.connection.execute(
+        waiting = tx.connection.execute(
             sa.select(operations).where(
                 WAITING,
                 operations.c.api == like.api,
@@ -529,7 +535,7 @@ class Store:
                 operations.c.id != like.id,
             )
         )
-        others = (_operation(row) for row in rows)
+        others = self._operations(waiting)
         return next((other for other in others if other.params == like.params), None)
 
     async def lapsing(self, limit: int = 50) -> list[Operation]:
@@ -538,13 +544,13 @@ class Store:
             sa.select(operations)
             .where(
                 WAITING,
+                self._not_aside(operations),
                 sa.or_(operations.c.due_at <= self._now(), operations.c.expires_at <= self._now()),
             )
             .order_by(operations.c.due_at)
             .limit(limit)
         )
-        rows = await self._read(lambda c: c.execute(query).all())
-        return [_operation(row) for row in rows]
+        return list(self._operations(await self._read(lambda c: c.execute(query).all())))
 
     def _now(self) -> sa.ColumnElement[float]:
         """Say what time it is, inside a query."""
@@ -591,17 +597,18 @@ class Store:
         for limit in asked:
             orphans = (
                 sa.select(decisions.c.id)
-                .where(UNSETTLED, decisions.c.lease_until < tx.now)
+                .where(UNSETTLED, decisions.c.lease_until < tx.now, self._not_aside(decisions))
                 .order_by(decisions.c.lease_until)
                 .limit(limit)
             )
-            rows = tx.connection.execute(
+            taken = tx.connection.execute(
                 sa.update(decisions)
                 .where(decisions.c.id.in_(orphans.scalar_subquery()))
                 .values(owner=self.owner, lease_until=tx.now + self.lease)
                 .returning(*decisions.c)
             ).all()
-            found.append([_decision(row) for row in rows])
+            found.append([one for row in taken if (one := self._or_aside(rows.decision, row))])
+            self._release(tx, decisions)
         return found
 
     async def settle(self, decision: Decision, words: str) -> None:
@@ -640,12 +647,17 @@ class Store:
         await self._writer.do(self._owe_card, id_)
 
     def _owe_card(self, tx: Transaction, ids: Sequence[str]) -> list[None]:
-        for row in tx.connection.execute(sa.select(operations).where(operations.c.id.in_(ids))):
-            self._owe(tx, _operation(row), Owed.CARD)
+        found = tx.connection.execute(sa.select(operations).where(operations.c.id.in_(ids)))
+        for operation in self._operations(found):
+            self._owe(tx, operation, Owed.CARD)
         return [None for _ in ids]
 
     async def get(self, id_: str) -> Operation | None:
-        """Find an operation by its id."""
+        """Find an operation by its id.
+
+        Raises:
+            UnreadableRowError: It is there, and this release cannot make sense of it.
+        """
         return await self._one(sa.select(operations).where(operations.c.id == id_))
 
     async def by_key(self, key: str) -> Operation | None:
@@ -654,26 +666,29 @@ class Store:
 
     async def _one(self, query: sa.Select[Any]) -> Operation | None:
         found = await self._read(lambda c: c.execute(query).first())
-        return _operation(found) if found is not None else None
+        if found is None:
+            return None
+        try:
+            return rows.operation(found)
+        except UnreadableRowError as error:
+            self._aside.add(error)
+            raise
 
     async def recent(self, *, user: str = "", limit: int = 10) -> list[Operation]:
         """Give the newest operations, newest first."""
         query = sa.select(operations).order_by(operations.c.asked_at.desc()).limit(limit)
         if user:
             query = query.where(operations.c.actor == user)
-        rows = await self._read(lambda c: c.execute(query).all())
-        return [_operation(row) for row in rows]
+        return list(self._operations(await self._read(lambda c: c.execute(query).all())))
 
     async def search(self, wanted: Search, limit: int) -> list[Operation]:
         """Give the newest operations that are as wanted, newest first."""
-        rows = await self._read(lambda c: search.find(c, wanted, limit))
-        return [_operation(row) for row in rows]
+        return list(self._operations(await self._read(lambda c: search.find(c, wanted, limit))))
 
     async def unfinished(self) -> list[Operation]:
         """Give everything that has no ending yet, oldest first."""
         query = sa.select(operations).where(UNFINISHED).order_by(operations.c.asked_at)
-        rows = await self._read(lambda c: c.execute(query).all())
-        return [_operation(row) for row in rows]
+        return list(self._operations(await self._read(lambda c: c.execute(query).all())))
 
     # --- leases --------------------------------------------------------------------
 
@@ -692,17 +707,20 @@ class Store:
                 operations.c.state.in_([state.value for state in IN_HAND]),
                 operations.c.lease_until < tx.now,
                 operations.c.due_at <= tx.now,
+                self._not_aside(operations),
             )
             .order_by(operations.c.lease_until)
             .limit(limit)
         )
-        rows = tx.connection.execute(
+        taken = tx.connection.execute(
             sa.update(operations)
             .where(operations.c.id.in_(orphans.scalar_subquery()))
             .values(owner=self.owner, lease_until=tx.now + self.lease)
             .returning(*operations.c)
         ).all()
-        return [_operation(row) for row in rows]
+        found = list(self._operations(taken))
+        self._release(tx, operations)
+        return found
 
     def let_go(self, what: str | Owing | Decision) -> None:
         """Renew a lease no more, for work that broke off here: someone takes it up again.
@@ -723,6 +741,9 @@ class Store:
         let_go = tuple(self._let_go)
         await self._writer.do(self._keep, let_go)
         del self._let_go[: len(let_go)]
+        if unnamed := self._aside.unnamed():
+            await self._writer.do(self._name, unnamed)
+            self._aside.named(unnamed)
 
     def _keep(
         self, tx: Transaction, asked: Sequence[tuple[tuple[sa.Column[Any], str | int], ...]]
@@ -740,6 +761,47 @@ class Store:
                 .where(open_ones, table.c.owner == self.owner, table.c.lease_until > 0)
                 .values(lease_until=tx.now + self.lease)
             )
+        return [None for _ in asked]
+
+    # --- rows that cannot be read --------------------------------------------------
+
+    def _operations(self, found: Iterable[sa.Row[Any]]) -> Iterator[Operation]:
+        """Read rows of `operations`, and put aside those that cannot be read."""
+        for row in found:
+            if (operation := self._or_aside(rows.operation, row)) is not None:
+                yield operation
+
+    def _or_aside(self, read_row: Callable[[sa.Row[Any]], T], row: sa.Row[Any]) -> T | None:
+        try:
+            return read_row(row)
+        except UnreadableRowError as error:
+            self._aside.add(error)
+            return None
+
+    def _not_aside(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        """Leave out what this process has found unreadable before."""
+        return table.c.id.not_in(found) if (found := self._aside.of(table.name)) else sa.true()
+
+    def _release(self, tx: Transaction, table: sa.Table) -> None:
+        """Give up the leases on what cannot be read here: another release may do better.
+
+        A lease's length from now, because two replicas that cannot read it must not hand it to
+        and fro, and nobody renews it, because it has no owner.
+        """
+        if found := self._aside.of(table.name):
+            ours = sa.update(table).where(table.c.id.in_(found), table.c.owner == self.owner)
+            tx.connection.execute(ours.values(owner="", lease_until=tx.now + self.lease))
+
+    def _name(self, tx: Transaction, asked: Sequence[Sequence[UnreadableRowError]]) -> list[None]:
+        """Name what cannot be read on the trail and in the audit channel, once for each row."""
+        for error in (one for errors in asked for one in errors):
+            fact = Fact("unreadable", error.operation, {"table": error.table, "row": error.row})
+            if not trail.has(tx.connection, fact):
+                tx.facts.append(replace(fact, facts={**fact.facts, "why": error.why}))
+                if self.audit_channel:
+                    key = f"unreadable:{error.table}:{error.row}"
+                    text = f"I have put something stored aside, and do not run it: {error}."
+                    self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
         return [None for _ in asked]
 
     async def hand_over(self) -> None:
@@ -851,46 +913,37 @@ class Store:
         return [self._claim_first(tx, *one) for one in asked]
 
     def _claim_first(self, tx: Transaction, spacing: float, burst: int, limit: int) -> list[Owing]:
+        aside = self._aside.of(outbox.name)
         ready = (
             sa.select(outbox.c.id)
             .where(
-                outbox.c.id.in_(_FIRSTS),
+                outbox.c.id.in_(_firsts(aside) if aside else _FIRSTS),
                 outbox.c.next_at <= tx.now,
                 outbox.c.lease_until <= tx.now,
             )
             .order_by(outbox.c.id)
             .limit(limit)
         )
-        rows = tx.connection.execute(
+        taken = tx.connection.execute(
             sa.update(outbox)
             .where(outbox.c.id.in_(ready.scalar_subquery()))
             .values(owner=self.owner, lease_until=tx.now + self.lease)
             .returning(*outbox.c)
         ).all()
-        if not rows:
+        if not taken:
             return []
-        named = {row.operation for row in rows if row.operation}
-        found = {
-            row.id: _operation(row)
-            for row in tx.connection.execute(
-                sa.select(operations).where(operations.c.id.in_(named))
-            )
-        }
+        named = {row.operation for row in taken if row.operation}
+        query = sa.select(operations).where(operations.c.id.in_(named))
+        found = {one.id: one for one in self._operations(tx.connection.execute(query))}
+        owing = [
+            one
+            for row in sorted(taken, key=lambda row: row.id)
+            if (one := self._or_aside(partial(_owing, found), row)) is not None
+        ]
+        self._release(tx, outbox)
         return [
-            Owing(
-                row.id,
-                row.key,
-                Owed(row.owed),
-                found.get(row.operation),
-                row.text,
-                row.destination,
-                row.attempts,
-                row.uncertain,
-                State(row.about) if row.about else None,
-                _word(row),
-                max(0.0, self._spoken_to(tx, row.destination, spacing, burst)),
-            )
-            for row in sorted(rows, key=lambda row: row.id)
+            replace(one, wait=max(0.0, self._spoken_to(tx, one.destination, spacing, burst)))
+            for one in owing
         ]
 
     def _spoken_to(self, tx: Transaction, destination: str, spacing: float, burst: int) -> float:
@@ -1002,8 +1055,8 @@ class Store:
         return [None for _ in asked]
 
     async def owed(self) -> int:
-        """Count what Slack must still hear."""
-        query = sa.select(sa.func.count()).select_from(outbox)
+        """Count what Slack must still hear, without what this process cannot read."""
+        query = sa.select(sa.func.count()).select_from(outbox).where(self._not_aside(outbox))
         return int(await self._read(lambda c: c.execute(query).scalar_one()))
 
     # --- the trail -----------------------------------------------------------------
@@ -1113,10 +1166,13 @@ def permalink(workspace: str, sent: Sent) -> str:
     return f"{workspace.rstrip('/')}/archives/{sent.channel}/p{sent.ts.replace('.', '')}"
 
 
-def _firsts() -> sa.ScalarSelect[int]:
+def _firsts(aside: Collection[int | str] = ()) -> sa.ScalarSelect[int]:
     """Select the first row of each destination by leaping from one to the next.
 
     Grouping would read a backlog of thousands for every message.
+
+    Args:
+        aside: Rows that hold nobody up.
     """
     nearest = sa.select(sa.func.min(outbox.c.destination).label("name")).cte("d", recursive=True)
     further = (
@@ -1126,6 +1182,8 @@ def _firsts() -> sa.ScalarSelect[int]:
     )
     every = nearest.union_all(sa.select(further).where(nearest.c.name.is_not(None)))
     first = sa.select(sa.func.min(outbox.c.id)).where(outbox.c.destination == every.c.name)
+    if aside:
+        first = first.where(outbox.c.id.not_in(aside))
     return sa.select(first.scalar_subquery()).select_from(every).scalar_subquery()
 
 
@@ -1222,130 +1280,21 @@ def _touch(tx: Transaction, asked: Sequence[None]) -> list[None]:
     return [None for _ in asked]
 
 
-def _encoded(value: Any) -> Any:
-    if isinstance(value, Consent):
-        return json.dumps(asdict(value)) if value != _NO_CONSENT else "{}"
-    return json.dumps(value) if isinstance(value, dict) else value
-
-
-_NO_CONSENT = Consent()
-
-
-def _consent(text: str) -> Consent:
-    if text == "{}":
-        return _NO_CONSENT
-    found = json.loads(text)
-    for name in ("roles", "people", "then", "asks"):
-        found[name] = tuple(found.get(name, ()))
-    saw = found.get("sights", ())
-    found["sights"] = tuple(Sight(one["words"], tuple(one["values"])) for one in saw)
-    found["given"] = tuple(Approved(**one) for one in found["given"])
-    return Consent(**found)
-
-
-def _word(row: sa.Row[Any]) -> Word | None:
-    if not row.place:
-        return None
-    found = json.loads(row.place)
-    actor, place = Actor(**found["actor"]), Place(**found["place"])
-    return Word(actor, place, found["text"], found["at"], again=row.uncertain)
-
-
-def _decision(row: sa.Row[Any]) -> Decision:
-    return Decision(
-        key=row.key,
-        operation=row.operation,
-        choice=Choice(row.choice),
-        actor=Actor(row.team, row.actor),
-        place=Place(**json.loads(row.place)),
-        reason=row.reason,
-        message_ts=row.message_ts,
-        id=row.id,
-        at=row.at,
-    )
-
-
-def _row(operation: Operation) -> dict[str, Any]:
-    return {
-        "id": operation.id,
-        "key": operation.key,
-        "state": operation.state.value,
-        "seq": operation.seq,
-        "team": operation.actor.team,
-        "actor": operation.actor.user,
-        "via": operation.via.value,
-        "channel": operation.place.channel,
-        "thread_ts": operation.place.thread_ts,
-        "reply_url": operation.place.reply_url,
-        "text": operation.text,
-        "api": operation.api,
-        "params": json.dumps(operation.params),
-        "region": operation.region,
-        "account": operation.account,
-        "rule": operation.rule,
-        "approval": operation.approval.value,
-        "detail": operation.detail,
-        "expires_at": operation.expires_at,
-        "decided_by": operation.decided_by,
-        "decided_at": operation.decided_at,
-        "sent_at": operation.sent_at,
-        "ended_at": operation.ended_at,
-        "attempts": operation.attempts,
-        "request_id": operation.request_id,
-        "code": operation.code,
-        "said": operation.said,
-        "result": json.dumps(operation.result),
-        "took": operation.took,
-        "card_channel": operation.card_channel,
-        "card_ts": operation.card_ts,
-        "consent": _encoded(operation.consent),
-        "reason": operation.reason,
-        "emergency": operation.emergency,
-        "joined": operation.joined,
-        "looked": operation.looked,
-        "target": operation.target,
-        "case": operation.case,
-        "runbook": operation.runbook,
-    }
-
-
-def _operation(row: sa.Row[Any]) -> Operation:
-    return Operation(
-        id=row.id,
-        key=row.key,
-        state=State(row.state),
-        actor=Actor(row.team, row.actor),
-        place=Place(row.channel, row.thread_ts, row.reply_url),
-        via=Via(row.via),
-        text=row.text,
-        asked_at=row.asked_at,
-        api=row.api,
-        params=json.loads(row.params),
-        region=row.region,
-        account=row.account,
-        rule=row.rule,
-        approval=Approval(row.approval),
-        detail=row.detail,
-        expires_at=row.expires_at,
-        decided_by=row.decided_by,
-        decided_at=row.decided_at,
-        sent_at=row.sent_at,
-        ended_at=row.ended_at,
-        attempts=row.attempts,
-        request_id=row.request_id,
-        code=row.code,
-        said=row.said,
-        result=json.loads(row.result),
-        took=row.took,
-        card_channel=row.card_channel,
-        card_ts=row.card_ts,
-        consent=_consent(row.consent),
-        reason=row.reason,
-        emergency=row.emergency,
-        joined=row.joined,
-        looked=row.looked,
-        target=row.target,
-        case=row.case,
-        runbook=row.runbook,
-        seq=row.seq,
+def _owing(found: Mapping[str, Operation], row: sa.Row[Any]) -> Owing:
+    """Read a row of the outbox; `found` has the operations that could be read, by id."""
+    owed, about, word = rows.message(row)
+    if row.operation and row.operation not in found:
+        why = f"its operation {row.operation} cannot be read"
+        raise UnreadableRowError(outbox.name, row.id, row.operation, why)
+    return Owing(
+        row.id,
+        row.key,
+        owed,
+        found.get(row.operation),
+        row.text,
+        row.destination,
+        row.attempts,
+        row.uncertain,
+        about,
+        word,
     )

@@ -1,5 +1,6 @@
 """The audit trail on disk: records that each carry on the hash of the one before; and seals."""
 
+import json
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ __all__ = [
     "checkpoint",
     "end",
     "forget",
+    "has",
     "prune",
     "raw",
     "raw_one",
@@ -305,6 +307,13 @@ def read(
     with connection.execution_options(yield_per=_BATCH).execute(query) as rows:
         for row in rows:
             yield Record(row.seq, row.at, row.kind, row.operation, row.body, row.hash)
+
+
+def has(connection: sa.Connection, fact: Fact) -> bool:
+    """Say whether there is a record of the same kind and operation with these facts in it."""
+    of_kind = trail.c.operation == fact.operation, trail.c.kind == fact.kind
+    bodies = connection.execute(sa.select(trail.c.body).where(*of_kind)).scalars()
+    return any(fact.facts.items() <= json.loads(body)["facts"].items() for body in bodies)
 
 
 def raw(connection: sa.Connection, after: int) -> Iterator[Sequence[Raw]]:

@@ -17,9 +17,10 @@ from bot.catalog import ACTIONS
 from bot.chain import GENESIS, Fact
 from bot.engine import facts_of
 from bot.model import Actor, Operation, Place, Search, State, Via
+from bot.rows import columns
 from bot.seals import SealKind, Signer
 from bot.service import new_id
-from bot.store import Move, Store, _row
+from bot.store import Move, Store
 from tests.bench.load import quantile
 
 SIGNER = Signer(b"b" * 32)
@@ -108,7 +109,7 @@ def _fill(file: Path, records: int) -> None:
 
 def _flat(operation: Operation) -> dict[str, Any]:
     more = {"asked_at": operation.asked_at, "owner": "", "lease_until": 0.0, "due_at": 0.0}
-    return _row(operation) | more
+    return {**columns(operation), **more}
 
 
 def _rows(count: int) -> Iterator[tuple[Any, ...]]:
