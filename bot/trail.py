@@ -1,5 +1,6 @@
 """The audit trail on disk: records that each carry on the hash of the one before; and seals."""
 
+import contextlib
 import json
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -313,7 +314,15 @@ def has(connection: sa.Connection, fact: Fact) -> bool:
     """Say whether there is a record of the same kind and operation with these facts in it."""
     of_kind = trail.c.operation == fact.operation, trail.c.kind == fact.kind
     bodies = connection.execute(sa.select(trail.c.body).where(*of_kind)).scalars()
-    return any(fact.facts.items() <= json.loads(body)["facts"].items() for body in bodies)
+    return any(fact.facts.items() <= _facts(body).items() for body in bodies)
+
+
+def _facts(body: str) -> dict[str, object]:
+    """Read the facts of a record; none where somebody has made it unreadable."""
+    with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
+        found = json.loads(body)["facts"]
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def raw(connection: sa.Connection, after: int) -> Iterator[Sequence[Raw]]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -14,14 +15,17 @@ from bot.demo import emulated
 from bot.keeper import Keeper
 from bot.lanes import Lane
 from bot.model import Decision, Operation
+from bot.rules import Rules
 from bot.seals import Signer
 from bot.serving import Bot
-from bot.settings import read_settings
+from bot.settings import WatchedFile, read_settings
 from bot.store import Owing, Store
 from bot.supervision import DOWN, FIRST, LONGEST, MOST, Supervisor
 from bot.telemetry import Metrics
 from handlers.errands import Errands
-from tests.conftest import built
+from tests.conftest import House, built
+from tests.fakes import ALICE
+from tests.test_handlers import on_socket
 
 PATIENCE = 20.0
 """Seconds after which a test that waits for something has failed; never how long it takes."""
@@ -312,6 +316,73 @@ async def test_errands_survive_a_worker_that_breaks_off() -> None:
     await come(fine)
     assert restarts(metrics, "errands 0") == 1
     await errands.stop()
+
+
+async def test_admission_survives_what_no_one_expected(quick_store: Store) -> None:
+    """What was taken up goes on being begun after something that cannot be."""
+    metrics = Metrics()
+    async with built(quick_store, supervisor=Supervisor(metrics)) as house:
+        house.engine.take(SimpleNamespace(actor=ALICE))  # type: ignore[arg-type] # has no id
+        assert (await house.run("live stream1")).request_id
+    assert restarts(metrics, "admission") == 1
+
+
+class Breaks:
+    """A connection that breaks who asks for it, once."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+        self.worked = asyncio.Event()
+
+    @property
+    def open(self) -> bool:
+        self.tries += 1
+        if self.tries == 1:
+            raise ZeroDivisionError("planted")
+        self.worked.set()
+        return True
+
+    async def close(self) -> None:
+        """Nothing stands."""
+
+
+async def test_sockets_are_watched_after_what_no_one_expected(house: House) -> None:
+    """Dead connections go on being replaced after an exception, too."""
+    planted = Breaks()
+    with capture_logs() as logs:
+        async with on_socket(house) as (socket, _, _fake):
+            await socket.start(connections=1)
+            socket._sockets.append(planted)  # type: ignore[arg-type] # noqa: SLF001 (plants it)
+            await come(planted.worked)
+    assert [line["loop"] for line in logs if line.get("exc_info")] == ["sockets"]
+
+
+class Fickle(WatchedFile[Rules]):
+    """A policy file that cannot be looked at, once."""
+
+    tries = 0
+
+    def refresh(self) -> bool:
+        self.tries += 1
+        if self.tries == 1:
+            raise ZeroDivisionError("planted")
+        return super().refresh()
+
+
+async def test_policy_file_is_read_after_what_no_one_expected(tmp_path: Path) -> None:
+    """A new policy file is loaded, though a look at it broke off before."""
+    async with (
+        emulated(tmp_path, socket=False, limits=False) as world,
+        Bot(read_settings(**world.environment)) as bot,
+    ):
+        rules = bot._rules  # noqa: SLF001 (plants a file that breaks)
+        bot._rules = Fickle(rules.path, rules._load)  # noqa: SLF001 (see above)
+        before = bot._rules.value  # noqa: SLF001 (see above)
+        world.policy.write_text(world.policy.read_text() + "\n# new\n")
+        async with asyncio.timeout(PATIENCE):
+            while bot._rules.value is before:  # noqa: ASYNC110, SLF001 (its pace)
+                await asyncio.sleep(0.05)
+        assert restarts(bot.metrics, "policy file") == 1
 
 
 # --- what is seen from outside -----------------------------------------------------------
