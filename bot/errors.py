@@ -4,7 +4,7 @@ StopstreamError
 ├─ ConfigError            mend the environment or the policy file
 ├─ ParseError             mend the command
 ├─ StoreError             nothing can be recorded, so nothing is done
-│  └─ UnreadableRowError  another release wrote it, or nobody; it is put aside
+│  └─ UnreadableRowError  another release wrote it, or nobody; it is quarantined
 ├─ DirectoryError         Slack did not say who someone is, so the answer is no
 └─ CloudError
    ├─ NeverSentError      the request did not leave: safe to send again

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot import chain, rows, search, switchboard, trail
-from bot.aside import Aside
 from bot.chain import Fact, Record, Report, Witnessed
 from bot.errors import StoreError, UnreadableRowError
 from bot.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
@@ -33,6 +32,7 @@ from bot.model import (
     Via,
     Word,
 )
+from bot.quarantine import Quarantine
 from bot.redact import redact
 from bot.seals import Seal, SealKind, Signer, fingerprint, read, written
 from bot.tables import UNFINISHED, UNSEEN, UNSETTLED, WAITING, decisions, limits, operations, outbox
@@ -186,7 +186,7 @@ class Store:
         self.owing = asyncio.Event()
         """Set when this replica has put something into the outbox."""
         self._let_go: list[tuple[sa.Column[Any], str | int]] = []
-        self._aside = Aside()
+        self._quarantine = Quarantine()
         self.workspace = ""
         """Address of the Slack workspace, once it is known: where permalinks begin."""
         self._signer = signer
@@ -463,7 +463,7 @@ class Store:
         for limit in asked:
             due = (
                 sa.select(operations.c.id)
-                .where(UNSEEN, operations.c.look_at <= tx.now, self._not_aside(operations))
+                .where(UNSEEN, operations.c.look_at <= tx.now, self._not_quarantined(operations))
                 .order_by(operations.c.look_at)
                 .limit(limit)
             )
@@ -544,7 +544,7 @@ class Store:
             sa.select(operations)
             .where(
                 WAITING,
-                self._not_aside(operations),
+                self._not_quarantined(operations),
                 sa.or_(operations.c.due_at <= self._now(), operations.c.expires_at <= self._now()),
             )
             .order_by(operations.c.due_at)
@@ -597,7 +597,9 @@ class Store:
         for limit in asked:
             orphans = (
                 sa.select(decisions.c.id)
-                .where(UNSETTLED, decisions.c.lease_until < tx.now, self._not_aside(decisions))
+                .where(
+                    UNSETTLED, decisions.c.lease_until < tx.now, self._not_quarantined(decisions)
+                )
                 .order_by(decisions.c.lease_until)
                 .limit(limit)
             )
@@ -607,7 +609,7 @@ class Store:
                 .values(owner=self.owner, lease_until=tx.now + self.lease)
                 .returning(*decisions.c)
             ).all()
-            found.append([one for row in taken if (one := self._or_aside(rows.decision, row))])
+            found.append([one for row in taken if (one := self._or_quarantine(rows.decision, row))])
             self._release(tx, decisions)
         return found
 
@@ -671,7 +673,7 @@ class Store:
         try:
             return rows.operation(found)
         except UnreadableRowError as error:
-            self._aside.add(error)
+            self._quarantine.add(error)
             raise
 
     async def recent(self, *, user: str = "", limit: int = 10) -> list[Operation]:
@@ -707,7 +709,7 @@ class Store:
                 operations.c.state.in_([state.value for state in IN_HAND]),
                 operations.c.lease_until < tx.now,
                 operations.c.due_at <= tx.now,
-                self._not_aside(operations),
+                self._not_quarantined(operations),
             )
             .order_by(operations.c.lease_until)
             .limit(limit)
@@ -741,9 +743,9 @@ class Store:
         let_go = tuple(self._let_go)
         await self._writer.do(self._keep, let_go)
         del self._let_go[: len(let_go)]
-        if unnamed := self._aside.unnamed():
-            await self._writer.do(self._name, unnamed)
-            self._aside.named(unnamed)
+        if unreported := self._quarantine.unreported():
+            await self._writer.do(self._report, unreported)
+            self._quarantine.reported(unreported)
 
     def _keep(
         self, tx: Transaction, asked: Sequence[tuple[tuple[sa.Column[Any], str | int], ...]]
@@ -766,21 +768,21 @@ class Store:
     # --- rows that cannot be read --------------------------------------------------
 
     def _operations(self, found: Iterable[sa.Row[Any]]) -> Iterator[Operation]:
-        """Read rows of `operations`, and put aside those that cannot be read."""
+        """Read rows of `operations`, and quarantine those that cannot be read."""
         for row in found:
-            if (operation := self._or_aside(rows.operation, row)) is not None:
+            if (operation := self._or_quarantine(rows.operation, row)) is not None:
                 yield operation
 
-    def _or_aside(self, read_row: Callable[[sa.Row[Any]], T], row: sa.Row[Any]) -> T | None:
+    def _or_quarantine(self, read_row: Callable[[sa.Row[Any]], T], row: sa.Row[Any]) -> T | None:
         try:
             return read_row(row)
         except UnreadableRowError as error:
-            self._aside.add(error)
+            self._quarantine.add(error)
             return None
 
-    def _not_aside(self, table: sa.Table) -> sa.ColumnElement[bool]:
+    def _not_quarantined(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Leave out what this process has found unreadable before."""
-        return table.c.id.not_in(found) if (found := self._aside.of(table.name)) else sa.true()
+        return table.c.id.not_in(found) if (found := self._quarantine.of(table.name)) else sa.true()
 
     def _release(self, tx: Transaction, table: sa.Table) -> None:
         """Give up the leases on what cannot be read here: another release may do better.
@@ -788,19 +790,19 @@ class Store:
         A lease's length from now, because two replicas that cannot read it must not hand it to
         and fro, and nobody renews it, because it has no owner.
         """
-        if found := self._aside.of(table.name):
+        if found := self._quarantine.of(table.name):
             ours = sa.update(table).where(table.c.id.in_(found), table.c.owner == self.owner)
             tx.connection.execute(ours.values(owner="", lease_until=tx.now + self.lease))
 
-    def _name(self, tx: Transaction, asked: Sequence[Sequence[UnreadableRowError]]) -> list[None]:
-        """Name what cannot be read on the trail and in the audit channel, once for each row."""
+    def _report(self, tx: Transaction, asked: Sequence[Sequence[UnreadableRowError]]) -> list[None]:
+        """Report what cannot be read on the trail and in the audit channel, once for each row."""
         for error in (one for errors in asked for one in errors):
             fact = Fact("unreadable", error.operation, {"table": error.table, "row": error.row})
             if not trail.has(tx.connection, fact):
                 tx.facts.append(replace(fact, facts={**fact.facts, "why": error.why}))
                 if self.audit_channel:
                     key = f"unreadable:{error.table}:{error.row}"
-                    text = f"I have put something stored aside, and do not run it: {error}."
+                    text = f"Something stored is quarantined and is not run: {error}."
                     self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
         return [None for _ in asked]
 
@@ -913,11 +915,11 @@ class Store:
         return [self._claim_first(tx, *one) for one in asked]
 
     def _claim_first(self, tx: Transaction, spacing: float, burst: int, limit: int) -> list[Owing]:
-        aside = self._aside.of(outbox.name)
+        quarantined = self._quarantine.of(outbox.name)
         ready = (
             sa.select(outbox.c.id)
             .where(
-                outbox.c.id.in_(_firsts(aside) if aside else _FIRSTS),
+                outbox.c.id.in_(_firsts(quarantined) if quarantined else _FIRSTS),
                 outbox.c.next_at <= tx.now,
                 outbox.c.lease_until <= tx.now,
             )
@@ -938,7 +940,7 @@ class Store:
         owing = [
             one
             for row in sorted(taken, key=lambda row: row.id)
-            if (one := self._or_aside(partial(_owing, found), row)) is not None
+            if (one := self._or_quarantine(partial(_owing, found), row)) is not None
         ]
         self._release(tx, outbox)
         return [
@@ -1056,7 +1058,7 @@ class Store:
 
     async def owed(self) -> int:
         """Count what Slack must still hear, without what this process cannot read."""
-        query = sa.select(sa.func.count()).select_from(outbox).where(self._not_aside(outbox))
+        query = sa.select(sa.func.count()).select_from(outbox).where(self._not_quarantined(outbox))
         return int(await self._read(lambda c: c.execute(query).scalar_one()))
 
     # --- the trail -----------------------------------------------------------------
@@ -1166,13 +1168,13 @@ def permalink(workspace: str, sent: Sent) -> str:
     return f"{workspace.rstrip('/')}/archives/{sent.channel}/p{sent.ts.replace('.', '')}"
 
 
-def _firsts(aside: Collection[int | str] = ()) -> sa.ScalarSelect[int]:
+def _firsts(quarantined: Collection[int | str] = ()) -> sa.ScalarSelect[int]:
     """Select the first row of each destination by leaping from one to the next.
 
     Grouping would read a backlog of thousands for every message.
 
     Args:
-        aside: Rows that hold nobody up.
+        quarantined: Rows that hold nobody up.
     """
     nearest = sa.select(sa.func.min(outbox.c.destination).label("name")).cte("d", recursive=True)
     further = (
@@ -1182,8 +1184,8 @@ def _firsts(aside: Collection[int | str] = ()) -> sa.ScalarSelect[int]:
     )
     every = nearest.union_all(sa.select(further).where(nearest.c.name.is_not(None)))
     first = sa.select(sa.func.min(outbox.c.id)).where(outbox.c.destination == every.c.name)
-    if aside:
-        first = first.where(outbox.c.id.not_in(aside))
+    if quarantined:
+        first = first.where(outbox.c.id.not_in(quarantined))
     return sa.select(first.scalar_subquery()).select_from(every).scalar_subquery()
 
 

@@ -311,7 +311,7 @@ def read(
 
 
 def has(connection: sa.Connection, fact: Fact) -> bool:
-    """Say whether there is a record of the same kind and operation with these facts in it."""
+    """Return whether there is a record of the same kind and operation with these facts in it."""
     of_kind = trail.c.operation == fact.operation, trail.c.kind == fact.kind
     bodies = connection.execute(sa.select(trail.c.body).where(*of_kind)).scalars()
     return any(fact.facts.items() <= _facts(body).items() for body in bodies)

@@ -1,4 +1,4 @@
-"""Rows that another release wrote, or nobody: what can be read is, the rest is put aside."""
+"""Rows that another release wrote, or nobody: what can be read is, the rest is quarantined."""
 
 import json
 from dataclasses import replace
@@ -69,7 +69,7 @@ class Rows:
         return next(row for row in self.all(table) if row.id == id_)
 
     def notices(self) -> list[str]:
-        """Give what the audit channel must hear of rows that were put aside."""
+        """Return what the audit channel must hear of quarantined rows."""
         return [row.text for row in self.all(tables.outbox) if row.key.startswith("unreadable:")]
 
     def close(self) -> None:
@@ -163,7 +163,7 @@ async def test_params_and_result_of_newer_release_are_read(database_url: str, ro
 
 
 @pytest.mark.parametrize(("column", "value"), GARBAGE)
-async def test_claim_puts_unreadable_operation_aside(
+async def test_claim_quarantines_unreadable_operation(
     database_url: str, rows: Rows, column: str, value: str
 ) -> None:
     """What cannot be read takes nothing else with it, is claimed once, and held by nobody."""
@@ -178,9 +178,9 @@ async def test_claim_puts_unreadable_operation_aside(
             assert [one.id for one in await store.claim()] == ["op2"]
             await store.keep()
 
-        aside = rows.one(tables.operations, "op1")
-        assert (aside.owner, aside.lease_until) == ("dead", 1.0), "it was not claimed again"
-        named = [line for line in logs if line["event"] == "a stored row is put aside"]
+        left = rows.one(tables.operations, "op1")
+        assert (left.owner, left.lease_until) == ("dead", 1.0), "it was not claimed again"
+        named = [line for line in logs if line["event"] == "a stored row is quarantined"]
         assert [(line["table"], line["row"]) for line in named] == [("operations", "op1")]
         with pytest.raises(UnreadableRowError):
             await store.get("op1")
@@ -363,7 +363,7 @@ async def test_decision_of_other_release_is_read(
 @pytest.mark.parametrize(
     ("column", "value"), [("place", "{"), ("place", "{}"), ("choice", "abstain")]
 )
-async def test_claim_decisions_puts_unreadable_press_aside(
+async def test_claim_decisions_quarantines_unreadable_press(
     database_url: str, rows: Rows, column: str, value: str
 ) -> None:
     """A press that cannot be read takes no other with it, and is claimed once."""

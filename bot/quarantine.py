@@ -12,8 +12,8 @@ MOST = 1000
 """How many rows of a table are remembered; one that is forgotten is found again."""
 
 
-class Aside:
-    """What this process has put aside, by table. Threads may share it.
+class Quarantine:
+    """What this process does not touch any more, by table. Threads may share it.
 
     In memory alone: a row that is mended, or that a newer release can read, is taken up by the
     next process that finds it.
@@ -21,19 +21,19 @@ class Aside:
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[int | str, None]] = {}
-        self._unnamed: list[UnreadableRowError] = []
+        self._unreported: list[UnreadableRowError] = []
 
     def add(self, error: UnreadableRowError) -> None:
-        """Put a row aside; the first time, the log says so."""
+        """Quarantine a row; the first time, the log says so."""
         rows = self._rows.setdefault(error.table, {})
         if error.row in rows:
             return
         if len(rows) >= MOST:
             del rows[next(iter(rows))]
         rows[error.row] = None
-        self._unnamed.append(error)
+        self._unreported.append(error)
         log.error(
-            "a stored row is put aside",
+            "a stored row is quarantined",
             table=error.table,
             row=error.row,
             operation=error.operation,
@@ -41,13 +41,13 @@ class Aside:
         )
 
     def of(self, table: str) -> Collection[int | str]:
-        """Return the ids of the rows of a table that are put aside."""
+        """Return the ids of the rows of a table that are quarantined."""
         return tuple(self._rows.get(table, ()))
 
-    def unnamed(self) -> Sequence[UnreadableRowError]:
+    def unreported(self) -> Sequence[UnreadableRowError]:
         """Return what the trail has not been told of yet."""
-        return tuple(self._unnamed)
+        return tuple(self._unreported)
 
-    def named(self, errors: Sequence[UnreadableRowError]) -> None:
+    def reported(self, errors: Sequence[UnreadableRowError]) -> None:
         """Note that the trail has been told."""
-        del self._unnamed[: len(errors)]
+        del self._unreported[: len(errors)]
