@@ -34,15 +34,15 @@ def _run(options: argparse.Namespace) -> int:
     # Each command imports what it needs, so that `--help` and errors come at once.
     match options.command:
         case "serve":
-            from bot.serving import serve  # noqa: PLC0415 (see above)
+            from bot.cli.serve import serve  # noqa: PLC0415 (see above)
 
             return asyncio.run(serve())
         case "demo":
-            from bot.demo import demo  # noqa: PLC0415 (see above)
+            from bot.cli.demo import demo  # noqa: PLC0415 (see above)
 
             return asyncio.run(demo(once=options.once))
         case _:
-            from bot import terminal  # noqa: PLC0415 (see above)
+            from bot.cli import main as terminal  # noqa: PLC0415 (see above)
 
             return terminal.run(options)
 

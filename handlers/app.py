@@ -11,24 +11,30 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.service import Service
-from handlers import (
+from bot.operations.service import Service
+from handlers.listeners import (
+    access_requests as requests,
+)
+from handlers.listeners import (
+    audit_search as history,
+)
+from handlers.listeners import (
     buttons,
     commands,
     errors,
     forms,
-    history,
     home,
-    membership,
     mentions,
-    requests,
     shortcuts,
 )
-from handlers.answers import Answers
-from handlers.calls import with_rate_limit_retries
-from handlers.directory import Directory
-from handlers.errands import Errands
-from handlers.transports import Identity
+from handlers.listeners import (
+    user_groups as membership,
+)
+from handlers.slack.api_calls import with_rate_limit_retries
+from handlers.slack.background import Errands
+from handlers.slack.directory import Directory
+from handlers.slack.responder import Answers
+from handlers.slack.transports import Identity
 
 
 def build_app(

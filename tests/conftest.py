@@ -15,17 +15,17 @@ import sqlalchemy as sa
 import structlog
 from hypothesis import HealthCheck, settings
 
-from bot import database
-from bot.approvals import Approvals, Settled
-from bot.courier import Courier
-from bot.engine import Engine
-from bot.lifecycle import ENDINGS
-from bot.model import Actor, Choice, Decision, Invocation, Operation, Owed, Place, Via
-from bot.rights import Rights
-from bot.rules import Rules, loader
-from bot.seals import Signer
-from bot.service import Reply, Service, Taken
-from bot.store import Store
+from bot.audit.checkpoints import Signer
+from bot.model.lifecycle import ENDINGS
+from bot.model.operations import Actor, Choice, Decision, Invocation, Operation, Owed, Place, Via
+from bot.operations.approvals import Approvals, Settled
+from bot.operations.authorizer import Rights
+from bot.operations.outbox_relay import Courier
+from bot.operations.service import Reply, Service, Taken
+from bot.operations.worker import Engine
+from bot.policy.loader import Rules, loader
+from bot.storage import database
+from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from tests.fakes import ALICE, TEAM, FakeCloud, FakeDesk, FakeDirectory

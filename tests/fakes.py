@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bot.errors import CloudError, DirectoryError
-from bot.model import (
+from bot.model.operations import (
     Action,
     Actor,
     Answer,

@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.async_api import Page
 
 from bot import telemetry
-from bot.demo import DOMAIN, paged
+from bot.cli.demo import DOMAIN, paged
 from tests.browser import browser
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.demo import AUDIT
-from bot.sandbox.cloud import CloudEmulator
-from bot.sandbox.workspace import Workspace
+from bot.cli.demo import AUDIT
+from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.server import CloudEmulator
 
 ROOT = Path(__file__).parents[1]
 

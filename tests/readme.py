@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from bot.__main__ import _parser
-from bot.catalog import ACTIONS, own
-from bot.model import Action, Effect
-from bot.parse import example
-from bot.settings import Settings
+from bot.catalog import builtin as own
+from bot.catalog.registry import ACTIONS
+from bot.cli.settings import Settings
+from bot.commands.parser import example
+from bot.model.operations import Action, Effect
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import tempfile
 
-from bot.catalog import ACTIONS
-from bot.model import Action, Json
-from bot.sandbox.cloud import CloudEmulator, Key
+from bot.catalog.registry import ACTIONS
+from bot.model.operations import Action, Json
+from bot.sandbox.tencent.server import CloudEmulator, Key
 from tests.fakes import made_up
 
 

@@ -10,23 +10,24 @@ from typing import Any
 import httpx
 import pytest
 
-from bot import policy
-from bot.catalog import action_of
-from bot.cloud import TencentCloud
-from bot.credentials import Fixed
-from bot.demo import AUDIT, INCIDENTS
+from bot.catalog.registry import action_of
+from bot.cli.demo import AUDIT, INCIDENTS
+from bot.commands.parser import parse, spell
 from bot.errors import ConfigError, NeverSentError, ParseError
-from bot.manifest import bot_scopes
-from bot.model import Account, Choice, Effect, Place, Search, State
-from bot.parse import parse, spell
-from bot.rules import Rules, loader
-from bot.sandbox import blockkit
-from bot.sandbox.cloud import CloudEmulator, Key
-from bot.sandbox.workspace import Workspace as Slack
-from bot.service import Mistaken, Page
-from bot.store import Store
-from bot.tc3 import Credentials
-from handlers import cards, receipts, views
+from bot.model.operations import Account, Choice, Effect, Place, Search, State
+from bot.operations.service import Mistaken, Page
+from bot.policy import evaluation as policy
+from bot.policy.loader import Rules, loader
+from bot.sandbox.slack import block_kit as blockkit
+from bot.sandbox.slack.workspace import Workspace as Slack
+from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.storage.store import Store
+from bot.tencent.client import TencentCloud
+from bot.tencent.credentials import Fixed
+from bot.tencent.tc3 import Credentials
+from handlers.manifest import bot_scopes
+from handlers.messages import cards, views
+from handlers.messages import replies as receipts
 from tests.conftest import built
 from tests.fakes import ALICE, BOB
 from tests.processes import Process

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.alerts import MOST, found_in
-from bot.catalog import by_api
-from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.catalog.registry import by_api
+from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.commands.alerts import MOST, found_in
 
 FULL = {"StreamName": "cam-7", "AppName": "live", "DomainName": DOMAIN}
 NAME = {"StreamName": "cam-7"}

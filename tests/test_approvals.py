@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.model import (
+from bot.model.operations import (
     Actor,
     Answer,
     Approved,
@@ -22,8 +22,8 @@ from bot.model import (
     Place,
     State,
 )
-from bot.service import Taken
-from bot.store import Move, Store
+from bot.operations.service import Taken
+from bot.storage.store import Move, Store
 from tests.conftest import House, built, opened
 from tests.fakes import ALICE, BOB, MALLORY, TEAM, FakeCloud, FakeDesk, FakeDirectory
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import auditing, database
 from bot.__main__ import _parser
-from bot.chain import GENESIS, canonical, digest
-from bot.demo import AUDIT, INCIDENTS, Sandbox, sandbox
+from bot.audit.checkpoints import SealKind, Signer, read
+from bot.audit.hash_chain import GENESIS, canonical, digest
+from bot.cli import audit as auditing
+from bot.cli.demo import AUDIT, INCIDENTS, Sandbox, sandbox
+from bot.cli.settings import Settings, read_settings
 from bot.errors import ConfigError
-from bot.seals import SealKind, Signer, read
-from bot.settings import Settings, read_settings
-from bot.trail import Fact
+from bot.storage import database
+from bot.storage.audit_records import Fact
 
 
 class Terminal:

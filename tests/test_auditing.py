@@ -14,12 +14,15 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import auditing, database, keys, sheet
-from bot.chain import Fact, Report
+from bot.audit import csv_rows as sheet
+from bot.audit import signing_key as keys
+from bot.audit.checkpoints import SealKind, Signer, read
+from bot.audit.hash_chain import Fact, Report
+from bot.cli import audit as auditing
 from bot.errors import ConfigError
-from bot.keeper import Keeper
-from bot.seals import SealKind, Signer, read
-from bot.store import Store
+from bot.operations.checkpointer import Keeper
+from bot.storage import database
+from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from tests.conftest import opened

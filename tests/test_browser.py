@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from bot.demo import DOMAIN, INCIDENTS, Emulated, paged
-from bot.sandbox.people import Message
+from bot.cli.demo import DOMAIN, INCIDENTS, Emulated, paged
+from bot.sandbox.slack.entities import Message
 from tests.browser import browser
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.demo import AUDIT, DOMAIN, INCIDENTS, POLICY, Sandbox, sandbox
-from bot.sandbox.people import Message
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, POLICY, Sandbox, sandbox
+from bot.sandbox.slack.entities import Message
 
 
 @pytest.fixture(params=["socket", "http"])

@@ -11,9 +11,10 @@ from hypothesis import example as also
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.catalog import ACTIONS, action_of, by_api
+from bot.catalog.registry import ACTIONS, action_of, by_api
+from bot.commands.parser import Audit, Form, Help, Vocabulary, WhoAmI, example, parse
 from bot.errors import ParseError
-from bot.model import (
+from bot.model.operations import (
     UNSEEN,
     Action,
     Actor,
@@ -32,12 +33,23 @@ from bot.model import (
     Via,
     Word,
 )
-from bot.parse import Audit, Form, Help, Vocabulary, WhoAmI, example, parse
-from bot.policy import How
-from bot.sandbox import blockkit
-from bot.service import Mistaken, Page, Standing, Taken, Unrecorded
-from handlers import cards, pages, receipts, views, words
-from handlers.cards import Message
+from bot.operations.service import Mistaken, Page, Standing, Taken, Unrecorded
+from bot.policy.evaluation import How
+from bot.sandbox.slack import block_kit as blockkit
+from handlers.messages import (
+    cards,
+    views,
+)
+from handlers.messages import (
+    mrkdwn as words,
+)
+from handlers.messages import (
+    replies as receipts,
+)
+from handlers.messages import (
+    search_results as pages,
+)
+from handlers.messages.cards import Message
 from tests.fakes import made_up
 
 VOCABULARY = Vocabulary(

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import kinds
-from bot.catalog import ACTIONS, PRODUCTS, SUBJECTS, by_api, mistakes
-from bot.catalog.codes import Repeat, Sort, explain
-from bot.model import Action, Approval, Effect, Kind, Product, Subject
+from bot.catalog import param_types as kinds
+from bot.catalog.error_codes import Repeat, Sort, explain
+from bot.catalog.registry import ACTIONS, PRODUCTS, SUBJECTS, by_api, mistakes
+from bot.model.operations import Action, Approval, Effect, Kind, Product, Subject
 from bot.redact import redact
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()

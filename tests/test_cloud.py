@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from bot import tc3
-from bot.catalog import by_api
-from bot.cloud import LARGEST, TencentCloud
-from bot.credentials import Fixed
+from bot.catalog.registry import by_api
 from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
-from bot.model import Command
+from bot.model.operations import Command
+from bot.tencent import tc3
+from bot.tencent.client import LARGEST, TencentCloud
+from bot.tencent.credentials import Fixed
 
 KEY = tc3.Credentials("AKIDEXAMPLE12", "5ECRE7KEY", "T0KEN")
 STOP = Command(by_api("StopStreamIngest"), {"TaskId": "t1", "SdkAppId": 7}, "ap-singapore")

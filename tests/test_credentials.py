@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.credentials import CvmRole, chain
 from bot.errors import ConfigError, NeverSentError
-from bot.tc3 import Credentials
+from bot.tencent.credentials import CvmRole, chain
+from bot.tencent.tc3 import Credentials
 
 ENVIRONMENT = {
     "TENCENTCLOUD_SECRET_ID": "AKIDENV",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.model import (
+from bot.model.operations import (
     Actor,
     Delivery,
     Later,
@@ -18,7 +18,7 @@ from bot.model import (
     Undeliverable,
     Via,
 )
-from handlers.desk import EVENT_TYPE, Desk
+from handlers.slack.messenger import EVENT_TYPE, Desk
 from tests.fake_slack import BOT, FakeSlack, Fault, slack
 
 ASKED_AT = 1_700_000_000.0

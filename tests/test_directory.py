@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.errors import DirectoryError
-from bot.model import Actor, Person, Presence
-from handlers.directory import Directory
+from bot.model.operations import Actor, Person, Presence
+from handlers.slack.directory import Directory
 from tests.fake_slack import TEAM, FakeSlack, Fault, slack
 
 ALICE = Actor(TEAM, "U0ALICE")

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot import database, trail
-from bot.catalog import by_api
-from bot.cloud import TencentCloud
-from bot.credentials import Fixed
-from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.model import (
+from bot.catalog.registry import by_api
+from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.commands.parser import Help
+from bot.model.operations import (
     Actor,
     Approval,
     Command,
@@ -24,11 +22,14 @@ from bot.model import (
     Rehearsal,
     Verdict,
 )
-from bot.parse import Help
-from bot.service import DryRun, Mistaken, Taken
-from bot.store import Store
-from bot.tc3 import Credentials
-from handlers import receipts
+from bot.operations.service import DryRun, Mistaken, Taken
+from bot.storage import audit_records as trail
+from bot.storage import database
+from bot.storage.store import Store
+from bot.tencent.client import TencentCloud
+from bot.tencent.credentials import Fixed
+from bot.tencent.tc3 import Credentials
+from handlers.messages import replies as receipts
 from tests.conftest import POLICY, House, built
 from tests.fakes import ALICE
 

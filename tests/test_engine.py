@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.catalog import by_api
+from bot.catalog.registry import by_api
 from bot.errors import (
     ApiError,
     CloudError,
@@ -16,10 +16,20 @@ from bot.errors import (
     StoreError,
     UnreadableAnswerError,
 )
-from bot.model import Command, Effect, Operation, Owed, Person, Place, Presence, State, Via
-from bot.service import Mistaken, Taken, Unrecorded
-from bot.store import Owing, Store
-from handlers import cards
+from bot.model.operations import (
+    Command,
+    Effect,
+    Operation,
+    Owed,
+    Person,
+    Place,
+    Presence,
+    State,
+    Via,
+)
+from bot.operations.service import Mistaken, Taken, Unrecorded
+from bot.storage.store import Owing, Store
+from handlers.messages import cards
 from tests.conftest import House, built, opened
 from tests.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
 
@@ -44,7 +54,7 @@ async def test_a_fault_in_giving_turns_holds_up_nobody_for_ever(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.store.lease = 0.5
-    monkeypatch.setattr("bot.engine.FRESH", -1.0)
+    monkeypatch.setattr("bot.operations.worker.FRESH", -1.0)
     rights = house.engine._rights  # noqa: SLF001 (a fault that nobody has foreseen)
     still, faults = rights.still, [ValueError("a fault of ours")]
 

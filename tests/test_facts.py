@@ -4,11 +4,11 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from bot.chain import Record
+from bot.audit.hash_chain import Record
 from bot.errors import ApiError
-from bot.model import Choice, Owed, State, Undeliverable
-from bot.service import Taken
-from bot.store import Store
+from bot.model.operations import Choice, Owed, State, Undeliverable
+from bot.operations.service import Taken
+from bot.storage.store import Store
 from tests.conftest import House, built
 from tests.fakes import ALICE, BOB, MALLORY, FakeCloud, FakeDesk
 

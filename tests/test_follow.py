@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.catalog import ACTIONS, by_api
-from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.follow import Follow, command, follows
-from bot.model import Actor, Effect, Json, Operation, Place, State, Via
-from bot.sandbox.people import Message
-from bot.sandbox.weather import Fault
+from bot.catalog.registry import ACTIONS, by_api
+from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.model.operations import Actor, Effect, Json, Operation, Place, State, Via
+from bot.operations.follow_ups import Follow, command, follows
+from bot.sandbox.slack.entities import Message
+from bot.sandbox.tencent.faults import Fault
 
 
 def ended(
@@ -71,7 +71,7 @@ def test_only_what_may_run_twice_is_offered_again_when_it_may_have_run() -> None
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.setattr("bot.engine.LOOK_AFTER", 1.0)
+    monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1.0)
     async with sandbox(tmp_path, socket=False, limits=False) as built:
         yield built
 

@@ -20,17 +20,20 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import ConfigError, DirectoryError
-from bot.model import Actor, Effect, Owed, State, Via
-from bot.sandbox import blockkit
-from bot.sandbox.entries import entries
-from bot.store import Store
+from bot.model.operations import Actor, Effect, Owed, State, Via
+from bot.sandbox.slack import block_kit as blockkit
+from bot.sandbox.slack.form_state import entries
+from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
-from handlers import commands, mentions, pages, receipts, views
 from handlers.app import build_app
-from handlers.directory import Directory
-from handlers.errands import Errands
-from handlers.transports import BODY_MOST, PATH, Socket, connect, mount, receiver
+from handlers.listeners import commands, mentions
+from handlers.messages import replies as receipts
+from handlers.messages import search_results as pages
+from handlers.messages import views
+from handlers.slack.background import Errands
+from handlers.slack.directory import Directory
+from handlers.slack.transports import BODY_MOST, PATH, Socket, connect, mount, receiver
 from tests.conftest import House, built
 from tests.fake_slack import BOT_USER, TEAM, FakeSlack, Fault, slack
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot import policy
-from bot.catalog import ACTIONS, by_api
-from bot.model import Actor, Person
-from bot.policy import Facts
-from bot.service import Standing
-from bot.store import Store
-from handlers import receipts, topics
+from bot.catalog.registry import ACTIONS, by_api
+from bot.model.operations import Actor, Person
+from bot.operations.service import Standing
+from bot.policy import evaluation as policy
+from bot.policy.evaluation import Facts
+from bot.storage.store import Store
+from handlers.messages import help as topics
+from handlers.messages import replies as receipts
 from tests.conftest import built
 from tests.fakes import TEAM, FakeDirectory
 from tests.test_handlers import mention, opened

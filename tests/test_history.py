@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.catalog import ACTIONS
-from bot.demo import INCIDENTS, Sandbox, sandbox
+from bot.catalog.registry import ACTIONS
+from bot.cli.demo import INCIDENTS, Sandbox, sandbox
+from bot.commands.parser import Audit, Vocabulary, parse
 from bot.errors import ParseError
-from bot.model import Actor, Effect, Operation, Place, Search, State, Via
-from bot.parse import Audit, Vocabulary, parse
-from bot.sandbox import blockkit
-from bot.sandbox.people import Message
-from bot.service import Page
-from handlers import pages
+from bot.model.operations import Actor, Effect, Operation, Place, Search, State, Via
+from bot.operations.service import Page
+from bot.sandbox.slack import block_kit as blockkit
+from bot.sandbox.slack.entities import Message
+from handlers.messages import search_results as pages
 
 VOCABULARY = Vocabulary(ACTIONS, {}, {}, "", {})
 OTHER = "C0OTHER"

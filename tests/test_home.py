@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.sandbox import blockkit
-from bot.store import Store
-from handlers import views
+from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.sandbox.slack import block_kit as blockkit
+from bot.storage.store import Store
+from handlers.messages import views
 from tests.conftest import built
 from tests.fakes import ALICE, MALLORY
 
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.setattr("handlers.home.EVERY", 0.2)
+    monkeypatch.setattr("handlers.listeners.home.EVERY", 0.2)
     async with sandbox(tmp_path, socket=False, limits=False) as built:
         yield built
 

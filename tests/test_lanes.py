@@ -6,7 +6,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.lanes import BURST, Bursts, Lane, Line
+from bot.operations.priority_queue import BURST, Bursts, Lane, Line
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 

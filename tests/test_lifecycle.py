@@ -10,9 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bot.lifecycle import ENDINGS
-from bot.model import Actor, Operation, Owed, Place, Sent, State, Via
-from bot.store import Move, Store
+from bot.model.lifecycle import ENDINGS
+from bot.model.operations import Actor, Operation, Owed, Place, Sent, State, Via
+from bot.storage.store import Move, Store
 from tests.conftest import opened
 
 FOLLOWS = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.links import Link, lacks_its_scheme, looks_like_one, read
+from bot.catalog.stream_urls import Link, lacks_its_scheme, looks_like_one, read
 
 _NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=20)
 

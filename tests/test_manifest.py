@@ -16,10 +16,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
-from handlers import app, commands, scopes
-from handlers.directory import Directory
-from handlers.errands import Errands
-from handlers.transports import Identity
+from handlers import app, scopes
+from handlers.listeners import commands
+from handlers.slack.background import Errands
+from handlers.slack.directory import Directory
+from handlers.slack.transports import Identity
 
 _HERE = Path(__file__).parents[1]
 _SCHEMA = _HERE.parent / "shared" / "facts" / "slack_manifest_v2.schema.json"

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from bot import database, tables
-from bot.chain import GENESIS, Fact, canonical, digest
-from bot.seals import Signer
+from bot.audit.checkpoints import Signer
+from bot.audit.hash_chain import GENESIS, Fact, canonical, digest
+from bot.storage import database, tables
 from tests.conftest import opened
 
 FOLDER = Path(database.__file__).parent / "migrations"

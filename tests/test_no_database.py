@@ -13,7 +13,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from bot.demo import INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import INCIDENTS, Sandbox, sandbox
 
 
 async def stop(world: Sandbox, stream: str) -> str:

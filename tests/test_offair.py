@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bot import offair
-from bot.catalog import ACTIONS, EVERY, action_of, by_api
-from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.catalog import effects as offair
+from bot.catalog.param_types import instant, utc
+from bot.catalog.registry import ACTIONS, EVERY, action_of, by_api
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.commands.parser import OffAir, Vocabulary, parse, spell
 from bot.errors import ApiError, NeverSentError, NoAnswerError, ParseError
-from bot.follow import Follow
-from bot.kinds import instant, utc
-from bot.model import (
+from bot.model.operations import (
     Actor,
     Choice,
     Command,
@@ -33,16 +33,18 @@ from bot.model import (
     Switch,
     Via,
 )
-from bot.parse import OffAir, Vocabulary, parse, spell
+from bot.operations.follow_ups import Follow
+from bot.operations.service import Absent, Taken, Unrecorded
 from bot.redact import apart
-from bot.sandbox import blockkit
-from bot.sandbox.page.visitor import Visitor
-from bot.sandbox.people import Message
-from bot.service import Absent, Taken, Unrecorded
-from bot.store import Move, Store
-from handlers import offair as shown
-from handlers import receipts, views, words
-from handlers.cards import wanted
+from bot.sandbox.page.user_actions import Visitor
+from bot.sandbox.slack import block_kit as blockkit
+from bot.sandbox.slack.entities import Message
+from bot.storage.store import Move, Store
+from handlers.messages import mrkdwn as words
+from handlers.messages import off_air as shown
+from handlers.messages import replies as receipts
+from handlers.messages import views
+from handlers.messages.cards import wanted
 from tests.conftest import House, built
 from tests.fakes import ALICE, BOB, MALLORY
 
@@ -316,7 +318,7 @@ async def test_what_nothing_brings_back_is_listed_for_a_day(
 ) -> None:
     await home.run("live s1")
     await home.run("ban s2")
-    monkeypatch.setattr("bot.switchboard.FORGOTTEN", -1.0)
+    monkeypatch.setattr("bot.storage.off_air.FORGOTTEN", -1.0)
     await home.store.lifting()
     assert await listed(home) == ["ForbidLiveStream s2"]
 
@@ -353,7 +355,7 @@ async def test_what_was_asked_from_a_terminal_is_brought_back_in_a_channel(home:
 async def test_a_ban_is_announced_before_and_after_its_end_once(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.switchboard._LIFTED", 0.0)
+    monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
     home.store.lease = 1.0
     banned = await home.run("live s1 for=3s")
     assert banned.api == "ForbidLiveStream"
@@ -374,7 +376,7 @@ async def test_a_ban_is_announced_before_and_after_its_end_once(
 async def test_what_is_still_off_after_its_end_stays_on_the_list(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.switchboard._LIFTED", 0.0)
+    monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
     home.store.lease = 1.0
     home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
     await home.run("live s1 for=1s")
@@ -684,7 +686,7 @@ async def test_a_request_for_what_was_overtaken_is_overtaken_too(home: House) ->
 async def test_what_one_may_see_is_not_hidden_by_what_one_may_not(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.service._LISTED", 2)
+    monkeypatch.setattr("bot.operations.service._LISTED", 2)
     home.directory.channels["C0PRIV"] = Presence.IN
     home.policy(POLICY.replace('"*LiveStream"', '"Describe*"'))
     await home.run("ban s0")
@@ -696,8 +698,8 @@ async def test_what_one_may_see_is_not_hidden_by_what_one_may_not(
 async def test_a_timer_of_another_release_comes_to_an_end(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.switchboard._LIFTED", 0.0)
-    monkeypatch.setattr("bot.engine.LOOK_AFTER", 1e6)
+    monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
+    monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1e6)
     home.store.lease = 0.5
     await home.run("live s1 for=2s")
     with home.store._engine.begin() as connection:  # noqa: SLF001 (another release wrote it)
@@ -749,8 +751,8 @@ async def test_a_row_of_another_release_does_not_break_the_list(home: House) -> 
 async def test_an_end_that_cannot_be_seen_is_looked_at_again(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.switchboard._LIFTED", 0.0)
-    monkeypatch.setattr("bot.engine.LOOK_AFTER", 1e6)
+    monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
+    monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1e6)
     home.store.lease = 0.5
     await home.run("live s1 for=1s")
     home.cloud.faults += [NoAnswerError("away"), NoAnswerError("away")]
@@ -793,8 +795,8 @@ async def test_a_dry_run_of_a_hold_says_that_nothing_would_leave(home: House) ->
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.setattr("bot.engine.LOOK_AFTER", 0.5)
-    monkeypatch.setattr("handlers.home.EVERY", 0.2)
+    monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 0.5)
+    monkeypatch.setattr("handlers.listeners.home.EVERY", 0.2)
     policy = "roles: {r: {members: {users: [U0ALICE, U0BOB]}, allow: [{actions: ['*']}]}}\n"
     text = f"defaults: {{live: {{DomainName: {DOMAIN}}}}}\n{policy}"
     async with sandbox(tmp_path, policy=text, socket=False, limits=False) as one:

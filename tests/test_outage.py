@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.sandbox.weather import Fault
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.sandbox.tencent.faults import Fault
 from tests.trials.outage import outage
 
 
@@ -85,7 +85,7 @@ async def readyz(world: Sandbox) -> str:
 async def test_a_revoked_token_is_said_by_readyz_and_mended_without_a_loss(
     world: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.desk.MEND", 3.0)
+    monkeypatch.setattr("handlers.slack.messenger.MEND", 3.0)
     await asked_slowly(world)
     world.slack.weather.revoked = True
     async with asyncio.timeout(10):

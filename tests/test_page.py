@@ -10,10 +10,10 @@ from typing import Any, Self
 import aiohttp
 import pytest
 
-from bot.demo import AUDIT, DOMAIN, INCIDENTS, Emulated, emulated, paged
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Emulated, emulated, paged
+from bot.cli.serve import Bot
+from bot.cli.settings import read_settings
 from bot.sandbox.page.server import Page
-from bot.serving import Bot
-from bot.settings import read_settings
 
 STATIC = Path(__file__).parents[1] / "bot/sandbox/page/static"
 

@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.catalog import ACTIONS, EVERY, PRODUCTS, by_api
 from bot.catalog.car import SESSION
-from bot.errors import ParseError
-from bot.kinds import text as any_text
-from bot.kinds import whole, yes_or_no
-from bot.model import Account, Action, Command, Effect, Param, Product, Touch
-from bot.parse import (
+from bot.catalog.param_types import text as any_text
+from bot.catalog.param_types import whole, yes_or_no
+from bot.catalog.registry import ACTIONS, EVERY, PRODUCTS, by_api
+from bot.commands.parser import (
     IN_SHORT,
     OTHER_WORDS,
     Audit,
@@ -25,6 +23,8 @@ from bot.parse import (
     parse,
     spell,
 )
+from bot.errors import ParseError
+from bot.model.operations import Account, Action, Command, Effect, Param, Product, Touch
 from bot.redact import redact
 
 NOW = 1_795_000_000.0

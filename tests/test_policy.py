@@ -9,11 +9,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import policy
-from bot.catalog import ACTIONS, by_api
+from bot.catalog.registry import ACTIONS, by_api
 from bot.errors import ConfigError
-from bot.model import Approval, Command, Denied, Json, Person, Verdict
-from bot.policy import Facts, Policy, decide
+from bot.model.operations import Approval, Command, Denied, Json, Person, Verdict
+from bot.policy import evaluation as policy
+from bot.policy.evaluation import Facts, Policy, decide
 
 TEAM = "T0HOME"
 EXAMPLE = """

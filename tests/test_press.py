@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from bot import sights
-from bot.catalog import ACTIONS, action_of, by_api
-from bot.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.catalog import readings as sights
+from bot.catalog.registry import ACTIONS, action_of, by_api
+from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.commands.parser import Vocabulary
 from bot.errors import NoAnswerError
-from bot.model import (
+from bot.model.operations import (
     Answer,
     Choice,
     Command,
@@ -28,11 +29,12 @@ from bot.model import (
     State,
     Via,
 )
-from bot.parse import Vocabulary
-from bot.rules import loader
-from bot.service import Mistaken, Taken
-from bot.store import Store
-from handlers import beside, cards, receipts
+from bot.operations.service import Mistaken, Taken
+from bot.policy.loader import loader
+from bot.storage.store import Store
+from handlers.messages import annotations as beside
+from handlers.messages import cards
+from handlers.messages import replies as receipts
 from tests.conftest import House, built
 from tests.fakes import ALICE, BOB, MALLORY, FakeCloud
 

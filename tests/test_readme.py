@@ -2,8 +2,8 @@
 
 import re
 
-from bot.catalog import ACTIONS
-from bot.rules import loader
+from bot.catalog.registry import ACTIONS
+from bot.policy.loader import loader
 from tests.readme import README, written
 
 

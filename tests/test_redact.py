@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.catalog import ACTIONS
+from bot.catalog.registry import ACTIONS
 from bot.redact import HIDDEN, redact
 
 SECRET = "5ECRE7"

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import database
-from bot.demo import AUDIT, INCIDENTS
-from bot.manifest import bot_scopes
-from bot.sandbox.cloud import CloudEmulator, Key
-from bot.sandbox.people import Message
-from bot.sandbox.weather import Deaf
-from bot.sandbox.workspace import Workspace
+from bot.cli.demo import AUDIT, INCIDENTS
+from bot.sandbox.slack.entities import Message
+from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.faults import Deaf
+from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.storage import database
+from handlers.manifest import bot_scopes
 from tests.processes import Process, until
 
 POLICY = """

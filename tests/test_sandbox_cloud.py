@@ -19,15 +19,15 @@ from tencentcloud.live.v20180801 import models as live_models
 from tencentcloud.trtc.v20190722 import models as trtc_models
 from tencentcloud.trtc.v20190722 import trtc_client
 
-from bot import tc3
-from bot.catalog import ACTIONS, by_api
-from bot.cloud import TencentCloud
-from bot.credentials import Fixed
-from bot.model import Action, Command, Json, Subject, Touch
-from bot.parse import Vocabulary, example, parse
-from bot.sandbox.cloud import CloudEmulator, Key
-from bot.sandbox.things import CodeError
-from bot.sandbox.weather import Fault
+from bot.catalog.registry import ACTIONS, by_api
+from bot.commands.parser import Vocabulary, example, parse
+from bot.model.operations import Action, Command, Json, Subject, Touch
+from bot.sandbox.tencent.faults import Fault
+from bot.sandbox.tencent.resources import CodeError
+from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.tencent import tc3
+from bot.tencent.client import TencentCloud
+from bot.tencent.credentials import Fixed
 from tests.fakes import made_up
 
 # The SDK's own code warns on this Python; what it sends is what matters here.

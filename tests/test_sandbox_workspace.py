@@ -10,10 +10,10 @@ from aiohttp import web
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.manifest import bot_scopes
-from bot.sandbox import blockkit
-from bot.sandbox.entries import entries, entry
-from bot.sandbox.workspace import Workspace
+from bot.sandbox.slack import block_kit as blockkit
+from bot.sandbox.slack.form_state import entries, entry
+from bot.sandbox.slack.workspace import Workspace
+from handlers.manifest import bot_scopes
 
 
 class Clock:

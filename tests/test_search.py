@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.lifecycle import ENDINGS
-from bot.model import Actor, Operation, Place, Search, State, Via
-from bot.store import Move, Store
+from bot.model.lifecycle import ENDINGS
+from bot.model.operations import Actor, Operation, Place, Search, State, Via
+from bot.storage.store import Move, Store
 
 STATES = (State.ACCEPTED, State.DENIED, State.INVALID, State.DUE)
 APIS = ("DropLiveStream", "ForbidLiveStream", "StopPublishStream")

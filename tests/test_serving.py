@@ -11,15 +11,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, Story, sandbox
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, Story, sandbox
+from bot.cli.serve import Bot
+from bot.cli.settings import read_settings
 from bot.errors import ConfigError
-from bot.manifest import bot_scopes
-from bot.sandbox.cloud import CloudEmulator, Key
-from bot.sandbox.people import Message
-from bot.sandbox.weather import Deaf, Fault
-from bot.sandbox.workspace import Workspace
-from bot.serving import Bot
-from bot.settings import read_settings
+from bot.sandbox.slack.entities import Message
+from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.faults import Deaf, Fault
+from bot.sandbox.tencent.server import CloudEmulator, Key
+from handlers.manifest import bot_scopes
 from tests.processes import Process, until
 
 

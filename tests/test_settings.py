@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import database
+from bot.cli.settings import Settings, WatchedFile, read_settings
 from bot.errors import ConfigError
-from bot.settings import Settings, WatchedFile, read_settings
+from bot.storage import database
 
 SECRET = "5ECRE7"
 

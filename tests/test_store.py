@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import database
 from bot.errors import StoreError
-from bot.model import Actor, Effect, Operation, Owed, Place, Sent, State, Via
-from bot.store import Move, Owing, Store
+from bot.model.operations import Actor, Effect, Operation, Owed, Place, Sent, State, Via
+from bot.storage import database
+from bot.storage.store import Move, Owing, Store
 from tests.conftest import built, opened
 from tests.fakes import BOB
 

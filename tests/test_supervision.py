@@ -10,19 +10,19 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from bot import database
-from bot.demo import emulated
-from bot.keeper import Keeper
-from bot.lanes import Lane
-from bot.model import Decision, Operation
-from bot.rules import Rules
-from bot.seals import Signer
-from bot.serving import Bot
-from bot.settings import WatchedFile, read_settings
-from bot.store import Owing, Store
+from bot.audit.checkpoints import Signer
+from bot.cli.demo import emulated
+from bot.cli.serve import Bot
+from bot.cli.settings import WatchedFile, read_settings
+from bot.model.operations import Decision, Operation
+from bot.operations.checkpointer import Keeper
+from bot.operations.priority_queue import Lane
+from bot.policy.loader import Rules
+from bot.storage import database
+from bot.storage.store import Owing, Store
 from bot.supervision import DOWN, FIRST, LONGEST, MOST, Supervisor
 from bot.telemetry import Metrics
-from handlers.errands import Errands
+from handlers.slack.background import Errands
 from tests.conftest import House, built
 from tests.fakes import ALICE
 from tests.test_handlers import on_socket

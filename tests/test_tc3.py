@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tencentcloud.common.sign import Sign
 
-from bot import tc3
+from bot.tencent import tc3
 
 _FILE = Path(__file__).parents[1].parent / "shared" / "facts" / "tc3_vectors.json"
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import chain, seals
-from bot.chain import GENESIS, KEY, PRUNED, Fact, Raw, Report
-from bot.model import Json
-from bot.seals import Seal, SealKind, Signer
+from bot.audit import checkpoints as seals
+from bot.audit import hash_chain as chain
+from bot.audit.checkpoints import Seal, SealKind, Signer
+from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Report
+from bot.model.operations import Json
 
 OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
 HEAD, CHECKPOINT, TOMBSTONE = SealKind.HEAD, SealKind.CHECKPOINT, SealKind.TOMBSTONE

@@ -8,9 +8,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from bot import database, tables
 from bot.errors import UnreadableRowError
-from bot.model import (
+from bot.model.operations import (
     Actor,
     Approved,
     Choice,
@@ -24,7 +23,8 @@ from bot.model import (
     State,
     Switch,
 )
-from bot.store import Move, Store
+from bot.storage import database, tables
+from bot.storage.store import Move, Store
 from tests.conftest import built, opened
 from tests.fakes import ALICE
 from tests.test_store import FACTS, operation

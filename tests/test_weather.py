@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.cloud import TencentCloud
-from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.engine import Engine
-from bot.sandbox.people import Message
-from bot.sandbox.weather import (
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.operations.worker import Engine
+from bot.sandbox.slack.entities import Message
+from bot.sandbox.tencent.faults import (
     Deaf,
     Drip,
     Fault,
@@ -23,6 +22,7 @@ from bot.sandbox.weather import (
     Truncated,
     WrongRequestId,
 )
+from bot.tencent.client import TencentCloud
 
 
 @pytest.fixture

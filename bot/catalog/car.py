@@ -3,8 +3,8 @@
 Source: https://www.tencentcloud.com/document/product/1158
 """
 
-from bot.kinds import rtmp, text
-from bot.model import Action, Effect, Param, Product, Subject, Touch
+from bot.catalog.param_types import rtmp, text
+from bot.model.operations import Action, Effect, Param, Product, Subject, Touch
 
 CAR = Product("car", version="2022-01-10", site="mainland")
 

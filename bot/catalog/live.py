@@ -3,8 +3,27 @@
 Source: https://www.tencentcloud.com/document/product/267/30760
 """
 
-from bot.kinds import hostname, integer, moment, number, reason, text, timestamp, whole
-from bot.model import Action, Approval, Effect, Param, Product, Running, Subject, Tells, Touch
+from bot.catalog.param_types import (
+    hostname,
+    integer,
+    moment,
+    number,
+    reason,
+    text,
+    timestamp,
+    whole,
+)
+from bot.model.operations import (
+    Action,
+    Approval,
+    Effect,
+    Param,
+    Product,
+    Running,
+    Subject,
+    Tells,
+    Touch,
+)
 
 LIVE = Product("live", version="2018-08-01", site="mainland")
 

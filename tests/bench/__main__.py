@@ -14,9 +14,10 @@ from pathlib import Path
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from bot import tc3, telemetry
-from bot.catalog import by_api
-from bot.demo import sandbox
+from bot import telemetry
+from bot.catalog.registry import by_api
+from bot.cli.demo import sandbox
+from bot.tencent import tc3
 from tests.bench.load import Load, quantile
 from tests.bench.operations import operations
 from tests.bench.trail import trail
@@ -82,8 +83,8 @@ def _sdk_signer(params: dict[str, str], key: tc3.Credentials) -> Callable[[], No
 
 async def start_up() -> list[str]:
     """Time a start from the command to ready, on an empty database and on one that is there."""
-    from bot.manifest import bot_scopes  # noqa: PLC0415
-    from bot.sandbox.workspace import Workspace  # noqa: PLC0415
+    from bot.sandbox.slack.workspace import Workspace  # noqa: PLC0415
+    from handlers.manifest import bot_scopes  # noqa: PLC0415
 
     took: dict[str, float] = {}
     async with Workspace(scopes=bot_scopes(), limits=False) as slack:

@@ -11,7 +11,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import telemetry
-from bot.demo import sandbox
+from bot.cli.demo import sandbox
 
 SECRET = "bench-secret"
 

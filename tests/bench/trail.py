@@ -12,15 +12,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from bot import chain, database
-from bot.catalog import ACTIONS
-from bot.chain import GENESIS, Fact
-from bot.engine import facts_of
-from bot.model import Actor, Operation, Place, Search, State, Via
-from bot.rows import columns
-from bot.seals import SealKind, Signer
-from bot.service import new_id
-from bot.store import Move, Store
+from bot.audit import hash_chain as chain
+from bot.audit.checkpoints import SealKind, Signer
+from bot.audit.hash_chain import GENESIS, Fact
+from bot.catalog.registry import ACTIONS
+from bot.model.operations import Actor, Operation, Place, Search, State, Via
+from bot.operations.service import new_id
+from bot.operations.worker import facts_of
+from bot.storage import database
+from bot.storage.rows import columns
+from bot.storage.store import Move, Store
 from tests.bench.load import quantile
 
 SIGNER = Signer(b"b" * 32)

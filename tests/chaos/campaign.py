@@ -15,17 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from bot import database, offair
-from bot.catalog import by_api
-from bot.lifecycle import ENDINGS
-from bot.manifest import bot_scopes
-from bot.model import Operation, Owed, State
-from bot.sandbox.cloud import CloudEmulator, Key
-from bot.sandbox.people import Channel, Message
-from bot.sandbox.weather import Fault
-from bot.sandbox.workspace import Workspace
-from bot.store import Store
-from handlers.cards import STATES
+from bot.catalog import effects as offair
+from bot.catalog.registry import by_api
+from bot.model.lifecycle import ENDINGS
+from bot.model.operations import Operation, Owed, State
+from bot.sandbox.slack.entities import Channel, Message
+from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.faults import Fault
+from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.storage import database
+from bot.storage.store import Store
+from handlers.manifest import bot_scopes
+from handlers.messages.cards import STATES
 
 DOMAIN = "push.example.com"
 AUDIT = "C0AUDIT"

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Generator
 from pathlib import Path
 from typing import Any
 
-from bot.writer import Writer
+from bot.storage.writer import Writer
 
 ROOT = Path(__file__).parents[2]
 _OURS = (str(ROOT / "bot") + "/", str(ROOT / "handlers") + "/")

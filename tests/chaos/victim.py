@@ -20,11 +20,11 @@ from typing import Any
 # Alembic is imported late by the program, and would be by every child anew.
 import alembic.command  # noqa: F401
 
-from bot.cloud import TencentCloud
-from bot.courier import Courier
-from bot.model import Answer, Command, Json, Operation, State
-from bot.serving import serve
-from bot.store import Move, Store
+from bot.cli.serve import serve
+from bot.model.operations import Answer, Command, Json, Operation, State
+from bot.operations.outbox_relay import Courier
+from bot.storage.store import Move, Store
+from bot.tencent.client import TencentCloud
 from tests.chaos.points import Points
 
 LEASE, SPACING = 2.0, 0.02

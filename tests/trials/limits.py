@@ -10,10 +10,10 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession
 
-from bot.demo import AUDIT, DOMAIN, INCIDENTS
-from bot.manifest import bot_scopes
-from bot.sandbox.cloud import CloudEmulator, Key, Received
-from bot.sandbox.workspace import Workspace
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS
+from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.server import CloudEmulator, Key, Received
+from handlers.manifest import bot_scopes
 from tests.bench.load import Load
 from tests.chaos.campaign import free_port
 from tests.processes import Process

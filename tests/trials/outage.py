@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot import database, trail
-from bot.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.sandbox.people import Message
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.sandbox.slack.entities import Message
+from bot.storage import audit_records as trail
+from bot.storage import database
 
 
 @dataclass(frozen=True, slots=True)

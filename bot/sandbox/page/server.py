@@ -12,15 +12,15 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
-from bot import policy
-from bot.sandbox.cloud import CloudEmulator
-from bot.sandbox.delivery import Ack
-from bot.sandbox.page.book import Book
+from bot.policy import evaluation as policy
+from bot.sandbox.page.faults import Skies
+from bot.sandbox.page.policy_editor import Book
 from bot.sandbox.page.process import BotProcess
-from bot.sandbox.page.scene import Scene, Window
-from bot.sandbox.page.skies import Skies
-from bot.sandbox.page.visitor import GoneError, Visitor
-from bot.sandbox.workspace import Workspace
+from bot.sandbox.page.snapshot import Scene, Window
+from bot.sandbox.page.user_actions import GoneError, Visitor
+from bot.sandbox.slack.events import Ack
+from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.server import CloudEmulator
 
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}

@@ -1,0 +1,1 @@
+"""The hash chain over the audit log, its signed checkpoints, and its export."""

@@ -1,0 +1,45 @@
+"""What the bot does itself: nothing is sent, the rest is as with every action."""
+
+from bot.catalog.param_types import reason, text
+from bot.model.operations import Action, Effect, Param, Product, Subject, Touch
+
+BOT = Product("stopstream", version="1", site="mainland", ours=True)
+
+_HELD = Subject("hold", ("held", "released"))
+_TARGET = Param(
+    "Target", "target", text, "what nobody may start, as for a stop", example="live stream1"
+)
+_WHY = Param("Reason", "reason", reason, "why, for whoever wants to start it", example="legal")
+
+HOLD = Action(
+    api="Hold",
+    words="hold",
+    does=(
+        "Refuse every start of a target, whoever asks, until it is released. Tencent Cloud does "
+        "not know of it: what is live stays live, and the console can start what it likes."
+    ),
+    product=BOT,
+    effect=Effect.CHANGE,
+    repeatable=True,
+    per_second=100,
+    params=(_TARGET, _WHY),
+    errors=(),
+    touch=Touch(_HELD, ("Target",), becomes="held"),
+    afterwards="/stopstream off lists what is held, each with a button that releases it.",
+    undo="Release",
+)
+
+RELEASE = Action(
+    api="Release",
+    words="release",
+    does="End the hold of a target; starts are decided by the policy again.",
+    product=BOT,
+    effect=Effect.CHANGE,
+    repeatable=True,
+    per_second=100,
+    params=(_TARGET,),
+    errors=(),
+    touch=Touch(_HELD, ("Target",), becomes="released"),
+)
+
+ACTIONS = (HOLD, RELEASE)

@@ -1,0 +1,234 @@
+"""What a parameter may hold: each kind reads text and says plainly what it refuses."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from bot.model.operations import Json, Kind
+
+_LONGEST = 1024
+_LONGEST_REASON = 2048
+"""Bytes; Tencent's limit."""
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    r"(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z"
+)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+")
+_PART = re.compile(r"([0-9]+)([smhdw])")
+
+
+CASE = r"[A-Za-z0-9][A-Za-z0-9._/#:-]{0,63}"
+"""How the name of an incident or ticket is written."""
+
+
+def case(text: str) -> str:
+    """Read the name of an incident or ticket.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not re.fullmatch(CASE, text):
+        raise ValueError("write it like INC-42: at most 64 letters, digits and any of ._/#:-")
+    return text
+
+
+def duration(text: str) -> float:
+    """Read `90s`, `15m`, `2h30m`, `7d` or `1w`; give seconds.
+
+    Raises:
+        ValueError: It is none of these, or nothing at all.
+    """
+    lowered = text.lower()
+    if not _DURATION.fullmatch(lowered):
+        raise ValueError("write a time like 30m, 12h or 7d")
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(lowered))
+    if not seconds:
+        raise ValueError("it must be more than nothing")
+    return float(seconds)
+
+
+def lasting(seconds: float) -> str:
+    """Write a span of time as people type it, e.g. `1h30m`."""
+    left, words = int(seconds), ""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, length)
+        words += f"{count}{unit}" if count else ""
+    return words or "0s"
+
+
+def _text(text: str, _now: float) -> Json:
+    _legible(text)
+    if len(text) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST} characters")
+    return text
+
+
+def _reason(text: str, _now: float) -> Json:
+    _legible(text)
+    if len(text.encode()) > _LONGEST_REASON:
+        raise ValueError(f"it is longer than {_LONGEST_REASON} bytes")
+    return text
+
+
+def _legible(text: str) -> None:
+    if not text:
+        raise ValueError("it is empty")
+    if set(text) & set("\r\n"):
+        raise ValueError("it holds a line break")
+    if not text.isprintable():
+        raise ValueError("it holds an invisible character")
+
+
+def _hostname(text: str, _now: float) -> Json:
+    if "/" in text:
+        raise ValueError("give the host name alone, without rtmp:// and path")
+    if re.search(r":[0-9]*\Z", text):
+        raise ValueError("give the host name alone, without a port")
+    # Lower case makes an ASCII letter of some that are none, so this comes first.
+    if not text.isascii():
+        raise ValueError("write an international name in its xn-- form")
+    lowered = text.lower().removesuffix(".")
+    if not _HOSTNAME.match(lowered):
+        raise ValueError("")
+    return lowered
+
+
+def _number(low: int, high: int) -> Callable[[str, float], Json]:
+    def read(text: str, _now: float) -> Json:
+        if not re.fullmatch(r"-?[0-9]{1,20}", text):
+            raise ValueError("")
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError("it is out of range")
+        return value
+
+    return read
+
+
+def _tempo(text: str, _now: float) -> Json:
+    if text not in ("0.5", "0.75", "1", "1.0", "1.25", "1.5", "1.75", "2", "2.0"):
+        raise ValueError("")
+    return float(text)
+
+
+def _address(schemes: str) -> Callable[[str, float], Json]:
+    """Read an address; what is refused is never repeated, because a key may stand in it."""
+    pattern = re.compile(rf"(?:{schemes})://[^\s/]+(?:/\S*)?", re.IGNORECASE)
+
+    def read(text: str, now: float) -> Json:
+        value = _text(text, now)
+        if not pattern.fullmatch(text):
+            raise ValueError("")
+        return value
+
+    return read
+
+
+def _yes_or_no(text: str, _now: float) -> Json:
+    match text.lower():
+        case "yes" | "true" | "on" | "1":
+            return True
+        case "no" | "false" | "off" | "0":
+            return False
+        case _:
+            raise ValueError("")
+
+
+def _moment(text: str, now: float) -> float:
+    """Give epoch seconds, in whole ones: Tencent's form knows no others."""
+    away = text.removeprefix("-")
+    if _DURATION.fullmatch(away.lower()):
+        return (now + (duration(away) if away == text else -duration(away))) // 1
+    try:
+        at = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise ValueError("write a time like 30m, 12h, 7d or 2026-12-31T10:00Z") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() // 1
+
+
+def _ahead(text: str, now: float, days: int, back: int = 0) -> float:
+    at = _moment(text, now)
+    if at <= now - back * 86_400:
+        raise ValueError(f"{back} days ago are the most" if back else "it is in the past")
+    if at > now + days * 86_400:
+        raise ValueError(f"{days} days are the most")
+    return at
+
+
+def utc(at: float) -> str:
+    """Write a time of epoch seconds in Tencent's form, `2026-11-27T10:00:00Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instant(given: Json) -> float | None:
+    """Read a time as Tencent's form writes it, or epoch seconds; None if it is neither."""
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return float(given)
+    try:
+        at = datetime.fromisoformat(str(given))
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def moment(*, max_days: int) -> Kind:
+    """Make the kind of a time in the future, at most so many days away.
+
+    It reads a duration from now or an ISO 8601 time, in UTC where it names no zone, and gives
+    Tencent's form, `2026-11-27T10:00:00Z`.
+    """
+
+    def read(text: str, now: float) -> Json:
+        return utc(_ahead(text, now, max_days))
+
+    says = f"a time, at most {max_days} days from now"
+    return Kind(says, "string", read, example="2h", days=max_days)
+
+
+def timestamp(*, max_days: int, back: int = 0) -> Kind:
+    """Make the same kind for an API that wants epoch seconds.
+
+    Args:
+        back: Days that it may lie in the past, where `-2h` means two hours ago.
+    """
+
+    def read(text: str, now: float) -> Json:
+        return int(_ahead(text, now, max_days, back))
+
+    says = f"a time, at most {max_days} days from now"
+    says += f" or {back} days ago" if back else ""
+    return Kind(says, "uint64", read, example="2h", days=max_days, back=back)
+
+
+def number(low: int, high: int, json: Literal["int64", "uint64"] = "uint64") -> Kind:
+    """Make the kind of a whole number from `low` to `high`, both included."""
+    says = f"a whole number from {low} to {high}"
+    return Kind(says, json, _number(low, high), str(high), (low, high))
+
+
+def texts(most: int) -> Kind:
+    """Make the kind of a list of at most so many texts, with commas between them."""
+
+    def read(text: str, now: float) -> Json:
+        found: list[Json] = [_text(one.strip(), now) for one in text.split(",")]
+        if len(found) > most:
+            raise ValueError(f"{most} are the most")
+        return found
+
+    says = f"a list like a,b of at most {most}"
+    return Kind(says, "array<string>", read, within=(1, most), longest=most * _LONGEST)
+
+
+text = Kind("a text", "string", _text)
+reason = Kind("a text", "string", _reason, longest=_LONGEST_REASON)
+hostname = Kind(
+    "a host name like push.example.com", "string", _hostname, "push.example.com", longest=256
+)
+integer = Kind("a whole number", "int64", _number(-(2**63), 2**63 - 1), "1234")
+whole = Kind("a whole number, 0 or more", "uint64", _number(0, 2**64 - 1), "1234")
+yes_or_no = Kind("yes or no", "bool", _yes_or_no, "yes")
+tempo = Kind("a speed like 0.5, 1 or 2, in steps of 0.25", "float", _tempo, "1.0", (0.5, 2.0))
+rtmp = Kind("an address that begins with rtmp://", "string", _address("rtmp"))
+address = Kind("an address like rtmp://… or https://…", "string", _address("[a-z][a-z0-9+.-]*"))

@@ -1,0 +1,248 @@
+"""What reads tell, before a press and as their own answer: an answer in, sentences out; pure."""
+
+import json
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+
+from bot.catalog.param_types import instant
+from bot.model.operations import Action, Command, Json, Params, Running, Sight, Touch
+from bot.redact import HIDDEN, redact
+
+_LONGEST_LIST, _MOMENT = 1200, 70
+"""Characters of a list that is an answer, and of a time in it as Slack is given it."""
+
+_AFTER_ALL_TIME = 253_402_300_800
+"""Epoch seconds at the end of the year 9999."""
+
+_MOST, _LONGEST = 10, 80
+"""How many of a list are named, and how long a value may be."""
+
+
+def narrowed(command: Command, read: Action) -> Params:
+    """Give those of a command's parameters that a read of the same thing takes."""
+    own = {p.api: command.action.param(p.api) for p in read.params}
+    return {
+        name: command.params[p.api]
+        for name, p in own.items()
+        if p is not None and p.api in command.params and not p.secret
+    }
+
+
+def completed(read: Action, given: Params, now: float) -> Params:
+    """Add the defaults of what a read demands besides."""
+    needed = {p.api: p.left_out(now) for p in read.params if p.required and p.default is not None}
+    return {**needed, **given}
+
+
+def told(read: Action, given: Params, body: Params | None, now: float) -> Iterator[Sight]:
+    """Say what an answer tells; that it could not be read where there is none."""
+    for tells in read.tells:
+        if not given.keys() >= set(tells.given) or given.keys() & set(tells.open):
+            continue
+        left = body
+        if tells.running and body is not None:
+            left = _under_way(tells.running, body, now)
+        values = [_value(left, field) for field in tells.fields] if left is not None else []
+        if tells.running and left is not None and not left[tells.running.rows]:
+            yield Sight(tells.none)
+        elif values and "" not in values:
+            yield Sight(tells.words, tuple(values))
+        elif (left is None or tells.running) and tells.what:
+            yield Sight(f"Could not be read: {tells.what}.")
+
+
+def unread() -> Sight:
+    """Say that the state is not known though there is a read for it."""
+    return Sight("Its state could not be read.")
+
+
+def unshown(apis: Iterable[str]) -> Sight:
+    """Say which reads a request leaves out."""
+    return Sight("Not shown, as whoever asks may not read it: {}.", (", ".join(apis),))
+
+
+def unreadable() -> Sight:
+    """Say that nothing tells what a press will touch."""
+    return Sight("What it will touch cannot be read beforehand.")
+
+
+def answered(read: Action, params: Params, body: Params) -> Iterator[Sight]:
+    """Say what a read has given: the state or the list first, then what has no words as it is."""
+    said = {param.api for param in read.params if param.api.startswith("Page")}
+    if read.touch.lists:
+        said |= set(read.touch.lists) | set(read.touch.counts)
+        for field, states in read.touch.lists.items():
+            if body.keys().isdisjoint((field, *read.touch.counts)):
+                continue
+            sight, whole = _listed(read.touch, (field, states), params, body)
+            said |= {"TotalPage"} if whole else set()
+            yield sight
+    elif not read.touch.counts:
+        state, target = read.touch.shown(body), _target(read, params)
+        if state and target:
+            said |= {(read.touch.shows or ("", ""))[0]}
+            said |= {name for name, of in read.touch.echoes.items() if of in params}
+            yield Sight("{} is {}.", (redact(target)[:_LONGEST], redact(state)[:_LONGEST]))
+    yield from _rest(read, body, said)
+
+
+def _target(read: Action, params: Params) -> str:
+    return Command(read, params).target
+
+
+_NOW = {"active": "live", "on": "behind the pad", "set": "delayed"}
+"""What people say of a thing in a state that a list is of."""
+
+
+def _listed(
+    touch: Touch, of_what: tuple[str, tuple[str, ...]], params: Params, body: Params
+) -> tuple[Sight, bool]:
+    """Name the things of a list, as many as fit, and say whether those are all."""
+    field, states = of_what
+    found = body.get(field)
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    counted = (body.get(name) for name, of in touch.counts.items() if of == states)
+    total = max([len(rows), *(count for count in counted if isinstance(count, int))])
+    one, *others = states
+    are = "found" if others else f"{'are' if total > 1 else 'is'} {_NOW.get(one, one)}"
+    if not total:
+        return Sight(f"None {are}."), True
+    apart = len({_of_key(touch, row)[1:] for row in rows}) > 1
+    words: list[str] = []
+    values: list[str | float] = []
+    size = 0
+    for row in rows:
+        named, of = _row(touch, row, params, apart=apart)
+        size += sum(len(value) if isinstance(value, str) else _MOMENT for value in of)
+        if words and size > _LONGEST_LIST:
+            break
+        words.append(named)
+        values += of
+    more = [f"{total - len(words)} more"] if words and total > len(words) else []
+    told = " and ".join([", ".join(words), *more])
+    return Sight(f"{total} {are}{told and f': {told}'}.", tuple(values)), total == len(rows)
+
+
+def _of_key(touch: Touch, row: Params) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in touch.key if row.get(name) not in (None, ""))
+
+
+def _row(
+    touch: Touch, row: Params, params: Params, *, apart: bool
+) -> tuple[str, list[str | float]]:
+    """Name one thing: by all of its key where the things stand apart in more than the name."""
+    name, *where = _of_key(touch, row) or (json.dumps(row, ensure_ascii=False),)
+    shown = "/".join([*where, name] if apart else [name])
+    values: list[str | float] = [redact(shown)[:_LONGEST]]
+    beside: list[str] = []
+    since = _value(row, f"@{touch.since}") if touch.since else ""
+    if since != "":
+        beside.append("since {}")
+        values.append(since)
+    between = touch.between or ("", "")
+    times = (("from", between[0]), ("until", between[1]), ("stopped", touch.ended))
+    for word, field in times:
+        at = row.get(field)
+        if isinstance(at, int) and 0 < at < _AFTER_ALL_TIME:
+            beside.append(f"{word} {{}}")
+            values.append(float(at))
+    for field, param in touch.echoes.items():
+        of = "" if field in between else _value(row, field)
+        if of not in ("", str(params.get(param))):
+            beside.append(f"{field} {{}}")
+            values.append(of)
+    return f"{{}} ({', '.join(beside)})" if beside else "{}", values
+
+
+def _rest(read: Action, body: Params, said: AbstractSet[str]) -> Iterator[Sight]:
+    """Give what has no words, by Tencent's names, the field that carries the state first."""
+    first = (read.touch.shows or ("", ""))[0]
+    fields = [one for name in sorted(body) for one in _leaves(name, body[name])]
+    left = sorted((one for one in fields if one[0] not in said), key=lambda one: one[0] != first)
+    if not left:
+        return
+    more = " (more is left out)" if len(left) > _MOST else ""
+    words = ", ".join(["{} is {}"] * len(left[:_MOST]))
+    values = [value for field in left[:_MOST] for value in _raw(*field)]
+    yield Sight(f"{words}{more}.", tuple(values))
+
+
+def _leaves(name: str, given: Json) -> Iterator[tuple[str, Json]]:
+    if not isinstance(given, dict):
+        # What is empty tells nothing.
+        yield from [(name, given)] if given not in (None, "") else []
+        return
+    for inner in sorted(given):
+        yield from _leaves(f"{name}.{inner}", given[inner])
+
+
+def _raw(name: str, given: Json) -> tuple[str, str]:
+    """Write a field as it is, hidden if its name says that it is secret."""
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    hides = redact(f"{name}=x") != f"{name}=x"
+    return name[:_LONGEST], HIDDEN if hides and text else redact(text)[: 2 * _LONGEST]
+
+
+def plain(sight: Sight) -> str:
+    """Write it for the trail."""
+    words = sight.words
+    for value in sight.values:
+        shown = value if isinstance(value, str) else _utc(value)
+        words = words.replace("{}", shown.replace("{}", "{ }"), 1)
+    return words
+
+
+def _value(body: Params, field: str) -> str | float:
+    """Give what a field of `Tells` names; empty where it is not there."""
+    if field.startswith("@"):
+        return _moment(next(_at(dict(body), field[1:].split(".")), None))
+    parts = [_text(body, part) for part in field.split("/")]
+    return "/".join(parts) if all(parts) else ""
+
+
+def _under_way(running: Running, body: Params, now: float) -> Params | None:
+    """Leave of a list what runs now; None where the answer does not settle what that is."""
+    # An empty list may come as null; none at all is no answer.
+    rows = body.get(running.rows, "")
+    left: list[Json] = []
+    if not isinstance(rows, list | None):
+        return None
+    for row in rows or ():
+        of = row if isinstance(row, dict) else {}
+        begins, ends, ended = (of.get(n) for n in (running.begins, running.ends, running.ended))
+        if not isinstance(begins, int) or not isinstance(ends, int) or not isinstance(ended, int):
+            return None
+        left += [row] if begins <= now < ends and not ended else []
+    unsettled = not left and body.get(running.more)
+    return None if unsettled else {**body, running.rows: left}
+
+
+def _text(body: Params, path: str) -> str:
+    found = [one for one in _at(dict(body), path.split(".")) if one not in (None, "")]
+    shown = [redact(str(one))[:_LONGEST] for one in found[:_MOST]]
+    return ", ".join(shown + ["…"] * (len(found) > _MOST))
+
+
+def _at(node: Json, path: list[str]) -> Iterator[Json]:
+    if not path:
+        if not isinstance(node, dict | list):
+            yield node
+        return
+    name, *rest = path
+    if isinstance(node, dict) and name in node:
+        yield from _at(node[name], rest)
+    elif isinstance(node, list):
+        chosen = node if name == "*" else node[int(name) :][:1] if name.isdecimal() else []
+        for one in chosen:
+            yield from _at(one, rest)
+
+
+def _moment(given: Json) -> str | float:
+    """Read a time as Tencent Cloud writes it; empty if it is none."""
+    at = instant(given)
+    return "" if at is None else at
+
+
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

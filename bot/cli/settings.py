@@ -1,0 +1,318 @@
+"""The environment, read once and checked; and the policy file, read again when it changes."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.audit.checkpoints import is_key, seed
+from bot.catalog.param_types import duration
+from bot.errors import ConfigError
+from bot.model.operations import Site
+
+T = TypeVar("T")
+
+_SITES: Mapping[str, Site] = {"mainland": "mainland", "intl": "intl"}
+
+
+class Settings(BaseSettings):
+    """Every setting, by the name it has in the environment; see CONTRACT and README.
+
+    An empty variable counts as absent.
+    """
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    slack_bot_token: SecretStr | None = Field(
+        None, alias="SLACK_BOT_TOKEN", description="The bot's token, `xoxb-…`; `serve` needs it."
+    )
+    slack_app_token: SecretStr | None = Field(
+        None, alias="SLACK_APP_TOKEN", description="`xapp-…`: switches Socket Mode on."
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        None,
+        alias="SLACK_SIGNING_SECRET",
+        description="Checks Slack's requests; needed without an app token.",
+    )
+    slack_api_url: str = Field(
+        "https://slack.com/api/", alias="SLACK_API_URL", description="Base of the Web API."
+    )
+    secret_id: str = Field(
+        "",
+        alias="TENCENTCLOUD_SECRET_ID",
+        repr=False,
+        description="The key's id; without id and key, the credentials file, then the CVM role.",
+    )
+    secret_key: SecretStr | None = Field(
+        None, alias="TENCENTCLOUD_SECRET_KEY", description="The key itself."
+    )
+    token: SecretStr | None = Field(
+        None, alias="TENCENTCLOUD_TOKEN", description="The token of a temporary key."
+    )
+    region: str = Field(
+        "",
+        alias="TENCENTCLOUD_REGION",
+        pattern=r"^([a-z]{2}-[a-z]+(-\d+)?)?$",
+        description="The region where neither the command nor the policy names one.",
+    )
+    sites: Annotated[dict[str, Site], NoDecode] = Field(
+        default_factory=dict[str, Site],
+        alias="STOPSTREAM_TENCENT_SITE",
+        description="`mainland` or `intl`, for all or per service: `intl` · `mainland,trtc=intl`.",
+    )
+    tencent_url: str = Field(
+        "",
+        alias="STOPSTREAM_TENCENT_URL",
+        description="One base URL for every service: an emulator or a proxy.",
+    )
+    policy: Path = Field(
+        Path("policy.yml"), alias="STOPSTREAM_POLICY", description="The policy file."
+    )
+    database_url: str = Field(
+        "sqlite:///stopstream.db",
+        alias="STOPSTREAM_DATABASE_URL",
+        repr=False,
+        description="`sqlite:///FILE` or `postgresql://…`.",
+    )
+    audit_channel: str = Field(
+        "",
+        alias="STOPSTREAM_AUDIT_CHANNEL",
+        pattern=r"^([CG][A-Z0-9]+)?$",
+        description="Id of the channel that mirrors the trail.",
+    )
+    audit_key: SecretStr | None = Field(
+        None,
+        alias="STOPSTREAM_AUDIT_KEY",
+        description="The key that seals the trail: 32 bytes in base64 or hex; the same for all "
+        "replicas.",
+    )
+    audit_key_file: Path | None = Field(
+        None,
+        alias="STOPSTREAM_AUDIT_KEY_FILE",
+        description="Where that key lies otherwise, made at the first start; by default beside "
+        "the SQLite file, or `stopstream.key`.",
+    )
+    audit_trust: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        alias="STOPSTREAM_AUDIT_TRUST",
+        description="Other public keys whose seals `audit verify` trusts, with commas between: "
+        "those before a change of the key.",
+    )
+    audit_checkpoint: str = Field(
+        "1h",
+        alias="STOPSTREAM_AUDIT_CHECKPOINT",
+        description="How often a signed checkpoint goes to the audit channel, if there is "
+        "something new.",
+    )
+    audit_keep: str = Field(
+        "",
+        alias="STOPSTREAM_AUDIT_KEEP",
+        description="How long records are kept, e.g. `400d`; left out: for ever.",
+    )
+    listen: str = Field(
+        "127.0.0.1:3000",
+        alias="STOPSTREAM_LISTEN",
+        description="`host:port` for health and metrics, and for Slack's requests in HTTP mode.",
+    )
+    log_format: Literal["json", "console"] | None = Field(
+        None,
+        alias="STOPSTREAM_LOG_FORMAT",
+        description="`json` or `console`; by default `console` on a terminal, else `json`.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent(cls, data: Any) -> Any:
+        # An empty value that was given hides the one in the environment, and is then absent.
+        return {name: value for name, value in data.items() if value != ""}
+
+    @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", mode="after")
+    @classmethod
+    def _trimmed(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and value.get_secret_value() != value.get_secret_value().strip():
+            raise ValueError("has blanks around it")
+        return value
+
+    @field_validator("slack_bot_token", mode="after")
+    @classmethod
+    def _bot_token(cls, value: SecretStr | None) -> SecretStr | None:
+        return _prefixed(value, "xoxb-", "a bot token begins with xoxb-")
+
+    @field_validator("slack_app_token", mode="after")
+    @classmethod
+    def _app_token(cls, value: SecretStr | None) -> SecretStr | None:
+        return _prefixed(value, "xapp-", "an app-level token begins with xapp-")
+
+    @field_validator("slack_api_url", "tencent_url", mode="after")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("is not an http:// or https:// address")
+        return value
+
+    @field_validator("slack_api_url", mode="after")
+    @classmethod
+    def _with_slash(cls, value: str) -> str:
+        return value if value.endswith("/") else value + "/"
+
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _sites(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found: dict[str, Site] = {}
+        for part in value.split(","):
+            service, _, site = part.strip().rpartition("=")
+            if site not in _SITES or service not in ("", "live", "trtc", "car"):
+                raise ValueError(
+                    f'"{part.strip()}" is neither mainland nor intl, nor service=site '
+                    "with live, trtc or car"
+                )
+            found[service] = _SITES[site]
+        return found
+
+    @field_validator("audit_key", mode="after")
+    @classmethod
+    def _audit_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            seed(value.get_secret_value())
+        return value
+
+    @field_validator("audit_trust", mode="before")
+    @classmethod
+    def _audit_trust(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        keys = tuple(part.strip() for part in value.split(",") if part.strip())
+        if wrong := next((key for key in keys if not is_key(key)), None):
+            raise ValueError(f'"{wrong[:60]}" is no public key: 32 bytes in base64')
+        return keys
+
+    @field_validator("audit_checkpoint", "audit_keep", mode="after")
+    @classmethod
+    def _duration(cls, value: str) -> str:
+        if value:
+            duration(value)
+        return value
+
+    @field_validator("listen", mode="after")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if not (colon and host and port.isdecimal() and int(port) <= 65535):  # noqa: PLR2004
+            raise ValueError("is not host:port")
+        return value
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if bool(self.secret_id) != bool(self.secret_key):
+            absent = "SECRET_KEY" if self.secret_id else "SECRET_ID"
+            raise ValueError(f"TENCENTCLOUD_{absent}: is missing; id and key go together")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on; port 0 takes any free one."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key that seals the trail lies, if it is not in the environment."""
+        if self.audit_key_file is not None:
+            return self.audit_key_file
+        scheme, _, file = self.database_url.partition(":///")
+        beside = Path(file.partition("?")[0]) if scheme.startswith("sqlite") and file else Path()
+        return beside.with_suffix(".key") if beside.name else Path("stopstream.key")
+
+    def site(self, product: str, default: Site) -> Site:
+        """Give the site of a product: its own setting, the one for all, or its default."""
+        return self.sites.get(product) or self.sites.get("") or default
+
+
+def _prefixed(value: SecretStr | None, prefix: str, why: str) -> SecretStr | None:
+    if value is not None and not value.get_secret_value().startswith(prefix):
+        raise ValueError(why)
+    return value
+
+
+def read_settings(**given: str) -> Settings:
+    """Read the environment.
+
+    Args:
+        given: Values by environment name that win over it.
+
+    Raises:
+        ConfigError: One line per variable that cannot be used, without its value.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type] # by alias, as text
+    except ValidationError as error:
+        raise ConfigError([_problem(one) for one in error.errors()]) from None
+
+
+def _problem(error: Any) -> str:
+    why = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch":
+        why = "does not look like one"
+    name = str(error["loc"][0]) if error["loc"] else ""
+    return f"{name}: {why}" if name else why
+
+
+def variable(name: str) -> str | None:
+    """Give what a variable holds that the policy file names."""
+    return os.environ.get(name)
+
+
+class WatchedFile(Generic[T]):
+    """A file that is read again when its content changes; a broken one changes nothing.
+
+    Args:
+        load: Makes the value of the file's text; raises ConfigError.
+    """
+
+    def __init__(self, path: Path, load: Callable[[str], T]) -> None:
+        self.path = path
+        self._load = load
+        self._seen = ""
+        self.value = self._read()
+
+    def _read(self) -> T:
+        try:
+            raw = self.path.read_bytes()
+        except OSError as error:
+            raise ConfigError([f"{self.path}: {error.strerror or error}"]) from None
+        self._seen = hashlib.sha256(raw).hexdigest()
+        try:
+            return self._load(raw.decode())
+        except UnicodeDecodeError:
+            raise ConfigError([f"{self.path}: is not UTF-8 text"]) from None
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the content that was read last, broken or not."""
+        return self._seen
+
+    def refresh(self) -> bool:
+        """Read the file if its content is new; say whether the value changed.
+
+        Raises:
+            ConfigError: The new content cannot be used, said once for each content; the
+                old value stays.
+        """
+        try:
+            now = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        except OSError as error:
+            gone = f"unreadable: {error.strerror}"
+            if self._seen == gone:
+                return False
+            self._seen = gone
+            raise ConfigError([f"{self.path}: {error.strerror or error}"]) from None
+        if now == self._seen:
+            return False
+        self.value = self._read()
+        return True

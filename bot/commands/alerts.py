@@ -1,0 +1,240 @@
+"""What an alert names that can be stopped: addresses, stream names, task ids; pure.
+
+An alert is foreign text: what is found only fills in a form, which a person reads and sends.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+from bot.catalog import stream_urls as links
+from bot.catalog.registry import ACTIONS
+from bot.model.operations import Action, Effect
+
+MOST = 10
+"""How many things of one message are offered."""
+
+_KNOWN_MOST = 50
+_READ_MOST = 20_000
+_VALUE_MOST = 200
+_STOPS = tuple(a for a in ACTIONS if a.effect is Effect.STOP and a.params and a.undo is None)
+"""What stops a thing without forbidding it: the mildest is offered, the form has the others."""
+
+# Punctuation beyond ASCII and what is written without blanks: no address or name holds it bare.
+_WIDE = "\u2010-\u205f\u2e80-\uffef"
+_ADDRESS = re.compile(
+    rf"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{{1,10}}://"
+    rf"(?:(?![,;][a-z]{{2,6}}://)[^\s<>|\"'`\\{_WIDE}])+",
+    re.IGNORECASE,
+)
+_AFTER_ADDRESS = ".,;:!?)]}*"
+# `<address|label>`: the label may be the name.
+_LINKED = re.compile(r"<[a-z][a-z0-9+.-]*:[^<>|\s]*\|([^<>]*)>", re.IGNORECASE)
+_NO_NAME = "\0"
+"""Left where an address stood, lest what follows it be taken for a label's name."""
+_MARKS = r"\s`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()\[\]{}<>|\u2022"
+_NAME = re.compile(
+    rf"(?:[{_MARKS}]|[_-](?=\s))*((?:(?![{_WIDE}])[\w.:/-])+)[{_MARKS}_]*([=+@#$%^]?)"
+)
+_IN_LINE = _MARKS.replace(r"\s", " \\t")
+_ONE_OF_SEVERAL = rf"[{_IN_LINE}]*[\w.:-]+[{_IN_LINE}]*"
+_TIME = re.compile(r"(?:\d{4}-\d\d-\d\dT)?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?Z?")
+_OTHER_LABEL = re.compile(r"[A-Za-z][A-Za-z_-]*:")
+_FAR = 600
+"""Characters after a label in which its name stands."""
+
+
+def _label_of(api: str) -> str:
+    """Write how alerts spell a name of Tencent's: `StreamName`, `stream_id`, `Stream`."""
+    *first, of = re.findall("[A-Z][a-z]*", api)
+    thing = "[ _-]?".join(first)
+    return rf"{thing}(?:[ _-]?(?:name|id))?" if of == "Name" else rf"{thing}[ _-]?{of}"
+
+
+_LABEL = "|".join(_label_of(api) for api in dict.fromkeys(a.params[0].api for a in _STOPS))
+_LABELLED = re.compile(
+    # A word of its own, or one of `liveStreamId`, with a colon; or alone on its line; or before
+    # a name in quotes, or one like cam-7.
+    rf"(?:(?<![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z])))({_LABEL})"
+    rf"[`*_\"'\\ \t]{{0,4}}[:=\uff1a\uff1d]{{1,2}}>?"
+    rf"|^[`*_\"'>\u2022 \t]*({_LABEL})[`*_\"' \t]*$"
+    rf"|(?<![a-z0-9])({_LABEL})[ ]+(?=[`\"\u201c][\w.:/-]+[`\"\u201d]|[a-z][\w.]*[_-][\w-]*\d)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SEVERAL = re.compile(
+    rf"(?<![a-z0-9])stream(?:[ _-]?(?:name|id))?s[`*_\"'\\ \t]{{0,4}}[:=\uff1a]"
+    rf"({_ONE_OF_SEVERAL}(?:,{_ONE_OF_SEVERAL})+)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+# What stands where a name would if a label has none: another label, or a word for nothing.
+_NO_NAMES = frozenset(
+    {name.casefold() for a in ACTIONS for p in a.params for name in (p.api, p.word)}
+    | {"null", "none", "nil", "n/a", "unknown", "true", "false", "status", "state", "time"}
+    | {"host", "server", "node", "name", "id", "bitrate", "fps", "error", "severity", "value"}
+    | {"down", "up", "offline", "online", "active", "inactive", "ok", "all"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that an alert names.
+
+    Attributes:
+        api: The action that stops it.
+        params: Its parameters, as far as the alert tells; never a key.
+    """
+
+    api: str
+    params: Mapping[str, str]
+
+    @property
+    def label(self) -> str:
+        """Say what it is, in one line."""
+        return ", ".join(f"{name} {value}" for name, value in self.params.items())
+
+
+def found_in(message: Mapping[str, Any]) -> tuple[Found, ...]:
+    """Find what a message names, in its text, blocks and attachments; addresses first."""
+    text = "\n".join(_strings(message))[:_READ_MOST]
+    addresses = (_of_address(found) for found in _ADDRESS.finditer(text))
+    plain = _ADDRESS.sub(_NO_NAME, _LINKED.sub(r"\1", text))
+    plain = _SEVERAL.sub(_apart, plain)
+    named = (_of_name(found) for found in _LABELLED.finditer(plain))
+    known: list[Found] = []
+    for one in filter(None, chain(addresses, named)):
+        if len(known) < _KNOWN_MOST and one not in known:
+            known.append(one)
+    # An address says more of a stream than its name alone, or than where it is played.
+    said = [(one.api, one.params.items()) for one in known]
+    fullest = (
+        one
+        for one in known
+        if not any(one.api == api and one.params.items() < items for api, items in said)
+    )
+    return tuple(islice(fullest, MOST))
+
+
+def _strings(message: Mapping[str, Any]) -> Iterator[str]:
+    """Give every text that people see in a message."""
+    for name in ("text", "blocks", "attachments"):
+        yield from _texts(message.get(name), depth=0)
+
+
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list) and depth < _DEEP:
+        for one in value:
+            yield from _texts(one, depth + 1)
+    elif isinstance(value, Mapping) and depth < _DEEP:
+        if isinstance(title := value.get("title"), str) and isinstance(value.get("value"), str):
+            # A field of an attachment.
+            yield f"{title}: {value['value']}"
+            return
+        if value.get("type") in _LINES and isinstance(elements := value.get("elements"), list):
+            yield "".join(_inline(one, depth + 2) for one in elements)
+            return
+        if isinstance(rows := value.get("rows"), list):
+            yield from _cells([row for row in rows if isinstance(row, list)], depth + 2)
+            return
+        for name in _SEEN:
+            yield from _texts(value.get(name), depth + 1)
+
+
+_DEEP = 20
+_SEEN = (
+    *("pretext", "title", "text", "fallback", "url", "fields", "elements"),
+    # A forwarded message is an attachment that holds it as `message_blocks`.
+    *("blocks", "footer", "columns", "title_link", "message_blocks", "message"),
+)
+_LINES = ("rich_text_section", "rich_text_quote", "rich_text_preformatted")
+
+
+def _inline(element: Any, depth: int) -> str:
+    """Give a piece of a line, in which only a link stands apart."""
+    text = " ".join(_texts(element, depth))
+    return f" {text} " if isinstance(element, Mapping) and "url" in element else text
+
+
+def _cells(rows: list[list[Any]], depth: int) -> Iterator[str]:
+    """Give a table's cells, each beside what the first row, or the first cell, calls it."""
+    table = [[" ".join(_texts(cell, depth)).strip() for cell in row] for row in rows]
+    pairs = any(_is_label(row[0]) for row in table[1:] if row)
+    for number, row in enumerate(table):
+        if pairs and len(row) > 1:
+            yield f"{row[0]}: {row[1]}"
+        elif number:
+            yield from (f"{of}: {cell}" for of, cell in zip(table[0], row, strict=False))
+        yield from row
+
+
+def _is_label(text: str) -> bool:
+    text = text.strip("*_:` ").casefold()
+    return text in _NO_NAMES or re.fullmatch(_LABEL, text, re.IGNORECASE) is not None
+
+
+def _of_address(found: re.Match[str]) -> Found | None:
+    address = found[0].replace("&amp;", "&").rstrip(_AFTER_ADDRESS)
+    before = found.string[: found.start()][-1:]
+    # Slack's italics and strikes; a name may end so by itself.
+    return _of_url(address.rstrip(before) if before and before in "_~" else address)
+
+
+def _of_url(url: str) -> Found | None:
+    link = links.found(url)
+    if link is None:
+        return None
+    params = {"StreamName": link.stream, "AppName": link.app}
+    if link.side == "push":
+        # A play domain is none that streams are cut on.
+        params["DomainName"] = link.host
+    return _found(params)
+
+
+def _apart(several: re.Match[str]) -> str:
+    return "".join(f"\nStream: {name}\n" for name in several[1].split(","))
+
+
+def _of_name(found: re.Match[str]) -> Found | None:
+    label = next(filter(None, found.groups()))
+    value = _value_after(found.string, found.end())
+    if not value:
+        return None
+    action = next(
+        a for a in _STOPS if re.fullmatch(_label_of(a.params[0].api), label, re.IGNORECASE)
+    )
+    first = action.params[0].api
+    if "/" not in value:
+        return _found({first: value}, action)
+    if first != "StreamName":
+        return None
+    if links.lacks_its_scheme(value):
+        return _of_url(value)
+    app, _, stream = value.rpartition("/")
+    return _found({"StreamName": stream, "AppName": app}, action)
+
+
+def _value_after(text: str, at: int) -> str:
+    """Give the name that a label has on its line, or that has the next line to itself."""
+    here, _, below = text[at : at + _FAR].partition("\n")
+    alone = not re.sub(rf"[{_MARKS}_]", "", here)
+    line = below.lstrip().partition("\n")[0] if alone else here
+    found = _NAME.match(line)
+    if found is None or found[2] or (alone and found.end() < len(line.rstrip())):
+        return ""
+    value = found[1]
+    if alone and _OTHER_LABEL.match(value):
+        return ""
+    if value.startswith("_") and value.endswith("_"):
+        value = value.strip("_")
+    value = value.strip(".:-/")
+    return "" if value.casefold() in _NO_NAMES or _TIME.fullmatch(value) else value
+
+
+def _found(params: Mapping[str, str], action: Action | None = None) -> Found | None:
+    if any(len(value) > _VALUE_MOST for value in params.values()):
+        return None
+    stop = action or next(a for a in _STOPS if a.params[0].api in params)
+    return Found(stop.api, params)

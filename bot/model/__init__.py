@@ -1,0 +1,1 @@
+"""The data types that every package shares: frozen, standard library only."""

@@ -1,0 +1,88 @@
+"""What may follow what in the life of an operation, and what each step owes to trail and Slack."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.model.operations import Owed, State
+
+ENDINGS = frozenset(
+    {
+        State.ACCEPTED,
+        State.ALREADY,
+        State.FAILED,
+        State.UNKNOWN,
+        State.DENIED,
+        State.INVALID,
+        State.EXPIRED,
+        State.CANCELLED,
+    }
+)
+"""States that nothing follows."""
+
+IN_HAND = frozenset({State.ASKED, State.DUE, State.RUNNING})
+"""States in which some replica must be working on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one transition leaves behind.
+
+    Attributes:
+        record: Kind of the trail record.
+        owes: Messages that Slack must hear, in this order.
+    """
+
+    record: str
+    owes: tuple[Owed, ...] = ()
+
+
+_THROUGH = (Owed.CARD, Owed.ENDING, Owed.AUDIT)
+_ENDED = Step("ended", _THROUGH)
+
+BEGINNINGS: Mapping[State, Step] = {
+    State.ASKED: Step("asked"),
+    # The mistake itself is answered with the ack.
+    State.INVALID: Step("invalid"),
+}
+
+STEPS: Mapping[tuple[State, State], Step] = {
+    (State.ASKED, State.DUE): Step("allowed"),
+    (State.ASKED, State.WAITING): Step("waiting", (Owed.CARD,)),
+    # The same is waiting already: the asker is shown that card.
+    (State.ASKED, State.CANCELLED): Step("joined", (Owed.PRIVATE,)),
+    (State.WAITING, State.DUE): Step("decided", (Owed.CARD, Owed.AUDIT)),
+    # By an approver, or because the policy has changed since.
+    (State.WAITING, State.DENIED): Step("denied", _THROUGH),
+    (State.WAITING, State.CANCELLED): Step("cancelled", _THROUGH),
+    (State.WAITING, State.EXPIRED): Step("expired", _THROUGH),
+    (State.ASKED, State.DENIED): Step("denied", (Owed.PRIVATE, Owed.AUDIT)),
+    # Rights, or the policy, may be gone by the time it is sent.
+    (State.DUE, State.DENIED): Step("denied", _THROUGH),
+    (State.DUE, State.RUNNING): Step("sending", (Owed.CARD,)),
+    # Sent again after a lost answer: only what may run twice.
+    (State.RUNNING, State.RUNNING): Step("sending again", (Owed.CARD,)),
+    # Refused before it ran (throttled) or never sent: it waits for its next try.
+    (State.RUNNING, State.DUE): Step("not run", (Owed.CARD,)),
+    (State.RUNNING, State.ACCEPTED): _ENDED,
+    (State.RUNNING, State.ALREADY): _ENDED,
+    (State.RUNNING, State.FAILED): _ENDED,
+    (State.RUNNING, State.UNKNOWN): _ENDED,
+}
+
+MEANWHILE: Mapping[str, Step] = {
+    "approved": Step("decided", (Owed.CARD,)),
+    "changed": Step("changed", (Owed.CARD,)),
+    "reminded": Step("reminded", (Owed.CARD, Owed.REMINDER)),
+}
+"""What may happen to an operation that goes on waiting."""
+
+
+def step(before: State, after: State, meanwhile: str = "") -> Step:
+    """Give what a transition leaves behind.
+
+    Raises:
+        KeyError: It is not allowed.
+    """
+    if before is after is State.WAITING:
+        return MEANWHILE[meanwhile]
+    return STEPS[before, after]

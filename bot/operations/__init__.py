@@ -1,0 +1,1 @@
+"""Operations from the request to the ending: admission, approval, sending, verification."""

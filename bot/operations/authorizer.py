@@ -1,0 +1,286 @@
+"""Who may do what, asked anew each time: the policy, with what Slack says of people right now."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bot.catalog import effects as offair
+from bot.catalog.builtin import HOLD
+from bot.catalog.registry import action_of, by_api
+from bot.errors import DirectoryError, UnreadableRowError
+from bot.model.operations import (
+    DEFAULT,
+    Action,
+    Actor,
+    Approval,
+    Approved,
+    Choice,
+    Command,
+    Denied,
+    Hold,
+    Operation,
+    Presence,
+    Start,
+    Verdict,
+    Via,
+)
+from bot.model.ports import Directory
+from bot.policy import evaluation as policy
+from bot.policy.loader import Rules
+from bot.redact import apart
+from bot.storage.store import Store
+
+
+class Rights:
+    """Answers for the asker of an operation and for whoever decides over it. No answer means no.
+
+    Args:
+        rules: Gives the rules as they are now.
+        team: The workspace the bot belongs to.
+    """
+
+    def __init__(
+        self, *, store: Store, directory: Directory, rules: Callable[[], Rules], team: str
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._rules = rules
+        self._team = team
+
+    async def verdict(self, operation: Operation, command: Command) -> Verdict | Denied:
+        """Say whether the asker may do it."""
+        try:
+            facts = await self._facts(operation.actor, operation)
+        except DirectoryError as error:
+            return _unanswered(error)
+        if operation.via is not Via.TERMINAL and not await self._present(operation):
+            facts = policy.absent(facts)
+        judge = policy.request if operation.consent.request else policy.decide
+        verdict = judge(self._rules().policy, command, facts)
+        if isinstance(verdict, Denied):
+            return verdict
+        if operation.consent.undoes:
+            try:
+                before = await self._store.get(operation.consent.undoes)
+                overtaken = await self.overtaken(before) if before else ""
+            except UnreadableRowError:
+                overtaken = "This release of the bot cannot read what it takes back."
+            if overtaken:
+                return Denied("overtaken", f"{overtaken} Ask for it anew if you still want it.")
+        start = self.start_of(command)
+        held = await self._store.held(start) if start else None
+        return verdict if held is None else self._refused(held, command.account, facts)
+
+    def start_of(self, command: Command) -> Start | None:
+        """Say what a command would start, as holds name it; None for nothing."""
+        targets = offair.starts(command.action, command.params)
+        if not targets:
+            return None
+        return Start(command.account, targets, self._rules().policy.account_names)
+
+    def held_by(self, operation: Operation, command: Command) -> Start:
+        """Say what an action of the bot's own holds, or releases: gone accounts' holds, too."""
+        known = None if command.action is HOLD else self._rules().policy.account_names
+        return Start(operation.account, (str(command.params["Target"]),), known)
+
+    async def overtaken(self, before: Operation) -> str:
+        """Say what has come after an operation, so that its button no longer means it.
+
+        Raises:
+            StoreError: It is not known.
+        """
+        account = self._rules().account_now(before.account)
+        action = action_of(before)
+        if action is None:
+            return f"This release of the bot does not know {before.api}, so nothing was sent."
+        if await self._store.filed(before.id):
+            return ""
+        if action is HOLD:
+            held = await self._store.held(Start(account, (str(before.params["Target"]),)))
+            came = f"{held.by} holds it since" if held else "it is not held any more"
+            return f"This is not what it was: {came}, so nothing was done."
+        switch = offair.switched(replace(before, account=account), action, {}, 0.0)
+        if switch is None or not switch.off:
+            return ""
+        now = await self._store.off_by(switch.account, switch.thing, switch.key)
+        came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
+        return f"This is not what it was: {came}, so nothing was sent."
+
+    def _refused(self, held: Hold, account: str, facts: policy.Facts) -> Denied:
+        """Say who holds what a command would start, and who could release it.
+
+        Args:
+            account: Of the command, which releases what the policy names no more as well.
+        """
+        names = self._rules().policy.account_names
+        account = held.account if held.account in names else account
+        since = datetime.fromtimestamp(held.since, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        release = Command(by_api("Release"), {"Target": held.target}, account=account)
+        could = policy.who_could(self._rules().policy, release, facts)
+        on = f" account={account}" if account != DEFAULT else ""
+        return Denied(
+            "held",
+            f"{held.by} holds {apart(held.target)} since {since}, so nobody may start it: "
+            f"{apart(held.reason)}. To end that: "
+            f"{apart(f'/stopstream release {held.target}{on}')}. {could}",
+        )
+
+    def region(self, read: Action, account: str, near: str) -> str | None:
+        """Choose the region of a read that nobody typed; None where there is no telling which."""
+        return self._rules().vocabulary.region_to_read(read, account, near)
+
+    async def may_read(self, operation: Operation, read: Command) -> bool:
+        """Say whether the asker might read this by themselves, and at once."""
+        try:
+            facts = await self._facts(operation.actor, operation)
+        except DirectoryError:
+            return False
+        verdict = policy.decide(self._rules().policy, read, facts)
+        return isinstance(verdict, Verdict) and verdict.approval is Approval.NONE
+
+    async def still(self, operation: Operation, command: Command) -> Denied | None:
+        """Say why what was allowed and decided may not be sent any more, at the last moment."""
+        verdict = await self.verdict(operation, command)
+        if isinstance(verdict, Denied):
+            return verdict
+        if verdict.approval.rank > operation.approval.rank:
+            return _stricter(verdict)
+        if verdict.approval is not Approval.SECOND_PERSON:
+            return None
+        if operation.emergency:
+            return None if verdict.glass else _NO_GLASS
+        if len(await self.approvers(operation, command, verdict)) < verdict.needed:
+            return Denied(
+                "approval", "Somebody who approved this may not approve it any more. Ask again."
+            )
+        return None
+
+    async def approvers(
+        self, operation: Operation, command: Command, verdict: Verdict
+    ) -> tuple[Approved, ...]:
+        """Give those who have approved and still may."""
+        team, given = operation.actor.team, operation.consent.given
+        return tuple(
+            [
+                one
+                for one in given
+                if await self._objection(operation, command, Actor(team, one.user), verdict) is None
+            ]
+        )
+
+    async def _objection(
+        self, operation: Operation, command: Command, actor: Actor, verdict: Verdict | Denied
+    ) -> Denied | None:
+        """Say why somebody may not approve or deny what another asked for."""
+        consent = operation.consent
+        roles = consent.roles
+        if isinstance(verdict, Verdict):
+            # As the policy is now, not as it was when it was asked.
+            roles = (*verdict.approvers, *verdict.then[: consent.reminded])
+        try:
+            facts = await self._facts(actor, operation)
+        except DirectoryError as error:
+            return _unanswered(error)
+        why = policy.may_approve(
+            self._rules().policy,
+            command,
+            facts,
+            asker=operation.actor.user,
+            roles=roles,
+        )
+        return Denied("approver", why) if why is not None else None
+
+    async def refusal(
+        self,
+        operation: Operation,
+        command: Command,
+        choice: Choice,
+        actor: Actor,
+        verdict: Verdict | Denied,
+    ) -> Denied | None:
+        """Say why somebody may not decide so over a waiting operation.
+
+        Args:
+            verdict: On the asker, as it is now.
+        """
+        why = _improper(operation, choice, own=actor.user == operation.actor.user)
+        if why is not None:
+            return Denied("decision", why)
+        if choice in (Choice.APPROVE, Choice.DENY):
+            return await self._objection(operation, command, actor, verdict)
+        return None
+
+    def people(self, roles: tuple[str, ...]) -> tuple[str, ...]:
+        """Give the ids of the users and user groups that roles consist of."""
+        return policy.members(self._rules().policy, roles)
+
+    async def _facts(self, actor: Actor, operation: Operation) -> policy.Facts:
+        return policy.Facts(
+            person=await self._directory.person(actor),
+            home_team=self._team,
+            groups=await self._directory.groups(actor.user, self._rules().policy.usergroups),
+            channel=operation.place.channel,
+            in_channel=True,
+        )
+
+    async def _present(self, operation: Operation) -> bool:
+        """Say whether the bot is in the channel, so that everyone there sees what is done."""
+        match await self._directory.presence(operation.place.channel):
+            case Presence.IN:
+                return True
+            case Presence.OUT:
+                return False
+            case Presence.UNKNOWN:
+                return await self._card_stands(operation)
+
+    async def _card_stands(self, operation: Operation) -> bool:
+        """Let the card itself show that the bot can speak there."""
+        await self._store.owe_card(operation.id)
+        for _ in range(100):
+            found = await self._store.get(operation.id)
+            if found is None or found.card_ts:
+                return found is not None
+            await asyncio.sleep(0.05)
+        return False
+
+
+def _improper(operation: Operation, choice: Choice, *, own: bool) -> str | None:
+    """Say why a choice is not open to this person, or at all; None if it is."""
+    asker, second = operation.actor.user, operation.approval is Approval.SECOND_PERSON
+    if choice in _OF_THE_ASKER and not own:
+        return f"Only {asker}, who asked, may {_OF_THE_ASKER[choice]}."
+    if choice is Choice.CONFIRM and second:
+        return "This needs a second person, not a confirmation."
+    if choice in (Choice.APPROVE, Choice.DENY) and not second:
+        return f"This needs no second person: {asker}, who asked, confirms or cancels it."
+    if choice is Choice.EMERGENCY and not operation.consent.glass:
+        return _NO_GLASS.reason
+    return None
+
+
+_OF_THE_ASKER = {
+    Choice.CONFIRM: "confirm this; you can ask for it yourself",
+    Choice.CANCEL: "cancel this",
+    Choice.EMERGENCY: "call it an emergency",
+}
+
+_NO_GLASS = Denied("glass", "The policy has no rule that lets you skip the second person here.")
+
+
+def _unanswered(error: DirectoryError) -> Denied:
+    return Denied("directory", f"{error} Nothing was sent; try again in a moment.")
+
+
+def _stricter(verdict: Verdict) -> Denied:
+    wants = _WANTS[verdict.approval]
+    return Denied(
+        "approval", f"The policy has changed since and now wants {wants}. Ask again.", verdict.rule
+    )
+
+
+_WANTS = {
+    Approval.NONE: "nothing more",
+    Approval.CONFIRM: "a confirmation",
+    Approval.SECOND_PERSON: "a second person",
+}

@@ -1,0 +1,132 @@
+"""What may follow an ending: taken back, kept off, asked again, looked at; pure."""
+
+from enum import StrEnum
+
+from bot.catalog import effects as offair
+from bot.catalog.error_codes import Repeat, explain
+from bot.catalog.param_types import utc
+from bot.catalog.registry import action_of, by_api
+from bot.model.operations import Action, Command, Effect, Operation, State
+
+
+class Follow(StrEnum):
+    """What somebody may choose under an ending; each is asked anew, under its own rules."""
+
+    UNDO = "undo"
+    KEEP_OFF = "keep-off"
+    RETRY = "retry"
+    CHECK = "check"
+    EXTEND = "extend"
+    LIFT = "lift"
+
+
+UNDOING = (Follow.UNDO, Follow.LIFT, Follow.EXTEND)
+"""What means the very thing that an operation did, and nothing that came after it."""
+
+
+_RAN = (State.ACCEPTED, State.ALREADY)
+_SENT = (*_RAN, State.FAILED, State.UNKNOWN)
+
+
+def follows(operation: Operation) -> tuple[Follow, ...]:
+    """Give what helps after an operation's ending, the most likely first."""
+    return tuple(one for one in Follow if command(operation, one) is not None)
+
+
+def command(operation: Operation, follow: Follow, now: float = 0.0) -> Command | None:
+    """Give what a choice asks for; None where it is no choice.
+
+    Args:
+        now: Epoch seconds, for what goes on for a while.
+    """
+    action = action_of(operation)
+    if action is None:
+        return None
+    state = operation.state
+    wanted: Command | None = None
+    match follow:
+        case Follow.UNDO | Follow.LIFT if state is State.ACCEPTED and action.turns_by:
+            wanted = _turned_back(operation, action)
+        case Follow.UNDO if state is State.ACCEPTED:
+            wanted = _of(operation, action.undo)
+        case Follow.LIFT if state in _RAN and action.until:
+            wanted = _of(operation, action.undo)
+        case Follow.EXTEND if state in _RAN and action.until:
+            wanted = _extended(operation, action, now)
+        case Follow.KEEP_OFF if state in _RAN:
+            wanted = _of(operation, action.lasting)
+        case Follow.RETRY if _may_be_retried(operation, action):
+            wanted = _of(operation, action.api)
+        case Follow.CHECK if state in _SENT and action.effect is not Effect.READ:
+            wanted = _of(operation, action.look)
+        case _:
+            pass
+    return wanted
+
+
+def _of(operation: Operation, api: str | None) -> Command | None:
+    """Give another action on the same thing; what a start has made is named by its answer."""
+    if api is None:
+        return None
+    action = by_api(api)
+    known = {**operation.result, **operation.params}
+    params = {
+        p.api: known[name] for p in action.params for name in reversed(p.names) if name in known
+    }
+    if not {p.api for p in action.params if p.required and p.default is None} <= params.keys():
+        return None
+    defaults = {p.api: p.default for p in action.params if p.default is not None}
+    region = operation.region if action.regions is not None else ""
+    # The same once more lasts as long once more.
+    spans = operation.consent.spans if api == operation.api else {}
+    return Command(action, defaults | params, region, operation.account, operation.case, spans)
+
+
+def _turned_back(operation: Operation, action: Action) -> Command | None:
+    """Give the same action the other way round, on the same thing and nothing else."""
+    off = operation.params.get(action.turns_by) is not False
+    params = {name: operation.params[name] for name in action.touch.key}
+    params[action.turns_by] = not off
+    return Command(action, params, operation.region, operation.account, operation.case)
+
+
+def _extended(operation: Operation, action: Action, now: float) -> Command | None:
+    """Give the same for as long again, from its end on."""
+    name, _ = action.until or ("", 0.0)
+    ends, kind = offair.until(operation, action), action.param(name)
+    if ends is None or kind is None:
+        return None
+    most = now + (kind.kind.days or 1) * 86_400
+    later = min(max(ends, now) + added(operation, ends), most - 1)
+    params = {**operation.params, name: utc(later)}
+    return Command(action, params, operation.region, operation.account, operation.case)
+
+
+def asked_span(operation: Operation) -> float:
+    """Give how long something was asked for, in seconds; 0 if nobody said so."""
+    return operation.consent.span or max(operation.consent.spans.values(), default=0.0)
+
+
+def added(operation: Operation, ends: float) -> float:
+    """Give the seconds by which an extension is longer, if nothing longer is the most."""
+    lasts = ends - (operation.ended_at or operation.asked_at)
+    return max(asked_span(operation) or lasts, _LEAST)
+
+
+_LEAST = 60.0
+"""Seconds by which something is extended, at least."""
+
+
+def _may_be_retried(operation: Operation, action: Action) -> bool:
+    match operation.state:
+        case State.EXPIRED:
+            return True
+        case State.FAILED if not operation.code:
+            return True
+        case State.FAILED:
+            return explain(operation.code, action).repeat is not Repeat.NEVER
+        case State.UNKNOWN:
+            # It may have run: twice must leave the same as once.
+            return action.repeatable
+        case _:
+            return False

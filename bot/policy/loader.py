@@ -1,0 +1,105 @@
+"""The policy file as the program uses it: who may, what can be said, and with which keys."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.catalog.registry import EVERY, PRODUCTS
+from bot.commands.parser import Vocabulary, parse
+from bot.errors import ParseError
+from bot.model.operations import DEFAULT, Account, Command, Effect, Site
+from bot.policy import evaluation as policy
+from bot.policy.evaluation import Policy
+from bot.policy.schema import Profile
+from bot.tencent.credentials import Access, Fixed, flaw
+from bot.tencent.tc3 import Credentials
+
+Variable = Callable[[str], str | None]
+"""Gives what an environment variable holds; None or empty where it is not set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One reading of the policy file.
+
+    Attributes:
+        access: How each account is reached, by name; of no use where the loader had no variables.
+    """
+
+    policy: Policy
+    vocabulary: Vocabulary
+    access: Mapping[str, Access]
+
+    @property
+    def bots_own(self) -> str:
+        """Name the account of the bot's own key; empty where the file names none with it."""
+        named = self.policy.accounts.items()
+        return next((name for name, one in named if not one.variables), "") if named else DEFAULT
+
+    def account_now(self, name: str) -> str:
+        """Give the account that was once called so: the file may name the bot's own since."""
+        gone = name == DEFAULT and name not in self.policy.account_names
+        return (self.bots_own or name) if gone else name
+
+
+def loader(
+    *,
+    source: str,
+    sites: Mapping[str, Site],
+    region: str,
+    now: float,
+    variable: Variable | None = None,
+) -> Callable[[str], Rules]:
+    """Make the function that turns the file's text into rules.
+
+    Args:
+        source: The file's name, for its problems.
+        sites: By product name; absent ones keep the product's own.
+        region: Where neither command nor policy names one.
+        now: Epoch seconds, to try targets that say times.
+        variable: Reads the keys of accounts; without it they are not looked at.
+    """
+    known = {product.name: sites.get(product.name, product.site) for product in PRODUCTS}
+
+    def vocabulary(read: Policy, targets: Mapping[str, str]) -> Vocabulary:
+        named = {name: _account(profile) for name, profile in read.accounts.items()}
+        accounts = named or {DEFAULT: Account()}
+        return Vocabulary(EVERY, read.defaults, targets, region, known, accounts)
+
+    def wrong_target(read: Policy, words: str) -> str | None:
+        bare = vocabulary(read, {})
+        # Where several accounts have one key each, a target may go by the channel's.
+        ways = [bare] if bare.meant else [bare.on(account) for account in bare.accounts]
+        problems = [_problem(words, way, now) for way in ways]
+        return problems[0] if all(problems) else None
+
+    def load(text: str) -> Rules:
+        read = policy.load(
+            text,
+            actions=EVERY,
+            source=source,
+            check_target=wrong_target,
+            check_variable=(lambda name: flaw(variable(name))) if variable else None,
+        )
+        access = {name: _access(profile, variable) for name, profile in read.accounts.items()}
+        return Rules(read, vocabulary(read, read.targets), access or {DEFAULT: Access()})
+
+    return load
+
+
+def _problem(words: str, vocabulary: Vocabulary, now: float) -> str | None:
+    try:
+        wanted = parse(words, verb=Effect.STOP, vocabulary=vocabulary, now=now)
+    except ParseError as error:
+        return error.sentence
+    return None if isinstance(wanted, Command) else "is not a command like live stream1"
+
+
+def _account(profile: Profile) -> Account:
+    return Account(profile.site, profile.region or "", profile.channels, profile.defaults)
+
+
+def _access(profile: Profile, variable: Variable | None) -> Access:
+    if variable is None or not profile.variables:
+        return Access(None, profile.site)
+    key = {part: variable(name) or "" for part, name in profile.variables.items()}
+    return Access(Fixed(Credentials(**key)), profile.site)

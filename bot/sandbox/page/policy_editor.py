@@ -1,0 +1,122 @@
+"""The policy file in the page: read, tried, saved, explained."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from bot.commands.parser import mark, parse, spell
+from bot.errors import ConfigError, ParseError
+from bot.model.operations import Command, Denied, Effect, Person
+from bot.policy import evaluation as policy
+from bot.policy.loader import Rules, loader
+from bot.sandbox.slack.workspace import Workspace
+from handlers.listeners.commands import COMMANDS
+
+_PLACED = re.compile(r"(?s)policy\.yml(?::(\d+))?: (.*)")
+_VERBS = ("start", "stop", "status")
+_NOT_AN_ACTION = "That is not an action; write for example: live stream1"
+
+
+class Book:
+    """The policy file of the demo.
+
+    Args:
+        file: Where it is; the bot reads it, too.
+    """
+
+    def __init__(self, file: Path, slack: Workspace) -> None:
+        self._file = file
+        self._slack = slack
+        self._read_at = 0
+        self._rules = self._load(file.read_text())
+        self.text = ""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the file again if somebody changed it; a broken one leaves the old roles."""
+        changed_at = self._file.stat().st_mtime_ns
+        if changed_at == self._read_at:
+            return
+        self._read_at = changed_at
+        self.text = self._file.read_text()
+        if not self.problems(self.text):
+            self._rules = self._load(self.text)
+
+    def save(self, text: str, *, broken_too: bool = False) -> list[dict[str, Any]]:
+        """Write it, unless it has problems; give those."""
+        found = self.problems(text)
+        if not found or broken_too:
+            self._file.write_text(text)
+            self.refresh()
+        return found
+
+    def problems(self, text: str) -> list[dict[str, Any]]:
+        """Give every problem of a text with its line; 0 where it has none."""
+        try:
+            self._load(text)
+        except ConfigError as error:
+            return [_placed(problem) for problem in error.problems]
+        return []
+
+    def roles(self, user: str) -> list[str]:
+        """Give the roles that someone has."""
+        return list(policy.roles_of(self._rules.policy, self._facts(user, "")))
+
+    def explain(self, text: str, user: str, channel: str, words: str) -> dict[str, Any]:
+        """Say which rule of a text lets a command pass, or why none does.
+
+        Raises:
+            KeyError: There is no such user.
+        """
+        try:
+            rules = self._load(text)
+        except ConfigError as error:
+            return {"problems": [_placed(problem) for problem in error.problems]}
+        command, _, rest = words.strip().partition(" ")
+        verb = COMMANDS.get(command)
+        said = rest if verb else words.strip()
+        if verb is None and command.casefold() not in _VERBS:
+            verb = Effect.STOP
+        try:
+            vocabulary = rules.vocabulary.at(channel)
+            wanted = parse(said, verb=verb, vocabulary=vocabulary, now=time.time())
+        except ParseError as error:
+            return {"mistake": f"{error.sentence}\n{mark(error)}"}
+        if not isinstance(wanted, Command):
+            return {"mistake": _NOT_AN_ACTION}
+        found = policy.explain(rules.policy, wanted, self._facts(user, channel))
+        shown: dict[str, Any] = {"command": spell(wanted), "lines": list(found.lines)}
+        if isinstance(found.verdict, Denied):
+            return shown | {"allowed": False, "verdict": found.verdict.reason}
+        rule, approval = found.verdict.rule, found.verdict.approval.value
+        return shown | {"allowed": True, "verdict": f"{rule}, approval: {approval}"}
+
+    def _facts(self, user: str, channel: str) -> policy.Facts:
+        slack = self._slack
+        one, place = slack.users[user], slack.channels.get(channel)
+        person = Person(
+            one.id,
+            one.team_id,
+            bot=one.is_bot,
+            guest=one.is_restricted or one.is_ultra_restricted,
+            deactivated=one.deleted,
+            stranger=one.is_stranger,
+        )
+        return policy.Facts(
+            person=person,
+            home_team=slack.team,
+            groups=frozenset(name for name, inside in slack.groups.items() if user in inside),
+            channel=channel,
+            in_channel=place is not None and slack.bot_user in place.members,
+        )
+
+    def _load(self, text: str) -> Rules:
+        return loader(source="policy.yml", sites={}, region="", now=time.time())(text)
+
+
+def _placed(problem: str) -> dict[str, Any]:
+    found = _PLACED.fullmatch(problem)
+    if found is None:
+        return {"line": 0, "text": problem}
+    return {"line": int(found[1] or 0), "text": found[2]}

@@ -1,0 +1,1 @@
+"""An emulated Slack workspace: its Web API, events and people."""

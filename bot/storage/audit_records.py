@@ -1,0 +1,365 @@
+"""The audit trail on disk: records that each carry on the hash of the one before; and seals."""
+
+import contextlib
+import json
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.audit import hash_chain as chain
+from bot.audit.checkpoints import Seal, SealKind, Signer, holds
+from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Record
+from bot.storage.tables import seals, trail
+
+__all__ = [
+    "End",
+    "Fact",
+    "Record",
+    "append",
+    "checkpoint",
+    "end",
+    "forget",
+    "has",
+    "prune",
+    "raw",
+    "raw_one",
+    "read",
+    "sealed",
+    "suspicion",
+]
+
+_BATCH = 2000
+"""Records that are in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where the trail ends.
+
+    Attributes:
+        seq: The last record's number.
+        hash: Its hash.
+        head: The signed end, if there is one.
+        stands: Whether the last record is the one that was signed.
+    """
+
+    seq: int
+    hash: str
+    head: Seal | None
+    stands: bool
+
+
+def append(
+    connection: sa.Connection,
+    now: float,
+    facts: Sequence[Fact],
+    signer: Signer | None,
+    after: End,
+) -> End:
+    """Add records at the end and renew the signed end, in the caller's transaction.
+
+    The caller must be the only writer: the chain has one end.
+    """
+    if not facts:
+        return after
+    now = round(now, 6)
+    seq, last, key = after.seq, after.hash, after.head.key if after.head else ""
+    if signer is not None and key != signer.public:
+        connection.execute(_KEEP)
+        if not _known(connection, signer.public):
+            facts = [Fact(KEY, "", {"key": signer.public}), *facts]
+    rows: list[dict[str, object]] = []
+    for fact in facts:
+        seq += 1
+        body = chain.canonical(seq, now, fact)
+        last = chain.digest(last, body)
+        rows.append(
+            {
+                "seq": seq,
+                "at": now,
+                "kind": fact.kind,
+                "operation": fact.operation,
+                "body": body,
+                "hash": last,
+            }
+        )
+    connection.execute(_INSERT, rows)
+    head = after.head
+    if signer is not None:
+        head = signer.seal(SealKind.HEAD, seq, last, now)
+        connection.execute(_RENEW if key else _SEAL, _values(head))
+    return End(seq, last, head, stands=signer is not None)
+
+
+def suspicion(connection: sa.Connection, found: End, seen: End | None) -> str:
+    """Say what is wrong with how the trail ends; empty if nothing is.
+
+    Args:
+        found: As it ends now.
+        seen: As it ended when this process had written last.
+    """
+    head = found.head
+    if head is None:
+        return "the signed end of the trail is gone" if seen and seen.head else ""
+    if not found.stands:
+        return f"the last record is not the one that was signed, {head.seq}"
+    if seen is None or (head.seq, head.hash) != (seen.seq, seen.hash):
+        if not holds(head):
+            return f"the signature of the trail's end, record {head.seq}, does not hold"
+        if seen is not None and _hash(connection, seen.seq) != seen.hash:
+            return f"record {seen.seq} is not what this process wrote"
+    return ""
+
+
+def _hash(connection: sa.Connection, seq: int) -> str | None:
+    row = connection.execute(sa.select(trail.c.hash).where(trail.c.seq == seq)).first()
+    if row is None:
+        buried = connection.execute(sa.select(_BURIED.c.seq, _BURIED.c.hash)).first()
+        return buried.hash if buried is not None and buried.seq == seq else None
+    return str(row.hash)
+
+
+_INSERT = sa.insert(trail)
+_SEAL = sa.insert(seals)
+_RENEW = (
+    sa.update(seals)
+    .where(seals.c.kind == SealKind.HEAD.value)
+    .values({c.name: sa.bindparam(c.name) for c in seals.c if c.name != "kind"})
+)
+_OTHER = seals.alias()
+# Where one key takes over from another, the other's last word stays, if it has no other.
+_KEEP = sa.insert(seals).from_select(
+    [c.name for c in seals.c],
+    sa.select(
+        sa.literal(SealKind.CHECKPOINT.value).label("kind"),
+        *(c for c in seals.c if c.name != "kind"),
+    ).where(
+        seals.c.kind == SealKind.HEAD.value,
+        ~sa.exists().where(
+            _OTHER.c.kind == SealKind.CHECKPOINT.value,
+            sa.or_(_OTHER.c.key == seals.c.key, _OTHER.c.seq == seals.c.seq),
+        ),
+    ),
+)
+_LAST = sa.select(trail.c.seq, trail.c.hash).order_by(trail.c.seq.desc()).limit(1).subquery()
+_BURIED = (
+    sa.select(seals.c.seq, seals.c.hash)
+    .where(seals.c.kind == SealKind.TOMBSTONE.value)
+    .order_by(seals.c.seq.desc())
+    .limit(1)
+    .subquery()
+)
+_COLUMNS = ("kind", "seq", "hash", "at", "key", "signature")
+_NOTHING = [sa.literal(0.0).label("at"), *(sa.literal("").label(n) for n in _COLUMNS[4:])]
+_END = sa.union_all(
+    sa.select(sa.literal("last").label("kind"), _LAST.c.seq, _LAST.c.hash, *_NOTHING),
+    sa.select(sa.literal("buried").label("kind"), _BURIED.c.seq, _BURIED.c.hash, *_NOTHING),
+    sa.select(*(seals.c[name] for name in _COLUMNS)).where(seals.c.kind == SealKind.HEAD.value),
+)
+
+
+def end(connection: sa.Connection) -> End:
+    """Say where the trail ends.
+
+    Where it is shorter than its signed end says, the end counts: what goes on from there leaves
+    the gap to be seen.
+    """
+    found = {row.kind: row for row in connection.execute(_END)}
+    signed = found.get(SealKind.HEAD.value)
+    head = Seal(SealKind.HEAD, *signed[1:]) if signed is not None else None
+    last = found.get("last") or found.get("buried")
+    if last is not None and (head is None or last.seq > head.seq):
+        return End(last.seq, last.hash, head, stands=False)
+    if head is None:
+        return End(0, GENESIS, None, stands=False)
+    stands = last is not None and (last.seq, last.hash) == (head.seq, head.hash)
+    return End(head.seq, head.hash, head, stands)
+
+
+def _known(connection: sa.Connection, key: str) -> bool:
+    query = sa.select(seals.c.seq).where(seals.c.key == key).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _values(seal: Seal) -> dict[str, object]:
+    return {
+        "kind": seal.kind.value,
+        "seq": seal.seq,
+        "hash": seal.hash,
+        "at": seal.at,
+        "key": seal.key,
+        "signature": seal.signature,
+    }
+
+
+def sealed(connection: sa.Connection) -> list[Seal]:
+    """Give every seal."""
+    return [
+        Seal(SealKind(row.kind), row.seq, row.hash, row.at, row.key, row.signature)
+        for row in connection.execute(sa.select(seals))
+    ]
+
+
+def checkpoint(
+    connection: sa.Connection, now: float, signer: Signer, *, every: float, most: int
+) -> Seal | None:
+    """Seal where the trail ends now and keep that; None if it is too early.
+
+    Args:
+        every: Seconds between two, if the trail has grown.
+        most: So many new records make one due at once.
+    """
+    found = end(connection)
+    seq, hash_ = found.seq, found.hash
+    query = (
+        sa.select(seals.c.seq, seals.c.at)
+        .where(seals.c.kind == SealKind.CHECKPOINT.value)
+        .order_by(seals.c.seq.desc())
+        .limit(1)
+    )
+    before = connection.execute(query).first()
+    if not seq or (before and before.seq == seq):
+        return None
+    if before and now - before.at < every and seq - before.seq < most:
+        return None
+    seal = signer.seal(SealKind.CHECKPOINT, seq, hash_, now)
+    connection.execute(_SEAL, _values(seal))
+    return seal
+
+
+# --- retention -------------------------------------------------------------------------
+
+
+def prune(connection: sa.Connection, now: float, signer: Signer, *, before: float) -> Fact | None:
+    """Put a tombstone on all records older than `before`; None if there are none.
+
+    The last record always stays. The records themselves are removed by `forget`, a few at a time.
+    """
+    oldest = sa.select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1)
+    kept = connection.execute(oldest).scalar()
+    upto = (kept if kept is not None else end(connection).seq) - 1
+    buried = connection.execute(sa.select(_BURIED.c.seq)).scalar() or 0
+    if upto <= buried:
+        return None
+    row = connection.execute(sa.select(trail).where(trail.c.seq == upto)).first()
+    if row is None:
+        return None
+    keys = connection.execute(sa.select(seals.c.key).distinct()).scalars().all()
+    seal = signer.seal(SealKind.TOMBSTONE, upto, row.hash, now)
+    connection.execute(_SEAL, _values(seal))
+    return Fact(
+        PRUNED,
+        "",
+        {
+            "first": buried + 1,
+            "upto": upto,
+            "hash": row.hash,
+            "last_at": row.at,
+            "keys": sorted({*keys, signer.public}),
+        },
+    )
+
+
+def forget(connection: sa.Connection, most: int) -> int:
+    """Remove some of the records that a tombstone stands for; give how many."""
+    buried = sa.select(_BURIED.c.seq).scalar_subquery()
+    some = sa.select(trail.c.seq).where(trail.c.seq <= buried).order_by(trail.c.seq).limit(most)
+    gone = connection.execute(sa.delete(trail).where(trail.c.seq.in_(some.scalar_subquery())))
+    # Their checkpoints have nothing left to be held to.
+    connection.execute(
+        sa.delete(seals).where(seals.c.kind == SealKind.CHECKPOINT.value, seals.c.seq <= buried)
+    )
+    return gone.rowcount
+
+
+# --- reading ---------------------------------------------------------------------------
+
+
+def read(
+    connection: sa.Connection,
+    *,
+    since: float = 0.0,
+    until: float = 0.0,
+    operation: str = "",
+    last: int = 0,
+) -> Generator[Record, None, None]:
+    """Stream records in order, in constant memory.
+
+    Args:
+        since: Epoch seconds.
+        until: Epoch seconds; 0 for no end.
+        operation: Only those of this one.
+        last: Only so many of the newest; 0 for all.
+    """
+    query = sa.select(trail).order_by(trail.c.seq)
+    if since:
+        # In the order of their numbers, so that nothing need be sorted, from where it can begin.
+        begin = sa.select(sa.func.min(trail.c.seq)).where(trail.c.at >= since)
+        query = query.where(trail.c.seq >= begin.scalar_subquery(), trail.c.at + 0.0 >= since)
+    if until:
+        query = query.where(trail.c.at + 0.0 < until)
+    if operation:
+        query = query.where(trail.c.operation == operation)
+    if last:
+        newest = query.order_by(None).order_by(trail.c.seq.desc()).limit(last).subquery()
+        query = sa.select(newest).order_by(newest.c.seq)
+    with connection.execution_options(yield_per=_BATCH).execute(query) as rows:
+        for row in rows:
+            yield Record(row.seq, row.at, row.kind, row.operation, row.body, row.hash)
+
+
+def has(connection: sa.Connection, fact: Fact) -> bool:
+    """Return whether there is a record of the same kind and operation with these facts in it."""
+    of_kind = trail.c.operation == fact.operation, trail.c.kind == fact.kind
+    bodies = connection.execute(sa.select(trail.c.body).where(*of_kind)).scalars()
+    return any(fact.facts.items() <= _facts(body).items() for body in bodies)
+
+
+def _facts(body: str) -> dict[str, object]:
+    """Read the facts of a record; none where somebody has made it unreadable."""
+    with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
+        found = json.loads(body)["facts"]
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def raw(connection: sa.Connection, after: int) -> Iterator[Sequence[Raw]]:
+    """Stream the records behind a number as they lie there, in batches, for verifying.
+
+    As bytes: what was tampered with need not be text any more.
+    """
+    query = _raw(connection).where(trail.c.seq > after).order_by(trail.c.seq)
+    if connection.dialect.name == "postgresql":
+        with connection.execution_options(yield_per=_BATCH).execute(query) as rows:
+            yield from rows.partitions()
+        return
+    with connection.execute(query) as rows:
+        # The driver's own rows: making them SQLAlchemy's takes as long as all the rest.
+        while batch := rows.cursor.fetchmany(_BATCH):
+            yield batch
+
+
+def raw_one(connection: sa.Connection, seq: int) -> Raw | None:
+    """Give one record as it lies there."""
+    row = connection.execute(_raw(connection).where(trail.c.seq == seq)).first()
+    return tuple(row) if row is not None else None
+
+
+def _raw(connection: sa.Connection) -> sa.Select[Any]:
+    postgres = connection.dialect.name == "postgresql"
+
+    def as_bytes(column: sa.Column[str]) -> sa.ColumnElement[bytes]:
+        if postgres:
+            return sa.func.convert_to(column, "UTF8", type_=sa.LargeBinary)
+        return sa.cast(column, sa.LargeBinary)
+
+    return sa.select(
+        trail.c.seq,
+        trail.c.at,
+        as_bytes(trail.c.kind),
+        as_bytes(trail.c.operation),
+        as_bytes(trail.c.body),
+        as_bytes(trail.c.hash),
+    )

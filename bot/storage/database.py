@@ -1,0 +1,112 @@
+"""Opens the database: an engine with the right manners, and the schema brought up to date."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.errors import ConfigError, StoreError
+from bot.storage.tables import METADATA
+
+HEAD = "0006"
+"""The newest migration. A test holds it to the files."""
+
+_ADDRESS = "STOPSTREAM_DATABASE_URL: "
+
+
+def connect(url: str) -> sa.Engine:
+    """Make an engine for `sqlite:///FILE` or `postgresql://…`; opens nothing yet.
+
+    Raises:
+        ConfigError: The address is not one of these.
+    """
+    try:
+        address = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigError(
+            [_ADDRESS + "is not a database address; write sqlite:///FILE or postgresql://…"]
+        ) from None
+    match address.get_backend_name():
+        case "sqlite":
+            return _sqlite(address)
+        case "postgresql":
+            return sa.create_engine(
+                address.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": 5, "options": "-c statement_timeout=10000"},
+            )
+        case other:
+            raise ConfigError(
+                [_ADDRESS + f"{other} is not supported; write sqlite:///FILE or postgresql://…"]
+            )
+
+
+def _sqlite(address: sa.URL) -> sa.Engine:
+    file = address.database or ""
+    if file in ("", ":memory:"):
+        raise ConfigError([_ADDRESS + "names no file; the trail must survive, so give it one"])
+    folder = Path(file).parent
+    if not folder.is_dir():
+        raise ConfigError([_ADDRESS + f"the folder {folder} does not exist"])
+    # Shorter than an ack may wait, so that the asker hears why. `?timeout=` says otherwise.
+    waits = {} if "timeout" in address.query else {"timeout": 1.5}
+    engine = sa.create_engine(address, connect_args={**waits, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def manners(connection: Any, _record: Any) -> None:
+        # SQLAlchemy says BEGIN itself, below; the driver must not.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        # Intent before action: on the platter before the request leaves.
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        reads = connection.get_execution_options().get("reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the schema to HEAD; safe when several replicas start at once.
+
+    Raises:
+        StoreError: The database cannot be reached or changed, or is of a newer release.
+    """
+    try:
+        if _current(engine) != HEAD:
+            _upgrade(engine)
+    except sa.exc.SQLAlchemyError as error:
+        origin = str(getattr(error, "orig", None) or error).strip().splitlines()
+        raise StoreError(origin[0] if origin else "the database does not answer") from error
+
+
+def _current(engine: sa.Engine) -> str | None:
+    with engine.connect().execution_options(reads=True) as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        return str(found) if found is not None else None
+
+
+def _upgrade(engine: sa.Engine) -> None:
+    # Only a first start or a new release pays for importing alembic.
+    from alembic import command  # noqa: PLC0415 (see above)
+    from alembic.config import Config  # noqa: PLC0415 (see above)
+    from alembic.util import CommandError  # noqa: PLC0415 (see above)
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # The second replica waits here, then finds nothing left to do.
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7308)"))
+        config.attributes["connection"] = connection
+        config.attributes["metadata"] = METADATA
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise StoreError(
+                f"the database is of another release of stopstream: {error}"
+            ) from error

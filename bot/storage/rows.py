@@ -1,0 +1,210 @@
+"""Reads rows of the database into what the model has, and writes the model's parts into them.
+
+Another release may have written a row. Keys of JSON that this one does not know are left alone,
+keys that it misses take the model's defaults; anything else is an UnreadableRowError.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter, ValidationError
+
+from bot.errors import UnreadableRowError
+from bot.model.operations import (
+    Actor,
+    Approval,
+    Choice,
+    Consent,
+    Decision,
+    Json,
+    Operation,
+    Owed,
+    Place,
+    State,
+    Via,
+    Word,
+)
+
+_NO_CONSENT = Consent()
+_CONSENT, _PLACE, _WORD = TypeAdapter(Consent), TypeAdapter(Place), TypeAdapter(Word)
+_KNOWN = frozenset(one.name for one in fields(Consent)) - {"unknown"}
+
+
+def operation(row: sa.Row[Any]) -> Operation:
+    """Read a row of `operations`.
+
+    Raises:
+        UnreadableRowError: This release cannot make sense of it.
+    """
+    try:
+        return _operation(row)
+    except ValueError as error:
+        raise UnreadableRowError("operations", row.id, row.id, _why(error)) from error
+
+
+def decision(row: sa.Row[Any]) -> Decision:
+    """Read a row of `decisions`.
+
+    Raises:
+        UnreadableRowError: This release cannot make sense of it.
+    """
+    try:
+        return Decision(
+            key=row.key,
+            operation=row.operation,
+            choice=Choice(row.choice),
+            actor=Actor(row.team, row.actor),
+            place=_PLACE.validate_json(row.place, strict=True),
+            reason=row.reason,
+            message_ts=row.message_ts,
+            id=row.id,
+            at=row.at,
+        )
+    except ValueError as error:
+        raise UnreadableRowError("decisions", row.id, row.operation, _why(error)) from error
+
+
+def message(row: sa.Row[Any]) -> tuple[Owed, State | None, Word | None]:
+    """Read from a row of `outbox` what it is, the state it is about, and the word it carries.
+
+    Raises:
+        UnreadableRowError: This release cannot make sense of it.
+    """
+    try:
+        return Owed(row.owed), State(row.about) if row.about else None, _word(row)
+    except ValueError as error:
+        raise UnreadableRowError("outbox", row.id, row.operation, _why(error)) from error
+
+
+def encoded(value: Any) -> Any:
+    """Return a value as its column holds it."""
+    if isinstance(value, Consent):
+        if value == _NO_CONSENT and not value.unknown:
+            return "{}"
+        known = asdict(value)
+        return json.dumps({**known.pop("unknown"), **known})
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
+def columns(operation: Operation) -> dict[str, Any]:
+    """Return the columns of an operation that the store itself does not set."""
+    return {
+        "id": operation.id,
+        "key": operation.key,
+        "state": operation.state.value,
+        "seq": operation.seq,
+        "team": operation.actor.team,
+        "actor": operation.actor.user,
+        "via": operation.via.value,
+        "channel": operation.place.channel,
+        "thread_ts": operation.place.thread_ts,
+        "reply_url": operation.place.reply_url,
+        "text": operation.text,
+        "api": operation.api,
+        "params": json.dumps(operation.params),
+        "region": operation.region,
+        "account": operation.account,
+        "rule": operation.rule,
+        "approval": operation.approval.value,
+        "detail": operation.detail,
+        "expires_at": operation.expires_at,
+        "decided_by": operation.decided_by,
+        "decided_at": operation.decided_at,
+        "sent_at": operation.sent_at,
+        "ended_at": operation.ended_at,
+        "attempts": operation.attempts,
+        "request_id": operation.request_id,
+        "code": operation.code,
+        "said": operation.said,
+        "result": json.dumps(operation.result),
+        "took": operation.took,
+        "card_channel": operation.card_channel,
+        "card_ts": operation.card_ts,
+        "consent": encoded(operation.consent),
+        "reason": operation.reason,
+        "emergency": operation.emergency,
+        "joined": operation.joined,
+        "looked": operation.looked,
+        "target": operation.target,
+        "case": operation.case,
+        "runbook": operation.runbook,
+    }
+
+
+def _operation(row: sa.Row[Any]) -> Operation:
+    return Operation(
+        id=row.id,
+        key=row.key,
+        state=State(row.state),
+        actor=Actor(row.team, row.actor),
+        place=Place(row.channel, row.thread_ts, row.reply_url),
+        via=Via(row.via),
+        text=row.text,
+        asked_at=row.asked_at,
+        api=row.api,
+        params=_object(row.params),
+        region=row.region,
+        account=row.account,
+        rule=row.rule,
+        approval=Approval(row.approval),
+        detail=row.detail,
+        expires_at=row.expires_at,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        sent_at=row.sent_at,
+        ended_at=row.ended_at,
+        attempts=row.attempts,
+        request_id=row.request_id,
+        code=row.code,
+        said=row.said,
+        result=_object(row.result),
+        took=row.took,
+        card_channel=row.card_channel,
+        card_ts=row.card_ts,
+        consent=_consent(row.consent),
+        reason=row.reason,
+        emergency=row.emergency,
+        joined=row.joined,
+        looked=row.looked,
+        target=row.target,
+        case=row.case,
+        runbook=row.runbook,
+        seq=row.seq,
+    )
+
+
+def _object(text: str) -> Mapping[str, Json]:
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
+    if isinstance(found, dict):
+        return found
+    raise ValueError("its JSON is not an object")
+
+
+def _consent(text: str) -> Consent:
+    if text == "{}":
+        return _NO_CONSENT
+    found = _object(text)
+    unknown = {name: value for name, value in found.items() if name not in _KNOWN}
+    known = {name: value for name, value in found.items() if name in _KNOWN}
+    return _CONSENT.validate_json(json.dumps({**known, "unknown": unknown}), strict=True)
+
+
+def _word(row: sa.Row[Any]) -> Word | None:
+    if not row.place:
+        return None
+    found = {**_object(row.place), "again": bool(row.uncertain)}
+    return _WORD.validate_json(json.dumps(found), strict=True)
+
+
+def _why(error: ValueError) -> str:
+    """Return the reason in one line, without the values: they may hold a stream key."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error).splitlines()[0][:200]

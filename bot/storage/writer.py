@@ -1,0 +1,245 @@
+"""One thread writes: whatever waits is done in one transaction, so a full sync is shared by many.
+
+A transaction holds the database's only write lock for its whole length (`BEGIN IMMEDIATE` on
+SQLite, an advisory lock on PostgreSQL), because every one of them adds to the trail and the
+trail has one end.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+import structlog
+
+from bot.audit.checkpoints import Signer
+from bot.audit.hash_chain import Fact
+from bot.errors import StoreError
+from bot.storage import audit_records as trail
+from bot.storage.audit_records import End
+
+log = structlog.get_logger("stopstream.writer")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(7307)")
+CLOCK = "extract(epoch FROM clock_timestamp())::float8"
+"""PostgreSQL's own clock, epoch seconds."""
+
+_CLOCK = sa.text(f"SELECT {CLOCK}")
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What a piece of work may use.
+
+    Attributes:
+        now: The store's clock, epoch seconds: the database's own on PostgreSQL.
+        monotonic: This process's `time.monotonic` at that moment.
+        facts: Goes to the trail, in this order, when the work is done.
+        owes: Something was put into the outbox.
+    """
+
+    connection: sa.Connection
+    now: float
+    monotonic: float
+    facts: list[Fact] = field(default_factory=list)
+    owes: bool = False
+
+
+_FEW = 16
+"""How many pieces of work that nobody waits for share a transaction."""
+
+_RECENT = 5.0
+"""Seconds for which a refusal is remembered: a full disk may still take what is small."""
+
+Work = Callable[[Transaction, Sequence[Item]], Sequence[Result]]
+"""Does several like things at once, and gives a result for each."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job(Generic[Item, Result]):
+    work: Work[Item, Result]
+    item: Item
+    done: "asyncio.Future[Result]"
+    result: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Runs work in transactions, in the order in which it came.
+
+    Work may be run twice (a failed transaction is repeated one piece at a time), so it must
+    change nothing but the database.
+
+    Args:
+        owing: Set after a transaction that put something into the outbox.
+        most: How many pieces of work one transaction may hold.
+        signer: Seals the end of the trail; None leaves it unsealed.
+        alarm: Called with what is wrong with the trail's end, before something is added.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        owing: asyncio.Event,
+        *,
+        most: int = 256,
+        signer: Signer | None = None,
+        alarm: "Callable[[Transaction, str], None]" = lambda _transaction, _why: None,
+    ) -> None:
+        self._engine = engine
+        self._signer = signer
+        self._alarm = alarm
+        self._seen: End | None = None
+        self._owing = owing
+        self._most = most
+        self._urgent: deque[_Job[Any, Any]] = deque()
+        self._jobs: deque[_Job[Any, Any]] = deque()
+        # One permit for each job in either line, and one for the end.
+        self._permits = threading.Semaphore(0)
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._connection: sa.Connection | None = None
+        self._refused: tuple[float, str] | None = None
+        self._thread.start()
+
+    @property
+    def trouble(self) -> str:
+        """Why the database lately refused what was to be recorded; empty if it did not."""
+        if self._refused is None or time.monotonic() - self._refused[0] > _RECENT:
+            return ""
+        return self._refused[1]
+
+    async def do(self, work: Work[Item, Result], item: Item, *, urgent: bool = False) -> Result:
+        """Do one thing; it is on disk when this returns.
+
+        Cancelled before its turn, it is not done.
+
+        Args:
+            urgent: Someone waits for an ack: it goes before everything that is not.
+
+        Raises:
+            StoreError: It was not done; the database says why.
+        """
+        job: _Job[Item, Result] = _Job(work, item, self._loop.create_future())
+        (self._urgent if urgent else self._jobs).append(job)
+        self._permits.release()
+        return await job.done
+
+    async def close(self) -> None:
+        """Finish what waits, then stop."""
+        self._permits.release()
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while True:
+            jobs, last = self._next()
+            live = [job for job in jobs if not job.done.cancelled()]
+            if live:
+                self._settle(live)
+            if last:
+                self._drop_connection()
+                return
+
+    def _next(self) -> tuple[list[_Job[Any, Any]], bool]:
+        """Wait for work; give what is urgent, or else a few others, so that acks wait little."""
+        self._permits.acquire()
+        line, most = (self._urgent, self._most) if self._urgent else (self._jobs, _FEW)
+        jobs = [line.popleft() for _ in range(min(most, len(line)))]
+        for _ in jobs[1:]:
+            self._permits.acquire()
+        return jobs, not jobs
+
+    def _settle(self, jobs: list[_Job[Any, Any]]) -> None:
+        try:
+            self._commit(jobs)
+        except Exception as error:  # noqa: BLE001 (handed to whoever waits; the thread lives on)
+            self._drop_connection()
+            if len(jobs) > 1:
+                # One bad piece must not take the others with it.
+                for job in jobs:
+                    self._settle([job])
+                return
+            database = isinstance(error, sa.exc.SQLAlchemyError | OSError)
+            jobs[0].error = StoreError(_plainly(error)) if database else error
+            if database:
+                self._refused = time.monotonic(), _plainly(error)
+        self._loop.call_soon_threadsafe(_answer, jobs)
+
+    def _commit(self, jobs: list[_Job[Any, Any]]) -> None:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        with self._connection.begin():
+            now, monotonic = time.time(), time.monotonic()
+            if self._engine.dialect.name == "postgresql":
+                self._connection.execute(_LOCK)
+                now = float(self._connection.execute(_CLOCK).scalar_one())
+                monotonic = time.monotonic()
+            transaction = Transaction(self._connection, now, monotonic)
+            for work, alike in _alike(jobs):
+                results = work(transaction, [job.item for job in alike])
+                for job, result in zip(alike, results, strict=True):
+                    job.result = result
+            seen = self._record(transaction) if transaction.facts else self._seen
+        # Only now it is there.
+        self._seen = seen
+        if transaction.facts:
+            self._refused = None
+        if transaction.owes:
+            self._loop.call_soon_threadsafe(self._owing.set)
+
+    def _record(self, transaction: Transaction) -> End:
+        found = trail.end(transaction.connection)
+        if self._signer is not None:
+            why = trail.suspicion(transaction.connection, found, self._seen)
+            if why:
+                self._alarm(transaction, why)
+        facts = transaction.facts
+        return trail.append(transaction.connection, transaction.now, facts, self._signer, found)
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except Exception as error:  # noqa: BLE001 (the driver's own; the thread lives on)
+                log.warning("a connection did not close", why=_plainly(error))
+                with contextlib.suppress(Exception):
+                    connection.invalidate()
+
+
+def _alike(
+    jobs: Sequence[_Job[Any, Any]],
+) -> list[tuple[Work[Any, Any], list[_Job[Any, Any]]]]:
+    """Bring neighbours with the same work together, keeping their order."""
+    groups: list[tuple[Work[Any, Any], list[_Job[Any, Any]]]] = []
+    for job in jobs:
+        if groups and groups[-1][0] == job.work:
+            groups[-1][1].append(job)
+        else:
+            groups.append((job.work, [job]))
+    return groups
+
+
+def _answer(jobs: Sequence[_Job[Any, Any]]) -> None:
+    for job in jobs:
+        if job.done.done():
+            continue
+        if job.error is not None:
+            job.done.set_exception(job.error)
+        else:
+            job.done.set_result(job.result)
+
+
+def _plainly(error: Exception) -> str:
+    """Give the database's own words in one line, without the statement and its values."""
+    origin = getattr(error, "orig", None) or error
+    lines = str(origin).strip().splitlines()
+    return lines[0] if lines else type(origin).__name__

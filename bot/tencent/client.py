@@ -1,0 +1,286 @@
+"""Sends one signed request to Tencent Cloud and keeps apart what is known of its fate.
+
+never sent · no answer · refused with a code · accepted. Nothing is repeated here.
+"""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
+from bot.model.operations import DEFAULT, Answer, Command, Draft, Json, Site
+from bot.redact import HIDDEN, redact
+from bot.tencent import tc3
+from bot.tencent.credentials import Access, CredentialSource
+
+CONNECT = 3.0
+"""Seconds for a connection to stand."""
+
+WHOLE = 10.0
+"""Seconds for the whole exchange, however slowly bytes drip."""
+
+_SHORTEST_SECRET = 8
+
+LARGEST = 1 << 20
+"""Bytes of an answer; a larger one is not read to its end."""
+
+_CONTENT_TYPE = "application/json"
+
+# Made once: json.dumps makes a new encoder for every call with separators.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+# The transport calls a connection that broke under a sent request a connect timeout, too; so
+# its cause is asked. Only these mean that no byte of the request has left.
+_BEFORE_SENDING = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
+
+
+_SIGNED = re.compile(r"(Credential=|Signature=)[0-9A-Za-z]+")
+_OF_THE_CONNECTION = ("accept", "connection", "content-length", "user-agent")
+
+
+class TencentCloud:
+    """One client for the life of the process, for all accounts.
+
+    Args:
+        credentials: The bot's own key.
+        accounts: Gives those that the policy names now; without it there is the one of the
+            bot's own key.
+        sites: By product name; an absent one keeps the product's own.
+        base_url: One address for every service instead of their hosts.
+        clock: Epoch seconds.
+        transport: Instead of the network.
+    """
+
+    def __init__(
+        self,
+        *,
+        credentials: CredentialSource,
+        accounts: Callable[[], Mapping[str, Access]] = lambda: {DEFAULT: Access()},
+        sites: Mapping[str, Site] | None = None,
+        base_url: str | None = None,
+        whole: float = WHOLE,
+        clock: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._credentials = credentials
+        self._accounts = accounts
+        self._sites = sites or {}
+        self._base_url = httpx.URL(base_url) if base_url else None
+        self._whole = whole
+        self._clock = clock
+        # No proxy from the environment: it would see every request, and a forgotten variable
+        # would decide where stops go. STOPSTREAM_TENCENT_URL names one on purpose.
+        self._client = httpx.AsyncClient(
+            # 0 is no limit: the lanes bound what is under way, and waiting for a connection
+            # would count as an answer that did not come.
+            transport=transport
+            or AiohttpTransport(trust_env=False, limits=httpx.Limits(max_connections=0)),
+            timeout=httpx.Timeout(whole, connect=min(CONNECT, whole), pool=whole),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Let every connection go."""
+        await self._client.aclose()
+
+    def draft(self, command: Command) -> Draft:
+        """Write the request as it would leave, without key, signature and secret parameters."""
+        params: dict[str, Json] = {}
+        for name, value in command.params.items():
+            param = command.action.param(name)
+            shown = redact(value) if isinstance(value, str) else value
+            params[name] = HIDDEN if param is None or param.secret else shown
+        site = self._accounts().get(command.account, Access()).site
+        harmless = replace(command, params=params)
+        request = self._request(harmless, tc3.Credentials("id", "key"), site)
+        headers = dict(request.headers)
+        headers["authorization"] = _SIGNED.sub(rf"\1{HIDDEN}", headers["authorization"])
+        kept = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION}
+        return Draft(request.method, str(request.url), kept, request.content.decode())
+
+    async def call(self, command: Command) -> Answer:
+        """Sign and send a command once.
+
+        Raises:
+            NeverSentError: It did not leave; it may be tried again.
+            NoAnswerError: It left, and may have run.
+            ApiError: It was refused with a code.
+        """
+        access = self._accounts().get(command.account)
+        if access is None:
+            raise NeverSentError(f'The policy names no account "{command.account}" any more.')
+        credentials = await (access.source or self._credentials).get()
+        request = self._request(command, credentials, access.site)
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._whole):
+                response = await self._client.send(request, stream=True)
+                try:
+                    body = await _bounded(response)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise NoAnswerError(f"Tencent Cloud did not answer within {self._whole:g} s") from error
+        except (httpx.TransportError, aiohttp.ClientError) as error:
+            raise _lost(error) from error
+        secrets = _secrets(command, credentials)
+        return self._read(response, body, time.perf_counter() - began, secrets)
+
+    def _request(
+        self, command: Command, credentials: tc3.Credentials, site: Site | None
+    ) -> httpx.Request:
+        action = command.action
+        site = site or self._sites.get(action.product.name)
+        url = self._base_url or httpx.URL(f"https://{action.product.host(site)}/")
+        payload = _encode(dict(command.params)).encode()
+        timestamp = int(self._clock())
+        # The Host header that is sent, port included, is the one that must be signed.
+        signed = {
+            "content-type": _CONTENT_TYPE,
+            "host": url.netloc.decode("ascii"),
+            "x-tc-action": action.api,
+        }
+        headers = {
+            "Host": signed["host"],
+            "Content-Type": _CONTENT_TYPE,
+            "Accept-Encoding": "identity",
+            "Authorization": tc3.authorization(
+                signed,
+                payload,
+                credentials=credentials,
+                service=action.product.name,
+                timestamp=timestamp,
+            ),
+            "X-TC-Action": action.api,
+            "X-TC-Version": action.product.version,
+            "X-TC-Timestamp": str(timestamp),
+            "X-TC-Language": "en-US",
+            "X-TC-RequestClient": _CLIENT,
+        }
+        if command.region:
+            headers["X-TC-Region"] = command.region
+        if credentials.token:
+            headers["X-TC-Token"] = credentials.token
+        return self._client.build_request("POST", url, headers=headers, content=payload)
+
+    def _read(
+        self, response: httpx.Response, body: bytes, took: float, secrets: Sequence[str]
+    ) -> Answer:
+        def unreadable(why: str) -> UnreadableAnswerError:
+            return UnreadableAnswerError(
+                why, status=response.status_code, excerpt=_excerpt(body, secrets)
+            )
+
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError):
+            raise unreadable("The answer is not JSON") from None
+        answer = parsed.get("Response") if isinstance(parsed, dict) else None
+        if not isinstance(answer, dict):
+            raise unreadable("The answer is not Tencent Cloud's")
+        request_id = answer.pop("RequestId", None)
+        if not isinstance(request_id, str) or not request_id:
+            raise unreadable("The answer has no RequestId")
+        if "Error" in answer:
+            refusal = self._refusal(answer["Error"], request_id, response, secrets)
+            raise refusal or unreadable("The answer's Error is malformed")
+        if response.status_code != httpx.codes.OK:
+            raise unreadable("The answer has the wrong status")
+        return Answer(request_id, answer, took)
+
+    def _refusal(
+        self, error: Any, request_id: str, response: httpx.Response, secrets: Sequence[str]
+    ) -> ApiError | None:
+        if not isinstance(error, dict):
+            return None
+        code, message = error.get("Code"), error.get("Message", "")
+        if not isinstance(code, str) or not code or not isinstance(message, str):
+            return None
+        skew = None
+        if code == "AuthFailure.SignatureExpire":
+            skew = self._skew(response.headers.get("Date", ""))
+        message = _without(message, secrets)
+        return ApiError(code, message[:1000], request_id=request_id[:100], skew=skew)
+
+    def _skew(self, date: str) -> float | None:
+        """Give the seconds by which this clock is ahead of the server's."""
+        try:
+            return self._clock() - parsedate_to_datetime(date).timestamp()
+        except ValueError:
+            return None
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise NoAnswerError("Tencent Cloud's answer is compressed, which was not asked for")
+    parts, size = [], 0
+    async for part in response.aiter_raw():
+        size += len(part)
+        if size > LARGEST:
+            raise NoAnswerError(f"Tencent Cloud's answer is larger than {LARGEST} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _lost(error: Exception) -> NeverSentError | NoAnswerError:
+    cause = error if error.__cause__ is None else error.__cause__
+    if isinstance(cause, aiohttp.ClientError):
+        never = isinstance(cause, _BEFORE_SENDING)
+    else:
+        never = isinstance(
+            error,
+            httpx.ConnectError
+            | httpx.ConnectTimeout
+            | httpx.PoolTimeout
+            | httpx.UnsupportedProtocol,
+        )
+    why = redact(str(cause) or type(error).__name__)
+    if never:
+        return NeverSentError(f"Tencent Cloud cannot be reached: {why}")
+    return NoAnswerError(f"The connection broke before Tencent Cloud answered: {why}")
+
+
+def _secrets(command: Command, credentials: tc3.Credentials) -> list[str]:
+    """Give what no answer may bring back to a person: the key, and the secret parameters."""
+    given = [str(command.params.get(p.api) or "") for p in command.action.params if p.secret]
+    # Of an address, what follows the last slash is the key; a short one is a word like any other.
+    given += [one.rpartition("/")[2] for one in given]
+    ours = (credentials.secret_id, credentials.secret_key, credentials.token)
+    return [*filter(None, ours), *(one for one in given if len(one) >= _SHORTEST_SECRET)]
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return redact(text)
+
+
+def _excerpt(body: bytes, secrets: Sequence[str]) -> str:
+    text = _without(body[:4000].decode("utf-8", "replace"), secrets)[:400]
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split())[:120] or "(nothing)"
+
+
+def _own_version() -> str:
+    try:
+        return version("stopstream")
+    except PackageNotFoundError:
+        return "0"
+
+
+_CLIENT = f"stopstream_{_own_version()}"

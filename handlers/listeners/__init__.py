@@ -1,0 +1,1 @@
+"""What Bolt calls: one file for each way in."""

@@ -1,0 +1,66 @@
+"""What breaks or fits no handler: a sentence for the asker, a number for the log, never a 500."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.listener.async_listener_error_handler import AsyncListenerErrorHandler
+from slack_bolt.middleware.async_middleware_error_handler import AsyncMiddlewareErrorHandler
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+
+from handlers.messages import views
+from handlers.slack.background import fault_number
+from handlers.slack.payloads import text_at
+
+log = structlog.get_logger("stopstream.errors")
+
+UNKNOWN = "I do not know this. `/stopstream help` shows what there is."
+
+
+def register(app: AsyncApp) -> None:
+    """Answer what no handler takes, and what broke in one."""
+    handler = _Answering()
+    # `app.error` would read the payload in every shape first, and break on an odd one.
+    app.listener_runner.listener_error_handler = handler
+    app._async_middleware_error_handler = handler  # noqa: SLF001 (see above)
+
+
+class _Answering(AsyncListenerErrorHandler, AsyncMiddlewareErrorHandler):
+    """Answers with HTTP 200: Slack shows its own words for anything else."""
+
+    async def handle(
+        self, error: Exception, request: AsyncBoltRequest, response: BoltResponse | None
+    ) -> None:
+        """Turn an error into an answer, in the response that Bolt sends."""
+        body = request.body
+        if isinstance(error, BoltUnhandledRequestError):
+            log.warning("a request that nothing here takes", kind=_kind(body))
+            sentence = UNKNOWN
+        else:
+            fault = fault_number()
+            log.error("a handler broke off", fault=fault, kind=_kind(body), exc_info=error)
+            sentence = (
+                f"Something broke inside the bot (fault {fault}). If no card appears, nothing "
+                "was sent. Give the number to whoever runs this bot."
+            )
+        if response is not None:
+            answer = BoltResponse(status=200, body=_answer(body, sentence))
+            response.status, response.body = answer.status, answer.body
+            response.headers = answer.headers
+
+
+def _answer(body: Mapping[str, Any], sentence: str) -> dict[str, Any] | str:
+    if "command" in body:
+        return {"response_type": "ephemeral", "text": sentence}
+    if body.get("type") == "view_submission":
+        return {"response_action": "errors", "errors": {views.ACTION_BLOCK: sentence}}
+    # Buttons and events have no answer that anyone would see.
+    return ""
+
+
+def _kind(body: Mapping[str, Any]) -> str:
+    """Name the sort of a request; nothing of its content."""
+    return text_at(body, "event", "type") or text_at(body, "type") or text_at(body, "command")

@@ -1,0 +1,228 @@
+"""The form: opened by a button, its fields following the chosen action, its text asked as typed.
+
+Source: https://docs.slack.dev/surfaces/modals
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.catalog import stream_urls as links
+from bot.commands.parser import LONGEST
+from bot.commands.tokens import plain
+from bot.errors import ParseError
+from bot.model.operations import Action, Effect, Invocation, Place, Via
+from bot.operations.service import Mistaken, Service, Taken, Unrecorded
+from handlers.messages import views
+from handlers.messages.mrkdwn import escape, quoted
+from handlers.messages.replies import MALFORMED, OPEN_FORM
+from handlers.slack.api_calls import need
+from handlers.slack.background import Errands
+from handlers.slack.payloads import asked_of, place_of, text_at
+from handlers.slack.responder import Answers
+
+_ERROR_MOST = 300
+_EFFECTS = {effect.value: effect for effect in Effect}
+_NOT_A_COMMAND = "The form asks for something else than an action. Close it and open it again."
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The text that a form stands for.
+
+    Attributes:
+        text: Escaped as Slack does in commands, because the parser undoes it.
+        read_as: What the parser reads, its escapes undone.
+        spans: Where each block stands in what is read.
+        empty: The blocks that were left empty.
+    """
+
+    text: str
+    read_as: str
+    spans: tuple[tuple[int, int, str], ...]
+    empty: tuple[str, ...]
+
+    def block_of(self, error: ParseError, action: Action | None) -> str:
+        """Give the block that a mistake is about, or the choice of the action."""
+        if error.start >= len(error.text) and self.empty:
+            # Something is missing: the sentence begins with its word.
+            word = error.sentence.partition(" ")[0]
+            param = action.param(word) if action else None
+            block = views.param_block(param.api) if param else ""
+            return block if block in self.empty else self.empty[0]
+        if len(self.read_as) > LONGEST:
+            return max(self.spans, key=lambda span: span[1] - span[0])[2]
+        for start, end, block in self.spans:
+            if start <= error.at < end:
+                return block
+        return views.ACTION_BLOCK
+
+
+def register(
+    app: AsyncApp, *, service: Service, answers: Answers, errands: Errands, client: AsyncWebClient
+) -> None:
+    """Take the form's buttons, choices and submissions."""
+
+    @app.action(re.compile(rf"{OPEN_FORM}:.*"))
+    async def open_form(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Open the form of the button's verb."""
+        await ack()
+        verb = _EFFECTS.get(text_at(action, "value"))
+        asked = asked_of(body, place_of(body))
+        if verb is not None and asked is not None:
+            place = views.FormPlace(verb, asked.place.channel, asked.place.thread_ts)
+            answers.open_form(place, asked.key, asked)
+
+    _take_choices(app, service, errands, client)
+
+    @app.view(views.FORM)
+    async def submit(ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Ask what the form says; a mistake is shown at its field."""
+        place = _form_place(body)
+        values = _values(body)
+        asked = None
+        if place is not None:
+            channel = place.channel or text_at(
+                values, views.CHANNEL_BLOCK, views.VALUE, "selected_conversation"
+            )
+            asked = asked_of(body, Place(channel, place.thread_ts))
+        if asked is None or not asked.place.channel:
+            await ack(response_action="errors", errors={views.ACTION_BLOCK: MALFORMED})
+            return
+        form = written(values, service.vocabulary.actions)
+        problem = await _ask(service, asked, form)
+        if problem:
+            await ack(response_action="errors", errors=problem)
+        else:
+            await ack()
+
+
+def _take_choices(
+    app: AsyncApp, service: Service, errands: Errands, client: AsyncWebClient
+) -> None:
+    """Let the fields follow what is chosen in the form."""
+
+    def redraw(body: Mapping[str, Any], view: dict[str, Any]) -> None:
+        async def update() -> None:
+            view_id, version = text_at(body, "view", "id"), text_at(body, "view", "hash")
+            await need(client.views_update(view_id=view_id, hash=version, view=view))
+
+        errands.take("follow what was chosen", update)
+
+    @app.action(re.compile(rf"{views.CHOOSE}(?::.*)?"))
+    async def choose(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Let the fields follow the chosen action."""
+        await ack()
+        place = _form_place(body)
+        if place is not None:
+            api = text_at(action, "selected_option", "value")
+            redraw(body, views.form(place, service.vocabulary, api))
+
+    @app.action(views.ON)
+    async def choose_account(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Let the fields follow the chosen account."""
+        await ack()
+        place, values = _form_place(body), _values(body)
+        if place is not None:
+            on = replace(place, account=text_at(action, "selected_option", "value"))
+            redraw(body, views.form(on, service.vocabulary, _api(values)))
+
+    @app.action(views.FOUND)
+    async def choose_found(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Let the fields follow what was chosen of the message."""
+        await ack()
+        place = _form_place(body)
+        at = text_at(action, "selected_option", "value")
+        if place is None or not place.found or at not in map(str, range(len(place.found))):
+            return
+        redraw(body, views.form(replace(place, at=int(at)), service.vocabulary))
+
+
+async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, str]:
+    """Ask, and give what stands against it, by block."""
+    reply = await service.ask(
+        Invocation(asked.key, asked.actor, asked.place, form.text, Via.FORM, None)
+    )
+    match reply:
+        case Taken():
+            return {}
+        case Mistaken(error):
+            api = form.read_as.partition(" ")[0]
+            action = next((a for a in service.vocabulary.actions if a.api == api), None)
+            return {form.block_of(error, action): escape(error.sentence, _ERROR_MOST)}
+        case Unrecorded(sentence, _):
+            return {views.ACTION_BLOCK: escape(sentence, _ERROR_MOST)}
+        case _:
+            return {views.ACTION_BLOCK: _NOT_A_COMMAND}
+
+
+def written(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> Written:
+    """Write a form's fields as the text of a command, by Tencent's names.
+
+    Where an address stands in place of the stream, what it says is left out of the others, as
+    long as these hold what the form put there.
+    """
+    api = _api(values)
+    said = _said_by_address(values, next((a for a in actions if a.api == api), None))
+    text, spans, empty = api, [(0, len(api), views.ACTION_BLOCK)], []
+    for block in values:
+        name = block.removeprefix("param:") if block.startswith("param:") else ""
+        if not name or (block in said and _is_untouched(values, block)):
+            continue
+        # As the parser reads it, so that a mistake's place in what is read is its field's.
+        value = plain(_escaped(_entered(values, block)))
+        if not value:
+            empty.append(block)
+            continue
+        start = len(text) + 1
+        text = f"{text} {name}={quoted(value)}"
+        spans.append((start, len(text), block))
+    return Written(_escaped(text), text, tuple(spans), tuple(empty))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _said_by_address(values: Mapping[str, Any], action: Action | None) -> tuple[str, ...]:
+    """Give the blocks that an address in the stream's field speaks for, too."""
+    stream = action.param("stream") if action else None
+    link = links.found(_entered(values, views.param_block(stream.api)).strip()) if stream else None
+    if action is None or link is None:
+        return ()
+    words = ("domain", "app") if link.side == "push" else ("app",)
+    params = filter(None, map(action.param, words))
+    return tuple(views.param_block(param.api) for param in params)
+
+
+def _is_untouched(values: Mapping[str, Any], block: str) -> bool:
+    return any(views.untouched(name, _entered(values, block)) for name in values[block])
+
+
+def _entered(values: Mapping[str, Any], block: str) -> str:
+    """Give what a field holds, whatever its entry is called."""
+    entries = values.get(block)
+    for name in entries if isinstance(entries, Mapping) else ():
+        entered = text_at(values, block, name, "value")
+        if entered := entered or text_at(values, block, name, "selected_option", "value"):
+            return entered
+    return ""
+
+
+def _api(values: Mapping[str, Any]) -> str:
+    return _entered(values, views.ACTION_BLOCK)
+
+
+def _form_place(body: Mapping[str, Any]) -> views.FormPlace | None:
+    return views.unpacked(text_at(body, "view", "private_metadata"))
+
+
+def _values(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    view = body.get("view")
+    state = view.get("state") if isinstance(view, Mapping) else None
+    values = state.get("values") if isinstance(state, Mapping) else None
+    return values if isinstance(values, Mapping) else {}

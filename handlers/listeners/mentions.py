@@ -1,0 +1,59 @@
+"""Mentions of the bot: the same text as a command, answered in that thread.
+
+Source: https://docs.slack.dev/reference/events/app_mention
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+
+from bot.model.operations import Actor, Invocation, Place, Via
+from handlers.messages.cards import Message
+from handlers.slack.payloads import text_at
+from handlers.slack.responder import Answers
+
+log = structlog.get_logger("stopstream.mentions")
+
+EDITED = Message(
+    "An edited message is not read again, so nothing was done. Write it as a new message."
+)
+
+
+def register(app: AsyncApp, *, answers: Answers, bot_user: str) -> None:
+    """Take mentions of the bot user."""
+
+    @app.event("app_mention")
+    async def app_mention(body: dict[str, Any]) -> None:
+        """Put what was asked on the books; Bolt acks once that is done."""
+        asked = invocation(body, bot_user)
+        if asked is None:
+            return
+        if "edited" in body["event"]:
+            answers.tell(asked, EDITED)
+            return
+        await answers.ask_aside(asked)
+
+
+def invocation(body: Mapping[str, Any], bot_user: str) -> Invocation | None:
+    """Translate an event; None for a bot's message, or one that lacks what a run needs."""
+    event = body.get("event")
+    if not isinstance(event, Mapping) or "bot_id" in event or "subtype" in event:
+        return None
+    key, user = text_at(body, "event_id"), text_at(event, "user")
+    channel, ts = text_at(event, "channel"), text_at(event, "ts")
+    team = text_at(event, "user_team") or text_at(event, "team") or text_at(body, "team_id")
+    if not (key and user and channel and ts and team):
+        log.warning("a mention lacks what makes it unique, so nothing was done")
+        return None
+    own = re.compile(rf"<@{re.escape(bot_user)}(?:\|[^<>]*)?>")
+    return Invocation(
+        key=key,
+        actor=Actor(team, user),
+        place=Place(channel, thread_ts=text_at(event, "thread_ts") or ts),
+        text=own.sub(" ", text_at(event, "text")).strip(),
+        via=Via.MENTION,
+        verb=None,
+    )

@@ -1,0 +1,40 @@
+"""The shortcuts: a form from anywhere, and a form filled in from an alert's message.
+
+Source: https://docs.slack.dev/interactivity/implementing-shortcuts
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.commands.alerts import found_in
+from bot.model.operations import Effect, Place
+from handlers.messages import views
+from handlers.slack.payloads import asked_of, text_at
+from handlers.slack.responder import Answers
+
+
+def register(app: AsyncApp, *, answers: Answers) -> None:
+    """Take the shortcuts; both only open a form."""
+
+    @app.global_shortcut("open_form")
+    async def anywhere(ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Open the form; it asks for the channel itself."""
+        await ack()
+        if (asked := asked_of(body, Place(""))) is not None:
+            answers.open_form(views.FormPlace(Effect.STOP), asked.key, asked)
+
+    @app.message_shortcut("stop_in_message")
+    async def in_message(ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Open the form with what the message names; the answer comes in that message's thread."""
+        await ack()
+        message = body.get("message")
+        message = message if isinstance(message, Mapping) else {}
+        thread_ts = text_at(message, "thread_ts") or text_at(message, "ts")
+        channel = text_at(body, "channel", "id")
+        asked = asked_of(body, Place(channel, thread_ts, text_at(body, "response_url")))
+        if asked is None or not channel:
+            return
+        place = views.FormPlace(Effect.STOP, channel, thread_ts, found_in(message))
+        answers.open_form(place, asked.key, asked)

@@ -1,0 +1,64 @@
+"""Reads Slack's payloads without trusting their shape; pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.model.operations import Actor, Invocation, Place, Via
+
+_OBJECTS = ("enterprise", "team", "user", "channel", "container", "message", "state")
+_TEXTS = ("type", "command", "callback_id", "team_id", "user_id", "trigger_id", "event_id")
+
+
+def text_at(payload: object, *path: str) -> str:
+    """Give the text at a path of keys; empty if it is absent or of another type."""
+    for name in path:
+        payload = payload.get(name) if isinstance(payload, Mapping) else None
+    return payload if isinstance(payload, str) else ""
+
+
+def actor_of(body: Mapping[str, Any]) -> Actor | None:
+    """Say who pressed, chose or sent something; None if Slack did not."""
+    user = text_at(body, "user", "id")
+    team = text_at(body, "user", "team_id") or text_at(body, "team", "id")
+    return Actor(team, user) if user and team else None
+
+
+def place_of(body: Mapping[str, Any]) -> Place:
+    """Say where a button stands; nowhere for one of the home tab."""
+    return Place(
+        text_at(body, "channel", "id") or text_at(body, "container", "channel_id"),
+        text_at(body, "container", "thread_ts") or text_at(body, "message", "thread_ts"),
+        text_at(body, "response_url"),
+    )
+
+
+def asked_of(body: Mapping[str, Any], place: Place) -> Invocation | None:
+    """Say who asks by a form and where the answer goes; None if it lacks what a run needs."""
+    key, actor = text_at(body, "trigger_id"), actor_of(body)
+    return Invocation(key, actor, place, "", Via.FORM, None) if key and actor else None
+
+
+def well_formed(body: Mapping[str, Any]) -> bool:
+    """Say whether a request has the shape that Bolt takes for granted and breaks without."""
+    return (
+        all(isinstance(body.get(name), str | None) for name in _TEXTS)
+        and all(isinstance(body.get(name), Mapping | str | None) for name in _OBJECTS)
+        and _all_objects(body.get("authorizations") or [])
+        and _as_its_type_demands(body)
+    )
+
+
+def _as_its_type_demands(body: Mapping[str, Any]) -> bool:
+    match body.get("type"):
+        case "event_callback":
+            return bool(text_at(body, "event", "type"))
+        case "view_submission" | "view_closed":
+            return bool(text_at(body, "view", "type") and text_at(body, "view", "callback_id"))
+        case "block_actions":
+            return bool(body.get("actions")) and _all_objects(body["actions"])
+        case _:
+            return all(isinstance(body.get(name), Mapping | None) for name in ("event", "view"))
+
+
+def _all_objects(found: object) -> bool:
+    return isinstance(found, list) and all(isinstance(one, Mapping) for one in found)
