@@ -1,5 +1,6 @@
 """The app's manifest, as it is shipped: what the bot asks Slack for."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +26,47 @@ def read() -> dict[str, Any]:
 def bot_scopes() -> frozenset[str]:
     """Give the scopes that the bot's token must have."""
     return frozenset(read()["oauth_config"]["scopes"]["bot"])
+
+
+_EVERY_KIND = ("channels", "groups", "im", "mpim")
+_READ = frozenset(f"{kind}:read" for kind in _EVERY_KIND)
+_HISTORY = frozenset(f"{kind}:history" for kind in _EVERY_KIND)
+_NONE: frozenset[str] = frozenset()
+
+
+METHODS: Mapping[str, frozenset[str]] = {
+    # Of the app-level token: connections:write.
+    "apps.connections.open": _NONE,
+    "auth.test": _NONE,
+    "chat.getPermalink": _NONE,
+    "chat.postEphemeral": frozenset({"chat:write"}),
+    "chat.postMessage": frozenset({"chat:write"}),
+    "chat.update": frozenset({"chat:write"}),
+    "conversations.history": _HISTORY,
+    "conversations.info": _READ,
+    "conversations.replies": _HISTORY,
+    "files.completeUploadExternal": frozenset({"files:write"}),
+    "files.getUploadURLExternal": frozenset({"files:write"}),
+    "usergroups.users.list": frozenset({"usergroups:read"}),
+    "users.info": frozenset({"users:read"}),
+    "views.open": _NONE,
+    "views.publish": _NONE,
+    "views.update": _NONE,
+}
+"""Scopes by method."""
+
+
+EVENTS: Mapping[str, frozenset[str]] = {
+    "app_home_opened": _NONE,
+    "app_mention": frozenset({"app_mentions:read"}),
+    "subteam_members_changed": frozenset({"usergroups:read"}),
+}
+"""Scopes by event that is subscribed to."""
+
+
+COMMANDS = frozenset({"commands"})
+"""For slash commands and shortcuts."""
+
+
+NEEDED = frozenset().union(COMMANDS, *METHODS.values(), *EVENTS.values())
+"""Every bot scope in use."""

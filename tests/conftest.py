@@ -16,8 +16,11 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from bot.audit.checkpoints import Signer
+from bot.model.commands import Invocation, Via
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import Actor, Choice, Decision, Invocation, Operation, Owed, Place, Via
+from bot.model.messages import Owed
+from bot.model.operations import Choice, Decision, Operation
+from bot.model.people import Actor, Place
 from bot.operations.approvals import Approvals, Settled
 from bot.operations.authorizer import Rights
 from bot.operations.outbox_relay import Courier

@@ -6,21 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bot.errors import CloudError, DirectoryError
-from bot.model.operations import (
-    Action,
-    Actor,
-    Answer,
-    Command,
-    Delivered,
-    Delivery,
-    Draft,
-    Json,
-    Owed,
-    Person,
-    Presence,
-    Sent,
-    Word,
-)
+from bot.model.actions import Action, Json
+from bot.model.commands import Command
+from bot.model.messages import Delivered, Delivery, Owed, Sent, Word
+from bot.model.operations import Answer
+from bot.model.people import Actor, Person, Presence
+from bot.model.verdicts import Draft
 
 TEAM = "T0HOME"
 ALICE = Actor(TEAM, "U0ALICE")

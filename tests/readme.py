@@ -9,7 +9,7 @@ from bot.catalog import builtin as own
 from bot.catalog.registry import ACTIONS
 from bot.cli.settings import Settings
 from bot.commands.parser import example
-from bot.model.operations import Action, Effect
+from bot.model.actions import Action, Effect
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 from bot.catalog.registry import ACTIONS
-from bot.model.operations import Action, Json
+from bot.model.actions import Action, Json
 from bot.sandbox.tencent.server import CloudEmulator, Key
 from tests.fakes import made_up
 

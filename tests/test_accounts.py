@@ -14,7 +14,9 @@ from bot.catalog.registry import action_of
 from bot.cli.demo import AUDIT, INCIDENTS
 from bot.commands.parser import parse, spell
 from bot.errors import ConfigError, NeverSentError, ParseError
-from bot.model.operations import Account, Choice, Effect, Place, Search, State
+from bot.model.actions import Account, Effect
+from bot.model.operations import Choice, Search, State
+from bot.model.people import Place
 from bot.operations.service import Mistaken, Page
 from bot.policy import evaluation as policy
 from bot.policy.loader import Rules, loader

@@ -9,19 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.model.operations import (
-    Actor,
-    Answer,
-    Approved,
-    Choice,
-    Command,
-    Decision,
-    Operation,
-    Owed,
-    Person,
-    Place,
-    State,
-)
+from bot.model.commands import Command
+from bot.model.messages import Owed
+from bot.model.operations import Answer, Approved, Choice, Decision, Operation, State
+from bot.model.people import Actor, Person, Place
 from bot.operations.service import Taken
 from bot.storage.store import Move, Store
 from tests.conftest import House, built, opened

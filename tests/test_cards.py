@@ -14,25 +14,11 @@ from hypothesis import strategies as st
 from bot.catalog.registry import ACTIONS, action_of, by_api
 from bot.commands.parser import Audit, Form, Help, Vocabulary, WhoAmI, example, parse
 from bot.errors import ParseError
-from bot.model.operations import (
-    UNSEEN,
-    Action,
-    Actor,
-    Approval,
-    Approved,
-    Command,
-    Consent,
-    Effect,
-    Json,
-    Operation,
-    Person,
-    Place,
-    Search,
-    Sight,
-    State,
-    Via,
-    Word,
-)
+from bot.model.actions import Action, Approval, Effect, Json, Sight
+from bot.model.commands import Command, Via
+from bot.model.messages import Word
+from bot.model.operations import UNSEEN, Approved, Consent, Operation, Search, State
+from bot.model.people import Actor, Person, Place
 from bot.operations.service import Mistaken, Page, Standing, Taken, Unrecorded
 from bot.policy.evaluation import How
 from bot.sandbox.slack import block_kit as blockkit

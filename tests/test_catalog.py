@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.catalog import param_types as kinds
 from bot.catalog.error_codes import Repeat, Sort, explain
 from bot.catalog.registry import ACTIONS, PRODUCTS, SUBJECTS, by_api, mistakes
-from bot.model.operations import Action, Approval, Effect, Kind, Product, Subject
+from bot.model.actions import Action, Approval, Effect, Kind, Product, Subject
 from bot.redact import redact
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()

@@ -12,7 +12,7 @@ import pytest
 
 from bot.catalog.registry import by_api
 from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
-from bot.model.operations import Command
+from bot.model.commands import Command
 from bot.tencent import tc3
 from bot.tencent.client import LARGEST, TencentCloud
 from bot.tencent.credentials import Fixed

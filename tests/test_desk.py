@@ -6,18 +6,10 @@ from typing import Any
 
 import pytest
 
-from bot.model.operations import (
-    Actor,
-    Delivery,
-    Later,
-    Operation,
-    Owed,
-    Place,
-    Sent,
-    State,
-    Undeliverable,
-    Via,
-)
+from bot.model.commands import Via
+from bot.model.messages import Delivery, Later, Owed, Sent, Undeliverable
+from bot.model.operations import Operation, State
+from bot.model.people import Actor, Place
 from handlers.slack.messenger import EVENT_TYPE, Desk
 from tests.fake_slack import BOT, FakeSlack, Fault, slack
 

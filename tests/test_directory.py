@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import DirectoryError
-from bot.model.operations import Actor, Person, Presence
+from bot.model.people import Actor, Person, Presence
 from handlers.slack.directory import Directory
 from tests.fake_slack import TEAM, FakeSlack, Fault, slack
 

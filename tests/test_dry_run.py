@@ -10,18 +10,10 @@ import pytest
 from bot.catalog.registry import by_api
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.commands.parser import Help
-from bot.model.operations import (
-    Actor,
-    Approval,
-    Command,
-    Denied,
-    Draft,
-    Effect,
-    Invocation,
-    Place,
-    Rehearsal,
-    Verdict,
-)
+from bot.model.actions import Approval, Effect
+from bot.model.commands import Command, Invocation
+from bot.model.people import Actor, Place
+from bot.model.verdicts import Denied, Draft, Rehearsal, Verdict
 from bot.operations.service import DryRun, Mistaken, Taken
 from bot.storage import audit_records as trail
 from bot.storage import database

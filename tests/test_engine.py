@@ -16,17 +16,11 @@ from bot.errors import (
     StoreError,
     UnreadableAnswerError,
 )
-from bot.model.operations import (
-    Command,
-    Effect,
-    Operation,
-    Owed,
-    Person,
-    Place,
-    Presence,
-    State,
-    Via,
-)
+from bot.model.actions import Effect
+from bot.model.commands import Command, Via
+from bot.model.messages import Owed
+from bot.model.operations import Operation, State
+from bot.model.people import Person, Place, Presence
 from bot.operations.service import Mistaken, Taken, Unrecorded
 from bot.storage.store import Owing, Store
 from handlers.messages import cards

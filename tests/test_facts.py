@@ -6,7 +6,8 @@ from typing import Any
 
 from bot.audit.hash_chain import Record
 from bot.errors import ApiError
-from bot.model.operations import Choice, Owed, State, Undeliverable
+from bot.model.messages import Owed, Undeliverable
+from bot.model.operations import Choice, State
 from bot.operations.service import Taken
 from bot.storage.store import Store
 from tests.conftest import House, built

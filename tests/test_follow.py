@@ -8,7 +8,10 @@ import pytest
 
 from bot.catalog.registry import ACTIONS, by_api
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.model.operations import Actor, Effect, Json, Operation, Place, State, Via
+from bot.model.actions import Effect, Json
+from bot.model.commands import Via
+from bot.model.operations import Operation, State
+from bot.model.people import Actor, Place
 from bot.operations.follow_ups import Follow, command, follows
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.tencent.faults import Fault

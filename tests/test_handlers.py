@@ -20,7 +20,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import ConfigError, DirectoryError
-from bot.model.operations import Actor, Effect, Owed, State, Via
+from bot.model.actions import Effect
+from bot.model.commands import Via
+from bot.model.messages import Owed
+from bot.model.operations import State
+from bot.model.people import Actor
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.form_state import entries
 from bot.storage.store import Store

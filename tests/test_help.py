@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.catalog.registry import ACTIONS, by_api
-from bot.model.operations import Actor, Person
+from bot.model.people import Actor, Person
 from bot.operations.service import Standing
 from bot.policy import evaluation as policy
 from bot.policy.evaluation import Facts

@@ -15,7 +15,10 @@ from bot.catalog.registry import ACTIONS
 from bot.cli.demo import INCIDENTS, Sandbox, sandbox
 from bot.commands.parser import Audit, Vocabulary, parse
 from bot.errors import ParseError
-from bot.model.operations import Actor, Effect, Operation, Place, Search, State, Via
+from bot.model.actions import Effect
+from bot.model.commands import Via
+from bot.model.operations import Operation, Search, State
+from bot.model.people import Actor, Place
 from bot.operations.service import Page
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.entities import Message

@@ -10,8 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from bot.model.commands import Via
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import Actor, Operation, Owed, Place, Sent, State, Via
+from bot.model.messages import Owed, Sent
+from bot.model.operations import Operation, State
+from bot.model.people import Actor, Place
 from bot.storage.store import Move, Store
 from tests.conftest import opened
 

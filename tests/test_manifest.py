@@ -16,8 +16,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
-from handlers import app, scopes
+from handlers import app
 from handlers.listeners import commands
+from handlers.manifest import EVENTS, METHODS, NEEDED
 from handlers.slack.background import Errands
 from handlers.slack.directory import Directory
 from handlers.slack.transports import Identity
@@ -65,7 +66,7 @@ def test_every_event_is_in_the_manifest_and_in_the_code(manifest: dict[str, Any]
     declared = set(manifest["settings"]["event_subscriptions"]["bot_events"])
 
     assert declared == set(_registered("event"))
-    assert declared == set(scopes.EVENTS)
+    assert declared == set(EVENTS)
 
 
 def test_no_scope_is_asked_for_that_no_call_needs_and_none_is_missing(
@@ -73,12 +74,12 @@ def test_no_scope_is_asked_for_that_no_call_needs_and_none_is_missing(
 ) -> None:
     asked = manifest["oauth_config"]["scopes"]["bot"]
 
-    assert set(asked) == scopes.NEEDED
+    assert set(asked) == NEEDED
     assert asked == sorted(set(asked))
 
 
 def test_every_method_that_is_called_has_its_scopes_declared() -> None:
-    assert {method.replace(".", "_") for method in scopes.METHODS} == set(_called())
+    assert {method.replace(".", "_") for method in METHODS} == set(_called())
 
 
 def test_buttons_and_forms_need_interactivity(manifest: dict[str, Any]) -> None:

@@ -10,29 +10,16 @@ from typing import Any
 import pytest
 
 from bot.catalog import effects as offair
-from bot.catalog.param_types import instant, utc
 from bot.catalog.registry import ACTIONS, EVERY, action_of, by_api
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.commands.parser import OffAir, Vocabulary, parse, spell
 from bot.errors import ApiError, NeverSentError, NoAnswerError, ParseError
-from bot.model.operations import (
-    Actor,
-    Choice,
-    Command,
-    Effect,
-    Hold,
-    Invocation,
-    Json,
-    Off,
-    Operation,
-    Owed,
-    Place,
-    Presence,
-    Start,
-    State,
-    Switch,
-    Via,
-)
+from bot.model.actions import Effect, Json
+from bot.model.commands import Command, Invocation, Via
+from bot.model.messages import Owed
+from bot.model.off_air import Hold, Off, Start, Switch
+from bot.model.operations import Choice, Operation, State
+from bot.model.people import Actor, Place, Presence
 from bot.operations.follow_ups import Follow
 from bot.operations.service import Absent, Taken, Unrecorded
 from bot.redact import apart
@@ -40,6 +27,7 @@ from bot.sandbox.page.user_actions import Visitor
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.entities import Message
 from bot.storage.store import Move, Store
+from bot.times import instant, utc
 from handlers.messages import mrkdwn as words
 from handlers.messages import off_air as shown
 from handlers.messages import replies as receipts

@@ -24,7 +24,8 @@ from bot.commands.parser import (
     spell,
 )
 from bot.errors import ParseError
-from bot.model.operations import Account, Action, Command, Effect, Param, Product, Touch
+from bot.model.actions import Account, Action, Effect, Param, Product, Touch
+from bot.model.commands import Command
 from bot.redact import redact
 
 NOW = 1_795_000_000.0

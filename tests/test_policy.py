@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from bot.catalog.registry import ACTIONS, by_api
 from bot.errors import ConfigError
-from bot.model.operations import Approval, Command, Denied, Json, Person, Verdict
+from bot.model.actions import Approval, Json
+from bot.model.commands import Command
+from bot.model.people import Person
+from bot.model.verdicts import Denied, Verdict
 from bot.policy import evaluation as policy
 from bot.policy.evaluation import Facts, Policy, decide
 

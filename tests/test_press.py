@@ -13,22 +13,11 @@ from bot.catalog.registry import ACTIONS, action_of, by_api
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.commands.parser import Vocabulary
 from bot.errors import NoAnswerError
-from bot.model.operations import (
-    Answer,
-    Choice,
-    Command,
-    Effect,
-    Invocation,
-    Json,
-    Operation,
-    Owed,
-    Place,
-    Search,
-    Sight,
-    Site,
-    State,
-    Via,
-)
+from bot.model.actions import Effect, Json, Sight, Site
+from bot.model.commands import Command, Invocation, Via
+from bot.model.messages import Owed
+from bot.model.operations import Answer, Choice, Operation, Search, State
+from bot.model.people import Place
 from bot.operations.service import Mistaken, Taken
 from bot.policy.loader import loader
 from bot.storage.store import Store

@@ -21,7 +21,8 @@ from tencentcloud.trtc.v20190722 import trtc_client
 
 from bot.catalog.registry import ACTIONS, by_api
 from bot.commands.parser import Vocabulary, example, parse
-from bot.model.operations import Action, Command, Json, Subject, Touch
+from bot.model.actions import Action, Json, Subject, Touch
+from bot.model.commands import Command
 from bot.sandbox.tencent.faults import Fault
 from bot.sandbox.tencent.resources import CodeError
 from bot.sandbox.tencent.server import CloudEmulator, Key

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from bot.model.commands import Via
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import Actor, Operation, Place, Search, State, Via
+from bot.model.operations import Operation, Search, State
+from bot.model.people import Actor, Place
 from bot.storage.store import Move, Store
 
 STATES = (State.ACCEPTED, State.DENIED, State.INVALID, State.DUE)

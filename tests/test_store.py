@@ -11,7 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.errors import StoreError
-from bot.model.operations import Actor, Effect, Operation, Owed, Place, Sent, State, Via
+from bot.model.actions import Effect
+from bot.model.commands import Via
+from bot.model.messages import Owed, Sent
+from bot.model.operations import Operation, State
+from bot.model.people import Actor, Place
 from bot.storage import database
 from bot.storage.store import Move, Owing, Store
 from tests.conftest import built, opened

@@ -15,7 +15,7 @@ from bot.audit import checkpoints as seals
 from bot.audit import hash_chain as chain
 from bot.audit.checkpoints import Seal, SealKind, Signer
 from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Report
-from bot.model.operations import Json
+from bot.model.actions import Json
 
 OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
 HEAD, CHECKPOINT, TOMBSTONE = SealKind.HEAD, SealKind.CHECKPOINT, SealKind.TOMBSTONE

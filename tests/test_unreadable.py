@@ -9,20 +9,11 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.errors import UnreadableRowError
-from bot.model.operations import (
-    Actor,
-    Approved,
-    Choice,
-    Consent,
-    Decision,
-    Operation,
-    Owed,
-    Place,
-    Search,
-    Sight,
-    State,
-    Switch,
-)
+from bot.model.actions import Sight
+from bot.model.messages import Owed
+from bot.model.off_air import Switch
+from bot.model.operations import Approved, Choice, Consent, Decision, Operation, Search, State
+from bot.model.people import Actor, Place
 from bot.storage import database, tables
 from bot.storage.store import Move, Store
 from tests.conftest import built, opened

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bot.audit.hash_chain import Record
-from bot.model.operations import Json
+from bot.model.actions import Json
 
 COLUMNS = (
     "seq",

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 
 from bot.audit.checkpoints import Seal, SealKind, fingerprint, holds
-from bot.model.operations import Json
+from bot.model.actions import Json
 
 GENESIS = "0" * 64
 """What stands for the hash before the first record."""

@@ -1,7 +1,7 @@
 """What the bot does itself: nothing is sent, the rest is as with every action."""
 
 from bot.catalog.param_types import reason, text
-from bot.model.operations import Action, Effect, Param, Product, Subject, Touch
+from bot.model.actions import Action, Effect, Param, Product, Subject, Touch
 
 BOT = Product("stopstream", version="1", site="mainland", ours=True)
 

@@ -4,7 +4,7 @@ Source: https://www.tencentcloud.com/document/product/1158
 """
 
 from bot.catalog.param_types import rtmp, text
-from bot.model.operations import Action, Effect, Param, Product, Subject, Touch
+from bot.model.actions import Action, Effect, Param, Product, Subject, Touch
 
 CAR = Product("car", version="2022-01-10", site="mainland")
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bot.catalog import stream_urls as links
-from bot.catalog.param_types import instant
-from bot.model.operations import Action, Effect, Operation, Params, State, Switch, Turns
+from bot.model.actions import Action, Effect, Params, Turns
+from bot.model.off_air import Switch
+from bot.model.operations import Operation, State
+from bot.times import instant
 
 SOON = 600.0
 """Seconds before something ends by itself at which people are told, at most."""

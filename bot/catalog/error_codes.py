@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bot.catalog.parameter_errors import PARAMETERS
-from bot.model.operations import Action
+from bot.model.actions import Action
 
 
 class Repeat(Enum):

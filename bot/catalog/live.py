@@ -13,7 +13,7 @@ from bot.catalog.param_types import (
     timestamp,
     whole,
 )
-from bot.model.operations import (
+from bot.model.actions import (
     Action,
     Approval,
     Effect,

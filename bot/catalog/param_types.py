@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
-from bot.model.operations import Json, Kind
+from bot.model.actions import Json, Kind
+from bot.times import _DURATION, duration, utc
 
 _LONGEST = 1024
 _LONGEST_REASON = 2048
@@ -14,9 +15,6 @@ _HOSTNAME = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
     r"(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z"
 )
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+")
-_PART = re.compile(r"([0-9]+)([smhdw])")
 
 
 CASE = r"[A-Za-z0-9][A-Za-z0-9._/#:-]{0,63}"
@@ -32,30 +30,6 @@ def case(text: str) -> str:
     if not re.fullmatch(CASE, text):
         raise ValueError("write it like INC-42: at most 64 letters, digits and any of ._/#:-")
     return text
-
-
-def duration(text: str) -> float:
-    """Read `90s`, `15m`, `2h30m`, `7d` or `1w`; give seconds.
-
-    Raises:
-        ValueError: It is none of these, or nothing at all.
-    """
-    lowered = text.lower()
-    if not _DURATION.fullmatch(lowered):
-        raise ValueError("write a time like 30m, 12h or 7d")
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(lowered))
-    if not seconds:
-        raise ValueError("it must be more than nothing")
-    return float(seconds)
-
-
-def lasting(seconds: float) -> str:
-    """Write a span of time as people type it, e.g. `1h30m`."""
-    left, words = int(seconds), ""
-    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, length)
-        words += f"{count}{unit}" if count else ""
-    return words or "0s"
 
 
 def _text(text: str, _now: float) -> Json:
@@ -155,22 +129,6 @@ def _ahead(text: str, now: float, days: int, back: int = 0) -> float:
     if at > now + days * 86_400:
         raise ValueError(f"{days} days are the most")
     return at
-
-
-def utc(at: float) -> str:
-    """Write a time of epoch seconds in Tencent's form, `2026-11-27T10:00:00Z`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def instant(given: Json) -> float | None:
-    """Read a time as Tencent's form writes it, or epoch seconds; None if it is neither."""
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return float(given)
-    try:
-        at = datetime.fromisoformat(str(given))
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def moment(*, max_days: int) -> Kind:

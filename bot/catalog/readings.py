@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
-from bot.catalog.param_types import instant
-from bot.model.operations import Action, Command, Json, Params, Running, Sight, Touch
+from bot.model.actions import Action, Json, Params, Running, Sight, Touch
+from bot.model.commands import Command
 from bot.redact import HIDDEN, redact
+from bot.times import instant
 
 _LONGEST_LIST, _MOMENT = 1200, 70
 """Characters of a list that is an answer, and of a time in it as Slack is given it."""

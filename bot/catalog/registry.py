@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bot.catalog import builtin as own
 from bot.catalog import car, live, trtc
-from bot.model.operations import Action, Command, Operation, Product, Subject, Touch
+from bot.model.actions import Action, Product, Subject, Touch
+from bot.model.commands import Command
+from bot.model.operations import Operation
 
 PRODUCTS: tuple[Product, ...] = (live.LIVE, trtc.TRTC, car.CAR)
 ACTIONS: tuple[Action, ...] = (*live.ACTIONS, *trtc.ACTIONS, *car.ACTIONS)

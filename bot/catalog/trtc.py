@@ -6,7 +6,7 @@ Source: https://www.tencentcloud.com/document/product/647/37078
 from collections.abc import Mapping
 
 from bot.catalog.param_types import address, integer, number, tempo, text, texts, whole, yes_or_no
-from bot.model.operations import Action, Effect, Param, Product, Site, Subject, Touch
+from bot.model.actions import Action, Effect, Param, Product, Site, Subject, Touch
 
 TRTC = Product("trtc", version="2019-07-22", site="intl")
 

@@ -14,13 +14,13 @@ from bot.audit import csv_rows as sheet
 from bot.audit import signing_key as keys
 from bot.audit.checkpoints import Seal, fingerprint, is_key
 from bot.audit.hash_chain import Break, Fact, Record
-from bot.catalog.param_types import duration
 from bot.cli import serve as serving
 from bot.cli.output import Progress, complain, one_line, say, table
 from bot.cli.settings import Settings
 from bot.errors import ConfigError, DirectoryError
-from bot.model.operations import Json
+from bot.model.actions import Json
 from bot.storage.store import Audited, Store
+from bot.times import duration
 from handlers.slack.api_calls import CallError
 from handlers.slack.checkpoint_reader import witnessed
 from handlers.slack.transports import connect, web_client

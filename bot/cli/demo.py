@@ -12,7 +12,7 @@ from pathlib import Path
 from bot import telemetry
 from bot.cli.serve import Bot
 from bot.cli.settings import read_settings
-from bot.model.operations import Json
+from bot.model.actions import Json
 from bot.sandbox.page.server import Page
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.workspace import Workspace

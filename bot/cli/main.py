@@ -31,28 +31,13 @@ from bot.errors import (
     ParseError,
     StopstreamError,
 )
-from bot.model.operations import (
-    DEFAULT,
-    Actor,
-    Approval,
-    Choice,
-    Command,
-    Decision,
-    Denied,
-    Draft,
-    Effect,
-    Invocation,
-    Json,
-    Off,
-    Operation,
-    Person,
-    Place,
-    Presence,
-    State,
-    Verdict,
-    Via,
-)
+from bot.model.actions import DEFAULT, Approval, Effect, Json
+from bot.model.commands import Command, Invocation, Via
+from bot.model.off_air import Off
+from bot.model.operations import Choice, Decision, Operation, State
+from bot.model.people import Actor, Person, Place, Presence
 from bot.model.ports import Cloud, Directory
+from bot.model.verdicts import Denied, Draft, Verdict
 from bot.operations.approvals import Approvals
 from bot.operations.authorizer import Rights
 from bot.operations.service import DryRun, Mistaken, Service, Taken, Unrecorded

@@ -17,11 +17,10 @@ from aiohttp import web
 from bot import telemetry
 from bot.audit import signing_key as keys
 from bot.audit.hash_chain import Fact
-from bot.catalog.param_types import duration
 from bot.catalog.registry import PRODUCTS
 from bot.cli.settings import Settings, WatchedFile, read_settings, variable
 from bot.errors import ConfigError, DirectoryError, StoreError
-from bot.model.operations import DEFAULT, Json, Site
+from bot.model.actions import DEFAULT, Json, Site
 from bot.operations.approvals import Approvals
 from bot.operations.authorizer import Rights
 from bot.operations.checkpointer import Keeper
@@ -35,6 +34,7 @@ from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import chain
+from bot.times import duration
 from handlers.app import build_app
 from handlers.slack.background import Errands
 from handlers.slack.directory import Directory

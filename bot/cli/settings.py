@@ -10,9 +10,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.audit.checkpoints import is_key, seed
-from bot.catalog.param_types import duration
 from bot.errors import ConfigError
-from bot.model.operations import Site
+from bot.model.actions import Site
+from bot.times import duration
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.catalog import stream_urls as links
 from bot.catalog.registry import ACTIONS
-from bot.model.operations import Action, Effect
+from bot.model.actions import Action, Effect
 
 MOST = 10
 """How many things of one message are offered."""

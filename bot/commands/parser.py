@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from bot.catalog import effects as offair
 from bot.catalog import stream_urls as links
-from bot.catalog.param_types import case, duration
+from bot.catalog.param_types import case
 from bot.commands.tokens import (
     SENTENCE_ENDS,
     Token,
@@ -23,8 +23,11 @@ from bot.commands.tokens import (
     spell,
 )
 from bot.errors import ParseError
-from bot.model.operations import DEFAULT, Account, Action, Command, Effect, Json, Param, Site, State
+from bot.model.actions import DEFAULT, Account, Action, Effect, Json, Param, Site
+from bot.model.commands import Command
+from bot.model.operations import State
 from bot.redact import HIDDEN, redact
+from bot.times import duration
 
 __all__ = [
     "IN_SHORT",

@@ -11,7 +11,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bot.errors import ParseError
-from bot.model.operations import DEFAULT, Action, Command, Effect, Json, Site
+from bot.model.actions import DEFAULT, Action, Effect, Json, Site
+from bot.model.commands import Command
 from bot.redact import HIDDEN, redact
 
 # Phones turn one quote into another, so each pair may be closed by its cousins.

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.model.operations import Owed, State
+from bot.model.messages import Owed
+from bot.model.operations import State
 
 ENDINGS = frozenset(
     {

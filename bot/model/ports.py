@@ -2,17 +2,11 @@
 
 from typing import Protocol
 
-from bot.model.operations import (
-    Actor,
-    Answer,
-    Command,
-    Delivered,
-    Delivery,
-    Draft,
-    Person,
-    Presence,
-    Word,
-)
+from bot.model.commands import Command
+from bot.model.messages import Delivered, Delivery, Word
+from bot.model.operations import Answer
+from bot.model.people import Actor, Person, Presence
+from bot.model.verdicts import Draft
 
 
 class Cloud(Protocol):

@@ -9,21 +9,11 @@ import structlog
 
 from bot.catalog.registry import action_of, command_of
 from bot.errors import StoreError, UnreadableRowError
+from bot.model.actions import Approval, Effect, Json
+from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import (
-    Approval,
-    Approved,
-    Choice,
-    Command,
-    Consent,
-    Decision,
-    Denied,
-    Effect,
-    Json,
-    Operation,
-    State,
-    Verdict,
-)
+from bot.model.operations import Approved, Choice, Consent, Decision, Operation, State
+from bot.model.verdicts import Denied, Verdict
 from bot.operations.authorizer import Rights
 from bot.operations.worker import Engine, facts_of
 from bot.redact import redact

@@ -9,23 +9,13 @@ from bot.catalog import effects as offair
 from bot.catalog.builtin import HOLD
 from bot.catalog.registry import action_of, by_api
 from bot.errors import DirectoryError, UnreadableRowError
-from bot.model.operations import (
-    DEFAULT,
-    Action,
-    Actor,
-    Approval,
-    Approved,
-    Choice,
-    Command,
-    Denied,
-    Hold,
-    Operation,
-    Presence,
-    Start,
-    Verdict,
-    Via,
-)
+from bot.model.actions import DEFAULT, Action, Approval
+from bot.model.commands import Command, Via
+from bot.model.off_air import Hold, Start
+from bot.model.operations import Approved, Choice, Operation
+from bot.model.people import Actor, Presence
 from bot.model.ports import Directory
+from bot.model.verdicts import Denied, Verdict
 from bot.policy import evaluation as policy
 from bot.policy.loader import Rules
 from bot.redact import apart

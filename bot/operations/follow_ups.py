@@ -4,9 +4,11 @@ from enum import StrEnum
 
 from bot.catalog import effects as offair
 from bot.catalog.error_codes import Repeat, explain
-from bot.catalog.param_types import utc
 from bot.catalog.registry import action_of, by_api
-from bot.model.operations import Action, Command, Effect, Operation, State
+from bot.model.actions import Action, Effect
+from bot.model.commands import Command
+from bot.model.operations import Operation, State
+from bot.times import utc
 
 
 class Follow(StrEnum):

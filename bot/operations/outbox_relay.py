@@ -10,7 +10,7 @@ import structlog
 
 from bot.errors import StoreError
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import Delivery, Later, Owed, Sent, Undeliverable
+from bot.model.messages import Delivery, Later, Owed, Sent, Undeliverable
 from bot.model.ports import Desk
 from bot.storage.store import Owing, Store
 from bot.supervision import Loop, Supervisor, until_set

@@ -16,30 +16,15 @@ from bot.catalog.registry import action_of, command_of, undo_of
 from bot.commands.parser import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, parse, spell
 from bot.commands.tokens import without_dry_run
 from bot.errors import DirectoryError, ParseError, StoreError
+from bot.model.actions import DEFAULT, Approval, Json
+from bot.model.commands import Command, Invocation
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import (
-    DEFAULT,
-    Actor,
-    Approval,
-    Choice,
-    Command,
-    Consent,
-    Decision,
-    Denied,
-    Invocation,
-    Json,
-    Off,
-    Operation,
-    Person,
-    Place,
-    Presence,
-    Rehearsal,
-    Search,
-    Sent,
-    State,
-    Verdict,
-)
+from bot.model.messages import Sent
+from bot.model.off_air import Off
+from bot.model.operations import Choice, Consent, Decision, Operation, Search, State
+from bot.model.people import Actor, Person, Place, Presence
 from bot.model.ports import Directory
+from bot.model.verdicts import Denied, Rehearsal, Verdict
 from bot.operations.approvals import Approvals
 from bot.operations.follow_ups import UNDOING, Follow, asked_span, command
 from bot.operations.worker import Engine, facts_of

@@ -15,7 +15,6 @@ from bot.catalog import effects as offair
 from bot.catalog import readings as sights
 from bot.catalog.builtin import HOLD
 from bot.catalog.error_codes import Repeat, explain
-from bot.catalog.param_types import lasting
 from bot.catalog.registry import by_api, command_of, undo_of
 from bot.errors import (
     ApiError,
@@ -25,37 +24,21 @@ from bot.errors import (
     StoreError,
     UnreadableRowError,
 )
+from bot.model.actions import Action, Approval, Effect, Json, Params, Sight
+from bot.model.commands import Command, Via
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import (
-    UNSEEN,
-    Action,
-    Answer,
-    Approval,
-    Command,
-    Consent,
-    Denied,
-    Effect,
-    Hold,
-    Json,
-    Off,
-    Operation,
-    Owed,
-    Params,
-    Rehearsal,
-    Sight,
-    Start,
-    State,
-    Switch,
-    Verdict,
-    Via,
-)
+from bot.model.messages import Owed
+from bot.model.off_air import Hold, Off, Start, Switch
+from bot.model.operations import UNSEEN, Answer, Consent, Operation, State
 from bot.model.ports import Cloud
+from bot.model.verdicts import Denied, Rehearsal, Verdict
 from bot.operations.authorizer import Rights
 from bot.operations.priority_queue import Bursts, Lane, Line
 from bot.redact import HIDDEN, apart, redact
 from bot.storage.store import NEVER, Move, Store
 from bot.supervision import Loop, Supervisor, until_set
 from bot.telemetry import Metrics
+from bot.times import lasting
 
 log = structlog.get_logger("stopstream.engine")
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from bot.model.operations import Action, Approval, Command, Denied, Param, Person, Verdict
+from bot.model.actions import Action, Approval, Param
+from bot.model.commands import Command
+from bot.model.people import Person
+from bot.model.verdicts import Denied, Verdict
 from bot.policy.schema import Limit, Policy, Role, Rule, load, schema
 
 __all__ = [

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from bot.catalog.registry import EVERY, PRODUCTS
 from bot.commands.parser import Vocabulary, parse
 from bot.errors import ParseError
-from bot.model.operations import DEFAULT, Account, Command, Effect, Site
+from bot.model.actions import DEFAULT, Account, Effect, Site
+from bot.model.commands import Command
 from bot.policy import evaluation as policy
 from bot.policy.evaluation import Policy
 from bot.policy.schema import Profile

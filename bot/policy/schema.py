@@ -17,9 +17,10 @@ from pydantic import (
     ValidationError,
 )
 
-from bot.catalog.param_types import CASE, case, duration
+from bot.catalog.param_types import CASE, case
 from bot.errors import ConfigError
-from bot.model.operations import DEFAULT, Action, Approval, Site
+from bot.model.actions import DEFAULT, Action, Approval, Site
+from bot.times import duration
 
 LARGEST = 1 << 20
 """Characters of a policy file."""

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.catalog.effects import FORGOTTEN, told_at
-from bot.model.operations import Hold, Start, Switch
+from bot.model.off_air import Hold, Start, Switch
 from bot.storage.tables import ENDS, FOR_A_WHILE, holds, off, operations
 
 _LIFTED = 2.0

@@ -13,20 +13,11 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import UnreadableRowError
-from bot.model.operations import (
-    Actor,
-    Approval,
-    Choice,
-    Consent,
-    Decision,
-    Json,
-    Operation,
-    Owed,
-    Place,
-    State,
-    Via,
-    Word,
-)
+from bot.model.actions import Approval, Json
+from bot.model.commands import Via
+from bot.model.messages import Owed, Word
+from bot.model.operations import Choice, Consent, Decision, Operation, State
+from bot.model.people import Actor, Place
 
 _NO_CONSENT = Consent()
 _CONSENT, _PLACE, _WORD = TypeAdapter(Consent), TypeAdapter(Place), TypeAdapter(Word)

@@ -17,22 +17,12 @@ from bot.audit import hash_chain as chain
 from bot.audit.checkpoints import Seal, SealKind, Signer, fingerprint, read, written
 from bot.audit.hash_chain import Fact, Record, Report, Witnessed
 from bot.errors import StoreError, UnreadableRowError
+from bot.model.actions import Json
+from bot.model.commands import Via
 from bot.model.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
-from bot.model.operations import (
-    Decision,
-    Hold,
-    Json,
-    Off,
-    Operation,
-    Owed,
-    Search,
-    Sent,
-    Start,
-    State,
-    Switch,
-    Via,
-    Word,
-)
+from bot.model.messages import Owed, Sent, Word
+from bot.model.off_air import Hold, Off, Start, Switch
+from bot.model.operations import Decision, Operation, Search, State
 from bot.redact import redact
 from bot.storage import (
     audit_records as trail,

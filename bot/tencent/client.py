@@ -18,7 +18,10 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
-from bot.model.operations import DEFAULT, Answer, Command, Draft, Json, Site
+from bot.model.actions import DEFAULT, Json, Site
+from bot.model.commands import Command
+from bot.model.operations import Answer
+from bot.model.verdicts import Draft
 from bot.redact import HIDDEN, redact
 from bot.tencent import tc3
 from bot.tencent.credentials import Access, CredentialSource

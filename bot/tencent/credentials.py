@@ -15,7 +15,7 @@ from typing import Protocol
 import httpx
 
 from bot.errors import ConfigError, NeverSentError
-from bot.model.operations import Site
+from bot.model.actions import Site
 from bot.tencent.tc3 import Credentials
 
 METADATA = "http://metadata.tencentyun.com/latest/meta-data/cam/security-credentials/"

@@ -9,7 +9,9 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.model.operations import Denied, Invocation, Search, Via
+from bot.model.commands import Invocation, Via
+from bot.model.operations import Search
+from bot.model.verdicts import Denied
 from bot.operations.service import Service
 from handlers.messages import search_results as pages
 from handlers.messages.cards import Message

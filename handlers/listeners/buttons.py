@@ -14,7 +14,9 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.model.operations import Actor, Choice, Decision, Invocation, Place, Via
+from bot.model.commands import Invocation, Via
+from bot.model.operations import Choice, Decision
+from bot.model.people import Actor, Place
 from bot.operations.follow_ups import Follow
 from bot.operations.service import Service, Taken
 from handlers.messages import replies as receipts

@@ -8,7 +8,9 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.model.operations import Actor, Effect, Invocation, Place, Via
+from bot.model.actions import Effect
+from bot.model.commands import Invocation, Via
+from bot.model.people import Actor, Place
 from handlers.messages.cards import Message
 from handlers.messages.replies import MALFORMED
 from handlers.slack.payloads import text_at

@@ -15,7 +15,9 @@ from bot.catalog import stream_urls as links
 from bot.commands.parser import LONGEST
 from bot.commands.tokens import plain
 from bot.errors import ParseError
-from bot.model.operations import Action, Effect, Invocation, Place, Via
+from bot.model.actions import Action, Effect
+from bot.model.commands import Invocation, Via
+from bot.model.people import Place
 from bot.operations.service import Mistaken, Service, Taken, Unrecorded
 from handlers.messages import views
 from handlers.messages.mrkdwn import escape, quoted

@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import DirectoryError, StoreError
-from bot.model.operations import Actor, Place
+from bot.model.people import Actor, Place
 from bot.operations.service import Service
 from handlers.messages import views
 from handlers.slack.api_calls import CallError, need

@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 from slack_bolt.async_app import AsyncApp
 
-from bot.model.operations import Actor, Invocation, Place, Via
+from bot.model.commands import Invocation, Via
+from bot.model.people import Actor, Place
 from handlers.messages.cards import Message
 from handlers.slack.payloads import text_at
 from handlers.slack.responder import Answers

@@ -9,7 +9,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.commands.alerts import found_in
-from bot.model.operations import Effect, Place
+from bot.model.actions import Effect
+from bot.model.people import Place
 from handlers.messages import views
 from handlers.slack.payloads import asked_of, text_at
 from handlers.slack.responder import Answers

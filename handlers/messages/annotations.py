@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-from bot.model.operations import Operation, Rehearsal, Sight, Verdict
+from bot.model.actions import Sight
+from bot.model.operations import Operation
+from bot.model.verdicts import Rehearsal, Verdict
 from handlers.messages.mrkdwn import code, escape, moment, user
 
 _PLACE = re.compile(r"\{\}")

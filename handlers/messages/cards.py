@@ -11,23 +11,13 @@ from typing import Any, TypeAlias
 from bot.catalog import readings as sights
 from bot.catalog.effects import is_on, until
 from bot.catalog.error_codes import explain
-from bot.catalog.param_types import lasting
 from bot.catalog.registry import ACTIONS, action_of, by_api, undo_of
-from bot.model.operations import (
-    DEFAULT,
-    UNSEEN,
-    Action,
-    Approval,
-    Choice,
-    Effect,
-    Json,
-    Operation,
-    Param,
-    State,
-    Word,
-)
+from bot.model.actions import DEFAULT, Action, Approval, Effect, Json, Param
+from bot.model.messages import Word
+from bot.model.operations import UNSEEN, Choice, Operation, State
 from bot.operations.follow_ups import Follow, follows
 from bot.redact import redact
+from bot.times import lasting
 from handlers.messages import annotations as beside
 from handlers.messages.mrkdwn import (
     channel,

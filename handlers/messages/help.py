@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from bot.model.operations import Action, Effect
+from bot.model.actions import Action, Effect
 from bot.redact import redact
 from handlers.messages.mrkdwn import code
 

@@ -8,9 +8,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from bot.catalog.param_types import instant
-from bot.model.operations import DEFAULT, Action, Effect, Json, Param
+from bot.model.actions import DEFAULT, Action, Effect, Json, Param
 from bot.redact import HIDDEN, redact
+from bot.times import instant
 
 ELLIPSIS = "…"
 

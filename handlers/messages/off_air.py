@@ -4,12 +4,14 @@ from collections.abc import Iterable
 
 from bot.catalog import effects as offair
 from bot.catalog.builtin import HOLD
-from bot.catalog.param_types import lasting
 from bot.catalog.registry import action_of
-from bot.model.operations import DEFAULT, Action, Off, Operation, State
+from bot.model.actions import DEFAULT, Action
+from bot.model.off_air import Off
+from bot.model.operations import Operation, State
 from bot.operations.follow_ups import Follow, added, follows
 from bot.operations.service import Absent
 from bot.redact import redact
+from bot.times import lasting
 from handlers.messages import annotations as beside
 from handlers.messages.cards import (
     TEXT_MOST,

@@ -6,19 +6,11 @@ from dataclasses import replace
 from bot.catalog.registry import action_of
 from bot.commands.parser import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, example, mark
 from bot.errors import ParseError
+from bot.model.actions import DEFAULT, Action, Approval, Effect
+from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import (
-    DEFAULT,
-    Action,
-    Approval,
-    Command,
-    Denied,
-    Effect,
-    Operation,
-    Rehearsal,
-    State,
-    Verdict,
-)
+from bot.model.operations import Operation, State
+from bot.model.verdicts import Denied, Rehearsal, Verdict
 from bot.operations.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
 from bot.policy.evaluation import How
 from handlers.messages import annotations as beside

@@ -7,7 +7,9 @@ from typing import Any
 from bot.audit.csv_rows import line, moment
 from bot.catalog.error_codes import explain
 from bot.catalog.registry import action_of
-from bot.model.operations import Denied, Json, Operation, Search, State
+from bot.model.actions import Json
+from bot.model.operations import Operation, Search, State
+from bot.model.verdicts import Denied
 from bot.operations.service import Page
 from bot.operations.worker import shown
 from handlers.messages.cards import Block, Message

@@ -11,7 +11,8 @@ from typing import Any
 
 from bot.commands.alerts import Found
 from bot.commands.parser import Vocabulary
-from bot.model.operations import Action, Choice, Decision, Effect, Operation, Param, Site
+from bot.model.actions import Action, Effect, Param, Site
+from bot.model.operations import Choice, Decision, Operation
 from bot.operations.service import Absent, Standing
 from handlers.messages import off_air as offair
 from handlers.messages.cards import Block, section

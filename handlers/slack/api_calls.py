@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import StopstreamError
-from bot.model.operations import Place
+from bot.model.people import Place
 from handlers.messages.cards import Message
 
 PATIENCE = 10.0

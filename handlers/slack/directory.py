@@ -10,7 +10,7 @@ from cachetools import TTLCache
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import DirectoryError
-from bot.model.operations import Actor, Person, Presence
+from bot.model.people import Actor, Person, Presence
 from handlers.slack.api_calls import AUTH, Answered, Outcome, Refused, call, without_retries
 
 log = structlog.get_logger("stopstream.directory")

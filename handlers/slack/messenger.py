@@ -9,20 +9,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.catalog.registry import action_of
-from bot.model.operations import (
-    Action,
-    Delivered,
-    Delivery,
-    Later,
-    Operation,
-    Owed,
-    Place,
-    Sent,
-    State,
-    Undeliverable,
-    Via,
-    Word,
-)
+from bot.model.actions import Action
+from bot.model.commands import Via
+from bot.model.messages import Delivered, Delivery, Later, Owed, Sent, Undeliverable, Word
+from bot.model.operations import Operation, State
+from bot.model.people import Place
 from handlers.messages import cards
 from handlers.messages import off_air as offair
 from handlers.messages.cards import Message

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.model.operations import Actor, Invocation, Place, Via
+from bot.model.commands import Invocation, Via
+from bot.model.people import Actor, Place
 
 _OBJECTS = ("enterprise", "team", "user", "channel", "container", "message", "state")
 _TEXTS = ("type", "command", "callback_id", "team_id", "user_id", "trigger_id", "event_id")

@@ -9,7 +9,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.catalog.registry import action_of
 from bot.commands.parser import Audit, Form, Help, OffAir, WhoAmI
-from bot.model.operations import Command, Invocation, Search
+from bot.model.commands import Command, Invocation
+from bot.model.operations import Search
 from bot.operations.service import DryRun, Mistaken, Reply, Service, Standing, Taken
 from handlers.messages import off_air as offair
 from handlers.messages import replies as receipts

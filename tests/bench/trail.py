@@ -16,7 +16,9 @@ from bot.audit import hash_chain as chain
 from bot.audit.checkpoints import SealKind, Signer
 from bot.audit.hash_chain import GENESIS, Fact
 from bot.catalog.registry import ACTIONS
-from bot.model.operations import Actor, Operation, Place, Search, State, Via
+from bot.model.commands import Via
+from bot.model.operations import Operation, Search, State
+from bot.model.people import Actor, Place
 from bot.operations.service import new_id
 from bot.operations.worker import facts_of
 from bot.storage import database

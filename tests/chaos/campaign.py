@@ -18,7 +18,8 @@ from typing import Any, Self
 from bot.catalog import effects as offair
 from bot.catalog.registry import by_api
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import Operation, Owed, State
+from bot.model.messages import Owed
+from bot.model.operations import Operation, State
 from bot.sandbox.slack.entities import Channel, Message
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.tencent.faults import Fault

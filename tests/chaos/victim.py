@@ -21,7 +21,9 @@ from typing import Any
 import alembic.command  # noqa: F401
 
 from bot.cli.serve import serve
-from bot.model.operations import Answer, Command, Json, Operation, State
+from bot.model.actions import Json
+from bot.model.commands import Command
+from bot.model.operations import Answer, Operation, State
 from bot.operations.outbox_relay import Courier
 from bot.storage.store import Move, Store
 from bot.tencent.client import TencentCloud

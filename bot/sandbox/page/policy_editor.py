@@ -7,7 +7,10 @@ from typing import Any
 
 from bot.commands.parser import mark, parse, spell
 from bot.errors import ConfigError, ParseError
-from bot.model.operations import Command, Denied, Effect, Person
+from bot.model.actions import Effect
+from bot.model.commands import Command
+from bot.model.people import Person
+from bot.model.verdicts import Denied
 from bot.policy import evaluation as policy
 from bot.policy.loader import Rules, loader
 from bot.sandbox.slack.workspace import Workspace

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.catalog.error_codes import known
 from bot.catalog.registry import ACTIONS, by_api
-from bot.model.operations import Json
+from bot.model.actions import Json
 from bot.redact import redact
 from bot.sandbox.page.faults import FAULTS, Skies
 from bot.sandbox.page.policy_editor import Book

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.catalog.live import DOMAIN, RECORD_TASK, STREAM
-from bot.catalog.param_types import instant
 from bot.catalog.registry import SUBJECTS
-from bot.model.operations import Action, Effect, Json, Params, Subject, Touch
+from bot.model.actions import Action, Effect, Json, Params, Subject, Touch
+from bot.times import instant
 
 BAN = 7 * 86_400.0
 """Seconds that a ban lasts unless it says otherwise."""

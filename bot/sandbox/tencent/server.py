@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from bot.catalog.registry import ACTIONS
-from bot.model.operations import Action, Json, Param, Site
+from bot.model.actions import Action, Json, Param, Site
 from bot.sandbox.tencent.faults import Fault, Weather, raw
 from bot.sandbox.tencent.resources import CodeError, Things, moment
 from bot.tencent import tc3

@@ -1,0 +1,65 @@
+"""What was asked: an invocation as typed, a command as understood."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.model.actions import DEFAULT, Action, Effect, Params
+from bot.model.people import Actor, Place
+
+
+class Via(StrEnum):
+    """The way in."""
+
+    COMMAND = "command"
+    MENTION = "mention"
+    FORM = "form"
+    BUTTON = "button"
+    LIST = "list"
+    """A button that stands elsewhere than what it is about: in a list, or on the home tab."""
+    TERMINAL = "terminal"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What was typed or pressed, as it came.
+
+    Attributes:
+        key: Makes the run unique: `trigger_id`, `event_id`, …
+        verb: What the way in implies, e.g. START for `/startstream`; None where the
+            text must say it itself.
+    """
+
+    key: str
+    actor: Actor
+    place: Place
+    text: str = field(repr=False)
+    via: Via = Via.COMMAND
+    verb: Effect | None = Effect.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the text meant.
+
+    Attributes:
+        region: X-TC-Region, empty where the action needs none.
+        account: Name of the cloud account.
+        case: The incident or ticket it belongs to, or empty.
+        spans: Of the times that were said as a span from now, the seconds, by Tencent's names.
+    """
+
+    action: Action
+    params: Params = field(repr=False)
+    region: str = ""
+    account: str = DEFAULT
+    case: str = ""
+    spans: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
+
+    @property
+    def target(self) -> str:
+        """What it is about, as people search for it: the first parameter that must be said."""
+        must = (p for p in self.action.params if p.required and p.default is None and not p.secret)
+        found = str(self.params.get(next((p.api for p in must), ""), ""))
+        # What is held goes by its sort first, which nobody searches for.
+        return found.partition(" ")[2] if self.action.product.ours else found

@@ -1,0 +1,108 @@
+"""Messages to Slack: what is queued, and what became of a delivery."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from bot.model.operations import Operation, State
+from bot.model.people import Actor, Place
+
+
+class Owed(StrEnum):
+    """A kind of message that Slack must still hear about an operation."""
+
+    CARD = "card"
+    """The root message: posted once, edited afterwards."""
+    ENDING = "ending"
+    """The line in its thread."""
+    PRIVATE = "private"
+    """For the asker alone."""
+    AUDIT = "audit"
+    """The line in the audit channel."""
+    REMINDER = "reminder"
+    """A word in the thread to those who may approve."""
+    LOOKED = "looked"
+    """What was seen in the cloud a moment after a stop, in the thread."""
+    LIFT = "lift"
+    """When something ends by itself, in the thread: once it is known, and again before."""
+    LIFTED = "lifted"
+    """That it has ended, in the thread, and what was seen then."""
+    WORD = "word"
+    """A sentence to somebody who pressed a button, alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One owed message on its way out.
+
+    Attributes:
+        key: Stands in the message's metadata, so that a lost answer can be looked up.
+        about: The state that an audit line is about.
+        attempts: How often it has been tried.
+        uncertain: An earlier try may have reached Slack.
+        seen: The state that was seen when it came to be owed, or names like the one that was
+            meant, a line each; foreign text.
+    """
+
+    id: int
+    operation: Operation
+    owed: Owed
+    key: str
+    about: State
+    attempts: int = 0
+    uncertain: bool = False
+    seen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A sentence to one person, where they pressed a button.
+
+    Attributes:
+        text: Plain, with the ids of users and channels in it; it is escaped when shown.
+        at: When they pressed, epoch seconds: how long `place.reply_url` holds.
+        again: It may have reached them before.
+    """
+
+    actor: Actor
+    place: Place
+    text: str
+    at: float
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Slack took the message."""
+
+    channel: str = ""
+    ts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Slack did not take it now.
+
+    Attributes:
+        seconds: Wait at least so long.
+        uncertain: It may have been posted all the same.
+    """
+
+    seconds: float
+    why: str
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """Slack will never take it: the channel is gone, or the bot was removed.
+
+    Attributes:
+        closed: It is the channel, which somebody may open again or invite the bot to.
+    """
+
+    why: str
+    closed: bool = False
+
+
+Delivered: TypeAlias = Sent | Later | Undeliverable
