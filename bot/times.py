@@ -8,7 +8,7 @@ _DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+")
 _PART = re.compile(r"([0-9]+)([smhdw])")
 
 
-def duration(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Read `90s`, `15m`, `2h30m`, `7d` or `1w`; give seconds.
 
     Raises:
@@ -23,7 +23,7 @@ def duration(text: str) -> float:
     return float(seconds)
 
 
-def lasting(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write a span of time as people type it, e.g. `1h30m`."""
     left, words = int(seconds), ""
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
@@ -32,12 +32,12 @@ def lasting(seconds: float) -> str:
     return words or "0s"
 
 
-def utc(at: float) -> str:
+def format_utc(at: float) -> str:
     """Write a time of epoch seconds in Tencent's form, `2026-11-27T10:00:00Z`."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def instant(given: object) -> float | None:
+def parse_instant(given: object) -> float | None:
     """Read a time as Tencent's form writes it, or epoch seconds; None if it is neither."""
     if isinstance(given, int | float) and not isinstance(given, bool):
         return float(given)

@@ -31,9 +31,9 @@ from handlers.listeners import (
     user_groups as membership,
 )
 from handlers.slack.api_calls import with_rate_limit_retries
-from handlers.slack.background import Errands
+from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
-from handlers.slack.responder import Answers
+from handlers.slack.responder import Responder
 from handlers.slack.transports import Identity
 
 
@@ -42,7 +42,7 @@ def build_app(
     client: AsyncWebClient,
     identity: Identity,
     service: Service,
-    errands: Errands,
+    errands: BackgroundQueue,
     directory: Directory,
     signing_secret: str = "",
 ) -> AsyncApp:
@@ -67,7 +67,7 @@ def build_app(
         attaching_function_token_enabled=False,
     )
     calmly = with_rate_limit_retries(client)
-    answers = Answers(service=service, errands=errands, client=calmly)
+    answers = Responder(service=service, errands=errands, client=calmly)
     # Bolt asks listener after listener: what is urgent stands first.
     commands.register(app, answers=answers)
     mentions.register(app, answers=answers, bot_user=identity.user)

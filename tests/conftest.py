@@ -18,20 +18,20 @@ from hypothesis import HealthCheck, settings
 from bot.audit.checkpoints import Signer
 from bot.model.commands import Invocation, Via
 from bot.model.lifecycle import ENDINGS
-from bot.model.messages import Owed
+from bot.model.messages import MessageKind
 from bot.model.operations import Choice, Decision, Operation
 from bot.model.people import Actor, Place
 from bot.operations.approvals import Approvals, Settled
-from bot.operations.authorizer import Rights
-from bot.operations.outbox_relay import Courier
-from bot.operations.service import Reply, Service, Taken
-from bot.operations.worker import Engine
-from bot.policy.loader import Rules, loader
+from bot.operations.authorizer import Authorizer
+from bot.operations.outbox_relay import OutboxRelay
+from bot.operations.service import Accepted, Reply, Service
+from bot.operations.worker import Worker
+from bot.policy.loader import LoadedPolicy, loader
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
-from tests.fakes import ALICE, TEAM, FakeCloud, FakeDesk, FakeDirectory
+from tests.fakes import ALICE, TEAM, FakeCloud, FakeDirectory, FakeNotifier
 
 # How long an example takes says more of the machine's other work than of us.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -143,13 +143,13 @@ class House:
     store: Store
     cloud: FakeCloud
     directory: FakeDirectory
-    desk: FakeDesk
-    engine: Engine
+    desk: FakeNotifier
+    engine: Worker
     approvals: Approvals
-    courier: Courier
+    courier: OutboxRelay
     service: Service
-    rules: list[Rules]
-    load: Callable[[str], Rules]
+    rules: list[LoadedPolicy]
+    load: Callable[[str], LoadedPolicy]
 
     def policy(self, text: str) -> None:
         """Change the rules, as a new file would."""
@@ -163,7 +163,7 @@ class House:
     async def run(self, text: str, actor: Actor = ALICE, **more: Any) -> Operation:
         """Ask, and wait for the ending and for all that Slack must hear of it."""
         reply = await self.ask(text, actor, **more)
-        assert isinstance(reply, Taken), reply
+        assert isinstance(reply, Accepted), reply
         await self.engine.ending(reply.operation.id)
         await self.courier.drain()
         found = await self.store.get(reply.operation.id)
@@ -199,7 +199,7 @@ class House:
         with self.store.records() as records:
             return [record.kind for record in records if record.kind != "delivered"]
 
-    def heard(self, owed: Owed) -> int:
+    def heard(self, owed: MessageKind) -> int:
         return len(self.desk.said(owed))
 
 
@@ -209,14 +209,14 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     abandon = given.pop("abandon", False)
     cloud = given.pop("cloud", None) or FakeCloud()
     directory = given.pop("directory", None) or FakeDirectory()
-    desk = given.pop("desk", None) or FakeDesk()
+    desk = given.pop("desk", None) or FakeNotifier()
     load = loader(source="policy.yml", sites={}, region="", now=1_700_000_000.0)
     rules = [load(given.pop("policy", POLICY))]
     patience = given.pop("channel_patience", 60.0)
     metrics = Metrics()
     supervisor = given.pop("supervisor", None) or Supervisor(metrics)
-    rights = Rights(store=store, directory=directory, rules=lambda: rules[0], team=TEAM)
-    engine = Engine(
+    rights = Authorizer(store=store, directory=directory, rules=lambda: rules[0], team=TEAM)
+    engine = Worker(
         store=store,
         cloud=cloud,
         rights=rights,
@@ -226,7 +226,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
         **given,
     )
     approvals = Approvals(store=store, engine=engine, rights=rights, supervisor=supervisor)
-    courier = Courier(
+    courier = OutboxRelay(
         store=store,
         desk=desk,
         metrics=metrics,

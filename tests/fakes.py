@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from bot.errors import CloudError, DirectoryError
 from bot.model.actions import Action, Json
 from bot.model.commands import Command
-from bot.model.messages import Delivered, Delivery, Owed, Sent, Word
+from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice, MessageKind, Sent
 from bot.model.operations import Answer
 from bot.model.people import Actor, Person, Presence
-from bot.model.verdicts import Draft
+from bot.model.verdicts import RequestPreview
 
 TEAM = "T0HOME"
 ALICE = Actor(TEAM, "U0ALICE")
@@ -23,10 +23,10 @@ def made_up(action: Action) -> dict[str, Json]:
     """Make up a value for each parameter that is required or names what is touched."""
     values: dict[str, Json] = {}
     for param in action.params:
-        if param.required or param.api in action.touch.key:
-            text = param.example or param.kind.example or f"{param.word}1"
-            made = param.kind.read(text, now := time.time())
-            values[param.api] = made if param.default is None else param.left_out(now)
+        if param.required or param.api in action.effect_spec.key:
+            text = param.example or param.type.example or f"{param.word}1"
+            made = param.type.read(text, now := time.time())
+            values[param.api] = made if param.default is None else param.default_value(now)
     return values
 
 
@@ -41,8 +41,8 @@ class FakeCloud:
     bodies: dict[str, dict[str, Json]] = field(default_factory=dict)
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def draft(self, command: Command) -> Draft:
-        return Draft(
+    def preview(self, command: Command) -> RequestPreview:
+        return RequestPreview(
             "POST", "https://cloud.example.com/", {"X-TC-Action": command.action.api}, "{}"
         )
 
@@ -86,15 +86,15 @@ class FakeDirectory:
 
 
 @dataclass
-class FakeDesk:
+class FakeNotifier:
     """Keeps what was delivered, in order; `results` are given out first, one for each try."""
 
-    results: list[Delivered] = field(default_factory=list)
+    results: list[DeliveryResult] = field(default_factory=list)
     heard: list[Delivery] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
-    words: list[Word] = field(default_factory=list)
+    words: list[EphemeralNotice] = field(default_factory=list)
 
-    async def deliver(self, delivery: Delivery) -> Delivered:
+    async def deliver(self, delivery: Delivery) -> DeliveryResult:
         if self.results:
             result = self.results.pop(0)
             if not isinstance(result, Sent):
@@ -103,11 +103,11 @@ class FakeDesk:
         ts = delivery.operation.card_ts or f"{len(self.heard)}.0"
         return Sent(delivery.operation.place.channel, ts)
 
-    async def whisper(self, word: Word) -> Delivered:
+    async def send_ephemeral(self, word: EphemeralNotice) -> DeliveryResult:
         self.words.append(word)
         return Sent()
 
-    async def announce(self, text: str, key: str, *, uncertain: bool) -> Delivered:  # noqa: ARG002
+    async def announce(self, text: str, key: str, *, uncertain: bool) -> DeliveryResult:  # noqa: ARG002
         if self.results:
             result = self.results.pop(0)
             if not isinstance(result, Sent):
@@ -115,5 +115,5 @@ class FakeDesk:
         self.announced.append(text)
         return Sent()
 
-    def said(self, owed: Owed) -> list[Delivery]:
-        return [delivery for delivery in self.heard if delivery.owed is owed]
+    def said(self, owed: MessageKind) -> list[Delivery]:
+        return [delivery for delivery in self.heard if delivery.kind is owed]

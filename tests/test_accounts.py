@@ -12,14 +12,14 @@ import pytest
 
 from bot.catalog.registry import action_of
 from bot.cli.demo import AUDIT, INCIDENTS
-from bot.commands.parser import parse, spell
+from bot.commands.parser import format_command, parse
 from bot.errors import ConfigError, NeverSentError, ParseError
 from bot.model.actions import Account, Effect
 from bot.model.operations import Choice, Search, State
 from bot.model.people import Place
-from bot.operations.service import Mistaken, Page
+from bot.operations.service import Invalid, SearchPage
 from bot.policy import evaluation as policy
-from bot.policy.loader import Rules, loader
+from bot.policy.loader import LoadedPolicy, loader
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.workspace import Workspace as Slack
 from bot.sandbox.tencent.server import CloudEmulator, Key
@@ -67,12 +67,12 @@ roles:
 KEYS = {"EU_SECRET_ID": "AKIDEUROPE", "EU_SECRET_KEY": "eu-key", "EU_TOKEN": "eu-token"}
 
 
-def rules(text: str = POLICY, variables: Mapping[str, str] | None = None) -> Rules:
+def rules(text: str = POLICY, variables: Mapping[str, str] | None = None) -> LoadedPolicy:
     held = KEYS if variables is None else variables
     return loader(source="policy.yml", sites={}, region="", now=0.0, variable=held.get)(text)
 
 
-def read(text: str, channel: str, given: Rules | None = None) -> Any:
+def read(text: str, channel: str, given: LoadedPolicy | None = None) -> Any:
     vocabulary = (given or rules()).vocabulary.at(channel)
     return parse(text, verb=Effect.STOP, vocabulary=vocabulary, now=0.0)
 
@@ -97,7 +97,7 @@ def test_it_is_the_one_that_is_named_or_the_channels(
     found = read(text, channel)
 
     assert (found.account, found.params["DomainName"]) == (account, domain)
-    assert read(spell(found), "C0OTHER") == found
+    assert read(format_command(found), "C0OTHER") == found
 
 
 def test_where_several_could_be_meant_one_must_be_named() -> None:
@@ -223,7 +223,7 @@ async def test_an_account_that_the_policy_drops_is_refused_at_the_last_moment(
 
 async def test_what_someone_may_says_on_which_account(quick_store: Store) -> None:
     async with built(quick_store, policy=POLICY) as house:
-        standing = await house.service.standing(ALICE, Place("C0INC"))
+        standing = await house.service.permissions(ALICE, Place("C0INC"))
     text = receipts.whoami(standing).text
 
     assert "DropLiveStream on `main` at once" in text
@@ -247,8 +247,8 @@ async def test_every_card_and_line_names_the_account(quick_store: Store) -> None
         )
         none = await house.service.audit(BOB, Place("C0INC"), Search(account="europe"), 10)
     action = action_of(done)
-    assert isinstance(page, Page)
-    assert isinstance(none, Page)
+    assert isinstance(page, SearchPage)
+    assert isinstance(none, SearchPage)
     assert [one.id for one in page.operations] == [done.id]
     assert none.operations == ()
 
@@ -256,7 +256,7 @@ async def test_every_card_and_line_names_the_account(quick_store: Store) -> None
     assert "account `main`" in cards.card(done, action).text
     assert "account `main`" in cards.audit_line(done, action).text
     assert "account `main`" in receipts.operation_line(done)
-    assert isinstance(mistaken, Mistaken)
+    assert isinstance(mistaken, Invalid)
 
 
 # --- whose key signs ---------------------------------------------------------------------
@@ -273,14 +273,14 @@ async def test_each_account_is_called_with_its_own_key_at_its_own_site() -> None
     now = rules()
     cloud = TencentCloud(
         credentials=Fixed(Credentials("AKIDOWN", "own-key")),
-        accounts=lambda: now.access,
+        accounts=lambda: now.credentials,
         transport=httpx.MockTransport(handle),
     )
     main, europe = read("live s1", "C0INC"), read("live s1", "C0EUROPE")
     await cloud.call(main)
     await cloud.call(europe)
-    assert "live.intl.tencentcloudapi.com" in cloud.draft(europe).url
-    assert "AKID" not in str(cloud.draft(europe))
+    assert "live.intl.tencentcloudapi.com" in cloud.preview(europe).url
+    assert "AKID" not in str(cloud.preview(europe))
     now = rules("accounts: {main: {}}")
     with pytest.raises(NeverSentError, match='no account "europe" any more'):
         await cloud.call(europe)
@@ -295,9 +295,9 @@ async def test_each_account_is_called_with_its_own_key_at_its_own_site() -> None
 
 
 async def test_one_account_does_not_wait_for_the_limit_of_another(quick_store: Store) -> None:
-    first = await quick_store.turn("main", "DropLiveStream", 10.0)
-    again = await quick_store.turn("main", "DropLiveStream", 10.0)
-    other = await quick_store.turn("europe", "DropLiveStream", 10.0)
+    first = await quick_store.reserve("main", "DropLiveStream", 10.0)
+    again = await quick_store.reserve("main", "DropLiveStream", 10.0)
+    other = await quick_store.reserve("europe", "DropLiveStream", 10.0)
 
     assert again - first == pytest.approx(10.0, abs=0.5)
     assert other - first < 1.0
@@ -399,4 +399,4 @@ async def test_check_and_run_use_the_keys_of_the_environment(tmp_path: Path) -> 
 
 
 def test_nothing_of_a_key_is_shown() -> None:
-    assert "eu-key" not in repr(rules().access["europe"])
+    assert "eu-key" not in repr(rules().credentials["europe"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.catalog.registry import by_api
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.commands.alerts import MOST, found_in
+from bot.commands.alerts import MOST, find_candidates
 
 FULL = {"StreamName": "cam-7", "AppName": "live", "DomainName": DOMAIN}
 NAME = {"StreamName": "cam-7"}
@@ -28,7 +28,7 @@ json = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["text", "blocks", "attachments"]), json))
 def test_whatever_a_message_holds_it_is_read(message: dict[str, Any]) -> None:
-    for one in found_in(message):
+    for one in find_candidates(message):
         assert set(one.params) <= {param.api for param in by_api(one.api).params}
 
 
@@ -53,7 +53,7 @@ def test_whatever_a_message_holds_it_is_read(message: dict[str, Any]) -> None:
 def test_what_can_be_stopped_is_found(
     message: dict[str, Any], params: dict[str, str] | None
 ) -> None:
-    (found,) = found_in(message)
+    (found,) = find_candidates(message)
 
     if params is None:
         assert found.params["StreamName"] == "cam-7"
@@ -63,8 +63,8 @@ def test_what_can_be_stopped_is_found(
 
 
 def test_nothing_is_made_up_and_many_are_bounded() -> None:
-    assert found_in({"text": "all is well: https://status.example.com/page?stream"}) == ()
-    assert len(found_in({"text": " ".join(f"stream: s{n}" for n in range(50))})) == MOST
+    assert find_candidates({"text": "all is well: https://status.example.com/page?stream"}) == ()
+    assert len(find_candidates({"text": " ".join(f"stream: s{n}" for n in range(50))})) == MOST
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,15 @@ def test_nothing_is_made_up_and_many_are_bounded() -> None:
     ],
 )
 def test_an_address_ends_before_what_only_stands_beside_it(text: str) -> None:
-    assert [dict(one.params) for one in found_in({"text": text.format(DOMAIN)})] == [FULL]
+    assert [dict(one.params) for one in find_candidates({"text": text.format(DOMAIN)})] == [FULL]
 
 
 def test_addresses_of_one_name_are_told_apart() -> None:
     text = "rtmp://a.b/live/s1,rtmp://c.d/live/s1 rtmp://a.b/vip/s1 rtmp://a.b/live/s1 stream: s1"
 
-    found = [(one.params["DomainName"], one.params["AppName"]) for one in found_in({"text": text})]
+    found = [
+        (one.params["DomainName"], one.params["AppName"]) for one in find_candidates({"text": text})
+    ]
     assert found == [("a.b", "live"), ("c.d", "live"), ("a.b", "vip")]
 
 
@@ -114,7 +116,7 @@ def test_addresses_of_one_name_are_told_apart() -> None:
     ],
 )
 def test_a_name_is_found_by_its_label(text: str) -> None:
-    assert [dict(one.params) for one in found_in({"text": text})] == [NAME]
+    assert [dict(one.params) for one in find_candidates({"text": text})] == [NAME]
 
 
 @pytest.mark.parametrize(
@@ -138,19 +140,19 @@ def test_a_name_is_found_by_its_label(text: str) -> None:
     ],
 )
 def test_what_stands_beside_a_label_is_not_always_its_name(text: str) -> None:
-    assert found_in({"text": text}) == ()
+    assert find_candidates({"text": text}) == ()
 
 
 @pytest.mark.parametrize(
     "text", ["Streams: cam-1, cam-2, cam-3", '{"stream_ids": ["cam-1","cam-2", "cam-3"]}']
 )
 def test_several_names_are_told_apart(text: str) -> None:
-    found = [dict(one.params) for one in found_in({"text": text})]
+    found = [dict(one.params) for one in find_candidates({"text": text})]
     assert found == [{"StreamName": f"cam-{n}"} for n in (1, 2, 3)]
 
 
 def test_an_app_before_the_name_is_read_as_one() -> None:
-    (found,) = found_in({"text": "Stream: live/cam-7"})
+    (found,) = find_candidates({"text": "Stream: live/cam-7"})
     assert dict(found.params) == {"StreamName": "cam-7", "AppName": "live"}
 
 
@@ -178,14 +180,14 @@ def table(*rows: str) -> dict[str, Any]:
     ],
 )
 def test_a_name_is_found_in_lines_tables_and_forwarded_messages(message: dict[str, Any]) -> None:
-    (found,) = found_in(message)
+    (found,) = find_candidates(message)
     assert found.params["StreamName"] == "cam-7"
 
 
 @pytest.mark.parametrize("piece", ["rtmp://a,,", "\n", "*_", "stream: ", "<a:", "Stream\n", "_- "])
 def test_a_long_message_is_read_in_no_time(piece: str) -> None:
     before = time.process_time()
-    found_in({"text": piece[:8] + piece[-1] * 9000 + piece * 5000})
+    find_candidates({"text": piece[:8] + piece[-1] * 9000 + piece * 5000})
     assert time.process_time() - before < 2
 
 

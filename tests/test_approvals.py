@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from bot.model.commands import Command
-from bot.model.messages import Owed
-from bot.model.operations import Answer, Approved, Choice, Decision, Operation, State
+from bot.model.messages import MessageKind
+from bot.model.operations import Answer, Choice, Decision, GivenApproval, Operation, State
 from bot.model.people import Actor, Person, Place
-from bot.operations.service import Taken
+from bot.operations.service import Accepted
 from bot.storage.store import Move, Store
 from tests.conftest import House, built, opened
-from tests.fakes import ALICE, BOB, MALLORY, TEAM, FakeCloud, FakeDesk, FakeDirectory
+from tests.fakes import ALICE, BOB, MALLORY, TEAM, FakeCloud, FakeDirectory, FakeNotifier
 
 CAROL, DAVE = Actor(TEAM, "U0CAROL"), Actor(TEAM, "U0DAVE")
 PEOPLE = (ALICE, BOB, CAROL, DAVE, MALLORY)
@@ -83,8 +83,8 @@ async def test_nothing_is_sent_before_somebody_has_decided(house: House) -> None
     assert operation.consent.roles == ("leads",)
     assert operation.consent.people == ("U0BOB", "U0CAROL")
     assert (operation.expires_at or 0) - operation.asked_at == pytest.approx(900, abs=5)
-    assert house.heard(Owed.CARD) == 1
-    assert house.heard(Owed.ENDING) == 0
+    assert house.heard(MessageKind.CARD) == 1
+    assert house.heard(MessageKind.ENDING) == 0
 
 
 async def test_an_approver_lets_it_through_and_it_runs_once(house: House) -> None:
@@ -97,7 +97,10 @@ async def test_an_approver_lets_it_through_and_it_runs_once(house: House) -> Non
     assert ended.decided_by == "U0BOB"
     assert ran(house) == ["DropLiveStream"]
     assert await house.kinds() == ["asked", "waiting", "decided", "sending", "ended"]
-    assert [d.about for d in house.desk.said(Owed.AUDIT)] == [State.DUE, State.ACCEPTED]
+    assert [d.about_state for d in house.desk.said(MessageKind.AUDIT)] == [
+        State.DUE,
+        State.ACCEPTED,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +169,7 @@ async def test_cancel_and_deny_end_it_with_who_and_why(house: House) -> None:
     assert ended.reason.startswith("not now")
     assert "abc123" not in ended.reason
     assert ran(house) == []
-    assert house.heard(Owed.ENDING) == 2
+    assert house.heard(MessageKind.ENDING) == 2
 
 
 async def test_two_must_approve_where_the_policy_wants_two(house: House) -> None:
@@ -230,7 +233,7 @@ async def test_a_policy_that_wants_more_than_the_card_asked_for_wins(house: Hous
 async def test_rights_are_asked_again_at_the_last_moment(quick_store: Store) -> None:
     async with built(quick_store, policy=POLICY, directory=directory()) as house:
         operation = await waiting(house)
-    given = replace(operation.consent, given=(Approved("U0BOB", 0.0),))
+    given = replace(operation.consent, given=(GivenApproval("U0BOB", 0.0),))
     path = (State.WAITING, State.DUE)
     due = await quick_store.move(Move(operation.id, path, {}, {"consent": given}))
     assert due is not None
@@ -279,7 +282,7 @@ async def test_what_nobody_decides_expires_and_says_so(quick_store: Store) -> No
 
     assert ended.state is State.EXPIRED
     assert "expired" in late.words
-    assert house.heard(Owed.ENDING) == 1
+    assert house.heard(MessageKind.ENDING) == 1
     assert ran(house) == []
 
 
@@ -305,7 +308,7 @@ async def test_an_unanswered_card_reminds_once_and_widens_to_the_next_role(
         operation = await waiting(house)
         early = await house.decide(operation.id, Choice.APPROVE, DAVE)
         async with asyncio.timeout(10):
-            while house.heard(Owed.REMINDER) < 1:  # noqa: ASYNC110
+            while house.heard(MessageKind.REMINDER) < 1:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await asyncio.sleep(1.2)
         widened = await house.now(operation.id)
@@ -315,7 +318,7 @@ async def test_an_unanswered_card_reminds_once_and_widens_to_the_next_role(
     assert not early.counts
     assert widened.consent.roles == ("leads", "chiefs")
     assert "U0DAVE" in widened.consent.people
-    assert house.heard(Owed.REMINDER) == 1
+    assert house.heard(MessageKind.REMINDER) == 1
     assert settled.counts
 
 
@@ -324,27 +327,27 @@ async def test_asking_for_what_waits_already_leads_to_its_card(house: House) -> 
     second = await house.run(DROP, ALICE, key="another")
 
     assert second.state is State.CANCELLED
-    assert second.joined == first.id
-    assert house.desk.said(Owed.PRIVATE)[0].operation.card_ts == first.card_ts
+    assert second.duplicate_of == first.id
+    assert house.desk.said(MessageKind.PRIVATE)[0].operation.card_ts == first.card_ts
     assert (await house.run("live stream2", ALICE)).state is State.WAITING
-    assert (await house.run(DROP, BOB)).joined == first.id
+    assert (await house.run(DROP, BOB)).duplicate_of == first.id
 
 
 async def test_a_stop_whose_target_has_changed_says_so_and_runs(quick_store: Store) -> None:
     cloud = Looking(["active", "inactive"])
     async with built(quick_store, policy=POLICY, directory=directory(), cloud=cloud) as house:
         operation = await waiting(house)
-        assert operation.consent.seen == "active"
+        assert operation.consent.state == "active"
         shown: list[str] = []
         cloud.before = lambda command: shown.extend(
-            d.operation.consent.found
-            for d in house.desk.said(Owed.CARD)
+            d.operation.consent.state_at_press
+            for d in house.desk.said(MessageKind.CARD)
             if not command.action.api.startswith("Describe")
         )
         assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
         ended = await house.ended(operation.id)
 
-    assert ended.consent.found == "inactive"
+    assert ended.consent.state_at_press == "inactive"
     assert "inactive" in shown, "the card says it before the request leaves"
     assert ran(house) == ["DropLiveStream"]
 
@@ -436,7 +439,7 @@ async def test_a_hundred_clicks_over_two_replicas_are_one_call(database_url: str
     text = POLICY.replace("[U0BOB, U0CAROL]", str([one.user for one in crowd]).replace("'", ""))
     known = directory()
     known.people |= {one.user: Person(one.user, TEAM) for one in crowd}
-    cloud, desk = FakeCloud(), FakeDesk()
+    cloud, desk = FakeCloud(), FakeNotifier()
     shared = {"policy": text, "directory": known, "cloud": cloud, "desk": desk}
     async with replicas(database_url, **shared) as (first, second):
         operation = await waiting(first)
@@ -462,7 +465,7 @@ async def test_the_same_asked_at_once_from_two_replicas_waits_once(database_url:
         replies = await asyncio.gather(
             *((first, second)[n % 2].ask(DROP, ALICE, key=f"key-{n}") for n in range(10))
         )
-        ids = [reply.operation.id for reply in replies if isinstance(reply, Taken)]
+        ids = [reply.operation.id for reply in replies if isinstance(reply, Accepted)]
         for id_ in ids:
             await first.engine.ending(id_)
         states = [(await first.now(id_)).state for id_ in ids]

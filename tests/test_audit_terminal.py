@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.__main__ import _parser
-from bot.audit.checkpoints import SealKind, Signer, read
+from bot.audit.checkpoints import CheckpointKind, Signer, parse_checkpoint
 from bot.audit.hash_chain import GENESIS, canonical, digest
 from bot.cli import audit as auditing
 from bot.cli.demo import AUDIT, INCIDENTS, Sandbox, sandbox
@@ -89,9 +89,9 @@ async def test_a_serving_bots_trail_holds_and_the_channel_agrees(terminal: Termi
 async def test_what_others_post_in_the_channel_is_no_witness(terminal: Terminal) -> None:
     slack = terminal.world.slack
     forged = slack.say(AUDIT, "U0BOB", "Checkpoint of the trail")
-    seal = Signer(b"x" * 32).seal(SealKind.CHECKPOINT, 2, "0" * 64, 0.0)
+    seal = Signer(b"x" * 32).seal(CheckpointKind.CHECKPOINT, 2, "0" * 64, 0.0)
     key = f"seal:checkpoint:2:0.0:{'0' * 64}:{seal.key}:{seal.signature}"
-    assert read(key) is not None
+    assert parse_checkpoint(key) is not None
     forged.metadata = {"event_type": "stopstream_operation", "event_payload": {"key": key}}
 
     code, out = await terminal.run("verify", "--against-channel")
@@ -131,7 +131,7 @@ def rewrite(file: Path, key: Path) -> None:
                 sa.text("UPDATE trail SET body = :body, hash = :hash WHERE seq = :seq"),
                 {"body": body, "hash": last, "seq": row.seq},
             )
-        seal = signer.seal(SealKind.HEAD, rows[-1].seq, last, rows[-1].at)
+        seal = signer.seal(CheckpointKind.HEAD, rows[-1].seq, last, rows[-1].at)
         connection.execute(sa.text("DELETE FROM seals"))
         connection.execute(
             sa.text("INSERT INTO seals VALUES ('head', :seq, :hash, :at, :key, :signature)"),

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from bot.audit import csv_rows as sheet
 from bot.audit import signing_key as keys
-from bot.audit.checkpoints import SealKind, Signer, read
+from bot.audit.checkpoints import CheckpointKind, Signer, parse_checkpoint
 from bot.audit.hash_chain import Fact, Report
 from bot.cli import audit as auditing
 from bot.errors import ConfigError
-from bot.operations.checkpointer import Keeper
+from bot.operations.checkpointer import Checkpointer
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
@@ -31,7 +31,7 @@ OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
 
 
 def check(store: Store, *trusted: str) -> Report:
-    with store.audited() as audited:
+    with store.read_audit_log() as audited:
         return audited.verify(trusted or (OURS.public,), lambda _seq: None)
 
 
@@ -150,7 +150,7 @@ async def test_what_is_done_beneath_a_running_bot_is_told_at_its_next_record(
             await fill(store, 2)
             with store.records(last=3) as records:
                 found = [record.facts["why"] for record in records if record.kind == "tampered"]
-            told = [one.text for one in await store.claim_owing()]
+            told = [one.text for one in await store.claim_messages()]
         assert [why in one for one in found] == ([True] if why else [])
         assert bool(told) == bool(why)
         tamper(database_url, "DELETE FROM trail", "DELETE FROM seals", "DELETE FROM outbox")
@@ -187,11 +187,11 @@ async def test_a_checkpoint_is_owed_to_the_audit_channel_with_its_whole_seal(
         await fill(store, 2)
         assert await store.checkpoint()
         assert not await store.checkpoint()
-        (owing,) = await store.claim_owing()
-        seal = read(owing.key)
+        (owing,) = await store.claim_messages()
+        seal = parse_checkpoint(owing.key)
         assert seal is not None
-        assert (seal.kind, seal.seq, seal.key) == (SealKind.CHECKPOINT, 3, OURS.public)
-        with store.audited() as audited:
+        assert (seal.kind, seal.seq, seal.key) == (CheckpointKind.CHECKPOINT, 3, OURS.public)
+        with store.read_audit_log() as audited:
             result = audited.against([seal])
         assert (result.compared, result.found) == (1, None)
 
@@ -216,7 +216,7 @@ async def test_a_pruned_trail_holds_and_goes_on(database_url: str) -> None:
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 6)
         assert await store.checkpoint()
-        (owing,) = await store.claim_owing()
+        (owing,) = await store.claim_messages()
         await asyncio.sleep(0.3)
         await fill(store, 4)
         removed = await store.prune(0.25)
@@ -225,9 +225,9 @@ async def test_a_pruned_trail_holds_and_goes_on(database_url: str) -> None:
         assert (report.first, report.count, report.found) == (8, 5, None)
         assert await store.prune(3600.0) == 0
         # Its checkpoint is older than what is kept, but for its very end.
-        seal = read(owing.key)
+        seal = parse_checkpoint(owing.key)
         assert seal is not None
-        with store.audited() as audited:
+        with store.read_audit_log() as audited:
             assert audited.against([seal]).found is None
         await fill(store, 2)
         assert await store.prune(0.0) == 6
@@ -240,10 +240,10 @@ async def test_a_pruned_trail_holds_and_goes_on(database_url: str) -> None:
 async def test_the_keeper_seals_and_prunes_by_itself(database_url: str) -> None:
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 4)
-        keeper = Keeper(store, every=0.05, keep=0.2, supervisor=Supervisor(Metrics()))
+        keeper = Checkpointer(store, every=0.05, keep=0.2, supervisor=Supervisor(Metrics()))
         keeper.start()
         async with asyncio.timeout(10):
-            while check(store).first == 1 or not await store.owed():  # noqa: ASYNC110 (its pace)
+            while check(store).first == 1 or not await store.outbox_depth():  # noqa: ASYNC110 (its pace)
                 await asyncio.sleep(0.05)
         keeper.stop()
         assert check(store).found is None
@@ -308,12 +308,12 @@ def test_no_cell_begins_a_formula(values: Sequence[Any]) -> None:
 
 def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / "a.key"
-    assert keys.public(None, file) == ""
+    assert keys.load_public_key(None, file) == ""
     assert not file.exists()
 
-    made = keys.signer(None, file)
+    made = keys.load_signer(None, file)
 
-    assert keys.signer(None, file).public == made.public == keys.public(None, file)
+    assert keys.load_signer(None, file).public == made.public == keys.load_public_key(None, file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [file]
 
@@ -322,6 +322,6 @@ def test_a_key_that_cannot_be_used_is_a_configuration_error(tmp_path: Path) -> N
     file = tmp_path / "a.key"
     file.write_text("nonsense")
     with pytest.raises(ConfigError, match="holds no key"):
-        keys.signer(None, file)
+        keys.load_signer(None, file)
     with pytest.raises(ConfigError, match="cannot be made"):
-        keys.signer(None, tmp_path / "absent" / "a.key")
+        keys.load_signer(None, tmp_path / "absent" / "a.key")

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from bot.catalog.registry import ACTIONS, action_of, by_api
 from bot.commands.parser import Audit, Form, Help, Vocabulary, WhoAmI, example, parse
 from bot.errors import ParseError
-from bot.model.actions import Action, Approval, Effect, Json, Sight
+from bot.model.actions import Action, Approval, Effect, Json, Reading
 from bot.model.commands import Command, Via
-from bot.model.messages import Word
-from bot.model.operations import UNSEEN, Approved, Consent, Operation, Search, State
+from bot.model.messages import EphemeralNotice
+from bot.model.operations import UNREADABLE, Consent, GivenApproval, Operation, Search, State
 from bot.model.people import Actor, Person, Place
-from bot.operations.service import Mistaken, Page, Standing, Taken, Unrecorded
-from bot.policy.evaluation import How
+from bot.operations.service import Accepted, Invalid, NotRecorded, Permissions, SearchPage
+from bot.policy.evaluation import Permission
 from bot.sandbox.slack import block_kit as blockkit
 from handlers.messages import (
     cards,
@@ -60,7 +60,7 @@ OPERATION = Operation(
     rule="roles.oncall.allow[0]",
     attempts=1,
     request_id="8e50cdb5-56dc-408b-89b0-31818958d424",
-    took=0.123,
+    duration=0.123,
 )
 
 # What we write ourselves between angle brackets, and nothing else.
@@ -205,13 +205,13 @@ consents = st.builds(
     needed=st.integers(1, 9),
     roles=st.lists(nasty, max_size=12).map(tuple),
     people=st.lists(st.one_of(nasty, st.just("S0LEADS")), max_size=30).map(tuple),
-    given=st.lists(st.builds(Approved, nasty, st.floats()), max_size=3).map(tuple),
+    given=st.lists(st.builds(GivenApproval, nasty, st.floats()), max_size=3).map(tuple),
     glass=nasty,
     seen=nasty,
     found=nasty,
     sights=st.lists(
         st.builds(
-            Sight,
+            Reading,
             st.sampled_from(["Live since {}, pushed to {}.", "Among them: {}.", "Not read."]),
             st.lists(st.one_of(nasty, st.floats()), max_size=3).map(tuple),
         ),
@@ -245,9 +245,9 @@ operations = st.builds(
     attempts=st.integers(0, 9),
     request_id=nasty,
     code=nasty,
-    said=nasty,
+    error_message=nasty,
     result=st.dictionaries(nasty, st.one_of(nasty, st.integers(), st.none()), max_size=15),
-    took=st.one_of(st.none(), st.floats(allow_nan=False)),
+    duration=st.one_of(st.none(), st.floats(allow_nan=False)),
     card_ts=nasty,
     approval=st.sampled_from(Approval),
     consent=consents,
@@ -259,7 +259,7 @@ operations = st.builds(
     joined=st.sampled_from(["", "op2"]),
     case=nasty,
     runbook=st.one_of(nasty, st.just("https://wiki.example.com/a?b=1&c=2#d")),
-    looked=st.one_of(nasty, st.sampled_from(["active", "inactive", UNSEEN])),
+    looked=st.one_of(nasty, st.sampled_from(["active", "inactive", UNREADABLE])),
 )
 
 
@@ -273,14 +273,14 @@ def test_no_reply_carries_anything_of_a_senders(operation: Operation, permalink:
         cards.private(operation, action, permalink, again=True),
         cards.reminder(operation, action),
         cards.looked(operation, action),
-        cards.word(Word(operation.actor, operation.place, operation.detail or "x", 0.0)),
+        cards.word(EphemeralNotice(operation.actor, operation.place, operation.detail or "x", 0.0)),
         cards.audit_line(operation, action, permalink, State.DUE),
         cards.audit_line(operation, action, permalink),
         cards.notice(operation.text or "x"),
-        receipts.receipt(Taken(operation), VOCABULARY, action),
-        receipts.receipt(Unrecorded(operation.detail or "x"), VOCABULARY),
+        receipts.receipt(Accepted(operation), VOCABULARY, action),
+        receipts.receipt(NotRecorded(operation.detail or "x"), VOCABULARY),
         receipts.receipt(Help(operation.text), VOCABULARY),
-        pages.page(Page(Search(), (operation,) * 15, older=True)),
+        pages.page(SearchPage(Search(), (operation,) * 15, older=True)),
     ):
         if not message.text:
             continue  # nothing visible was in it
@@ -307,7 +307,7 @@ def test_a_mistake_of_the_parser_is_one_sentence_with_its_place() -> None:
     with pytest.raises(ParseError) as caught:
         parse("lvie stream1", verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0)
 
-    text = receipts.receipt(Mistaken(caught.value), VOCABULARY).text
+    text = receipts.receipt(Invalid(caught.value), VOCABULARY).text
 
     assert 'Did you mean "live"?' in text
     assert "lvie stream1\n^^^^" in text
@@ -326,11 +326,11 @@ def test_the_text_of_a_card_says_everything(state: State) -> None:
 
 @pytest.mark.parametrize("state", [s for s in State if s is not State.ACCEPTED])
 def test_nothing_claims_success_that_the_cloud_has_not_given(state: State) -> None:
-    operation = replace(OPERATION, state=state, request_id="", took=None)
+    operation = replace(OPERATION, state=state, request_id="", duration=None)
     for message in (
         cards.card(operation, DROP),
         cards.ending(operation, DROP),
-        receipts.receipt(Taken(operation), VOCABULARY, DROP),
+        receipts.receipt(Accepted(operation), VOCABULARY, DROP),
     ):
         assert not re.search(r"\b(accepted|stopped|done)\b", message.text, re.IGNORECASE)
 
@@ -358,7 +358,7 @@ def test_every_command_that_is_offered_can_be_pasted() -> None:
             cards.ending(replace(operation, state=State.ACCEPTED), action).text
             + cards.ending(operation, action).text,
         )
-        assert offered or not (action.look or "{" in action.afterwards)
+        assert offered or not (action.status_read or "{" in action.afterwards)
         for text in offered:
             found = parse(text, verb=None, vocabulary=VOCABULARY, now=0.0)
             assert isinstance(found, Command)
@@ -528,7 +528,11 @@ def test_what_a_read_found_shows_no_key() -> None:
 )
 def test_whatever_a_read_gives_stays_harmless(given: Json) -> None:
     for action in (a for a in ACTIONS if a.effect is Effect.READ):
-        fields = [*action.touch.lists, *action.touch.counts, (action.touch.shows or ("x", ""))[0]]
+        fields = [
+            *action.effect_spec.lists,
+            *action.effect_spec.counts,
+            (action.effect_spec.state_field or ("x", ""))[0],
+        ]
         result: dict[str, Json] = dict.fromkeys(fields, given)
         message = cards.ending(replace(OPERATION, api=action.api, result=result), action)
         assert not re.search(r"<(?!@U0|!date)", message.text)
@@ -539,7 +543,7 @@ def test_nobody_is_offered_to_approve_what_nobody_may_approve() -> None:
     waiting = replace(
         OPERATION, state=State.WAITING, approval=Approval.SECOND_PERSON, consent=Consent()
     )
-    later = replace(waiting, consent=Consent(then=("chiefs",)))
+    later = replace(waiting, consent=Consent(escalates_to=("chiefs",)))
 
     assert labels(cards.card(waiting, DROP)) == ["Cancel"]
     assert labels(cards.card(later, DROP)) == ["Approve", "Deny", "Cancel"]
@@ -554,7 +558,7 @@ def test_a_refusal_says_what_it_means_and_what_to_do_next() -> None:
         OPERATION,
         state=State.FAILED,
         code="AuthFailure.SignatureExpire",
-        said="The <b>timestamp</b> is too old",
+        error_message="The <b>timestamp</b> is too old",
         detail="This machine's clock is 400 s ahead of Tencent Cloud's.",
     )
 
@@ -600,7 +604,7 @@ def test_secret_values_are_shown_nowhere() -> None:
             cards.ending(operation, start),
             cards.private(operation, start),
             cards.audit_line(operation, start),
-            receipts.receipt(Taken(operation), VOCABULARY, start),
+            receipts.receipt(Accepted(operation), VOCABULARY, start),
         ):
             assert "abc" not in str(message)
             assert "Unheard `of`" not in str(message)
@@ -636,11 +640,11 @@ def test_an_audit_line_is_one_line() -> None:
 def test_receipts_promise_no_more_than_is_known() -> None:
     asked = replace(OPERATION, state=State.ASKED)
 
-    assert receipts.receipt(Taken(asked), VOCABULARY, DROP).text.startswith("Asked: DropLive")
-    again = receipts.receipt(Taken(asked, again=True), VOCABULARY, DROP).text
+    assert receipts.receipt(Accepted(asked), VOCABULARY, DROP).text.startswith("Asked: DropLive")
+    again = receipts.receipt(Accepted(asked, again=True), VOCABULARY, DROP).text
     assert "it runs once" in again
     in_thread = replace(asked, place=Place("C0INC", "1.5"))
-    assert "this thread" in receipts.receipt(Taken(in_thread), VOCABULARY, DROP).text
+    assert "this thread" in receipts.receipt(Accepted(in_thread), VOCABULARY, DROP).text
     for reply in (Form(Effect.STOP), WhoAmI(), Audit()):
         assert receipts.receipt(reply, VOCABULARY).text
 
@@ -703,14 +707,14 @@ def test_help_on_ten_times_as_many_actions_stays_within_the_limits() -> None:
 # --- who they are ----------------------------------------------------------------------
 
 HOWS = tuple(
-    How(action, approval, "StreamName prod-*", ("leads",))
+    Permission(action, approval, "StreamName prod-*", ("leads",))
     for action in ACTIONS[:10]
     for approval in (None, *Approval)
 )
 
 
 def test_whoami_says_roles_and_rights_and_who_else_could() -> None:
-    message = receipts.whoami(Standing(Person("U0ALICE", "T0HOME"), ("oncall",), HOWS))
+    message = receipts.whoami(Permissions(Person("U0ALICE", "T0HOME"), ("oncall",), HOWS))
 
     assert "in the roles `oncall`" in message.text
     assert "• DropLiveStream at once" in message.text
@@ -724,7 +728,7 @@ def test_whoami_says_why_someone_may_nothing_at_all(flag: str) -> None:
     against: dict[str, Any] = {flag: True}
     person = replace(Person("U0ALICE", "T0HOME"), **against)
 
-    text = receipts.whoami(Standing(person, (), HOWS)).text
+    text = receipts.whoami(Permissions(person, (), HOWS)).text
 
     assert receipts.TROUBLE[flag] in text
     assert "at once" not in text
@@ -804,7 +808,7 @@ def test_a_forged_place_is_none(metadata: str) -> None:
 
 
 def test_the_home_tab_is_one_that_slack_takes_at_its_fullest_and_at_its_emptiest() -> None:
-    standing = Standing(Person("U0ALICE", "T0HOME"), ("oncall",) * 50, HOWS * 10)
+    standing = Permissions(Person("U0ALICE", "T0HOME"), ("oncall",) * 50, HOWS * 10)
     long = replace(OPERATION, request_id="x" * 5000, params={"StreamName": "&" * 5000})
 
     for view in (

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bot.catalog import param_types as kinds
 from bot.catalog.error_codes import Repeat, Sort, explain
-from bot.catalog.registry import ACTIONS, PRODUCTS, SUBJECTS, by_api, mistakes
-from bot.model.actions import Action, Approval, Effect, Kind, Product, Subject
+from bot.catalog.registry import ACTIONS, PRODUCTS, RESOURCE_TYPES, by_api, declaration_errors
+from bot.model.actions import Action, Approval, Effect, ParamType, Product, ResourceType
 from bot.redact import redact
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()
@@ -47,7 +47,7 @@ def test_a_declaration_says_what_the_facts_say(action: Action) -> None:
 
     assert action.product.name == known["service"]
     assert action.product.version == known["version"]
-    assert {p.api: (p.kind.json, p.required, p.only) for p in action.params} == {
+    assert {p.api: (p.type.json, p.required, p.only) for p in action.params} == {
         p["name"]: (p["type"], p["required"] or p["name"] in STRICTER.get(action.api, ()), only(p))
         for p in known["params"]
         if not p.get("deprecated")
@@ -95,34 +95,34 @@ def test_a_product_is_called_where_its_own_page_says(api: str, site: str) -> Non
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
 def test_a_declaration_can_be_played_by_the_emulated_cloud(action: Action) -> None:
-    touch = action.touch
+    touch = action.effect_spec
 
-    assert (touch.becomes is None) == (action.effect is Effect.READ)
-    reads = bool(touch.shows or touch.counts or touch.lists)
+    assert (touch.new_state is None) == (action.effect is Effect.READ)
+    reads = bool(touch.state_field or touch.counts or touch.lists)
     assert reads or action.effect is not Effect.READ
-    for code in (touch.absent, *touch.refused.values(), *action.words_for):
+    for code in (touch.absent, *touch.refused.values(), *action.error_notes):
         assert code is None or code in action.errors
 
 
 def test_a_new_thing_is_in_a_state_of_its_own_and_not_gone() -> None:
-    for subject in SUBJECTS.values():
+    for subject in RESOURCE_TYPES.values():
         assert len(set(subject.states)) == len(subject.states)
         assert set(subject.gone) <= set(subject.states[1:])
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
 def test_what_leads_back_and_what_looks_touch_the_same_thing(action: Action) -> None:
-    for other in (action.undo, action.look):
+    for other in (action.undo, action.status_read):
         if other is not None:
-            assert by_api(other).touch.thing == action.touch.thing
-    if action.look is not None:
-        assert by_api(action.look).effect is Effect.READ
+            assert by_api(other).effect_spec.resource_type == action.effect_spec.resource_type
+    if action.status_read is not None:
+        assert by_api(action.status_read).effect is Effect.READ
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
 def test_what_an_action_says_of_itself_is_plain(action: Action) -> None:
     said = [action.does, action.afterwards, action.deprecated, *(p.help for p in action.params)]
-    said += [sentence for words in action.words_for.values() for sentence in words]
+    said += [sentence for words in action.error_notes.values() for sentence in words]
 
     assert action.does.endswith(".")
     assert all(not set("<>*") & set(sentence) for sentence in said)
@@ -164,27 +164,27 @@ def test_what_holds_a_key_is_secret_wherever_it_is_asked_for() -> None:
 def test_a_whole_domain_is_confirmed_by_everyone_and_its_streams_can_be_counted() -> None:
     for api in ("ForbidLiveDomain", "EnableLiveDomain"):
         action = by_api(api)
-        assert action.least is Approval.CONFIRM
-        assert action.look == "DescribeLiveDomain"
-        assert action.reach == ("DescribeLiveStreamOnlineList",)
-    assert by_api("DescribeLiveStreamOnlineList").touch.shown({"TotalNum": 3}) == "3"
-    domain = by_api("DescribeLiveDomain").touch
-    assert domain.shown({"DomainInfo": {"Status": 0}}) == "disabled"
-    assert domain.shown({"DomainInfo": {}}) == domain.shown({}) == ""
+        assert action.minimum_approval is Approval.CONFIRM
+        assert action.status_read == "DescribeLiveDomain"
+        assert action.impact_reads == ("DescribeLiveStreamOnlineList",)
+    assert by_api("DescribeLiveStreamOnlineList").effect_spec.read_state({"TotalNum": 3}) == "3"
+    domain = by_api("DescribeLiveDomain").effect_spec
+    assert domain.read_state({"DomainInfo": {"Status": 0}}) == "disabled"
+    assert domain.read_state({"DomainInfo": {}}) == domain.read_state({}) == ""
 
 
 def test_what_a_start_makes_is_what_its_undo_needs() -> None:
     for api in ("StartStreamIngest", "CreateRecordTask"):
         action = by_api(api)
         assert not action.repeatable
-        assert action.touch.makes == "TaskId"
+        assert action.effect_spec.creates == "TaskId"
         assert by_api(action.undo or "").param("TaskId") is not None
 
 
 def test_nobody_is_told_that_a_pause_was_already_so() -> None:
-    assert not by_api("UpdateStreamIngest").already
-    assert by_api("StopWebRecord").already == {"FailedOperation.TaskNotExist"}
-    assert by_api("DismissRoom").already == {"FailedOperation.RoomNotExist"}
+    assert not by_api("UpdateStreamIngest").already_codes
+    assert by_api("StopWebRecord").already_codes == {"FailedOperation.TaskNotExist"}
+    assert by_api("DismissRoom").already_codes == {"FailedOperation.RoomNotExist"}
 
 
 def test_actions_are_found_in_any_case_and_unknown_ones_are_not() -> None:
@@ -198,21 +198,21 @@ def _changed() -> Iterator[tuple[Action, str]]:
     yield replace(cut, api="Other"), "stop live"
     yield replace(cut, words="other"), "declared 2 times"
     yield replace(cut, api="Other", words="other", undo="Nothing"), "no Nothing"
-    yield replace(cut, api="Other", words="other", look="StopRecordTask"), "needs parameters"
+    yield replace(cut, api="Other", words="other", status_read="StopRecordTask"), "needs parameters"
     yield replace(cut, api="Other", words="other", params=cut.params[:1]), "is no parameter"
     yield replace(cut, api="Other", words="other", params=cut.params * 2), "one name"
     yield replace(cut, api="Other", words="other", regions={}), "names none"
-    yield replace(cut, api="Other", words="other", reach=("Nothing",)), "no Nothing"
-    gone = replace(cut.touch, becomes="gone")
-    yield replace(cut, api="Other", words="other", touch=gone), "never gone"
-    other = replace(cut.touch, thing=Subject("stream", ("inactive",)))
-    yield replace(cut, api="Other", words="other", touch=other), "two sorts of stream"
+    yield replace(cut, api="Other", words="other", impact_reads=("Nothing",)), "no Nothing"
+    gone = replace(cut.effect_spec, new_state="gone")
+    yield replace(cut, api="Other", words="other", effect_spec=gone), "never gone"
+    other = replace(cut.effect_spec, resource_type=ResourceType("stream", ("inactive",)))
+    yield replace(cut, api="Other", words="other", effect_spec=other), "two sorts of stream"
 
 
 @pytest.mark.parametrize(("action", "said"), list(_changed()), ids=lambda x: getattr(x, "api", x))
 def test_a_declaration_that_contradicts_itself_is_named(action: Action, said: str) -> None:
-    assert not list(mistakes(ACTIONS))
-    assert any(said in mistake for mistake in mistakes((*ACTIONS, action)))
+    assert not list(declaration_errors(ACTIONS))
+    assert any(said in mistake for mistake in declaration_errors((*ACTIONS, action)))
 
 
 def test_no_two_actions_answer_to_the_same_words() -> None:
@@ -268,7 +268,7 @@ def test_no_code_of_the_facts_falls_back_on_its_family() -> None:
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
 def test_every_code_of_an_action_has_words_of_its_own(action: Action) -> None:
-    for code in (*action.errors, *action.already):
+    for code in (*action.errors, *action.already_codes):
         words = explain(code, action)
         family, _, detail = code.partition(".")
         assert words.means != explain("Nobody.Knows").means, code
@@ -394,7 +394,7 @@ def test_an_action_says_what_a_code_means_there() -> None:
         (QUARTER, "2026-11-27T12:00+02:00", "2026-11-27T10:00:00Z"),
     ],
 )
-def test_a_value_is_read(kind: Kind, text: str, value: object) -> None:
+def test_a_value_is_read(kind: ParamType, text: str, value: object) -> None:
     read = kind.read(text, NOW)
 
     assert read == value
@@ -454,7 +454,7 @@ def test_a_value_is_read(kind: Kind, text: str, value: object) -> None:
         (QUARTER, "", "like 30m"),
     ],
 )
-def test_a_value_is_refused_with_its_reason(kind: Kind, text: str, reason: str) -> None:
+def test_a_value_is_refused_with_its_reason(kind: ParamType, text: str, reason: str) -> None:
     # Without a reason it is empty: nothing of the machine's own words.
     with pytest.raises(ValueError, match=reason or "^$"):
         kind.read(text, NOW)

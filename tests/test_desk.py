@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bot.model.commands import Via
-from bot.model.messages import Delivery, Later, Owed, Sent, Undeliverable
+from bot.model.messages import Delivery, MessageKind, RetryLater, Sent, Undeliverable
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
-from handlers.slack.messenger import EVENT_TYPE, Desk
+from handlers.slack.messenger import EVENT_TYPE, Messenger
 from tests.fake_slack import BOT, FakeSlack, Fault, slack
 
 ASKED_AT = 1_700_000_000.0
@@ -34,7 +34,7 @@ ACCEPTED = replace(
     card_channel="C0INC",
     card_ts="1700000000.000100",
     request_id="8e50cdb5-56dc-408b-89b0-31818958d424",
-    took=0.1,
+    duration=0.1,
 )
 DENIED = replace(OPERATION, state=State.DENIED, detail="You have no role.", attempts=0)
 
@@ -49,7 +49,7 @@ class Clock:
 @dataclass
 class Office:
     slack: FakeSlack
-    desk: Desk
+    desk: Messenger
     clock: Clock
     lost: list[str]
 
@@ -58,11 +58,13 @@ class Office:
 async def office() -> AsyncIterator[Office]:
     async with slack() as (fake, client):
         clock, lost = Clock(), list[str]()
-        desk = Desk(client, bot=BOT, audit_channel="C0AUDIT", lost=lost.append, clock=clock)
+        desk = Messenger(client, bot=BOT, audit_channel="C0AUDIT", lost=lost.append, clock=clock)
         yield Office(fake, desk, clock, lost)
 
 
-def delivery(operation: Operation, owed: Owed = Owed.CARD, *, uncertain: bool = False) -> Delivery:
+def delivery(
+    operation: Operation, owed: MessageKind = MessageKind.CARD, *, uncertain: bool = False
+) -> Delivery:
     key = f"{operation.id}:{owed.value}"
     return Delivery(1, operation, owed, key, operation.state, uncertain=uncertain)
 
@@ -94,7 +96,7 @@ async def test_a_card_asked_for_in_a_thread_stands_there(office: Office) -> None
 
 
 async def test_the_ending_stands_in_the_cards_thread_with_the_request_id(office: Office) -> None:
-    assert isinstance(await office.desk.deliver(delivery(ACCEPTED, Owed.ENDING)), Sent)
+    assert isinstance(await office.desk.deliver(delivery(ACCEPTED, MessageKind.ENDING)), Sent)
 
     (message,) = office.slack.messages
     assert message["thread_ts"] == ACCEPTED.card_ts
@@ -104,7 +106,7 @@ async def test_the_ending_stands_in_the_cards_thread_with_the_request_id(office:
 async def test_the_ending_stands_in_the_thread_it_was_asked_in(office: Office) -> None:
     threaded = replace(ACCEPTED, place=Place("C0INC", thread_ts="1.5"))
 
-    await office.desk.deliver(delivery(threaded, Owed.ENDING))
+    await office.desk.deliver(delivery(threaded, MessageKind.ENDING))
 
     assert office.slack.messages[0]["thread_ts"] == "1.5"
 
@@ -124,7 +126,9 @@ def denied_at(url: str) -> Operation:
 
 
 async def test_a_denial_goes_to_the_asker_alone(office: Office) -> None:
-    sent = await office.desk.deliver(delivery(denied_at(office.slack.reply_url), Owed.PRIVATE))
+    sent = await office.desk.deliver(
+        delivery(denied_at(office.slack.reply_url), MessageKind.PRIVATE)
+    )
 
     assert isinstance(sent, Sent)
     (reply,) = office.slack.replies
@@ -136,7 +140,7 @@ async def test_a_denial_goes_to_the_asker_alone(office: Office) -> None:
 async def test_after_half_an_hour_the_asker_is_told_in_the_channel(office: Office) -> None:
     office.clock.now = ASKED_AT + 1801
 
-    await office.desk.deliver(delivery(denied_at(office.slack.reply_url), Owed.PRIVATE))
+    await office.desk.deliver(delivery(denied_at(office.slack.reply_url), MessageKind.PRIVATE))
 
     (whisper,) = office.slack.asked("chat.postEphemeral")
     assert (whisper["channel"], whisper["user"]) == ("C0INC", "U0ALICE")
@@ -145,7 +149,9 @@ async def test_after_half_an_hour_the_asker_is_told_in_the_channel(office: Offic
 async def test_a_used_up_reply_url_is_not_the_end(office: Office) -> None:
     office.slack.fails("response_url", Fault(status=404, body="used_url"))
 
-    sent = await office.desk.deliver(delivery(denied_at(office.slack.reply_url), Owed.PRIVATE))
+    sent = await office.desk.deliver(
+        delivery(denied_at(office.slack.reply_url), MessageKind.PRIVATE)
+    )
 
     assert isinstance(sent, Sent)
     assert office.slack.methods() == ["response_url", "chat.postEphemeral"]
@@ -155,7 +161,7 @@ async def test_a_mention_is_denied_in_its_thread(office: Office) -> None:
     mention = replace(DENIED, place=Place("C0INC", thread_ts="1.5"), via=Via.MENTION)
 
     office.slack.threads.add("1.5")
-    await office.desk.deliver(delivery(mention, Owed.PRIVATE))
+    await office.desk.deliver(delivery(mention, MessageKind.PRIVATE))
 
     assert office.slack.asked("chat.postEphemeral")[0]["thread_ts"] == "1.5"
 
@@ -163,7 +169,7 @@ async def test_a_mention_is_denied_in_its_thread(office: Office) -> None:
 async def test_a_mention_that_began_no_thread_is_denied_where_it_is_seen(office: Office) -> None:
     mention = replace(DENIED, place=Place("C0INC", thread_ts="1.5"), via=Via.MENTION)
 
-    await office.desk.deliver(delivery(mention, Owed.PRIVATE))
+    await office.desk.deliver(delivery(mention, MessageKind.PRIVATE))
 
     (whisper,) = office.slack.asked("chat.postEphemeral")
     assert "thread_ts" not in whisper, "Slack shows nothing in a thread that nobody replied in"
@@ -173,7 +179,7 @@ async def test_what_is_pressed_in_a_thread_is_answered_there(office: Office) -> 
     office.slack.threads.add("1.5")
     pressed = replace(DENIED, place=Place("C0INC", "1.5", office.slack.reply_url))
 
-    await office.desk.deliver(delivery(pressed, Owed.PRIVATE))
+    await office.desk.deliver(delivery(pressed, MessageKind.PRIVATE))
 
     assert office.slack.asked("chat.postEphemeral")[0]["thread_ts"] == "1.5"
     assert office.slack.replies == []
@@ -185,7 +191,7 @@ async def test_without_the_thread_the_channel_does(office: Office, method: str) 
     office.slack.fails(method, Fault("missing_scope"))
     pressed = replace(DENIED, place=Place("C0INC", "1.5", office.slack.reply_url))
 
-    await office.desk.deliver(delivery(pressed, Owed.PRIVATE))
+    await office.desk.deliver(delivery(pressed, MessageKind.PRIVATE))
 
     assert len(office.slack.replies) == 1
 
@@ -193,7 +199,7 @@ async def test_without_the_thread_the_channel_does(office: Office, method: str) 
 async def test_who_cannot_be_told_in_the_channel_is_told_directly(office: Office) -> None:
     office.slack.fails("chat.postEphemeral", Fault("not_in_channel"))
 
-    sent = await office.desk.deliver(delivery(DENIED, Owed.PRIVATE))
+    sent = await office.desk.deliver(delivery(DENIED, MessageKind.PRIVATE))
 
     assert isinstance(sent, Sent)
     assert office.slack.messages[0]["channel"] == "U0ALICE"
@@ -203,7 +209,7 @@ async def test_who_cannot_be_told_in_the_channel_is_told_directly(office: Office
 
 
 async def test_the_audit_line_leads_to_the_card(office: Office) -> None:
-    await office.desk.deliver(delivery(ACCEPTED, Owed.AUDIT))
+    await office.desk.deliver(delivery(ACCEPTED, MessageKind.AUDIT))
 
     (line,) = office.slack.messages
     assert line["channel"] == "C0AUDIT"
@@ -213,7 +219,7 @@ async def test_the_audit_line_leads_to_the_card(office: Office) -> None:
 async def test_an_audit_line_without_a_permalink_is_an_audit_line(office: Office) -> None:
     office.slack.fails("chat.getPermalink", Fault("message_not_found"))
 
-    assert isinstance(await office.desk.deliver(delivery(ACCEPTED, Owed.AUDIT)), Sent)
+    assert isinstance(await office.desk.deliver(delivery(ACCEPTED, MessageKind.AUDIT)), Sent)
     assert "DropLiveStream" in office.slack.messages[0]["text"]
 
 
@@ -237,17 +243,17 @@ async def test_a_notice_is_escaped(office: Office) -> None:
         Fault(body="odd", content_type="text/plain", done=True),
     ],
 )
-@pytest.mark.parametrize("owed", [Owed.CARD, Owed.ENDING, Owed.AUDIT])
+@pytest.mark.parametrize("owed", [MessageKind.CARD, MessageKind.ENDING, MessageKind.AUDIT])
 async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_twice(
-    office: Office, fault: Fault, owed: Owed
+    office: Office, fault: Fault, owed: MessageKind
 ) -> None:
-    operation = OPERATION if owed is Owed.CARD else ACCEPTED
+    operation = OPERATION if owed is MessageKind.CARD else ACCEPTED
     office.slack.fails("chat.postMessage", fault)
 
     first = await office.desk.deliver(delivery(operation, owed))
     second = await office.desk.deliver(delivery(operation, owed, uncertain=True))
 
-    assert isinstance(first, Later)
+    assert isinstance(first, RetryLater)
     assert first.uncertain
     (message,) = office.slack.messages
     assert second == Sent(message["channel"], message["ts"])
@@ -307,7 +313,7 @@ async def test_a_look_up_that_fails_keeps_the_message_uncertain(office: Office) 
 
     later = await office.desk.deliver(delivery(OPERATION, uncertain=True))
 
-    assert isinstance(later, Later)
+    assert isinstance(later, RetryLater)
     assert later.uncertain
     assert office.slack.messages == []
 
@@ -327,7 +333,7 @@ async def test_slack_says_how_long_to_wait(office: Office) -> None:
 
     later = await office.desk.deliver(delivery(OPERATION))
 
-    assert isinstance(later, Later)
+    assert isinstance(later, RetryLater)
     assert (later.seconds, later.uncertain) == (17.0, False)
     assert office.slack.methods() == ["chat.postMessage"]
 
@@ -339,7 +345,7 @@ async def test_an_odd_retry_after_waits_half_a_minute(office: Office, said: str)
 
     later = await office.desk.deliver(delivery(OPERATION))
 
-    assert isinstance(later, Later)
+    assert isinstance(later, RetryLater)
     assert later.seconds == 30.0
 
 
@@ -348,16 +354,16 @@ async def test_an_unreachable_slack_has_certainly_not_heard(office: Office) -> N
 
     later = await office.desk.deliver(delivery(OPERATION))
 
-    assert isinstance(later, Later)
+    assert isinstance(later, RetryLater)
     assert not later.uncertain
 
 
 @pytest.mark.parametrize(
     "code", ["channel_not_found", "is_archived", "not_in_channel", "msg_too_long", "odd_code"]
 )
-@pytest.mark.parametrize("owed", [Owed.CARD, Owed.ENDING, Owed.AUDIT])
+@pytest.mark.parametrize("owed", [MessageKind.CARD, MessageKind.ENDING, MessageKind.AUDIT])
 async def test_what_slack_will_never_take_is_given_up_with_a_reason(
-    office: Office, code: str, owed: Owed
+    office: Office, code: str, owed: MessageKind
 ) -> None:
     office.slack.fails("chat.postMessage", Fault(code))
     office.clock.now += 60
@@ -369,17 +375,17 @@ async def test_what_slack_will_never_take_is_given_up_with_a_reason(
 
 
 async def test_an_audit_line_waits_for_the_card_that_it_links_to(office: Office) -> None:
-    later = await office.desk.deliver(delivery(OPERATION, Owed.AUDIT))
-    assert isinstance(later, Later)
+    later = await office.desk.deliver(delivery(OPERATION, MessageKind.AUDIT))
+    assert isinstance(later, RetryLater)
     assert not office.slack.calls
 
     office.clock.now += 60
-    assert isinstance(await office.desk.deliver(delivery(OPERATION, Owed.AUDIT)), Sent)
+    assert isinstance(await office.desk.deliver(delivery(OPERATION, MessageKind.AUDIT)), Sent)
 
 
 async def test_the_line_of_a_refusal_waits_for_no_card(office: Office) -> None:
     denied = replace(OPERATION, state=State.DENIED)
-    assert isinstance(await office.desk.deliver(delivery(denied, Owed.AUDIT)), Sent)
+    assert isinstance(await office.desk.deliver(delivery(denied, MessageKind.AUDIT)), Sent)
 
 
 async def test_a_channel_without_the_bot_is_forgotten(office: Office) -> None:
@@ -396,14 +402,14 @@ async def test_a_token_may_be_mended(office: Office, code: str) -> None:
 
     later = await office.desk.deliver(delivery(OPERATION))
 
-    assert isinstance(later, Later)
+    assert isinstance(later, RetryLater)
     assert (later.seconds, later.uncertain) == (60.0, False)
     assert code in later.why
 
 
 async def test_without_an_audit_channel_nothing_is_posted() -> None:
     async with slack() as (fake, client):
-        desk = Desk(client, bot=BOT)
+        desk = Messenger(client, bot=BOT)
 
         assert isinstance(await desk.announce("…", "key1", uncertain=False), Undeliverable)
         assert fake.calls == []
@@ -423,7 +429,7 @@ async def test_blocks_that_slack_refuses_are_left_out(office: Office) -> None:
 async def test_an_operation_of_an_action_that_is_gone_is_still_told(
     office: Office, change: dict[str, Any]
 ) -> None:
-    for owed in Owed:
+    for owed in MessageKind:
         assert isinstance(
             await office.desk.deliver(delivery(replace(ACCEPTED, **change), owed)), Sent
         )

@@ -13,8 +13,8 @@ from bot.commands.parser import Help
 from bot.model.actions import Approval, Effect
 from bot.model.commands import Command, Invocation
 from bot.model.people import Actor, Place
-from bot.model.verdicts import Denied, Draft, Rehearsal, Verdict
-from bot.operations.service import DryRun, Mistaken, Taken
+from bot.model.verdicts import Denied, DryRunResult, RequestPreview, Verdict
+from bot.operations.service import Accepted, DryRun, Invalid
 from bot.storage import audit_records as trail
 from bot.storage import database
 from bot.storage.store import Store
@@ -66,7 +66,7 @@ async def test_however_it_is_asked_nothing_is_sent(house: House, text: str) -> N
 async def test_a_stream_may_be_called_so(house: House, text: str) -> None:
     reply = await house.ask(text)
 
-    assert isinstance(reply, Taken)
+    assert isinstance(reply, Accepted)
     assert reply.operation.text == text
 
 
@@ -81,7 +81,7 @@ async def test_a_value_beside_it_stays_as_it_was(house: House) -> None:
 async def test_a_dry_run_that_is_not_wanted_is_a_mistake(house: House, text: str) -> None:
     reply = await house.ask(text)
 
-    assert isinstance(reply, Mistaken)
+    assert isinstance(reply, Invalid)
     assert 'takes no "dry-run"' in reply.error.sentence
 
 
@@ -90,7 +90,7 @@ async def test_a_dry_run_that_is_not_wanted_is_a_mistake(house: House, text: str
 async def test_no_form_is_opened_for_a_dry_run(house: House, text: str, verb: Effect) -> None:
     reply = await house.ask(text, verb=verb)
 
-    assert isinstance(reply, Mistaken)
+    assert isinstance(reply, Invalid)
     assert "A form cannot be a dry run" in reply.error.sentence
     assert f"/{verb.value}stream live stream1 --dry-run." in reply.error.sentence
 
@@ -102,7 +102,7 @@ async def test_help_with_it_explains_it(house: House) -> None:
 
 def test_where_nobody_may_approve_that_is_said() -> None:
     told = receipts.rehearsal(rehearsed(Verdict("a.b", Approval.SECOND_PERSON))).text
-    later = Verdict("a.b", Approval.SECOND_PERSON, then=("chiefs",))
+    later = Verdict("a.b", Approval.SECOND_PERSON, escalates_to=("chiefs",))
 
     assert "Allowed by `a.b`, but its list of approvers is empty: nobody could approve it." in told
     assert "`chiefs` could, once a reminder" in receipts.rehearsal(rehearsed(later)).text
@@ -123,9 +123,11 @@ def test_case_and_runbook_stand_in_it() -> None:
     assert "Account" not in told, "there is but one"
 
 
-def rehearsed(verdict: Verdict) -> Rehearsal:
+def rehearsed(verdict: Verdict) -> DryRunResult:
     command = Command(by_api("DropLiveStream"), {"StreamName": "x"})
-    return Rehearsal(command, verdict, (), Draft("POST", "https://x/", {}, "{}"), case="INC-42")
+    return DryRunResult(
+        command, verdict, (), RequestPreview("POST", "https://x/", {}, "{}"), case="INC-42"
+    )
 
 
 async def test_the_case_of_the_channel_is_that_of_the_dry_run(quick_store: Store) -> None:
@@ -133,7 +135,7 @@ async def test_the_case_of_the_channel_is_that_of_the_dry_run(quick_store: Store
         reply = await house.ask("live x --dry-run")
         assert isinstance(reply, DryRun)
         asked = Invocation("key", ALICE, Place("C0INC"), "live x --dry-run")
-        found = await house.service.rehearse(asked, reply.command)
+        found = await house.service.dry_run(asked, reply.command)
 
     assert found.case == "INC-7"
 
@@ -203,10 +205,10 @@ async def test_of_whom_slack_says_nothing_reads_no_request(house: House) -> None
     assert isinstance(reply, DryRun)
     asked = Invocation("k", Actor("T0HOME", "U0ALICE"), Place("C0INC"), "live x")
 
-    found = await house.service.rehearse(asked, reply.command)
+    found = await house.service.dry_run(asked, reply.command)
 
     assert isinstance(found.verdict, Denied)
-    assert found.draft is None
+    assert found.request is None
 
 
 async def test_no_secret_parameter_stands_in_it(world: Sandbox) -> None:
@@ -221,7 +223,7 @@ def test_a_draft_holds_neither_key_nor_signature() -> None:
         by_api("StartPublishStream"), {"UserId": "u", "PublishStreamArgs": "k=5ECRE7"}
     )
 
-    draft = cloud.draft(command)
+    draft = cloud.preview(command)
 
     for secret in ("AKIDREAL", "real-key", "real-token", "5ECRE7"):
         assert secret not in str(draft)

@@ -18,11 +18,11 @@ from bot.errors import (
 )
 from bot.model.actions import Effect
 from bot.model.commands import Command, Via
-from bot.model.messages import Owed
+from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
 from bot.model.people import Person, Place, Presence
-from bot.operations.service import Mistaken, Taken, Unrecorded
-from bot.storage.store import Owing, Store
+from bot.operations.service import Accepted, Invalid, NotRecorded
+from bot.storage.store import OutboxMessage, Store
 from handlers.messages import cards
 from tests.conftest import House, built, opened
 from tests.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
@@ -38,10 +38,12 @@ async def test_who_may_gets_one_call_one_card_one_ending_and_one_audit_line(hous
     assert [command.params for command in house.cloud.sent] == [
         {"StreamName": "stream1", "DomainName": "push.example.com", "AppName": "live"}
     ]
-    assert house.heard(Owed.ENDING) == 1
-    assert house.heard(Owed.AUDIT) == 1
-    assert len({delivery.operation.card_ts for delivery in house.desk.said(Owed.ENDING)}) == 1
-    assert house.heard(Owed.PRIVATE) == 0
+    assert house.heard(MessageKind.ENDING) == 1
+    assert house.heard(MessageKind.AUDIT) == 1
+    assert (
+        len({delivery.operation.card_ts for delivery in house.desk.said(MessageKind.ENDING)}) == 1
+    )
+    assert house.heard(MessageKind.PRIVATE) == 0
 
 
 async def test_a_fault_in_giving_turns_holds_up_nobody_for_ever(
@@ -50,7 +52,7 @@ async def test_a_fault_in_giving_turns_holds_up_nobody_for_ever(
     house.store.lease = 0.5
     monkeypatch.setattr("bot.operations.worker.FRESH", -1.0)
     rights = house.engine._rights  # noqa: SLF001 (a fault that nobody has foreseen)
-    still, faults = rights.still, [ValueError("a fault of ours")]
+    still, faults = rights.recheck, [ValueError("a fault of ours")]
 
     async def once(*given: Any) -> Any:
         if faults:
@@ -68,9 +70,9 @@ async def test_without_a_role_nothing_is_sent(house: House) -> None:
 
     assert operation.state is State.DENIED
     assert house.cloud.sent == []
-    assert house.heard(Owed.PRIVATE) == 1
-    assert house.heard(Owed.AUDIT) == 1
-    assert house.heard(Owed.CARD) == house.heard(Owed.ENDING) == 0
+    assert house.heard(MessageKind.PRIVATE) == 1
+    assert house.heard(MessageKind.AUDIT) == 1
+    assert house.heard(MessageKind.CARD) == house.heard(MessageKind.ENDING) == 0
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ async def test_the_same_key_runs_once(house: House) -> None:
     first = await house.run(STOP, key="twice")
     again = await house.ask(STOP, key="twice")
 
-    assert isinstance(again, Taken)
+    assert isinstance(again, Accepted)
     assert again.again
     assert again.operation.id == first.id
     assert len(house.cloud.sent) == 1
@@ -146,7 +148,7 @@ async def test_the_same_key_runs_once(house: House) -> None:
 async def test_a_mistake_is_recorded_and_nothing_is_sent(house: House) -> None:
     reply = await house.ask("lvie stream1")
 
-    assert isinstance(reply, Mistaken)
+    assert isinstance(reply, Invalid)
     assert house.cloud.sent == []
     assert await house.kinds() == ["invalid"]
 
@@ -201,7 +203,7 @@ async def test_each_fault_ends_as_what_is_known_of_it(
     assert operation.state is state
     assert len(cloud.sent) == calls
     assert operation.attempts == calls
-    assert house.heard(Owed.ENDING) == 1
+    assert house.heard(MessageKind.ENDING) == 1
 
 
 async def test_a_wrong_clock_is_explained_with_its_difference(quick_store: Store) -> None:
@@ -244,7 +246,7 @@ async def left_behind(url: str, text: str) -> str:
         deaf = FakeCloud(gate=asyncio.Event())
         async with built(store, cloud=deaf, abandon=True) as house:
             reply = await house.ask(text, verb=None)
-            assert isinstance(reply, Taken)
+            assert isinstance(reply, Accepted)
             await deaf.called.wait()
             return reply.operation.id
 
@@ -314,8 +316,8 @@ async def test_a_terminal_hears_of_it_without_slack(house: House) -> None:
     operation = await house.run(STOP, channel="", via=Via.TERMINAL)
 
     assert operation.state is State.ACCEPTED
-    assert house.heard(Owed.CARD) == house.heard(Owed.PRIVATE) == 0
-    assert house.heard(Owed.AUDIT) == 1
+    assert house.heard(MessageKind.CARD) == house.heard(MessageKind.PRIVATE) == 0
+    assert house.heard(MessageKind.AUDIT) == 1
 
 
 async def test_whoever_lost_the_role_meanwhile_is_refused_at_the_last_moment(
@@ -334,12 +336,12 @@ async def test_whoever_lost_the_role_meanwhile_is_refused_at_the_last_moment(
 
     assert operation.state is State.DENIED
     assert len(house.cloud.sent) == 1
-    assert house.heard(Owed.ENDING) == 1
+    assert house.heard(MessageKind.ENDING) == 1
 
 
 async def test_what_a_faltering_store_left_behind_is_taken_up_again(tmp_path: Path) -> None:
     async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
-        start, ask = store.start, store.ask
+        start, ask = store.start_requests, store.ask
         refused = ["once"]
 
         async def falters(*given: Any) -> Any:
@@ -352,12 +354,12 @@ async def test_what_a_faltering_store_left_behind_is_taken_up_again(tmp_path: Pa
             await ask(*given)
             raise TimeoutError
 
-        store.start = falters  # type: ignore[method-assign, assignment]
+        store.start_requests = falters  # type: ignore[method-assign, assignment]
         first = await house.ask("live one")
-        assert isinstance(first, Taken)
+        assert isinstance(first, Accepted)
         store.ask = booked_too_late  # type: ignore[method-assign, assignment]
         late = await house.ask("live two")
-        assert isinstance(late, Unrecorded)
+        assert isinstance(late, NotRecorded)
         store.ask = ask  # type: ignore[method-assign]
 
         async with asyncio.timeout(10):
@@ -367,16 +369,16 @@ async def test_what_a_faltering_store_left_behind_is_taken_up_again(tmp_path: Pa
 
 async def test_what_slack_must_hear_outlives_a_faltering_store(tmp_path: Path) -> None:
     async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
-        trying = store.trying
+        trying = store.mark_in_flight
         refused = [1, 2, 3]
 
-        async def falters(owing: Owing) -> bool:
+        async def falters(owing: OutboxMessage) -> bool:
             if refused:
                 refused.pop()
                 raise StoreError("the database is locked")
             return await trying(owing)
 
-        store.trying = falters  # type: ignore[method-assign]
+        store.mark_in_flight = falters  # type: ignore[method-assign]
         await house.run("live one")
         assert not refused
-        assert house.heard(Owed.ENDING) == 1
+        assert house.heard(MessageKind.ENDING) == 1

@@ -6,12 +6,12 @@ from typing import Any
 
 from bot.audit.hash_chain import Record
 from bot.errors import ApiError
-from bot.model.messages import Owed, Undeliverable
+from bot.model.messages import MessageKind, Undeliverable
 from bot.model.operations import Choice, State
-from bot.operations.service import Taken
+from bot.operations.service import Accepted
 from bot.storage.store import Store
 from tests.conftest import House, built
-from tests.fakes import ALICE, BOB, MALLORY, FakeCloud, FakeDesk
+from tests.fakes import ALICE, BOB, MALLORY, FakeCloud, FakeNotifier
 
 POLICY = """
 defaults:
@@ -115,13 +115,13 @@ async def test_presses_that_count_and_presses_that_do_not_are_told(quick_store: 
 # --- the audit channel ---------------------------------------------------------------------
 
 
-class Closed(FakeDesk):
+class Closed(FakeNotifier):
     """The audit channel takes nothing until it is opened."""
 
     closed = True
 
     async def deliver(self, delivery: Any) -> Any:
-        if delivery.owed is Owed.AUDIT and self.closed:
+        if delivery.owed is MessageKind.AUDIT and self.closed:
             return Undeliverable("the channel is archived", closed=True)
         return await super().deliver(delivery)
 
@@ -132,15 +132,15 @@ async def test_a_closed_audit_channel_stops_nothing_and_catches_up(quick_store: 
         asked = []
         for stream in ("stream1", "stream2"):
             reply = await house.ask(f"live {stream}")
-            assert isinstance(reply, Taken)
+            assert isinstance(reply, Accepted)
             ended = await house.engine.ending(reply.operation.id)
             assert ended.state is State.ACCEPTED
             asked.append(ended.id)
         await asyncio.sleep(0.3)
-        assert desk.said(Owed.AUDIT) == []
+        assert desk.said(MessageKind.AUDIT) == []
         assert len(house.cloud.sent) == 2
         desk.closed = False
         await house.courier.drain()
 
-    assert [one.operation.id for one in desk.said(Owed.AUDIT)] == asked
+    assert [one.operation.id for one in desk.said(MessageKind.AUDIT)] == asked
     assert "undeliverable" not in [record.kind for record in told(quick_store)]

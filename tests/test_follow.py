@@ -12,7 +12,7 @@ from bot.model.actions import Effect, Json
 from bot.model.commands import Via
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
-from bot.operations.follow_ups import Follow, command, follows
+from bot.operations.follow_ups import FollowUp, follow_up_command, follow_ups
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.tencent.faults import Fault
 
@@ -40,36 +40,39 @@ def ended(
 def test_whatever_follows_is_complete_and_of_the_catalog(api: str, state: State) -> None:
     action = by_api(api)
     params: dict[str, Json] = {p.api: "x" for p in action.params}
-    for follow in follows(ended(api, state, params)):
-        found = command(ended(api, state, params), follow)
+    for follow in follow_ups(ended(api, state, params)):
+        found = follow_up_command(ended(api, state, params), follow)
         assert found is not None
         assert {p.api for p in found.action.params if p.required} <= set(found.params)
         assert set(found.params) <= {p.api for p in found.action.params}
-        if follow is Follow.CHECK:
+        if follow is FollowUp.CHECK:
             assert found.action.effect is Effect.READ
 
 
 def test_what_waits_or_runs_has_nothing_after_it() -> None:
     for state in (State.ASKED, State.WAITING, State.DUE, State.RUNNING, State.DENIED):
-        assert follows(ended("DropLiveStream", state)) == ()
+        assert follow_ups(ended("DropLiveStream", state)) == ()
 
 
 def test_a_drop_may_be_kept_off_and_a_ban_taken_back() -> None:
-    assert follows(ended("DropLiveStream", State.ACCEPTED)) == (Follow.KEEP_OFF, Follow.CHECK)
-    assert follows(ended("ForbidLiveStream", State.ACCEPTED)) == (
-        Follow.UNDO,
-        Follow.CHECK,
-        Follow.LIFT,
+    assert follow_ups(ended("DropLiveStream", State.ACCEPTED)) == (
+        FollowUp.KEEP_OFF,
+        FollowUp.CHECK,
+    )
+    assert follow_ups(ended("ForbidLiveStream", State.ACCEPTED)) == (
+        FollowUp.UNDO,
+        FollowUp.CHECK,
+        FollowUp.LIFT,
     )
 
 
 def test_only_what_may_run_twice_is_offered_again_when_it_may_have_run() -> None:
-    assert Follow.RETRY in follows(ended("DropLiveStream", State.UNKNOWN))
+    assert FollowUp.RETRY in follow_ups(ended("DropLiveStream", State.UNKNOWN))
     start = ended("StartPublishStream", State.UNKNOWN, {"UserId": "u"})
-    assert Follow.RETRY not in follows(start)
-    assert Follow.RETRY in follows(ended("DropLiveStream", State.EXPIRED))
+    assert FollowUp.RETRY not in follow_ups(start)
+    assert FollowUp.RETRY in follow_ups(ended("DropLiveStream", State.EXPIRED))
     refused = ended("DropLiveStream", State.FAILED, code="ResourceNotFound.StopService")
-    assert Follow.RETRY not in follows(refused), "it will be refused again"
+    assert FollowUp.RETRY not in follow_ups(refused), "it will be refused again"
 
 
 @pytest.fixture

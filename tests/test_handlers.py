@@ -22,7 +22,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.errors import ConfigError, DirectoryError
 from bot.model.actions import Effect
 from bot.model.commands import Via
-from bot.model.messages import Owed
+from bot.model.messages import MessageKind
 from bot.model.operations import State
 from bot.model.people import Actor
 from bot.sandbox.slack import block_kit as blockkit
@@ -35,7 +35,7 @@ from handlers.listeners import commands, mentions
 from handlers.messages import replies as receipts
 from handlers.messages import search_results as pages
 from handlers.messages import views
-from handlers.slack.background import Errands
+from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
 from handlers.slack.transports import BODY_MOST, PATH, Socket, connect, mount, receiver
 from tests.conftest import House, built
@@ -50,7 +50,7 @@ class Workspace:
 
     slack: FakeSlack
     house: House
-    errands: Errands
+    errands: BackgroundQueue
     directory: Directory
     http: TestClient[web.Request, web.Application]
 
@@ -119,7 +119,7 @@ async def workspace(quick_store: Store) -> AsyncIterator[Workspace]:
 @contextlib.asynccontextmanager
 async def opened(house: House, **limits: Any) -> AsyncIterator[Workspace]:
     async with slack() as (fake, client):
-        errands = Errands(supervisor=Supervisor(Metrics()), **limits)
+        errands = BackgroundQueue(supervisor=Supervisor(Metrics()), **limits)
         errands.start()
         directory = Directory(client, team=TEAM)
         app = build_app(
@@ -303,7 +303,7 @@ async def test_a_mention_is_answered_in_its_thread(workspace: Workspace) -> None
     await workspace.event(mention("stop live stream1", thread_ts="1600000000.000100"))
     await workspace.settle()
 
-    (card,) = workspace.house.desk.said(Owed.CARD)[:1]
+    (card,) = workspace.house.desk.said(MessageKind.CARD)[:1]
     assert card.operation.place.thread_ts == "1600000000.000100"
     assert card.operation.via is Via.MENTION
     assert [command.action.api for command in workspace.house.cloud.sent] == ["DropLiveStream"]
@@ -815,7 +815,7 @@ async def test_a_fault_of_ours_has_a_number_and_claims_nothing(workspace: Worksp
 
 
 async def test_a_failing_errand_stops_no_worker_and_has_a_number() -> None:
-    errands = Errands(supervisor=Supervisor(Metrics()), workers=1)
+    errands = BackgroundQueue(supervisor=Supervisor(Metrics()), workers=1)
     done: list[str] = []
 
     async def broken() -> None:
@@ -838,7 +838,7 @@ async def test_a_failing_errand_stops_no_worker_and_has_a_number() -> None:
 
 
 async def test_an_errand_that_takes_too_long_is_given_up() -> None:
-    errands = Errands(supervisor=Supervisor(Metrics()), workers=1, patience=0.01)
+    errands = BackgroundQueue(supervisor=Supervisor(Metrics()), workers=1, patience=0.01)
     done: list[str] = []
 
     async def endless() -> None:
@@ -916,7 +916,7 @@ async def on_socket(
     async with TestServer(web_app) as server, slack() as (fake, client):
         url = str(server.make_url("/link")).replace("http", "ws")
         fake.links = url
-        errands = Errands(supervisor=Supervisor(Metrics()))
+        errands = BackgroundQueue(supervisor=Supervisor(Metrics()))
         errands.start()
         app = build_app(
             client=client,

@@ -7,9 +7,9 @@ import pytest
 
 from bot.catalog.registry import ACTIONS, by_api
 from bot.model.people import Actor, Person
-from bot.operations.service import Standing
+from bot.operations.service import Permissions
 from bot.policy import evaluation as policy
-from bot.policy.evaluation import Facts
+from bot.policy.evaluation import Context
 from bot.storage.store import Store
 from handlers.messages import help as topics
 from handlers.messages import replies as receipts
@@ -40,10 +40,12 @@ roles:
 
 def lines() -> dict[str, str]:
     """Say for each action what whoami says of it."""
-    facts = Facts(Person("U0ALICE", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
+    facts = Context(Person("U0ALICE", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
     read = policy.load(POLICY, actions=ACTIONS)
-    standing = Standing(
-        facts.person, policy.roles_of(read, facts), tuple(policy.standing(read, facts, ACTIONS))
+    standing = Permissions(
+        facts.person,
+        policy.roles_of(read, facts),
+        tuple(policy.permissions_for(read, facts, ACTIONS)),
     )
     said = [one for one in receipts.standing_lines(standing) if one.startswith("• ")]
     return {one.split()[1].strip(";"): one for one in said}
@@ -65,14 +67,14 @@ def test_whoami_says_how_or_why_not_and_where_else(api: str, said: str) -> None:
 
 
 def test_whoami_offers_no_request_to_whoever_may_not_make_one() -> None:
-    facts = Facts(Person("U0EVE", TEAM, guest=True), TEAM, frozenset(), "C0INC", in_channel=True)
+    facts = Context(Person("U0EVE", TEAM, guest=True), TEAM, frozenset(), "C0INC", in_channel=True)
     read = policy.load(POLICY, actions=ACTIONS)
 
-    assert not any(how.asks for how in policy.standing(read, facts, ACTIONS))
+    assert not any(how.asks for how in policy.permissions_for(read, facts, ACTIONS))
 
 
 def test_whoami_says_that_nothing_can_be_done_where_the_bot_is_not() -> None:
-    standing = Standing(Person("U0ALICE", TEAM), ("oncall",), (), here=False)
+    standing = Permissions(Person("U0ALICE", TEAM), ("oncall",), (), here=False)
 
     assert "I am not in this channel" in receipts.whoami(standing).text
 
@@ -137,11 +139,13 @@ async def test_help_comes_unmarked_where_slack_does_not_say_who_they_are(
 
 
 def test_a_marked_help_stays_within_slacks_limits() -> None:
-    facts = Facts(Person("U0BOB", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
+    facts = Context(Person("U0BOB", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
     read = policy.load(
         'roles: {all: {members: {users: [U0BOB]}, allow: [{actions: ["*"]}]}}', actions=ACTIONS
     )
-    standing = Standing(facts.person, ("all",), tuple(policy.standing(read, facts, ACTIONS)))
+    standing = Permissions(
+        facts.person, ("all",), tuple(policy.permissions_for(read, facts, ACTIONS))
+    )
     message = receipts.help_on("", ACTIONS, standing)
 
     assert message.text.count("✓") == len(ACTIONS) + 1

@@ -19,7 +19,7 @@ from bot.model.actions import Effect
 from bot.model.commands import Via
 from bot.model.operations import Operation, Search, State
 from bot.model.people import Actor, Place
-from bot.operations.service import Page
+from bot.operations.service import SearchPage
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.entities import Message
 from handlers.messages import search_results as pages
@@ -251,7 +251,7 @@ def operation(number: int, target: str) -> Operation:
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=15), st.booleans())
 def test_any_page_is_one_that_slack_takes(targets: list[str], older: bool) -> None:
-    found = Page(Search(), tuple(operation(n, t) for n, t in enumerate(targets)), older)
+    found = SearchPage(Search(), tuple(operation(n, t) for n, t in enumerate(targets)), older)
     message = pages.page(found)
 
     assert blockkit.problems(list(message.blocks)) == []

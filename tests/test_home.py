@@ -74,8 +74,8 @@ def whole(found: dict[str, Any]) -> str:
 
 async def test_rights_stand_there_channel_by_channel(quick_store: Store) -> None:
     async with built(quick_store, policy=ROLES) as house:
-        told = whole(views.home(await house.service.everywhere(ALICE), []))
-        nobody = whole(views.home(await house.service.everywhere(MALLORY), []))
+        told = whole(views.home(await house.service.permissions_everywhere(ALICE), []))
+        nobody = whole(views.home(await house.service.permissions_everywhere(MALLORY), []))
 
     incidents, _, rest = told.partition("*In <#C0OTHER> you may*")
     other, _, rest = rest.partition("*In any channel I am in you may*")
@@ -100,7 +100,7 @@ async def test_many_channels_stay_within_slacks_limits(quick_store: Store) -> No
         "C0INC, C0OTHER", many
     )
     async with built(quick_store, policy=policy) as house:
-        view = views.home(await house.service.everywhere(ALICE), [])
+        view = views.home(await house.service.permissions_everywhere(ALICE), [])
 
     assert blockkit.view_problems(view) == []
     assert len(view["blocks"]) <= 100

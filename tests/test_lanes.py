@@ -6,7 +6,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.operations.priority_queue import BURST, Bursts, Lane, Line
+from bot.operations.priority_queue import BURST, ApiQueue, BurstDetector, PriorityQueue
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 
@@ -15,7 +15,7 @@ from bot.telemetry import Metrics
 def test_everything_that_joins_a_line_leaves_it_once_single_requests_first(
     bulks: list[bool],
 ) -> None:
-    line: Line[int] = Line()
+    line: PriorityQueue[int] = PriorityQueue()
     for number, bulk in enumerate(bulks):
         line.put(number, bulk=bulk)
     taken = [line.take() for _ in range(len(line))]
@@ -26,7 +26,7 @@ def test_everything_that_joins_a_line_leaves_it_once_single_requests_first(
 
 
 def test_the_newest_of_a_bulk_and_its_oldest_go_by_turns() -> None:
-    line: Line[int] = Line()
+    line: PriorityQueue[int] = PriorityQueue()
     for number in range(10_000):
         line.put(number, bulk=True)
 
@@ -35,7 +35,7 @@ def test_the_newest_of_a_bulk_and_its_oldest_go_by_turns() -> None:
 
 def test_who_asks_fast_asks_in_bulk_and_who_pauses_does_not() -> None:
     now = [0.0]
-    bursts = Bursts(lambda: now[0])
+    bursts = BurstDetector(lambda: now[0])
     said = [bursts.counts("U0ALICE") for _ in range(BURST + 5)]
 
     assert said == [False] * (BURST - 1) + [True] * 6
@@ -53,7 +53,7 @@ async def test_while_nothing_comes_back_bulk_waits_in_the_lane_and_a_single_one_
             lane.left()
         return time.monotonic()
 
-    lane: Lane[str] = Lane(5, start, supervisor=Supervisor(Metrics()))
+    lane: ApiQueue[str] = ApiQueue(5, start, supervisor=Supervisor(Metrics()))
     for number in range(200):
         lane.put(f"bulk{number}", bulk=True)
     await asyncio.sleep(0.2)

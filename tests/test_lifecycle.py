@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.model.commands import Via
 from bot.model.lifecycle import ENDINGS
-from bot.model.messages import Owed, Sent
+from bot.model.messages import MessageKind, Sent
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
 from bot.storage.store import Move, Store
@@ -123,11 +123,11 @@ class Life(RuleBasedStateMachine):
     def slack_hears_what_is_owed(self) -> None:
         async def deliver() -> list[str]:
             heard = []
-            while owing := await self.store.claim_owing():
+            while owing := await self.store.claim_messages():
                 for one in owing:
-                    assert await self.store.trying(one)
-                    await self.store.delivered(one, Sent("C0INC", "1.0"))
-                    if one.owed is Owed.ENDING:
+                    assert await self.store.mark_in_flight(one)
+                    await self.store.mark_delivered(one, Sent("C0INC", "1.0"))
+                    if one.kind is MessageKind.ENDING:
                         assert one.operation is not None
                         heard.append(one.operation.id)
             return heard
@@ -152,7 +152,7 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if self.count:
-            with self.store.audited() as audited:
+            with self.store.read_audit_log() as audited:
                 broken = audited.verify((), lambda _seq: None).found
             self.do(self.stack.aclose())
             assert broken is None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.catalog.stream_urls import Link, lacks_its_scheme, looks_like_one, read
+from bot.catalog.stream_urls import StreamUrl, lacks_its_scheme, looks_like_url, parse_url
 
 _NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=20)
 
@@ -12,40 +12,43 @@ _NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=
 @pytest.mark.parametrize(
     ("url", "link"),
     [
-        ("rtmp://push.a.b/live/s1", Link("push.a.b", "live", "s1", "push")),
-        ("RTMP://PUSH.a.b:1935/live/sub/S1?k=v", Link("push.a.b", "live/sub", "S1", "push")),
-        ("rtmps://5000.livepush.b/live/s1/", Link("5000.livepush.b", "live", "s1", "push")),
-        ("rtmp://a.b/live/s1", Link("a.b", "live", "s1", "push")),
-        ("rtmp://play.a.b/live/s1", Link("play.a.b", "live", "s1", "play")),
-        ("rtmp://cdn.a.b/live/s1_hd", Link("cdn.a.b", "live", "s1_hd", "play")),
-        ("webrtc://a.b/live/s1", Link("a.b", "live", "s1", "unclear")),
-        ("webrtc://push.a.b/live/s1", Link("push.a.b", "live", "s1", "push")),
-        ("webrtc://pull.a.b/live/s1", Link("pull.a.b", "live", "s1", "play")),
-        ("https://a.b/live/s1.m3u8?t=1", Link("a.b", "live", "s1", "play")),
-        ("http://a.b./live/s1.FLV", Link("a.b", "live", "s1", "play")),
-        ("https://a.b/live/s1/playlist.m3u8?t=1", Link("a.b", "live", "s1", "play")),
-        ("https://a.b/live/sub/s1/INDEX.m3u8", Link("a.b", "live/sub", "s1", "play")),
-        ("https://a.b/live/playlist.m3u8", Link("a.b", "live", "playlist", "play")),
-        ("https://a.b/live/s1.xs", Link("a.b", "live", "s1", "play")),
-        ("http://push.a.b/live/s1.flv", Link("push.a.b", "live", "s1", "push")),
-        ("srt://push.a.b:9000/live/s1", Link("push.a.b", "live", "s1", "push")),
+        ("rtmp://push.a.b/live/s1", StreamUrl("push.a.b", "live", "s1", "push")),
+        ("RTMP://PUSH.a.b:1935/live/sub/S1?k=v", StreamUrl("push.a.b", "live/sub", "S1", "push")),
+        ("rtmps://5000.livepush.b/live/s1/", StreamUrl("5000.livepush.b", "live", "s1", "push")),
+        ("rtmp://a.b/live/s1", StreamUrl("a.b", "live", "s1", "push")),
+        ("rtmp://play.a.b/live/s1", StreamUrl("play.a.b", "live", "s1", "play")),
+        ("rtmp://cdn.a.b/live/s1_hd", StreamUrl("cdn.a.b", "live", "s1_hd", "play")),
+        ("webrtc://a.b/live/s1", StreamUrl("a.b", "live", "s1", "unclear")),
+        ("webrtc://push.a.b/live/s1", StreamUrl("push.a.b", "live", "s1", "push")),
+        ("webrtc://pull.a.b/live/s1", StreamUrl("pull.a.b", "live", "s1", "play")),
+        ("https://a.b/live/s1.m3u8?t=1", StreamUrl("a.b", "live", "s1", "play")),
+        ("http://a.b./live/s1.FLV", StreamUrl("a.b", "live", "s1", "play")),
+        ("https://a.b/live/s1/playlist.m3u8?t=1", StreamUrl("a.b", "live", "s1", "play")),
+        ("https://a.b/live/sub/s1/INDEX.m3u8", StreamUrl("a.b", "live/sub", "s1", "play")),
+        ("https://a.b/live/playlist.m3u8", StreamUrl("a.b", "live", "playlist", "play")),
+        ("https://a.b/live/s1.xs", StreamUrl("a.b", "live", "s1", "play")),
+        ("http://push.a.b/live/s1.flv", StreamUrl("push.a.b", "live", "s1", "push")),
+        ("srt://push.a.b:9000/live/s1", StreamUrl("push.a.b", "live", "s1", "push")),
         (
             "srt://a.b:9000?streamid=#!::h=push.a.b,r=live/s1,txSecret=5ECRE7,txTime=5F",
-            Link("push.a.b", "live", "s1", "push"),
+            StreamUrl("push.a.b", "live", "s1", "push"),
         ),
         (
             "srt://push.a.b:9000?streamid=%23!::r=live/s1,txSecret=5ECRE7&x=y",
-            Link("push.a.b", "live", "s1", "push"),
+            StreamUrl("push.a.b", "live", "s1", "push"),
         ),
-        ("rtmp://push.a.b/live/s1%3FtxSecret%3D5ECRE7", Link("push.a.b", "live", "s1", "push")),
-        ("rtmp://push.a.b/live/s1&txSecret=5ECRE7", Link("push.a.b", "live", "s1", "push")),
-        ("rtmp://user:5ECRE7@push.a.b/live/s1", Link("push.a.b", "live", "s1", "push")),
-        ("rtmp://push.a.b/live/a%20b", Link("push.a.b", "live", "a b", "push")),
+        (
+            "rtmp://push.a.b/live/s1%3FtxSecret%3D5ECRE7",
+            StreamUrl("push.a.b", "live", "s1", "push"),
+        ),
+        ("rtmp://push.a.b/live/s1&txSecret=5ECRE7", StreamUrl("push.a.b", "live", "s1", "push")),
+        ("rtmp://user:5ECRE7@push.a.b/live/s1", StreamUrl("push.a.b", "live", "s1", "push")),
+        ("rtmp://push.a.b/live/a%20b", StreamUrl("push.a.b", "live", "a b", "push")),
     ],
 )
-def test_an_address_is_taken_apart(url: str, link: Link) -> None:
-    assert looks_like_one(url)
-    assert read(url) == link
+def test_an_address_is_taken_apart(url: str, link: StreamUrl) -> None:
+    assert looks_like_url(url)
+    assert parse_url(url) == link
 
 
 @pytest.mark.parametrize(
@@ -66,14 +69,14 @@ def test_an_address_is_taken_apart(url: str, link: Link) -> None:
     ],
 )
 def test_what_names_no_stream_is_refused_with_the_reason(url: str, why: str) -> None:
-    assert looks_like_one(url)
+    assert looks_like_url(url)
     with pytest.raises(ValueError, match=why):
-        read(url)
+        parse_url(url)
 
 
 @pytest.mark.parametrize("text", ["stream1", "https-1", "a:b", "://x", "push.a.b/live/s", ""])
 def test_what_has_no_scheme_is_no_address(text: str) -> None:
-    assert not looks_like_one(text)
+    assert not looks_like_url(text)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_an_address_may_lack_its_scheme(text: str, does: bool) -> None:
 def test_whatever_the_query_says_it_is_dropped(
     scheme: str, app: str, stream: str, query: str
 ) -> None:
-    link = read(f"{scheme}://push.a.b/{app}/{stream}?txSecret={query.replace('#', '')}")
+    link = parse_url(f"{scheme}://push.a.b/{app}/{stream}?txSecret={query.replace('#', '')}")
 
     assert (link.host, link.app, link.stream) == ("push.a.b", app, stream)
 
@@ -106,7 +109,7 @@ def test_whatever_the_query_says_it_is_dropped(
 @given(st.one_of(st.text(), st.text().map("rtmp://a.b/".__add__), st.text().map("srt://".__add__)))
 def test_any_text_is_an_address_or_refused(text: str) -> None:
     try:
-        link = read(text)
+        link = parse_url(text)
     except ValueError:
         return
     assert link.host

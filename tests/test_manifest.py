@@ -19,7 +19,7 @@ from bot.telemetry import Metrics
 from handlers import app
 from handlers.listeners import commands
 from handlers.manifest import EVENTS, METHODS, NEEDED
-from handlers.slack.background import Errands
+from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
 from handlers.slack.transports import Identity
 
@@ -100,7 +100,7 @@ async def test_an_app_is_built_without_asking_slack() -> None:
         client=client,
         identity=identity,
         service=None,  # type: ignore[arg-type] # nothing is asked
-        errands=Errands(supervisor=Supervisor(Metrics())),
+        errands=BackgroundQueue(supervisor=Supervisor(Metrics())),
         directory=Directory(client, team="T0HOME"),
         signing_secret="made up",
     )

@@ -37,7 +37,7 @@ async def test_what_0002_wrote_is_searched_and_verified(database_url: str) -> No
         assert one.target == "stream1"
         assert one.ended_at == one.asked_at
         await store.record(Fact("ended", "op1", {}))
-        with store.audited() as audited:
+        with store.read_audit_log() as audited:
             report = audited.verify([OURS.public], lambda _seq: None)
 
     assert (report.count, report.found) == (3, None)

@@ -10,24 +10,24 @@ from typing import Any
 import pytest
 
 from bot.catalog import effects as offair
-from bot.catalog.registry import ACTIONS, EVERY, action_of, by_api
+from bot.catalog.registry import ACTIONS, ALL_ACTIONS, action_of, by_api
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.commands.parser import OffAir, Vocabulary, parse, spell
+from bot.commands.parser import OffAir, Vocabulary, format_command, parse
 from bot.errors import ApiError, NeverSentError, NoAnswerError, ParseError
 from bot.model.actions import Effect, Json
 from bot.model.commands import Command, Invocation, Via
-from bot.model.messages import Owed
-from bot.model.off_air import Hold, Off, Start, Switch
+from bot.model.messages import MessageKind
+from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
 from bot.model.operations import Choice, Operation, State
 from bot.model.people import Actor, Place, Presence
-from bot.operations.follow_ups import Follow
-from bot.operations.service import Absent, Taken, Unrecorded
+from bot.operations.follow_ups import FollowUp
+from bot.operations.service import Accepted, NotRecorded, OffAirList
 from bot.redact import apart
-from bot.sandbox.page.user_actions import Visitor
+from bot.sandbox.page.user_actions import UserActions
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.entities import Message
 from bot.storage.store import Move, Store
-from bot.times import instant, utc
+from bot.times import format_utc, parse_instant
 from handlers.messages import mrkdwn as words
 from handlers.messages import off_air as shown
 from handlers.messages import replies as receipts
@@ -42,7 +42,7 @@ WHERE: dict[str, Json] = {
     "AppName": "live",
 }
 WORDS = Vocabulary(
-    EVERY,
+    ALL_ACTIONS,
     {"live": {"DomainName": "push.example.com"}},
     {"main-stage": "live stream9"},
     "",
@@ -72,8 +72,8 @@ def ended(api: str, state: State = State.ACCEPTED, **params: Json) -> Operation:
     )
 
 
-def switch(api: str, state: State = State.ACCEPTED, **params: Json) -> Switch | None:
-    return offair.switched(ended(api, state, **params), by_api(api), {}, 1000.0)
+def switch(api: str, state: State = State.ACCEPTED, **params: Json) -> OffAirChange | None:
+    return offair.off_air_change(ended(api, state, **params), by_api(api), {}, 1000.0)
 
 
 # --- what an ending changes ------------------------------------------------------------
@@ -81,10 +81,12 @@ def switch(api: str, state: State = State.ACCEPTED, **params: Json) -> Switch | 
 
 def test_every_stop_of_the_catalog_that_lasts_is_listed_and_every_way_back_takes_it_off() -> None:
     for action in ACTIONS:
-        if action.undo and action.turns == "off":
-            assert by_api(action.undo).turns == "on", action.api
-            assert by_api(action.undo).touch.thing == action.touch.thing, action.api
-    lasting = {a.api for a in ACTIONS if a.turns == "off" or a.turns_by}
+        if action.undo and action.toggles == "off":
+            assert by_api(action.undo).toggles == "on", action.api
+            assert (
+                by_api(action.undo).effect_spec.resource_type == action.effect_spec.resource_type
+            ), action.api
+    lasting = {a.api for a in ACTIONS if a.toggles == "off" or a.toggle_param}
     assert {"DropLiveStream", "ForbidLiveStream", "ForbidLiveDomain", "StopPublishStream"} < lasting
     assert "StartLivePadStream" in lasting, "a pad takes a stream off the air"
     assert lasting.isdisjoint({a.api for a in ACTIONS if a.effect is Effect.READ})
@@ -103,7 +105,7 @@ def test_every_stop_of_the_catalog_that_lasts_is_listed_and_every_way_back_takes
 def test_what_ran_is_off_or_on(api: str, state: State, off: bool, weight: int) -> None:
     found = switch(api, state)
     assert found is not None
-    assert (found.off, found.thing) == (off, "stream")
+    assert (found.off, found.resource_type) == (off, "stream")
     assert found.weight == weight or not off
 
 
@@ -124,7 +126,7 @@ def test_a_pause_is_off_and_its_other_way_round_is_on() -> None:
 
 
 def test_a_ban_ends_when_it_says_or_after_seven_days() -> None:
-    said = switch("ForbidLiveStream", ResumeTime=utc(2800.0))
+    said = switch("ForbidLiveStream", ResumeTime=format_utc(2800.0))
     unsaid = switch("ForbidLiveStream")
     assert said is not None
     assert unsaid is not None
@@ -135,19 +137,19 @@ def test_a_ban_ends_when_it_says_or_after_seven_days() -> None:
 def test_a_read_that_shows_a_stream_live_takes_it_off_the_list() -> None:
     read = ended("DescribeLiveStreamState")
     action = by_api("DescribeLiveStreamState")
-    live = offair.switched(read, action, {"StreamState": "active"}, 0.0)
+    live = offair.off_air_change(read, action, {"StreamState": "active"}, 0.0)
     assert live is not None
     assert not live.off
-    assert offair.switched(read, action, {"StreamState": "inactive"}, 0.0) is None
+    assert offair.off_air_change(read, action, {"StreamState": "inactive"}, 0.0) is None
 
 
 def test_a_mistyped_name_is_found_and_a_row_of_names_is_not_mistaken() -> None:
     live = ["stream1", "cam-2", "stream2", "other"]
-    assert offair.alike("straem1", live) == ("stream1", "stream2")
-    assert offair.alike("cam-1", live) == ()
-    assert offair.alike("main-stage", ["main-stage-hd", "main"]) == ()
-    assert offair.alike("main-staeg", ["main-stage"]) == ("main-stage",)
-    assert offair.alike("stream1", ["stream1"]) == ()
+    assert offair.near_names("straem1", live) == ("stream1", "stream2")
+    assert offair.near_names("cam-1", live) == ()
+    assert offair.near_names("main-stage", ["main-stage-hd", "main"]) == ()
+    assert offair.near_names("main-staeg", ["main-stage"]) == ("main-stage",)
+    assert offair.near_names("stream1", ["stream1"]) == ()
 
 
 # --- what people say -------------------------------------------------------------------
@@ -173,7 +175,7 @@ def test_a_hold_names_what_a_start_would_touch(text: str, target: str) -> None:
     found = command(text)
 
     assert found.params["Target"] == target
-    assert command(spell(found)) == found
+    assert command(format_command(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -276,7 +278,7 @@ async def test_a_key_does_not_lie_there_once_it_has_been_used(home: House) -> No
     assert sent.params["PublishStreamURL"] == url
     assert ran.params["PublishStreamURL"] == "[hidden]"
     await home.run("live s1")
-    (dropped,) = await home.store.off(10)
+    (dropped,) = await home.store.list_off_air(10)
     assert dropped.operation.params["StreamName"] == "s1"
 
 
@@ -284,7 +286,7 @@ async def test_a_stranger_is_not_told(home: House) -> None:
     await home.run("live s1")
     home.policy(POLICY.replace("U0MALLORY", "U0OTHER"))
     found = await home.service.off(MALLORY, Place("C0INC"))
-    assert found == Absent(may=False)
+    assert found == OffAirList(may=False)
     assert "no role" in shown.listed(found).text
 
 
@@ -307,22 +309,22 @@ async def test_what_nothing_brings_back_is_listed_for_a_day(
     await home.run("live s1")
     await home.run("ban s2")
     monkeypatch.setattr("bot.storage.off_air.FORGOTTEN", -1.0)
-    await home.store.lifting()
+    await home.store.claim_expiring()
     assert await listed(home) == ["ForbidLiveStream s2"]
 
 
 async def test_undo_means_what_was_done_and_nothing_that_came_after(home: House) -> None:
     first = await home.run("ban s1 reason=first")
     press = press_of(ALICE)
-    undone = await home.service.follow(first.id, Follow.UNDO, press)
-    assert isinstance(undone, Taken)
+    undone = await home.service.follow(first.id, FollowUp.UNDO, press)
+    assert isinstance(undone, Accepted)
     await home.ended(undone.operation.id)
     second = await home.run("ban s1 reason=court", BOB)
     await home.decide(second.id, Choice.CONFIRM, BOB)
     await home.ended(second.id)
 
-    stale = await home.service.follow(first.id, Follow.UNDO, replace(press, key="press2"))
-    assert not isinstance(stale, Taken)
+    stale = await home.service.follow(first.id, FollowUp.UNDO, replace(press, key="press2"))
+    assert not isinstance(stale, Accepted)
     assert "U0BOB asked for ForbidLiveStream since" in str(stale)
     assert await listed(home) == ["ForbidLiveStream s1"]
 
@@ -330,8 +332,8 @@ async def test_undo_means_what_was_done_and_nothing_that_came_after(home: House)
 async def test_what_was_asked_from_a_terminal_is_brought_back_in_a_channel(home: House) -> None:
     banned = await home.run("ban s1", channel="", via=Via.TERMINAL)
     press = Invocation("press", ALICE, Place(""), "", Via.BUTTON, None)
-    told = await home.service.follow(banned.id, Follow.UNDO, press, afar=True)
-    assert isinstance(told, Unrecorded)
+    told = await home.service.follow(banned.id, FollowUp.UNDO, press, afar=True)
+    assert isinstance(told, NotRecorded)
     assert told.instead is not None
     assert told.instead.action.api == "ResumeLiveStream"
     assert "`/startstream live s1 domain=push.example.com`" in receipts.receipt(told, WORDS).text
@@ -347,16 +349,16 @@ async def test_a_ban_is_announced_before_and_after_its_end_once(
     home.store.lease = 1.0
     banned = await home.run("live s1 for=3s")
     assert banned.api == "ForbidLiveStream"
-    (first,) = home.desk.said(Owed.LIFT)
-    assert first.seen == ""
+    (first,) = home.desk.said(MessageKind.LIFT)
+    assert first.observed == ""
     async with asyncio.timeout(15):
-        while not home.desk.said(Owed.LIFTED):  # noqa: ASYNC110
+        while not home.desk.said(MessageKind.LIFTED):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     await asyncio.sleep(0.6)
 
-    assert [one.seen for one in home.desk.said(Owed.LIFT)] == ["", "soon"]
-    (after,) = home.desk.said(Owed.LIFTED)
-    assert after.seen == "inactive"
+    assert [one.observed for one in home.desk.said(MessageKind.LIFT)] == ["", "soon"]
+    (after,) = home.desk.said(MessageKind.LIFTED)
+    assert after.observed == "inactive"
     assert await listed(home) == []
     assert (await home.kinds()).count("lifted") == 1
 
@@ -369,12 +371,12 @@ async def test_what_is_still_off_after_its_end_stays_on_the_list(
     home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
     await home.run("live s1 for=1s")
     async with asyncio.timeout(15):
-        while not home.desk.said(Owed.LIFTED):  # noqa: ASYNC110
+        while not home.desk.said(MessageKind.LIFTED):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
     assert await listed(home) == ["ForbidLiveStream s1"]
-    (after,) = home.desk.said(Owed.LIFTED)
-    said = shown.lifted(after.operation, action_of(after.operation), after.seen)
+    (after,) = home.desk.said(MessageKind.LIFTED)
+    said = shown.lifted(after.operation, action_of(after.operation), after.observed)
     assert "off all the same" in said.text
     assert "Lift now" in str(said.blocks)
 
@@ -382,17 +384,17 @@ async def test_what_is_still_off_after_its_end_stays_on_the_list(
 async def test_two_replicas_speak_of_an_end_once(store: Store) -> None:
     operation = replace(ended("ForbidLiveStream"), state=State.ASKED, id="op9", key="k9")
     await store.ask(operation, {})
-    ban = Switch("default", "stream", "[]", off=True, weight=2, until=time.time() - 1)
+    ban = OffAirChange("default", "stream", "[]", off=True, weight=2, until=time.time() - 1)
     for path in ((State.ASKED, State.DUE), (State.DUE, State.RUNNING)):
         assert await store.move(Move("op9", path, {}))
-    assert await store.move(Move("op9", (State.RUNNING, State.ACCEPTED), {}, switch=ban))
+    assert await store.move(Move("op9", (State.RUNNING, State.ACCEPTED), {}, off_air=ban))
 
-    taken = await store.lifting()
+    taken = await store.claim_expiring()
     assert [found.id for found, _ in taken] == ["op9"]
-    assert await store.lifting() == [], "another one has it"
+    assert await store.claim_expiring() == [], "another one has it"
     for _ in range(2):
-        await store.lifted(taken[0][0], "inactive", {}, still=False)
-    assert await store.off(10) == []
+        await store.record_expiry(taken[0][0], "inactive", {}, still=False)
+    assert await store.list_off_air(10) == []
     with store.records() as records:
         assert [record.kind for record in records].count("lifted") == 1
 
@@ -402,21 +404,21 @@ async def test_what_was_extended_ends_later_and_what_was_lifted_ends_no_more(
 ) -> None:
     banned = await home.run("live s1 for=30m")
     press = press_of(ALICE)
-    extended = await home.service.follow(banned.id, Follow.EXTEND, press)
-    assert isinstance(extended, Taken)
+    extended = await home.service.follow(banned.id, FollowUp.EXTEND, press)
+    assert isinstance(extended, Accepted)
     again = await home.ended(extended.operation.id)
-    before, after = (instant(one.params["ResumeTime"]) for one in (banned, again))
+    before, after = (parse_instant(one.params["ResumeTime"]) for one in (banned, again))
     assert before is not None
     assert after is not None
     assert 1700 < after - before < 1900
-    (one,) = await home.store.off(10)
+    (one,) = await home.store.list_off_air(10)
     assert (one.operation.id, one.until) == (again.id, after)
 
-    lifted = await home.service.follow(again.id, Follow.LIFT, replace(press, key="press2"))
-    assert isinstance(lifted, Taken)
+    lifted = await home.service.follow(again.id, FollowUp.LIFT, replace(press, key="press2"))
+    assert isinstance(lifted, Accepted)
     await home.ended(lifted.operation.id)
     assert await listed(home) == []
-    assert await home.store.lifting() == []
+    assert await home.store.claim_expiring() == []
 
 
 # --- holds -----------------------------------------------------------------------------
@@ -452,8 +454,8 @@ async def test_the_first_hold_counts_and_nothing_is_released_twice(home: House) 
     await home.run("release live s1")
     twice = await home.run("release live s1", key="twice")
     assert (twice.state, twice.detail) == (State.ALREADY, "Nobody holds it.")
-    assert await home.store.holds() == []
-    assert [c for c in home.cloud.sent if c.action.product.ours] == [], "nothing is sent"
+    assert await home.store.list_holds() == []
+    assert [c for c in home.cloud.sent if c.action.product.local] == [], "nothing is sent"
 
 
 async def test_a_hold_that_comes_between_question_and_press_is_asked_at_the_press(
@@ -481,16 +483,20 @@ async def test_a_hold_that_comes_after_the_judgement_wins_in_the_database(home: 
     await home.store.move(Move("op8", (State.ASKED, State.DUE), {}, hold=held))
     path = (State.ASKED, State.DUE, State.RUNNING)
 
-    start = Start("default", ("stream s1",), ("default",))
-    move = Move("op7", path, {}, unheld=start)
-    ((_, started),) = await home.store.start("default", "ResumeLiveStream", 0.01, [move])
+    start = StartScope("default", ("stream s1",), ("default",))
+    move = Move("op7", path, {}, start_scope=start)
+    ((_, started),) = await home.store.start_requests("default", "ResumeLiveStream", 0.01, [move])
     assert started is None
     # A hold on an account that the policy names no more holds on all.
-    gone = replace(move, unheld=Start("second", ("stream s1",), ("second",)))
-    ((_, started),) = await home.store.start("default", "ResumeLiveStream", 0.01, [gone])
+    gone = replace(move, start_scope=StartScope("second", ("stream s1",), ("second",)))
+    ((_, started),) = await home.store.start_requests("default", "ResumeLiveStream", 0.01, [gone])
     assert started is None
-    elsewhere = replace(move, unheld=Start("second", ("stream s1",), ("default", "second")))
-    ((_, started),) = await home.store.start("default", "ResumeLiveStream", 0.01, [elsewhere])
+    elsewhere = replace(
+        move, start_scope=StartScope("second", ("stream s1",), ("default", "second"))
+    )
+    ((_, started),) = await home.store.start_requests(
+        "default", "ResumeLiveStream", 0.01, [elsewhere]
+    )
     assert started is not None, "a hold is one account's"
 
 
@@ -519,7 +525,7 @@ async def test_of_two_holds_at_once_one_is_accepted(home: House) -> None:
         home.run("hold live s1 reason=one"), home.run("hold live s1 reason=two", BOB)
     )
     assert sorted(o.state for o in (one, two)) == [State.ACCEPTED, State.ALREADY]
-    (held,) = await home.store.holds()
+    (held,) = await home.store.list_holds()
     assert held.state is State.ACCEPTED
 
 
@@ -529,9 +535,9 @@ async def test_the_undo_of_a_hold_that_has_ended_releases_no_other(home: House) 
     await home.run("release live s1")
     await home.run("hold live s1 reason='court order'", BOB)
     press = press_of(ALICE)
-    stale = await home.service.follow(first.id, Follow.UNDO, press)
+    stale = await home.service.follow(first.id, FollowUp.UNDO, press)
 
-    assert isinstance(stale, Unrecorded)
+    assert isinstance(stale, NotRecorded)
     assert "U0BOB holds it since" in stale.sentence
     assert (await home.run("live s1", verb=Effect.START)).state is State.DENIED
 
@@ -541,15 +547,15 @@ async def test_what_comes_while_a_press_waits_for_its_confirmation_overtakes_it(
 ) -> None:
     banned = await home.run("live s1 for=30m")
     press = press_of(BOB)
-    waiting = await home.service.follow(banned.id, Follow.EXTEND, press)
-    assert isinstance(waiting, Taken)
+    waiting = await home.service.follow(banned.id, FollowUp.EXTEND, press)
+    assert isinstance(waiting, Accepted)
     await home.engine.ending(waiting.operation.id)
     court = await home.run("ban s1 for=30d reason=court")
     settled = await home.decide(waiting.operation.id, Choice.CONFIRM, BOB)
 
     assert "U0ALICE asked for ForbidLiveStream since" in settled.words
     assert "no longer lets" not in settled.words
-    (one,) = await home.store.off(10)
+    (one,) = await home.store.list_off_air(10)
     assert one.operation.id == court.id
 
 
@@ -563,11 +569,11 @@ async def test_a_span_counts_from_the_sending_on(
     await home.decide(waiting.id, Choice.CONFIRM, BOB)
     ran = await home.ended(waiting.id)
 
-    ends = instant(ran.params["ResumeTime"])
+    ends = parse_instant(ran.params["ResumeTime"])
     assert ends is not None
     assert later + 1795 < ends < later + 1805
     assert home.cloud.sent[-1].params == ran.params
-    fixed = utc(time.time() + 1800)
+    fixed = format_utc(time.time() + 1800)
     said = await home.run(f"ban s2 for={fixed}")
     assert said.params["ResumeTime"] == fixed, "a moment stays what it is"
 
@@ -581,10 +587,10 @@ async def test_a_retry_of_a_ban_lasts_as_long_again(
     later = time.time() + 3000
     monkeypatch.setattr(home.engine, "_clock", lambda: later)
     press = press_of(ALICE)
-    again = await home.service.follow(failed.id, Follow.RETRY, press)
-    assert isinstance(again, Taken), again
+    again = await home.service.follow(failed.id, FollowUp.RETRY, press)
+    assert isinstance(again, Accepted), again
     ran = await home.ended(again.operation.id)
-    ends = instant(ran.params["ResumeTime"])
+    ends = parse_instant(ran.params["ResumeTime"])
     assert ran.state is State.ACCEPTED
     assert ends is not None
     assert later + 1795 < ends < later + 1805
@@ -617,19 +623,19 @@ async def test_a_name_for_the_bots_own_account_leaves_what_is_off_and_held(home:
     home.policy(named)
     refused = await home.run("live s2", verb=Effect.START)
     assert "legal" in refused.detail, "before it is adopted, too"
-    await home.store.adopt("default", home.rules[0].account_now("default"))
+    await home.store.adopt_account("default", home.rules[0].account_now("default"))
     assert "legal" in (await home.run("live s2", verb=Effect.START, key="again")).detail
 
     press = press_of(ALICE)
-    undone = await home.service.follow(banned.id, Follow.UNDO, press)
-    assert isinstance(undone, Taken), undone
+    undone = await home.service.follow(banned.id, FollowUp.UNDO, press)
+    assert isinstance(undone, Accepted), undone
     assert (await home.ended(undone.operation.id)).account == "main"
     assert await listed(home) == []
     (held,) = (await home.service.off(ALICE, Place("C0INC"))).holds
-    released = await home.service.follow(held.id, Follow.UNDO, replace(press, key="press2"))
-    assert isinstance(released, Taken), released
+    released = await home.service.follow(held.id, FollowUp.UNDO, replace(press, key="press2"))
+    assert isinstance(released, Accepted), released
     assert (await home.ended(released.operation.id)).state is State.ACCEPTED
-    assert await home.store.holds() == []
+    assert await home.store.list_holds() == []
 
 
 async def test_a_hold_on_an_account_that_is_gone_holds_and_is_released_on_any(
@@ -645,7 +651,7 @@ async def test_a_hold_on_an_account_that_is_gone_holds_and_is_released_on_any(
     refused = await home.run("live s1", verb=Effect.START)
     assert "«/stopstream release stream s1 account=main»" in refused.detail
     assert (await home.run("release stream s1 account=main")).state is State.ACCEPTED
-    assert await home.store.holds() == []
+    assert await home.store.list_holds() == []
     assert (await home.run("live s1", verb=Effect.START, key="2")).state is State.ACCEPTED
 
 
@@ -657,17 +663,17 @@ async def test_a_request_for_what_was_overtaken_is_overtaken_too(home: House) ->
     )
     banned = await home.run("live s1 for=30m", MALLORY)
     press = press_of(MALLORY)
-    lift = await home.service.follow(banned.id, Follow.LIFT, press)
-    assert isinstance(lift, Taken), lift
+    lift = await home.service.follow(banned.id, FollowUp.LIFT, press)
+    assert isinstance(lift, Accepted), lift
     denied = await home.ended(lift.operation.id)
-    assert denied.consent.asks, denied
+    assert denied.consent.request_from, denied
     asked = await home.service.request(denied.id, replace(press, key="press2"))
-    assert isinstance(asked, Taken), asked
+    assert isinstance(asked, Accepted), asked
     await home.engine.ending(asked.operation.id)
     court = await home.run("ban s1 for=30d reason=court", ALICE)
     settled = await home.decide(asked.operation.id, Choice.APPROVE, ALICE)
     assert "ForbidLiveStream since" in settled.words
-    (one,) = await home.store.off(10)
+    (one,) = await home.store.list_off_air(10)
     assert one.operation.id == court.id
 
 
@@ -693,7 +699,7 @@ async def test_a_timer_of_another_release_comes_to_an_end(
     with home.store._engine.begin() as connection:  # noqa: SLF001 (another release wrote it)
         connection.exec_driver_sql("UPDATE operations SET api = 'NewAction'")
     async with asyncio.timeout(15):
-        while (await home.store.off(1))[0].until is not None:  # noqa: ASYNC110
+        while (await home.store.list_off_air(1))[0].until is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
@@ -707,13 +713,13 @@ async def test_only_what_somebody_may_know_of_is_listed_and_read(home: House) ->
     await home.run("ban s1 reason=raid", channel="C0PRIV")
     await home.run("hold live s1 reason=informant", channel="C0PRIV")
     theirs = await home.service.off(MALLORY, Place("C0INC"))
-    assert theirs == Absent(), "she may bring nothing back, and has not seen it"
+    assert theirs == OffAirList(), "she may bring nothing back, and has not seen it"
     assert len((await home.service.off(MALLORY, Place("C0PRIV"))).off) == 1
     assert len((await home.service.off(BOB, Place("C0INC"))).holds) == 1
     before = len(home.cloud.sent)
     home.policy(POLICY.replace('"*LiveStream"', "ForbidLiveStream, ResumeLiveStream"))
     (seen,) = (await home.service.off(MALLORY, Place("C0INC"))).off
-    assert seen.now == "", "she may not read how it is"
+    assert seen.state == "", "she may not read how it is"
     assert len(home.cloud.sent) == before
 
 
@@ -745,19 +751,19 @@ async def test_an_end_that_cannot_be_seen_is_looked_at_again(
     await home.run("live s1 for=1s")
     home.cloud.faults += [NoAnswerError("away"), NoAnswerError("away")]
     async with asyncio.timeout(20):
-        while not home.desk.said(Owed.LIFTED):  # noqa: ASYNC110
+        while not home.desk.said(MessageKind.LIFTED):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    (after,) = home.desk.said(Owed.LIFTED)
-    assert after.seen == "inactive"
+    (after,) = home.desk.said(MessageKind.LIFTED)
+    assert after.observed == "inactive"
 
 
 async def test_a_look_that_comes_after_the_end_is_passed_over(home: House) -> None:
     ran = await home.run("live s1 for=30m")
-    late = (offair.until(ran, by_api(ran.api)) or 0.0) + 1
+    late = (offair.expires_at(ran, by_api(ran.api)) or 0.0) + 1
     home.engine._clock = lambda: late  # noqa: SLF001 (the bot was down meanwhile)
     await home.engine._look_after(ran)  # noqa: SLF001
     await home.courier.drain()
-    assert home.desk.said(Owed.LOOKED) == []
+    assert home.desk.said(MessageKind.LOOKED) == []
 
 
 def test_foreign_text_in_a_sentence_means_nobody() -> None:
@@ -773,9 +779,9 @@ def test_foreign_text_in_a_sentence_means_nobody() -> None:
 async def test_a_dry_run_of_a_hold_says_that_nothing_would_leave(home: House) -> None:
     reply = await home.ask("hold live s1 reason=x --dry-run")
     asked = Invocation("k", ALICE, Place("C0INC"), "")
-    found = await home.service.rehearse(asked, reply.command)  # type: ignore[union-attr]
+    found = await home.service.dry_run(asked, reply.command)  # type: ignore[union-attr]
     assert "Nothing would leave" in receipts.rehearsal(found).text
-    assert await home.store.holds() == []
+    assert await home.store.list_holds() == []
 
 
 # --- as it is seen ---------------------------------------------------------------------
@@ -807,7 +813,7 @@ async def test_a_shift_hands_over_what_is_off_and_the_next_one_brings_it_back(
     world: Sandbox,
 ) -> None:
     slack = world.slack
-    alice, bob = slack.person("U0ALICE"), Visitor(slack, "U0BOB")
+    alice, bob = slack.person("U0ALICE"), UserActions(slack, "U0BOB")
     await alice.slash("/stopstream", "ban stream1 reason=loop case=INC-9", INCIDENTS)
     await found(world, "U0ALICE", "*Accepted.*", "Undo")
     await alice.slash("/stopstream", "hold car user1 reason='court order'", INCIDENTS)
@@ -896,8 +902,8 @@ async def test_a_ban_that_is_undone_at_once_is_not_said_to_have_held(world: Sand
 def test_the_list_fits_slack_whatever_is_on_it() -> None:
     long = ended("ForbidLiveStream", StreamName="&" * 1000, Reason="<" * 2000)
     hold = replace(ended("Hold"), params={"Target": "stream " + "é" * 1000, "Reason": "`" * 2000})
-    off, on = Off(long, 1.0, "&" * 80), Off(long, None, "x")
-    absent = Absent((off,) * 60, (hold,) * 60, (on,) * 10)
+    off, on = OffAirEntry(long, 1.0, "&" * 80), OffAirEntry(long, None, "x")
+    absent = OffAirList((off,) * 60, (hold,) * 60, (on,) * 10)
     message = shown.listed(absent)
     assert blockkit.problems(list(message.blocks)) == []
     assert len(message.text) <= 4000

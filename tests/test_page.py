@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Emulated, emulated, paged
-from bot.cli.serve import Bot
+from bot.cli.serve import Server
 from bot.cli.settings import read_settings
 from bot.sandbox.page.server import Page
 
@@ -106,7 +106,7 @@ async def world(tmp_path: Path) -> AsyncIterator[tuple[Emulated, Page]]:
             policy_file=around.policy,
             environment=around.environment,
         )
-        async with Bot(read_settings(**around.environment)), page:
+        async with Server(read_settings(**around.environment)), page:
             yield around, page
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.catalog.car import SESSION
 from bot.catalog.param_types import text as any_text
 from bot.catalog.param_types import whole, yes_or_no
-from bot.catalog.registry import ACTIONS, EVERY, PRODUCTS, by_api
+from bot.catalog.registry import ACTIONS, ALL_ACTIONS, PRODUCTS, by_api
 from bot.commands.parser import (
     IN_SHORT,
     OTHER_WORDS,
@@ -18,13 +18,13 @@ from bot.commands.parser import (
     Help,
     Vocabulary,
     WhoAmI,
+    caret,
     example,
-    mark,
+    format_command,
     parse,
-    spell,
 )
 from bot.errors import ParseError
-from bot.model.actions import Account, Action, Effect, Param, Product, Touch
+from bot.model.actions import Account, Action, Effect, EffectSpec, Param, Product
 from bot.model.commands import Command
 from bot.redact import redact
 
@@ -336,7 +336,7 @@ def test_a_mistake_is_one_sentence_with_its_place(text: str, meant: str, says: s
 def test_a_name_that_is_quoted_is_meant_as_it_is(name: str) -> None:
     for text in (f'live "{name}"', f'live stream="{name}"'):
         assert command(text).params["StreamName"] == name
-    assert command(spell(command(f'live "{name}"'))).params["StreamName"] == name
+    assert command(format_command(command(f'live "{name}"'))).params["StreamName"] == name
 
 
 def test_a_case_at_the_end_of_a_sentence_is_named_without_its_point() -> None:
@@ -415,8 +415,8 @@ def test_any_text_parses_or_raises_a_marked_mistake(text: str, verb: Effect | No
     except ParseError as error:
         assert 0 <= error.start <= error.end <= len(error.text)
         assert error.sentence.isprintable()
-        assert mark(error).count("\n") == 1
-        assert "^" in mark(error)
+        assert caret(error).count("\n") == 1
+        assert "^" in caret(error)
     else:
         if isinstance(found, Command):
             assert {p.api for p in found.action.params if p.required} <= set(found.params)
@@ -468,11 +468,11 @@ def test_an_address_with_its_key_is_in_no_mistake(text: str) -> None:
     error = caught.value
 
     assert "5ECRE7" not in error.text + error.sentence + error.suggestion
-    assert "5ECRE7" not in mark(error)
+    assert "5ECRE7" not in caret(error)
 
 
 def test_an_address_with_its_key_is_not_spelled() -> None:
-    spelled = spell(command("car-url u1 rtmp://a.example.com/live2/5ECRE7", Effect.START))
+    spelled = format_command(command("car-url u1 rtmp://a.example.com/live2/5ECRE7", Effect.START))
 
     assert "5ECRE7" not in spelled
     assert "PublishStreamURL=[hidden]" in spelled
@@ -682,11 +682,11 @@ def test_what_stops_is_never_suggested_for_what_starts(text: str, verb: Effect |
 
 
 def test_other_words_lead_to_what_there_is() -> None:
-    known = {action.api for action in EVERY}
+    known = {action.api for action in ALL_ACTIONS}
 
     for word, apis in OTHER_WORDS.items():
         assert set(apis) <= known & IN_SHORT.keys()
-        assert not {word} & {action.words for action in EVERY}
+        assert not {word} & {action.words for action in ALL_ACTIONS}
 
 
 def test_a_mistake_shows_its_own_example_whole() -> None:
@@ -783,7 +783,7 @@ def test_no_key_survives(begin: str, scheme: str, sign: str, name: str, after: s
         left = repr(read(text))
         left += repr(dict(found.params)) if isinstance(found := read(text), Command) else ""
     except ParseError as error:
-        left = error.sentence + error.text + error.suggestion + mark(error)
+        left = error.sentence + error.text + error.suggestion + caret(error)
         assert error.__context__ is None
     assert "5ECRE7" not in left
 
@@ -804,7 +804,7 @@ def _action(api: str, words: str, effect: Effect, *params: Param) -> Action:
         per_second=1,
         params=params,
         errors=(),
-        touch=Touch(SESSION, ("Id",)),
+        effect_spec=EffectSpec(SESSION, ("Id",)),
         regions={"mainland": ("ap-guangzhou",)} if effect is Effect.CHANGE else None,
     )
 
@@ -976,7 +976,7 @@ def test_the_region_of_the_machine_comes_last() -> None:
     found = command("ingest t", vocabulary=spoken)
 
     assert found.region == "ap-mumbai"
-    assert command(spell(found), vocabulary=BARE) == found
+    assert command(format_command(found), vocabulary=BARE) == found
 
 
 # --- the ways back ---------------------------------------------------------------------
@@ -997,7 +997,7 @@ _VALUES = st.one_of(
 def test_a_command_written_as_text_is_read_as_itself(name: str, why: str, slack: bool) -> None:
     ban = by_api("ForbidLiveStream")
     params = STREAM | {"StreamName": name, "Reason": why}
-    written = spell(Command(ban, params))
+    written = format_command(Command(ban, params))
     if "://" in name or "[hidden]" in redact(written):
         return
     if slack:
@@ -1006,7 +1006,7 @@ def test_a_command_written_as_text_is_read_as_itself(name: str, why: str, slack:
     found = command(written)
 
     assert found == Command(ban, params)
-    assert command(spell(found)) == found
+    assert command(format_command(found)) == found
 
 
 @given(st.booleans(), st.integers(0, 2**64 - 1), st.sampled_from(["default", "second"]))
@@ -1014,7 +1014,7 @@ def test_every_kind_of_value_and_the_account_come_back(on: bool, count: int, acc
     close = MADE.actions[1]
     asked = Command(close, {"Id": "i", "Enabled": on, "Count": count}, account=account)
 
-    assert command(spell(asked), vocabulary=MADE) == asked
+    assert command(format_command(asked), vocabulary=MADE) == asked
 
 
 @pytest.mark.parametrize(
@@ -1029,7 +1029,7 @@ def test_every_kind_of_value_and_the_account_come_back(on: bool, count: int, acc
     ],
 )
 def test_the_place_is_underlined(text: str, start: int, end: int, shown: str) -> None:
-    assert mark(ParseError("x", text=text, start=start, end=end)) == shown
+    assert caret(ParseError("x", text=text, start=start, end=end)) == shown
 
 
 @given(st.text(max_size=300), st.integers(0, 300), st.integers(0, 300))
@@ -1037,7 +1037,7 @@ def test_a_long_text_is_shown_around_its_place(text: str, start: int, length: in
     start = min(start, len(text))
     error = ParseError("x", text=text, start=start, end=min(start + length, len(text)))
 
-    line, under = mark(error).split("\n")
+    line, under = caret(error).split("\n")
 
     assert len(line) <= 74
     assert set(under) <= {" ", "^"}

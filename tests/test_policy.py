@@ -16,7 +16,7 @@ from bot.model.commands import Command
 from bot.model.people import Person
 from bot.model.verdicts import Denied, Verdict
 from bot.policy import evaluation as policy
-from bot.policy.evaluation import Facts, Policy, decide
+from bot.policy.evaluation import Context, Policy, decide
 
 TEAM = "T0HOME"
 EXAMPLE = """
@@ -50,12 +50,12 @@ def load(text: str) -> Policy:
     return policy.load(text, actions=ACTIONS)
 
 
-def facts(user: str = "U0ALICE", channel: str = "C0INC", **given: Any) -> Facts:
+def facts(user: str = "U0ALICE", channel: str = "C0INC", **given: Any) -> Context:
     in_channel = given.pop("in_channel", True)
     groups = frozenset(given.pop("groups", ()))
     home = given.pop("home_team", TEAM)
     person = Person(user, given.pop("team", TEAM), **given)
-    return Facts(person, home, groups, channel, in_channel)
+    return Context(person, home, groups, channel, in_channel)
 
 
 def drop(stream: str = "prod-1") -> Command:
@@ -71,13 +71,13 @@ def start(user: str) -> Command:
     return Command(by_api("StartPublishStream"), {"UserId": user})
 
 
-def verdict(command: Command, who: Facts, text: str = EXAMPLE) -> Verdict:
+def verdict(command: Command, who: Context, text: str = EXAMPLE) -> Verdict:
     found = decide(load(text), command, who)
     assert isinstance(found, Verdict), found
     return found
 
 
-def denied(command: Command, who: Facts, text: str = EXAMPLE) -> Denied:
+def denied(command: Command, who: Context, text: str = EXAMPLE) -> Denied:
     found = decide(load(text), command, who)
     assert isinstance(found, Denied), found
     return found
@@ -123,7 +123,7 @@ def test_a_limit_asks_more_than_a_rule_and_a_denying_one_wins_over_all() -> None
         (facts(in_channel=False), "bot_is_there"),
     ],
 )
-def test_whoever_is_not_plainly_allowed_is_refused(who: Facts, check: str) -> None:
+def test_whoever_is_not_plainly_allowed_is_refused(who: Context, check: str) -> None:
     assert denied(drop(), who).check == check
 
 
@@ -272,23 +272,26 @@ roles:
 
 def test_what_a_second_person_needs_is_in_the_verdict() -> None:
     found = verdict(drop(), facts(), CONSENT)
-    assert (found.approvers, found.needed, found.remind, found.then) == (
+    assert (found.approvers, found.needed, found.remind, found.escalates_to) == (
         ("oncall",),
         2,
         120.0,
         ("leads",),
     )
-    assert found.glass == "roles.oncall.allow[0]"
+    assert found.break_glass_rule == "roles.oncall.allow[0]"
     assert policy.members(load(CONSENT), ("oncall", "chiefs")) == ("U0ALICE", "U0CAROL", "S0CHIEFS")
 
 
 def test_an_emergency_never_gets_past_a_limit() -> None:
     domain = Command(by_api("ForbidLiveDomain"), {"DomainName": "a.example.com"})
-    assert verdict(domain, facts(), CONSENT).glass == ""
-    assert verdict(drop(), facts(), CONSENT.replace("ForbidLiveDomain]", "Drop*]")).glass == ""
+    assert verdict(domain, facts(), CONSENT).break_glass_rule == ""
+    assert (
+        verdict(drop(), facts(), CONSENT.replace("ForbidLiveDomain]", "Drop*]")).break_glass_rule
+        == ""
+    )
 
 
-def may_approve(who: Facts, roles: tuple[str, ...] = ("oncall",), text: str = CONSENT) -> str:
+def may_approve(who: Context, roles: tuple[str, ...] = ("oncall",), text: str = CONSENT) -> str:
     return policy.may_approve(load(text), drop(), who, asker="U0ALICE", roles=roles) or ""
 
 
@@ -437,7 +440,7 @@ def validated(data: dict[str, Any]) -> Policy:
 
 @given(_ROLES, _LIMITS, _COMMANDS, _WHO, st.data())
 def test_taking_anything_away_lets_nobody_in(
-    roles: dict[str, Any], limits: list[Any], command: Command, who: Facts, data: st.DataObject
+    roles: dict[str, Any], limits: list[Any], command: Command, who: Context, data: st.DataObject
 ) -> None:
     before = rank(decide(validated({"roles": roles, "limits": limits}), command, who))
     less = {name: dict(role) for name, role in roles.items()}
@@ -461,7 +464,7 @@ def test_taking_anything_away_lets_nobody_in(
 
 @given(_ROLES, _LIMITS, _LIMITS, _COMMANDS, _WHO)
 def test_a_further_limit_never_lets_more_through(
-    roles: dict[str, Any], limits: list[Any], more: list[Any], command: Command, who: Facts
+    roles: dict[str, Any], limits: list[Any], more: list[Any], command: Command, who: Context
 ) -> None:
     before = decide(validated({"roles": roles, "limits": limits}), command, who)
     after = decide(validated({"roles": roles, "limits": limits + more}), command, who)
@@ -472,27 +475,31 @@ def test_a_further_limit_never_lets_more_through(
 
 @given(_ROLES, _LIMITS, _COMMANDS, _WHO)
 def test_explaining_says_the_same_as_deciding(
-    roles: dict[str, Any], limits: list[Any], command: Command, who: Facts
+    roles: dict[str, Any], limits: list[Any], command: Command, who: Context
 ) -> None:
     read = validated({"roles": roles, "limits": limits})
     assert policy.explain(read, command, who).verdict == decide(read, command, who)
-    for how in policy.standing(read, who, ACTIONS):
+    for how in policy.permissions_for(read, who, ACTIONS):
         if how.approval is not None:
             assert policy.roles_of(read, who)
 
 
 @given(_ROLES, _LIMITS, _COMMANDS, _WHO)
 def test_a_request_is_approved_by_those_alone_who_may_do_it_themselves(
-    roles: dict[str, Any], limits: list[Any], command: Command, who: Facts
+    roles: dict[str, Any], limits: list[Any], command: Command, who: Context
 ) -> None:
     read = validated({"roles": roles, "limits": limits})
     found, refused = policy.request(read, command, who), decide(read, command, who)
     if isinstance(refused, Denied):
-        assert refused.asks == (found.approvers if isinstance(found, Verdict) else ())
+        assert refused.request_from == (found.approvers if isinstance(found, Verdict) else ())
     if isinstance(found, Denied):
         return
-    assert policy.roles_of(read, who) or "no role" in found.lacks
-    assert (found.approval, found.glass, found.then) == (Approval.SECOND_PERSON, "", ())
+    assert policy.roles_of(read, who) or "no role" in found.lacking
+    assert (found.approval, found.break_glass_rule, found.escalates_to) == (
+        Approval.SECOND_PERSON,
+        "",
+        (),
+    )
     assert not who.person.guest
     assert found.approvers
     for user in ("U0ALICE", "U0BOB", "U0MALLORY"):
@@ -503,7 +510,7 @@ def test_a_request_is_approved_by_those_alone_who_may_do_it_themselves(
 
 @given(_ROLES, _LIMITS, _COMMANDS, _WHO)
 def test_where_no_rule_says_so_nobody_can_be_asked(
-    roles: dict[str, Any], limits: list[Any], command: Command, who: Facts
+    roles: dict[str, Any], limits: list[Any], command: Command, who: Context
 ) -> None:
     silent = {
         name: role | {"allow": [{**rule, "requests": False} for rule in role["allow"]]}

@@ -13,12 +13,12 @@ from bot.catalog.registry import ACTIONS, action_of, by_api
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.commands.parser import Vocabulary
 from bot.errors import NoAnswerError
-from bot.model.actions import Effect, Json, Sight, Site
+from bot.model.actions import Effect, Json, Reading, Site
 from bot.model.commands import Command, Invocation, Via
-from bot.model.messages import Owed
+from bot.model.messages import MessageKind
 from bot.model.operations import Answer, Choice, Operation, Search, State
 from bot.model.people import Place
-from bot.operations.service import Mistaken, Taken
+from bot.operations.service import Accepted, Invalid
 from bot.policy.loader import loader
 from bot.storage.store import Store
 from handlers.messages import annotations as beside
@@ -90,8 +90,8 @@ async def test_a_card_shows_since_when_it_is_live_and_where_it_is_pushed(house: 
     operation = await house.run("live stream1")
     text = shown(operation)
 
-    assert operation.consent.sights[0] == (
-        Sight("Live since {}, pushed to {}.", (SINCE, "push.example.com/live/stream1"))
+    assert operation.consent.readings[0] == (
+        Reading("Live since {}, pushed to {}.", (SINCE, "push.example.com/live/stream1"))
     )
     assert f"Live since <!date^{SINCE:.0f}^" in text
     assert "pushed to `push.example.com/live/stream1`." in text
@@ -141,7 +141,7 @@ async def test_a_read_that_fails_is_said_so_and_holds_nothing_up_for_long(
         built(quick_store, policy=POLICY, cloud=Silent(patience)) as house,
     ):
         reply = await asyncio.wait_for(house.ask("live stream1"), 1.0)
-        assert isinstance(reply, Taken)
+        assert isinstance(reply, Accepted)
         operation = await house.engine.ending(reply.operation.id)
         text = shown(operation)
         assert "Its state could not be read." in text
@@ -166,22 +166,22 @@ async def test_a_read_that_fails_is_said_so_and_holds_nothing_up_for_long(
 def test_an_answer_without_what_is_told_tells_nothing(body: dict[str, Json]) -> None:
     read = by_api("DescribeLiveStreamOnlineList")
 
-    assert not list(sights.told(read, {"StreamName": "stream1"}, body, SINCE))
+    assert not list(sights.describe(read, {"StreamName": "stream1"}, body, SINCE))
 
 
 def test_every_read_that_is_named_tells_something_about_what_names_it() -> None:
     for action in ACTIONS:
         command = Command(action, {p.api: "x" for p in action.params})
-        for api in action.reach:
+        for api in action.impact_reads:
             read = by_api(api)
-            given = sights.narrowed(command, read)
+            given = sights.narrowing_params(command, read)
             assert read.effect is Effect.READ
-            assert list(sights.told(read, given, None, SINCE)), action.api
-            asked = sights.completed(read, given, SINCE)
+            assert list(sights.describe(read, given, None, SINCE)), action.api
+            asked = sights.complete_params(read, given, SINCE)
             assert {p.api for p in read.params if p.required} <= asked.keys()
-            for tells in read.tells:
+            for tells in read.readings:
                 assert tells.words.count("{}") == len(tells.fields)
-                assert set(tells.given) | set(tells.open) <= {p.api for p in read.params}
+                assert set(tells.given) | set(tells.not_given) <= {p.api for p in read.params}
 
 
 async def test_the_demo_shows_it_in_slack(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ async def test_a_card_says_by_which_tasks_a_stream_is_being_recorded(quick_store
 )
 def test_no_recording_is_told_from_none_that_is_known(body: dict[str, Json], says: str) -> None:
     read = by_api("DescribeRecordTask")
-    (told,) = sights.told(read, {"StreamName": "stream1"}, body, SINCE)
+    (told,) = sights.describe(read, {"StreamName": "stream1"}, body, SINCE)
 
     assert told.words.startswith(says)
     assert not told.values
@@ -254,8 +254,8 @@ def test_what_was_stopped_is_not_named_beside_what_runs() -> None:
     rows: list[Json] = [TASK | {"TaskId": "old", "Stopped": 1}, TASK]
     body: dict[str, Json] = {"TaskList": rows, "ScrollToken": "more"}
 
-    assert list(sights.told(read, {"StreamName": "stream1"}, body, SINCE)) == [
-        Sight(RECORDED, ("task-1",))
+    assert list(sights.describe(read, {"StreamName": "stream1"}, body, SINCE)) == [
+        Reading(RECORDED, ("task-1",))
     ]
 
 
@@ -373,7 +373,7 @@ async def test_a_case_is_searched_for_along_its_index(store: Store) -> None:
 async def test_what_is_no_case_is_a_mistake_with_its_place(house: House, case: str) -> None:
     reply = await house.ask(f"live stream1 case={case}")
 
-    assert isinstance(reply, Mistaken)
+    assert isinstance(reply, Invalid)
     assert "case" in reply.error.sentence
 
 
@@ -418,7 +418,7 @@ async def press(house: House, operation: Operation, actor: Any = MALLORY) -> Any
 
 async def requested(house: House) -> Operation:
     reply = await press(house, await refused(house))
-    assert isinstance(reply, Taken), reply
+    assert isinstance(reply, Accepted), reply
     waits = await house.engine.ending(reply.operation.id)
     await house.courier.drain()
     assert waits.state is State.WAITING
@@ -444,14 +444,14 @@ async def test_where_the_policy_does_not_say_so_nobody_can_be_asked(
     reply = await press(house, operation)
 
     assert len(message.blocks) == 1
-    assert not isinstance(reply, Taken)
+    assert not isinstance(reply, Accepted)
 
 
 async def test_where_nobody_else_reads_nobody_can_be_asked(house: House) -> None:
     house.directory.channels["D0MALLORY"] = house.directory.channels["C0INC"]
     operation = await refused(house, channel="D0MALLORY")
 
-    assert operation.consent.asks == ()
+    assert operation.consent.request_from == ()
 
 
 async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: House) -> None:
@@ -461,7 +461,7 @@ async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: 
     assert "<@U0MALLORY> may not do this themselves, they have no role." in text
     assert "someone in `leads`" in text
     assert operation.consent.people == ("U0BOB",)
-    assert not house.heard(Owed.ENDING)
+    assert not house.heard(MessageKind.ENDING)
     for actor, choice in (
         (MALLORY, Choice.APPROVE),
         (ALICE, Choice.APPROVE),
@@ -476,7 +476,7 @@ async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: 
     assert ended.state is State.ACCEPTED
     with house.store.records(operation=operation.id) as records:
         bodies = {record.kind: record.body for record in records}
-    assert f'"request_of":"{operation.consent.request}"' in bodies["asked"]
+    assert f'"request_of":"{operation.consent.request_of}"' in bodies["asked"]
     assert '"lacks":"they have no role"' in bodies["ended"]
     assert "may not do this themselves" in cards.audit_line(ended, by_api("DropLiveStream")).text
 
@@ -486,7 +486,7 @@ async def test_a_request_reads_nothing_that_its_asker_may_not(house: House) -> N
     text = shown(operation)
 
     assert house.cloud.sent == []
-    assert operation.consent.seen == ""
+    assert operation.consent.state == ""
     assert "push.example.com/live" not in text
     assert "Not shown, as whoever asks may not read it: `DescribeLiveStreamState, " in text
     assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
@@ -498,7 +498,7 @@ async def test_a_request_shows_what_its_asker_may_read(house: House) -> None:
     waits = await house.engine.ending(reply.operation.id)
 
     assert refusal.state is State.DENIED
-    assert waits.consent.seen == "active"
+    assert waits.consent.state == "active"
     assert "Live since" in shown(waits)
     assert "Not shown" not in shown(waits)
 
@@ -508,10 +508,10 @@ async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: Hou
     other = await press(house, operation, ALICE)
     replies = await asyncio.gather(*(press(house, operation) for _ in range(5)))
 
-    assert not isinstance(other, Taken)
+    assert not isinstance(other, Accepted)
     assert [reply.again for reply in replies].count(False) == 1
     assert len({reply.operation.id for reply in replies}) == 1
-    assert not isinstance(await press(house, replies[0].operation), Taken)
+    assert not isinstance(await press(house, replies[0].operation), Accepted)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tencentcloud.trtc.v20190722 import trtc_client
 
 from bot.catalog.registry import ACTIONS, by_api
 from bot.commands.parser import Vocabulary, example, parse
-from bot.model.actions import Action, Json, Subject, Touch
+from bot.model.actions import Action, EffectSpec, Json, ResourceType
 from bot.model.commands import Command
 from bot.sandbox.tencent.faults import Fault
 from bot.sandbox.tencent.resources import CodeError
@@ -100,7 +100,8 @@ async def code_of(call: Callable[[], Any]) -> str:
 def put(cloud: CloudEmulator, action: Action) -> None:
     given = made_up(action)
     cloud.things.put(
-        action.touch.thing.name, *(given.get(name, "live") for name in action.touch.key)
+        action.effect_spec.resource_type.name,
+        *(given.get(name, "live") for name in action.effect_spec.key),
     )
 
 
@@ -130,15 +131,15 @@ async def test_the_typed_client_runs_every_action(cloud: CloudEmulator, action: 
     answer = await asyncio.to_thread(getattr(client, action.api), request)
 
     assert answer.RequestId == cloud.received[-1].request_id
-    if action.touch.shows and not action.touch.counts:
-        shown = action.touch.shown(json.loads(answer.to_json_string()))
-        assert shown == action.touch.thing.states[0]
-    for name in action.touch.counts:
+    if action.effect_spec.state_field and not action.effect_spec.counts:
+        shown = action.effect_spec.read_state(json.loads(answer.to_json_string()))
+        assert shown == action.effect_spec.resource_type.states[0]
+    for name in action.effect_spec.counts:
         assert getattr(answer, name) == 1
-    for name in action.touch.lists:
+    for name in action.effect_spec.lists:
         assert len(getattr(answer, name)) == 1
-    if action.touch.makes:
-        assert getattr(answer, action.touch.makes)
+    if action.effect_spec.creates:
+        assert getattr(answer, action.effect_spec.creates)
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
@@ -158,7 +159,7 @@ async def test_every_action_is_refused_with_the_real_codes(action: Action) -> No
                 without = {name: value for name, value in good.items() if name != param.api}
                 assert await code(without) == "MissingParameter"
 
-        assert await code(good) == (action.touch.absent or "")
+        assert await code(good) == (action.effect_spec.absent or "")
         cloud.weather.bring(Fault(code="InternalError"))
         assert await code(good) == "InternalError"
 
@@ -269,8 +270,8 @@ async def test_what_the_help_offers_to_paste_is_taken(action: Action) -> None:
         vocabulary = Vocabulary(ACTIONS, {}, {}, "", {})
         found = parse(example(action), verb=None, vocabulary=vocabulary, now=cloud.now)
         assert isinstance(found, Command)
-        key = (found.params.get(name, "live") for name in action.touch.key)
-        cloud.things.put(action.touch.thing.name, *key)
+        key = (found.params.get(name, "live") for name in action.effect_spec.key)
+        cloud.things.put(action.effect_spec.resource_type.name, *key)
         client = TencentCloud(
             credentials=Fixed(tc3.Credentials("AKIDGOOD", "good")), base_url=cloud.url
         )
@@ -282,18 +283,22 @@ async def test_what_the_help_offers_to_paste_is_taken(action: Action) -> None:
 
 
 async def test_an_action_of_a_new_sort_needs_nothing_but_its_declaration() -> None:
-    lamp = Subject("lamp", ("on", "off", "gone"), gone=("gone",))
+    lamp = ResourceType("lamp", ("on", "off", "gone"), gone=("gone",))
     name = by_api("StopPublishStream").params
     switch = replace(
         by_api("StopPublishStream"),
         api="SwitchLamp",
-        touch=Touch(lamp, ("UserId",), becomes="off", refused={"off": "OperationDenied"}),
+        effect_spec=EffectSpec(
+            lamp, ("UserId",), new_state="off", refused={"off": "OperationDenied"}
+        ),
     )
     look = replace(
         by_api("DescribeConcurrentCount"),
         api="DescribeLamp",
         params=name,
-        touch=Touch(lamp, ("UserId",), shows=("Lit.Now", "never"), values={"off": 0}),
+        effect_spec=EffectSpec(
+            lamp, ("UserId",), state_field=("Lit.Now", "never"), state_values={"off": 0}
+        ),
     )
     async with CloudEmulator(keys=KEYS, actions=[switch, look]) as cloud:
 
@@ -313,7 +318,7 @@ async def test_an_action_of_a_new_sort_needs_nothing_but_its_declaration() -> No
     assert isinstance(after, dict)
     assert before["Lit"] == {"Now": "never"}
     assert after["Lit"] == {"Now": 0}
-    assert look.touch.shown(after) == "off"
+    assert look.effect_spec.read_state(after) == "off"
     assert again == "OperationDenied"
 
 
@@ -345,9 +350,9 @@ def test_a_domain_that_is_off_has_no_stream_and_its_encoders_come_back() -> None
 
     assert play("DescribeLiveStreamOnlineList", **domain)["TotalNum"] == 1
     play("ForbidLiveDomain", **domain)
-    assert by_api("DescribeLiveDomain").touch.shown(play("DescribeLiveDomain", **domain)) == (
-        "disabled"
-    )
+    assert by_api("DescribeLiveDomain").effect_spec.read_state(
+        play("DescribeLiveDomain", **domain)
+    ) == ("disabled")
     play.clock.ahead += 10.0
     assert play("DescribeLiveStreamOnlineList", **domain)["TotalNum"] == 0
     assert play("DescribeLiveStreamOnlineList")["TotalNum"] == 1
@@ -450,8 +455,8 @@ def test_what_is_over_is_over(kind: str, key: dict[str, Json], stop: str, code: 
         assert play.code(stop, **key).endswith(code)
     else:
         play(stop, **key)
-    look = by_api(stop).look
-    assert look is None or play.code(look, **key) == by_api(look).touch.absent
+    look = by_api(stop).status_read
+    assert look is None or play.code(look, **key) == by_api(look).effect_spec.absent
 
 
 def test_a_room_by_number_is_not_the_room_of_that_name() -> None:

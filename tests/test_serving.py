@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, Story, sandbox
-from bot.cli.serve import Bot
+from bot.cli.serve import Server
 from bot.cli.settings import read_settings
 from bot.errors import ConfigError
 from bot.sandbox.slack.entities import Message
@@ -421,4 +421,4 @@ async def test_a_listening_address_that_is_taken_is_a_configuration_error(
     )
     with pytest.raises(ConfigError, match="STOPSTREAM_LISTEN"):
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(Bot(settings))
+            await stack.enter_async_context(Server(settings))

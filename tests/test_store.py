@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from bot.errors import StoreError
 from bot.model.actions import Effect
 from bot.model.commands import Via
-from bot.model.messages import Owed, Sent
+from bot.model.messages import MessageKind, Sent
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
 from bot.storage import database
-from bot.storage.store import Move, Owing, Store
+from bot.storage.store import Move, OutboxMessage, Store
 from tests.conftest import built, opened
 from tests.fakes import BOB
 
@@ -103,8 +103,8 @@ async def test_a_step_that_the_table_does_not_know_cannot_be_taken(store: Store)
         await store.move(Move("op1", (State.ASKED, State.ACCEPTED), FACTS))
 
 
-async def owing(store: Store) -> list[Owing]:
-    return await store.claim_owing()
+async def owing(store: Store) -> list[OutboxMessage]:
+    return await store.claim_messages()
 
 
 async def test_a_card_is_owed_once_in_its_newest_form(store: Store) -> None:
@@ -114,7 +114,7 @@ async def test_a_card_is_owed_once_in_its_newest_form(store: Store) -> None:
 
     card, audit = await owing(store)
 
-    assert (card.owed, audit.owed) == (Owed.CARD, Owed.AUDIT)
+    assert (card.kind, audit.kind) == (MessageKind.CARD, MessageKind.AUDIT)
     assert card.operation is not None
     assert card.operation.state is State.ACCEPTED
 
@@ -124,15 +124,15 @@ async def test_a_card_that_grew_old_on_the_way_is_owed_again_and_goes_first(stor
     await store.move(Move("op1", RUN, FACTS))
     (card,) = await owing(store)
     await store.move(Move("op1", END, FACTS))
-    await store.delivered(card, Sent("C0INC", "1.0"))
+    await store.mark_delivered(card, Sent("C0INC", "1.0"))
 
     newer = [row for row in await owing(store) if row.destination == "C0INC"]
 
-    assert [row.owed for row in newer] == [Owed.CARD]
+    assert [row.kind for row in newer] == [MessageKind.CARD]
     assert newer[0].operation is not None
     assert newer[0].operation.card_ts == "1.0"
-    await store.delivered(newer[0], Sent("C0INC", "1.0"))
-    assert Owed.ENDING in [row.owed for row in await owing(store)]
+    await store.mark_delivered(newer[0], Sent("C0INC", "1.0"))
+    assert MessageKind.ENDING in [row.kind for row in await owing(store)]
 
 
 async def test_one_channel_is_spoken_to_in_order_and_another_does_not_wait(store: Store) -> None:
@@ -144,7 +144,7 @@ async def test_one_channel_is_spoken_to_in_order_and_another_does_not_wait(store
     first = await owing(store)
 
     assert [row.key for row in first] == ["op1:card", "op3:card"]
-    await store.postponed(first[0], 60.0, uncertain=True)
+    await store.mark_postponed(first[0], 60.0, uncertain=True)
     assert await owing(store) == []
 
 
@@ -152,12 +152,12 @@ async def test_what_left_may_have_arrived_even_if_its_carrier_died(database_url:
     async with opened(database_url, lease=0.2) as one:
         await one.ask(operation(), FACTS)
         await one.move(Move("op1", RUN, FACTS))
-        (card,) = await one.claim_owing()
+        (card,) = await one.claim_messages()
         assert not card.uncertain
-        await one.trying(card)
+        await one.mark_in_flight(card)
     await asyncio.sleep(0.25)
     async with opened(database_url, owner="replica-2", lease=0.2) as two:
-        (card,) = await two.claim_owing()
+        (card,) = await two.claim_messages()
         assert card.uncertain
 
 
@@ -168,11 +168,11 @@ async def test_what_cannot_be_delivered_is_on_the_trail_and_told_to_the_audit_ch
     await store.move(Move("op1", RUN, FACTS))
     (card,) = await owing(store)
 
-    await store.undeliverable(card, "the channel is archived", tell="Nobody heard of it")
+    await store.mark_undeliverable(card, "the channel is archived", tell="Nobody heard of it")
 
-    rows = {row.owed: row for row in await owing(store)}
-    assert rows[Owed.AUDIT].text == "Nobody heard of it"
-    assert Owed.PRIVATE not in rows, "its ending will be told"
+    rows = {row.kind: row for row in await owing(store)}
+    assert rows[MessageKind.AUDIT].text == "Nobody heard of it"
+    assert MessageKind.PRIVATE not in rows, "its ending will be told"
     with store.records(last=1) as records:
         assert next(records).kind == "undeliverable"
 
@@ -180,9 +180,9 @@ async def test_what_cannot_be_delivered_is_on_the_trail_and_told_to_the_audit_ch
     told = []
     for _ in range(4):
         for row in await owing(store):
-            if row.owed in (Owed.CARD, Owed.ENDING):
-                await store.undeliverable(row, "the channel is archived")
-            told += [row] if row.owed is Owed.PRIVATE else []
+            if row.kind in (MessageKind.CARD, MessageKind.ENDING):
+                await store.mark_undeliverable(row, "the channel is archived")
+            told += [row] if row.kind is MessageKind.PRIVATE else []
     assert [row.destination for row in told] == ["@U0ALICE"], "once"
 
 
@@ -192,9 +192,9 @@ async def test_turns_are_evenly_spaced_and_never_in_the_past(store: Store) -> No
         await store.move(Move(f"op{number}", (State.ASKED, State.DUE), FACTS))
     moves = [Move(f"op{number}", (State.DUE, State.RUNNING), FACTS) for number in range(6)]
 
-    started = await store.start("default", "DropLiveStream", 10.0, moves[:3])
-    later = await store.start("default", "DropLiveStream", 10.0, moves[3:] + moves[:1])
-    other = await store.start("default", "ResumeLiveStream", 10.0, [])
+    started = await store.start_requests("default", "DropLiveStream", 10.0, moves[:3])
+    later = await store.start_requests("default", "DropLiveStream", 10.0, moves[3:] + moves[:1])
+    other = await store.start_requests("default", "ResumeLiveStream", 10.0, [])
 
     now = time.monotonic()
     waits = [at - now for at, one in started + later if one is not None]
@@ -236,26 +236,26 @@ async def test_a_message_that_another_replica_has_by_now_is_left_to_it(database_
         opened(database_url, "quick") as quick,
     ):
         await slow.announce("key", "a notice", {}, "notice")
-        (first,) = await slow.claim_owing()
+        (first,) = await slow.claim_messages()
         await asyncio.sleep(0.1)
-        (second,) = await quick.claim_owing()
-        assert not await slow.trying(first)
-        assert await quick.trying(second)
+        (second,) = await quick.claim_messages()
+        assert not await slow.mark_in_flight(first)
+        assert await quick.mark_in_flight(second)
 
-        await slow.postponed(first, 0.0, uncertain=False)
-        assert await slow.claim_owing() == [], "the slow one's word changes nothing"
+        await slow.mark_postponed(first, 0.0, uncertain=False)
+        assert await slow.claim_messages() == [], "the slow one's word changes nothing"
 
 
 async def test_what_may_be_on_its_way_to_slack_is_not_handed_over(database_url: str) -> None:
     async with opened(database_url, "one", lease=0.3) as one, opened(database_url, "two") as two:
         await one.announce("key", "a notice", {}, "notice")
-        (owing,) = await one.claim_owing()
-        assert await one.trying(owing)
+        (owing,) = await one.claim_messages()
+        assert await one.mark_in_flight(owing)
         await one.hand_over()
 
-        assert await two.claim_owing() == []
+        assert await two.claim_messages() == []
         await asyncio.sleep(0.4)
-        (found,) = await two.claim_owing()
+        (found,) = await two.claim_messages()
         assert found.uncertain
 
 
@@ -275,12 +275,12 @@ async def test_no_statement_reads_through_what_is_done(tmp_path: Path) -> None:
         await house.run("live two for=30m")
         await house.run("hold live two reason=x")
         await house.run("live two", verb=Effect.START)
-        await store.off(10)
-        await store.holds()
-        await store.lifting()
-        await store.on_again("nothing", {})
+        await store.list_off_air(10)
+        await store.list_holds()
+        await store.claim_expiring()
+        await store.record_on_again("nothing", {})
         await store.unfinished()
-        await store.lapsing()
+        await store.find_due_waits()
         await store.claim_decisions()
         await store.recent(user="U0ALICE")
         await store.hand_over()

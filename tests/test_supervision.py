@@ -12,17 +12,17 @@ from structlog.testing import capture_logs
 
 from bot.audit.checkpoints import Signer
 from bot.cli.demo import emulated
-from bot.cli.serve import Bot
+from bot.cli.serve import Server
 from bot.cli.settings import WatchedFile, read_settings
 from bot.model.operations import Decision, Operation
-from bot.operations.checkpointer import Keeper
-from bot.operations.priority_queue import Lane
-from bot.policy.loader import Rules
+from bot.operations.checkpointer import Checkpointer
+from bot.operations.priority_queue import ApiQueue
+from bot.policy.loader import LoadedPolicy
 from bot.storage import database
-from bot.storage.store import Owing, Store
+from bot.storage.store import OutboxMessage, Store
 from bot.supervision import DOWN, FIRST, LONGEST, MOST, Supervisor
 from bot.telemetry import Metrics
-from handlers.slack.background import Errands
+from handlers.slack.background import BackgroundQueue
 from tests.conftest import House, built
 from tests.fakes import ALICE
 from tests.test_handlers import on_socket
@@ -194,10 +194,10 @@ class Planted(Store):
         return found
 
     async def keep(self) -> None:
-        await self._planted("keep", super().keep())
+        await self._planted("keep", super().renew_leases())
 
     async def lapsing(self, limit: int = 50) -> list[Operation]:
-        found: list[Operation] = await self._planted("lapsing", super().lapsing(limit))
+        found: list[Operation] = await self._planted("lapsing", super().find_due_waits(limit))
         return found
 
     async def claim_decisions(self, limit: int = 50) -> list[Decision]:
@@ -207,9 +207,9 @@ class Planted(Store):
 
     async def claim_owing(
         self, spacing: float = 0.0, burst: int = 1, *, limit: int = 50
-    ) -> list[Owing]:
-        call = super().claim_owing(spacing, burst, limit=limit)
-        found: list[Owing] = await self._planted("claim_owing", call)
+    ) -> list[OutboxMessage]:
+        call = super().claim_messages(spacing, burst, limit=limit)
+        found: list[OutboxMessage] = await self._planted("claim_owing", call)
         return found
 
     async def checkpoint(self, *, every: float = 0.0, most: int = 1) -> bool:
@@ -266,7 +266,7 @@ async def test_keeper_survives_what_no_one_expected(
     """Checkpoints are made and old records removed after an exception, too."""
     store, metrics, clock = plant(call), Metrics(), Clock()
     supervisor = Supervisor(metrics, clock=clock, sleep=clock.sleep)
-    keeper = Keeper(store, every=60.0, keep=3600.0, supervisor=supervisor)
+    keeper = Checkpointer(store, every=60.0, keep=3600.0, supervisor=supervisor)
     with capture_logs() as logs:
         keeper.start()
         await come(store.worked)
@@ -289,7 +289,7 @@ async def test_lane_survives_what_no_one_expected() -> None:
         return 0.0
 
     supervisor = Supervisor(metrics, clock=clock, sleep=clock.sleep)
-    lane: Lane[str] = Lane(1, start, supervisor=supervisor, name="lane x")
+    lane: ApiQueue[str] = ApiQueue(1, start, supervisor=supervisor, name="lane x")
     lane.put("one", bulk=False)
     lane.put("two", bulk=False)
     await come(went)
@@ -301,7 +301,7 @@ async def test_errands_survive_a_worker_that_breaks_off() -> None:
     """A worker that breaks off between two errands goes on with the next one."""
     metrics, clock = Metrics(), Clock()
     supervisor = Supervisor(metrics, clock=clock, sleep=clock.sleep)
-    errands = Errands(supervisor=supervisor, workers=1)
+    errands = BackgroundQueue(supervisor=supervisor, workers=1)
     fine = asyncio.Event()
 
     async def broken() -> None:
@@ -357,7 +357,7 @@ async def test_sockets_are_watched_after_what_no_one_expected(house: House) -> N
     assert [line["loop"] for line in logs if line.get("exc_info")] == ["sockets"]
 
 
-class Fickle(WatchedFile[Rules]):
+class Fickle(WatchedFile[LoadedPolicy]):
     """A policy file that cannot be looked at, once."""
 
     tries = 0
@@ -373,7 +373,7 @@ async def test_policy_file_is_read_after_what_no_one_expected(tmp_path: Path) ->
     """A new policy file is loaded, though a look at it broke off before."""
     async with (
         emulated(tmp_path, socket=False, limits=False) as world,
-        Bot(read_settings(**world.environment)) as bot,
+        Server(read_settings(**world.environment)) as bot,
     ):
         rules = bot._rules  # noqa: SLF001 (plants a file that breaks)
         bot._rules = Fickle(rules.path, rules._load)  # noqa: SLF001 (see above)
@@ -393,7 +393,7 @@ async def test_readyz_is_red_while_a_loop_is_dead(tmp_path: Path) -> None:
     clock, work = Clock(), Work(10**9)
     async with (
         emulated(tmp_path, socket=False, limits=False) as world,
-        Bot(read_settings(**world.environment), clock=clock) as bot,
+        Server(read_settings(**world.environment), clock=clock) as bot,
         aiohttp.ClientSession() as http,
     ):
 

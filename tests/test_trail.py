@@ -13,12 +13,16 @@ from hypothesis import strategies as st
 
 from bot.audit import checkpoints as seals
 from bot.audit import hash_chain as chain
-from bot.audit.checkpoints import Seal, SealKind, Signer
+from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer
 from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Report
 from bot.model.actions import Json
 
 OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
-HEAD, CHECKPOINT, TOMBSTONE = SealKind.HEAD, SealKind.CHECKPOINT, SealKind.TOMBSTONE
+HEAD, CHECKPOINT, TOMBSTONE = (
+    CheckpointKind.HEAD,
+    CheckpointKind.CHECKPOINT,
+    CheckpointKind.TOMBSTONE,
+)
 AT = 1_700_000_000.25
 
 
@@ -44,12 +48,14 @@ def facts(count: int) -> list[Fact]:
     return found
 
 
-def seal(rows: Sequence[Raw], seq: int, kind: SealKind = HEAD, signer: Signer = OURS) -> Seal:
+def seal(
+    rows: Sequence[Raw], seq: int, kind: CheckpointKind = HEAD, signer: Signer = OURS
+) -> SignedCheckpoint:
     hash_ = next(row[5] for row in rows if row[0] == seq).decode()
     return signer.seal(kind, seq, hash_, AT)
 
 
-def verified(rows: Sequence[Raw], sealed: Sequence[Seal] = (), *trusted: str) -> Report:
+def verified(rows: Sequence[Raw], sealed: Sequence[SignedCheckpoint] = (), *trusted: str) -> Report:
     batches = [rows[at : at + 4] for at in range(0, len(rows), 4)]
     numbered = {row[0]: row for row in rows}
     return chain.verify(batches, lookup=numbered.get, seals=sealed, trusted=trusted)
@@ -95,7 +101,7 @@ def test_what_is_signed_is_this() -> None:
         "2f0c9999998dae66e56c0f596970f17a838e70c6d06acf5c9261f3160ae06349"
         "7ae27adafc92b6d66218473169e687c38299249cadebcdc288ae741bad80810b"
     )
-    assert seals.holds(sealed)
+    assert seals.is_genuine(sealed)
 
 
 def test_the_documents_hold_both_vectors() -> None:
@@ -111,22 +117,22 @@ def test_the_documents_hold_both_vectors() -> None:
 @given(
     st.integers(1, 2**53),
     st.floats(0, 4e9),
-    st.sampled_from(SealKind),
+    st.sampled_from(CheckpointKind),
     st.binary(min_size=32, max_size=32),
 )
 def test_a_seal_comes_back_from_the_channel_as_it_was(
-    seq: int, at: float, kind: SealKind, hash_: bytes
+    seq: int, at: float, kind: CheckpointKind, hash_: bytes
 ) -> None:
     sealed = OURS.seal(kind, seq, hash_.hex(), at)
 
-    assert seals.read(seals.written(sealed)) == sealed
-    assert seals.holds(sealed)
+    assert seals.parse_checkpoint(seals.format_checkpoint(sealed)) == sealed
+    assert seals.is_genuine(sealed)
 
 
 @given(st.text())
 def test_any_word_in_the_channel_is_a_seal_or_none(word: str) -> None:
-    assert seals.read(word) is None
-    assert seals.read(f"seal:head:{word}") is None
+    assert seals.parse_checkpoint(word) is None
+    assert seals.parse_checkpoint(f"seal:head:{word}") is None
 
 
 # --- a chain that holds --------------------------------------------------------------------
@@ -173,7 +179,7 @@ def bits(row: Raw) -> list[Raw]:
 
 
 @pytest.mark.parametrize("sealed", [(), SEALS])
-def test_every_flipped_bit_is_found_where_it_is(sealed: tuple[Seal, ...]) -> None:
+def test_every_flipped_bit_is_found_where_it_is(sealed: tuple[SignedCheckpoint, ...]) -> None:
     for place, row in enumerate(ROWS):
         for changed in bits(row):
             rows = [*ROWS[:place], changed, *ROWS[place + 1 :]]
@@ -255,7 +261,7 @@ def test_a_chain_that_was_made_anew_does_not_fit_its_seals(from_: int) -> None:
 def test_a_seal_without_the_key_is_forged() -> None:
     changed = linked([*facts(5), Fact("ended", "op6", {"user": "U0NOBODY"})])
     real = seal(changed, 6)
-    twisted = Seal(real.kind, 6, real.hash, real.at, real.key, SEALS[0].signature)
+    twisted = SignedCheckpoint(real.kind, 6, real.hash, real.at, real.key, SEALS[0].signature)
 
     assert told(verified(changed, [twisted], OURS.public)) == (6, "forged")
 
@@ -288,7 +294,7 @@ def test_what_is_added_behind_the_signed_end_is_found() -> None:
 # --- one whose oldest records were removed -----------------------------------------------------
 
 
-def pruned(signer: Signer = OURS, *, said: bool = True) -> tuple[list[Raw], list[Seal]]:
+def pruned(signer: Signer = OURS, *, said: bool = True) -> tuple[list[Raw], list[SignedCheckpoint]]:
     tomb = seal(ROWS, 6, TOMBSTONE, signer)
     told_facts: dict[str, Any] = {"upto": 6, "hash": tomb.hash, "keys": [signer.public]}
     more = Fact(PRUNED, "", told_facts) if said else Fact("ended", "op1", {})
@@ -323,14 +329,14 @@ def hashes(rows: Sequence[Raw]) -> Any:
 
 def test_the_channel_finds_a_chain_that_was_rewritten_whole() -> None:
     seen = [seal(ROWS, 4, CHECKPOINT), seal(ROWS, 8, CHECKPOINT)]
-    assert chain.against(seen, hashes(ROWS), 0).found is None
+    assert chain.compare(seen, hashes(ROWS), 0).found is None
     # Even with the very key.
     changed = facts(COUNT)
     changed[6] = Fact("ended", "op7", {"user": "U0NOBODY"})
     rows = linked(changed)
     assert verified(rows, [seal(rows, COUNT)], OURS.public).found is None
 
-    found = chain.against(seen, hashes(rows), 0).found
+    found = chain.compare(seen, hashes(rows), 0).found
 
     assert found is not None
     assert (found.seq, found.what) == (5, "rewritten")
@@ -340,7 +346,7 @@ def test_the_channel_finds_a_store_that_was_set_back() -> None:
     rows = ROWS[:6]
     assert verified(rows, [seal(rows, 6)], OURS.public).found is None
 
-    found = chain.against([seal(ROWS, 8, CHECKPOINT)], hashes(rows), 0).found
+    found = chain.compare([seal(ROWS, 8, CHECKPOINT)], hashes(rows), 0).found
 
     assert found is not None
     assert (found.seq, found.what) == (8, "cut off")
@@ -348,7 +354,7 @@ def test_the_channel_finds_a_store_that_was_set_back() -> None:
 
 def test_checkpoints_of_removed_records_are_counted_and_not_compared() -> None:
     seen = [seal(ROWS, 4, CHECKPOINT), seal(ROWS, 8, CHECKPOINT)]
-    result = chain.against(seen, hashes(ROWS[6:]), 6)
+    result = chain.compare(seen, hashes(ROWS[6:]), 6)
 
     assert (result.older, result.compared, result.found) == (1, 1, None)
 

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.errors import UnreadableRowError
-from bot.model.actions import Sight
-from bot.model.messages import Owed
-from bot.model.off_air import Switch
-from bot.model.operations import Approved, Choice, Consent, Decision, Operation, Search, State
+from bot.model.actions import Reading
+from bot.model.messages import MessageKind
+from bot.model.off_air import OffAirChange
+from bot.model.operations import Choice, Consent, Decision, GivenApproval, Operation, Search, State
 from bot.model.people import Actor, Place
 from bot.storage import database, tables
 from bot.storage.store import Move, Store
@@ -102,7 +102,7 @@ async def test_consent_of_newer_release_is_read(database_url: str, rows: Rows) -
         found = await store.get("op1")
 
     assert found is not None
-    assert found.consent == Consent(needed=2, given=(Approved("U1", 5.0),))
+    assert found.consent == Consent(needed=2, given=(GivenApproval("U1", 5.0),))
 
 
 async def test_consent_of_newer_release_keeps_what_is_unknown(
@@ -134,7 +134,7 @@ async def test_consent_of_older_release_takes_defaults(database_url: str, rows: 
         found = await store.get("op1")
 
     assert found is not None
-    assert found.consent == Consent(roles=("leads",), sights=(Sight("{} live", ("x", 7.0)),))
+    assert found.consent == Consent(roles=("leads",), readings=(Reading("{} live", ("x", 7.0)),))
 
 
 async def test_params_and_result_of_newer_release_are_read(database_url: str, rows: Rows) -> None:
@@ -167,7 +167,7 @@ async def test_claim_quarantines_unreadable_operation(
             assert [one.id for one in await store.claim()] == ["op2"]
             rows.orphan(tables.operations)
             assert [one.id for one in await store.claim()] == ["op2"]
-            await store.keep()
+            await store.renew_leases()
 
         left = rows.one(tables.operations, "op1")
         assert (left.owner, left.lease_until) == ("dead", 1.0), "it was not claimed again"
@@ -187,7 +187,7 @@ async def test_claim_leaves_unreadable_operation_to_another_release(
         rows.change(tables.operations, "op1", via="pigeon")
         assert await store.claim() == []
         given_up = rows.one(tables.operations, "op1")
-        await store.keep()
+        await store.renew_leases()
         assert rows.one(tables.operations, "op1").lease_until == given_up.lease_until > 1.0
         assert given_up.owner == ""
 
@@ -205,8 +205,8 @@ async def test_keep_names_unreadable_row_once(database_url: str, rows: Rows) -> 
             rows.orphan(tables.operations)
             assert await store.claim() == []
             assert await store.recent() == []
-            await store.keep()
-            await store.keep()
+            await store.renew_leases()
+            await store.renew_leases()
         kept = [row.kind for row in rows.all(tables.trail) if row.kind == "unreadable"]
 
     assert kept == ["unreadable"]
@@ -218,15 +218,15 @@ async def test_reads_leave_unreadable_operation_out(database_url: str, rows: Row
     """Lists have everything that can be read, though one row cannot."""
     async with opened(database_url) as store:
         for asked in await two(store):
-            off = Switch("default", "stream", asked.id, off=True)
+            off = OffAirChange("default", "stream", asked.id, off=True)
             await store.move(Move(asked.id, (State.ASKED, State.WAITING), FACTS))
-            await store.move(Move(asked.id, (State.WAITING, State.DUE), FACTS, switch=off))
+            await store.move(Move(asked.id, (State.WAITING, State.DUE), FACTS, off_air=off))
         rows.change(tables.operations, "op1", consent="{")
 
         assert [one.id for one in await store.recent()] == ["op2"]
         assert [one.id for one in await store.search(Search(), 10)] == ["op2"]
         assert [one.id for one in await store.unfinished()] == ["op2"]
-        assert [one.operation.id for one in await store.off(10)] == ["op2"]
+        assert [one.operation.id for one in await store.list_off_air(10)] == ["op2"]
         with store.records() as records:
             assert {record.operation for record in records} == {"op1", "op2"}
 
@@ -239,8 +239,8 @@ async def test_lapsing_leaves_unreadable_operation_out(database_url: str, rows: 
             await store.move(move)
         rows.change(tables.operations, "op1", consent="{")
 
-        assert [one.id for one in await store.lapsing()] == ["op2"]
-        assert [one.id for one in await store.lapsing(limit=1)] == ["op2"]
+        assert [one.id for one in await store.find_due_waits()] == ["op2"]
+        assert [one.id for one in await store.find_due_waits(limit=1)] == ["op2"]
 
 
 async def test_heartbeat_outlives_unreadable_operation(database_url: str, rows: Rows) -> None:
@@ -279,10 +279,10 @@ async def test_word_of_other_release_is_read(database_url: str, rows: Rows, fewe
             place |= {"newer": 1, "place": place["place"] | {"newer": 1}}
         rows.change(tables.outbox, row.id, place=json.dumps(place))
 
-        (owing,) = await store.claim_owing()
+        (owing,) = await store.claim_messages()
 
-    assert owing.word is not None
-    assert (owing.word.text, owing.word.place.channel) == ("word 1", "C0INC")
+    assert owing.notice is not None
+    assert (owing.notice.text, owing.notice.place.channel) == ("word 1", "C0INC")
 
 
 @pytest.mark.parametrize(
@@ -299,12 +299,12 @@ async def test_claim_owing_passes_unreadable_message(
         first = min(row.id for row in rows.all(tables.outbox))
         rows.change(tables.outbox, first, **{column: value})
 
-        assert await store.claim_owing() == []
-        (owing,) = await store.claim_owing()
+        assert await store.claim_messages() == []
+        (owing,) = await store.claim_messages()
         assert owing.text == "word 2"
-        assert await store.owed() == 1
+        assert await store.outbox_depth() == 1
         assert rows.one(tables.outbox, first).owner == ""
-        await store.keep()
+        await store.renew_leases()
 
     (notice,) = rows.notices()
     assert f"row {first} of outbox cannot be read" in notice
@@ -316,14 +316,14 @@ async def test_claim_owing_passes_message_of_unreadable_operation(
     """What is owed about an operation that cannot be read is not sent as something else."""
     async with opened(database_url) as store:
         await two(store)
-        await store.owe_card("op1")
-        await store.owe_card("op2")
+        await store.enqueue_card("op1")
+        await store.enqueue_card("op2")
         rows.change(tables.operations, "op1", via="pigeon")
 
-        assert await store.claim_owing() == []
-        (owing,) = await store.claim_owing()
+        assert await store.claim_messages() == []
+        (owing,) = await store.claim_messages()
 
-    assert (owing.owed, owing.operation and owing.operation.id) == (Owed.CARD, "op2")
+    assert (owing.kind, owing.operation and owing.operation.id) == (MessageKind.CARD, "op2")
 
 
 # --- decisions ---------------------------------------------------------------------------
@@ -370,7 +370,7 @@ async def test_claim_decisions_quarantines_unreadable_press(
         rows.orphan(tables.decisions)
         assert [one.id for one in await store.claim_decisions()] == [second.id]
         assert rows.one(tables.decisions, first.id).owner == "dead"
-        await store.keep()
+        await store.renew_leases()
 
     assert len(rows.notices()) == 1
 

@@ -22,7 +22,7 @@ _HASH = 64
 _PARTS = 7
 
 
-class SealKind(StrEnum):
+class CheckpointKind(StrEnum):
     """What a seal says of the record it names."""
 
     HEAD = "head"
@@ -34,7 +34,7 @@ class SealKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class SignedCheckpoint:
     """A statement about one record, signed.
 
     Attributes:
@@ -45,7 +45,7 @@ class Seal:
         signature: Ed25519 over `statement`, base64.
     """
 
-    kind: SealKind
+    kind: CheckpointKind
     seq: int
     hash: str
     at: float
@@ -53,12 +53,12 @@ class Seal:
     signature: str
 
 
-def statement(kind: SealKind, seq: int, hash_: str, at: float) -> bytes:
+def statement(kind: CheckpointKind, seq: int, hash_: str, at: float) -> bytes:
     """Write what is signed: five lines, each with its line feed.
 
     A head and a checkpoint say the same: the trail ended there then.
     """
-    says = "tombstone" if kind is SealKind.TOMBSTONE else "end"
+    says = "tombstone" if kind is CheckpointKind.TOMBSTONE else "end"
     return f"stopstream trail\n{says}\n{seq}\n{hash_}\n{round(at, 6)!r}\n".encode()
 
 
@@ -75,14 +75,14 @@ class Signer:
         self.public = base64.b64encode(raw).decode()
         """The public key, base64."""
 
-    def seal(self, kind: SealKind, seq: int, hash_: str, at: float) -> Seal:
+    def seal(self, kind: CheckpointKind, seq: int, hash_: str, at: float) -> SignedCheckpoint:
         """Sign a statement."""
         at = round(at, 6)
         signed = base64.b64encode(self._key.sign(statement(kind, seq, hash_, at))).decode()
-        return Seal(kind, seq, hash_, at, self.public, signed)
+        return SignedCheckpoint(kind, seq, hash_, at, self.public, signed)
 
 
-def holds(seal: Seal) -> bool:
+def is_genuine(seal: SignedCheckpoint) -> bool:
     """Say whether the signature is that of the key over this very statement."""
     try:
         public = Ed25519PublicKey.from_public_bytes(_decoded(seal.key))
@@ -97,23 +97,25 @@ def fingerprint(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def written(seal: Seal) -> str:
+def format_checkpoint(seal: SignedCheckpoint) -> str:
     """Write a seal as one word, as the audit channel keeps it."""
     at = repr(round(seal.at, 6))
     parts = (_PREFIX, seal.kind.value, str(seal.seq), at, seal.hash, seal.key, seal.signature)
     return ":".join(parts)
 
 
-def read(text: str) -> Seal | None:
+def parse_checkpoint(text: str) -> SignedCheckpoint | None:
     """Read a word of `written` back; None if it is none."""
     parts = text.split(":")
     if len(parts) != _PARTS or parts[0] != _PREFIX or len(parts[4]) != _HASH:
         return None
     try:
-        seal = Seal(SealKind(parts[1]), int(parts[2]), parts[4], float(parts[3]), *parts[5:])
+        seal = SignedCheckpoint(
+            CheckpointKind(parts[1]), int(parts[2]), parts[4], float(parts[3]), *parts[5:]
+        )
     except ValueError:
         return None
-    return seal if written(seal) == text else None
+    return seal if format_checkpoint(seal) == text else None
 
 
 def is_key(text: str) -> bool:

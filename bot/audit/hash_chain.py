@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeAlias
 
-from bot.audit.checkpoints import Seal, SealKind, fingerprint, holds
+from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, fingerprint, is_genuine
 from bot.model.actions import Json
 
 GENESIS = "0" * 64
@@ -68,7 +68,7 @@ Lookup: TypeAlias = Callable[[int], Raw | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class ChainError:
     """The first place where the trail does not hold.
 
     Attributes:
@@ -97,7 +97,7 @@ class Report:
 
     first: int
     last: int
-    found: Break | None
+    found: ChainError | None
     sealed: int = 0
     keys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ def verify(
     batches: Iterable[Sequence[Raw]],
     *,
     lookup: Lookup,
-    seals: Iterable[Seal] = (),
+    seals: Iterable[SignedCheckpoint] = (),
     trusted: Iterable[str] = (),
     progress: Callable[[int], None] = lambda _seq: None,
 ) -> Report:
@@ -149,7 +149,7 @@ def verify(
             names is.
         progress: Called with the number of records seen, after each batch.
     """
-    check = _Check(lookup, seals, trusted)
+    check = Verifier(lookup, seals, trusted)
     for batch in batches:
         found = check.take(batch)
         if found is not None:
@@ -158,28 +158,30 @@ def verify(
     return check.report(check.end())
 
 
-class _Check:
+class Verifier:
     """One pass over a trail."""
 
-    def __init__(self, lookup: Lookup, seals: Iterable[Seal], trusted: Iterable[str]) -> None:
+    def __init__(
+        self, lookup: Lookup, seals: Iterable[SignedCheckpoint], trusted: Iterable[str]
+    ) -> None:
         every = list(seals)
-        tombs = [seal for seal in every if seal.kind is SealKind.TOMBSTONE]
+        tombs = [seal for seal in every if seal.kind is CheckpointKind.TOMBSTONE]
         self.tomb = max(tombs, key=lambda seal: seal.seq, default=None)
-        self.head = next((seal for seal in every if seal.kind is SealKind.HEAD), None)
+        self.head = next((seal for seal in every if seal.kind is CheckpointKind.HEAD), None)
         self.lookup = lookup
         self.count = self.tomb.seq if self.tomb else 0
         self.first = self.count + 1
         self.previous = (self.tomb.hash if self.tomb else GENESIS).encode()
         self.before = b""
-        self.trust = _Trust(trusted)
-        later = [s for s in every if s.kind is not SealKind.TOMBSTONE and s.seq >= self.first]
+        self.trust = Keyring(trusted)
+        later = [s for s in every if s.kind is not CheckpointKind.TOMBSTONE and s.seq >= self.first]
         # The last one of a number stands first, for `pop` takes from the end.
         self.seals = sorted(later, key=lambda seal: -seal.seq)
         self.sealed_once = bool(every)
         self.good = self.count
         self.tomb_told = False
 
-    def take(self, batch: Sequence[Raw]) -> Break | None:
+    def take(self, batch: Sequence[Raw]) -> ChainError | None:
         """Go on through some records; the loop is what a million of them wait for."""
         previous, before, count = self.previous, self.before, self.count
         stop = self.seals[-1].seq if self.seals else 0
@@ -214,52 +216,52 @@ class _Check:
         self.previous, self.before, self.count = previous, before, count
         return None
 
-    def end(self) -> Break | None:
+    def end(self) -> ChainError | None:
         """Say what is wrong with how it ends, and with whoever sealed it."""
         return self._cut_off() or self._added() or self._unvouched()
 
-    def _cut_off(self) -> Break | None:
+    def _cut_off(self) -> ChainError | None:
         last = self.count
         if self.seals:
             seal = self.seals[0]
-            if not holds(seal):
-                return Break(last + 1, "forged", _unsigned(seal))
+            if not is_genuine(seal):
+                return ChainError(last + 1, "forged", _unsigned(seal))
             lost = f"record {last + 1} is" if seal.seq == last + 1 else f"{seal.seq - last} are"
             why = f"{lost} cut off at the end: once there were {seal.seq}"
-            return Break(last + 1, "cut off", why)
+            return ChainError(last + 1, "cut off", why)
         if self.head is None and (self.sealed_once or self.trust.sealing):
             why = "the signed end was removed, so records may be cut off there"
-            return Break(last + 1, "cut off", why)
+            return ChainError(last + 1, "cut off", why)
         return None
 
-    def _added(self) -> Break | None:
+    def _added(self) -> ChainError | None:
         head = self.head
         if head is None or self.count <= head.seq:
             return None
         self.count = head.seq
         why = f"record {head.seq + 1} was added behind the signed end, without the key"
-        return Break(head.seq + 1, "inserted", why)
+        return ChainError(head.seq + 1, "inserted", why)
 
-    def _unvouched(self) -> Break | None:
+    def _unvouched(self) -> ChainError | None:
         tomb = self.tomb
-        if tomb is not None and not (holds(tomb) and self.tomb_told):
+        if tomb is not None and not (is_genuine(tomb) and self.tomb_told):
             self.count = tomb.seq
             why = f"the tombstone of the records up to {tomb.seq} is not genuine"
-            return Break(tomb.seq, "forged", why)
+            return ChainError(tomb.seq, "forged", why)
         if tomb is not None:
             self.trust.vouch(tomb)
         stranger = self.trust.stranger()
         if stranger is None:
             return None
         self.count = max(self.first, stranger.seq) - 1
-        return Break(
+        return ChainError(
             stranger.seq,
             "forged",
             f"a {stranger.kind.value} of record {stranger.seq} is signed with the key "
             f"{stranger.key}, for which nobody here vouches",
         )
 
-    def report(self, found: Break | None) -> Report:
+    def report(self, found: ChainError | None) -> Report:
         """Sum up."""
         notes = []
         if self.tomb is not None:
@@ -285,47 +287,47 @@ class _Check:
         if kind == PRUNED.encode() and tomb is not None:
             self.tomb_told |= (facts.get("upto"), facts.get("hash")) == (tomb.seq, tomb.hash)
 
-    def _sealed(self, hash_: str) -> Break | None:
+    def _sealed(self, hash_: str) -> ChainError | None:
         """Hold the record that was just seen to its seals."""
         while self.seals and self.seals[-1].seq == self.count:
             seal = self.seals.pop()
-            if not holds(seal):
+            if not is_genuine(seal):
                 self.count -= 1
-                return Break(seal.seq, "forged", _unsigned(seal))
+                return ChainError(seal.seq, "forged", _unsigned(seal))
             if seal.hash != hash_:
                 after = self.lookup(seal.seq + 1)
                 if after is not None and after[5] == seal.hash.encode():
                     self.count -= 1
-                    return Break(seal.seq, "inserted", f"record {seal.seq} was put in")
+                    return ChainError(seal.seq, "inserted", f"record {seal.seq} was put in")
                 first = self.good + 1
                 self.count = self.good
                 which = f"record {seal.seq} was"
                 if first != seal.seq:
                     which = f"records {first} to {seal.seq}, or some of them, were"
                 why = f"{which} rewritten: its {seal.kind.value} was signed over another hash"
-                return Break(first, "rewritten", why)
+                return ChainError(first, "rewritten", why)
             self.trust.vouch(seal)
             self.good = seal.seq
         return None
 
-    def _misplaced(self, seq: int) -> Break:
+    def _misplaced(self, seq: int) -> ChainError:
         due = self.count + 1
         if seq > due:
-            return Break(due, "missing", f"record {due} is missing; {seq} comes next")
-        return Break(seq, "inserted", f"record {seq} stands there a second time")
+            return ChainError(due, "missing", f"record {due} is missing; {seq} comes next")
+        return ChainError(seq, "inserted", f"record {seq} stands there a second time")
 
-    def _diagnose(self, row: Raw) -> Break:
+    def _diagnose(self, row: Raw) -> ChainError:
         """Find out what was done to a record that does not fit."""
         seq, body, hash_ = row[0], row[4], row[5]
         if self.before and _chained(self.before, body) == hash_:
             # This one follows on the one before the last.
             self.count -= 1
-            return Break(seq - 1, "inserted", f"record {seq - 1} was put in")
+            return ChainError(seq - 1, "inserted", f"record {seq - 1} was put in")
         after, said = self.lookup(seq + 1), _number(body)
         if said is not None and said > seq:
             if self._swapped(row, said):
                 why = f"record {seq} has changed places with record {said}"
-                return Break(seq, "swapped", why)
+                return ChainError(seq, "swapped", why)
             follows = (
                 after is not None
                 and _number(after[4]) == said + 1
@@ -334,14 +336,14 @@ class _Check:
             sealed = any(one.seq == said and one.hash.encode() == hash_ for one in self.seals)
             if follows or sealed:
                 why = f"record {seq} is missing; {said} stands in its place"
-                return Break(seq, "missing", why)
+                return ChainError(seq, "missing", why)
         if after is not None and _chained(self.previous, after[4]) == after[5]:
-            return Break(seq, "inserted", f"record {seq} was put in")
+            return ChainError(seq, "inserted", f"record {seq} was put in")
         if _chained(self.previous, body) == hash_:
             why = f"record {seq} was altered: its columns say something else than its body"
         else:
             why = f"record {seq} was altered: it does not match its hash"
-        return Break(seq, "altered", why)
+        return ChainError(seq, "altered", why)
 
     def _swapped(self, row: Raw, said: int) -> bool:
         """Say whether a record and the one in whose place it belongs fit where the other is."""
@@ -352,7 +354,7 @@ class _Check:
         return before is not None and _chained(before[5], row[4]) == row[5]
 
 
-class _Trust:
+class Keyring:
     """Which keys are good: those given, and those that a good one has vouched for."""
 
     def __init__(self, given: Iterable[str]) -> None:
@@ -361,7 +363,7 @@ class _Trust:
         self.sealing = False
         """Whether some record names a key."""
         self._named: list[tuple[int, str]] = []
-        self._waiting: list[Seal] = []
+        self._waiting: list[SignedCheckpoint] = []
 
     def named(self, seq: int, key: str) -> None:
         """A record names a key."""
@@ -370,7 +372,7 @@ class _Trust:
             self.good.add(key)
         self._named.append((seq, key))
 
-    def vouch(self, seal: Seal) -> None:
+    def vouch(self, seal: SignedCheckpoint) -> None:
         """A seal holds; what it means depends on its key."""
         self._waiting.append(seal)
         while good := [one for one in self._waiting if one.key in self.good]:
@@ -379,7 +381,7 @@ class _Trust:
             self.good.update(key for seq, key in self._named if seq <= upto)
             self._named = [(seq, key) for seq, key in self._named if seq > upto]
 
-    def stranger(self) -> Seal | None:
+    def stranger(self) -> SignedCheckpoint | None:
         """Give the first seal of a key that nobody vouches for."""
         return min(self._waiting, key=lambda one: one.seq, default=None)
 
@@ -400,7 +402,7 @@ def _quoted(text: bytes) -> bytes:
     return found
 
 
-def _unsigned(seal: Seal) -> str:
+def _unsigned(seal: SignedCheckpoint) -> str:
     return f"the signature of the {seal.kind.value} of record {seal.seq} does not hold"
 
 
@@ -433,10 +435,12 @@ class Witnessed:
     compared: int
     older: int
     keys: Mapping[str, int]
-    found: Break | None
+    found: ChainError | None
 
 
-def against(seals: Iterable[Seal], lookup: Callable[[int], str | None], removed: int) -> Witnessed:
+def compare(
+    seals: Iterable[SignedCheckpoint], lookup: Callable[[int], str | None], removed: int
+) -> Witnessed:
     """Hold the store to the checkpoints that its audit channel keeps.
 
     Args:
@@ -452,16 +456,16 @@ def against(seals: Iterable[Seal], lookup: Callable[[int], str | None], removed:
             older += 1
             continue
         where = f"the checkpoint of record {seal.seq} in the audit channel"
-        if not holds(seal):
-            found = Break(seal.seq, "forged", f"the signature of {where} does not hold")
+        if not is_genuine(seal):
+            found = ChainError(seal.seq, "forged", f"the signature of {where} does not hold")
             return Witnessed(compared, older, keys, found)
         stands = lookup(seal.seq)
         if stands is None:
-            found = Break(seal.seq, "cut off", f"there is no record {seal.seq}, but {where}")
+            found = ChainError(seal.seq, "cut off", f"there is no record {seal.seq}, but {where}")
             return Witnessed(compared, older, keys, found)
         if stands != seal.hash:
             why = f"{where} has another hash: a record from {last + 1} on was rewritten"
-            return Witnessed(compared, older, keys, Break(last + 1, "rewritten", why))
+            return Witnessed(compared, older, keys, ChainError(last + 1, "rewritten", why))
         compared, last = compared + 1, seal.seq
         keys[seal.key] = keys.get(seal.key, 0) + 1
     return Witnessed(compared, older, keys, None)
@@ -471,15 +475,15 @@ __all__ = [
     "GENESIS",
     "KEY",
     "PRUNED",
-    "Break",
+    "ChainError",
     "Fact",
     "Lookup",
     "Raw",
     "Record",
     "Report",
     "Witnessed",
-    "against",
     "canonical",
+    "compare",
     "digest",
     "fingerprint",
     "verify",

@@ -13,7 +13,7 @@ from bot.errors import ConfigError
 _FILE = "STOPSTREAM_AUDIT_KEY_FILE: "
 
 
-def signer(given: SecretStr | None, file: Path) -> Signer:
+def load_signer(given: SecretStr | None, file: Path) -> Signer:
     """Give the key; one that is made is on disk before it is used.
 
     Args:
@@ -33,7 +33,7 @@ def signer(given: SecretStr | None, file: Path) -> Signer:
         raise ConfigError([f"{_FILE}{file}: {error.strerror or error}"]) from None
 
 
-def public(given: SecretStr | None, file: Path) -> str:
+def load_public_key(given: SecretStr | None, file: Path) -> str:
     """Give the public key, or nothing where there is no key yet; makes none.
 
     Raises:
@@ -41,7 +41,7 @@ def public(given: SecretStr | None, file: Path) -> str:
     """
     if given is None and not file.exists():
         return ""
-    return signer(given, file).public
+    return load_signer(given, file).public
 
 
 def _read(file: Path) -> Signer:

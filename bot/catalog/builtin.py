@@ -1,11 +1,11 @@
 """What the bot does itself: nothing is sent, the rest is as with every action."""
 
 from bot.catalog.param_types import reason, text
-from bot.model.actions import Action, Effect, Param, Product, Subject, Touch
+from bot.model.actions import Action, Effect, EffectSpec, Param, Product, ResourceType
 
-BOT = Product("stopstream", version="1", site="mainland", ours=True)
+BOT = Product("stopstream", version="1", site="mainland", local=True)
 
-_HELD = Subject("hold", ("held", "released"))
+_HELD = ResourceType("hold", ("held", "released"))
 _TARGET = Param(
     "Target", "target", text, "what nobody may start, as for a stop", example="live stream1"
 )
@@ -24,7 +24,7 @@ HOLD = Action(
     per_second=100,
     params=(_TARGET, _WHY),
     errors=(),
-    touch=Touch(_HELD, ("Target",), becomes="held"),
+    effect_spec=EffectSpec(_HELD, ("Target",), new_state="held"),
     afterwards="/stopstream off lists what is held, each with a button that releases it.",
     undo="Release",
 )
@@ -39,7 +39,7 @@ RELEASE = Action(
     per_second=100,
     params=(_TARGET,),
     errors=(),
-    touch=Touch(_HELD, ("Target",), becomes="released"),
+    effect_spec=EffectSpec(_HELD, ("Target",), new_state="released"),
 )
 
 ACTIONS = (HOLD, RELEASE)

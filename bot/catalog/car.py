@@ -4,12 +4,12 @@ Source: https://www.tencentcloud.com/document/product/1158
 """
 
 from bot.catalog.param_types import rtmp, text
-from bot.model.actions import Action, Effect, Param, Product, Subject, Touch
+from bot.model.actions import Action, Effect, EffectSpec, Param, Product, ResourceType
 
 CAR = Product("car", version="2022-01-10", site="mainland")
 
 # Its user's id is the name of the stream that it pushes.
-SESSION = Subject(
+SESSION = ResourceType(
     "session", ("pushing", "idle", "ended"), gone=("ended",), of="stream", by=("UserId",)
 )
 
@@ -40,11 +40,13 @@ STOP_PUBLISH_STREAM = Action(
     per_second=20,
     params=(_USER,),
     errors=_ERRORS,
-    touch=Touch(SESSION, ("UserId",), becomes="idle", absent="ResourceNotFound.SessionNotFound"),
-    already=frozenset({"ResourceNotFound.SessionNotFound"}),
+    effect_spec=EffectSpec(
+        SESSION, ("UserId",), new_state="idle", absent="ResourceNotFound.SessionNotFound"
+    ),
+    already_codes=frozenset({"ResourceNotFound.SessionNotFound"}),
     afterwards="/startstream car {user} pushes again while the session lives.",
     undo="StartPublishStream",
-    turns="off",
+    toggles="off",
 )
 
 START_PUBLISH_STREAM = Action(
@@ -68,10 +70,12 @@ START_PUBLISH_STREAM = Action(
         ),
     ),
     errors=_ERRORS,
-    touch=Touch(SESSION, ("UserId",), becomes="pushing", absent="ResourceNotFound.SessionNotFound"),
-    words_for=_NO_SESSION,
+    effect_spec=EffectSpec(
+        SESSION, ("UserId",), new_state="pushing", absent="ResourceNotFound.SessionNotFound"
+    ),
+    error_notes=_NO_SESSION,
     undo="StopPublishStream",
-    turns="on",
+    toggles="on",
 )
 
 START_PUBLISH_STREAM_WITH_URL = Action(
@@ -95,11 +99,11 @@ START_PUBLISH_STREAM_WITH_URL = Action(
         ),
     ),
     errors=_ERRORS,
-    touch=START_PUBLISH_STREAM.touch,
-    words_for=_NO_SESSION,
+    effect_spec=START_PUBLISH_STREAM.effect_spec,
+    error_notes=_NO_SESSION,
     afterwards="/stopstream car {user} ends it.",
     undo="StopPublishStream",
-    turns="on",
+    toggles="on",
 )
 
 DESTROY_SESSION = Action(
@@ -121,10 +125,10 @@ DESTROY_SESSION = Action(
         "InvalidParameter.JsonParseError",
         "ResourceUnavailable.AccessFailed",
     ),
-    touch=Touch(SESSION, ("UserId",), becomes="ended"),
-    already=frozenset({"ResourceNotFound.SessionNotFound"}),
+    effect_spec=EffectSpec(SESSION, ("UserId",), new_state="ended"),
+    already_codes=frozenset({"ResourceNotFound.SessionNotFound"}),
     afterwards="It cannot be taken back: the user's next session begins anew.",
-    turns="off",
+    toggles="off",
 )
 
 DESCRIBE_CONCURRENT_COUNT = Action(
@@ -165,10 +169,10 @@ DESCRIBE_CONCURRENT_COUNT = Action(
         "ResourceUnavailable.Initialization",
         "UnsupportedOperation.Stopping",
     ),
-    touch=Touch(
+    effect_spec=EffectSpec(
         SESSION,
         (),
-        shows=("Running", "0"),
+        state_field=("Running", "0"),
         counts={"Total": SESSION.states, "Running": ("pushing", "idle")},
     ),
 )

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bot.catalog import stream_urls as links
-from bot.model.actions import Action, Effect, Params, Turns
-from bot.model.off_air import Switch
+from bot.model.actions import Action, Effect, Params, Toggle
+from bot.model.off_air import OffAirChange
 from bot.model.operations import Operation, State
-from bot.times import instant
+from bot.times import parse_instant
 
 SOON = 600.0
 """Seconds before something ends by itself at which people are told, at most."""
@@ -18,7 +18,7 @@ SOON = 600.0
 _SHARE = 3
 """They are told no earlier than in the last part of so many."""
 
-FORGOTTEN = 86_400.0
+LISTED_FOR = 86_400.0
 """Seconds for which something is listed that nothing brings back."""
 
 _LOOKED_AFTER = 30.0
@@ -27,19 +27,21 @@ MAYBE, SURE, UNDOABLE = range(3)
 """What an entry weighs: it may be off; it is; it is, and something brings it back."""
 
 
-def turns(action: Action, params: Params) -> Turns:
+def toggle_of(action: Action, params: Params) -> Toggle:
     """Say whether an action with these parameters turns something off or on."""
-    if not action.turns_by:
-        return action.turns
-    return "on" if params.get(action.turns_by) is False else "off"
+    if not action.toggle_param:
+        return action.toggles
+    return "on" if params.get(action.toggle_param) is False else "off"
 
 
 def can_be_undone(action: Action) -> bool:
     """Say whether something brings back what the action took away."""
-    return action.undo is not None or bool(action.turns_by)
+    return action.undo is not None or bool(action.toggle_param)
 
 
-def switched(operation: Operation, action: Action, body: Params, now: float) -> Switch | None:
+def off_air_change(
+    operation: Operation, action: Action, body: Params, now: float
+) -> OffAirChange | None:
     """Say what an ending changes; None for nothing.
 
     Args:
@@ -51,35 +53,37 @@ def switched(operation: Operation, action: Action, body: Params, now: float) -> 
     key = _key(action, known)
     if key is None:
         return None
-    to = _read(action, body) if action.effect is Effect.READ else turns(action, operation.params)
+    to = (
+        _read(action, body) if action.effect is Effect.READ else toggle_of(action, operation.params)
+    )
     # What is no more cannot be brought back.
-    absent = operation.state is State.FAILED and operation.code == action.touch.absent
+    absent = operation.state is State.FAILED and operation.code == action.effect_spec.absent
     ran = operation.state in (State.ACCEPTED, State.ALREADY) or (absent and to == "on")
     if not to or not (ran or (operation.state is State.UNKNOWN and to == "off")):
         return None
     weight = MAYBE if not ran else UNDOABLE if can_be_undone(action) else SURE
     # A stop is looked after once, whatever somebody else has read meanwhile.
     older = _LOOKED_AFTER if action.effect is Effect.READ else 0.0
-    ends = until(replace(operation, ended_at=now), action) if to == "off" else None
-    said = action.until is not None and action.until[0] in operation.params
+    ends = expires_at(replace(operation, ended_at=now), action) if to == "off" else None
+    said = action.expiry is not None and action.expiry[0] in operation.params
     announced = ends is not None and said
-    thing = action.touch.thing.name
-    final = action.touch.becomes in action.touch.thing.gone
+    thing = action.effect_spec.resource_type.name
+    final = action.effect_spec.new_state in action.effect_spec.resource_type.gone
     off = to == "off"
-    return Switch(operation.account, thing, key, off, weight, ends, announced, older, final)
+    return OffAirChange(operation.account, thing, key, off, weight, ends, announced, older, final)
 
 
-def until(operation: Operation, action: Action) -> float | None:
+def expires_at(operation: Operation, action: Action) -> float | None:
     """Say when what an operation did ends by itself, epoch seconds; None: it does not."""
-    if action.until is None:
+    if action.expiry is None:
         return None
-    name, left_out = action.until
+    name, left_out = action.expiry
     if name in operation.params:
-        return instant(operation.params[name])
+        return parse_instant(operation.params[name])
     return None if operation.ended_at is None else operation.ended_at + left_out
 
 
-def told_at(now: float, ends: float) -> float:
+def announce_at(now: float, ends: float) -> float:
     """Say when to tell that something is about to end."""
     return ends - min(SOON, (ends - now) / _SHARE)
 
@@ -90,11 +94,11 @@ def is_on(action: Action, undo: Action | None, seen: str) -> bool:
     Args:
         undo: What brings it back.
     """
-    back = {action.touch.thing.on, undo.touch.becomes if undo else None}
-    return seen in back - {"", None, action.touch.becomes}
+    back = {action.effect_spec.resource_type.on, undo.effect_spec.new_state if undo else None}
+    return seen in back - {"", None, action.effect_spec.new_state}
 
 
-def alike(name: str, others: Iterable[str]) -> tuple[str, ...]:
+def near_names(name: str, others: Iterable[str]) -> tuple[str, ...]:
     """Give the names that somebody may have meant who wrote this one, the likeliest first.
 
     Those of a row, like cam-1 and cam-2, or cam and cam-hd, are not mistaken for each other.
@@ -115,9 +119,9 @@ _WORDS = re.compile(r"[^\W\d_]+")
 _ALIKE, _NEAR = 3, 0.7
 
 
-def held_as(action: Action, params: Params) -> str:
+def hold_target(action: Action, params: Params) -> str:
     """Name what a hold on the thing of an action is about; empty if it cannot be named."""
-    thing = action.touch.thing
+    thing = action.effect_spec.resource_type
     names = _held_by(action)
     values = [params.get(name) for name in names]
     if not names or None in values:
@@ -127,35 +131,35 @@ def held_as(action: Action, params: Params) -> str:
 
 def comes_back(action: Action, actions: Iterable[Action]) -> bool:
     """Say whether some action starts the very thing that this one is about, and names it."""
-    sort = action.touch.thing.of or action.touch.thing.name
+    sort = action.effect_spec.resource_type.of or action.effect_spec.resource_type.name
     return any(
-        sort in (one.touch.thing.of, one.touch.thing.name)
+        sort in (one.effect_spec.resource_type.of, one.effect_spec.resource_type.name)
         and all(one.param(name) for name in _held_by(one))
         for one in actions
-        if one.turns == "on" or one.turns_by
+        if one.toggles == "on" or one.toggle_param
     )
 
 
-def starts(action: Action, params: Params) -> tuple[str, ...]:
+def start_targets(action: Action, params: Params) -> tuple[str, ...]:
     """Name what an action would start, as holds do; where it pushes to, too."""
-    if turns(action, params) != "on":
+    if toggle_of(action, params) != "on":
         return ()
     pushed = [
         f"stream {link.stream}"
         for param in action.params
         if param.secret and (link := _link(params.get(param.api))) and link.side == "push"
     ]
-    return tuple(filter(None, [held_as(action, params), *pushed]))
+    return tuple(filter(None, [hold_target(action, params), *pushed]))
 
 
-def _link(given: object) -> links.Link | None:
+def _link(given: object) -> links.StreamUrl | None:
     try:
-        return links.read(str(given)) if given else None
+        return links.parse_url(str(given)) if given else None
     except ValueError:
         return None
 
 
-def read_held(said: str, actions: Iterable[Action], now: float) -> str:
+def parse_hold_target(said: str, actions: Iterable[Action], now: float) -> str:
     """Read such a name back, as people may write it; empty if it is none.
 
     Args:
@@ -163,37 +167,37 @@ def read_held(said: str, actions: Iterable[Action], now: float) -> str:
     """
     name, _, rest = said.strip().partition(" ")
     for action in actions:
-        thing, names = action.touch.thing, _held_by(action)
+        thing, names = action.effect_spec.resource_type, _held_by(action)
         words = rest.split(maxsplit=max(0, len(names) - 1))
         if name != thing.name or thing.of or not names or len(words) != len(names):
             continue
         params = [action.param(api) for api in names]
         try:
             values = {
-                param.api: param.kind.read(word, now)
+                param.api: param.type.read(word, now)
                 for param, word in zip(params, words, strict=True)
                 if param is not None
             }
         except ValueError:
             return ""
-        return held_as(action, values)
+        return hold_target(action, values)
     return ""
 
 
 def _held_by(action: Action) -> tuple[str, ...]:
     """Give an action's own names of the parameters that a hold on its thing goes by."""
-    if not turns(action, {}) or not action.touch.key:
+    if not toggle_of(action, {}) or not action.effect_spec.key:
         return ()
-    return action.touch.thing.by or action.touch.key
+    return action.effect_spec.resource_type.by or action.effect_spec.key
 
 
 def _key(action: Action, known: Params) -> str | None:
-    names = action.touch.key
+    names = action.effect_spec.key
     if not names or any(known.get(name) is None for name in names):
         return None
     return json.dumps([str(known[name]) for name in names])
 
 
-def _read(action: Action, body: Params) -> Turns:
-    thing = action.touch.thing
-    return "on" if thing.on and action.touch.shown(body) == thing.on else ""
+def _read(action: Action, body: Params) -> Toggle:
+    thing = action.effect_spec.resource_type
+    return "on" if thing.on and action.effect_spec.read_state(body) == thing.on else ""

@@ -339,8 +339,8 @@ def explain(code: str, action: Action | None = None) -> Explanation:
     """
     sort, means, *own = _found(code)
     next_step = own[0] if own else sort.value
-    if action is not None and code in action.words_for:
-        means, next_step = action.words_for[code]
+    if action is not None and code in action.error_notes:
+        means, next_step = action.error_notes[code]
     return Explanation(means, next_step, sort, _REPEAT.get(sort, Repeat.NEVER))
 
 

@@ -15,25 +15,25 @@ from bot.catalog.param_types import (
 )
 from bot.model.actions import (
     Action,
+    ActiveRows,
     Approval,
     Effect,
+    EffectSpec,
     Param,
     Product,
-    Running,
-    Subject,
-    Tells,
-    Touch,
+    ReadingTemplate,
+    ResourceType,
 )
 
 LIVE = Product("live", version="2018-08-01", site="mainland")
 
 # A ban, and so its lifting, goes by the stream's name alone; so must a hold.
-STREAM = Subject("stream", ("active", "inactive", "forbid"), on="active", by=("StreamName",))
-PAD = Subject("pad", ("on", "off"), on="off", of="stream", by=("StreamName",))
-DELAY = Subject("delay", ("set", "off"))
-RECORDING = Subject("recording", ("running", "finished"))
-RECORD_TASK = Subject("record-task", ("running", "finished"))
-DOMAIN = Subject("domain", ("enabled", "disabled"), on="enabled")
+STREAM = ResourceType("stream", ("active", "inactive", "forbid"), on="active", by=("StreamName",))
+PAD = ResourceType("pad", ("on", "off"), on="off", of="stream", by=("StreamName",))
+DELAY = ResourceType("delay", ("set", "off"))
+RECORDING = ResourceType("recording", ("running", "finished"))
+RECORD_TASK = ResourceType("record-task", ("running", "finished"))
+DOMAIN = ResourceType("domain", ("enabled", "disabled"), on="enabled")
 
 _STREAM = Param("StreamName", "stream", text, "name of the stream, as in its push URL")
 _DOMAIN = Param("DomainName", "domain", hostname, "your push domain")
@@ -81,16 +81,16 @@ DROP_LIVE_STREAM = Action(
     per_second=100,
     params=_WHERE,
     errors=_STREAM_ERRORS,
-    touch=Touch(STREAM, _KEY, becomes="inactive"),
+    effect_spec=EffectSpec(STREAM, _KEY, new_state="inactive"),
     afterwards=(
         "An encoder that reconnects by itself may be back in seconds; "
         "/stopstream ban {stream} keeps it off. Tencent Cloud accepts this for a stream that "
         "was not live, too; /stopstream status live {stream} shows how it is."
     ),
-    lasting="ForbidLiveStream",
-    look="DescribeLiveStreamState",
-    reach=_ON_AIR,
-    turns="off",
+    longer_variant="ForbidLiveStream",
+    status_read="DescribeLiveStreamState",
+    impact_reads=_ON_AIR,
+    toggles="off",
 )
 
 RESUME_LIVE_STREAM = Action(
@@ -103,12 +103,12 @@ RESUME_LIVE_STREAM = Action(
     per_second=100,
     params=_WHERE,
     errors=_STREAM_ERRORS,
-    touch=Touch(STREAM, _KEY, becomes="inactive"),
+    effect_spec=EffectSpec(STREAM, _KEY, new_state="inactive"),
     afterwards="The stream may be pushed again; the encoder must do so itself.",
     undo="ForbidLiveStream",
-    look="DescribeLiveStreamState",
-    reach=_ON_AIR,
-    turns="on",
+    status_read="DescribeLiveStreamState",
+    impact_reads=_ON_AIR,
+    toggles="on",
 )
 
 FORBID_LIVE_STREAM = Action(
@@ -135,16 +135,16 @@ FORBID_LIVE_STREAM = Action(
         Param("Reason", "reason", reason, "why, for the record", required=False),
     ),
     errors=_STREAM_ERRORS,
-    touch=Touch(STREAM, _KEY, becomes="forbid"),
+    effect_spec=EffectSpec(STREAM, _KEY, new_state="forbid"),
     afterwards=(
         "The ban goes by the stream's name, whatever its domain and path; "
         "/startstream live {stream} lifts it."
     ),
     undo="ResumeLiveStream",
-    look="DescribeLiveStreamState",
-    reach=_ON_AIR,
-    turns="off",
-    until=("ResumeTime", 7 * 86_400.0),
+    status_read="DescribeLiveStreamState",
+    impact_reads=_ON_AIR,
+    toggles="off",
+    expiry=("ResumeTime", 7 * 86_400.0),
 )
 
 DESCRIBE_LIVE_STREAM_STATE = Action(
@@ -157,7 +157,7 @@ DESCRIBE_LIVE_STREAM_STATE = Action(
     per_second=300,
     params=_WHERE,
     errors=_STREAM_ERRORS,
-    touch=Touch(STREAM, _KEY, shows=("StreamState", "inactive")),
+    effect_spec=EffectSpec(STREAM, _KEY, state_field=("StreamState", "inactive")),
 )
 
 DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
@@ -202,16 +202,16 @@ DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
         *_ACCOUNT_ERRORS,
         "ResourceNotFound.UserNotExist",
     ),
-    touch=Touch(
+    effect_spec=EffectSpec(
         STREAM,
         _KEY,
-        shows=("TotalNum", "0"),
+        state_field=("TotalNum", "0"),
         counts={"TotalNum": ("active",)},
         lists={"OnlineInfo": ("active",)},
         since="PublishTimeList.0.PublishTime",
     ),
-    tells=(
-        Tells(
+    readings=(
+        ReadingTemplate(
             "since when it is live, and where it is pushed",
             "Live since {}, pushed to {}.",
             (
@@ -220,19 +220,19 @@ DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
             ),
             given=("StreamName",),
         ),
-        Tells(
+        ReadingTemplate(
             "how many streams are live there",
             "Streams that are live there now, on its path live: {}; other paths are not counted.",
             ("TotalNum",),
             given=("DomainName",),
-            open=("StreamName",),
+            not_given=("StreamName",),
         ),
-        Tells(
+        ReadingTemplate(
             "",
             "Among them: {}.",
             ("OnlineInfo.*.StreamName",),
             given=("DomainName",),
-            open=("StreamName",),
+            not_given=("StreamName",),
         ),
     ),
 )
@@ -258,12 +258,12 @@ START_LIVE_PAD_STREAM = Action(
     per_second=20,
     params=_PAD_PARAMS,
     errors=_STREAM_ERRORS,
-    touch=Touch(PAD, _PAD_KEY, becomes="on"),
+    effect_spec=EffectSpec(PAD, _PAD_KEY, new_state="on"),
     afterwards="The stream goes on behind the pad; /stopstream pad {stream} shows it again.",
     undo="StopLivePadStream",
-    look="DescribeLivePadStreamList",
-    reach=_ON_AIR,
-    turns="off",
+    status_read="DescribeLivePadStreamList",
+    impact_reads=_ON_AIR,
+    toggles="off",
 )
 
 STOP_LIVE_PAD_STREAM = Action(
@@ -276,12 +276,12 @@ STOP_LIVE_PAD_STREAM = Action(
     per_second=20,
     params=_PAD_PARAMS,
     errors=_STREAM_ERRORS,
-    touch=Touch(PAD, _PAD_KEY, becomes="off"),
+    effect_spec=EffectSpec(PAD, _PAD_KEY, new_state="off"),
     afterwards="Viewers see the stream itself; /startstream pad {stream} hides it again.",
     undo="StartLivePadStream",
-    look="DescribeLivePadStreamList",
-    reach=_ON_AIR,
-    turns="on",
+    status_read="DescribeLivePadStreamList",
+    impact_reads=_ON_AIR,
+    toggles="on",
 )
 
 DESCRIBE_LIVE_PAD_STREAM_LIST = Action(
@@ -300,11 +300,11 @@ DESCRIBE_LIVE_PAD_STREAM_LIST = Action(
         Param("PageSize", "size", integer, "how many on a page", required=False),
     ),
     errors=_STREAM_ERRORS,
-    touch=Touch(
+    effect_spec=EffectSpec(
         PAD,
         _KEY,
-        shows=("TotalNum", "0"),
-        values={"on": 1, "off": 0},
+        state_field=("TotalNum", "0"),
+        state_values={"on": 1, "off": 0},
         counts={"TotalNum": ("on",)},
         lists={"StreamInfoList": ("on",)},
     ),
@@ -350,11 +350,11 @@ ADD_DELAY_LIVE_STREAM = Action(
         ),
     ),
     errors=_DELAY_ERRORS,
-    touch=Touch(DELAY, _KEY, becomes="set"),
+    effect_spec=EffectSpec(DELAY, _KEY, new_state="set"),
     afterwards="A push that runs already stays as it is; /stopstream delay {stream} undoes this.",
     undo="ResumeDelayLiveStream",
-    look="DescribeLiveDelayInfoList",
-    reach=_ON_AIR,
+    status_read="DescribeLiveDelayInfoList",
+    impact_reads=_ON_AIR,
 )
 
 RESUME_DELAY_LIVE_STREAM = Action(
@@ -378,9 +378,9 @@ RESUME_DELAY_LIVE_STREAM = Action(
         "UnknownParameter",
         "UnsupportedOperation",
     ),
-    touch=Touch(DELAY, _KEY, becomes="off"),
-    look="DescribeLiveDelayInfoList",
-    reach=_ON_AIR,
+    effect_spec=EffectSpec(DELAY, _KEY, new_state="off"),
+    status_read="DescribeLiveDelayInfoList",
+    impact_reads=_ON_AIR,
 )
 
 DESCRIBE_LIVE_DELAY_INFO_LIST = Action(
@@ -401,7 +401,7 @@ DESCRIBE_LIVE_DELAY_INFO_LIST = Action(
         *_ACCOUNT_ERRORS,
         "ResourceNotFound.UserNotExist",
     ),
-    touch=Touch(
+    effect_spec=EffectSpec(
         DELAY,
         _KEY,
         lists={"DelayInfoList": ("set",)},
@@ -432,13 +432,13 @@ STOP_LIVE_RECORD = Action(
         *_ACCOUNT_ERRORS,
         "ResourceNotFound.TaskId",
     ),
-    touch=Touch(
+    effect_spec=EffectSpec(
         RECORDING,
         ("StreamName", "TaskId"),
-        becomes="finished",
+        new_state="finished",
         absent="ResourceNotFound.TaskId",
     ),
-    words_for={
+    error_notes={
         "ResourceNotFound.TaskId": (
             "No recording of CreateLiveRecord has this number.",
             "If CreateRecordTask began it, use /stopstream record-task TASK region=… instead.",
@@ -448,7 +448,7 @@ STOP_LIVE_RECORD = Action(
         "Tencent Cloud advises against StopLiveRecord; recordings of CreateRecordTask are ended "
         "with record-task."
     ),
-    turns="off",
+    toggles="off",
 )
 
 STOP_RECORD_TASK = Action(
@@ -470,8 +470,10 @@ STOP_RECORD_TASK = Action(
         "ResourceUnavailable.InvalidVodStatus",
         "UnsupportedOperation",
     ),
-    touch=Touch(RECORD_TASK, ("TaskId",), becomes="finished", absent="InvalidParameter"),
-    words_for={
+    effect_spec=EffectSpec(
+        RECORD_TASK, ("TaskId",), new_state="finished", absent="InvalidParameter"
+    ),
+    error_notes={
         "InvalidParameter": (
             "Tencent Cloud knows no such task of CreateRecordTask in this region.",
             "Check the id and the region; CreateLiveRecord's numbers need /stopstream record.",
@@ -495,7 +497,7 @@ STOP_RECORD_TASK = Action(
             "sa-saopaulo",
         ),
     },
-    turns="off",
+    toggles="off",
 )
 
 CREATE_RECORD_TASK = Action(
@@ -534,12 +536,12 @@ CREATE_RECORD_TASK = Action(
         "ResourceUnavailable.InvalidVodStatus",
         "UnsupportedOperation",
     ),
-    touch=Touch(RECORD_TASK, ("TaskId",), becomes="running", makes="TaskId"),
+    effect_spec=EffectSpec(RECORD_TASK, ("TaskId",), new_state="running", creates="TaskId"),
     # The mainland list is not published; that of what ends it is taken.
     regions=STOP_RECORD_TASK.regions,
     afterwards="The TaskId above is what /stopstream record-task ends it by.",
     undo="StopRecordTask",
-    turns="on",
+    toggles="on",
 )
 
 DESCRIBE_RECORD_TASK = Action(
@@ -582,7 +584,7 @@ DESCRIBE_RECORD_TASK = Action(
         *_ACCOUNT_ERRORS,
         "UnsupportedOperation",
     ),
-    touch=Touch(
+    effect_spec=EffectSpec(
         RECORD_TASK,
         ("TaskId",),
         lists={"TaskList": ("running", "finished")},
@@ -596,14 +598,14 @@ DESCRIBE_RECORD_TASK = Action(
         ended="Stopped",
         between=("StartTime", "EndTime"),
     ),
-    tells=(
-        Tells(
+    readings=(
+        ReadingTemplate(
             "whether it is being recorded, and by which tasks",
             "Being recorded now, by the tasks {}.",
             ("TaskList.*.TaskId",),
             given=("StreamName",),
-            running=Running("TaskList", "StartTime", "EndTime", "Stopped", more="ScrollToken"),
-            none=(
+            active=ActiveRows("TaskList", "StartTime", "EndTime", "Stopped", more="ScrollToken"),
+            empty=(
                 "No task of CreateRecordTask is recording it now; what was begun in another way "
                 "does not show."
             ),
@@ -629,13 +631,15 @@ FORBID_LIVE_DOMAIN = Action(
         "ResourceNotFound",
         *_ACCOUNT_ERRORS,
     ),
-    touch=Touch(DOMAIN, ("DomainName",), becomes="disabled", absent="ResourceNotFound"),
-    least=Approval.CONFIRM,
+    effect_spec=EffectSpec(
+        DOMAIN, ("DomainName",), new_state="disabled", absent="ResourceNotFound"
+    ),
+    minimum_approval=Approval.CONFIRM,
     afterwards="Nothing can be pushed or played there now; /startstream domain {domain} undoes it.",
     undo="EnableLiveDomain",
-    look="DescribeLiveDomain",
-    reach=_LIVE_NOW,
-    turns="off",
+    status_read="DescribeLiveDomain",
+    impact_reads=_LIVE_NOW,
+    toggles="off",
 )
 
 ENABLE_LIVE_DOMAIN = Action(
@@ -660,12 +664,12 @@ ENABLE_LIVE_DOMAIN = Action(
         *_ACCOUNT_ERRORS,
         "ResourceNotFound.InvalidUser",
     ),
-    touch=Touch(DOMAIN, ("DomainName",), becomes="enabled", absent="ResourceNotFound"),
-    least=Approval.CONFIRM,
+    effect_spec=EffectSpec(DOMAIN, ("DomainName",), new_state="enabled", absent="ResourceNotFound"),
+    minimum_approval=Approval.CONFIRM,
     undo="ForbidLiveDomain",
-    look="DescribeLiveDomain",
-    reach=_LIVE_NOW,
-    turns="on",
+    status_read="DescribeLiveDomain",
+    impact_reads=_LIVE_NOW,
+    toggles="on",
 )
 
 DESCRIBE_LIVE_DOMAIN = Action(
@@ -688,12 +692,12 @@ DESCRIBE_LIVE_DOMAIN = Action(
         "ResourceNotFound.DomainNotExist",
         *_ACCOUNT_ERRORS,
     ),
-    touch=Touch(
+    effect_spec=EffectSpec(
         DOMAIN,
         ("DomainName",),
         absent="ResourceNotFound.DomainNotExist",
-        shows=("DomainInfo.Status", ""),
-        values={"enabled": 1, "disabled": 0},
+        state_field=("DomainInfo.Status", ""),
+        state_values={"enabled": 1, "disabled": 0},
         echoes={"DomainInfo.Name": "DomainName"},
     ),
 )

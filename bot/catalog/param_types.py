@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
-from bot.model.actions import Json, Kind
-from bot.times import _DURATION, duration, utc
+from bot.model.actions import Json, ParamType
+from bot.times import _DURATION, format_utc, parse_duration
 
 _LONGEST = 1024
 _LONGEST_REASON = 2048
@@ -114,7 +114,7 @@ def _moment(text: str, now: float) -> float:
     """Give epoch seconds, in whole ones: Tencent's form knows no others."""
     away = text.removeprefix("-")
     if _DURATION.fullmatch(away.lower()):
-        return (now + (duration(away) if away == text else -duration(away))) // 1
+        return (now + (parse_duration(away) if away == text else -parse_duration(away))) // 1
     try:
         at = datetime.fromisoformat(text.upper())
     except ValueError:
@@ -131,7 +131,7 @@ def _ahead(text: str, now: float, days: int, back: int = 0) -> float:
     return at
 
 
-def moment(*, max_days: int) -> Kind:
+def moment(*, max_days: int) -> ParamType:
     """Make the kind of a time in the future, at most so many days away.
 
     It reads a duration from now or an ISO 8601 time, in UTC where it names no zone, and gives
@@ -139,13 +139,13 @@ def moment(*, max_days: int) -> Kind:
     """
 
     def read(text: str, now: float) -> Json:
-        return utc(_ahead(text, now, max_days))
+        return format_utc(_ahead(text, now, max_days))
 
     says = f"a time, at most {max_days} days from now"
-    return Kind(says, "string", read, example="2h", days=max_days)
+    return ParamType(says, "string", read, example="2h", max_days_ahead=max_days)
 
 
-def timestamp(*, max_days: int, back: int = 0) -> Kind:
+def timestamp(*, max_days: int, back: int = 0) -> ParamType:
     """Make the same kind for an API that wants epoch seconds.
 
     Args:
@@ -157,16 +157,18 @@ def timestamp(*, max_days: int, back: int = 0) -> Kind:
 
     says = f"a time, at most {max_days} days from now"
     says += f" or {back} days ago" if back else ""
-    return Kind(says, "uint64", read, example="2h", days=max_days, back=back)
+    return ParamType(
+        says, "uint64", read, example="2h", max_days_ahead=max_days, max_days_back=back
+    )
 
 
-def number(low: int, high: int, json: Literal["int64", "uint64"] = "uint64") -> Kind:
+def number(low: int, high: int, json: Literal["int64", "uint64"] = "uint64") -> ParamType:
     """Make the kind of a whole number from `low` to `high`, both included."""
     says = f"a whole number from {low} to {high}"
-    return Kind(says, json, _number(low, high), str(high), (low, high))
+    return ParamType(says, json, _number(low, high), str(high), (low, high))
 
 
-def texts(most: int) -> Kind:
+def texts(most: int) -> ParamType:
     """Make the kind of a list of at most so many texts, with commas between them."""
 
     def read(text: str, now: float) -> Json:
@@ -176,17 +178,19 @@ def texts(most: int) -> Kind:
         return found
 
     says = f"a list like a,b of at most {most}"
-    return Kind(says, "array<string>", read, within=(1, most), longest=most * _LONGEST)
+    return ParamType(says, "array<string>", read, bounds=(1, most), max_length=most * _LONGEST)
 
 
-text = Kind("a text", "string", _text)
-reason = Kind("a text", "string", _reason, longest=_LONGEST_REASON)
-hostname = Kind(
-    "a host name like push.example.com", "string", _hostname, "push.example.com", longest=256
+text = ParamType("a text", "string", _text)
+reason = ParamType("a text", "string", _reason, max_length=_LONGEST_REASON)
+hostname = ParamType(
+    "a host name like push.example.com", "string", _hostname, "push.example.com", max_length=256
 )
-integer = Kind("a whole number", "int64", _number(-(2**63), 2**63 - 1), "1234")
-whole = Kind("a whole number, 0 or more", "uint64", _number(0, 2**64 - 1), "1234")
-yes_or_no = Kind("yes or no", "bool", _yes_or_no, "yes")
-tempo = Kind("a speed like 0.5, 1 or 2, in steps of 0.25", "float", _tempo, "1.0", (0.5, 2.0))
-rtmp = Kind("an address that begins with rtmp://", "string", _address("rtmp"))
-address = Kind("an address like rtmp://… or https://…", "string", _address("[a-z][a-z0-9+.-]*"))
+integer = ParamType("a whole number", "int64", _number(-(2**63), 2**63 - 1), "1234")
+whole = ParamType("a whole number, 0 or more", "uint64", _number(0, 2**64 - 1), "1234")
+yes_or_no = ParamType("yes or no", "bool", _yes_or_no, "yes")
+tempo = ParamType("a speed like 0.5, 1 or 2, in steps of 0.25", "float", _tempo, "1.0", (0.5, 2.0))
+rtmp = ParamType("an address that begins with rtmp://", "string", _address("rtmp"))
+address = ParamType(
+    "an address like rtmp://… or https://…", "string", _address("[a-z][a-z0-9+.-]*")
+)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
-from bot.model.actions import Action, Json, Params, Running, Sight, Touch
+from bot.model.actions import Action, ActiveRows, EffectSpec, Json, Params, Reading
 from bot.model.commands import Command
 from bot.redact import HIDDEN, redact
-from bot.times import instant
+from bot.times import parse_instant
 
 _LONGEST_LIST, _MOMENT = 1200, 70
 """Characters of a list that is an answer, and of a time in it as Slack is given it."""
@@ -20,7 +20,7 @@ _MOST, _LONGEST = 10, 80
 """How many of a list are named, and how long a value may be."""
 
 
-def narrowed(command: Command, read: Action) -> Params:
+def narrowing_params(command: Command, read: Action) -> Params:
     """Give those of a command's parameters that a read of the same thing takes."""
     own = {p.api: command.action.param(p.api) for p in read.params}
     return {
@@ -30,61 +30,63 @@ def narrowed(command: Command, read: Action) -> Params:
     }
 
 
-def completed(read: Action, given: Params, now: float) -> Params:
+def complete_params(read: Action, given: Params, now: float) -> Params:
     """Add the defaults of what a read demands besides."""
-    needed = {p.api: p.left_out(now) for p in read.params if p.required and p.default is not None}
+    needed = {
+        p.api: p.default_value(now) for p in read.params if p.required and p.default is not None
+    }
     return {**needed, **given}
 
 
-def told(read: Action, given: Params, body: Params | None, now: float) -> Iterator[Sight]:
+def describe(read: Action, given: Params, body: Params | None, now: float) -> Iterator[Reading]:
     """Say what an answer tells; that it could not be read where there is none."""
-    for tells in read.tells:
-        if not given.keys() >= set(tells.given) or given.keys() & set(tells.open):
+    for tells in read.readings:
+        if not given.keys() >= set(tells.given) or given.keys() & set(tells.not_given):
             continue
         left = body
-        if tells.running and body is not None:
-            left = _under_way(tells.running, body, now)
+        if tells.active and body is not None:
+            left = _under_way(tells.active, body, now)
         values = [_value(left, field) for field in tells.fields] if left is not None else []
-        if tells.running and left is not None and not left[tells.running.rows]:
-            yield Sight(tells.none)
+        if tells.active and left is not None and not left[tells.active.rows]:
+            yield Reading(tells.empty)
         elif values and "" not in values:
-            yield Sight(tells.words, tuple(values))
-        elif (left is None or tells.running) and tells.what:
-            yield Sight(f"Could not be read: {tells.what}.")
+            yield Reading(tells.words, tuple(values))
+        elif (left is None or tells.active) and tells.subject:
+            yield Reading(f"Could not be read: {tells.subject}.")
 
 
-def unread() -> Sight:
+def unread() -> Reading:
     """Say that the state is not known though there is a read for it."""
-    return Sight("Its state could not be read.")
+    return Reading("Its state could not be read.")
 
 
-def unshown(apis: Iterable[str]) -> Sight:
+def unshown(apis: Iterable[str]) -> Reading:
     """Say which reads a request leaves out."""
-    return Sight("Not shown, as whoever asks may not read it: {}.", (", ".join(apis),))
+    return Reading("Not shown, as whoever asks may not read it: {}.", (", ".join(apis),))
 
 
-def unreadable() -> Sight:
+def unreadable() -> Reading:
     """Say that nothing tells what a press will touch."""
-    return Sight("What it will touch cannot be read beforehand.")
+    return Reading("What it will touch cannot be read beforehand.")
 
 
-def answered(read: Action, params: Params, body: Params) -> Iterator[Sight]:
+def answered(read: Action, params: Params, body: Params) -> Iterator[Reading]:
     """Say what a read has given: the state or the list first, then what has no words as it is."""
     said = {param.api for param in read.params if param.api.startswith("Page")}
-    if read.touch.lists:
-        said |= set(read.touch.lists) | set(read.touch.counts)
-        for field, states in read.touch.lists.items():
-            if body.keys().isdisjoint((field, *read.touch.counts)):
+    if read.effect_spec.lists:
+        said |= set(read.effect_spec.lists) | set(read.effect_spec.counts)
+        for field, states in read.effect_spec.lists.items():
+            if body.keys().isdisjoint((field, *read.effect_spec.counts)):
                 continue
-            sight, whole = _listed(read.touch, (field, states), params, body)
+            sight, whole = _listed(read.effect_spec, (field, states), params, body)
             said |= {"TotalPage"} if whole else set()
             yield sight
-    elif not read.touch.counts:
-        state, target = read.touch.shown(body), _target(read, params)
+    elif not read.effect_spec.counts:
+        state, target = read.effect_spec.read_state(body), _target(read, params)
         if state and target:
-            said |= {(read.touch.shows or ("", ""))[0]}
-            said |= {name for name, of in read.touch.echoes.items() if of in params}
-            yield Sight("{} is {}.", (redact(target)[:_LONGEST], redact(state)[:_LONGEST]))
+            said |= {(read.effect_spec.state_field or ("", ""))[0]}
+            said |= {name for name, of in read.effect_spec.echoes.items() if of in params}
+            yield Reading("{} is {}.", (redact(target)[:_LONGEST], redact(state)[:_LONGEST]))
     yield from _rest(read, body, said)
 
 
@@ -97,8 +99,8 @@ _NOW = {"active": "live", "on": "behind the pad", "set": "delayed"}
 
 
 def _listed(
-    touch: Touch, of_what: tuple[str, tuple[str, ...]], params: Params, body: Params
-) -> tuple[Sight, bool]:
+    touch: EffectSpec, of_what: tuple[str, tuple[str, ...]], params: Params, body: Params
+) -> tuple[Reading, bool]:
     """Name the things of a list, as many as fit, and say whether those are all."""
     field, states = of_what
     found = body.get(field)
@@ -108,7 +110,7 @@ def _listed(
     one, *others = states
     are = "found" if others else f"{'are' if total > 1 else 'is'} {_NOW.get(one, one)}"
     if not total:
-        return Sight(f"None {are}."), True
+        return Reading(f"None {are}."), True
     apart = len({_of_key(touch, row)[1:] for row in rows}) > 1
     words: list[str] = []
     values: list[str | float] = []
@@ -122,15 +124,15 @@ def _listed(
         values += of
     more = [f"{total - len(words)} more"] if words and total > len(words) else []
     told = " and ".join([", ".join(words), *more])
-    return Sight(f"{total} {are}{told and f': {told}'}.", tuple(values)), total == len(rows)
+    return Reading(f"{total} {are}{told and f': {told}'}.", tuple(values)), total == len(rows)
 
 
-def _of_key(touch: Touch, row: Params) -> tuple[str, ...]:
+def _of_key(touch: EffectSpec, row: Params) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in touch.key if row.get(name) not in (None, ""))
 
 
 def _row(
-    touch: Touch, row: Params, params: Params, *, apart: bool
+    touch: EffectSpec, row: Params, params: Params, *, apart: bool
 ) -> tuple[str, list[str | float]]:
     """Name one thing: by all of its key where the things stand apart in more than the name."""
     name, *where = _of_key(touch, row) or (json.dumps(row, ensure_ascii=False),)
@@ -156,9 +158,9 @@ def _row(
     return f"{{}} ({', '.join(beside)})" if beside else "{}", values
 
 
-def _rest(read: Action, body: Params, said: AbstractSet[str]) -> Iterator[Sight]:
+def _rest(read: Action, body: Params, said: AbstractSet[str]) -> Iterator[Reading]:
     """Give what has no words, by Tencent's names, the field that carries the state first."""
-    first = (read.touch.shows or ("", ""))[0]
+    first = (read.effect_spec.state_field or ("", ""))[0]
     fields = [one for name in sorted(body) for one in _leaves(name, body[name])]
     left = sorted((one for one in fields if one[0] not in said), key=lambda one: one[0] != first)
     if not left:
@@ -166,7 +168,7 @@ def _rest(read: Action, body: Params, said: AbstractSet[str]) -> Iterator[Sight]
     more = " (more is left out)" if len(left) > _MOST else ""
     words = ", ".join(["{} is {}"] * len(left[:_MOST]))
     values = [value for field in left[:_MOST] for value in _raw(*field)]
-    yield Sight(f"{words}{more}.", tuple(values))
+    yield Reading(f"{words}{more}.", tuple(values))
 
 
 def _leaves(name: str, given: Json) -> Iterator[tuple[str, Json]]:
@@ -185,7 +187,7 @@ def _raw(name: str, given: Json) -> tuple[str, str]:
     return name[:_LONGEST], HIDDEN if hides and text else redact(text)[: 2 * _LONGEST]
 
 
-def plain(sight: Sight) -> str:
+def to_text(sight: Reading) -> str:
     """Write it for the trail."""
     words = sight.words
     for value in sight.values:
@@ -202,7 +204,7 @@ def _value(body: Params, field: str) -> str | float:
     return "/".join(parts) if all(parts) else ""
 
 
-def _under_way(running: Running, body: Params, now: float) -> Params | None:
+def _under_way(running: ActiveRows, body: Params, now: float) -> Params | None:
     """Leave of a list what runs now; None where the answer does not settle what that is."""
     # An empty list may come as null; none at all is no answer.
     rows = body.get(running.rows, "")
@@ -241,7 +243,7 @@ def _at(node: Json, path: list[str]) -> Iterator[Json]:
 
 def _moment(given: Json) -> str | float:
     """Read a time as Tencent Cloud writes it; empty if it is none."""
-    at = instant(given)
+    at = parse_instant(given)
     return "" if at is None else at
 
 

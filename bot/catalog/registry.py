@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bot.catalog import builtin as own
 from bot.catalog import car, live, trtc
-from bot.model.actions import Action, Product, Subject, Touch
+from bot.model.actions import Action, EffectSpec, Product, ResourceType
 from bot.model.commands import Command
 from bot.model.operations import Operation
 
@@ -13,13 +13,15 @@ PRODUCTS: tuple[Product, ...] = (live.LIVE, trtc.TRTC, car.CAR)
 ACTIONS: tuple[Action, ...] = (*live.ACTIONS, *trtc.ACTIONS, *car.ACTIONS)
 """Tencent Cloud's."""
 
-EVERY: tuple[Action, ...] = (*ACTIONS, *own.ACTIONS)
+ALL_ACTIONS: tuple[Action, ...] = (*ACTIONS, *own.ACTIONS)
 """All that may be asked for: theirs, and what the bot does itself."""
 
-SUBJECTS: Mapping[str, Subject] = {a.touch.thing.name: a.touch.thing for a in ACTIONS}
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    a.effect_spec.resource_type.name: a.effect_spec.resource_type for a in ACTIONS
+}
 """Everything that actions are about, by name."""
 
-_BY_API = {action.api.casefold(): action for action in EVERY}
+_BY_API = {action.api.casefold(): action for action in ALL_ACTIONS}
 
 
 def by_api(name: str) -> Action:
@@ -56,7 +58,7 @@ def undo_of(action: Action | None) -> Action | None:
     return by_api(action.undo) if action is not None and action.undo else None
 
 
-def mistakes(actions: Sequence[Action]) -> Iterator[str]:
+def declaration_errors(actions: Sequence[Action]) -> Iterator[str]:
     """Say where declarations contradict themselves or each other."""
     known = {action.api: action for action in actions}
     for name, times in Counter(action.api.casefold() for action in actions).items():
@@ -77,21 +79,21 @@ def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
     ours = {"region", "case"}
     if len(names) < len(action.params) or len({*words, *ours}) < len(words) + len(ours):
         yield "two parameters answer to one name"
-    yield from _strange_touches(action.touch, names)
-    after = names | {action.touch.makes}
+    yield from _strange_touches(action.effect_spec, names)
+    after = names | {action.effect_spec.creates}
     for other, given in (
         (action.undo, after),
-        (action.lasting, names),
-        (action.look, names),
-        *((read, names) for read in action.reach),
+        (action.longer_variant, names),
+        (action.status_read, names),
+        *((read, names) for read in action.impact_reads),
     ):
         if other is not None and other not in known:
             yield f"there is no {other}"
         elif other and not _needs(known[other]) <= given:
             yield f"{other} needs parameters that it has not"
-    if action.turns == "off" and action.undo and known[action.undo].turns != "on":
+    if action.toggles == "off" and action.undo and known[action.undo].toggles != "on":
         yield f"{action.undo} is to bring back what it takes away, and does not"
-    if not {action.turns_by, (action.until or ("",))[0]} <= names | {""}:
+    if not {action.toggle_param, (action.expiry or ("",))[0]} <= names | {""}:
         yield "what it turns by, or ends by, is no parameter"
     if action.regions is not None and not any(action.regions.values()):
         yield "it needs a region and names none"
@@ -101,17 +103,17 @@ def _needs(action: Action) -> set[str]:
     return {p.api for p in action.params if p.required and p.default is None}
 
 
-def _strange_touches(touch: Touch, names: set[str]) -> Iterator[str]:
+def _strange_touches(touch: EffectSpec, names: set[str]) -> Iterator[str]:
     many = {*touch.counts.values(), *touch.lists.values()}
-    if not many and (missing := set(touch.key) - names - {touch.makes}):
+    if not many and (missing := set(touch.key) - names - {touch.creates}):
         yield f"{', '.join(sorted(missing))} names what it touches, but is no parameter"
-    thing = SUBJECTS.get(touch.thing.name, touch.thing)
-    if thing != touch.thing:
+    thing = RESOURCE_TYPES.get(touch.resource_type.name, touch.resource_type)
+    if thing != touch.resource_type:
         yield f"there are two sorts of {thing.name}"
-    states = {touch.becomes, *touch.refused, *touch.values, *(s for of in many for s in of)}
-    if strange := states - {None, *touch.thing.states}:
+    states = {touch.new_state, *touch.refused, *touch.state_values, *(s for of in many for s in of)}
+    if strange := states - {None, *touch.resource_type.states}:
         yield f"a {thing.name} is never {', '.join(sorted(map(str, strange)))}"
 
 
-if _FOUND := tuple(mistakes(EVERY)):
+if _FOUND := tuple(declaration_errors(ALL_ACTIONS)):
     raise ValueError("; ".join(_FOUND))

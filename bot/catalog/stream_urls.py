@@ -22,7 +22,7 @@ _SRT_FIELD = re.compile(r"(?:::|,)([hr])=([^,&]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class StreamUrl:
     """A stream's address.
 
     Attributes:
@@ -38,7 +38,7 @@ class Link:
     side: Side
 
 
-def looks_like_one(text: str) -> bool:
+def looks_like_url(text: str) -> bool:
     """Say whether a text is meant as an address, readable or not."""
     return _ADDRESS.match(text) is not None
 
@@ -48,10 +48,10 @@ def with_scheme(text: str) -> str:
     return f"rtmp://{text}" if lacks_its_scheme(text) else text
 
 
-def found(text: str) -> Link | None:
+def find_urls(text: str) -> StreamUrl | None:
     """Take a text apart if it is a stream's address, with or without its scheme."""
     try:
-        return read(with_scheme(text))
+        return parse_url(with_scheme(text))
     except ValueError:
         return None
 
@@ -62,7 +62,7 @@ def lacks_its_scheme(text: str) -> bool:
     return len(path) > 1 and _HOST.fullmatch(host) is not None
 
 
-def read(url: str) -> Link:
+def parse_url(url: str) -> StreamUrl:
     """Take a push or play URL apart; its query, where keys stand, is dropped.
 
     A suffix that a transcoding template adds to a stream's name is kept: only the person
@@ -93,7 +93,7 @@ def read(url: str) -> Link:
         raise ValueError("over http it must end in .flv or .m3u8")
     if not app or not all(app) or not stream:
         raise ValueError("its path must be /app/stream")
-    return Link(host, "/".join(app), stream, _side(parts.scheme, host))
+    return StreamUrl(host, "/".join(app), stream, _side(parts.scheme, host))
 
 
 def _srt(parts: SplitResult, host: str) -> tuple[str, str]:

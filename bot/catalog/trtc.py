@@ -6,17 +6,17 @@ Source: https://www.tencentcloud.com/document/product/647/37078
 from collections.abc import Mapping
 
 from bot.catalog.param_types import address, integer, number, tempo, text, texts, whole, yes_or_no
-from bot.model.actions import Action, Effect, Param, Product, Site, Subject, Touch
+from bot.model.actions import Action, Effect, EffectSpec, Param, Product, ResourceType, Site
 
 TRTC = Product("trtc", version="2019-07-22", site="intl")
 
-INGEST = Subject("ingest", ("InProgress", "finished"), gone=("finished",))
+INGEST = ResourceType("ingest", ("InProgress", "finished"), gone=("finished",))
 # A room by number and a room by name are two, even if both are called 1.
-ROOM = Subject("room", ("open", "dismissed"), gone=("dismissed",))
-NAMED_ROOM = Subject("named-room", ROOM.states, ROOM.gone)
-RELAY = Subject("cdn", ("running", "finished"), gone=("finished",))
-CLOUD_RECORD = Subject("cloud-record", ("InProgress", "Exited"), gone=("Exited",))
-WEB_RECORD = Subject("web-record", ("running", "finished"), gone=("finished",))
+ROOM = ResourceType("room", ("open", "dismissed"), gone=("dismissed",))
+NAMED_ROOM = ResourceType("named-room", ROOM.states, ROOM.gone)
+RELAY = ResourceType("cdn", ("running", "finished"), gone=("finished",))
+CLOUD_RECORD = ResourceType("cloud-record", ("InProgress", "Exited"), gone=("Exited",))
+WEB_RECORD = ResourceType("web-record", ("running", "finished"), gone=("finished",))
 
 _APP = Param("SdkAppId", "sdkappid", whole, "the TRTC application's id", example="1400000000")
 
@@ -43,10 +43,10 @@ STOP_STREAM_INGEST = Action(
         "InvalidParameter.SdkAppId",
         "InvalidParameter.TaskId",
     ),
-    touch=Touch(
+    effect_spec=EffectSpec(
         INGEST,
         _KEY,
-        becomes="finished",
+        new_state="finished",
         absent="InvalidParameter.TaskId",
         refused={"finished": "FailedOperation.TaskFinished"},
     ),
@@ -60,10 +60,10 @@ STOP_STREAM_INGEST = Action(
         ),
         "intl": ("ap-bangkok", "ap-jakarta", "ap-mumbai", "ap-singapore"),
     },
-    already=frozenset({"FailedOperation.TaskFinished", "FailedOperation.TaskNotExist"}),
+    already_codes=frozenset({"FailedOperation.TaskFinished", "FailedOperation.TaskNotExist"}),
     afterwards="It cannot be resumed: StartStreamIngest makes a new task.",
-    look="DescribeStreamIngest",
-    turns="off",
+    status_read="DescribeStreamIngest",
+    toggles="off",
 )
 
 DESCRIBE_STREAM_INGEST = Action(
@@ -82,7 +82,7 @@ DESCRIBE_STREAM_INGEST = Action(
         "MissingParameter.SdkAppId",
         "MissingParameter.TaskId",
     ),
-    touch=Touch(INGEST, _KEY, shows=("Status", "NotExist")),
+    effect_spec=EffectSpec(INGEST, _KEY, state_field=("Status", "NotExist")),
     # The mainland list is not published; its sibling's is taken.
     regions=STOP_STREAM_INGEST.regions,
 )
@@ -148,14 +148,14 @@ UPDATE_STREAM_INGEST = Action(
         "MissingParameter.SdkAppId",
         "MissingParameter.TaskId",
     ),
-    touch=Touch(
+    effect_spec=EffectSpec(
         INGEST,
         _KEY,
-        becomes="InProgress",
+        new_state="InProgress",
         absent="FailedOperation.TaskNotExist",
-        shows=("Status", "NotExist"),
+        state_field=("Status", "NotExist"),
     ),
-    words_for={
+    error_notes={
         "FailedOperation.TaskNotExist": (
             "No such pull task runs here, so nothing was paused and nothing goes on.",
             "Check the task's id and its region; a finished task needs a new StartStreamIngest.",
@@ -175,8 +175,8 @@ UPDATE_STREAM_INGEST = Action(
         "The same with paused=no lets a paused task go on. Paused, it is billed all the same and "
         "is destroyed after 12 hours; /stopstream ingest {task} ends it for good."
     ),
-    look="DescribeStreamIngest",
-    turns_by="IsPause",
+    status_read="DescribeStreamIngest",
+    toggle_param="IsPause",
 )
 
 START_STREAM_INGEST = Action(
@@ -272,12 +272,12 @@ START_STREAM_INGEST = Action(
         "MissingParameter.TaskId",
         "ResourceInsufficient.RequestRejection",
     ),
-    touch=Touch(INGEST, _KEY, becomes="InProgress", makes="TaskId"),
+    effect_spec=EffectSpec(INGEST, _KEY, new_state="InProgress", creates="TaskId"),
     # The mainland list is not published; its sibling's is taken.
     regions=UPDATE_STREAM_INGEST.regions,
     afterwards="The TaskId above is what /stopstream ingest ends it by.",
     undo="StopStreamIngest",
-    turns="on",
+    toggles="on",
 )
 
 _ROOM_ERRORS = (
@@ -315,11 +315,13 @@ DISMISS_ROOM = Action(
     per_second=20,
     params=(_NUMBER, _APP),
     errors=(*_ROOM_ERRORS, "InternalError.GetRoomFromCacheError"),
-    touch=Touch(ROOM, _ROOM_KEY, becomes="dismissed", absent="FailedOperation.RoomNotExist"),
+    effect_spec=EffectSpec(
+        ROOM, _ROOM_KEY, new_state="dismissed", absent="FailedOperation.RoomNotExist"
+    ),
     regions=_ROOM_REGIONS,
-    already=_OVER,
+    already_codes=_OVER,
     afterwards=_COME_BACK,
-    turns="off",
+    toggles="off",
 )
 
 DISMISS_ROOM_BY_STR_ROOM_ID = Action(
@@ -332,11 +334,13 @@ DISMISS_ROOM_BY_STR_ROOM_ID = Action(
     per_second=20,
     params=(_NAME, _APP),
     errors=_ROOM_ERRORS,
-    touch=Touch(NAMED_ROOM, _ROOM_KEY, becomes="dismissed", absent="FailedOperation.RoomNotExist"),
+    effect_spec=EffectSpec(
+        NAMED_ROOM, _ROOM_KEY, new_state="dismissed", absent="FailedOperation.RoomNotExist"
+    ),
     regions=_ROOM_REGIONS,
-    already=_OVER,
+    already_codes=_OVER,
     afterwards=_COME_BACK,
-    turns="off",
+    toggles="off",
 )
 
 REMOVE_USER = Action(
@@ -354,9 +358,11 @@ REMOVE_USER = Action(
         "InvalidParameter.UserIds",
         "MissingParameter.UserIds",
     ),
-    touch=Touch(ROOM, _ROOM_KEY, becomes="open", absent="FailedOperation.RoomNotExist"),
+    effect_spec=EffectSpec(
+        ROOM, _ROOM_KEY, new_state="open", absent="FailedOperation.RoomNotExist"
+    ),
     regions=_ROOM_REGIONS,
-    already=_OVER,
+    already_codes=_OVER,
     afterwards=_COME_BACK,
 )
 
@@ -370,9 +376,11 @@ REMOVE_USER_BY_STR_ROOM_ID = Action(
     per_second=20,
     params=(_NAME, _USERS, _APP),
     errors=(*_ROOM_ERRORS, "InvalidParameter.UserIds", "MissingParameter.UserIds"),
-    touch=Touch(NAMED_ROOM, _ROOM_KEY, becomes="open", absent="FailedOperation.RoomNotExist"),
+    effect_spec=EffectSpec(
+        NAMED_ROOM, _ROOM_KEY, new_state="open", absent="FailedOperation.RoomNotExist"
+    ),
     regions=_ROOM_REGIONS,
-    already=_OVER,
+    already_codes=_OVER,
     afterwards=_COME_BACK,
 )
 
@@ -417,21 +425,21 @@ STOP_PUBLISH_CDN_STREAM = Action(
         "MissingParameter",
         "ResourceNotFound",
     ),
-    touch=Touch(
+    effect_spec=EffectSpec(
         RELAY,
         _KEY,
-        becomes="finished",
+        new_state="finished",
         absent="ResourceNotFound",
         echoes={"TaskId": "TaskId"},
     ),
-    words_for=_NO_TASK_HERE,
+    error_notes=_NO_TASK_HERE,
     # The mainland list is not published; the international one is taken.
     regions={
         "mainland": ("ap-guangzhou", "ap-hongkong", "ap-singapore"),
         "intl": ("ap-guangzhou", "ap-hongkong", "ap-singapore"),
     },
     afterwards="It cannot be resumed: StartPublishCdnStream makes a new task.",
-    turns="off",
+    toggles="off",
 )
 
 _RECORD_ERRORS = (
@@ -456,22 +464,22 @@ DELETE_CLOUD_RECORDING = Action(
     per_second=20,
     params=(_task("CreateCloudRecording"), _APP),
     errors=_RECORD_ERRORS,
-    touch=Touch(
+    effect_spec=EffectSpec(
         CLOUD_RECORD,
         _KEY,
-        becomes="Exited",
+        new_state="Exited",
         absent="ResourceNotFound",
         echoes={"TaskId": "TaskId"},
     ),
-    words_for=_NO_TASK_HERE,
+    error_notes=_NO_TASK_HERE,
     # The mainland list is not published; the international one is taken.
     regions={
         "mainland": ("ap-beijing", "ap-guangzhou", "ap-mumbai", "ap-shanghai", "ap-singapore"),
         "intl": ("ap-beijing", "ap-guangzhou", "ap-mumbai", "ap-shanghai", "ap-singapore"),
     },
     afterwards="It cannot be resumed: CreateCloudRecording makes a new task. Its files are kept.",
-    look="DescribeCloudRecording",
-    turns="off",
+    status_read="DescribeCloudRecording",
+    toggles="off",
 )
 
 DESCRIBE_CLOUD_RECORDING = Action(
@@ -494,14 +502,14 @@ DESCRIBE_CLOUD_RECORDING = Action(
         ),
     ),
     errors=(*_RECORD_ERRORS, "FailedOperation"),
-    touch=Touch(
+    effect_spec=EffectSpec(
         CLOUD_RECORD,
         _KEY,
         absent="ResourceNotFound",
-        shows=("Status", "Exited"),
+        state_field=("Status", "Exited"),
         echoes={"TaskId": "TaskId"},
     ),
-    words_for=_NO_TASK_HERE,
+    error_notes=_NO_TASK_HERE,
     # No list is published; that of what ends it is taken.
     regions=DELETE_CLOUD_RECORDING.regions,
 )
@@ -516,13 +524,15 @@ STOP_WEB_RECORD = Action(
     per_second=20,
     params=(_task("StartWebRecord"),),
     errors=("FailedOperation.TaskNotExist", "InvalidParameter.TaskId"),
-    touch=Touch(WEB_RECORD, ("TaskId",), becomes="finished", absent="FailedOperation.TaskNotExist"),
+    effect_spec=EffectSpec(
+        WEB_RECORD, ("TaskId",), new_state="finished", absent="FailedOperation.TaskNotExist"
+    ),
     # The mainland list is not published; the international one is taken.
     regions={"mainland": ("ap-singapore",), "intl": ("ap-singapore",)},
-    already=frozenset({"FailedOperation.TaskNotExist"}),
+    already_codes=frozenset({"FailedOperation.TaskNotExist"}),
     afterwards="It cannot be resumed: StartWebRecord makes a new task.",
-    look="DescribeWebRecord",
-    turns="off",
+    status_read="DescribeWebRecord",
+    toggles="off",
 )
 
 DESCRIBE_WEB_RECORD = Action(
@@ -547,12 +557,12 @@ DESCRIBE_WEB_RECORD = Action(
         Param("RecordId", "recordid", text, "the id that its start was given", required=False),
     ),
     errors=STOP_WEB_RECORD.errors,
-    touch=Touch(
+    effect_spec=EffectSpec(
         WEB_RECORD,
         ("TaskId",),
         absent="FailedOperation.TaskNotExist",
-        shows=("Status", ""),
-        values={"running": 1},
+        state_field=("Status", ""),
+        state_values={"running": 1},
     ),
     # No list is published; that of what ends it is taken.
     regions=STOP_WEB_RECORD.regions,

@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 
 from bot.audit import csv_rows as sheet
 from bot.audit import signing_key as keys
-from bot.audit.checkpoints import Seal, fingerprint, is_key
-from bot.audit.hash_chain import Break, Fact, Record
+from bot.audit.checkpoints import SignedCheckpoint, fingerprint, is_key
+from bot.audit.hash_chain import ChainError, Fact, Record
 from bot.cli import serve as serving
 from bot.cli.output import Progress, complain, one_line, say, table
 from bot.cli.settings import Settings
 from bot.errors import ConfigError, DirectoryError
 from bot.model.actions import Json
 from bot.storage.store import Audited, Store
-from bot.times import duration
+from bot.times import parse_duration
 from handlers.slack.api_calls import CallError
 from handlers.slack.checkpoint_reader import witnessed
 from handlers.slack.transports import connect, web_client
@@ -67,7 +67,7 @@ async def _verify(settings: Settings, options: argparse.Namespace) -> int:
     # For reading alone: looking at a trail must not make a key for it.
     store = serving.open_store(settings, sealing=False)
     try:
-        with store.audited() as audited:
+        with store.read_audit_log() as audited:
             found = _check(audited, trusted)
             if seen is not None:
                 found = _hold(audited, seen) or found
@@ -80,11 +80,11 @@ def _trusted(settings: Settings, options: argparse.Namespace) -> list[str]:
     wrong = [key for key in options.trust if not is_key(key)]
     if wrong:
         raise ConfigError([f'--trust: "{one_line(wrong[0])[:60]}" is no public key'])
-    ours = keys.public(settings.audit_key, settings.key_file)
+    ours = keys.load_public_key(settings.audit_key, settings.key_file)
     return [key for key in (ours, *settings.audit_trust, *options.trust) if key]
 
 
-def _check(audited: Audited, trusted: Iterable[str]) -> Break | None:
+def _check(audited: Audited, trusted: Iterable[str]) -> ChainError | None:
     bar = Progress("verifying", audited.buried, audited.last)
     report = audited.verify(trusted, bar)
     bar.done()
@@ -103,7 +103,7 @@ def _check(audited: Audited, trusted: Iterable[str]) -> Break | None:
     return found
 
 
-async def _channel(settings: Settings) -> list[Seal]:
+async def _channel(settings: Settings) -> list[SignedCheckpoint]:
     """Fetch what the audit channel has witnessed."""
     token = settings.slack_bot_token
     problems = [] if token else ["SLACK_BOT_TOKEN: is missing; --against-channel needs it"]
@@ -119,7 +119,7 @@ async def _channel(settings: Settings) -> list[Seal]:
             raise ConfigError([f"the audit channel cannot be read: {error}"]) from None
 
 
-def _hold(audited: Audited, seen: Iterable[Seal]) -> Break | None:
+def _hold(audited: Audited, seen: Iterable[SignedCheckpoint]) -> ChainError | None:
     """Hold the store to its witness."""
     result = audited.against(seen)
     if result.found is not None:
@@ -253,7 +253,7 @@ async def _export(store: Store, options: argparse.Namespace) -> int:
     # First the record, then the records: nobody takes the trail away unseen.
     await store.record(Fact("exported", "", {n: v for n, v in asked.items() if v}))
     write = _as_jsonl if options.format == "jsonl" else _as_csv
-    with store.audited() as audited:
+    with store.read_audit_log() as audited:
         bar = Progress("exporting", audited.buried, audited.last)
     with store.records(since=since, until=until) as records:
         write(_counted(records, bar), sys.stdout.write)
@@ -298,7 +298,7 @@ def _since(text: str) -> float:
     if not text:
         return 0.0
     try:
-        return time.time() - duration(text)
+        return time.time() - parse_duration(text)
     except ValueError:
         pass
     try:
@@ -321,7 +321,7 @@ async def _checkpoint(store: Store) -> int:
 async def _prune(store: Store, settings: Settings, options: argparse.Namespace) -> int:
     text = options.keep or settings.audit_keep
     try:
-        keep = duration(text)
+        keep = parse_duration(text)
     except ValueError as error:
         where = "--keep" if options.keep else "STOPSTREAM_AUDIT_KEEP"
         raise ConfigError([f"{where}: {error}"]) from None

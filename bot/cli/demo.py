@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import telemetry
-from bot.cli.serve import Bot
+from bot.cli.serve import Server
 from bot.cli.settings import read_settings
 from bot.model.actions import Json
 from bot.sandbox.page.server import Page
@@ -74,7 +74,7 @@ class Sandbox:
 
     slack: Workspace
     cloud: CloudEmulator
-    bot: Bot
+    bot: Server
     policy: Path
 
 
@@ -148,7 +148,7 @@ async def sandbox(
     """Build the emulators, and between them the bot as `serve` builds it, all in one process."""
     async with (
         emulated(folder, policy=policy, socket=socket, limits=limits, database=database) as world,
-        Bot(read_settings(**world.environment)) as bot,
+        Server(read_settings(**world.environment)) as bot,
     ):
         if not socket:
             world.slack.delivery.request_url = f"{bot.url}/slack/events"

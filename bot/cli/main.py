@@ -22,7 +22,7 @@ from bot.cli import audit as auditing
 from bot.cli import serve as serving
 from bot.cli.output import complain, one_line, say
 from bot.cli.settings import Settings, read_settings
-from bot.commands.parser import mark, parse, spell
+from bot.commands.parser import caret, format_command, parse
 from bot.errors import (
     ApiError,
     CloudError,
@@ -33,15 +33,15 @@ from bot.errors import (
 )
 from bot.model.actions import DEFAULT, Approval, Effect, Json
 from bot.model.commands import Command, Invocation, Via
-from bot.model.off_air import Off
+from bot.model.off_air import OffAirEntry
 from bot.model.operations import Choice, Decision, Operation, State
 from bot.model.people import Actor, Person, Place, Presence
 from bot.model.ports import Cloud, Directory
-from bot.model.verdicts import Denied, Draft, Verdict
+from bot.model.verdicts import Denied, RequestPreview, Verdict
 from bot.operations.approvals import Approvals
-from bot.operations.authorizer import Rights
-from bot.operations.service import DryRun, Mistaken, Service, Taken, Unrecorded
-from bot.operations.worker import Engine, shown
+from bot.operations.authorizer import Authorizer
+from bot.operations.service import Accepted, DryRun, Invalid, NotRecorded, Service
+from bot.operations.worker import Worker, shown
 from bot.policy import evaluation as policy
 from bot.storage.store import Store
 from bot.supervision import Supervisor
@@ -126,7 +126,7 @@ class _House:
 
     team: str
     store: Store
-    engine: Engine
+    engine: Worker
     approvals: Approvals
     service: Service
 
@@ -139,9 +139,11 @@ async def _house(settings: Settings) -> AsyncIterator[_House]:
     try:
         async with _directory(settings) as (team, directory):
             metrics = Metrics()
-            rights = Rights(store=store, directory=directory, rules=lambda: rules.value, team=team)
+            rights = Authorizer(
+                store=store, directory=directory, rules=lambda: rules.value, team=team
+            )
             supervisor = Supervisor(metrics)
-            engine = Engine(
+            engine = Worker(
                 store=store, cloud=cloud, rights=rights, metrics=metrics, supervisor=supervisor
             )
             approvals = Approvals(store=store, engine=engine, rights=rights, supervisor=supervisor)
@@ -171,7 +173,7 @@ async def _run(settings: Settings, options: argparse.Namespace) -> int:
         return await _ask(house.service, house.engine, house.team, options)
 
 
-async def _ask(service: Service, engine: Engine, team: str, options: argparse.Namespace) -> int:
+async def _ask(service: Service, engine: Worker, team: str, options: argparse.Namespace) -> int:
     asked = Invocation(
         key=f"terminal-{secrets.token_hex(12)}",
         actor=Actor(team, options.actor),
@@ -181,11 +183,11 @@ async def _ask(service: Service, engine: Engine, team: str, options: argparse.Na
         verb=_verb(options.text),
     )
     match await service.ask(asked):
-        case Taken(operation):
+        case Accepted(operation):
             return _report(await engine.ending(operation.id), as_json=options.json)
-        case Mistaken(error):
+        case Invalid(error):
             return _mistake(error, as_json=options.json)
-        case Unrecorded(sentence):
+        case NotRecorded(sentence):
             complain(sentence)
             return FAILED
         case DryRun(command):
@@ -197,8 +199,8 @@ async def _ask(service: Service, engine: Engine, team: str, options: argparse.Na
 
 async def _rehearse(service: Service, asked: Invocation, command: Command, *, as_json: bool) -> int:
     """Say what would be sent; exit code 0 if the policy would let it pass."""
-    found = await service.rehearse(asked, command)
-    verdict, draft = found.verdict, found.draft
+    found = await service.dry_run(asked, command)
+    verdict, draft = found.verdict, found.request
     allowed = isinstance(verdict, Verdict)
     why = verdict.rule if isinstance(verdict, Verdict) else verdict.reason
     approval = verdict.approval.value if isinstance(verdict, Verdict) else ""
@@ -218,13 +220,13 @@ async def _rehearse(service: Service, asked: Invocation, command: Command, *, as
     return DONE if allowed else FAILED
 
 
-def _leaving(draft: Draft | None, *, hidden: bool) -> list[str]:
+def _leaving(draft: RequestPreview | None, *, hidden: bool) -> list[str]:
     if draft is not None:
         return _request(draft)
     return [] if hidden else ["nothing would leave: the bot keeps it itself"]
 
 
-def _request(draft: Draft) -> list[str]:
+def _request(draft: RequestPreview) -> list[str]:
     headers = (f"{name}: {value}" for name, value in draft.headers.items())
     return [f"{draft.method} {draft.url}", *headers, "", draft.payload]
 
@@ -245,7 +247,7 @@ def _verb(text: str) -> Effect | None:
 def _mistake(error: ParseError, *, as_json: bool) -> int:
     if as_json:
         say(json.dumps({"ending": "invalid", "detail": error.sentence}))
-    complain(f"{error.sentence}\n{mark(error)}")
+    complain(f"{error.sentence}\n{caret(error)}")
     return USAGE
 
 
@@ -262,7 +264,7 @@ def _report(operation: Operation, *, as_json: bool) -> int:
             "rule": operation.rule,
             "request_id": operation.request_id,
             "code": operation.code,
-            "message": operation.said,
+            "message": operation.error_message,
             "means": words.means if words else "",
             "next": words.next_step if words else "",
             "detail": operation.detail,
@@ -299,7 +301,7 @@ def _report(operation: Operation, *, as_json: bool) -> int:
 
 def _spelled(operation: Operation) -> str:
     command = command_of(operation)
-    return spell(command) if command else operation.api
+    return format_command(command) if command else operation.api
 
 
 async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
@@ -311,7 +313,7 @@ async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
             line += f"{operation.api} {json.dumps(_shown(operation))}"
             if operation.state is State.WAITING:
                 line += f" · {_waits_for(operation)}"
-                line += "".join(f" · {sights.plain(one)}" for one in operation.consent.sights)
+                line += "".join(f" · {sights.to_text(one)}" for one in operation.consent.readings)
             say(one_line(line + _beside(operation)))
     finally:
         await store.close()
@@ -322,8 +324,8 @@ async def _off(settings: Settings, _options: argparse.Namespace) -> int:
     store = serving.open_store(settings)
     try:
         for word, one in [
-            *(("off", off) for off in await store.off(_LISTED)),
-            *(("held", Off(operation, None)) for operation in await store.holds()),
+            *(("off", off) for off in await store.list_off_air(_LISTED)),
+            *(("held", OffAirEntry(operation, None)) for operation in await store.list_holds()),
         ]:
             operation = one.operation
             at = datetime.fromtimestamp(operation.ended_at or operation.asked_at, UTC)
@@ -403,7 +405,7 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
             options.text, verb=_verb(options.text), vocabulary=vocabulary, now=time.time()
         )
     except ParseError as error:
-        complain(f"{error.sentence}\n{mark(error)}")
+        complain(f"{error.sentence}\n{caret(error)}")
         return USAGE
     if not isinstance(wanted, Command):
         complain("that is not an action; write for example: live stream1")
@@ -414,14 +416,14 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
         complain(str(error))
         return FAILED
     found = policy.explain(rules.policy, wanted, facts)
-    say(f"command: {one_line(spell(wanted))}", *found.lines)
+    say(f"command: {one_line(format_command(wanted))}", *found.lines)
     groups = sorted(rules.policy.usergroups - facts.groups)
     if groups:
         say(f"(as someone who is not in {', '.join(groups)}; --group says otherwise)")
     if isinstance(found.verdict, Denied):
         say(f"denied: {found.verdict.reason}")
-        if found.verdict.asks:
-            say(f"may ask someone in {', '.join(found.verdict.asks)} to let it through")
+        if found.verdict.request_from:
+            say(f"may ask someone in {', '.join(found.verdict.request_from)} to let it through")
         return FAILED
     say(f"allowed by {found.verdict.rule}, approval: {found.verdict.approval.value}")
     if found.verdict.runbook:
@@ -431,11 +433,11 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _facts(
     settings: Settings, options: argparse.Namespace, groups: frozenset[str]
-) -> policy.Facts:
+) -> policy.Context:
     """Ask Slack who the user is, if there is a token; the bot is taken to be in the channel."""
     async with _directory(settings) as (team, directory):
         actor = Actor(team, options.user)
-        return policy.Facts(
+        return policy.Context(
             person=await directory.person(actor),
             home_team=team,
             groups=frozenset(options.group) | await directory.groups(actor.user, groups),
@@ -488,7 +490,7 @@ async def _check_store(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
     finally:
         await store.close()
     yield True, "database: it can be written"
-    key = keys.signer(settings.audit_key, settings.key_file).public
+    key = keys.load_signer(settings.audit_key, settings.key_file).public
     where = "the environment" if settings.audit_key else str(settings.key_file)
     yield True, f"trail: sealed with the key {fingerprint(key)} from {where}; public key {key}"
 

@@ -22,23 +22,23 @@ from bot.cli.settings import Settings, WatchedFile, read_settings, variable
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.model.actions import DEFAULT, Json, Site
 from bot.operations.approvals import Approvals
-from bot.operations.authorizer import Rights
-from bot.operations.checkpointer import Keeper
-from bot.operations.outbox_relay import Courier
+from bot.operations.authorizer import Authorizer
+from bot.operations.checkpointer import Checkpointer
+from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.service import Service
-from bot.operations.worker import Engine
-from bot.policy.loader import Rules, loader
+from bot.operations.worker import Worker
+from bot.policy.loader import LoadedPolicy, loader
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import chain
-from bot.times import duration
+from bot.times import parse_duration
 from handlers.app import build_app
-from handlers.slack.background import Errands
+from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
-from handlers.slack.messenger import Desk
+from handlers.slack.messenger import Messenger
 from handlers.slack.transports import PATH, Identity, Socket, connect, receiver, web_client
 
 log = structlog.get_logger("stopstream")
@@ -72,7 +72,7 @@ _GRACE = 9.5
 
 
 async def _until(settings: Settings, stop: asyncio.Event, opened: asyncio.Event) -> None:
-    async with Bot(settings):
+    async with Server(settings):
         # What the start has made stays; looking it through again would hold up turns by 50 ms.
         gc.collect()
         gc.freeze()
@@ -102,7 +102,7 @@ def sites(settings: Settings) -> Mapping[str, Site]:
     return {product.name: settings.site(product.name, product.site) for product in PRODUCTS}
 
 
-def policy_file(settings: Settings, *, keys: bool = True) -> WatchedFile[Rules]:
+def policy_file(settings: Settings, *, keys: bool = True) -> WatchedFile[LoadedPolicy]:
     """Open the policy file.
 
     Args:
@@ -134,11 +134,11 @@ def open_store(settings: Settings, *, sealing: bool = True) -> Store:
     engine = database.connect(settings.database_url)
     database.migrate(engine)
     owner = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns():x}"
-    signer = keys.signer(settings.audit_key, settings.key_file) if sealing else None
+    signer = keys.load_signer(settings.audit_key, settings.key_file) if sealing else None
     return Store(engine, owner=owner, audit_channel=settings.audit_channel, signer=signer)
 
 
-def open_cloud(settings: Settings, rules: Callable[[], Rules]) -> TencentCloud:
+def open_cloud(settings: Settings, rules: Callable[[], LoadedPolicy]) -> TencentCloud:
     """Open the one client to Tencent Cloud.
 
     Args:
@@ -149,7 +149,7 @@ def open_cloud(settings: Settings, rules: Callable[[], Rules]) -> TencentCloud:
     """
     return TencentCloud(
         credentials=chain(credential_values(settings)),
-        accounts=lambda: rules().access,
+        accounts=lambda: rules().credentials,
         sites=sites(settings),
         base_url=settings.tencent_url or None,
     )
@@ -165,7 +165,7 @@ def credential_values(settings: Settings) -> Mapping[str, str]:
     }
 
 
-class Bot:
+class Server:
     """The whole program, from the settings on.
 
     Health and metrics answer from the first moment, readiness once Slack is reached.
@@ -186,7 +186,7 @@ class Bot:
         self._rules = policy_file(settings)
         self._parts = contextlib.AsyncExitStack()
         self._store: Store | None = None
-        self._desk: Desk | None = None
+        self._desk: Messenger | None = None
         self._socket: Socket | None = None
         self._take: Callable[[web.Request], Awaitable[web.Response]] | None = None
         self._serving = False
@@ -219,23 +219,23 @@ class Bot:
         directory = Directory(client, team=identity.team)
         cloud = open_cloud(settings, lambda: self._rules.value)
         self._parts.push_async_callback(cloud.close)
-        desk = self._desk = Desk(
+        desk = self._desk = Messenger(
             client,
             bot=identity.bot,
             audit_channel=settings.audit_channel,
             lost=directory.forget_channel,
         )
         supervisor = self.supervisor
-        courier = Courier(store=store, desk=desk, metrics=self.metrics, supervisor=supervisor)
+        courier = OutboxRelay(store=store, desk=desk, metrics=self.metrics, supervisor=supervisor)
         courier.start()
         self._parts.push_async_callback(courier.stop)
-        rights = Rights(
+        rights = Authorizer(
             store=store,
             directory=directory,
             rules=lambda: self._rules.value,
             team=identity.team,
         )
-        engine = Engine(
+        engine = Worker(
             store=store, cloud=cloud, rights=rights, metrics=self.metrics, supervisor=supervisor
         )
         engine.start()
@@ -252,7 +252,7 @@ class Bot:
             team=identity.team,
             metrics=self.metrics,
         )
-        errands = Errands(supervisor=supervisor)
+        errands = BackgroundQueue(supervisor=supervisor)
         errands.start()
         self._parts.push_async_callback(errands.stop)
         secret = settings.slack_signing_secret
@@ -307,9 +307,9 @@ class Bot:
 
     def _keep(self, store: Store) -> None:
         settings = self._settings
-        keep = duration(settings.audit_keep) if settings.audit_keep else None
-        every = duration(settings.audit_checkpoint)
-        keeper = Keeper(store, every=every, keep=keep, supervisor=self.supervisor)
+        keep = parse_duration(settings.audit_keep) if settings.audit_keep else None
+        every = parse_duration(settings.audit_checkpoint)
+        keeper = Checkpointer(store, every=every, keep=keep, supervisor=self.supervisor)
         keeper.start()
         self._parts.callback(keeper.stop)
 
@@ -340,7 +340,7 @@ class Bot:
         self._own = rules.bots_own or was
         for name in {DEFAULT, was} - set(rules.policy.account_names):
             if rules.bots_own:
-                await store.adopt(name, rules.bots_own)
+                await store.adopt_account(name, rules.bots_own)
 
     async def _say_broken(self, store: Store, error: ConfigError) -> None:
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
@@ -413,7 +413,7 @@ class Bot:
     async def _figures(self, _request: web.Request) -> web.Response:
         if self._store is not None:
             with contextlib.suppress(StoreError):
-                self.metrics.owed.set(await self._store.owed())
+                self.metrics.owed.set(await self._store.outbox_depth())
         return web.Response(
             body=self.metrics.text(),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

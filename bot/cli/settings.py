@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.audit.checkpoints import is_key, seed
 from bot.errors import ConfigError
 from bot.model.actions import Site
-from bot.times import duration
+from bot.times import parse_duration
 
 T = TypeVar("T")
 
@@ -196,7 +196,7 @@ class Settings(BaseSettings):
     @classmethod
     def _duration(cls, value: str) -> str:
         if value:
-            duration(value)
+            parse_duration(value)
         return value
 
     @field_validator("listen", mode="after")

@@ -78,7 +78,7 @@ _NO_NAMES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Candidate:
     """One thing that an alert names.
 
     Attributes:
@@ -95,14 +95,14 @@ class Found:
         return ", ".join(f"{name} {value}" for name, value in self.params.items())
 
 
-def found_in(message: Mapping[str, Any]) -> tuple[Found, ...]:
+def find_candidates(message: Mapping[str, Any]) -> tuple[Candidate, ...]:
     """Find what a message names, in its text, blocks and attachments; addresses first."""
     text = "\n".join(_strings(message))[:_READ_MOST]
     addresses = (_of_address(found) for found in _ADDRESS.finditer(text))
     plain = _ADDRESS.sub(_NO_NAME, _LINKED.sub(r"\1", text))
     plain = _SEVERAL.sub(_apart, plain)
     named = (_of_name(found) for found in _LABELLED.finditer(plain))
-    known: list[Found] = []
+    known: list[Candidate] = []
     for one in filter(None, chain(addresses, named)):
         if len(known) < _KNOWN_MOST and one not in known:
             known.append(one)
@@ -175,15 +175,15 @@ def _is_label(text: str) -> bool:
     return text in _NO_NAMES or re.fullmatch(_LABEL, text, re.IGNORECASE) is not None
 
 
-def _of_address(found: re.Match[str]) -> Found | None:
+def _of_address(found: re.Match[str]) -> Candidate | None:
     address = found[0].replace("&amp;", "&").rstrip(_AFTER_ADDRESS)
     before = found.string[: found.start()][-1:]
     # Slack's italics and strikes; a name may end so by itself.
     return _of_url(address.rstrip(before) if before and before in "_~" else address)
 
 
-def _of_url(url: str) -> Found | None:
-    link = links.found(url)
+def _of_url(url: str) -> Candidate | None:
+    link = links.find_urls(url)
     if link is None:
         return None
     params = {"StreamName": link.stream, "AppName": link.app}
@@ -197,7 +197,7 @@ def _apart(several: re.Match[str]) -> str:
     return "".join(f"\nStream: {name}\n" for name in several[1].split(","))
 
 
-def _of_name(found: re.Match[str]) -> Found | None:
+def _of_name(found: re.Match[str]) -> Candidate | None:
     label = next(filter(None, found.groups()))
     value = _value_after(found.string, found.end())
     if not value:
@@ -233,8 +233,8 @@ def _value_after(text: str, at: int) -> str:
     return "" if value.casefold() in _NO_NAMES or _TIME.fullmatch(value) else value
 
 
-def _found(params: Mapping[str, str], action: Action | None = None) -> Found | None:
+def _found(params: Mapping[str, str], action: Action | None = None) -> Candidate | None:
     if any(len(value) > _VALUE_MOST for value in params.values()):
         return None
     stop = action or next(a for a in _STOPS if a.params[0].api in params)
-    return Found(stop.api, params)
+    return Candidate(stop.api, params)

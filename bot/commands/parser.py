@@ -14,20 +14,20 @@ from bot.commands.tokens import (
     SENTENCE_ENDS,
     Token,
     beginning,
-    conceal,
+    caret,
     example,
-    mark,
-    plain,
+    format_command,
     quoted,
-    scan,
-    spell,
+    redact_error,
+    tokenize,
+    unescape,
 )
 from bot.errors import ParseError
 from bot.model.actions import DEFAULT, Account, Action, Effect, Json, Param, Site
 from bot.model.commands import Command
 from bot.model.operations import State
 from bot.redact import HIDDEN, redact
-from bot.times import duration
+from bot.times import parse_duration
 
 __all__ = [
     "IN_SHORT",
@@ -37,13 +37,13 @@ __all__ = [
     "Form",
     "Help",
     "OffAir",
+    "ParseResult",
     "Vocabulary",
-    "Wanted",
     "WhoAmI",
+    "caret",
     "example",
-    "mark",
+    "format_command",
     "parse",
-    "spell",
 ]
 
 LONGEST = 4000
@@ -195,7 +195,7 @@ class OffAir:
     """They want to know what is off and not yet on, and what is held."""
 
 
-Wanted: TypeAlias = "Command | Help | Form | WhoAmI | Audit | OffAir"
+ParseResult: TypeAlias = "Command | Help | Form | WhoAmI | Audit | OffAir"
 
 _EVERYWHERE = ("region", "account", "case")
 """What a command may name beside its parameters."""
@@ -254,7 +254,7 @@ _DIRECTION = re.compile(
 """How a word begins that says which way it goes, whatever follows."""
 
 
-def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float) -> Wanted:
+def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float) -> ParseResult:
     """Read a text.
 
     Args:
@@ -267,7 +267,7 @@ def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float)
             no stream keys.
     """
     # What Slack escapes grows to five times its length at most.
-    shown = plain(text[: _LONGEST_ESCAPED + 1])
+    shown = unescape(text[: _LONGEST_ESCAPED + 1])
     if len(text) > _LONGEST_ESCAPED or len(shown) > LONGEST:
         start = redact(shown[:LONGEST])[:80]
         raise ParseError(
@@ -277,7 +277,7 @@ def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float)
     try:
         return reader.read(verb)
     except ParseError as error:
-        mistake = conceal(error, reader.hidden, reader.ours)
+        mistake = redact_error(error, reader.hidden, reader.ours)
     # Raised here, so that the one with the keys does not hang on as its context.
     raise mistake
 
@@ -327,7 +327,7 @@ class _Reader:
     now: float
     places: dict[str, Token] = field(default_factory=dict[str, Token])
     base: _Said = field(default_factory=_Said)
-    link: links.Link | None = None
+    link: links.StreamUrl | None = None
     hidden: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     secret_names: frozenset[str] = frozenset()
     account: str = ""
@@ -339,7 +339,7 @@ class _Reader:
             name for param in params if param.secret for name in (param.api.casefold(), param.word)
         )
 
-    def read(self, verb: Effect | None) -> Wanted:
+    def read(self, verb: Effect | None) -> ParseResult:
         tokens, verb = self._verb(self._tokens(), verb)
         if not tokens:
             forms = verb in (Effect.STOP, Effect.START)
@@ -361,15 +361,15 @@ class _Reader:
 
     def _own(self, word: str) -> Action | None:
         """Find what the bot does itself."""
-        ours = (a for a in self.vocabulary.actions if a.product.ours)
+        ours = (a for a in self.vocabulary.actions if a.product.local)
         return next((a for a in ours if word in (a.words, a.api.casefold())), None)
 
     def _tokens(self) -> list[Token]:
         """Cut the text, and note where secret values stand, even if the rest is a mistake."""
         try:
-            tokens = scan(self.text)
+            tokens = tokenize(self.text)
         except ParseError as error:
-            before = self._noted(scan(self.text[: error.start]))
+            before = self._noted(tokenize(self.text[: error.start]))
             if before and self._is_secret(before[-1]) and not before[-1].value:
                 self.hidden.add((error.start, len(self.text)))
             self._hide_after_kind([*before, Token("", "…", error.start, error.end, 0, error.start)])
@@ -437,7 +437,7 @@ class _Reader:
 
     def _since(self, token: Token) -> float:
         try:
-            return min(duration(token.value), _LONGEST_LOOK_BACK)
+            return min(parse_duration(token.value), _LONGEST_LOOK_BACK)
         except ValueError as error:
             problem = f'"{_shown(token.value)}" is no length of time: {error}.'
             raise self._wrong(problem, token) from None
@@ -499,7 +499,7 @@ class _Reader:
         try:
             found = inner.read(Effect.STOP)
         except ParseError as error:
-            said = offair.read_held(_bare_words(text), self.vocabulary.actions, self.now)
+            said = offair.parse_hold_target(_bare_words(text), self.vocabulary.actions, self.now)
             if said:
                 return self._keyless(said, typed), self.vocabulary.meant
             self.ours = inner.ours
@@ -515,11 +515,11 @@ class _Reader:
             ) from None
         if not isinstance(found, Command):
             raise self._wrong(f"Say what, for example: {example(action)}", None)
-        held = offair.held_as(found.action, found.params)
+        held = offair.hold_target(found.action, found.params)
         if not held or not offair.comes_back(found.action, self.vocabulary.actions):
             problem = f"Nothing starts again what {found.action.api} stops, so it needs no hold."
             raise self._wrong(problem, None)
-        of = {*found.action.touch.key, "Region", "Account", "Case"}
+        of = {*found.action.effect_spec.key, "Region", "Account", "Case"}
         more = next((token for name, token in inner.places.items() if name not in of), None)
         if more is not None:
             problem = f'A {action.words} takes no "{_shown(more.name or more.value)}".'
@@ -571,10 +571,10 @@ class _Reader:
 
     def _longer(self, action: Action, tokens: Sequence[Token]) -> Action:
         """Take the action that does the same until a time, where one is said."""
-        longer = next((a for a in self.vocabulary.actions if a.api == action.lasting), None)
-        if longer is None or longer.until is None:
+        longer = next((a for a in self.vocabulary.actions if a.api == action.longer_variant), None)
+        if longer is None or longer.expiry is None:
             return action
-        ends = longer.param(longer.until[0])
+        ends = longer.param(longer.expiry[0])
         says = (t for t in tokens if t.name and action.param(t.name) is None)
         return longer if any(longer.param(token.name) is ends for token in says) else action
 
@@ -626,7 +626,7 @@ class _Reader:
         found = [a for a in named if a.effect is verb or not reads]
         found += [a for a in actions if a.words == folded and a.effect is verb]
         if reads and not found:
-            looks = {a.look for a in actions if folded in (a.words, a.api.casefold())}
+            looks = {a.status_read for a in actions if folded in (a.words, a.api.casefold())}
             found = [a for a in actions if a.api in looks]
         return found[0] if found else None
 
@@ -667,7 +667,7 @@ class _Reader:
         Gives its action, whether it says by itself what is to be done, and what it says.
         """
         words = self.vocabulary.targets[name.value]
-        inner = _Reader(plain(words), replace(self.vocabulary, targets={}), self.now)
+        inner = _Reader(unescape(words), replace(self.vocabulary, targets={}), self.now)
         try:
             tokens, verb = inner._verb(inner._tokens(), None)
             if not tokens or tokens[0].name:
@@ -739,9 +739,9 @@ class _Reader:
         found: dict[str, float] = {}
         for param in action.params:
             token = self.places.get(param.api)
-            if token is not None and param.kind.days is not None:
+            if token is not None and param.type.max_days_ahead is not None:
                 with contextlib.suppress(ValueError):
-                    found[param.api] = duration(token.value)
+                    found[param.api] = parse_duration(token.value)
         return found
 
     def _take(self, action: Action, token: Token) -> None:
@@ -750,7 +750,7 @@ class _Reader:
         if name in self.places:
             raise self._wrong(f'"{token.name}" is given twice.', token)
         param = action.param(name)
-        if not token.quoted and (param is None or name in action.touch.key):
+        if not token.quoted and (param is None or name in action.effect_spec.key):
             # A sentence ends so, a name does not; one that does is quoted.
             token = replace(token, value=token.value.rstrip(f"{SENTENCE_ENDS}`") or token.value)
         if token.name and not token.value and not token.quoted:
@@ -842,7 +842,7 @@ class _Reader:
             name = re.split("[?&]", value)[0]
             if name and redact(name) == name:
                 return name
-        if param.api in action.touch.key:
+        if param.api in action.effect_spec.key:
             raise self._wrong(
                 f"This {param.word} holds what looks like a key; leave it out.", token
             )
@@ -850,20 +850,20 @@ class _Reader:
 
     def _read(self, param: Param, token: Token, text: str) -> Json:
         try:
-            return param.kind.read(text, self.now)
+            return param.type.read(text, self.now)
         except ValueError as error:
             reason = f": {error}" if str(error) else ""
             shown = "This" if param.secret else f'"{_shown(text)}"'
-            raise self._wrong(f"{shown} is not {param.kind.says}{reason}.", token) from None
+            raise self._wrong(f"{shown} is not {param.type.description}{reason}.", token) from None
 
-    def _link(self, token: Token) -> links.Link:
+    def _link(self, token: Token) -> links.StreamUrl:
         try:
-            return links.read(links.with_scheme(token.value))
+            return links.parse_url(links.with_scheme(token.value))
         except ValueError as error:
             raise self._wrong(f"This address names no stream: {error}.", token) from None
 
     def _linked(
-        self, action: Action, link: links.Link, typed: Mapping[str, Json]
+        self, action: Action, link: links.StreamUrl, typed: Mapping[str, Json]
     ) -> dict[str, Json]:
         """Give what an address says; what is typed beside it must agree."""
         place = next(self.places[p.api] for p in action.params if p.word == "stream")
@@ -938,15 +938,15 @@ class _Reader:
             if name is not None:
                 given = str(values[name])
                 try:
-                    return param.kind.read(given, self.now)
+                    return param.type.read(given, self.now)
                 except ValueError:
                     given = HIDDEN if param.secret else _shown(given)
                     raise self._wrong(
                         f'The policy\'s default "{given}" for {param.api} is not '
-                        f"{param.kind.says}.",
+                        f"{param.type.description}.",
                         None,
                     ) from None
-        return param.left_out(self.now)
+        return param.default_value(self.now)
 
     def _region(self, action: Action, said: str, kind: Token) -> str:
         if action.regions is None:
@@ -1012,7 +1012,7 @@ def _asks_for_help(token: Token, number: int) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    return links.looks_like_one(text) or links.lacks_its_scheme(text)
+    return links.looks_like_url(text) or links.lacks_its_scheme(text)
 
 
 def _shown(text: str) -> str:
@@ -1031,7 +1031,7 @@ def _blanked(text: str, tokens: Iterable[Token]) -> str:
 def _bare_words(text: str) -> str:
     """Give the words of a text, an account aside; nothing where other values are named."""
     try:
-        tokens = [token for token in scan(text) if token.name.casefold() != "account"]
+        tokens = [token for token in tokenize(text) if token.name.casefold() != "account"]
     except ParseError:
         return ""
     return "" if any(token.name for token in tokens) else " ".join(t.value for t in tokens)

@@ -69,7 +69,7 @@ class Token:
     quoted: bool = False
 
 
-def plain(text: str) -> str:
+def unescape(text: str) -> str:
     """Undo what Slack and phones do to text: links, mentions, escapes, odd and invisible spaces.
 
     A link that Slack made by itself becomes what was typed; any other becomes its address.
@@ -88,7 +88,7 @@ def _unlinked(found: re.Match[str]) -> str:
     return label if label and label == rest.removeprefix("//").rstrip("/") else link
 
 
-def scan(text: str) -> list[Token]:
+def tokenize(text: str) -> list[Token]:
     """Cut a plain text.
 
     Raises:
@@ -104,7 +104,7 @@ def without_dry_run(text: str) -> tuple[str, bool]:
     """
     if "dry" not in text.casefold():
         return text, False
-    shown = plain(text)
+    shown = unescape(text)
     try:
         spans = [span for token in _tokens(shown) if (span := _dry(shown, token))]
     except ParseError:
@@ -221,7 +221,7 @@ def quoted(value: str) -> str:
     return "".join(f"'{one}'" if one[0] in '"”' else f'"{one}"' for one in pieces) or '""'
 
 
-def spell(command: Command) -> str:
+def format_command(command: Command) -> str:
     """Write a command so that reading it gives the same command; secret values are hidden."""
     words = [command.action.api]
     for param in command.action.params:
@@ -250,7 +250,7 @@ def example(action: Action, site: Site | None = None) -> str:
     values: list[str] = []
     for param in action.params:
         if param.required and param.default is None and param.only in (None, site):
-            value = param.example or param.kind.example or f"{param.word}1"
+            value = param.example or param.type.example or f"{param.word}1"
             values.append(f"{param.word}={value}" if values else value)
     regions = (action.regions or {}).get(site, ())
     values += [f"region={regions[-1]}"] if regions else []
@@ -266,12 +266,14 @@ def beginning(action: Action) -> str:
             return f"/stopstream status {action.words}"
         case Effect.CHANGE:
             # No verb of its own leads to a change, so it goes by its API name.
-            return f"/stopstream {action.words if action.product.ours else action.api}"
+            return f"/stopstream {action.words if action.product.local else action.api}"
         case Effect.STOP:
             return f"/stopstream {action.words}"
 
 
-def conceal(error: ParseError, spans: AbstractSet[tuple[int, int]], ours: str = "") -> ParseError:
+def redact_error(
+    error: ParseError, spans: AbstractSet[tuple[int, int]], ours: str = ""
+) -> ParseError:
     """Take stream keys, and whatever stands in the spans, out of a mistake; its place stays.
 
     What the sentence ends with stays as it is where it is `ours`.
@@ -303,7 +305,7 @@ def _moved(at: int, first: int, last: int, *, inside: int) -> int:
     return inside if at < last else at + len(HIDDEN) - (last - first)
 
 
-def mark(error: ParseError, width: int = 72) -> str:
+def caret(error: ParseError, width: int = 72) -> str:
     """Show the text with its mistaken part underlined: two lines for a monospaced font.
 
     A longer text is shown for `width` characters around the place; control characters and

@@ -13,7 +13,7 @@ Params: TypeAlias = Mapping[str, Json]
 
 
 Site: TypeAlias = Literal["mainland", "intl"]
-Turns: TypeAlias = Literal["", "off", "on"]
+Toggle: TypeAlias = Literal["", "off", "on"]
 
 
 DEFAULT = "default"
@@ -43,31 +43,31 @@ class Approval(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ParamType:
     """What a parameter may hold: how its text is read and which JSON type leaves.
 
     Attributes:
-        says: Completes "… is not ", e.g. `a whole number, 0 or more`.
+        description: Completes "… is not ", e.g. `a whole number, 0 or more`.
         json: Tencent's name of the type, as in their API specification.
         read: Turns text into the value, given the time in epoch seconds for what is
             relative to it; raises ValueError, whose text is a reason in plain words
             or empty.
         example: Made up, for help.
-        within: The least and the most that Tencent Cloud takes: of a number itself, of a
+        bounds: The least and the most that Tencent Cloud takes: of a number itself, of a
             list its length.
-        days: How many days ahead a time may lie.
-        longest: Characters that its text may have at most.
-        back: How many days ago it may lie.
+        max_days_ahead: How many days ahead a time may lie.
+        max_length: Characters that its text may have at most.
+        max_days_back: How many days ago it may lie.
     """
 
-    says: str
+    description: str
     json: Literal["string", "int64", "uint64", "float", "bool", "array<string>"]
     read: Callable[[str, float], Json]
     example: str = ""
-    within: tuple[float, float] | None = None
-    days: int | None = None
-    longest: int = 1024
-    back: int = 0
+    bounds: tuple[float, float] | None = None
+    max_days_ahead: int | None = None
+    max_length: int = 1024
+    max_days_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Param:
 
     api: str
     word: str
-    kind: Kind
+    type: ParamType
     help: str
     default: Json = None
     required: bool = True
@@ -103,9 +103,9 @@ class Param:
         """Tencent's names of it, its own first."""
         return (self.api, self.alias) if self.alias else (self.api,)
 
-    def left_out(self, now: float) -> Json:
+    def default_value(self, now: float) -> Json:
         """Give the value of the default; `now` is in epoch seconds."""
-        return self.kind.read(self.default, now) if isinstance(self.default, str) else self.default
+        return self.type.read(self.default, now) if isinstance(self.default, str) else self.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +116,13 @@ class Product:
         name: Short name, also the host's first label and the credential scope's service.
         version: X-TC-Version.
         site: Whose host the product's own documentation prints.
-        ours: It is this bot itself, which does what is asked; nothing is sent.
+        local: It is this bot itself, which does what is asked; nothing is sent.
     """
 
     name: str
     version: str
     site: Site
-    ours: bool = False
+    local: bool = False
 
     def host(self, site: Site | None = None) -> str:
         """Give the host to call, at the product's own site unless another is named."""
@@ -150,7 +150,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ResourceType:
     """What actions are about: a sort of thing in the cloud, and the states it can be in.
 
     Attributes:
@@ -170,7 +170,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Touch:
+class EffectSpec:
     """Which thing of the cloud an action touches and what becomes of it.
 
     The emulated cloud plays an action from this alone. A field of the answer that lies inside
@@ -178,13 +178,13 @@ class Touch:
 
     Attributes:
         key: Names of the parameters that name the thing; they narrow down a read of many.
-        becomes: Its state afterwards; None leaves it as it is, as a read does.
+        new_state: Its state afterwards; None leaves it as it is, as a read does.
         absent: The error code where there is no such thing; None accepts it.
         refused: The error code by the state the thing is in before.
-        shows: The field of the answer that carries the state, or a count that stands for it,
+        state_field: The field of the answer that carries the state, or a count that stands for it,
             and what stands there where there is no such thing.
-        values: What the field holds in a state, where that is not the state's own name.
-        makes: The field of the answer that names the thing which the action brings into
+        state_values: What the field holds in a state, where that is not the state's own name.
+        creates: The field of the answer that names the thing which the action brings into
             being; it is in the key, and no parameter.
         counts, lists: For a read of many: by the field of the answer, the states of the
             things that it counts or lists.
@@ -197,14 +197,14 @@ class Touch:
             of the same names in which it says so; all in epoch seconds.
     """
 
-    thing: Subject
+    resource_type: ResourceType
     key: tuple[str, ...]
-    becomes: str | None = None
+    new_state: str | None = None
     absent: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
-    shows: tuple[str, str] | None = None
-    values: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    makes: str = ""
+    state_field: tuple[str, str] | None = None
+    state_values: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    creates: str = ""
     counts: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     echoes: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -212,19 +212,19 @@ class Touch:
     ended: str = ""
     between: tuple[str, str] | None = None
 
-    def shown(self, body: Params) -> str:
+    def read_state(self, body: Params) -> str:
         """Give the state that an answer shows; empty if it shows none."""
         found: Json = dict(body)
-        for name in (self.shows or ("", ""))[0].split("."):
+        for name in (self.state_field or ("", ""))[0].split("."):
             found = found.get(name) if isinstance(found, dict) else None
         if found in (None, ""):
             return ""
-        named = (state for state, value in self.values.items() if value == found)
+        named = (state for state, value in self.state_values.items() if value == found)
         return next(named, str(found))
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class ActiveRows:
     """Which of the things that an answer lists are under way.
 
     Attributes:
@@ -242,31 +242,31 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Tells:
+class ReadingTemplate:
     """What the answer of a read tells on a card, before a press.
 
     Attributes:
-        what: Completes "could not be read: …".
+        subject: Completes "could not be read: …".
         words: A sentence; each `{}` stands for the next of the fields.
         fields: Of the answer: dots lead into objects, a number into a list and `*` through all
             of it; parts joined by a slash are one address, and `@` marks a time.
         given: Parameters that the read was narrowed down by.
-        open: Parameters that it was not.
-        running: Leaves of a list only what is under way.
-        none: The sentence where nothing is left.
+        not_given: Parameters that it was not.
+        active: Leaves of a list only what is under way.
+        empty: The sentence where nothing is left.
     """
 
-    what: str
+    subject: str
     words: str
     fields: tuple[str, ...]
     given: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
-    running: Running | None = None
-    none: str = ""
+    not_given: tuple[str, ...] = ()
+    active: ActiveRows | None = None
+    empty: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Reading:
     """What a read has told: a sentence, and what each `{}` in it stands for.
 
     Attributes:
@@ -290,24 +290,24 @@ class Action:
         params: In the order in which bare words fill the ones that are required and
             have no default.
         errors: The codes its API page lists.
-        touch: What the emulated cloud does with it.
+        effect_spec: What the emulated cloud does with it.
         regions: Regions by site where X-TC-Region is demanded; None where it is not.
-        already: Codes that mean it was over before: the wish is fulfilled.
-        least: What it demands of everyone, whatever the policy says.
+        already_codes: Codes that mean it was over before: the wish is fulfilled.
+        minimum_approval: What it demands of everyone, whatever the policy says.
         afterwards: What the asker must know once it is accepted; `{word}` stands for the
             value of a parameter.
-        turns: Whether people no longer get the thing, or get it again.
-        turns_by: Parameter that turns it off where it is true, and on where it is false.
-        until: Parameter that says when it ends by itself, and the seconds after which it does
+        toggles: Whether people no longer get the thing, or get it again.
+        toggle_param: Parameter that turns it off where it is true, and on where it is false.
+        expiry: Parameter that says when it ends by itself, and the seconds after which it does
             where that is left out.
-        lasting: Name of the API that does the same for longer, with the same parameters.
+        longer_variant: Name of the API that does the same for longer, with the same parameters.
         undo: Name of the API that takes it back with the same parameters, and with what the
             answer names where `touch.makes` something.
-        look: Name of the API that reads the state of the same thing.
-        reach: Names of the APIs that tell what it hits, with the same parameters; what else
+        status_read: Name of the API that reads the state of the same thing.
+        impact_reads: Names of the APIs that tell what it hits, with the same parameters; what else
             they need has a default.
-        tells: Of a read: what a card tells of its answer.
-        words_for: Where a code means something else here: what it means, and the next step.
+        readings: Of a read: what a card tells of its answer.
+        error_notes: Where a code means something else here: what it means, and the next step.
         deprecated: Tencent's own advice against it, and what to use instead.
         only: The one site that has it.
     """
@@ -321,20 +321,20 @@ class Action:
     per_second: int
     params: tuple[Param, ...]
     errors: tuple[str, ...]
-    touch: Touch
+    effect_spec: EffectSpec
     regions: Mapping[Site, tuple[str, ...]] | None = None
-    already: frozenset[str] = frozenset()
-    least: Approval = Approval.NONE
+    already_codes: frozenset[str] = frozenset()
+    minimum_approval: Approval = Approval.NONE
     afterwards: str = ""
-    turns: Turns = ""
-    turns_by: str = ""
-    until: tuple[str, float] | None = None
-    lasting: str | None = None
+    toggles: Toggle = ""
+    toggle_param: str = ""
+    expiry: tuple[str, float] | None = None
+    longer_variant: str | None = None
     undo: str | None = None
-    look: str | None = None
-    reach: tuple[str, ...] = ()
-    tells: tuple[Tells, ...] = ()
-    words_for: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    status_read: str | None = None
+    impact_reads: tuple[str, ...] = ()
+    readings: tuple[ReadingTemplate, ...] = ()
+    error_notes: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     deprecated: str = ""
     only: Site | None = None
 

@@ -62,4 +62,4 @@ class Command:
         must = (p for p in self.action.params if p.required and p.default is None and not p.secret)
         found = str(self.params.get(next((p.api for p in must), ""), ""))
         # What is held goes by its sort first, which nobody searches for.
-        return found.partition(" ")[2] if self.action.product.ours else found
+        return found.partition(" ")[2] if self.action.product.local else found

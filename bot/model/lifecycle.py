@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.model.messages import Owed
+from bot.model.messages import MessageKind
 from bot.model.operations import State
 
 ENDINGS = frozenset(
@@ -34,10 +34,10 @@ class Step:
     """
 
     record: str
-    owes: tuple[Owed, ...] = ()
+    owes: tuple[MessageKind, ...] = ()
 
 
-_THROUGH = (Owed.CARD, Owed.ENDING, Owed.AUDIT)
+_THROUGH = (MessageKind.CARD, MessageKind.ENDING, MessageKind.AUDIT)
 _ENDED = Step("ended", _THROUGH)
 
 BEGINNINGS: Mapping[State, Step] = {
@@ -48,22 +48,22 @@ BEGINNINGS: Mapping[State, Step] = {
 
 STEPS: Mapping[tuple[State, State], Step] = {
     (State.ASKED, State.DUE): Step("allowed"),
-    (State.ASKED, State.WAITING): Step("waiting", (Owed.CARD,)),
+    (State.ASKED, State.WAITING): Step("waiting", (MessageKind.CARD,)),
     # The same is waiting already: the asker is shown that card.
-    (State.ASKED, State.CANCELLED): Step("joined", (Owed.PRIVATE,)),
-    (State.WAITING, State.DUE): Step("decided", (Owed.CARD, Owed.AUDIT)),
+    (State.ASKED, State.CANCELLED): Step("joined", (MessageKind.PRIVATE,)),
+    (State.WAITING, State.DUE): Step("decided", (MessageKind.CARD, MessageKind.AUDIT)),
     # By an approver, or because the policy has changed since.
     (State.WAITING, State.DENIED): Step("denied", _THROUGH),
     (State.WAITING, State.CANCELLED): Step("cancelled", _THROUGH),
     (State.WAITING, State.EXPIRED): Step("expired", _THROUGH),
-    (State.ASKED, State.DENIED): Step("denied", (Owed.PRIVATE, Owed.AUDIT)),
+    (State.ASKED, State.DENIED): Step("denied", (MessageKind.PRIVATE, MessageKind.AUDIT)),
     # Rights, or the policy, may be gone by the time it is sent.
     (State.DUE, State.DENIED): Step("denied", _THROUGH),
-    (State.DUE, State.RUNNING): Step("sending", (Owed.CARD,)),
+    (State.DUE, State.RUNNING): Step("sending", (MessageKind.CARD,)),
     # Sent again after a lost answer: only what may run twice.
-    (State.RUNNING, State.RUNNING): Step("sending again", (Owed.CARD,)),
+    (State.RUNNING, State.RUNNING): Step("sending again", (MessageKind.CARD,)),
     # Refused before it ran (throttled) or never sent: it waits for its next try.
-    (State.RUNNING, State.DUE): Step("not run", (Owed.CARD,)),
+    (State.RUNNING, State.DUE): Step("not run", (MessageKind.CARD,)),
     (State.RUNNING, State.ACCEPTED): _ENDED,
     (State.RUNNING, State.ALREADY): _ENDED,
     (State.RUNNING, State.FAILED): _ENDED,
@@ -71,9 +71,9 @@ STEPS: Mapping[tuple[State, State], Step] = {
 }
 
 MEANWHILE: Mapping[str, Step] = {
-    "approved": Step("decided", (Owed.CARD,)),
-    "changed": Step("changed", (Owed.CARD,)),
-    "reminded": Step("reminded", (Owed.CARD, Owed.REMINDER)),
+    "approved": Step("decided", (MessageKind.CARD,)),
+    "changed": Step("changed", (MessageKind.CARD,)),
+    "reminded": Step("reminded", (MessageKind.CARD, MessageKind.REMINDER)),
 }
 """What may happen to an operation that goes on waiting."""
 

@@ -8,7 +8,7 @@ from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
 
 
-class Owed(StrEnum):
+class MessageKind(StrEnum):
     """A kind of message that Slack must still hear about an operation."""
 
     CARD = "card"
@@ -37,38 +37,38 @@ class Delivery:
 
     Attributes:
         key: Stands in the message's metadata, so that a lost answer can be looked up.
-        about: The state that an audit line is about.
+        about_state: The state that an audit line is about.
         attempts: How often it has been tried.
         uncertain: An earlier try may have reached Slack.
-        seen: The state that was seen when it came to be owed, or names like the one that was
+        observed: The state that was seen when it came to be owed, or names like the one that was
             meant, a line each; foreign text.
     """
 
     id: int
     operation: Operation
-    owed: Owed
+    kind: MessageKind
     key: str
-    about: State
+    about_state: State
     attempts: int = 0
     uncertain: bool = False
-    seen: str = ""
+    observed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class EphemeralNotice:
     """A sentence to one person, where they pressed a button.
 
     Attributes:
         text: Plain, with the ids of users and channels in it; it is escaped when shown.
-        at: When they pressed, epoch seconds: how long `place.reply_url` holds.
-        again: It may have reached them before.
+        pressed_at: When they pressed, epoch seconds: how long `place.reply_url` holds.
+        maybe_sent: It may have reached them before.
     """
 
     actor: Actor
     place: Place
     text: str
-    at: float
-    again: bool = False
+    pressed_at: float
+    maybe_sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class RetryLater:
     """Slack did not take it now.
 
     Attributes:
@@ -105,4 +105,4 @@ class Undeliverable:
     closed: bool = False
 
 
-Delivered: TypeAlias = Sent | Later | Undeliverable
+DeliveryResult: TypeAlias = Sent | RetryLater | Undeliverable

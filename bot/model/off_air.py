@@ -6,44 +6,44 @@ from bot.model.operations import Operation
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class OffAirChange:
     """What an ending changes about what is off.
 
     Attributes:
-        thing: The sort of thing, and `key`, JSON, which one.
+        resource_type: The sort of thing, and `key`, JSON, which one.
         off: Whether it is off now, or on again.
         weight: What has more of it is not replaced by what has less: it may be off, it is, it is
             and something brings it back.
         until: When it ends by itself, epoch seconds; None: it does not.
         announced: Whoever asked said until when.
-        older: Only if it has been off for so many seconds.
-        final: The thing is no more, so what turned it off before has nothing to bring back.
+        minimum_age: Only if it has been off for so many seconds.
+        resource_gone: The thing is no more, so what turned it off before has nothing to bring back.
     """
 
     account: str
-    thing: str
+    resource_type: str
     key: str
     off: bool
     weight: int = 0
     until: float | None = None
     announced: bool = False
-    older: float = 0.0
-    final: bool = False
+    minimum_age: float = 0.0
+    resource_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartScope:
     """What would be started, as holds name it.
 
     Attributes:
         targets: See `offair.held_as`.
-        known: The accounts that the policy names: a hold on any other holds on all. None: only
-            one on this very account counts.
+        known_accounts: The accounts that the policy names: a hold on any other applies to all.
+            None: only one on this very account counts.
     """
 
     account: str
     targets: tuple[str, ...]
-    known: tuple[str, ...] | None = None
+    known_accounts: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +53,28 @@ class Hold:
     Attributes:
         target: As `offair.held_as` names it.
         operation: Id of the operation that began it.
-        by: Who holds it.
+        held_by: Who holds it.
         since: Epoch seconds.
     """
 
     account: str
     target: str
     operation: str
-    by: str
+    held_by: str
     reason: str
     since: float
 
 
 @dataclass(frozen=True, slots=True)
-class Off:
+class OffAirEntry:
     """Something that was stopped and not started again.
 
     Attributes:
         operation: What stopped it.
         until: When it ends by itself, epoch seconds; None: it does not.
-        now: Its state as it was just read; empty if nobody looked.
+        state: Its state as it was just read; empty if nobody looked.
     """
 
     operation: Operation
     until: float | None
-    now: str = ""
+    state: str = ""

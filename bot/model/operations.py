@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.model.actions import DEFAULT, Approval, Json, Params, Sight
+from bot.model.actions import DEFAULT, Approval, Json, Params, Reading
 from bot.model.commands import Via
 from bot.model.people import Actor, Place
 
@@ -32,16 +32,16 @@ class Answer:
 
     Attributes:
         body: The fields of `Response` besides RequestId.
-        took: Seconds from the first byte out to the last byte in.
+        duration: Seconds from the first byte out to the last byte in.
     """
 
     request_id: str
     body: Params
-    took: float
+    duration: float
 
 
 @dataclass(frozen=True, slots=True)
-class Approved:
+class GivenApproval:
     """Somebody said yes."""
 
     user: str
@@ -56,41 +56,41 @@ class Consent:
         needed: How many must approve.
         roles: Whose members may, by now.
         people: Ids of the users and user groups that those roles consist of.
-        then: Roles that may later, one more with each reminder.
+        escalates_to: Roles that may later, one more with each reminder.
         remind: Seconds between reminders; None for none.
         reminded: How often it has reminded.
         given: Who has approved, the first first.
-        glass: The rule under which the asker may go without a second person in an emergency.
-        seen: State of the thing when it was asked, as its read showed it; empty if unknown.
-        found: Its state at a press, where that differs.
-        sights: What else was read of what it will touch.
-        asks: Of one that was refused: roles whose members may be asked to let it pass.
-        request: Id of the refused operation that this one asks for once more.
-        lacks: Why the asker may not do it themselves; empty where they may.
+        break_glass_rule: The rule under which an emergency needs no second person.
+        state: State of the thing when it was asked, as its read showed it; empty if unknown.
+        state_at_press: Its state at a press, where that differs.
+        readings: What else was read of what it will touch.
+        request_from: Of one that was refused: roles whose members may be asked to let it pass.
+        request_of: Id of the refused operation that this one asks for once more.
+        lacking: Why the asker may not do it themselves; empty where they may.
         undoes: Id of the operation that this takes back or extends, if its button asked for it:
             only while nothing has come after.
         spans: See Command; they count from when it is sent.
-        span: Seconds by which it is extended at a time; 0: by as long as it lasts.
+        extension: Seconds by which it is extended at a time; 0: by as long as it lasts.
         unknown: What a newer release has stored beside it: it is stored again as it is.
     """
 
     needed: int = 1
     roles: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
-    then: tuple[str, ...] = ()
+    escalates_to: tuple[str, ...] = ()
     remind: float | None = None
     reminded: int = 0
-    given: tuple[Approved, ...] = ()
-    glass: str = ""
-    seen: str = ""
-    found: str = ""
-    sights: tuple[Sight, ...] = ()
-    asks: tuple[str, ...] = ()
-    request: str = ""
-    lacks: str = ""
+    given: tuple[GivenApproval, ...] = ()
+    break_glass_rule: str = ""
+    state: str = ""
+    state_at_press: str = ""
+    readings: tuple[Reading, ...] = ()
+    request_from: tuple[str, ...] = ()
+    request_of: str = ""
+    lacking: str = ""
     undoes: str = ""
     spans: Mapping[str, float] = field(default_factory=dict[str, float])
-    span: float = 0.0
+    extension: float = 0.0
     unknown: Mapping[str, object] = field(
         default_factory=dict[str, object], repr=False, compare=False
     )
@@ -140,17 +140,17 @@ class Operation:
         rule: The rule that let it pass or forbade it.
         detail: One sentence on how it came to where it is, for people.
         code: Tencent's error code.
-        said: Tencent's error message: foreign text.
+        error_message: Tencent's error message: foreign text.
         attempts: How often the request has left.
         result: Fields of the answer, for reads.
-        took: Seconds that Tencent Cloud took to answer.
+        duration: Seconds that Tencent Cloud took to answer.
         card_channel: Where the root message stands, once it does.
         consent: What it waits for, or waited for.
         reason: Why it was denied or an emergency, in the decider's words: foreign text.
         emergency: It went without the second person that the policy wants.
-        joined: Id of the operation that waits for the same and does it in this one's place.
+        duplicate_of: Id of the operation that waits for the same and does it in this one's place.
         target: What it is about, as people search for it.
-        looked: The state that was seen a moment after a stop, or UNSEEN; empty before.
+        verified_state: The state that was seen a moment after a stop, or UNSEEN; empty before.
         case: The incident or ticket it belongs to, or empty.
         runbook: Address of what the policy says to read about it, or empty.
         seq: Grows with every change of the row; a card drawn from a lower one is stale.
@@ -179,17 +179,17 @@ class Operation:
     attempts: int = 0
     request_id: str = ""
     code: str = ""
-    said: str = ""
+    error_message: str = ""
     result: Params = field(default_factory=dict[str, Json])
-    took: float | None = None
+    duration: float | None = None
     card_channel: str = ""
     card_ts: str = ""
     consent: Consent = field(default_factory=Consent)
     reason: str = ""
     emergency: bool = False
-    joined: str = ""
+    duplicate_of: str = ""
     target: str = ""
-    looked: str = ""
+    verified_state: str = ""
     case: str = ""
     runbook: str = ""
     seq: int = 0
@@ -221,5 +221,5 @@ class Search:
     account: str = ""
 
 
-UNSEEN = "unseen"
+UNREADABLE = "unseen"
 """Stands for a state that could not be read."""

@@ -3,16 +3,16 @@
 from typing import Protocol
 
 from bot.model.commands import Command
-from bot.model.messages import Delivered, Delivery, Word
+from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice
 from bot.model.operations import Answer
 from bot.model.people import Actor, Person, Presence
-from bot.model.verdicts import Draft
+from bot.model.verdicts import RequestPreview
 
 
 class Cloud(Protocol):
     """Sends one signed request."""
 
-    def draft(self, command: Command) -> Draft:
+    def preview(self, command: Command) -> RequestPreview:
         """Write the request as it would leave, without key, signature and secret parameters."""
         ...
 
@@ -51,18 +51,18 @@ class Directory(Protocol):
         ...
 
 
-class Desk(Protocol):
+class Notifier(Protocol):
     """Delivers messages to people."""
 
-    async def deliver(self, delivery: Delivery) -> Delivered:
+    async def deliver(self, delivery: Delivery) -> DeliveryResult:
         """Render the operation as it is now and hand it to Slack. Never raises for Slack's sake."""
         ...
 
-    async def whisper(self, word: Word) -> Delivered:
+    async def send_ephemeral(self, word: EphemeralNotice) -> DeliveryResult:
         """Say a sentence to one person alone."""
         ...
 
-    async def announce(self, text: str, key: str, *, uncertain: bool) -> Delivered:
+    async def announce(self, text: str, key: str, *, uncertain: bool) -> DeliveryResult:
         """Say something that belongs to no operation in the audit channel.
 
         Args:

@@ -17,10 +17,10 @@ class Verdict:
         expires: Seconds until an unanswered approval lapses.
         needed: How many of them it takes.
         remind: Seconds after which an unanswered card reminds.
-        then: Roles that may approve too, one more with each reminder.
-        glass: The rule under which an emergency needs no second person; empty for none.
+        escalates_to: Roles that may approve too, one more with each reminder.
+        break_glass_rule: The rule under which an emergency needs no second person; empty for none.
         runbook: Address of what to read about it, or empty.
-        lacks: Why the asker may not do it themselves, where it is only a request.
+        lacking: Why the asker may not do it themselves, where it is only a request.
     """
 
     rule: str
@@ -29,14 +29,14 @@ class Verdict:
     expires: float = 900.0
     needed: int = 1
     remind: float | None = None
-    then: tuple[str, ...] = ()
-    glass: str = ""
+    escalates_to: tuple[str, ...] = ()
+    break_glass_rule: str = ""
     runbook: str = ""
-    lacks: str = ""
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RequestPreview:
     """A request as it would leave, without key, signature and secret parameters."""
 
     method: str
@@ -53,22 +53,22 @@ class Denied:
         check: Name of the check that said no.
         reason: One sentence for the asker, with who could do it.
         rule: The rule that forbids it, where one does.
-        asks: Roles whose members may be asked to let it pass all the same.
+        request_from: Roles whose members may be asked to let it pass all the same.
     """
 
     check: str
     reason: str
     rule: str = ""
-    asks: tuple[str, ...] = ()
+    request_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class DryRunResult:
     """What would become of a command.
 
     Attributes:
         people: Ids of those who could approve it: users and user groups.
-        draft: None where nothing would be sent, or for whoever may not see it.
+        request: None where nothing would be sent, or for whoever may not see it.
         hidden: Whoever asked may not see what would be sent.
         case: The case it would belong to, or empty.
     """
@@ -76,6 +76,6 @@ class Rehearsal:
     command: Command
     verdict: Verdict | Denied
     people: tuple[str, ...]
-    draft: Draft | None
+    request: RequestPreview | None
     hidden: bool = False
     case: str = ""

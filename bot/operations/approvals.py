@@ -12,10 +12,10 @@ from bot.errors import StoreError, UnreadableRowError
 from bot.model.actions import Approval, Effect, Json
 from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import Approved, Choice, Consent, Decision, Operation, State
+from bot.model.operations import Choice, Consent, Decision, GivenApproval, Operation, State
 from bot.model.verdicts import Denied, Verdict
-from bot.operations.authorizer import Rights
-from bot.operations.worker import Engine, facts_of
+from bot.operations.authorizer import Authorizer
+from bot.operations.worker import Worker, facts_of
 from bot.redact import redact
 from bot.storage.store import NEVER, Move, Store
 from bot.supervision import Loop, Supervisor
@@ -58,7 +58,7 @@ class Approvals:
     """
 
     def __init__(
-        self, *, store: Store, engine: Engine, rights: Rights, supervisor: Supervisor
+        self, *, store: Store, engine: Worker, rights: Authorizer, supervisor: Supervisor
     ) -> None:
         self._store = store
         self._supervisor = supervisor
@@ -86,7 +86,7 @@ class Approvals:
     async def _beat(self) -> None:
         """Look after what waits, and take over presses that nobody settles."""
         try:
-            for operation in await self._store.lapsing():
+            for operation in await self._store.find_due_waits():
                 await self._lapse(operation)
             for decision in await self._store.claim_decisions():
                 self.take(decision)
@@ -107,7 +107,7 @@ class Approvals:
         self._held.discard(decision.id)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a decision is not settled yet", operation=decision.operation, why=str(error))
-            self._store.let_go(decision)
+            self._store.release(decision)
 
     # --- decisions -----------------------------------------------------------------
 
@@ -138,7 +138,7 @@ class Approvals:
 
     async def overtaken(self, before: Operation) -> str:
         """Say what has come after an operation, so that its button no longer means it."""
-        return await self._rights.overtaken(before)
+        return await self._rights.superseded_by(before)
 
     async def _decided(self, decision: Decision) -> Settled:
         while True:
@@ -196,14 +196,18 @@ class Approvals:
                 left = verdict.needed - len(given)
                 words = f"You have approved this already; {_more(left)} must."
                 return Settled(counts=False, words=words, operation=operation)
-            given = (*given, Approved(user, decision.at))
-        if choice is Choice.EMERGENCY and not (verdict.glass and decision.reason.strip()):
-            words = _NO_REASON if verdict.glass else _NO_GLASS
+            given = (*given, GivenApproval(user, decision.at))
+        if choice is Choice.EMERGENCY and not (
+            verdict.break_glass_rule and decision.reason.strip()
+        ):
+            words = _NO_REASON if verdict.break_glass_rule else _NO_GLASS
             return Settled(counts=False, words=words, operation=operation)
         found = await self._found(command, consent)
-        if found != consent.found and command.action.effect is not Effect.STOP:
-            return await self._say_changed(operation, decision, replace(consent, found=found))
-        consent = replace(consent, given=given, found=found, needed=verdict.needed)
+        if found != consent.state_at_press and command.action.effect is not Effect.STOP:
+            return await self._say_changed(
+                operation, decision, replace(consent, state_at_press=found)
+            )
+        consent = replace(consent, given=given, state_at_press=found, needed=verdict.needed)
         if choice is Choice.APPROVE and len(given) < verdict.needed:
             moved = await self._stay(operation, decision, consent, "approved")
             return _settled(moved)
@@ -218,23 +222,24 @@ class Approvals:
         )
         if moved is None:
             return None
-        if consent.found:
+        if consent.state_at_press:
             await self._said(moved)
         self._engine.take(moved)
         return Settled(counts=True, words="", operation=moved)
 
     async def _found(self, command: Command, consent: Consent) -> str:
         """Read the state again where it was known; empty while it is what the card says."""
-        now = await self._engine.look(command) if consent.seen else ""
-        return now if now and now != consent.seen else ""
+        now = await self._engine.read_state(command) if consent.state else ""
+        return now if now and now != consent.state else ""
 
     async def _say_changed(
         self, operation: Operation, decision: Decision, consent: Consent
     ) -> Settled | None:
         moved = await self._stay(operation, decision, consent, "changed")
         words = (
-            f"Not sent yet: when it was asked the state was {consent.seen}, "
-            f"now it is {consent.found or consent.seen}. Press again if you still want it."
+            f"Not sent yet: when it was asked the state was {consent.state}, "
+            f"now it is {consent.state_at_press or consent.state}. "
+            "Press again if you still want it."
         )
         return _settled(moved, words)
 
@@ -242,7 +247,7 @@ class Approvals:
         """Let the card say first what has changed since it was asked."""
         try:
             async with asyncio.timeout(_SPEAK):
-                while await self._store.owes_card(operation.id):  # noqa: ASYNC110 (a row)
+                while await self._store.is_card_queued(operation.id):  # noqa: ASYNC110 (a row)
                     await asyncio.sleep(0.05)
         except (TimeoutError, StoreError):
             log.warning("the card does not show the change yet", operation=operation.id)
@@ -252,15 +257,15 @@ class Approvals:
     async def _lapse(self, operation: Operation) -> None:
         """Remind of a waiting operation, or let it expire. Others may do it at the same time."""
         consent = operation.consent
-        rounds = max(1, len(consent.then))
+        rounds = max(1, len(consent.escalates_to))
         if await self._expire(operation) or consent.remind is None or consent.reminded >= rounds:
             return
-        wider = consent.then[consent.reminded : consent.reminded + 1]
+        wider = consent.escalates_to[consent.reminded : consent.reminded + 1]
         roles = tuple(dict.fromkeys((*consent.roles, *wider)))
         consent = replace(
             consent,
             roles=roles,
-            people=self._rights.people(roles),
+            people=self._rights.approver_ids(roles),
             reminded=consent.reminded + 1,
         )
         due_in = consent.remind if consent.reminded < rounds else NEVER

@@ -11,18 +11,18 @@ from bot.catalog.registry import action_of, by_api
 from bot.errors import DirectoryError, UnreadableRowError
 from bot.model.actions import DEFAULT, Action, Approval
 from bot.model.commands import Command, Via
-from bot.model.off_air import Hold, Start
-from bot.model.operations import Approved, Choice, Operation
+from bot.model.off_air import Hold, StartScope
+from bot.model.operations import Choice, GivenApproval, Operation
 from bot.model.people import Actor, Presence
 from bot.model.ports import Directory
 from bot.model.verdicts import Denied, Verdict
 from bot.policy import evaluation as policy
-from bot.policy.loader import Rules
+from bot.policy.loader import LoadedPolicy
 from bot.redact import apart
 from bot.storage.store import Store
 
 
-class Rights:
+class Authorizer:
     """Answers for the asker of an operation and for whoever decides over it. No answer means no.
 
     Args:
@@ -31,7 +31,7 @@ class Rights:
     """
 
     def __init__(
-        self, *, store: Store, directory: Directory, rules: Callable[[], Rules], team: str
+        self, *, store: Store, directory: Directory, rules: Callable[[], LoadedPolicy], team: str
     ) -> None:
         self._store = store
         self._directory = directory
@@ -45,36 +45,36 @@ class Rights:
         except DirectoryError as error:
             return _unanswered(error)
         if operation.via is not Via.TERMINAL and not await self._present(operation):
-            facts = policy.absent(facts)
-        judge = policy.request if operation.consent.request else policy.decide
+            facts = policy.without_bot(facts)
+        judge = policy.request if operation.consent.request_of else policy.decide
         verdict = judge(self._rules().policy, command, facts)
         if isinstance(verdict, Denied):
             return verdict
         if operation.consent.undoes:
             try:
                 before = await self._store.get(operation.consent.undoes)
-                overtaken = await self.overtaken(before) if before else ""
+                overtaken = await self.superseded_by(before) if before else ""
             except UnreadableRowError:
                 overtaken = "This release of the bot cannot read what it takes back."
             if overtaken:
                 return Denied("overtaken", f"{overtaken} Ask for it anew if you still want it.")
-        start = self.start_of(command)
-        held = await self._store.held(start) if start else None
+        start = self.start_scope(command)
+        held = await self._store.find_hold(start) if start else None
         return verdict if held is None else self._refused(held, command.account, facts)
 
-    def start_of(self, command: Command) -> Start | None:
+    def start_scope(self, command: Command) -> StartScope | None:
         """Say what a command would start, as holds name it; None for nothing."""
-        targets = offair.starts(command.action, command.params)
+        targets = offair.start_targets(command.action, command.params)
         if not targets:
             return None
-        return Start(command.account, targets, self._rules().policy.account_names)
+        return StartScope(command.account, targets, self._rules().policy.account_names)
 
-    def held_by(self, operation: Operation, command: Command) -> Start:
+    def hold_scope(self, operation: Operation, command: Command) -> StartScope:
         """Say what an action of the bot's own holds, or releases: gone accounts' holds, too."""
         known = None if command.action is HOLD else self._rules().policy.account_names
-        return Start(operation.account, (str(command.params["Target"]),), known)
+        return StartScope(operation.account, (str(command.params["Target"]),), known)
 
-    async def overtaken(self, before: Operation) -> str:
+    async def superseded_by(self, before: Operation) -> str:
         """Say what has come after an operation, so that its button no longer means it.
 
         Raises:
@@ -84,20 +84,20 @@ class Rights:
         action = action_of(before)
         if action is None:
             return f"This release of the bot does not know {before.api}, so nothing was sent."
-        if await self._store.filed(before.id):
+        if await self._store.filed_account(before.id):
             return ""
         if action is HOLD:
-            held = await self._store.held(Start(account, (str(before.params["Target"]),)))
-            came = f"{held.by} holds it since" if held else "it is not held any more"
+            held = await self._store.find_hold(StartScope(account, (str(before.params["Target"]),)))
+            came = f"{held.held_by} holds it since" if held else "it is not held any more"
             return f"This is not what it was: {came}, so nothing was done."
-        switch = offair.switched(replace(before, account=account), action, {}, 0.0)
+        switch = offair.off_air_change(replace(before, account=account), action, {}, 0.0)
         if switch is None or not switch.off:
             return ""
-        now = await self._store.off_by(switch.account, switch.thing, switch.key)
+        now = await self._store.latest_stop(switch.account, switch.resource_type, switch.key)
         came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
         return f"This is not what it was: {came}, so nothing was sent."
 
-    def _refused(self, held: Hold, account: str, facts: policy.Facts) -> Denied:
+    def _refused(self, held: Hold, account: str, facts: policy.Context) -> Denied:
         """Say who holds what a command would start, and who could release it.
 
         Args:
@@ -111,7 +111,7 @@ class Rights:
         on = f" account={account}" if account != DEFAULT else ""
         return Denied(
             "held",
-            f"{held.by} holds {apart(held.target)} since {since}, so nobody may start it: "
+            f"{held.held_by} holds {apart(held.target)} since {since}, so nobody may start it: "
             f"{apart(held.reason)}. To end that: "
             f"{apart(f'/stopstream release {held.target}{on}')}. {could}",
         )
@@ -129,7 +129,7 @@ class Rights:
         verdict = policy.decide(self._rules().policy, read, facts)
         return isinstance(verdict, Verdict) and verdict.approval is Approval.NONE
 
-    async def still(self, operation: Operation, command: Command) -> Denied | None:
+    async def recheck(self, operation: Operation, command: Command) -> Denied | None:
         """Say why what was allowed and decided may not be sent any more, at the last moment."""
         verdict = await self.verdict(operation, command)
         if isinstance(verdict, Denied):
@@ -139,7 +139,7 @@ class Rights:
         if verdict.approval is not Approval.SECOND_PERSON:
             return None
         if operation.emergency:
-            return None if verdict.glass else _NO_GLASS
+            return None if verdict.break_glass_rule else _NO_GLASS
         if len(await self.approvers(operation, command, verdict)) < verdict.needed:
             return Denied(
                 "approval", "Somebody who approved this may not approve it any more. Ask again."
@@ -148,7 +148,7 @@ class Rights:
 
     async def approvers(
         self, operation: Operation, command: Command, verdict: Verdict
-    ) -> tuple[Approved, ...]:
+    ) -> tuple[GivenApproval, ...]:
         """Give those who have approved and still may."""
         team, given = operation.actor.team, operation.consent.given
         return tuple(
@@ -167,7 +167,7 @@ class Rights:
         roles = consent.roles
         if isinstance(verdict, Verdict):
             # As the policy is now, not as it was when it was asked.
-            roles = (*verdict.approvers, *verdict.then[: consent.reminded])
+            roles = (*verdict.approvers, *verdict.escalates_to[: consent.reminded])
         try:
             facts = await self._facts(actor, operation)
         except DirectoryError as error:
@@ -201,12 +201,12 @@ class Rights:
             return await self._objection(operation, command, actor, verdict)
         return None
 
-    def people(self, roles: tuple[str, ...]) -> tuple[str, ...]:
+    def approver_ids(self, roles: tuple[str, ...]) -> tuple[str, ...]:
         """Give the ids of the users and user groups that roles consist of."""
         return policy.members(self._rules().policy, roles)
 
-    async def _facts(self, actor: Actor, operation: Operation) -> policy.Facts:
-        return policy.Facts(
+    async def _facts(self, actor: Actor, operation: Operation) -> policy.Context:
+        return policy.Context(
             person=await self._directory.person(actor),
             home_team=self._team,
             groups=await self._directory.groups(actor.user, self._rules().policy.usergroups),
@@ -226,7 +226,7 @@ class Rights:
 
     async def _card_stands(self, operation: Operation) -> bool:
         """Let the card itself show that the bot can speak there."""
-        await self._store.owe_card(operation.id)
+        await self._store.enqueue_card(operation.id)
         for _ in range(100):
             found = await self._store.get(operation.id)
             if found is None or found.card_ts:
@@ -244,7 +244,7 @@ def _improper(operation: Operation, choice: Choice, *, own: bool) -> str | None:
         return "This needs a second person, not a confirmation."
     if choice in (Choice.APPROVE, Choice.DENY) and not second:
         return f"This needs no second person: {asker}, who asked, confirms or cancels it."
-    if choice is Choice.EMERGENCY and not operation.consent.glass:
+    if choice is Choice.EMERGENCY and not operation.consent.break_glass_rule:
         return _NO_GLASS.reason
     return None
 

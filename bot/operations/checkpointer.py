@@ -22,7 +22,7 @@ _STUCK = 3600.0
 """Seconds that removing old records may take: they go a few at a time."""
 
 
-class Keeper:
+class Checkpointer:
     """Looks after the trail of a bot that serves. Several replicas may: whoever is first does it.
 
     Args:

@@ -8,10 +8,10 @@ from bot.catalog.registry import action_of, by_api
 from bot.model.actions import Action, Effect
 from bot.model.commands import Command
 from bot.model.operations import Operation, State
-from bot.times import utc
+from bot.times import format_utc
 
 
-class Follow(StrEnum):
+class FollowUp(StrEnum):
     """What somebody may choose under an ending; each is asked anew, under its own rules."""
 
     UNDO = "undo"
@@ -22,7 +22,7 @@ class Follow(StrEnum):
     LIFT = "lift"
 
 
-UNDOING = (Follow.UNDO, Follow.LIFT, Follow.EXTEND)
+UNDOING = (FollowUp.UNDO, FollowUp.LIFT, FollowUp.EXTEND)
 """What means the very thing that an operation did, and nothing that came after it."""
 
 
@@ -30,12 +30,12 @@ _RAN = (State.ACCEPTED, State.ALREADY)
 _SENT = (*_RAN, State.FAILED, State.UNKNOWN)
 
 
-def follows(operation: Operation) -> tuple[Follow, ...]:
+def follow_ups(operation: Operation) -> tuple[FollowUp, ...]:
     """Give what helps after an operation's ending, the most likely first."""
-    return tuple(one for one in Follow if command(operation, one) is not None)
+    return tuple(one for one in FollowUp if follow_up_command(operation, one) is not None)
 
 
-def command(operation: Operation, follow: Follow, now: float = 0.0) -> Command | None:
+def follow_up_command(operation: Operation, follow: FollowUp, now: float = 0.0) -> Command | None:
     """Give what a choice asks for; None where it is no choice.
 
     Args:
@@ -47,20 +47,20 @@ def command(operation: Operation, follow: Follow, now: float = 0.0) -> Command |
     state = operation.state
     wanted: Command | None = None
     match follow:
-        case Follow.UNDO | Follow.LIFT if state is State.ACCEPTED and action.turns_by:
+        case FollowUp.UNDO | FollowUp.LIFT if state is State.ACCEPTED and action.toggle_param:
             wanted = _turned_back(operation, action)
-        case Follow.UNDO if state is State.ACCEPTED:
+        case FollowUp.UNDO if state is State.ACCEPTED:
             wanted = _of(operation, action.undo)
-        case Follow.LIFT if state in _RAN and action.until:
+        case FollowUp.LIFT if state in _RAN and action.expiry:
             wanted = _of(operation, action.undo)
-        case Follow.EXTEND if state in _RAN and action.until:
+        case FollowUp.EXTEND if state in _RAN and action.expiry:
             wanted = _extended(operation, action, now)
-        case Follow.KEEP_OFF if state in _RAN:
-            wanted = _of(operation, action.lasting)
-        case Follow.RETRY if _may_be_retried(operation, action):
+        case FollowUp.KEEP_OFF if state in _RAN:
+            wanted = _of(operation, action.longer_variant)
+        case FollowUp.RETRY if _may_be_retried(operation, action):
             wanted = _of(operation, action.api)
-        case Follow.CHECK if state in _SENT and action.effect is not Effect.READ:
-            wanted = _of(operation, action.look)
+        case FollowUp.CHECK if state in _SENT and action.effect is not Effect.READ:
+            wanted = _of(operation, action.status_read)
         case _:
             pass
     return wanted
@@ -86,27 +86,27 @@ def _of(operation: Operation, api: str | None) -> Command | None:
 
 def _turned_back(operation: Operation, action: Action) -> Command | None:
     """Give the same action the other way round, on the same thing and nothing else."""
-    off = operation.params.get(action.turns_by) is not False
-    params = {name: operation.params[name] for name in action.touch.key}
-    params[action.turns_by] = not off
+    off = operation.params.get(action.toggle_param) is not False
+    params = {name: operation.params[name] for name in action.effect_spec.key}
+    params[action.toggle_param] = not off
     return Command(action, params, operation.region, operation.account, operation.case)
 
 
 def _extended(operation: Operation, action: Action, now: float) -> Command | None:
     """Give the same for as long again, from its end on."""
-    name, _ = action.until or ("", 0.0)
-    ends, kind = offair.until(operation, action), action.param(name)
+    name, _ = action.expiry or ("", 0.0)
+    ends, kind = offair.expires_at(operation, action), action.param(name)
     if ends is None or kind is None:
         return None
-    most = now + (kind.kind.days or 1) * 86_400
+    most = now + (kind.type.max_days_ahead or 1) * 86_400
     later = min(max(ends, now) + added(operation, ends), most - 1)
-    params = {**operation.params, name: utc(later)}
+    params = {**operation.params, name: format_utc(later)}
     return Command(action, params, operation.region, operation.account, operation.case)
 
 
 def asked_span(operation: Operation) -> float:
     """Give how long something was asked for, in seconds; 0 if nobody said so."""
-    return operation.consent.span or max(operation.consent.spans.values(), default=0.0)
+    return operation.consent.extension or max(operation.consent.spans.values(), default=0.0)
 
 
 def added(operation: Operation, ends: float) -> float:

@@ -10,9 +10,9 @@ import structlog
 
 from bot.errors import StoreError
 from bot.model.lifecycle import ENDINGS
-from bot.model.messages import Delivery, Later, Owed, Sent, Undeliverable
-from bot.model.ports import Desk
-from bot.storage.store import Owing, Store
+from bot.model.messages import Delivery, MessageKind, RetryLater, Sent, Undeliverable
+from bot.model.ports import Notifier
+from bot.storage.store import OutboxMessage, Store
 from bot.supervision import Loop, Supervisor, until_set
 from bot.telemetry import Metrics
 
@@ -34,7 +34,7 @@ _REST = 3.0
 """How much longer than a look into the outbox takes the next one waits."""
 
 
-class Courier:
+class OutboxRelay:
     """Delivers the outbox.
 
     Args:
@@ -47,7 +47,7 @@ class Courier:
         self,
         *,
         store: Store,
-        desk: Desk,
+        desk: Notifier,
         metrics: Metrics,
         supervisor: Supervisor,
         spacing: float = SPACING,
@@ -82,7 +82,7 @@ class Courier:
         """Wait until nothing is owed any more."""
         while True:
             try:
-                if not await self._store.owed():
+                if not await self._store.outbox_depth():
                     return
             except StoreError:
                 return
@@ -93,7 +93,7 @@ class Courier:
         self._store.owing.clear()
         began = self._clock()
         try:
-            claimed = await self._store.claim_owing(self._spacing, BURST)
+            claimed = await self._store.claim_messages(self._spacing, BURST)
             for owing in claimed:
                 task = asyncio.create_task(self._carry(owing), name=f"message {owing.key}")
                 self._under_way.add(task)
@@ -104,72 +104,76 @@ class Courier:
         await asyncio.sleep(_REST * (self._clock() - began))
         await until_set(self._store.owing)
 
-    def _done(self, owing: Owing, task: "asyncio.Task[None]") -> None:
+    def _done(self, owing: OutboxMessage, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery broke off", exc_info=error)
-            self._store.let_go(owing)
+            self._store.release(owing)
         # The next one to the same channel may go.
         self._store.owing.set()
 
-    async def _carry(self, owing: Owing) -> None:
+    async def _carry(self, owing: OutboxMessage) -> None:
         try:
             await asyncio.sleep(owing.wait)
             # From here on it may have reached Slack, whatever becomes of us.
-            if await self._store.trying(owing):
+            if await self._store.mark_in_flight(owing):
                 await self._settle(owing, await self._hand_in(owing))
         except StoreError as error:
             log.error("a message waits for the store", key=owing.key, why=str(error))
-            self._store.let_go(owing)
+            self._store.release(owing)
 
-    async def _hand_in(self, owing: Owing) -> Sent | Later | Undeliverable:
-        if owing.word is not None:
-            return await self._desk.whisper(owing.word)
+    async def _hand_in(self, owing: OutboxMessage) -> Sent | RetryLater | Undeliverable:
+        if owing.notice is not None:
+            return await self._desk.send_ephemeral(owing.notice)
         if owing.operation is None:
             return await self._desk.announce(owing.text, owing.key, uncertain=owing.uncertain)
         return await self._desk.deliver(
             Delivery(
                 owing.id,
                 owing.operation,
-                owing.owed,
+                owing.kind,
                 owing.key,
-                owing.about or owing.operation.state,
+                owing.about_state or owing.operation.state,
                 attempts=owing.attempts,
                 uncertain=owing.uncertain,
-                seen=owing.text,
+                observed=owing.text,
             )
         )
 
-    async def _settle(self, owing: Owing, result: Sent | Later | Undeliverable) -> None:
-        kind = owing.owed.value
+    async def _settle(
+        self, owing: OutboxMessage, result: Sent | RetryLater | Undeliverable
+    ) -> None:
+        kind = owing.kind.value
         match result:
             case Sent():
-                await self._store.delivered(owing, result)
+                await self._store.mark_delivered(owing, result)
                 self._metrics.delivered.labels(kind, "sent").inc()
-            case Later(seconds, why, uncertain):
+            case RetryLater(seconds, why, uncertain):
                 wait = max(seconds, min(LONGEST, 0.5 * 2.0 ** min(owing.attempts, 8)))
                 log.warning("not delivered yet", key=owing.key, why=why, again_in=round(wait, 1))
-                await self._store.postponed(owing, wait, uncertain=uncertain or owing.uncertain)
+                await self._store.mark_postponed(
+                    owing, wait, uncertain=uncertain or owing.uncertain
+                )
                 self._metrics.delivered.labels(kind, "later").inc()
             case Undeliverable(why, closed=True) if self._witnesses(owing):
                 # The trail has it; the channel catches up when it is mended.
                 log.error("the audit channel is closed", why=why, again_in=self._patience)
-                await self._store.postponed(owing, self._patience, uncertain=owing.uncertain)
+                await self._store.mark_postponed(owing, self._patience, uncertain=owing.uncertain)
                 self._metrics.delivered.labels(kind, "later").inc()
             case Undeliverable(why):
                 log.error("undeliverable", key=owing.key, why=why)
-                await self._store.undeliverable(owing, why, tell=_lost(owing, why))
+                await self._store.mark_undeliverable(owing, why, tell=_lost(owing, why))
                 self._metrics.delivered.labels(kind, "never").inc()
 
-    def _witnesses(self, owing: Owing) -> bool:
-        return owing.owed is Owed.AUDIT and owing.destination == self._store.audit_channel
+    def _witnesses(self, owing: OutboxMessage) -> bool:
+        return owing.kind is MessageKind.AUDIT and owing.destination == self._store.audit_channel
 
 
-def _lost(owing: Owing, why: str) -> str:
+def _lost(owing: OutboxMessage, why: str) -> str:
     operation = owing.operation
-    if operation is None or owing.owed is Owed.AUDIT:
+    if operation is None or owing.kind is MessageKind.AUDIT:
         return ""
-    if owing.owed is Owed.CARD and operation.state in ENDINGS:
+    if owing.kind is MessageKind.CARD and operation.state in ENDINGS:
         # Its ending is owed beside it, and says so.
         return ""
     return (

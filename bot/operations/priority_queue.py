@@ -29,7 +29,7 @@ MOST = 128
 """How many of a bulk may be on their way to one API at once; as many single ones go besides."""
 
 
-class Bursts:
+class BurstDetector:
     """Tells bulk from single requests, by how fast one person asks.
 
     Args:
@@ -49,7 +49,7 @@ class Bursts:
         return len(times) == BURST and now - times[0] < WITHIN
 
 
-class Line(Generic[T]):
+class PriorityQueue(Generic[T]):
     """A queue: single requests first, in their order; then bulk, from both of its ends by turns.
 
     The newest of a bulk is what somebody may be looking at; the oldest must not starve.
@@ -88,7 +88,7 @@ class Line(Generic[T]):
         return self._bulk.popleft() if self._newest else self._bulk.pop()
 
 
-class Lane(Generic[T]):
+class ApiQueue(Generic[T]):
     """The line in front of one API.
 
     While answers fail to come, bulk waits here and not in open connections; a single request
@@ -111,7 +111,7 @@ class Lane(Generic[T]):
     ) -> None:
         self._per_second = per_second
         self._start = start
-        self._line: Line[T] = Line()
+        self._line: PriorityQueue[T] = PriorityQueue()
         self._some = asyncio.Event()
         self._on_their_way = 0
         self._loop = supervisor.start(name, self._serve, longest=_STUCK)

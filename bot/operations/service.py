@@ -13,24 +13,24 @@ import structlog
 from bot.audit.hash_chain import Fact
 from bot.catalog import effects as offair
 from bot.catalog.registry import action_of, command_of, undo_of
-from bot.commands.parser import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, parse, spell
+from bot.commands.parser import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, format_command, parse
 from bot.commands.tokens import without_dry_run
 from bot.errors import DirectoryError, ParseError, StoreError
 from bot.model.actions import DEFAULT, Approval, Json
 from bot.model.commands import Command, Invocation
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import Sent
-from bot.model.off_air import Off
+from bot.model.off_air import OffAirEntry
 from bot.model.operations import Choice, Consent, Decision, Operation, Search, State
 from bot.model.people import Actor, Person, Place, Presence
 from bot.model.ports import Directory
-from bot.model.verdicts import Denied, Rehearsal, Verdict
+from bot.model.verdicts import Denied, DryRunResult, Verdict
 from bot.operations.approvals import Approvals
-from bot.operations.follow_ups import UNDOING, Follow, asked_span, command
-from bot.operations.worker import Engine, facts_of
+from bot.operations.follow_ups import UNDOING, FollowUp, asked_span, follow_up_command
+from bot.operations.worker import Worker, facts_of
 from bot.policy import evaluation as policy
-from bot.policy.evaluation import How
-from bot.policy.loader import Rules
+from bot.policy.evaluation import Permission
+from bot.policy.loader import LoadedPolicy
 from bot.redact import redact
 from bot.storage.store import Store, permalink
 from bot.telemetry import Metrics
@@ -62,7 +62,7 @@ BOOKING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Accepted:
     """It is on the books and will be decided, run and answered.
 
     Attributes:
@@ -74,14 +74,14 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistaken:
+class Invalid:
     """The text is not a command; recorded, nothing done."""
 
     error: ParseError
 
 
 @dataclass(frozen=True, slots=True)
-class Unrecorded:
+class NotRecorded:
     """It could not be recorded, or means nothing any more, so nothing is done.
 
     Attributes:
@@ -99,11 +99,11 @@ class DryRun:
     command: Command
 
 
-Reply: TypeAlias = DryRun | Taken | Mistaken | Unrecorded | Help | Form | WhoAmI | Audit | OffAir
+Reply: TypeAlias = DryRun | Accepted | Invalid | NotRecorded | Help | Form | WhoAmI | Audit | OffAir
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Permissions:
     """Who someone is to the policy, in one place.
 
     Attributes:
@@ -114,13 +114,13 @@ class Standing:
 
     person: Person
     roles: tuple[str, ...]
-    may: tuple[How, ...]
+    may: tuple[Permission, ...]
     here: bool = True
-    elsewhere: tuple[tuple[str, tuple[How, ...]], ...] = ()
+    elsewhere: tuple[tuple[str, tuple[Permission, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SearchPage:
     """What a search found, the newest first.
 
     Attributes:
@@ -134,7 +134,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class OffAirList:
     """What is off and not yet on, and what is held, the newest first.
 
     Attributes:
@@ -143,9 +143,9 @@ class Absent:
         may: Whether they may be told.
     """
 
-    off: tuple[Off, ...] = ()
+    off: tuple[OffAirEntry, ...] = ()
     holds: tuple[Operation, ...] = ()
-    on: tuple[Off, ...] = ()
+    on: tuple[OffAirEntry, ...] = ()
     may: bool = True
 
 
@@ -157,8 +157,8 @@ class _Sight:
         facts: Of whoever looks, where they do.
     """
 
-    rules: Rules
-    facts: policy.Facts
+    rules: LoadedPolicy
+    facts: policy.Context
     user: str
 
     def shows(self, operation: Operation) -> bool:
@@ -168,10 +168,10 @@ class _Sight:
             return True
         if policy.may_audit(self.rules.policy, self.facts):
             return True
-        back = command(operation, Follow.UNDO) or command_of(operation)
+        back = follow_up_command(operation, FollowUp.UNDO) or command_of(operation)
         return back is not None and self._may(back, operation)
 
-    def reads(self, look: Command | None, one: Off) -> bool:
+    def reads(self, look: Command | None, one: OffAirEntry) -> bool:
         """Say whether they may read how it is."""
         return look is not None and self._may(look, one.operation)
 
@@ -193,10 +193,10 @@ class Service:
         self,
         *,
         store: Store,
-        engine: Engine,
+        engine: Worker,
         approvals: Approvals,
         directory: Directory,
-        rules: Callable[[], Rules],
+        rules: Callable[[], LoadedPolicy],
         team: str,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
@@ -217,7 +217,7 @@ class Service:
 
     async def ask(self, invocation: Invocation) -> Reply:
         """Put what was asked on the books; never waits for Slack or Tencent Cloud."""
-        self._engine.asked()
+        self._engine.note_ack()
         self._metrics.asked.labels(invocation.via.value).inc()
         text, dry = without_dry_run(invocation.text)
         invocation = replace(invocation, text=text)
@@ -254,7 +254,7 @@ class Service:
     ) -> Reply:
         secret = any(param.secret for param in command.action.params)
         # A bare word may be a key, by no name that would tell.
-        text = spell(command) if secret else invocation.text
+        text = format_command(command) if secret else invocation.text
         operation = self._operation(invocation, State.ASKED, command, text)
         operation = replace(operation, consent=replace(consent, spans=command.spans))
         try:
@@ -262,24 +262,24 @@ class Service:
                 booked = await self._store.ask(operation, facts_of(operation, command.action))
                 if booked is None:
                     first = await self._store.by_key(invocation.key)
-                    return Taken(first or operation, again=True)
+                    return Accepted(first or operation, again=True)
         except StoreError as error:
             log.error("not recorded, so not done", why=str(error))
-            return Unrecorded(
+            return NotRecorded(
                 "Nothing was sent: it cannot be recorded now "
                 f"({error}). Try again; if it stays so, tell whoever runs this bot."
             )
         except TimeoutError:
             log.error("not recorded in time")
-            self._store.let_go(operation.id)
-            return Unrecorded(
+            self._store.release(operation.id)
+            return NotRecorded(
                 "The database did not answer in time. If a card appears in this channel, the "
                 "request is running; if none appears, nothing was sent. Try again in a moment."
             )
         self._engine.take(booked)
-        return Taken(booked)
+        return Accepted(booked)
 
-    async def rehearse(self, asked: Invocation, command: Command) -> Rehearsal:
+    async def dry_run(self, asked: Invocation, command: Command) -> DryRunResult:
         """Say what would become of a command, and that it was asked. Waits for Slack.
 
         The request itself, which the policy's defaults have filled in, is not for outsiders.
@@ -287,10 +287,10 @@ class Service:
         Raises:
             StoreError: It cannot be put on the trail, so it is not said.
         """
-        operation = self._operation(asked, State.ASKED, command, spell(command))
-        found = await self._engine.rehearse(operation, command)
+        operation = self._operation(asked, State.ASKED, command, format_command(command))
+        found = await self._engine.dry_run(operation, command)
         if isinstance(found.verdict, Denied) and found.verdict.check in _UNKNOWN_OR_OUTSIDE:
-            found = replace(found, draft=None, hidden=True)
+            found = replace(found, request=None, hidden=True)
         facts = facts_of(replace(operation, rule=found.verdict.rule), command.action)
         allowed = isinstance(found.verdict, Verdict)
         facts |= {"state": "dry run", "allowed": allowed}
@@ -303,13 +303,13 @@ class Service:
         Returns:
             A sentence where it could not be recorded, else nothing: what comes of it is shown.
         """
-        self._engine.asked()
+        self._engine.note_ack()
         try:
             async with asyncio.timeout(BOOKING):
                 booked = await self._store.decide(decision)
         except (StoreError, TimeoutError) as error:
             log.error("a press is not recorded, so it has no effect", why=str(error))
-            self._store.let_go(decision)
+            self._store.release(decision)
             return (
                 "Your press could not be recorded, so look at the card: if it does not change, "
                 "press again. If it stays so, tell whoever runs this bot."
@@ -319,7 +319,7 @@ class Service:
         return ""
 
     async def follow(
-        self, id_: str, follow: Follow, asked: Invocation, *, afar: bool = False
+        self, id_: str, follow: FollowUp, asked: Invocation, *, afar: bool = False
     ) -> Reply:
         """Ask for what follows an ending, as whoever pressed, in the thread where it stands.
 
@@ -329,35 +329,35 @@ class Service:
         try:
             async with asyncio.timeout(BOOKING):
                 before = await self._store.get(id_)
-                account = await self._store.filed(id_)
+                account = await self._store.filed_account(id_)
                 key = await self._next_key(f"{id_}:{follow.value}:{asked.actor.user}")
         except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
-            return Unrecorded("Nothing was sent: the database does not answer. Press again.")
+            return NotRecorded("Nothing was sent: the database does not answer. Press again.")
         if before is not None:
             account = account or self._rules().account_now(before.account)
             before = replace(before, account=account)
-        wanted = command(before, follow, self._clock()) if before else None
+        wanted = follow_up_command(before, follow, self._clock()) if before else None
         away = before is not None and asked.place.channel != before.place.channel
         if before is None or wanted is None or (away and not afar):
-            return Unrecorded("That button belongs to nothing that can be done any more.")
+            return NotRecorded("That button belongs to nothing that can be done any more.")
         if not before.place.channel:
             why = "That was asked from a terminal, so no channel would see it: type it in one."
-            return Unrecorded(why, wanted)
+            return NotRecorded(why, wanted)
         stale = await self._stale(before, follow)
         if stale:
-            return Unrecorded(stale, wanted)
+            return NotRecorded(stale, wanted)
         thread = before.place.thread_ts or before.card_ts
         place = Place(before.place.channel, thread, asked.place.reply_url)
-        again = replace(asked, key=key, place=place, text=spell(wanted))
-        self._engine.asked()
+        again = replace(asked, key=key, place=place, text=format_command(wanted))
+        self._engine.note_ack()
         undoes = id_ if follow in UNDOING else before.consent.undoes
-        consent = Consent(undoes=undoes, span=asked_span(before))
+        consent = Consent(undoes=undoes, extension=asked_span(before))
         return await self._book(again, wanted, consent)
 
-    async def _stale(self, before: Operation, follow: Follow) -> str:
+    async def _stale(self, before: Operation, follow: FollowUp) -> str:
         """Say why what a button means is not what would come of it."""
-        if follow is Follow.RETRY and self._clock() - before.asked_at > _RETRY_FOR:
+        if follow is FollowUp.RETRY and self._clock() - before.asked_at > _RETRY_FOR:
             return "That was asked too long ago, so nothing was sent."
         if follow not in UNDOING:
             return ""
@@ -370,22 +370,22 @@ class Service:
 
     async def request(self, id_: str, asked: Invocation) -> Reply:
         """Ask those who may for what somebody was refused, in the channel; once per refusal."""
-        self._engine.asked()
+        self._engine.note_ack()
         try:
             async with asyncio.timeout(BOOKING):
                 before = await self._store.get(id_)
         except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
-            return Unrecorded("Nobody was asked: the database does not answer. Press again.")
+            return NotRecorded("Nobody was asked: the database does not answer. Press again.")
         wanted = _refused(before, asked.actor.user) if before else None
         if before is None or wanted is None:
-            return Unrecorded("That button belongs to nothing that you were refused.")
+            return NotRecorded("That button belongs to nothing that you were refused.")
         if self._clock() - before.asked_at > _REQUEST_FOR:
-            return Unrecorded("That was refused too long ago, so nobody was asked. Ask anew.")
+            return NotRecorded("That was refused too long ago, so nobody was asked. Ask anew.")
         place = replace(before.place, reply_url=asked.place.reply_url)
         again = replace(asked, key=f"{id_}:request", place=place, text=before.text)
         asked_by = before.consent
-        consent = Consent(request=id_, undoes=asked_by.undoes, span=asked_by.span)
+        consent = Consent(request_of=id_, undoes=asked_by.undoes, extension=asked_by.extension)
         return await self._book(again, wanted, consent)
 
     async def _next_key(self, begin: str) -> str:
@@ -400,7 +400,7 @@ class Service:
         """Say why a choice is not open to somebody. Waits for Slack: not for the ack path."""
         return await self._approvals.objection(decision)
 
-    async def _book_mistake(self, invocation: Invocation, error: ParseError) -> Mistaken:
+    async def _book_mistake(self, invocation: Invocation, error: ParseError) -> Invalid:
         operation = self._operation(
             invocation, State.INVALID, None, error.text, detail=error.sentence
         )
@@ -410,7 +410,7 @@ class Service:
         except (StoreError, TimeoutError) as trouble:
             # Nothing was going to be done, so the asker hears of the mistake all the same.
             log.error("a mistake is not on the trail", why=str(trouble))
-        return Mistaken(error)
+        return Invalid(error)
 
     def _operation(
         self,
@@ -442,7 +442,7 @@ class Service:
         """Give the case that was named, or the one that the policy gives the channel."""
         return command.case or self._rules().policy.cases.get(invocation.place.channel, "")
 
-    async def standing(self, actor: Actor, place: Place) -> Standing:
+    async def permissions(self, actor: Actor, place: Place) -> Permissions:
         """Say what someone may do in a place. Waits for Slack: not for the ack path.
 
         Raises:
@@ -450,24 +450,24 @@ class Service:
         """
         rules = self._rules()
         facts = await self._facts(actor, place, rules)
-        return Standing(
+        return Permissions(
             facts.person,
             policy.roles_of(rules.policy, facts),
-            tuple(policy.standing(rules.policy, facts, rules.vocabulary.actions)),
+            tuple(policy.permissions_for(rules.policy, facts, rules.vocabulary.actions)),
             facts.in_channel,
         )
 
-    async def everywhere(self, actor: Actor) -> Standing:
+    async def permissions_everywhere(self, actor: Actor) -> Permissions:
         """Say what someone may do in any channel, and in those that the policy names besides.
 
         Raises:
             DirectoryError: Slack did not say who they are.
         """
         rules = self._rules()
-        found = await self.standing(actor, Place(""))
+        found = await self.permissions(actor, Place(""))
         facts = await self._facts(actor, Place(""), rules)
         elsewhere = [
-            (channel, policy.standing(rules.policy, there, rules.vocabulary.actions))
+            (channel, policy.permissions_for(rules.policy, there, rules.vocabulary.actions))
             for channel in policy.channels_of(rules.policy, facts)
             for there in [replace(facts, channel=channel)]
         ]
@@ -486,11 +486,11 @@ class Service:
             person = await self._directory.person(actor)
         except DirectoryError as error:
             return f"{error} Nothing was sent; try again in a moment."
-        facts = policy.Facts(person, self._team, frozenset(), "", in_channel=True)
+        facts = policy.Context(person, self._team, frozenset(), "", in_channel=True)
         return policy.outsider(facts) or ""
 
-    async def _facts(self, actor: Actor, place: Place, rules: Rules) -> policy.Facts:
-        return policy.Facts(
+    async def _facts(self, actor: Actor, place: Place, rules: LoadedPolicy) -> policy.Context:
+        return policy.Context(
             person=await self._directory.person(actor),
             home_team=self._team,
             groups=await self._directory.groups(actor.user, rules.policy.usergroups),
@@ -501,7 +501,9 @@ class Service:
 
     # --- the trail -----------------------------------------------------------------
 
-    async def audit(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page | Denied:
+    async def audit(
+        self, actor: Actor, place: Place, wanted: Search, limit: int
+    ) -> SearchPage | Denied:
         """Search what was asked, as far as the policy lets somebody see it: outsiders nothing.
 
         Waits for Slack: not for the ack path. Rights are asked anew for every page.
@@ -517,9 +519,9 @@ class Service:
         reader, channel = ("", "") if whole else (actor.user, place.channel)
         wanted = replace(wanted, reader=reader, channel=channel)
         found = await self._store.search(wanted, limit + 1)
-        return Page(wanted, tuple(found[:limit]), len(found) > limit)
+        return SearchPage(wanted, tuple(found[:limit]), len(found) > limit)
 
-    async def off(self, actor: Actor, place: Place, *, look: bool = True) -> Absent:
+    async def off(self, actor: Actor, place: Place, *, look: bool = True) -> OffAirList:
         """Say what is off and not yet on, and what is held, as far as somebody may see it.
 
         That is what they asked for, what their channel saw, what they may bring back, or stop
@@ -532,28 +534,32 @@ class Service:
         rules = self._rules()
         facts = await self._facts(actor, place, rules)
         if not policy.roles_of(rules.policy, facts):
-            return Absent(may=False)
+            return OffAirList(may=False)
         sight = _Sight(rules, facts, actor.user)
-        every = await self._store.off(_KNOWN)
+        every = await self._store.list_off_air(_KNOWN)
         off = [one for one in every if sight.shows(one.operation)][:_LISTED]
-        looks = {one.operation.id: self._engine.look_of(one.operation) for one in off if look}
+        looks = {
+            one.operation.id: self._engine.status_command(one.operation) for one in off if look
+        }
         may = [one for one in off if sight.reads(looks.get(one.operation.id), one)]
-        seen = await asyncio.gather(*(self._engine.see(one) for one in may[:_SEEN]))
+        seen = await asyncio.gather(*(self._engine.refresh(one) for one in may[:_SEEN]))
         read = {one.operation.id: one for one in seen}
         off = [read.get(one.operation.id, one) for one in off]
         on = tuple([one for one in seen if await self._is_on(one)])
         still = tuple(one for one in off if one not in on)
-        return Absent(still, tuple(filter(sight.shows, await self._store.holds())), on)
+        return OffAirList(still, tuple(filter(sight.shows, await self._store.list_holds())), on)
 
-    async def _is_on(self, one: Off) -> bool:
+    async def _is_on(self, one: OffAirEntry) -> bool:
         """Say whether it was seen to be on again, and note it."""
         operation, action = one.operation, action_of(one.operation)
-        if action is None or not offair.is_on(action, undo_of(action), one.now):
+        if action is None or not offair.is_on(action, undo_of(action), one.state):
             return False
-        await self._store.on_again(operation.id, {"api": operation.api, "seen": one.now})
+        await self._store.record_on_again(operation.id, {"api": operation.api, "seen": one.state})
         return True
 
-    async def export(self, actor: Actor, place: Place, wanted: Search, limit: int) -> Page | Denied:
+    async def export(
+        self, actor: Actor, place: Place, wanted: Search, limit: int
+    ) -> SearchPage | Denied:
         """Search for somebody who takes it away, which is on the trail before they have it.
 
         Raises:
@@ -610,7 +616,11 @@ class Service:
 
 def _refused(before: Operation, user: str) -> Command | None:
     """Give what somebody was refused and may ask others for; None if it is not so."""
-    if before.state is not State.DENIED or not before.consent.asks or before.actor.user != user:
+    if (
+        before.state is not State.DENIED
+        or not before.consent.request_from
+        or before.actor.user != user
+    ):
         return None
     return command_of(before)
 

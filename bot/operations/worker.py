@@ -24,21 +24,22 @@ from bot.errors import (
     StoreError,
     UnreadableRowError,
 )
-from bot.model.actions import Action, Approval, Effect, Json, Params, Sight
+from bot.model.actions import Action, Approval, Effect, Json, Params, Reading
 from bot.model.commands import Command, Via
 from bot.model.lifecycle import ENDINGS
-from bot.model.messages import Owed
-from bot.model.off_air import Hold, Off, Start, Switch
-from bot.model.operations import UNSEEN, Answer, Consent, Operation, State
+from bot.model.messages import MessageKind
+from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
+from bot.model.operations import UNREADABLE, Answer, Consent, Operation, State
 from bot.model.ports import Cloud
-from bot.model.verdicts import Denied, Rehearsal, Verdict
-from bot.operations.authorizer import Rights
-from bot.operations.priority_queue import Bursts, Lane, Line
+from bot.model.verdicts import Denied, DryRunResult, Verdict
+from bot.operations.authorizer import Authorizer
+from bot.operations.priority_queue import ApiQueue, BurstDetector, PriorityQueue
 from bot.redact import HIDDEN, apart, redact
+from bot.storage.rows import FIELD_OF
 from bot.storage.store import NEVER, Move, Store
 from bot.supervision import Loop, Supervisor, until_set
 from bot.telemetry import Metrics
-from bot.times import lasting
+from bot.times import format_duration
 
 log = structlog.get_logger("stopstream.engine")
 
@@ -59,7 +60,7 @@ FRESH = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class QueuedRequest:
     """An operation that waits for its turn under its API's limit."""
 
     operation: Operation
@@ -70,7 +71,7 @@ class _Turn:
     bulk: bool = False
 
 
-class Engine:
+class Worker:
     """Works on every operation of this replica.
 
     Args:
@@ -84,7 +85,7 @@ class Engine:
         *,
         store: Store,
         cloud: Cloud,
-        rights: Rights,
+        rights: Authorizer,
         metrics: Metrics,
         supervisor: Supervisor,
         patience: float = 1.0,
@@ -99,13 +100,13 @@ class Engine:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lined: set[str] = set()
-        self._taken: Line[tuple[Operation, bool]] = Line()
-        self._bursts = Bursts()
+        self._taken: PriorityQueue[tuple[Operation, bool]] = PriorityQueue()
+        self._bursts = BurstDetector()
         self._judging = asyncio.Semaphore(_TOGETHER)
         self._asks: deque[float] = deque(maxlen=_BURST)
         self._some = asyncio.Event()
         self._pump: Loop | None = None
-        self._lanes: dict[tuple[str, str], Lane[_Turn]] = {}
+        self._lanes: dict[tuple[str, str], ApiQueue[QueuedRequest]] = {}
         self._pulse: Loop | None = None
         self._ended: dict[str, asyncio.Future[Operation]] = {}
 
@@ -120,7 +121,7 @@ class Engine:
         self._begin_to_beat(take_over=False)
 
     def _begin_to_beat(self, *, take_over: bool) -> None:
-        beat = partial(self._beat, take_over=take_over)
+        beat = partial(self._heartbeat, take_over=take_over)
         self._pulse = self._supervisor.start("engine", beat, every=self._store.lease / 5)
 
     async def stop(self, grace: float = 8.0) -> None:
@@ -148,17 +149,17 @@ class Engine:
         for task in list(self._tasks.values()):
             task.cancel()
 
-    async def _beat(self, *, take_over: bool) -> None:
+    async def _heartbeat(self, *, take_over: bool) -> None:
         """Keep the leases, and take over what nobody keeps."""
         try:
-            await self._store.keep()
+            await self._store.renew_leases()
             for operation in await self._store.claim() if take_over else ():
                 if operation.id not in self._held():
                     log.info("taken over", operation=operation.id, state=operation.state.value)
                     self.take(operation)
-            for operation in await self._store.looking() if take_over else ():
+            for operation in await self._store.claim_verifications() if take_over else ():
                 self._spawn(f"look:{operation.id}", self._look_after(operation))
-            for operation, ended in await self._store.lifting() if take_over else ():
+            for operation, ended in await self._store.claim_expiring() if take_over else ():
                 self._spawn(f"lift:{operation.id}", self._see_lifted(operation, ended))
         except StoreError as error:
             log.error("the store does not answer", why=str(error))
@@ -169,26 +170,26 @@ class Engine:
         self._taken.put((operation, bulk), bulk=bulk)
         self._some.set()
         if self._pump is None:
-            self._pump = self._supervisor.start("admission", self._begin, longest=_STUCK)
+            self._pump = self._supervisor.start("admission", self._drain_inbox, longest=_STUCK)
 
-    def asked(self) -> None:
+    def note_ack(self) -> None:
         """Note that someone is being answered: acks go before work."""
         self._asks.append(time.monotonic())
 
-    async def _begin(self) -> None:
+    async def _drain_inbox(self) -> None:
         """Begin some of what was taken, or wait a little for something to come."""
         if not len(self._taken):
             self._some.clear()
             await until_set(self._some)
             return
-        await self._quiet()
+        await self._yield_to_acks()
         for _ in range(min(_BATCH, len(self._taken))):
             await self._judging.acquire()
             operation, bulk = self._taken.take()
             self._spawn(operation.id, self._work(operation, bulk=bulk))
             self._tasks[operation.id].add_done_callback(lambda _: self._judging.release())
 
-    async def _quiet(self) -> None:
+    async def _yield_to_acks(self) -> None:
         """Let a burst of asking pass, at most for half a second: people wait for acks 3 s."""
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until:
@@ -210,7 +211,7 @@ class Engine:
         if not task.cancelled() and (error := task.exception()) is not None:
             # A fault of ours: the row keeps its state, and is taken up again.
             log.error("an operation's work broke off", operation=id_, exc_info=error)
-            self._store.let_go(id_)
+            self._store.release(id_)
 
     async def ending(self, id_: str) -> Operation:
         """Wait until an operation has ended, or waits for somebody."""
@@ -236,7 +237,7 @@ class Engine:
                 case State.ASKED:
                     await self._judge(operation, command, bulk=bulk)
                 case State.DUE:
-                    self._line_up(_Turn(operation, command, _FROM_DUE, {}, 0.0, bulk))
+                    self._enqueue(QueuedRequest(operation, command, _FROM_DUE, {}, 0.0, bulk))
                 case State.RUNNING:
                     await self._resume(operation, command)
                 case _:
@@ -244,7 +245,7 @@ class Engine:
         except StoreError as error:
             # No trail, no action: it stays where it is and is taken up again.
             log.error("left where it is", operation=operation.id, why=str(error))
-            self._store.let_go(operation.id)
+            self._store.release(operation.id)
 
     async def _orphan(self, operation: Operation) -> None:
         """End what another release began with an action that this one does not have."""
@@ -263,7 +264,7 @@ class Engine:
             )
         except StoreError as error:
             log.error("left where it is", operation=operation.id, why=str(error))
-            self._store.let_go(operation.id)
+            self._store.release(operation.id)
 
     async def _judge(self, operation: Operation, command: Command, *, bulk: bool) -> None:
         verdict = await self._rights.verdict(operation, command)
@@ -281,12 +282,12 @@ class Engine:
         path: tuple[State, ...] = (State.ASKED, *_FROM_DUE)
         if self._lane(command).backlog > command.action.per_second:
             waiting = await self._move(
-                operation, command, (State.ASKED, State.DUE), changes, owes=(Owed.CARD,)
+                operation, command, (State.ASKED, State.DUE), changes, owes=(MessageKind.CARD,)
             )
             if waiting is None:
                 return
             operation, path, changes = waiting, _FROM_DUE, {}
-        self._line_up(_Turn(operation, command, path, changes, self._clock(), bulk))
+        self._enqueue(QueuedRequest(operation, command, path, changes, self._clock(), bulk))
 
     async def _deny(
         self,
@@ -298,9 +299,9 @@ class Engine:
         changes: dict[str, Any] = {"detail": denied.reason, "rule": denied.rule}
         extra: dict[str, Json] = {"check": denied.check}
         if asks:
-            changes["consent"] = replace(operation.consent, asks=asks)
+            changes["consent"] = replace(operation.consent, request_from=asks)
             extra["may_ask"] = list(asks)
-        owes = (Owed.CARD,) if operation.card_ts else ()
+        owes = (MessageKind.CARD,) if operation.card_ts else ()
         await self._move(
             operation,
             command,
@@ -316,18 +317,18 @@ class Engine:
         """Let it wait for a confirmation or a second person, or lead to where the same waits."""
         second = verdict.approval is Approval.SECOND_PERSON
         roles = verdict.approvers if second else ()
-        seen, saw = await self.sights(command, await self._hidden(operation, command))
+        seen, saw = await self.preview(command, await self._hidden(operation, command))
         consent = replace(
             operation.consent,
             needed=verdict.needed if second else 1,
             roles=roles,
-            people=self._rights.people(roles),
-            then=verdict.then if second else (),
+            people=self._rights.approver_ids(roles),
+            escalates_to=verdict.escalates_to if second else (),
             remind=verdict.remind,
-            glass=verdict.glass,
-            seen=seen,
-            sights=saw,
-            lacks=verdict.lacks,
+            break_glass_rule=verdict.break_glass_rule,
+            state=seen,
+            readings=saw,
+            lacking=verdict.lacking,
         )
         changes = {
             "rule": verdict.rule,
@@ -345,7 +346,7 @@ class Engine:
             due_in=verdict.remind or NEVER,
             expires_in=verdict.expires,
         )
-        waits = await self._store.wait(move, operation)
+        waits = await self._store.wait_for_approval(move, operation)
         if waits is not None and waits.id != operation.id:
             detail = f"The same waits already, asked by {waits.actor.user}."
             joined = {
@@ -359,37 +360,37 @@ class Engine:
         elif waits is not None:
             self._heard(waits)
 
-    async def rehearse(self, operation: Operation, command: Command) -> Rehearsal:
+    async def dry_run(self, operation: Operation, command: Command) -> DryRunResult:
         """Say what would become of a command; nothing is sent, and nothing is put on file."""
         verdict = await self._rights.verdict(operation, command)
-        if command.action.product.ours:
-            return Rehearsal(command, verdict, (), None)
+        if command.action.product.local:
+            return DryRunResult(command, verdict, (), None)
         second = isinstance(verdict, Verdict) and verdict.approval is Approval.SECOND_PERSON
-        people = self._rights.people(verdict.approvers) if second else ()  # type: ignore[union-attr] # see above
-        return Rehearsal(command, verdict, people, self._cloud.draft(command))
+        people = self._rights.approver_ids(verdict.approvers) if second else ()  # type: ignore[union-attr] # see above
+        return DryRunResult(command, verdict, people, self._cloud.preview(command))
 
-    async def look(self, command: Command, patience: float = LOOK) -> str:
+    async def read_state(self, command: Command, patience: float = LOOK) -> str:
         """Read the state of what a command is about; empty where there is no read, or no answer."""
         look = _look(command.action)
         if look is None:
             return ""
         body = await self._body(command, look, patience)
-        return redact(look.touch.shown(body))[:80] if body is not None else ""
+        return redact(look.effect_spec.read_state(body))[:80] if body is not None else ""
 
-    async def see(self, one: Off) -> Off:
+    async def refresh(self, one: OffAirEntry) -> OffAirEntry:
         """Read the state of something that is off."""
         command = command_of(one.operation)
-        return replace(one, now=await self.look(command)) if command else one
+        return replace(one, state=await self.read_state(command)) if command else one
 
-    def look_of(self, operation: Operation) -> Command | None:
+    def status_command(self, operation: Operation) -> Command | None:
         """Give the read that tells the state of what an operation was about."""
         command = command_of(operation)
         look = _look(command.action) if command else None
         return self._reading(command, look) if command and look else None
 
-    async def sights(
+    async def preview(
         self, command: Command, hidden: Collection[str] = ()
-    ) -> tuple[str, tuple[Sight, ...]]:
+    ) -> tuple[str, tuple[Reading, ...]]:
         """Read what a press will touch, all at once: its state, and what else is told of it.
 
         Args:
@@ -397,17 +398,19 @@ class Engine:
         """
         look = _look(command.action)
         shows = look is not None and look.api not in hidden
-        reads = [by_api(api) for api in command.action.reach if api not in hidden]
+        reads = [by_api(api) for api in command.action.impact_reads if api not in hidden]
         seen, bodies = await asyncio.gather(
-            self.look(command) if shows else _nothing(),
+            self.read_state(command) if shows else _nothing(),
             asyncio.gather(*(self._body(command, read, LOOK) for read in reads)),
         )
         found = [sights.unread()] if shows and not seen else []
-        if look is None and not command.action.reach and not command.action.product.ours:
+        if look is None and not command.action.impact_reads and not command.action.product.local:
             found.append(sights.unreadable())
         found += [sights.unshown(hidden)] if hidden else []
         for read, body in zip(reads, bodies, strict=True):
-            found += sights.told(read, sights.narrowed(command, read), body, self._clock())
+            found += sights.describe(
+                read, sights.narrowing_params(command, read), body, self._clock()
+            )
         return seen, tuple(found)
 
     async def _hidden(self, operation: Operation, command: Command) -> tuple[str, ...]:
@@ -415,10 +418,10 @@ class Engine:
 
         Those who decide over it may look for themselves.
         """
-        if not operation.consent.request:
+        if not operation.consent.request_of:
             return ()
         look = _look(command.action)
-        apis = dict.fromkeys([*([look.api] if look else []), *command.action.reach])
+        apis = dict.fromkeys([*([look.api] if look else []), *command.action.impact_reads])
         reads = {api: self._reading(command, by_api(api)) for api in apis}
         return tuple(
             [
@@ -431,7 +434,7 @@ class Engine:
     def _reading(self, command: Command, read: Action) -> Command | None:
         """Make a read of the thing of a command; None where no region is known for it."""
         region = self._rights.region(read, command.account, command.region)
-        params = sights.completed(read, sights.narrowed(command, read), self._clock())
+        params = sights.complete_params(read, sights.narrowing_params(command, read), self._clock())
         return None if region is None else Command(read, params, region, command.account)
 
     async def _body(self, command: Command, read: Action, patience: float) -> Params | None:
@@ -442,7 +445,7 @@ class Engine:
             return None
         try:
             async with asyncio.timeout(patience):
-                at = await self._store.turn(asked.account, read.api, _interval(asked))
+                at = await self._store.reserve(asked.account, read.api, _interval(asked))
                 await self._turn(asked, at)
                 answer = await self._cloud.call(asked)
         except (CloudError, StoreError, TimeoutError) as error:
@@ -454,74 +457,74 @@ class Engine:
         """See whether a stop has held: an encoder that came back is what nobody else reports."""
         command = command_of(operation)
         if command is None:
-            await self._store.passed_over(operation)
+            await self._store.skip_verification(operation)
             return
         action = command.action
         hidden = await self._hidden(operation, command)
-        seen = "" if action.look in hidden else await self.look(command, _LOOKING)
-        seen = seen or UNSEEN
+        seen = "" if action.status_read in hidden else await self.read_state(command, _LOOKING)
+        seen = seen or UNREADABLE
         facts: dict[str, Json] = {"api": operation.api, "seen": seen}
         try:
             if await self._changed_since(operation, action):
-                await self._store.passed_over(operation)
+                await self._store.skip_verification(operation)
                 return
-            sure = seen == action.touch.becomes and not operation.consent.request
+            sure = seen == action.effect_spec.new_state and not operation.consent.request_of
             alike = await self._alike(command) if sure else ()
             if alike:
                 facts["alike"] = list(alike)
-            await self._store.looked(operation, seen, facts, alike)
+            await self._store.record_verification(operation, seen, facts, alike)
             if offair.is_on(action, undo_of(action), seen):
-                await self._store.on_again(operation.id, facts)
+                await self._store.record_on_again(operation.id, facts)
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
 
     async def _changed_since(self, operation: Operation, action: Action) -> bool:
         """Say whether somebody has turned it on since, or off anew."""
-        switch = offair.switched(operation, action, {}, self._clock())
+        switch = offair.off_air_change(operation, action, {}, self._clock())
         if switch is None:
             return False
-        ends = offair.until(operation, action)
+        ends = offair.expires_at(operation, action)
         if ends is not None and ends <= self._clock():
             return True
-        now = await self._store.off_by(switch.account, switch.thing, switch.key)
+        now = await self._store.latest_stop(switch.account, switch.resource_type, switch.key)
         return now is None or (now.ended_at or 0.0) > (operation.ended_at or 0.0)
 
     async def _alike(self, command: Command) -> tuple[str, ...]:
         """Find what is live under a name like this one: who mistypes it stops nothing."""
-        names, thing = command.action.touch.key, command.action.touch.thing
-        for read in map(by_api, command.action.reach):
-            if read.touch.thing is not thing or not read.touch.lists:
+        names, thing = command.action.effect_spec.key, command.action.effect_spec.resource_type
+        for read in map(by_api, command.action.impact_reads):
+            if read.effect_spec.resource_type is not thing or not read.effect_spec.lists:
                 continue
             others = {name: value for name, value in command.params.items() if name != names[0]}
             body = await self._body(replace(command, params=others), read, LOOK)
-            rows = [row for field in read.touch.lists for row in _rows(body, field)]
-            return offair.alike(command.target, (str(row.get(names[0], "")) for row in rows))
+            rows = [row for field in read.effect_spec.lists for row in _rows(body, field)]
+            return offair.near_names(command.target, (str(row.get(names[0], "")) for row in rows))
         return ()
 
     async def _see_lifted(self, operation: Operation, ended: float) -> None:
         """Look at what has ended by itself, and say so: a ban, of which nobody thinks any more."""
         command = command_of(operation)
         if command is None:
-            await self._store.lifted(operation, "", {"api": operation.api}, still=True)
+            await self._store.record_expiry(operation, "", {"api": operation.api}, still=True)
             return
-        seen = await self.look(command, _LOOKING)
+        seen = await self.read_state(command, _LOOKING)
         if not seen and self._clock() < ended + _LIFTING:
             # It stays on the list and is looked at again.
             return
-        facts: dict[str, Json] = {"api": operation.api, "seen": seen or UNSEEN}
+        facts: dict[str, Json] = {"api": operation.api, "seen": seen or UNREADABLE}
         try:
-            still = not seen or seen == command.action.touch.becomes
-            await self._store.lifted(operation, seen, facts, still=still)
+            still = not seen or seen == command.action.effect_spec.new_state
+            await self._store.record_expiry(operation, seen, facts, still=still)
         except StoreError as error:
             log.error("an end is not on file", operation=operation.id, why=str(error))
 
     # --- turns ---------------------------------------------------------------------
 
-    def _lane(self, command: Command) -> Lane[_Turn]:
+    def _lane(self, command: Command) -> ApiQueue[QueuedRequest]:
         key = (command.account, command.action.api)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(
+            lane = self._lanes[key] = ApiQueue(
                 command.action.per_second,
                 self._start,
                 supervisor=self._supervisor,
@@ -529,23 +532,23 @@ class Engine:
             )
         return lane
 
-    def _line_up(self, turn: _Turn) -> None:
+    def _enqueue(self, turn: QueuedRequest) -> None:
         self._lined.add(turn.operation.id)
         self._lane(turn.command).put(turn, bulk=turn.bulk)
 
-    async def _start(self, turns: list[_Turn]) -> float:
+    async def _start(self, turns: list[QueuedRequest]) -> float:
         """Give the first in line their turns; whatever goes wrong, the line goes on."""
         try:
-            return await self._give(turns)
+            return await self._dispatch(turns)
         except Exception as error:
             # A fault of ours: they are taken up again.
             log.exception("giving turns broke off", why=str(error))
             self._lined.difference_update(turn.operation.id for turn in turns)
             for turn in turns:
-                self._store.let_go(turn.operation.id)
+                self._store.release(turn.operation.id)
             return time.monotonic() + 1.0
 
-    async def _give(self, turns: list[_Turn]) -> float:
+    async def _dispatch(self, turns: list[QueuedRequest]) -> float:
         """Give the first in line their turns, and send each when it comes."""
         ready = [turn for turn in turns if await self._still_may(turn)]
         self._lined.difference_update(turn.operation.id for turn in turns)
@@ -554,40 +557,40 @@ class Engine:
         command = ready[0].command
         moves = [self._intent(turn) for turn in ready]
         try:
-            started = await self._store.start(
+            started = await self._store.start_requests(
                 command.account, command.action.api, _interval(command), moves
             )
         except StoreError as error:
             log.error("not sent: the intent is not on disk", why=str(error))
             for turn in ready:
-                self._store.let_go(turn.operation.id)
+                self._store.release(turn.operation.id)
             return time.monotonic() + 1.0
         for turn, (at, operation) in zip(ready, started, strict=True):
             if operation is not None:
                 self._lane(command).left()
                 timed = replace(turn.command, params=operation.params)
                 self._spawn(operation.id, self._send(operation, timed, at))
-            elif self._rights.start_of(turn.command) is not None:
+            elif self._rights.start_scope(turn.command) is not None:
                 # Held since it was judged: it is judged anew.
                 self._spawn(turn.operation.id, self._judge_anew(turn))
         return max(at for at, _ in started)
 
-    async def _still_may(self, turn: _Turn) -> bool:
+    async def _still_may(self, turn: QueuedRequest) -> bool:
         """Authorise again at the last moment, where the verdict has grown old."""
         operation = turn.operation
         if operation.state is State.RUNNING or self._clock() - turn.judged_at < FRESH:
             return True
-        denied = await self._rights.still(operation, turn.command)
+        denied = await self._rights.recheck(operation, turn.command)
         if denied is None:
             return True
         await self._deny(operation, turn.command, denied)
         return False
 
-    async def _judge_anew(self, turn: _Turn) -> None:
+    async def _judge_anew(self, turn: QueuedRequest) -> None:
         operation = turn.operation
-        denied = await self._rights.still(operation, turn.command)
+        denied = await self._rights.recheck(operation, turn.command)
         if denied is None:
-            self._store.let_go(operation.id)
+            self._store.release(operation.id)
         elif operation.state is State.RUNNING:
             # It has left before, and may have run.
             detail = f"It was not sent again. {denied.reason}"
@@ -595,7 +598,7 @@ class Engine:
         else:
             await self._deny(operation, turn.command, denied)
 
-    def _intent(self, turn: _Turn) -> Move:
+    def _intent(self, turn: QueuedRequest) -> Move:
         changes = dict(turn.changes) | {"attempts": turn.operation.attempts + 1}
         if turn.operation.consent.spans and turn.path[0] is not State.RUNNING:
             changes["params"] = _timed(turn, self._clock())
@@ -606,13 +609,13 @@ class Engine:
             facts_of(operation, turn.command.action),
             changes,
             owner=self._store.owner,
-            unheld=self._rights.start_of(turn.command),
+            start_scope=self._rights.start_scope(turn.command),
         )
 
     # --- sending -------------------------------------------------------------------
 
     async def _send(self, operation: Operation, command: Command, at: float) -> None:
-        if command.action.product.ours:
+        if command.action.product.local:
             self._lane(command).came_back()
             await self._do(operation, command)
             return
@@ -625,12 +628,15 @@ class Engine:
 
     async def _do(self, operation: Operation, command: Command) -> None:
         """Hold a target or release it: nothing is sent."""
-        start, begins = self._rights.held_by(operation, command), command.action is HOLD
+        start, begins = self._rights.hold_scope(operation, command), command.action is HOLD
         for _ in range(TRIES):
             held = await self._holder(start)
             state, detail = State.ACCEPTED, ""
             if begins and held is not None and held.operation != operation.id:
-                state, detail = State.ALREADY, f"{held.by} holds it already: {apart(held.reason)}."
+                state, detail = (
+                    State.ALREADY,
+                    f"{held.held_by} holds it already: {apart(held.reason)}.",
+                )
             elif not begins and held is None:
                 state, detail = State.ALREADY, "Nobody holds it."
             path = (operation.state, state)
@@ -638,10 +644,10 @@ class Engine:
                 return
             # Somebody else was first, unless it is in other hands by now.
 
-    async def _holder(self, start: Start) -> Hold | None:
+    async def _holder(self, start: StartScope) -> Hold | None:
         while True:
             try:
-                return await self._store.held(start)
+                return await self._store.find_hold(start)
             except StoreError as error:
                 log.error("who holds it is not known yet", why=str(error))
                 await asyncio.sleep(1.0)
@@ -662,20 +668,20 @@ class Engine:
                 return
             try:
                 api = command.action.api
-                at = await self._store.turn(command.account, api, _interval(command))
+                at = await self._store.reserve(command.account, api, _interval(command))
             except StoreError as error:
                 # The intent is on disk and the limit is the cloud's to keep, too.
                 log.warning("sent late, without another turn", why=str(error))
                 return
 
     async def _accepted(self, operation: Operation, command: Command, answer: Answer) -> None:
-        self._metrics.answered.labels(operation.api).observe(answer.took)
-        changes = {"request_id": answer.request_id, "took": answer.took, "code": "", "said": ""}
-        if command.action.effect is Effect.READ or command.action.touch.makes:
+        self._metrics.answered.labels(operation.api).observe(answer.duration)
+        changes = {"request_id": answer.request_id, "took": answer.duration, "code": "", "said": ""}
+        if command.action.effect is Effect.READ or command.action.effect_spec.creates:
             changes["result"] = dict(answer.body)
         look_in = LOOK_AFTER if _may_come_back(operation, command.action) else None
         ended = replace(operation, state=State.ACCEPTED)
-        switch = offair.switched(ended, command.action, answer.body, self._clock())
+        switch = offair.off_air_change(ended, command.action, answer.body, self._clock())
         await self._end(operation, command, State.ACCEPTED, changes, look_in=look_in, switch=switch)
 
     async def _failed(self, operation: Operation, command: Command, error: CloudError) -> None:
@@ -702,7 +708,7 @@ class Engine:
             "detail": _skewed(error),
         }
         tries_left = operation.attempts < TRIES
-        if error.code in action.already:
+        if error.code in action.already_codes:
             await self._end(operation, command, State.ALREADY, changes)
         elif repeat is Repeat.ANY and operation.attempts < 2 * TRIES:
             await self._again(operation, command, error, (State.RUNNING, State.DUE))
@@ -733,14 +739,14 @@ class Engine:
             operation, path, changes = moved, _FROM_DUE, {}
         await asyncio.sleep(wait)
         # Judged long ago: whatever did not run is judged anew before it leaves.
-        self._line_up(_Turn(operation, command, path, changes, 0.0))
+        self._enqueue(QueuedRequest(operation, command, path, changes, 0.0))
 
     async def _resume(self, operation: Operation, command: Command) -> None:
         """Go on after whoever sent it fell silent: it may have run."""
         if command.action.repeatable and operation.attempts < 2 * TRIES:
             detail = "The bot stopped before it heard the answer, so it is sent again."
             turn = (State.RUNNING, State.RUNNING)
-            self._line_up(_Turn(operation, command, turn, {"detail": detail}, 0.0))
+            self._enqueue(QueuedRequest(operation, command, turn, {"detail": detail}, 0.0))
             return
         detail = "The bot stopped between sending the request and hearing the answer."
         await self._end(operation, command, State.UNKNOWN, {"detail": detail})
@@ -755,13 +761,13 @@ class Engine:
         changes: Mapping[str, Any],
         *,
         look_in: float | None = None,
-        switch: Switch | None = None,
+        switch: OffAirChange | None = None,
     ) -> None:
         if state in _OVER:
             # Nothing asks for it again, so the keys it took need not lie there.
             changes = {**changes, "params": _without_secrets(operation, command.action)}
         ended = replace(operation, state=state, code=str(changes.get("code", "")))
-        switch = switch or offair.switched(ended, command.action, {}, self._clock())
+        switch = switch or offair.off_air_change(ended, command.action, {}, self._clock())
         path = (operation.state, state)
         await self._move(operation, command, path, changes, look_in=look_in, switch=switch)
 
@@ -773,10 +779,10 @@ class Engine:
         changes: Mapping[str, Any],
         *,
         due_in: float = 0.0,
-        owes: tuple[Owed, ...] = (),
+        owes: tuple[MessageKind, ...] = (),
         extra: Mapping[str, Json] | None = None,
         look_in: float | None = None,
-        switch: Switch | None = None,
+        switch: OffAirChange | None = None,
     ) -> Operation | None:
         after = replace(operation, state=path[-1], **_typed(changes))
         facts = facts_of(after, command.action) | dict(extra or {})
@@ -787,9 +793,9 @@ class Engine:
             changes,
             owner=self._store.owner,
             due_in=due_in,
-            owes=owes,
-            look_in=look_in,
-            switch=switch,
+            enqueue=owes,
+            verify_in=look_in,
+            off_air=switch,
             **self._ours(after, command),
         )
         while True:
@@ -809,9 +815,9 @@ class Engine:
 
     def _ours(self, operation: Operation, command: Command) -> dict[str, Any]:
         """Give what an action of the bot's own changes, once it is accepted."""
-        if not command.action.product.ours or operation.state is not State.ACCEPTED:
+        if not command.action.product.local or operation.state is not State.ACCEPTED:
             return {}
-        start = self._rights.held_by(operation, command)
+        start = self._rights.hold_scope(operation, command)
         if command.action is not HOLD:
             return {"release": start}
         user, reason = operation.actor.user, str(command.params.get("Reason", ""))
@@ -824,19 +830,19 @@ class Engine:
             waiting.set_result(operation)
 
 
-def _timed(turn: _Turn, now: float) -> dict[str, Json]:
+def _timed(turn: QueuedRequest, now: float) -> dict[str, Json]:
     """Let what was said as a span from now count from the sending on, not from the asking."""
     params, action = dict(turn.operation.params), turn.command.action
     for name, seconds in turn.operation.consent.spans.items():
         if (param := action.param(name)) is not None:
-            params[name] = param.kind.read(lasting(max(1.0, seconds)), now)
+            params[name] = param.type.read(format_duration(max(1.0, seconds)), now)
     return params
 
 
 def _look(action: Action) -> Action | None:
     """Give the read that tells the state of what an action is about."""
-    look = by_api(action.look) if action.look else None
-    return look if look is not None and look.touch.shows is not None else None
+    look = by_api(action.status_read) if action.status_read else None
+    return look if look is not None and look.effect_spec.state_field is not None else None
 
 
 _OVER = (State.ACCEPTED, State.ALREADY)
@@ -858,8 +864,8 @@ def _rows(body: Params | None, field: str) -> list[dict[str, Json]]:
 
 def _saw(consent: Consent) -> dict[str, Json]:
     """Give what an approver was shown, for the trail."""
-    saw = [f"state: {consent.seen}"] if consent.seen else []
-    saw += map(sights.plain, consent.sights)
+    saw = [f"state: {consent.state}"] if consent.state else []
+    saw += map(sights.to_text, consent.readings)
     return {"saw": list[Json](saw)} if saw else {}
 
 
@@ -867,7 +873,7 @@ def _askable(operation: Operation, denied: Denied) -> tuple[str, ...]:
     """Give the roles that may be asked in a channel where they can answer."""
     # Direct messages, a channel whose id begins with D, are seen by nobody else.
     private = operation.place.channel[:1] in ("", "D") or operation.via is Via.TERMINAL
-    return () if private or operation.consent.request else denied.asks
+    return () if private or operation.consent.request_of else denied.request_from
 
 
 def _may_come_back(operation: Operation, action: Action) -> bool:
@@ -923,17 +929,17 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "request_id": operation.request_id,
         "code": operation.code,
         "detail": redact(operation.detail),
-        "took": operation.took,
+        "took": operation.duration,
         "decided_by": operation.decided_by,
         "approved_by": [one.user for one in operation.consent.given],
         "emergency": operation.emergency,
         "reason": redact(operation.reason),
-        "joined": operation.joined,
+        "joined": operation.duplicate_of,
         "case": operation.case,
         "runbook": operation.runbook,
-        "request_of": operation.consent.request,
+        "request_of": operation.consent.request_of,
         "undoes": operation.consent.undoes,
-        "lacks": operation.consent.lacks,
+        "lacks": operation.consent.lacking,
     }
     return {name: value for name, value in facts.items() if value not in ("", None, {}, [], 0)}
 
@@ -952,7 +958,8 @@ def shown(operation: Operation, action: Action | None) -> dict[str, Json]:
 
 def _typed(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: Approval(value) if name == "approval" else value for name, value in changes.items()
+        FIELD_OF.get(name, name): Approval(value) if name == "approval" else value
+        for name, value in changes.items()
     }
 
 

@@ -16,11 +16,10 @@ from bot.policy.schema import Limit, Policy, Role, Rule, load, schema
 
 __all__ = [
     "CHECKS",
+    "Context",
     "Explanation",
-    "Facts",
-    "How",
+    "Permission",
     "Policy",
-    "absent",
     "channels_of",
     "decide",
     "explain",
@@ -29,15 +28,16 @@ __all__ = [
     "may_audit",
     "members",
     "outsider",
+    "permissions_for",
     "request",
     "roles_of",
     "schema",
-    "standing",
+    "without_bot",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Context:
     """What is known of who asks, and where.
 
     Attributes:
@@ -63,7 +63,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class Permission:
     """What the policy makes of an action for one person in one place.
 
     Attributes:
@@ -94,28 +94,28 @@ class Grant(NamedTuple):
     rule: Rule
 
 
-Check = Callable[[Policy, Command, Facts], str | None]
+Check = Callable[[Policy, Command, Context], str | None]
 """Gives the reason for a no, or nothing."""
 
 
-def own_workspace(_policy: Policy, _command: Command, facts: Facts) -> str | None:
+def own_workspace(_policy: Policy, _command: Command, facts: Context) -> str | None:
     """Only users of the bot's own workspace, and Slack must have said so."""
     return None if _at_home(facts) else _ELSEWHERE
 
 
-def full_member(_policy: Policy, _command: Command, facts: Facts) -> str | None:
+def full_member(_policy: Policy, _command: Command, facts: Context) -> str | None:
     """No bots, guests or deactivated users."""
     return _shortfall(facts.person)
 
 
-def bot_is_there(_policy: Policy, _command: Command, facts: Facts) -> str | None:
+def bot_is_there(_policy: Policy, _command: Command, facts: Context) -> str | None:
     """What is done must be seen: the bot must be in the channel."""
     if not facts.in_channel:
         return "I am not in this channel, so nobody would see it. Invite me here, then ask again."
     return None
 
 
-def known_account(policy: Policy, command: Command, _facts: Facts) -> str | None:
+def known_account(policy: Policy, command: Command, _facts: Context) -> str | None:
     """Only accounts that the file names now."""
     if command.account in policy.account_names:
         return None
@@ -125,14 +125,14 @@ def known_account(policy: Policy, command: Command, _facts: Facts) -> str | None
     )
 
 
-def not_denied(policy: Policy, command: Command, _facts: Facts) -> str | None:
+def not_denied(policy: Policy, command: Command, _facts: Context) -> str | None:
     """A limit that denies wins over every role."""
     if (found := _denying(policy, command)) is not None:
         return f"The policy forbids this to everyone ({found})."
     return None
 
 
-def some_rule_allows(policy: Policy, command: Command, facts: Facts) -> str | None:
+def some_rule_allows(policy: Policy, command: Command, facts: Context) -> str | None:
     """Without a rule that allows it, the answer is no."""
     if grants(policy, command, facts):
         return None
@@ -146,7 +146,7 @@ def some_rule_allows(policy: Policy, command: Command, facts: Facts) -> str | No
     return f"{begin}. {_who_could(policy, command, facts, mine)}"
 
 
-def who_could(policy: Policy, command: Command, facts: Facts) -> str:
+def who_could(policy: Policy, command: Command, facts: Context) -> str:
     """Say in a sentence who may run a command here, or that this person may."""
     if grants(policy, command, facts):
         return "You may do that here."
@@ -163,7 +163,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def decide(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
+def decide(policy: Policy, command: Command, facts: Context) -> Verdict | Denied:
     """Let a command pass, with the approval it needs, or say why not.
 
     The reason is plain text; channel ids stand in it as they are.
@@ -188,7 +188,7 @@ def decide(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
         runbook=_runbook(policy, command, rule),
     )
     limited = _limited(policy, command, verdict)
-    return replace(limited, glass=_glass(policy, command, limited, found))
+    return replace(limited, break_glass_rule=_glass(policy, command, limited, found))
 
 
 def _glass(policy: Policy, command: Command, verdict: Verdict, found: Sequence[Grant]) -> str:
@@ -199,7 +199,7 @@ def _glass(policy: Policy, command: Command, verdict: Verdict, found: Sequence[G
     return next((grant.place for grant in found if grant.rule.break_glass), "")
 
 
-def request(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
+def request(policy: Policy, command: Command, facts: Context) -> Verdict | Denied:
     """Let somebody without the right ask those who have it; it is theirs to approve.
 
     Only where rules say `requests: true`, and where their people may do it without a second one.
@@ -219,11 +219,11 @@ def request(policy: Policy, command: Command, facts: Facts) -> Verdict | Denied:
         rule.lasts,
         remind=rule.reminds if rule.remind else None,
         runbook=_runbook(policy, command, rule),
-        lacks=f"as {', '.join(mine)} they may not do it here" if mine else "they have no role",
+        lacking=f"as {', '.join(mine)} they may not do it here" if mine else "they have no role",
     )
 
 
-def _asked(policy: Policy, command: Command, facts: Facts) -> list[Grant]:
+def _asked(policy: Policy, command: Command, facts: Context) -> list[Grant]:
     """Give the rules whose people may be asked to do this here for somebody else."""
     return [
         Grant(name, place, rule)
@@ -247,7 +247,7 @@ def _runbook(policy: Policy, command: Command, rule: Rule) -> str:
 
 
 def may_approve(
-    policy: Policy, command: Command, facts: Facts, *, asker: str, roles: Sequence[str]
+    policy: Policy, command: Command, facts: Context, *, asker: str, roles: Sequence[str]
 ) -> str | None:
     """Say why somebody may not decide over another's request; None if they may.
 
@@ -278,7 +278,7 @@ def members(policy: Policy, roles: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(id_ for one in found for id_ in (*one.usergroups, *one.users)))
 
 
-def outsider(facts: Facts) -> str | None:
+def outsider(facts: Context) -> str | None:
     """Say why somebody may not so much as look; None for a full member of the workspace."""
     return _shortfall(facts.person) if _at_home(facts) else _ELSEWHERE
 
@@ -287,24 +287,24 @@ OUTSIDE = frozenset({own_workspace.__name__, full_member.__name__})
 """The checks that only outsiders fail."""
 
 
-def absent(facts: Facts) -> Facts:
+def without_bot(facts: Context) -> Context:
     """Give the same facts where the bot is not in the channel."""
     return replace(facts, in_channel=False)
 
 
-def roles_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
+def roles_of(policy: Policy, facts: Context) -> tuple[str, ...]:
     """Give the roles of a full member; nobody else has any."""
     if not _is_full_member(facts):
         return ()
     return tuple(name for name, role in policy.roles.items() if _is_member(role, facts))
 
 
-def may_audit(policy: Policy, facts: Facts) -> bool:
+def may_audit(policy: Policy, facts: Context) -> bool:
     """Say whether somebody may read of everything that anyone asked."""
     return any(policy.roles[name].audit for name in roles_of(policy, facts))
 
 
-def grants(policy: Policy, command: Command, facts: Facts) -> list[Grant]:
+def grants(policy: Policy, command: Command, facts: Context) -> list[Grant]:
     """Give every rule that lets this person do this here."""
     return [
         Grant(name, place, rule)
@@ -314,7 +314,7 @@ def grants(policy: Policy, command: Command, facts: Facts) -> list[Grant]:
     ]
 
 
-def explain(policy: Policy, command: Command, facts: Facts) -> Explanation:
+def explain(policy: Policy, command: Command, facts: Context) -> Explanation:
     """Say what `decide` says, and how every rule and limit stood to it."""
     lines = []
     mine = roles_of(policy, facts)
@@ -332,20 +332,20 @@ def explain(policy: Policy, command: Command, facts: Facts) -> Explanation:
     return Explanation(decide(policy, command, facts), tuple(lines))
 
 
-def standing(policy: Policy, facts: Facts, actions: Sequence[Action]) -> list[How]:
+def permissions_for(policy: Policy, facts: Context, actions: Sequence[Action]) -> list[Permission]:
     """Say for each action what this person may do here with some target."""
     return [how for action in actions for how in _hows(policy, facts, action)]
 
 
-def channels_of(policy: Policy, facts: Facts) -> tuple[str, ...]:
+def channels_of(policy: Policy, facts: Context) -> tuple[str, ...]:
     """Give the channels that the rules of somebody's roles name."""
     own = (rule for name in roles_of(policy, facts) for rule in policy.roles[name].allow)
     return tuple(dict.fromkeys(channel for rule in own for channel in rule.channels or ()))
 
 
-def _hows(policy: Policy, facts: Facts, action: Action) -> list[How]:
+def _hows(policy: Policy, facts: Context, action: Action) -> list[Permission]:
     """Say it of each account, and of those together on which it is the same."""
-    found: list[How] = []
+    found: list[Permission] = []
     for account in policy.account_names:
         how = _how(policy, facts, Command(action, {}, account=account))
         same = [one for one in found if replace(one, accounts=()) == how]
@@ -356,7 +356,7 @@ def _hows(policy: Policy, facts: Facts, action: Action) -> list[How]:
     return [replace(found[0], accounts=())] if len(found) == 1 else found
 
 
-def _how(policy: Policy, facts: Facts, command: Command) -> How:
+def _how(policy: Policy, facts: Context, command: Command) -> Permission:
     action, account = command.action, command.account
     mine = roles_of(policy, facts)
     able = [
@@ -368,21 +368,21 @@ def _how(policy: Policy, facts: Facts, command: Command) -> How:
     others = tuple(dict.fromkeys(grant.role for grant in able))
     forbidden = _forbidden(policy, command)
     if forbidden:
-        return How(action, None, "", others, forbidden=forbidden)
+        return Permission(action, None, "", others, forbidden=forbidden)
     here = [g.rule for g in able if facts.in_channel and _in_channels(g.rule, facts)]
     own = [g.rule for g in able if g.role in mine]
     limit = _strictest(policy, command)
     if best := min((r for r in own if r in here), key=lambda r: r.approval.rank, default=None):
         approval = max(best.approval, limit, key=lambda a: a.rank)
         where = ", ".join(f"{name} {pattern}" for name, pattern in (best.where or {}).items())
-        return How(action, approval, where, others)
+        return Permission(action, approval, where, others)
     channels = tuple(dict.fromkeys(c for rule in own for c in rule.channels or ()))
     open_ = limit is not Approval.SECOND_PERSON and _is_full_member(facts)
     asks = [g.role for g in able if open_ and g.rule.requests and g.rule in here]
-    return How(action, None, "", others, channels, tuple(dict.fromkeys(asks)))
+    return Permission(action, None, "", others, channels, tuple(dict.fromkeys(asks)))
 
 
-def _is_full_member(facts: Facts) -> bool:
+def _is_full_member(facts: Context) -> bool:
     person = facts.person
     return _at_home(facts) and not (person.bot or person.guest or person.deactivated)
 
@@ -395,7 +395,7 @@ def _forbidden(policy: Policy, command: Command) -> str:
 
 def _strictest(policy: Policy, command: Command) -> Approval:
     """Give the approval that limits without conditions ask."""
-    found = command.action.least
+    found = command.action.minimum_approval
     for _, limit in _limits(policy):
         if _is_whole(limit, command):
             found = max(found, limit.approval or found, key=lambda a: a.rank)
@@ -421,7 +421,7 @@ def _limits(policy: Policy) -> Iterable[tuple[str, Limit]]:
         yield f"limits[{number}]", limit
 
 
-def _at_home(facts: Facts) -> bool:
+def _at_home(facts: Context) -> bool:
     person = facts.person
     return bool(facts.home_team) and person.team == facts.home_team and not person.stranger
 
@@ -438,7 +438,7 @@ def _shortfall(person: Person) -> str | None:
     return "This user is deactivated." if person.deactivated else None
 
 
-def _is_member(role: Role, facts: Facts) -> bool:
+def _is_member(role: Role, facts: Context) -> bool:
     return facts.person.user in role.members.users or not facts.groups.isdisjoint(
         role.members.usergroups
     )
@@ -452,11 +452,11 @@ def _on_account(patterns: Sequence[str] | None, account: str) -> bool:
     return patterns is None or any(fnmatchcase(account, pattern) for pattern in patterns)
 
 
-def _in_channels(rule: Rule, facts: Facts) -> bool:
+def _in_channels(rule: Rule, facts: Context) -> bool:
     return rule.channels is None or facts.channel in rule.channels
 
 
-def _mismatch(rule: Rule, command: Command, facts: Facts) -> str | None:
+def _mismatch(rule: Rule, command: Command, facts: Context) -> str | None:
     """Say why a rule does not allow a command; None if it does."""
     if not _covers(rule.actions, command):
         return f"does not list {command.action.api}"
@@ -513,8 +513,8 @@ def _like(param: Param | None, value: str, pattern: str) -> bool:
 
 def _limited(policy: Policy, command: Command, verdict: Verdict) -> Verdict:
     """Raise the approval to what the action itself and the limits ask."""
-    if command.action.least.rank > verdict.approval.rank:
-        verdict = replace(verdict, approval=command.action.least)
+    if command.action.minimum_approval.rank > verdict.approval.rank:
+        verdict = replace(verdict, approval=command.action.minimum_approval)
     for place, limit in _limits(policy):
         asked = limit.approval
         if asked is None or not _covers(limit.actions, command):
@@ -535,7 +535,7 @@ def _denying(policy: Policy, command: Command) -> str | None:
     )
 
 
-def _who_could(policy: Policy, command: Command, facts: Facts, mine: Sequence[str]) -> str:
+def _who_could(policy: Policy, command: Command, facts: Context, mine: Sequence[str]) -> str:
     """Say who could: in which other channel oneself, or which roles."""
     channels = [
         channel
@@ -553,7 +553,7 @@ def _who_could(policy: Policy, command: Command, facts: Facts, mine: Sequence[st
     return "The policy allows it to nobody; ask whoever keeps the policy file."
 
 
-def _roles_that_could(policy: Policy, command: Command, facts: Facts) -> list[str]:
+def _roles_that_could(policy: Policy, command: Command, facts: Context) -> list[str]:
     here: list[str] = []
     elsewhere: list[str] = []
     for name, role in policy.roles.items():

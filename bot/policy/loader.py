@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.catalog.registry import EVERY, PRODUCTS
+from bot.catalog.registry import ALL_ACTIONS, PRODUCTS
 from bot.commands.parser import Vocabulary, parse
 from bot.errors import ParseError
 from bot.model.actions import DEFAULT, Account, Effect, Site
 from bot.model.commands import Command
 from bot.policy import evaluation as policy
 from bot.policy.evaluation import Policy
-from bot.policy.schema import Profile
+from bot.policy.schema import AccountSettings
 from bot.tencent.credentials import Access, Fixed, flaw
 from bot.tencent.tc3 import Credentials
 
@@ -19,16 +19,16 @@ Variable = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class LoadedPolicy:
     """One reading of the policy file.
 
     Attributes:
-        access: How each account is reached, by name; of no use where the loader had no variables.
+        credentials: How each account is reached, by name; unusable if the loader had no variables.
     """
 
     policy: Policy
     vocabulary: Vocabulary
-    access: Mapping[str, Access]
+    credentials: Mapping[str, Access]
 
     @property
     def bots_own(self) -> str:
@@ -49,7 +49,7 @@ def loader(
     region: str,
     now: float,
     variable: Variable | None = None,
-) -> Callable[[str], Rules]:
+) -> Callable[[str], LoadedPolicy]:
     """Make the function that turns the file's text into rules.
 
     Args:
@@ -64,7 +64,7 @@ def loader(
     def vocabulary(read: Policy, targets: Mapping[str, str]) -> Vocabulary:
         named = {name: _account(profile) for name, profile in read.accounts.items()}
         accounts = named or {DEFAULT: Account()}
-        return Vocabulary(EVERY, read.defaults, targets, region, known, accounts)
+        return Vocabulary(ALL_ACTIONS, read.defaults, targets, region, known, accounts)
 
     def wrong_target(read: Policy, words: str) -> str | None:
         bare = vocabulary(read, {})
@@ -73,16 +73,16 @@ def loader(
         problems = [_problem(words, way, now) for way in ways]
         return problems[0] if all(problems) else None
 
-    def load(text: str) -> Rules:
+    def load(text: str) -> LoadedPolicy:
         read = policy.load(
             text,
-            actions=EVERY,
+            actions=ALL_ACTIONS,
             source=source,
             check_target=wrong_target,
             check_variable=(lambda name: flaw(variable(name))) if variable else None,
         )
         access = {name: _access(profile, variable) for name, profile in read.accounts.items()}
-        return Rules(read, vocabulary(read, read.targets), access or {DEFAULT: Access()})
+        return LoadedPolicy(read, vocabulary(read, read.targets), access or {DEFAULT: Access()})
 
     return load
 
@@ -95,11 +95,11 @@ def _problem(words: str, vocabulary: Vocabulary, now: float) -> str | None:
     return None if isinstance(wanted, Command) else "is not a command like live stream1"
 
 
-def _account(profile: Profile) -> Account:
+def _account(profile: AccountSettings) -> Account:
     return Account(profile.site, profile.region or "", profile.channels, profile.defaults)
 
 
-def _access(profile: Profile, variable: Variable | None) -> Access:
+def _access(profile: AccountSettings, variable: Variable | None) -> Access:
     if variable is None or not profile.variables:
         return Access(None, profile.site)
     key = {part: variable(name) or "" for part, name in profile.variables.items()}

@@ -20,7 +20,7 @@ from pydantic import (
 from bot.catalog.param_types import CASE, case
 from bot.errors import ConfigError
 from bot.model.actions import DEFAULT, Action, Approval, Site
-from bot.times import duration
+from bot.times import parse_duration
 
 LARGEST = 1 << 20
 """Characters of a policy file."""
@@ -28,7 +28,7 @@ LARGEST = 1 << 20
 MOST = 50_000
 """Values of a policy file, with its aliases written out."""
 
-OURS = frozenset({"audit", "help", "off", "start", "status", "stop", "whoami"})
+RESERVED_WORDS = frozenset({"audit", "help", "off", "start", "status", "stop", "whoami"})
 """Words that no target may have for a name."""
 
 _SCALAR = str | int | bool
@@ -128,7 +128,7 @@ class Members(_Strict):
     usergroups: tuple[GroupId, ...] = Field((), description="Slack user group ids.")
 
 
-class Profile(_Strict):
+class AccountSettings(_Strict):
     """A cloud account: in which variables its key is, and where it is meant.
 
     One account may leave the key out: the bot's own is taken, of TENCENTCLOUD_SECRET_ID and
@@ -201,13 +201,13 @@ class Rule(_Strict):
     @property
     def lasts(self) -> float:
         """Give `expires` in seconds."""
-        return duration(self.expires)
+        return parse_duration(self.expires)
 
     @property
     def reminds(self) -> float | None:
         """Give `remind` in seconds; where only `then` is given, it is spread over `expires`."""
         if self.remind is not None:
-            return duration(self.remind)
+            return parse_duration(self.remind)
         return self.lasts / (len(self.then) + 1) if self.then else None
 
 
@@ -252,8 +252,8 @@ class Policy(_Strict):
     targets: dict[str, str] = Field(
         default_factory=dict[str, str], description="Names people say, and the command they mean."
     )
-    accounts: dict[AccountName, Profile] = Field(
-        default_factory=dict[str, Profile],
+    accounts: dict[AccountName, AccountSettings] = Field(
+        default_factory=dict[str, AccountSettings],
         description="Cloud accounts by name; left out: one, of the bot's own key.",
     )
     limits: tuple[Limit, ...] = ()
@@ -337,7 +337,7 @@ def load(
     except ValidationError as error:
         problems = [(one["loc"], _why(one)) for one in error.errors()]
     else:
-        problems = [*_crosscheck(policy, actions)]
+        problems = [*validate(policy, actions)]
         if check_variable is not None and not problems:
             problems += [
                 (("accounts", name, key), f"the variable {variable} {wrong}")
@@ -417,7 +417,7 @@ def _scalar(node: yaml.Node) -> Any:
             )
 
 
-def _crosscheck(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tuple[Any, ...], str]]:
+def validate(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tuple[Any, ...], str]]:
     """Look for what is well-formed but names nothing."""
     for number, limit in enumerate(policy.limits):
         entry = ("limits", number)
@@ -434,7 +434,7 @@ def _crosscheck(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tup
             yield from _rule(policy, ("roles", name, "allow", number), rule, actions)
     yield from _defaults(("defaults",), policy.defaults, actions)
     yield from _accounts(policy, actions)
-    taken = OURS | {name for a in actions for name in (a.words, a.api.casefold())}
+    taken = RESERVED_WORDS | {name for a in actions for name in (a.words, a.api.casefold())}
     for name in policy.targets:
         if name.casefold() in taken:
             yield ("targets", name), "is a word of the bot's own, so nobody could say it"
@@ -453,7 +453,10 @@ def _rule(
     for key, roles in (("approvers", rule.approvers or ()), ("then", rule.then)):
         for at, other in enumerate(roles):
             if other not in policy.roles:
-                yield (*place, key, at), f'there is no role "{other}"' + _near(other, policy.roles)
+                yield (
+                    (*place, key, at),
+                    f'there is no role "{other}"' + suggest(other, policy.roles),
+                )
     yield from _times(place, rule)
     if rule.requests and rule.approval is Approval.SECOND_PERSON:
         yield (*place, "requests"), "needs a rule whose people may do it without a second person"
@@ -465,7 +468,7 @@ def _account_patterns(
     names = policy.account_names
     for at, pattern in enumerate(patterns):
         if not any(fnmatchcase(name, pattern) for name in names):
-            yield (*place, at), f'there is no account "{pattern}"{_near(pattern, names)}'
+            yield (*place, at), f'there is no account "{pattern}"{suggest(pattern, names)}'
 
 
 def _accounts(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tuple[Any, ...], str]]:
@@ -491,11 +494,11 @@ def _accounts(policy: Policy, actions: Sequence[Action]) -> Iterable[tuple[tuple
             for region in offered
         }
         if account.region is not None and account.region not in regions:
-            why = f'no action is offered in "{account.region}"{_near(account.region, regions)}'
+            why = f'no action is offered in "{account.region}"{suggest(account.region, regions)}'
             yield (*place, "region"), why
 
 
-def _key(place: tuple[Any, ...], account: Profile) -> Iterable[tuple[tuple[Any, ...], str]]:
+def _key(place: tuple[Any, ...], account: AccountSettings) -> Iterable[tuple[tuple[Any, ...], str]]:
     named = account.variables
     if named and not {"secret_id", "secret_key"} <= named.keys():
         absent = "secret_key" if account.secret_id else "secret_id"
@@ -507,11 +510,11 @@ def _key(place: tuple[Any, ...], account: Profile) -> Iterable[tuple[tuple[Any, 
 def _times(place: tuple[Any, ...], rule: Rule) -> Iterable[tuple[tuple[Any, ...], str]]:
     for name, given in (("expires", rule.expires), ("remind", rule.remind)):
         try:
-            duration(given or "1s")
+            parse_duration(given or "1s")
         except ValueError as error:
             yield (*place, name), f"is no length of time: {error}"
             return
-    if rule.remind is not None and duration(rule.remind) >= rule.lasts:
+    if rule.remind is not None and parse_duration(rule.remind) >= rule.lasts:
         yield (*place, "remind"), f"is not shorter than expires ({rule.expires})"
 
 
@@ -521,7 +524,7 @@ def _patterns(
     names = [action.api for action in actions]
     for at, pattern in enumerate(patterns):
         if not any(fnmatchcase(name, pattern) for name in names):
-            yield (*place, at), f'there is no action "{pattern}"{_near(pattern, names)}'
+            yield (*place, at), f'there is no action "{pattern}"{suggest(pattern, names)}'
 
 
 def _wheres(
@@ -537,7 +540,7 @@ def _wheres(
     known = set().union(*each)
     for name in where:
         if name not in known:
-            why = f'none of these actions has a parameter "{name}"{_near(name, known)}'
+            why = f'none of these actions has a parameter "{name}"{suggest(name, known)}'
             yield (*place, "where", name), why
     if known.issuperset(where) and not any(names.issuperset(where) for names in each):
         yield (*place, "where"), "no action has all of these parameters, so it would never hold"
@@ -558,23 +561,24 @@ def _defaults(
     for kind, values in defaults.items():
         place = (*under, kind)
         if kind not in names:
-            yield place, f'there is no kind, API or product "{kind}"{_near(kind, names)}'
+            yield place, f'there is no kind, API or product "{kind}"{suggest(kind, names)}'
             continue
         params = {param.api: param for action in names[kind] for param in action.params}
         for name, value in values.items():
             if name == "Region":
                 continue
             if name not in params:
-                why = f'"{kind}" has no parameter "{name}"{_near(name, params)}'
+                why = f'"{kind}" has no parameter "{name}"{suggest(name, params)}'
                 yield (*place, name), why
                 continue
             try:
-                params[name].kind.read(str(value), 0.0)
+                params[name].type.read(str(value), 0.0)
             except ValueError:
-                yield (*place, name), f"is not {params[name].kind.says}"
+                yield (*place, name), f"is not {params[name].type.description}"
 
 
-def _near(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names the nearest known word, or nothing."""
     near = difflib.get_close_matches(word[:64], list(known), n=1)
     return f'; did you mean "{near[0]}"?' if near else ""
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.audit import hash_chain as chain
-from bot.audit.checkpoints import Seal, SealKind, Signer, holds
+from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer, is_genuine
 from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Record
 from bot.storage.tables import seals, trail
 
@@ -19,6 +19,7 @@ __all__ = [
     "Record",
     "append",
     "checkpoint",
+    "checkpoints",
     "end",
     "forget",
     "has",
@@ -26,8 +27,7 @@ __all__ = [
     "raw",
     "raw_one",
     "read",
-    "sealed",
-    "suspicion",
+    "tampering",
 ]
 
 _BATCH = 2000
@@ -47,7 +47,7 @@ class End:
 
     seq: int
     hash: str
-    head: Seal | None
+    head: SignedCheckpoint | None
     stands: bool
 
 
@@ -88,12 +88,12 @@ def append(
     connection.execute(_INSERT, rows)
     head = after.head
     if signer is not None:
-        head = signer.seal(SealKind.HEAD, seq, last, now)
+        head = signer.seal(CheckpointKind.HEAD, seq, last, now)
         connection.execute(_RENEW if key else _SEAL, _values(head))
     return End(seq, last, head, stands=signer is not None)
 
 
-def suspicion(connection: sa.Connection, found: End, seen: End | None) -> str:
+def tampering(connection: sa.Connection, found: End, seen: End | None) -> str:
     """Say what is wrong with how the trail ends; empty if nothing is.
 
     Args:
@@ -106,7 +106,7 @@ def suspicion(connection: sa.Connection, found: End, seen: End | None) -> str:
     if not found.stands:
         return f"the last record is not the one that was signed, {head.seq}"
     if seen is None or (head.seq, head.hash) != (seen.seq, seen.hash):
-        if not holds(head):
+        if not is_genuine(head):
             return f"the signature of the trail's end, record {head.seq}, does not hold"
         if seen is not None and _hash(connection, seen.seq) != seen.hash:
             return f"record {seen.seq} is not what this process wrote"
@@ -125,7 +125,7 @@ _INSERT = sa.insert(trail)
 _SEAL = sa.insert(seals)
 _RENEW = (
     sa.update(seals)
-    .where(seals.c.kind == SealKind.HEAD.value)
+    .where(seals.c.kind == CheckpointKind.HEAD.value)
     .values({c.name: sa.bindparam(c.name) for c in seals.c if c.name != "kind"})
 )
 _OTHER = seals.alias()
@@ -133,12 +133,12 @@ _OTHER = seals.alias()
 _KEEP = sa.insert(seals).from_select(
     [c.name for c in seals.c],
     sa.select(
-        sa.literal(SealKind.CHECKPOINT.value).label("kind"),
+        sa.literal(CheckpointKind.CHECKPOINT.value).label("kind"),
         *(c for c in seals.c if c.name != "kind"),
     ).where(
-        seals.c.kind == SealKind.HEAD.value,
+        seals.c.kind == CheckpointKind.HEAD.value,
         ~sa.exists().where(
-            _OTHER.c.kind == SealKind.CHECKPOINT.value,
+            _OTHER.c.kind == CheckpointKind.CHECKPOINT.value,
             sa.or_(_OTHER.c.key == seals.c.key, _OTHER.c.seq == seals.c.seq),
         ),
     ),
@@ -146,7 +146,7 @@ _KEEP = sa.insert(seals).from_select(
 _LAST = sa.select(trail.c.seq, trail.c.hash).order_by(trail.c.seq.desc()).limit(1).subquery()
 _BURIED = (
     sa.select(seals.c.seq, seals.c.hash)
-    .where(seals.c.kind == SealKind.TOMBSTONE.value)
+    .where(seals.c.kind == CheckpointKind.TOMBSTONE.value)
     .order_by(seals.c.seq.desc())
     .limit(1)
     .subquery()
@@ -156,7 +156,9 @@ _NOTHING = [sa.literal(0.0).label("at"), *(sa.literal("").label(n) for n in _COL
 _END = sa.union_all(
     sa.select(sa.literal("last").label("kind"), _LAST.c.seq, _LAST.c.hash, *_NOTHING),
     sa.select(sa.literal("buried").label("kind"), _BURIED.c.seq, _BURIED.c.hash, *_NOTHING),
-    sa.select(*(seals.c[name] for name in _COLUMNS)).where(seals.c.kind == SealKind.HEAD.value),
+    sa.select(*(seals.c[name] for name in _COLUMNS)).where(
+        seals.c.kind == CheckpointKind.HEAD.value
+    ),
 )
 
 
@@ -167,8 +169,8 @@ def end(connection: sa.Connection) -> End:
     the gap to be seen.
     """
     found = {row.kind: row for row in connection.execute(_END)}
-    signed = found.get(SealKind.HEAD.value)
-    head = Seal(SealKind.HEAD, *signed[1:]) if signed is not None else None
+    signed = found.get(CheckpointKind.HEAD.value)
+    head = SignedCheckpoint(CheckpointKind.HEAD, *signed[1:]) if signed is not None else None
     last = found.get("last") or found.get("buried")
     if last is not None and (head is None or last.seq > head.seq):
         return End(last.seq, last.hash, head, stands=False)
@@ -183,7 +185,7 @@ def _known(connection: sa.Connection, key: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def _values(seal: Seal) -> dict[str, object]:
+def _values(seal: SignedCheckpoint) -> dict[str, object]:
     return {
         "kind": seal.kind.value,
         "seq": seal.seq,
@@ -194,17 +196,19 @@ def _values(seal: Seal) -> dict[str, object]:
     }
 
 
-def sealed(connection: sa.Connection) -> list[Seal]:
+def checkpoints(connection: sa.Connection) -> list[SignedCheckpoint]:
     """Give every seal."""
     return [
-        Seal(SealKind(row.kind), row.seq, row.hash, row.at, row.key, row.signature)
+        SignedCheckpoint(
+            CheckpointKind(row.kind), row.seq, row.hash, row.at, row.key, row.signature
+        )
         for row in connection.execute(sa.select(seals))
     ]
 
 
 def checkpoint(
     connection: sa.Connection, now: float, signer: Signer, *, every: float, most: int
-) -> Seal | None:
+) -> SignedCheckpoint | None:
     """Seal where the trail ends now and keep that; None if it is too early.
 
     Args:
@@ -215,7 +219,7 @@ def checkpoint(
     seq, hash_ = found.seq, found.hash
     query = (
         sa.select(seals.c.seq, seals.c.at)
-        .where(seals.c.kind == SealKind.CHECKPOINT.value)
+        .where(seals.c.kind == CheckpointKind.CHECKPOINT.value)
         .order_by(seals.c.seq.desc())
         .limit(1)
     )
@@ -224,7 +228,7 @@ def checkpoint(
         return None
     if before and now - before.at < every and seq - before.seq < most:
         return None
-    seal = signer.seal(SealKind.CHECKPOINT, seq, hash_, now)
+    seal = signer.seal(CheckpointKind.CHECKPOINT, seq, hash_, now)
     connection.execute(_SEAL, _values(seal))
     return seal
 
@@ -247,7 +251,7 @@ def prune(connection: sa.Connection, now: float, signer: Signer, *, before: floa
     if row is None:
         return None
     keys = connection.execute(sa.select(seals.c.key).distinct()).scalars().all()
-    seal = signer.seal(SealKind.TOMBSTONE, upto, row.hash, now)
+    seal = signer.seal(CheckpointKind.TOMBSTONE, upto, row.hash, now)
     connection.execute(_SEAL, _values(seal))
     return Fact(
         PRUNED,
@@ -269,7 +273,9 @@ def forget(connection: sa.Connection, most: int) -> int:
     gone = connection.execute(sa.delete(trail).where(trail.c.seq.in_(some.scalar_subquery())))
     # Their checkpoints have nothing left to be held to.
     connection.execute(
-        sa.delete(seals).where(seals.c.kind == SealKind.CHECKPOINT.value, seals.c.seq <= buried)
+        sa.delete(seals).where(
+            seals.c.kind == CheckpointKind.CHECKPOINT.value, seals.c.seq <= buried
+        )
     )
     return gone.rowcount
 

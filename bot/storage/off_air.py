@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.catalog.effects import FORGOTTEN, told_at
-from bot.model.off_air import Hold, Start, Switch
+from bot.catalog.effects import LISTED_FOR, announce_at
+from bot.model.off_air import Hold, OffAirChange, StartScope
 from bot.storage.tables import ENDS, FOR_A_WHILE, holds, off, operations
 
 _LIFTED = 2.0
@@ -17,14 +17,14 @@ Insert = Callable[[sa.Table], Any]
 """Makes an INSERT of the database's own dialect."""
 
 
-def turn(
-    connection: sa.Connection, insert: Insert, now: float, operation: str, switch: Switch
+def apply(
+    connection: sa.Connection, insert: Insert, now: float, operation: str, switch: OffAirChange
 ) -> None:
     """Note what an operation's ending changes."""
-    one = {"account": switch.account, "thing": switch.thing, "key": switch.key}
-    if switch.final or not switch.off:
+    one = {"account": switch.account, "thing": switch.resource_type, "key": switch.key}
+    if switch.resource_gone or not switch.off:
         is_one = {f"is_{name}": value for name, value in one.items()}
-        connection.execute(_TURN_ON, is_one | {"is_since": now - switch.older})
+        connection.execute(_TURN_ON, is_one | {"is_since": now - switch.minimum_age})
     if not switch.off:
         return
     ends = switch.until
@@ -33,7 +33,7 @@ def turn(
         "weight": switch.weight,
         "since": now,
         "until": ends,
-        "next_at": told_at(now, ends) if ends is not None else None,
+        "next_at": announce_at(now, ends) if ends is not None else None,
     }
     connection.execute(_turn_off(insert), one | row)
 
@@ -56,7 +56,7 @@ def _turn_off(insert: Insert) -> Any:
     )
 
 
-def ending(
+def claim_expiring(
     connection: sa.Connection, now: float, lease: float, limit: int
 ) -> Iterator[tuple[str, float, bool]]:
     """Take what is about to end by itself, once, and what has ended.
@@ -75,7 +75,7 @@ def ending(
         yield row.operation, row.until, ended
 
 
-def ended(connection: sa.Connection, operation: str, *, still: bool) -> bool:
+def mark_expired(connection: sa.Connection, operation: str, *, still: bool) -> bool:
     """Note that something has ended by itself; `still`: it is off all the same.
 
     Returns:
@@ -95,7 +95,7 @@ def forget(connection: sa.Connection, operation: str) -> bool:
 
 def clear(connection: sa.Connection, now: float) -> None:
     """Take out what nothing brings back: it would stand there for ever."""
-    connection.execute(sa.delete(off).where(FOR_A_WHILE, off.c.since < now - FORGOTTEN))
+    connection.execute(sa.delete(off).where(FOR_A_WHILE, off.c.since < now - LISTED_FOR))
 
 
 def listed(limit: int) -> sa.Select[Any]:
@@ -126,17 +126,17 @@ def hold(connection: sa.Connection, insert: Insert, held: Hold) -> None:
         "account": held.account,
         "target": held.target,
         "operation": held.operation,
-        "actor": held.by,
+        "actor": held.held_by,
         "reason": held.reason,
         "since": held.since,
     }
     connection.execute(insert(holds).values(row).on_conflict_do_nothing())
 
 
-def _held(start: Start) -> tuple[sa.ColumnElement[bool], ...]:
+def _held(start: StartScope) -> tuple[sa.ColumnElement[bool], ...]:
     there = holds.c.account == start.account
-    if start.known is not None:
-        there = sa.or_(there, holds.c.account.not_in(start.known))
+    if start.known_accounts is not None:
+        there = sa.or_(there, holds.c.account.not_in(start.known_accounts))
     return there, holds.c.target.in_(start.targets)
 
 
@@ -152,12 +152,12 @@ def adopt(connection: sa.Connection, account: str, by: str) -> int:
     return moved
 
 
-def release(connection: sa.Connection, start: Start) -> None:
+def release(connection: sa.Connection, start: StartScope) -> None:
     """End the holds of some targets."""
     connection.execute(sa.delete(holds).where(*_held(start)))
 
 
-def held(connection: sa.Connection, start: Start) -> Hold | None:
+def held(connection: sa.Connection, start: StartScope) -> Hold | None:
     """Find who holds one of some targets."""
     row = connection.execute(sa.select(holds).where(*_held(start)).limit(1)).first()
     if row is None:

@@ -15,13 +15,39 @@ from pydantic import TypeAdapter, ValidationError
 from bot.errors import UnreadableRowError
 from bot.model.actions import Approval, Json
 from bot.model.commands import Via
-from bot.model.messages import Owed, Word
+from bot.model.messages import EphemeralNotice, MessageKind
 from bot.model.operations import Choice, Consent, Decision, Operation, State
 from bot.model.people import Actor, Place
 
 _NO_CONSENT = Consent()
-_CONSENT, _PLACE, _WORD = TypeAdapter(Consent), TypeAdapter(Place), TypeAdapter(Word)
+_CONSENT, _PLACE, _WORD = TypeAdapter(Consent), TypeAdapter(Place), TypeAdapter(EphemeralNotice)
 _KNOWN = frozenset(one.name for one in fields(Consent)) - {"unknown"}
+_CONSENT_KEYS = {
+    "escalates_to": "then",
+    "break_glass_rule": "glass",
+    "state": "seen",
+    "state_at_press": "found",
+    "readings": "sights",
+    "request_from": "asks",
+    "request_of": "request",
+    "lacking": "lacks",
+    "extension": "span",
+}
+"""Fields whose key on disk is another one; the others are stored under their own name."""
+
+_NOTICE_KEYS = {"pressed_at": "at", "maybe_sent": "again"}
+"""The same of a notice."""
+
+COLUMN_OF = {
+    "error_message": "said",
+    "duration": "took",
+    "duplicate_of": "joined",
+    "verified_state": "looked",
+}
+"""Fields of an operation whose column has another name."""
+
+FIELD_OF = {column: field for field, column in COLUMN_OF.items()}
+"""The same, by column."""
 
 
 def operation(row: sa.Row[Any]) -> Operation:
@@ -58,14 +84,14 @@ def decision(row: sa.Row[Any]) -> Decision:
         raise UnreadableRowError("decisions", row.id, row.operation, _why(error)) from error
 
 
-def message(row: sa.Row[Any]) -> tuple[Owed, State | None, Word | None]:
+def message(row: sa.Row[Any]) -> tuple[MessageKind, State | None, EphemeralNotice | None]:
     """Read from a row of `outbox` what it is, the state it is about, and the word it carries.
 
     Raises:
         UnreadableRowError: This release cannot make sense of it.
     """
     try:
-        return Owed(row.owed), State(row.about) if row.about else None, _word(row)
+        return MessageKind(row.owed), State(row.about) if row.about else None, _word(row)
     except ValueError as error:
         raise UnreadableRowError("outbox", row.id, row.operation, _why(error)) from error
 
@@ -76,8 +102,22 @@ def encoded(value: Any) -> Any:
         if value == _NO_CONSENT and not value.unknown:
             return "{}"
         known = asdict(value)
-        return json.dumps({**known.pop("unknown"), **known})
+        return json.dumps({**known.pop("unknown"), **_stored(known, _CONSENT_KEYS)})
     return json.dumps(value) if isinstance(value, dict) else value
+
+
+def notice(value: EphemeralNotice) -> str:
+    """Return a notice as its column holds it."""
+    return json.dumps(_stored(asdict(value), _NOTICE_KEYS))
+
+
+def _stored(found: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    return {keys.get(name, name): value for name, value in found.items()}
+
+
+def _named(stored: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    names = {key: name for name, key in keys.items()}
+    return {names.get(key, key): value for key, value in stored.items()}
 
 
 def columns(operation: Operation) -> dict[str, Any]:
@@ -109,16 +149,16 @@ def columns(operation: Operation) -> dict[str, Any]:
         "attempts": operation.attempts,
         "request_id": operation.request_id,
         "code": operation.code,
-        "said": operation.said,
+        "said": operation.error_message,
         "result": json.dumps(operation.result),
-        "took": operation.took,
+        "took": operation.duration,
         "card_channel": operation.card_channel,
         "card_ts": operation.card_ts,
         "consent": encoded(operation.consent),
         "reason": operation.reason,
         "emergency": operation.emergency,
-        "joined": operation.joined,
-        "looked": operation.looked,
+        "joined": operation.duplicate_of,
+        "looked": operation.verified_state,
         "target": operation.target,
         "case": operation.case,
         "runbook": operation.runbook,
@@ -150,16 +190,16 @@ def _operation(row: sa.Row[Any]) -> Operation:
         attempts=row.attempts,
         request_id=row.request_id,
         code=row.code,
-        said=row.said,
+        error_message=row.said,
         result=_object(row.result),
-        took=row.took,
+        duration=row.took,
         card_channel=row.card_channel,
         card_ts=row.card_ts,
         consent=_consent(row.consent),
         reason=row.reason,
         emergency=row.emergency,
-        joined=row.joined,
-        looked=row.looked,
+        duplicate_of=row.joined,
+        verified_state=row.looked,
         target=row.target,
         case=row.case,
         runbook=row.runbook,
@@ -180,16 +220,17 @@ def _object(text: str) -> Mapping[str, Json]:
 def _consent(text: str) -> Consent:
     if text == "{}":
         return _NO_CONSENT
-    found = _object(text)
+    found = _named(_object(text), _CONSENT_KEYS)
     unknown = {name: value for name, value in found.items() if name not in _KNOWN}
     known = {name: value for name, value in found.items() if name in _KNOWN}
     return _CONSENT.validate_json(json.dumps({**known, "unknown": unknown}), strict=True)
 
 
-def _word(row: sa.Row[Any]) -> Word | None:
+def _word(row: sa.Row[Any]) -> EphemeralNotice | None:
     if not row.place:
         return None
-    found = {**_object(row.place), "again": bool(row.uncertain)}
+    stored = _named(_object(row.place), _NOTICE_KEYS)
+    found = {**stored, "maybe_sent": bool(row.uncertain)}
     return _WORD.validate_json(json.dumps(found), strict=True)
 
 

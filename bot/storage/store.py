@@ -14,14 +14,21 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.audit import hash_chain as chain
-from bot.audit.checkpoints import Seal, SealKind, Signer, fingerprint, read, written
+from bot.audit.checkpoints import (
+    CheckpointKind,
+    SignedCheckpoint,
+    Signer,
+    fingerprint,
+    format_checkpoint,
+    parse_checkpoint,
+)
 from bot.audit.hash_chain import Fact, Record, Report, Witnessed
 from bot.errors import StoreError, UnreadableRowError
 from bot.model.actions import Json
 from bot.model.commands import Via
 from bot.model.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, step
-from bot.model.messages import Owed, Sent, Word
-from bot.model.off_air import Hold, Off, Start, Switch
+from bot.model.messages import EphemeralNotice, MessageKind, Sent
+from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
 from bot.model.operations import Decision, Operation, Search, State
 from bot.redact import redact
 from bot.storage import (
@@ -75,17 +82,17 @@ class Move:
         owner: Only while this replica holds it; empty for whoever comes.
         due_in: Seconds until a DUE operation may be tried, or a WAITING one reminds; None
             leaves that as it is.
-        owes: Messages owed besides those of the steps.
+        enqueue: Messages owed besides those of the steps.
         seq: Only while the row has not changed since.
         expires_in: Seconds from now until it expires; None leaves that as it is.
         lapsed: Only after it has expired, or only before; None for whenever.
         meanwhile: What happens to it while it goes on waiting.
         decided: Whether this decides it, now.
-        look_in: Seconds until somebody looks at the cloud whether it has held; None: nobody.
-        switch: What this changes about what is off.
+        verify_in: Seconds until somebody looks at the cloud whether it has held; None: nobody.
+        off_air: What this changes about what is off.
         hold: A hold that this begins.
         release: What this lets be started again.
-        unheld: Only while nobody holds what this would start.
+        start_scope: Only while nobody holds what this would start.
     """
 
     id: str
@@ -94,42 +101,42 @@ class Move:
     changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     owner: str = ""
     due_in: float | None = 0.0
-    owes: tuple[Owed, ...] = ()
+    enqueue: tuple[MessageKind, ...] = ()
     seq: int | None = None
     expires_in: float | None = None
     lapsed: bool | None = None
     meanwhile: str = ""
     decided: bool = False
-    look_in: float | None = None
-    switch: Switch | None = None
+    verify_in: float | None = None
+    off_air: OffAirChange | None = None
     hold: Hold | None = None
-    release: Start | None = None
-    unheld: Start | None = None
+    release: StartScope | None = None
+    start_scope: StartScope | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Owing:
+class OutboxMessage:
     """A row of the outbox, claimed by this replica.
 
     Attributes:
         operation: As it is now; None for a notice or a word, which have `text` instead.
         destination: A channel id, or `@` and a user id.
-        about: The state it was owed for.
+        about_state: The state it was owed for.
         text: Of a notice or a word, what it says; of others, the state that was seen.
-        word: Whom to tell, of a word.
+        notice: Whom to tell, of a word.
         wait: Seconds until its destination may be spoken to.
     """
 
     id: int
     key: str
-    owed: Owed
+    kind: MessageKind
     operation: Operation | None
     text: str
     destination: str
     attempts: int
     uncertain: bool
-    about: State | None = None
-    word: Word | None = None
+    about_state: State | None = None
+    notice: EphemeralNotice | None = None
     wait: float = 0.0
 
 
@@ -138,8 +145,10 @@ class Audited:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self.seals = trail.sealed(connection)
-        self.buried = max((s.seq for s in self.seals if s.kind is SealKind.TOMBSTONE), default=0)
+        self.seals = trail.checkpoints(connection)
+        self.buried = max(
+            (s.seq for s in self.seals if s.kind is CheckpointKind.TOMBSTONE), default=0
+        )
         self.last = trail.end(connection).seq
 
     def verify(self, trusted: Iterable[str], progress: Callable[[int], None]) -> Report:
@@ -153,12 +162,12 @@ class Audited:
             progress=progress,
         )
 
-    def against(self, witnessed: Iterable[Seal]) -> Witnessed:
+    def against(self, witnessed: Iterable[SignedCheckpoint]) -> Witnessed:
         """Hold it to the checkpoints that its audit channel keeps; see `chain.against`."""
-        return chain.against(witnessed, self._hash, self.buried)
+        return chain.compare(witnessed, self._hash, self.buried)
 
     def _hash(self, seq: int) -> str | None:
-        buried = (s.hash for s in self.seals if s.seq == seq and s.kind is SealKind.TOMBSTONE)
+        buried = (s.hash for s in self.seals if s.seq == seq and s.kind is CheckpointKind.TOMBSTONE)
         found = trail.raw_one(self._connection, seq)
         return found[5].decode(errors="replace") if found else next(buried, None)
 
@@ -256,7 +265,7 @@ class Store:
         """
         return await self._writer.do(self._move, move)
 
-    async def start(
+    async def start_requests(
         self, account: str, api: str, interval: float, moves: Sequence[Move]
     ) -> list[tuple[float, Operation | None]]:
         """Give each operation its turn under the API's limit and put its intent on disk.
@@ -328,8 +337,8 @@ class Store:
             values["expires_at"] = tx.now + move.expires_in
         if move.decided:
             values["decided_at"] = tx.now
-        if move.look_in is not None:
-            values["look_at"] = tx.now + move.look_in
+        if move.verify_in is not None:
+            values["look_at"] = tx.now + move.verify_in
         update = _transition(
             tuple(sorted(values)),
             owned=bool(move.owner),
@@ -347,17 +356,17 @@ class Store:
             state: dict[str, Json] = {"state": after.value} if "state" in move.facts else {}
             tx.facts.append(Fact(one.record, operation.id, {**move.facts, **state}))
         owes = [owed for one in steps for owed in one.owes]
-        for owed in dict.fromkeys([*owes, *move.owes]):
+        for owed in dict.fromkeys([*owes, *move.enqueue]):
             self._owe(tx, operation, owed)
         self._turn_off_or_on(tx, move, operation)
         return operation
 
     def _turn_off_or_on(self, tx: Transaction, move: Move, operation: Operation) -> None:
-        switch = move.switch
+        switch = move.off_air
         if switch is not None:
-            switchboard.turn(tx.connection, self._insert, tx.now, operation.id, switch)
+            switchboard.apply(tx.connection, self._insert, tx.now, operation.id, switch)
             if switch.announced and switch.off:
-                self._owe(tx, operation, Owed.LIFT)
+                self._owe(tx, operation, MessageKind.LIFT)
         if move.hold is not None:
             held = replace(move.hold, operation=operation.id, since=tx.now)
             switchboard.hold(tx.connection, self._insert, held)
@@ -366,7 +375,7 @@ class Store:
 
     # --- what is off, and what is held ---------------------------------------------
 
-    async def lifting(self, limit: int = 16) -> list[tuple[Operation, float]]:
+    async def claim_expiring(self, limit: int = 16) -> list[tuple[Operation, float]]:
         """Say of what ends soon that it does, and take what has ended, to be looked at.
 
         What nothing brings back is off the list after a day.
@@ -383,7 +392,9 @@ class Store:
         return [list(self._lift_some(tx, limit)) for limit in asked]
 
     def _lift_some(self, tx: Transaction, limit: int) -> Iterator[tuple[Operation, float]]:
-        for id_, until, ended in switchboard.ending(tx.connection, tx.now, 3 * self.lease, limit):
+        for id_, until, ended in switchboard.claim_expiring(
+            tx.connection, tx.now, 3 * self.lease, limit
+        ):
             query = sa.select(operations).where(operations.c.id == id_)
             operation = next(self._operations(tx.connection.execute(query)), None)
             if operation is None:
@@ -391,9 +402,9 @@ class Store:
             if ended:
                 yield operation, until
             else:
-                self._owe(tx, operation, Owed.LIFT, "soon")
+                self._owe(tx, operation, MessageKind.LIFT, "soon")
 
-    async def lifted(
+    async def record_expiry(
         self, operation: Operation, seen: str, facts: Mapping[str, Json], *, still: bool
     ) -> None:
         """Note, once, that something has ended by itself, and owe it to the thread.
@@ -408,12 +419,12 @@ class Store:
         self, tx: Transaction, asked: Sequence[tuple[Operation, str, dict[str, Json], bool]]
     ) -> list[None]:
         for operation, seen, facts, still in asked:
-            if switchboard.ended(tx.connection, operation.id, still=still):
+            if switchboard.mark_expired(tx.connection, operation.id, still=still):
                 tx.facts.append(Fact("lifted", operation.id, facts))
-                self._owe(tx, operation, Owed.LIFTED, seen)
+                self._owe(tx, operation, MessageKind.LIFTED, seen)
         return [None for _ in asked]
 
-    async def on_again(self, id_: str, facts: Mapping[str, Json]) -> None:
+    async def record_on_again(self, id_: str, facts: Mapping[str, Json]) -> None:
         """Note that what an operation turned off was seen to be on again."""
         await self._writer.do(self._on_again, (id_, dict(facts)))
 
@@ -425,21 +436,21 @@ class Store:
                 tx.facts.append(Fact("on again", id_, facts))
         return [None for _ in asked]
 
-    async def off(self, limit: int) -> list[Off]:
+    async def list_off_air(self, limit: int) -> list[OffAirEntry]:
         """Give what is off and not yet on, the newest first."""
         query = switchboard.listed(limit)
         found = await self._read(lambda c: c.execute(query).all())
         return [
-            Off(replace(operation, account=row.filed), row.until)
+            OffAirEntry(replace(operation, account=row.filed), row.until)
             for row in found
             for operation in self._operations([row])
         ]
 
-    async def off_by(self, account: str, thing: str, key: str) -> Operation | None:
+    async def latest_stop(self, account: str, thing: str, key: str) -> Operation | None:
         """Give the operation by which a thing is off now; see `model.Switch`."""
         return await self._one(switchboard.latest(account, thing, key))
 
-    async def holds(self) -> list[Operation]:
+    async def list_holds(self) -> list[Operation]:
         """Give the operations by which targets are held, the newest first."""
         query = switchboard.holding()
         found = await self._read(lambda c: c.execute(query).all())
@@ -449,23 +460,23 @@ class Store:
             for operation in self._operations([row])
         ]
 
-    async def filed(self, id_: str) -> str:
+    async def filed_account(self, id_: str) -> str:
         """Give the account under which an operation's thing is off or its target held, or empty."""
         query = switchboard.filed(id_)
         return str(await self._read(lambda c: c.execute(query).scalar()) or "")
 
-    async def held(self, start: Start) -> Hold | None:
+    async def find_hold(self, start: StartScope) -> Hold | None:
         """Find who holds what would be started."""
         found: Hold | None = await self._read(lambda c: switchboard.held(c, start))
         return found
 
-    async def adopt(self, account: str, by: str) -> None:
+    async def adopt_account(self, account: str, by: str) -> None:
         """Give what is off and held under one account's name to another's."""
         await self._writer.do(_adopt, (account, by))
 
     # --- looking after a stop ------------------------------------------------------
 
-    async def looking(self, limit: int = 16) -> list[Operation]:
+    async def claim_verifications(self, limit: int = 16) -> list[Operation]:
         """Take ended operations whose effect must be looked at now."""
         return await self._writer.do(self._looking, limit)
 
@@ -488,11 +499,11 @@ class Store:
             found.append(list(self._operations(taken)))
         return found
 
-    async def passed_over(self, operation: Operation) -> None:
+    async def skip_verification(self, operation: Operation) -> None:
         """Look no more: what was to be looked at has been changed since, on purpose."""
         await self._writer.do(_look_no_more, operation.id)
 
-    async def looked(
+    async def record_verification(
         self,
         operation: Operation,
         seen: str,
@@ -514,12 +525,12 @@ class Store:
             ).first()
             if row is not None:
                 tx.facts.append(Fact("looked", id_, facts))
-                self._owe(tx, rows.operation(row), Owed.LOOKED, alike)
+                self._owe(tx, rows.operation(row), MessageKind.LOOKED, alike)
         return [None for _ in asked]
 
     # --- waiting and decisions -----------------------------------------------------
 
-    async def wait(self, move: Move, like: Operation) -> Operation | None:
+    async def wait_for_approval(self, move: Move, like: Operation) -> Operation | None:
         """Let an operation wait for consent, unless another one waits for the very same.
 
         Args:
@@ -549,7 +560,7 @@ class Store:
         others = self._operations(waiting)
         return next((other for other in others if other.params == like.params), None)
 
-    async def lapsing(self, limit: int = 50) -> list[Operation]:
+    async def find_due_waits(self, limit: int = 50) -> list[Operation]:
         """Give waiting operations that must be reminded of or have expired."""
         query = (
             sa.select(operations)
@@ -639,30 +650,32 @@ class Store:
             if words:
                 tx.facts.append(_refused(decision, words))
             if words and (decision.place.channel or decision.place.reply_url):
-                word = Word(decision.actor, decision.place, words, decision.at)
-                self._put(tx, f"word:{decision.id}", Owed.WORD, f"@{user}", text=words, word=word)
+                word = EphemeralNotice(decision.actor, decision.place, words, decision.at)
+                self._put(
+                    tx, f"word:{decision.id}", MessageKind.WORD, f"@{user}", text=words, word=word
+                )
         return [None for _ in asked]
 
-    async def owes_card(self, id_: str) -> bool:
+    async def is_card_queued(self, id_: str) -> bool:
         """Say whether the newest card of an operation has not reached Slack yet."""
-        query = sa.select(outbox.c.id).where(outbox.c.key == f"{id_}:{Owed.CARD.value}")
+        query = sa.select(outbox.c.id).where(outbox.c.key == f"{id_}:{MessageKind.CARD.value}")
         return await self._read(lambda c: c.execute(query).first()) is not None
 
-    async def turn(self, account: str, api: str, interval: float) -> float:
+    async def reserve(self, account: str, api: str, interval: float) -> float:
         """Take one turn under an API's limit; tell when it comes, by `time.monotonic`."""
         return await self._writer.do(self._turn, (account, api, interval))
 
     def _turn(self, tx: Transaction, asked: Sequence[tuple[str, str, float]]) -> list[float]:
         return [self._turns(tx, account, api, interval)[0] for account, api, interval in asked]
 
-    async def owe_card(self, id_: str) -> None:
+    async def enqueue_card(self, id_: str) -> None:
         """Owe the channel the card of an operation as it is now."""
         await self._writer.do(self._owe_card, id_)
 
     def _owe_card(self, tx: Transaction, ids: Sequence[str]) -> list[None]:
         found = tx.connection.execute(sa.select(operations).where(operations.c.id.in_(ids)))
         for operation in self._operations(found):
-            self._owe(tx, operation, Owed.CARD)
+            self._owe(tx, operation, MessageKind.CARD)
         return [None for _ in ids]
 
     async def get(self, id_: str) -> Operation | None:
@@ -735,21 +748,21 @@ class Store:
         self._release(tx, operations)
         return found
 
-    def let_go(self, what: str | Owing | Decision) -> None:
+    def release(self, what: str | OutboxMessage | Decision) -> None:
         """Renew a lease no more, for work that broke off here: someone takes it up again.
 
         Args:
             what: An operation's id, a message or a decision.
         """
         match what:
-            case Owing():
+            case OutboxMessage():
                 self._let_go.append((outbox.c.id, what.id))
             case Decision():
                 self._let_go.append((decisions.c.key, what.key))
             case _:
                 self._let_go.append((operations.c.id, what))
 
-    async def keep(self) -> None:
+    async def renew_leases(self) -> None:
         """Renew this replica's leases; call at least three times a lease."""
         let_go = tuple(self._let_go)
         await self._writer.do(self._keep, let_go)
@@ -814,7 +827,7 @@ class Store:
                 if self.audit_channel:
                     key = f"unreadable:{error.table}:{error.row}"
                     text = f"Something stored is quarantined and is not run: {error}."
-                    self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
+                    self._put(tx, key, MessageKind.AUDIT, self.audit_channel, text=text)
         return [None for _ in asked]
 
     async def hand_over(self) -> None:
@@ -832,18 +845,20 @@ class Store:
 
     # --- the outbox ----------------------------------------------------------------
 
-    def _owe(self, tx: Transaction, operation: Operation, owed: Owed, seen: str = "") -> None:
+    def _owe(
+        self, tx: Transaction, operation: Operation, owed: MessageKind, seen: str = ""
+    ) -> None:
         destination = self._destination(operation, owed)
         if not destination:
             return
         # A card is one message whose newest form counts; everything else is said once a state.
         key = f"{operation.id}:{owed.value}"
-        if owed is Owed.REMINDER:
+        if owed is MessageKind.REMINDER:
             key += f":{operation.consent.reminded}"
-        elif owed is Owed.LIFT:
+        elif owed is MessageKind.LIFT:
             # Once when it is known, and once more before.
             key += f":{seen}"
-        elif owed is not Owed.CARD:
+        elif owed is not MessageKind.CARD:
             key += f":{operation.state.value}"
         wanted = operation.seq
         self._put(tx, key, owed, destination, operation=operation, text=seen, wanted=wanted)
@@ -852,13 +867,13 @@ class Store:
         self,
         tx: Transaction,
         key: str,
-        owed: Owed,
+        owed: MessageKind,
         destination: str,
         *,
         operation: Operation | None = None,
         text: str = "",
         wanted: int = 0,
-        word: Word | None = None,
+        word: EphemeralNotice | None = None,
     ) -> None:
         tx.owes = True
         tx.connection.execute(
@@ -869,7 +884,7 @@ class Store:
                 "owed": owed.value,
                 "text": text,
                 "about": operation.state.value if operation else "",
-                "place": json.dumps(asdict(word)) if word else "",
+                "place": rows.notice(word) if word else "",
                 "destination": destination,
                 "wanted": wanted,
                 "attempts": 0,
@@ -880,13 +895,13 @@ class Store:
             },
         )
 
-    def _destination(self, operation: Operation, owed: Owed) -> str:
+    def _destination(self, operation: Operation, owed: MessageKind) -> str:
         match owed:
-            case Owed.AUDIT:
+            case MessageKind.AUDIT:
                 return self.audit_channel
-            case Owed.PRIVATE:
+            case MessageKind.PRIVATE:
                 return "" if operation.via is Via.TERMINAL else f"@{operation.actor.user}"
-            case Owed.WORD:
+            case MessageKind.WORD:
                 return ""
             case _:
                 return operation.place.channel
@@ -906,12 +921,12 @@ class Store:
         for key, text, facts, kind in asked:
             tx.facts.append(Fact(kind, "", facts))
             if self.audit_channel:
-                self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
+                self._put(tx, key, MessageKind.AUDIT, self.audit_channel, text=text)
         return [None for _ in asked]
 
-    async def claim_owing(
+    async def claim_messages(
         self, spacing: float = 0.0, burst: int = 1, *, limit: int = 50
-    ) -> list[Owing]:
+    ) -> list[OutboxMessage]:
         """Take the first undelivered message of each destination that may be tried now.
 
         Args:
@@ -922,10 +937,12 @@ class Store:
 
     def _claim_owing(
         self, tx: Transaction, asked: Sequence[tuple[float, int, int]]
-    ) -> list[list[Owing]]:
+    ) -> list[list[OutboxMessage]]:
         return [self._claim_first(tx, *one) for one in asked]
 
-    def _claim_first(self, tx: Transaction, spacing: float, burst: int, limit: int) -> list[Owing]:
+    def _claim_first(
+        self, tx: Transaction, spacing: float, burst: int, limit: int
+    ) -> list[OutboxMessage]:
         quarantined = self._quarantine.of(outbox.name)
         ready = (
             sa.select(outbox.c.id)
@@ -963,7 +980,7 @@ class Store:
         """Take a turn of a destination; give the seconds until it comes."""
         return self._turns(tx, _SLACK, destination, spacing, burst=burst)[0] - tx.monotonic
 
-    async def trying(self, owing: Owing) -> bool:
+    async def mark_in_flight(self, owing: OutboxMessage) -> bool:
         """Note that it is about to leave: if we die now, it may have reached Slack.
 
         Returns:
@@ -981,11 +998,11 @@ class Store:
         mine = set(ours.scalars())
         return [id_ in mine for id_ in ids]
 
-    async def delivered(self, owing: Owing, sent: Sent) -> None:
+    async def mark_delivered(self, owing: OutboxMessage, sent: Sent) -> None:
         """Take it out of the outbox, unless its card has grown old on the way."""
         await self._writer.do(self._delivered, (owing, sent))
 
-    def _delivered(self, tx: Transaction, done: Sequence[tuple[Owing, Sent]]) -> list[None]:
+    def _delivered(self, tx: Transaction, done: Sequence[tuple[OutboxMessage, Sent]]) -> list[None]:
         for owing, sent in done:
             operation = owing.operation
             seq = operation.seq if operation else 0
@@ -996,7 +1013,7 @@ class Store:
                 self._again(tx, owing.id, 0.0, uncertain=False)
             if self._tells(owing, sent):
                 tx.facts.append(self._delivery(owing, sent))
-            if operation and owing.owed is Owed.CARD and sent.ts != operation.card_ts:
+            if operation and owing.kind is MessageKind.CARD and sent.ts != operation.card_ts:
                 tx.connection.execute(
                     sa.update(operations)
                     .where(operations.c.id == operation.id)
@@ -1004,30 +1021,32 @@ class Store:
                 )
         return [None for _ in done]
 
-    def _tells(self, owing: Owing, sent: Sent) -> bool:
+    def _tells(self, owing: OutboxMessage, sent: Sent) -> bool:
         """Say whether a delivery is worth a record: the same card anew is not.
 
         Nor is a checkpoint: its record would be what the next one is about.
         """
-        if owing.owed is Owed.CARD and owing.operation is not None:
+        if owing.kind is MessageKind.CARD and owing.operation is not None:
             return sent.ts != owing.operation.card_ts
-        return read(owing.key) is None
+        return parse_checkpoint(owing.key) is None
 
-    def _delivery(self, owing: Owing, sent: Sent) -> Fact:
+    def _delivery(self, owing: OutboxMessage, sent: Sent) -> Fact:
         facts: dict[str, Json] = {
-            "owed": owing.owed.value,
-            "about": owing.about.value if owing.about else "",
+            "owed": owing.kind.value,
+            "about": owing.about_state.value if owing.about_state else "",
             "channel": sent.channel,
             "ts": sent.ts,
             "permalink": permalink(self.workspace, sent),
             "to": owing.destination.removeprefix("@") if owing.destination[:1] == "@" else "",
             "tries": owing.attempts + 1,
-            "notice": owing.key if owing.operation is None and owing.word is None else "",
+            "notice": owing.key if owing.operation is None and owing.notice is None else "",
         }
         found = owing.operation.id if owing.operation else ""
         return Fact("delivered", found, {n: v for n, v in facts.items() if v})
 
-    async def postponed(self, owing: Owing, seconds: float, *, uncertain: bool) -> None:
+    async def mark_postponed(
+        self, owing: OutboxMessage, seconds: float, *, uncertain: bool
+    ) -> None:
         """Try it again later."""
         await self._writer.do(self._postponed, (owing.id, seconds, uncertain))
 
@@ -1043,7 +1062,7 @@ class Store:
             .values(next_at=next_at, uncertain=uncertain, owner="", lease_until=0.0)
         )
 
-    async def undeliverable(self, owing: Owing, why: str, *, tell: str = "") -> None:
+    async def mark_undeliverable(self, owing: OutboxMessage, why: str, *, tell: str = "") -> None:
         """Give a message up, on the trail; what else was owed to the operation's channel goes too.
 
         Args:
@@ -1052,22 +1071,22 @@ class Store:
         await self._writer.do(self._undeliverable, (owing, why, tell))
 
     def _undeliverable(
-        self, tx: Transaction, asked: Sequence[tuple[Owing, str, str]]
+        self, tx: Transaction, asked: Sequence[tuple[OutboxMessage, str, str]]
     ) -> list[None]:
         for owing, why, tell in asked:
             tx.connection.execute(sa.delete(outbox).where(outbox.c.id == owing.id))
-            facts: dict[str, Json] = {"owed": owing.owed.value, "why": why}
+            facts: dict[str, Json] = {"owed": owing.kind.value, "why": why}
             operation = owing.operation
             tx.facts.append(Fact("undeliverable", operation.id if operation else "", facts))
-            if operation and _needs_telling(owing.owed, operation):
+            if operation and _needs_telling(owing.kind, operation):
                 # Where the channel cannot hear, the asker hears it alone.
-                self._owe(tx, operation, Owed.PRIVATE)
-            if tell and self.audit_channel and owing.owed is not Owed.AUDIT:
+                self._owe(tx, operation, MessageKind.PRIVATE)
+            if tell and self.audit_channel and owing.kind is not MessageKind.AUDIT:
                 key = f"{owing.key}:undeliverable"
-                self._put(tx, key, Owed.AUDIT, self.audit_channel, text=tell)
+                self._put(tx, key, MessageKind.AUDIT, self.audit_channel, text=tell)
         return [None for _ in asked]
 
-    async def owed(self) -> int:
+    async def outbox_depth(self) -> int:
         """Count what Slack must still hear, without what this process cannot read."""
         query = sa.select(sa.func.count()).select_from(outbox).where(self._not_quarantined(outbox))
         return int(await self._read(lambda c: c.execute(query).scalar_one()))
@@ -1100,7 +1119,7 @@ class Store:
                 f"sealed with the key {fingerprint(seal.key)}."
             )
             # The message's metadata carries its key, and so the channel keeps the whole seal.
-            self._put(tx, written(seal), Owed.AUDIT, self.audit_channel, text=text)
+            self._put(tx, format_checkpoint(seal), MessageKind.AUDIT, self.audit_channel, text=text)
         return seal is not None
 
     def _alarm(self, tx: Transaction, why: str) -> None:
@@ -1109,7 +1128,7 @@ class Store:
         if self.audit_channel:
             text = f"Somebody has changed the trail behind my back: {why}. Run audit verify."
             key = f"tampered:{self.owner}:{tx.now}"
-            self._put(tx, key, Owed.AUDIT, self.audit_channel, text=text)
+            self._put(tx, key, MessageKind.AUDIT, self.audit_channel, text=text)
 
     async def prune(self, keep: float) -> int:
         """Remove records older than so many seconds, behind a tombstone; give how many.
@@ -1130,7 +1149,7 @@ class Store:
         return [None for _ in asked]
 
     @contextlib.contextmanager
-    def audited(self) -> Iterator[Audited]:
+    def read_audit_log(self) -> Iterator[Audited]:
         """Open the trail as it lies there, to be verified. Blocks: for terminals."""
         with self._reading(isolation_level="REPEATABLE READ") as connection:
             yield Audited(connection)
@@ -1248,11 +1267,11 @@ def _look_no_more(tx: Transaction, ids: Sequence[str]) -> list[None]:
     return [None for _ in ids]
 
 
-def _needs_telling(lost: Owed, operation: Operation) -> bool:
+def _needs_telling(lost: MessageKind, operation: Operation) -> bool:
     """Say whether the asker must hear alone what the channel did not; once for each ending."""
-    no_card = lost is Owed.CARD and not operation.card_ts
+    no_card = lost is MessageKind.CARD and not operation.card_ts
     # Whatever is under way has an ending that is told.
-    return lost is Owed.ENDING or (no_card and operation.state is State.WAITING)
+    return lost is MessageKind.ENDING or (no_card and operation.state is State.WAITING)
 
 
 def _adopt(tx: Transaction, asked: Sequence[tuple[str, str]]) -> list[None]:
@@ -1264,10 +1283,13 @@ def _adopt(tx: Transaction, asked: Sequence[tuple[str, str]]) -> list[None]:
 
 def _is_held(tx: Transaction, move: Move) -> bool:
     """Say whether somebody's hold, or the end of one, stands in the way of a move."""
-    if move.unheld is not None and switchboard.held(tx.connection, move.unheld) is not None:
+    if (
+        move.start_scope is not None
+        and switchboard.held(tx.connection, move.start_scope) is not None
+    ):
         return True
     if move.hold is not None:
-        there = switchboard.held(tx.connection, Start(move.hold.account, (move.hold.target,)))
+        there = switchboard.held(tx.connection, StartScope(move.hold.account, (move.hold.target,)))
         return there is not None and there.operation != move.id
     if move.release is not None:
         return switchboard.held(tx.connection, move.release) is None
@@ -1293,13 +1315,13 @@ def _touch(tx: Transaction, asked: Sequence[None]) -> list[None]:
     return [None for _ in asked]
 
 
-def _owing(found: Mapping[str, Operation], row: sa.Row[Any]) -> Owing:
+def _owing(found: Mapping[str, Operation], row: sa.Row[Any]) -> OutboxMessage:
     """Read a row of the outbox; `found` has the operations that could be read, by id."""
     owed, about, word = rows.message(row)
     if row.operation and row.operation not in found:
         why = f"its operation {row.operation} cannot be read"
         raise UnreadableRowError(outbox.name, row.id, row.operation, why)
-    return Owing(
+    return OutboxMessage(
         row.id,
         row.key,
         owed,

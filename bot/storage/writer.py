@@ -198,7 +198,7 @@ class Writer:
     def _record(self, transaction: Transaction) -> End:
         found = trail.end(transaction.connection)
         if self._signer is not None:
-            why = trail.suspicion(transaction.connection, found, self._seen)
+            why = trail.tampering(transaction.connection, found, self._seen)
             if why:
                 self._alarm(transaction, why)
         facts = transaction.facts

@@ -21,7 +21,7 @@ from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswer
 from bot.model.actions import DEFAULT, Json, Site
 from bot.model.commands import Command
 from bot.model.operations import Answer
-from bot.model.verdicts import Draft
+from bot.model.verdicts import RequestPreview
 from bot.redact import HIDDEN, redact
 from bot.tencent import tc3
 from bot.tencent.credentials import Access, CredentialSource
@@ -101,7 +101,7 @@ class TencentCloud:
         """Let every connection go."""
         await self._client.aclose()
 
-    def draft(self, command: Command) -> Draft:
+    def preview(self, command: Command) -> RequestPreview:
         """Write the request as it would leave, without key, signature and secret parameters."""
         params: dict[str, Json] = {}
         for name, value in command.params.items():
@@ -114,7 +114,7 @@ class TencentCloud:
         headers = dict(request.headers)
         headers["authorization"] = _SIGNED.sub(rf"\1{HIDDEN}", headers["authorization"])
         kept = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION}
-        return Draft(request.method, str(request.url), kept, request.content.decode())
+        return RequestPreview(request.method, str(request.url), kept, request.content.decode())
 
     async def call(self, command: Command) -> Answer:
         """Sign and send a command once.

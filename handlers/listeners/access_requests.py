@@ -9,14 +9,14 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.operations.service import Service, Taken
+from bot.operations.service import Accepted, Service
 from handlers.listeners.audit_search import asked
 from handlers.messages.annotations import REQUEST
 from handlers.slack.payloads import text_at
-from handlers.slack.responder import Answers
+from handlers.slack.responder import Responder
 
 
-def register(app: AsyncApp, *, service: Service, answers: Answers) -> None:
+def register(app: AsyncApp, *, service: Service, answers: Responder) -> None:
     """Take the presses."""
 
     @app.action(REQUEST)
@@ -27,5 +27,5 @@ def register(app: AsyncApp, *, service: Service, answers: Answers) -> None:
         await ack()
         if who is not None and reply is not None:
             # Once it is used, the button has nothing left to do.
-            tell = answers.tell_instead if isinstance(reply, Taken) else answers.tell
+            tell = answers.tell_instead if isinstance(reply, Accepted) else answers.tell
             tell(who, answers.aside(reply))

@@ -15,17 +15,22 @@ from bot.model.verdicts import Denied
 from bot.operations.service import Service
 from handlers.messages import search_results as pages
 from handlers.messages.cards import Message
-from handlers.slack.api_calls import need, put
-from handlers.slack.background import Errands
+from handlers.slack.api_calls import call_or_raise, upload
+from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import actor_of, place_of, text_at
-from handlers.slack.responder import BUSY, LOOK_UP_FAILED, Answers
+from handlers.slack.responder import BUSY, LOOK_UP_FAILED, Responder
 
 _ODD = Message("This button could not be read. Write `/stopstream audit` again.")
 _FILED = "The file is in your direct messages with me."
 
 
 def register(
-    app: AsyncApp, *, service: Service, answers: Answers, errands: Errands, client: AsyncWebClient
+    app: AsyncApp,
+    *,
+    service: Service,
+    answers: Responder,
+    errands: BackgroundQueue,
+    client: AsyncWebClient,
 ) -> None:
     """Take the presses."""
     history = _History(service, answers, errands, client)
@@ -47,7 +52,7 @@ class _History:
     """Shows more of what was found, as far as whoever asks may see it by now."""
 
     def __init__(
-        self, service: Service, answers: Answers, errands: Errands, client: AsyncWebClient
+        self, service: Service, answers: Responder, errands: BackgroundQueue, client: AsyncWebClient
     ) -> None:
         self._service = service
         self._answers = answers
@@ -84,14 +89,14 @@ class _History:
         self._take("a file of the trail", who, work)
 
     async def _send(self, user: str, content: bytes) -> None:
-        told = await need(
+        told = await call_or_raise(
             self._client.chat_postMessage(channel=user, text="What you asked for of the trail:")
         )
-        place = await need(
+        place = await call_or_raise(
             self._client.files_getUploadURLExternal(filename="trail.csv", length=len(content))
         )
-        await put(self._client, text_at(place.data, "upload_url"), content)
-        await need(
+        await upload(self._client, text_at(place.data, "upload_url"), content)
+        await call_or_raise(
             self._client.files_completeUploadExternal(
                 files=[{"id": text_at(place.data, "file_id"), "title": "trail.csv"}],
                 channel_id=text_at(told.data, "channel"),

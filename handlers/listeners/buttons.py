@@ -17,20 +17,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.model.commands import Invocation, Via
 from bot.model.operations import Choice, Decision
 from bot.model.people import Actor, Place
-from bot.operations.follow_ups import Follow
-from bot.operations.service import Service, Taken
+from bot.operations.follow_ups import FollowUp
+from bot.operations.service import Accepted, Service
 from handlers.messages import replies as receipts
 from handlers.messages import views
 from handlers.messages.cards import DECIDE, FOLLOW, Message
 from handlers.messages.mrkdwn import escape
 from handlers.messages.off_air import BRING
-from handlers.slack.api_calls import need
-from handlers.slack.background import Errands
+from handlers.slack.api_calls import call_or_raise
+from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import actor_of, place_of, text_at
-from handlers.slack.responder import Answers
+from handlers.slack.responder import Responder
 
 _CHOICES = {choice.value: choice for choice in Choice}
-_FOLLOWS = {follow.value: follow for follow in Follow}
+_FOLLOWS = {follow.value: follow for follow in FollowUp}
 _REASONED = (Choice.DENY, Choice.EMERGENCY)
 _WHY = "Say why it cannot wait for a second person."
 _ODD = "This button could not be read, so nothing was done."
@@ -38,7 +38,12 @@ _FORM_FAILED = "The form could not be opened (fault {fault}). Nothing was change
 
 
 def register(
-    app: AsyncApp, *, service: Service, answers: Answers, errands: Errands, client: AsyncWebClient
+    app: AsyncApp,
+    *,
+    service: Service,
+    answers: Responder,
+    errands: BackgroundQueue,
+    client: AsyncWebClient,
 ) -> None:
     """Take the presses, and the form in which a reason is written."""
     forms = _Forms(service, answers, errands, client)
@@ -73,7 +78,7 @@ def register(
             await ack()
 
 
-def _take_follows(app: AsyncApp, service: Service, answers: Answers) -> None:
+def _take_follows(app: AsyncApp, service: Service, answers: Responder) -> None:
     async def pressed(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         kind, _, name = text_at(action, "action_id").partition(":")
         wish, asked, id_ = _FOLLOWS.get(name), _asked(body), text_at(action, "value")
@@ -85,7 +90,7 @@ def _take_follows(app: AsyncApp, service: Service, answers: Answers) -> None:
         asked = replace(asked, via=Via.LIST) if afar else asked
         reply = await service.follow(id_[:64], wish, asked, afar=afar)
         await ack()
-        if not isinstance(reply, Taken) or reply.again:
+        if not isinstance(reply, Accepted) or reply.again:
             answers.tell(asked, answers.aside(reply))
         elif afar:
             answers.tell(asked, receipts.brought(reply.operation))
@@ -105,7 +110,7 @@ class _Forms:
     """Opens the form of a reason for whoever may decide."""
 
     def __init__(
-        self, service: Service, answers: Answers, errands: Errands, client: AsyncWebClient
+        self, service: Service, answers: Responder, errands: BackgroundQueue, client: AsyncWebClient
     ) -> None:
         self._service = service
         self._answers = answers
@@ -122,7 +127,7 @@ class _Forms:
                 await self._answers.whisper(asked, Message(views.sentence(objection)))
                 return
             view = views.reason(found)
-            await need(self._client.views_open(trigger_id=found.key, view=view))
+            await call_or_raise(self._client.views_open(trigger_id=found.key, view=view))
 
         async def sorry(fault: str) -> None:
             await self._answers.whisper(asked, Message(_FORM_FAILED.format(fault=fault)))

@@ -14,13 +14,13 @@ from bot.model.people import Actor, Place
 from handlers.messages.cards import Message
 from handlers.messages.replies import MALFORMED
 from handlers.slack.payloads import text_at
-from handlers.slack.responder import Answers
+from handlers.slack.responder import Responder
 
 COMMANDS = {"/stopstream": Effect.STOP, "/startstream": Effect.START}
 """The commands and the verb that each implies."""
 
 
-def register(app: AsyncApp, *, answers: Answers) -> None:
+def register(app: AsyncApp, *, answers: Responder) -> None:
     """Take the slash commands."""
 
     @app.command("/stopstream")

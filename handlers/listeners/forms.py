@@ -13,19 +13,19 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import stream_urls as links
 from bot.commands.parser import LONGEST
-from bot.commands.tokens import plain
+from bot.commands.tokens import unescape
 from bot.errors import ParseError
 from bot.model.actions import Action, Effect
 from bot.model.commands import Invocation, Via
 from bot.model.people import Place
-from bot.operations.service import Mistaken, Service, Taken, Unrecorded
+from bot.operations.service import Accepted, Invalid, NotRecorded, Service
 from handlers.messages import views
 from handlers.messages.mrkdwn import escape, quoted
 from handlers.messages.replies import MALFORMED, OPEN_FORM
-from handlers.slack.api_calls import need
-from handlers.slack.background import Errands
+from handlers.slack.api_calls import call_or_raise
+from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import asked_of, place_of, text_at
-from handlers.slack.responder import Answers
+from handlers.slack.responder import Responder
 
 _ERROR_MOST = 300
 _EFFECTS = {effect.value: effect for effect in Effect}
@@ -65,7 +65,12 @@ class Written:
 
 
 def register(
-    app: AsyncApp, *, service: Service, answers: Answers, errands: Errands, client: AsyncWebClient
+    app: AsyncApp,
+    *,
+    service: Service,
+    answers: Responder,
+    errands: BackgroundQueue,
+    client: AsyncWebClient,
 ) -> None:
     """Take the form's buttons, choices and submissions."""
 
@@ -104,14 +109,14 @@ def register(
 
 
 def _take_choices(
-    app: AsyncApp, service: Service, errands: Errands, client: AsyncWebClient
+    app: AsyncApp, service: Service, errands: BackgroundQueue, client: AsyncWebClient
 ) -> None:
     """Let the fields follow what is chosen in the form."""
 
     def redraw(body: Mapping[str, Any], view: dict[str, Any]) -> None:
         async def update() -> None:
             view_id, version = text_at(body, "view", "id"), text_at(body, "view", "hash")
-            await need(client.views_update(view_id=view_id, hash=version, view=view))
+            await call_or_raise(client.views_update(view_id=view_id, hash=version, view=view))
 
         errands.take("follow what was chosen", update)
 
@@ -150,13 +155,13 @@ async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, 
         Invocation(asked.key, asked.actor, asked.place, form.text, Via.FORM, None)
     )
     match reply:
-        case Taken():
+        case Accepted():
             return {}
-        case Mistaken(error):
+        case Invalid(error):
             api = form.read_as.partition(" ")[0]
             action = next((a for a in service.vocabulary.actions if a.api == api), None)
             return {form.block_of(error, action): escape(error.sentence, _ERROR_MOST)}
-        case Unrecorded(sentence, _):
+        case NotRecorded(sentence, _):
             return {views.ACTION_BLOCK: escape(sentence, _ERROR_MOST)}
         case _:
             return {views.ACTION_BLOCK: _NOT_A_COMMAND}
@@ -176,7 +181,7 @@ def written(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> Writte
         if not name or (block in said and _is_untouched(values, block)):
             continue
         # As the parser reads it, so that a mistake's place in what is read is its field's.
-        value = plain(_escaped(_entered(values, block)))
+        value = unescape(_escaped(_entered(values, block)))
         if not value:
             empty.append(block)
             continue
@@ -193,7 +198,9 @@ def _escaped(text: str) -> str:
 def _said_by_address(values: Mapping[str, Any], action: Action | None) -> tuple[str, ...]:
     """Give the blocks that an address in the stream's field speaks for, too."""
     stream = action.param("stream") if action else None
-    link = links.found(_entered(values, views.param_block(stream.api)).strip()) if stream else None
+    link = (
+        links.find_urls(_entered(values, views.param_block(stream.api)).strip()) if stream else None
+    )
     if action is None or link is None:
         return ()
     words = ("domain", "app") if link.side == "push" else ("app",)

@@ -16,8 +16,8 @@ from bot.errors import DirectoryError, StoreError
 from bot.model.people import Actor, Place
 from bot.operations.service import Service
 from handlers.messages import views
-from handlers.slack.api_calls import CallError, need
-from handlers.slack.background import Errands
+from handlers.slack.api_calls import CallError, call_or_raise
+from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import text_at
 
 log = structlog.get_logger("stopstream.home")
@@ -32,7 +32,9 @@ _LOOKERS = 50
 _FAILED = "Your roles could not be read (fault {fault}). Open this tab again in a moment."
 
 
-def register(app: AsyncApp, *, service: Service, errands: Errands, client: AsyncWebClient) -> None:
+def register(
+    app: AsyncApp, *, service: Service, errands: BackgroundQueue, client: AsyncWebClient
+) -> None:
     """Take the opening of the home tab."""
     homes = _Homes(service, errands, client)
 
@@ -47,7 +49,7 @@ def register(app: AsyncApp, *, service: Service, errands: Errands, client: Async
 class _Homes:
     """Draws the tabs, and redraws those that somebody looks at."""
 
-    def __init__(self, service: Service, errands: Errands, client: AsyncWebClient) -> None:
+    def __init__(self, service: Service, errands: BackgroundQueue, client: AsyncWebClient) -> None:
         self._service = service
         self._errands = errands
         self._client = client
@@ -89,14 +91,14 @@ class _Homes:
         self._shown.pop(actor.user, None)
 
     async def _drawn(self, actor: Actor) -> dict[str, Any]:
-        standing = await self._service.everywhere(actor)
+        standing = await self._service.permissions_everywhere(actor)
         mine, waiting = await self._service.open_ones(actor)
         away = await self._service.off(actor, Place(""), look=False)
         recent = await self._service.recent(actor)
         return views.home(standing, recent, mine, waiting, away, card=self._service.card_link)
 
     async def _publish(self, actor: Actor, view: dict[str, Any]) -> None:
-        await need(self._client.views_publish(user_id=actor.user, view=view))
+        await call_or_raise(self._client.views_publish(user_id=actor.user, view=view))
         self._shown[actor.user] = view
 
 

@@ -14,7 +14,7 @@ from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
 from handlers.messages.cards import Message
 from handlers.slack.payloads import text_at
-from handlers.slack.responder import Answers
+from handlers.slack.responder import Responder
 
 log = structlog.get_logger("stopstream.mentions")
 
@@ -23,7 +23,7 @@ EDITED = Message(
 )
 
 
-def register(app: AsyncApp, *, answers: Answers, bot_user: str) -> None:
+def register(app: AsyncApp, *, answers: Responder, bot_user: str) -> None:
     """Take mentions of the bot user."""
 
     @app.event("app_mention")

@@ -8,15 +8,15 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.commands.alerts import found_in
+from bot.commands.alerts import find_candidates
 from bot.model.actions import Effect
 from bot.model.people import Place
 from handlers.messages import views
 from handlers.slack.payloads import asked_of, text_at
-from handlers.slack.responder import Answers
+from handlers.slack.responder import Responder
 
 
-def register(app: AsyncApp, *, answers: Answers) -> None:
+def register(app: AsyncApp, *, answers: Responder) -> None:
     """Take the shortcuts; both only open a form."""
 
     @app.global_shortcut("open_form")
@@ -37,5 +37,5 @@ def register(app: AsyncApp, *, answers: Answers) -> None:
         asked = asked_of(body, Place(channel, thread_ts, text_at(body, "response_url")))
         if asked is None or not channel:
             return
-        place = views.FormPlace(Effect.STOP, channel, thread_ts, found_in(message))
+        place = views.FormPlace(Effect.STOP, channel, thread_ts, find_candidates(message))
         answers.open_form(place, asked.key, asked)

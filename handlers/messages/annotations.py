@@ -3,16 +3,16 @@
 import re
 from typing import Any
 
-from bot.model.actions import Sight
+from bot.model.actions import Reading
 from bot.model.operations import Operation
-from bot.model.verdicts import Rehearsal, Verdict
+from bot.model.verdicts import DryRunResult, Verdict
 from handlers.messages.mrkdwn import code, escape, moment, user
 
 _PLACE = re.compile(r"\{\}")
 _RUNBOOK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~/?=&%#+,:;!-]*)?")
 
 
-def sight(seen: Sight) -> str:
+def sight(seen: Reading) -> str:
     """Say what a read has told; its values are foreign."""
     values = iter(seen.values)
 
@@ -23,7 +23,7 @@ def sight(seen: Sight) -> str:
     return _PLACE.sub(shown, seen.words)
 
 
-def case(of: Operation | Rehearsal) -> str:
+def case(of: Operation | DryRunResult) -> str:
     """Name the case, or nothing."""
     return f"case {code(of.case)}" if of.case else ""
 
@@ -41,17 +41,17 @@ REQUEST = "request"
 
 def request(operation: Operation) -> str:
     """Say that whoever asked may not do it themselves, where it is so."""
-    if not operation.consent.request:
+    if not operation.consent.request_of:
         return ""
-    why = escape(operation.consent.lacks, 300)
+    why = escape(operation.consent.lacking, 300)
     return f"*A request:* {user(operation.actor.user)} may not do this themselves, {why}."
 
 
 def offer(operation: Operation) -> str:
     """Say whom a refused asker may ask; nothing where the policy lets nobody be asked."""
-    if not operation.consent.asks:
+    if not operation.consent.request_from:
         return ""
-    roles = " or ".join(code(role) for role in operation.consent.asks[:10])
+    roles = " or ".join(code(role) for role in operation.consent.request_from[:10])
     return f"You can ask someone in {roles} to let it through, here in the channel."
 
 

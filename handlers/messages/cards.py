@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bot.catalog import readings as sights
-from bot.catalog.effects import is_on, until
+from bot.catalog.effects import expires_at, is_on
 from bot.catalog.error_codes import explain
 from bot.catalog.registry import ACTIONS, action_of, by_api, undo_of
 from bot.model.actions import DEFAULT, Action, Approval, Effect, Json, Param
-from bot.model.messages import Word
-from bot.model.operations import UNSEEN, Choice, Operation, State
-from bot.operations.follow_ups import Follow, follows
+from bot.model.messages import EphemeralNotice
+from bot.model.operations import UNREADABLE, Choice, Operation, State
+from bot.operations.follow_ups import FollowUp, follow_ups
 from bot.redact import redact
-from bot.times import lasting
+from bot.times import format_duration
 from handlers.messages import annotations as beside
 from handlers.messages.mrkdwn import (
     channel,
@@ -75,13 +75,13 @@ CHOICES: Mapping[Choice, str] = {
 FOLLOW = "follow"
 """The same of a button for what may follow an ending."""
 
-FOLLOWS: Mapping[Follow, str] = {
-    Follow.UNDO: "Undo",
-    Follow.KEEP_OFF: "Keep it off",
-    Follow.RETRY: "Retry",
-    Follow.CHECK: "Check status",
-    Follow.EXTEND: "Extend",
-    Follow.LIFT: "Lift now",
+FOLLOWS: Mapping[FollowUp, str] = {
+    FollowUp.UNDO: "Undo",
+    FollowUp.KEEP_OFF: "Keep it off",
+    FollowUp.RETRY: "Retry",
+    FollowUp.CHECK: "Check status",
+    FollowUp.EXTEND: "Extend",
+    FollowUp.LIFT: "Lift now",
 }
 """The word on the button of what may follow."""
 
@@ -106,7 +106,7 @@ def card(operation: Operation, action: Action | None) -> Message:
     frame = [f"Asked by {user(operation.actor.user)} {moment(operation.asked_at)}"]
     if operation.rule:
         how = "forbidden" if operation.state is State.DENIED else "allowed"
-        how = "open to requests" if operation.consent.request else how
+        how = "open to requests" if operation.consent.request_of else how
         frame.append(f"{how} by {code(operation.rule)}")
     if passed := _passed(operation):
         frame.append(passed)
@@ -145,9 +145,9 @@ def _choices(operation: Operation, what: str) -> Block:
     else:
         consent = operation.consent
         # Where nobody may approve, nobody may deny it either.
-        others = [Choice.APPROVE, Choice.DENY] if consent.roles or consent.then else []
+        others = [Choice.APPROVE, Choice.DENY] if consent.roles or consent.escalates_to else []
         open_to = [*others, Choice.CANCEL]
-        open_to += [Choice.EMERGENCY] if operation.consent.glass else []
+        open_to += [Choice.EMERGENCY] if operation.consent.break_glass_rule else []
     return {
         "type": "actions",
         "block_id": f"{DECIDE}:{operation.id}",
@@ -182,9 +182,9 @@ def reminder(operation: Operation, action: Action | None) -> Message:
     return Message(fit(text, SECTION_MOST), (section(text),))
 
 
-def word(word_: Word) -> Message:
+def word(word_: EphemeralNotice) -> Message:
     """Say a sentence to whoever pressed a button."""
-    again = "(You may have read this before.) " if word_.again else ""
+    again = "(You may have read this before.) " if word_.maybe_sent else ""
     return Message(f"{again}{worded(word_.text, 1500)}")
 
 
@@ -208,20 +208,22 @@ def looked(operation: Operation, action: Action | None, alike: str = "") -> Mess
         alike: What is live under a name like the one that was stopped, a line each.
     """
     what = wanted(operation, action)
-    back = action is not None and is_on(action, undo_of(action), operation.looked)
-    becomes = action.touch.becomes if action else operation.looked
-    held = operation.looked == becomes != UNSEEN
-    if operation.looked == UNSEEN:
+    back = action is not None and is_on(action, undo_of(action), operation.verified_state)
+    becomes = action.effect_spec.new_state if action else operation.verified_state
+    held = operation.verified_state == becomes != UNREADABLE
+    if operation.verified_state == UNREADABLE:
         text = f"Whether it has held is not known: {_check(operation, action)}. It was {what}."
     elif back:
         text = (
             f"{user(operation.actor.user)} *It is back*: looked at after the stop, its state is "
-            f"{code(operation.looked)} again. It was {what}."
+            f"{code(operation.verified_state)} again. It was {what}."
         )
     elif not held:
-        text = f"Looked at afterwards, its state is {code(operation.looked)}. It was {what}."
+        text = (
+            f"Looked at afterwards, its state is {code(operation.verified_state)}. It was {what}."
+        )
     else:
-        text = f"It has held: looked at afterwards, its state is {code(operation.looked)}."
+        text = f"It has held: looked at afterwards, its state is {code(operation.verified_state)}."
         if alike:
             names = ", ".join(code(redact(name), 80) for name in alike.splitlines())
             text += (
@@ -230,23 +232,23 @@ def looked(operation: Operation, action: Action | None, alike: str = "") -> Mess
             )
     blocks = [section(text)]
     if not held:
-        blocks += follow_buttons(operation, [Follow.KEEP_OFF, Follow.CHECK])
+        blocks += follow_buttons(operation, [FollowUp.KEEP_OFF, FollowUp.CHECK])
     return Message(fit(text, TEXT_MOST), tuple(blocks))
 
 
-_UNDER_AN_ENDING = (Follow.UNDO, Follow.KEEP_OFF, Follow.RETRY, Follow.CHECK)
+_UNDER_AN_ENDING = (FollowUp.UNDO, FollowUp.KEEP_OFF, FollowUp.RETRY, FollowUp.CHECK)
 
 
-def follow_buttons(operation: Operation, wished: Iterable[Follow]) -> list[Block]:
+def follow_buttons(operation: Operation, wished: Iterable[FollowUp]) -> list[Block]:
     """Make the buttons of what may follow, as far as it may."""
-    open_to = follows(operation)
+    open_to = follow_ups(operation)
     found = [follow_button(FOLLOW, one, operation) for one in wished if one in open_to]
     if not found:
         return []
     return [{"type": "actions", "block_id": f"{FOLLOW}:{operation.id}", "elements": found}]
 
 
-def follow_button(kind: str, follow: Follow, operation: Operation, label: str = "") -> Block:
+def follow_button(kind: str, follow: FollowUp, operation: Operation, label: str = "") -> Block:
     """Make one button; it refers to the operation and says nothing more."""
     label = label or FOLLOWS[follow]
     what = spoken(wanted(operation, action_of(operation)))
@@ -269,7 +271,7 @@ def private(
             text = f"{text} {beside.offer(operation)}".rstrip()
         case State.INVALID:
             text = f"Not understood: {escape(operation.detail, 600)} Nothing was done."
-        case State.CANCELLED if operation.joined:
+        case State.CANCELLED if operation.duplicate_of:
             where = link(permalink, "its card") or channel(operation.place.channel)
             text = (
                 f"{_reason(operation)} So nothing was added: {wanted(operation, action)} "
@@ -286,7 +288,7 @@ def private(
         # Slack cannot be asked whether it was shown, so it is said twice rather than never.
         text = f"(You may have read this before.) {text}"
     text = fit(text, SECTION_MOST)
-    offers = (beside.offer_button(operation),) if operation.consent.asks else ()
+    offers = (beside.offer_button(operation),) if operation.consent.request_from else ()
     return Message(text, (section(text), *offers))
 
 
@@ -342,7 +344,7 @@ def wanted(operation: Operation, action: Action | None) -> str:
     shown = [
         f"{escape(_word(name, param), 40)} {value(param, given)}"
         if name not in spans
-        else f"for {code(lasting(spans[name]))}"
+        else f"for {code(format_duration(spans[name]))}"
         for name, param, given in _params(operation, action)
     ]
     on = [f"account {code(operation.account)}"] if operation.account != DEFAULT else []
@@ -439,11 +441,11 @@ def _waiting(operation: Operation, action: Action | None) -> str:
         count = "someone" if consent.needed == 1 else f"{consent.needed} people"
         approve = "approves" if consent.needed == 1 else "approve"
         lines += [f"Nothing is sent before {count} in {_who_may(operation)} {approve} it."]
-    if consent.found:
+    if consent.state_at_press:
         lines.append(_changed(operation) + " Press again if you still want it.")
-    elif consent.seen:
-        lines.append(f"State when it was asked: {code(consent.seen)}.")
-    lines += map(beside.sight, consent.sights)
+    elif consent.state:
+        lines.append(f"State when it was asked: {code(consent.state)}.")
+    lines += map(beside.sight, consent.readings)
     if operation.expires_at:
         lines.append(f"Expires {moment(operation.expires_at)}.")
     return "\n".join(lines)
@@ -452,11 +454,11 @@ def _waiting(operation: Operation, action: Action | None) -> str:
 def _changed(operation: Operation) -> str:
     """Say what has changed between asking and deciding."""
     consent = operation.consent
-    if not consent.found:
+    if not consent.state_at_press:
         return ""
     return (
-        f"*Changed:* the state was {code(consent.seen)} when it was asked and "
-        f"{code(consent.found)} when it was decided."
+        f"*Changed:* the state was {code(consent.state)} when it was asked and "
+        f"{code(consent.state_at_press)} when it was decided."
     )
 
 
@@ -554,7 +556,7 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
         case State.FAILED if operation.code:
             return [
                 f"*Failed* with {code(operation.code)}: {explained.means}",
-                detail if operation.detail not in ("", operation.said) else "",
+                detail if operation.detail not in ("", operation.error_message) else "",
                 _tries(operation),
                 f"Next: {explained.next_step}",
                 _said(operation),
@@ -581,7 +583,7 @@ def _ending_lines(operation: Operation, action: Action | None) -> list[str]:
 
 
 def _is_ours(action: Action | None) -> bool:
-    return action is not None and action.product.ours
+    return action is not None and action.product.local
 
 
 _DONE_IN = (State.ACCEPTED, State.ALREADY)
@@ -593,8 +595,8 @@ _DONE = {
 
 def _ends(operation: Operation, action: Action | None) -> str:
     """Say until when it holds, where nobody said so."""
-    left_out = action is not None and action.until and action.until[0] not in operation.params
-    ends = until(operation, action) if action and left_out else None
+    left_out = action is not None and action.expiry and action.expiry[0] not in operation.params
+    ends = expires_at(operation, action) if action and left_out else None
     return f"It ends by itself {moment(ends)}." if ends is not None else ""
 
 
@@ -604,7 +606,7 @@ def _tries(operation: Operation) -> str:
 
 def _taken(operation: Operation, action: Action | None) -> str:
     read = action is not None and action.effect is Effect.READ
-    took = f" in {operation.took:.1f} s" if operation.took is not None else ""
+    took = f" in {operation.duration:.1f} s" if operation.duration is not None else ""
     return f"Tencent Cloud {'answered' if read else 'took it'}{took}."
 
 
@@ -616,7 +618,11 @@ def _given(operation: Operation, action: Action | None) -> str:
 
 
 def _said(operation: Operation) -> str:
-    return f"Tencent Cloud said: {code(operation.said, 800)}" if operation.said else ""
+    return (
+        f"Tencent Cloud said: {code(operation.error_message, 800)}"
+        if operation.error_message
+        else ""
+    )
 
 
 def _result(operation: Operation, action: Action | None) -> str:
@@ -627,7 +633,7 @@ def _result(operation: Operation, action: Action | None) -> str:
 
 
 def _check(operation: Operation, action: Action | None) -> str:
-    look = by_api(action.look) if action and action.look else None
+    look = by_api(action.status_read) if action and action.status_read else None
     if look is None:
         return "look in the console of Tencent Cloud"
     said = typed(look, operation.params, operation.region, operation.account)

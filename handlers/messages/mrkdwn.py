@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bot.model.actions import DEFAULT, Action, Effect, Json, Param
 from bot.redact import HIDDEN, redact
-from bot.times import instant
+from bot.times import parse_instant
 
 ELLIPSIS = "…"
 
@@ -154,7 +154,7 @@ def value(param: Param | None, given: Json, most: int = 150) -> str:
     """Show a parameter's value; a secret one and one that nobody declared are not shown."""
     if param is None or param.secret:
         return HIDDEN
-    at = instant(given) if param.kind.days is not None else None
+    at = parse_instant(given) if param.type.max_days_ahead is not None else None
     if at is not None:
         return moment(at)
     return code(redact(written(given)), most)

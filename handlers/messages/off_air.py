@@ -6,12 +6,12 @@ from bot.catalog import effects as offair
 from bot.catalog.builtin import HOLD
 from bot.catalog.registry import action_of
 from bot.model.actions import DEFAULT, Action
-from bot.model.off_air import Off
+from bot.model.off_air import OffAirEntry
 from bot.model.operations import Operation, State
-from bot.operations.follow_ups import Follow, added, follows
-from bot.operations.service import Absent
+from bot.operations.follow_ups import FollowUp, added, follow_ups
+from bot.operations.service import OffAirList
 from bot.redact import redact
-from bot.times import lasting
+from bot.times import format_duration
 from handlers.messages import annotations as beside
 from handlers.messages.cards import (
     TEXT_MOST,
@@ -37,11 +37,11 @@ _NO_ROLE = "You have no role in the policy, so what is off is not shown to you."
 
 def lift(operation: Operation, action: Action | None, soon: str) -> Message:
     """Say in the thread when something ends by itself; `soon`, where that is not empty."""
-    ends = offair.until(operation, action) if action else None
+    ends = offair.expires_at(operation, action) if action else None
     when = moment(ends) if ends is not None else "by itself"
     what = wanted(operation, action)
     begin = f"{user(operation.actor.user)} *It ends soon*" if soon else "*It ends by itself*"
-    buttons = follow_buttons(operation, [Follow.EXTEND, Follow.LIFT])
+    buttons = follow_buttons(operation, [FollowUp.EXTEND, FollowUp.LIFT])
     ways = f" Extend {_added(operation, ends)}, Lift now ends it at once." if buttons else ""
     text = f"{begin}, {when}.{ways} It is {what}."
     blocks = (section(text), *buttons)
@@ -52,26 +52,26 @@ def _added(operation: Operation, ends: float | None) -> str:
     """Say by how much it is extended; see `bot.follow`."""
     by = added(operation, ends or 0.0)
     # So long that the most may be less.
-    return f"adds {code(lasting(by))}" if by < _LONG else "makes it last longer"
+    return f"adds {code(format_duration(by))}" if by < _LONG else "makes it last longer"
 
 
 def lifted(operation: Operation, action: Action | None, seen: str) -> Message:
     """Say in the thread that something has ended by itself, and what was seen then."""
     what = wanted(operation, action)
-    if action is not None and seen == action.touch.becomes:
+    if action is not None and seen == action.effect_spec.new_state:
         text = (
             f"{user(operation.actor.user)} *Its time is over, and it is off all the same*: "
             f"its state is {code(seen)}. It was {what}."
         )
-        blocks = (section(text), *follow_buttons(operation, [Follow.LIFT, Follow.CHECK]))
+        blocks = (section(text), *follow_buttons(operation, [FollowUp.LIFT, FollowUp.CHECK]))
         return Message(fit(text, TEXT_MOST), blocks)
     now = f"its state is {code(seen)} now" if seen else "its state could not be read"
     text = f"{user(operation.actor.user)} *Its time is over*: {now}. It was {what}."
-    blocks = (section(text), *follow_buttons(operation, [Follow.CHECK]))
+    blocks = (section(text), *follow_buttons(operation, [FollowUp.CHECK]))
     return Message(fit(text, TEXT_MOST), blocks)
 
 
-def listed(found: Absent) -> Message:
+def listed(found: OffAirList) -> Message:
     """List what is off and what is held, each with the button that brings it back."""
     if not found.may:
         return Message(_NO_ROLE)
@@ -87,19 +87,19 @@ def listed(found: Absent) -> Message:
     return Message(fit("\n".join(lines), TEXT_MOST), tuple(blocks))
 
 
-def blocks_of(found: Absent, most: int) -> Iterable[Block]:
+def blocks_of(found: OffAirList, most: int) -> Iterable[Block]:
     """Draw the same, at most so many of each."""
     for back in found.on:
         yield section(_back(back))
     for one in found.off[:most]:
-        yield _with_button(_off(one), one.operation, [Follow.UNDO, Follow.CHECK])
+        yield _with_button(_off(one), one.operation, [FollowUp.UNDO, FollowUp.CHECK])
     for held in found.holds[:most]:
-        yield _with_button(_held(held), held, [Follow.UNDO])
+        yield _with_button(_held(held), held, [FollowUp.UNDO])
 
 
-def _with_button(text: str, operation: Operation, wished: Iterable[Follow]) -> Block:
+def _with_button(text: str, operation: Operation, wished: Iterable[FollowUp]) -> Block:
     block = section(text)
-    open_to = follows(operation)
+    open_to = follow_ups(operation)
     for one in wished:
         if one in open_to:
             label = _LABELS[one] if operation.api != HOLD.api else "Release"
@@ -107,10 +107,10 @@ def _with_button(text: str, operation: Operation, wished: Iterable[Follow]) -> B
     return block
 
 
-_LABELS = {Follow.UNDO: "Bring it back", Follow.CHECK: "Check status"}
+_LABELS = {FollowUp.UNDO: "Bring it back", FollowUp.CHECK: "Check status"}
 
 
-def _off(one: Off) -> str:
+def _off(one: OffAirEntry) -> str:
     operation = one.operation
     sure = "Off" if operation.state is not State.UNKNOWN else "May be off"
     parts = [
@@ -119,21 +119,21 @@ def _off(one: Off) -> str:
     ]
     if one.until is not None and not _says_until(operation):
         parts.append(f"ends by itself {moment(one.until)}")
-    if one.now:
-        parts.append(f"{_whose(operation)} {code(one.now)}")
+    if one.state:
+        parts.append(f"{_whose(operation)} {code(one.state)}")
     return _line(parts, operation)
 
 
 def _whose(operation: Operation) -> str:
     """Say whose state is read: a pad that is on hides a stream."""
     action = action_of(operation)
-    thing = action.touch.thing if action else None
+    thing = action.effect_spec.resource_type if action else None
     return f"its {thing.name} is" if thing and thing.of and thing.on == "off" else "now"
 
 
 def _says_until(operation: Operation) -> bool:
     action = action_of(operation)
-    ends = action.until if action else None
+    ends = action.expiry if action else None
     return ends is not None and ends[0] in operation.params
 
 
@@ -147,9 +147,9 @@ def _held(operation: Operation) -> str:
     return _line(parts, operation)
 
 
-def _back(one: Off) -> str:
+def _back(one: OffAirEntry) -> str:
     what = wanted(one.operation, action_of(one.operation))
-    return f"• On again, and so off this list: {what} · now {code(one.now)}"
+    return f"• On again, and so off this list: {what} · now {code(one.state)}"
 
 
 def _since(operation: Operation) -> str:

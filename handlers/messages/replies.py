@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.catalog.registry import action_of
-from bot.commands.parser import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, example, mark
+from bot.commands.parser import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, caret, example
 from bot.errors import ParseError
 from bot.model.actions import DEFAULT, Action, Approval, Effect
 from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
 from bot.model.operations import Operation, State
-from bot.model.verdicts import Denied, Rehearsal, Verdict
-from bot.operations.service import DryRun, Mistaken, Reply, Standing, Taken, Unrecorded
-from bot.policy.evaluation import How
+from bot.model.verdicts import Denied, DryRunResult, Verdict
+from bot.operations.service import Accepted, DryRun, Invalid, NotRecorded, Permissions, Reply
+from bot.policy.evaluation import Permission
 from handlers.messages import annotations as beside
 from handlers.messages import help as topics
 from handlers.messages.cards import (
@@ -92,11 +92,11 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
     `action` is what a taken operation is about.
     """
     match reply:
-        case Taken(operation, again):
+        case Accepted(operation, again):
             return Message(_taken(operation, action, again=again))
-        case Mistaken(error):
+        case Invalid(error):
             return mistake(error)
-        case Unrecorded(sentence, instead):
+        case NotRecorded(sentence, instead):
             return Message(f"{worded(sentence, 1500)}{_type(instead)}")
         case Help(topic):
             return help_on(topic, vocabulary.actions, targets=vocabulary.targets)
@@ -119,7 +119,7 @@ def mistake(error: ParseError, *, in_thread: bool = False) -> Message:
     sentence = topics.in_thread(sentence) if in_thread else sentence
     if not error.text.strip():
         return Message(sentence)
-    return Message(f"{sentence}\n{code_block(mark(error), 600)}")
+    return Message(f"{sentence}\n{code_block(caret(error), 600)}")
 
 
 def _taken(operation: Operation, action: Action | None, *, again: bool) -> str:
@@ -168,7 +168,7 @@ def in_thread(message: Message) -> Message:
 def help_on(
     topic: str,
     actions: Sequence[Action],
-    standing: Standing | None = None,
+    standing: Permissions | None = None,
     targets: Mapping[str, str] = _NO_TARGETS,
 ) -> Message:
     """Explain everything shortly, or what a topic names in full.
@@ -177,7 +177,7 @@ def help_on(
         standing: Who asks, so that what they may do here is marked; None where that is unknown.
         targets: Of the policy, by name.
     """
-    mine: dict[str, list[How]] = {}
+    mine: dict[str, list[Permission]] = {}
     for how in standing.may if standing else ():
         mine.setdefault(how.action.api, []).append(how)
     if not topic:
@@ -197,7 +197,7 @@ def help_on(
     return _overview(actions, mine, unknown, targets=targets)
 
 
-def yours(topic: str, standing: Standing) -> Message:
+def yours(topic: str, standing: Permissions) -> Message:
     """Say what of a topic somebody may do here, after a help that could not tell."""
     folded = topic.casefold()
     some = tuple(how for how in standing.may if folded in _names(how.action))
@@ -208,25 +208,25 @@ def _names(action: Action) -> tuple[str, ...]:
     return (action.words, action.api.casefold(), action.product.name, action.effect.value)
 
 
-def _yours(how: How) -> str:
+def _yours(how: Permission) -> str:
     if how.approval is None:
         return f"You may not do this here{_on(how)}; {_why_not(how)}."
     return f"You may do this here{_allowed(how)}."
 
 
-def _allowed(how: How) -> str:
+def _allowed(how: Permission) -> str:
     where = f", where {code(how.where)}" if how.where else ""
     return f"{_on(how)} {_HOW[how.approval or Approval.NONE]}{where}"
 
 
-def _on(how: How) -> str:
+def _on(how: Permission) -> str:
     """Name the accounts, where it is not the same on all."""
     return f" on {' and '.join(map(code, how.accounts))}" if how.accounts else ""
 
 
 def _overview(
     actions: Sequence[Action],
-    mine: Mapping[str, Sequence[How]],
+    mine: Mapping[str, Sequence[Permission]],
     *before: str,
     targets: Mapping[str, str] = _NO_TARGETS,
 ) -> Message:
@@ -245,7 +245,7 @@ def _overview(
     return Message(fit("\n".join([*short, *more]), TEXT_MOST), arranged([*long, *more]).blocks)
 
 
-def _mark(hows: Sequence[How]) -> str:
+def _mark(hows: Sequence[Permission]) -> str:
     return " ✓" if any(how.approval is not None for how in hows) else ""
 
 
@@ -291,8 +291,8 @@ def _in_full(action: Action) -> list[str]:
     lines.append(f"At most {action.per_second} a second; a request whose answer is lost {twice}.")
     if action.undo:
         lines.append(f"What takes it back: {action.undo}.")
-    if action.look:
-        lines.append(f"What reads the state: {action.look}.")
+    if action.status_read:
+        lines.append(f"What reads the state: {action.status_read}.")
     if action.deprecated:
         lines.append(action.deprecated)
     return lines
@@ -335,9 +335,9 @@ def form_button(verb: Effect) -> Block:
 # --- dry runs --------------------------------------------------------------------------
 
 
-def rehearsal(found: Rehearsal) -> Message:
+def rehearsal(found: DryRunResult) -> Message:
     """Say what would be sent, which rule lets it pass and who would have to agree."""
-    command, draft = found.command, found.draft
+    command, draft = found.command, found.request
     if found.hidden:
         return Message(f"*Dry run, nothing was sent.* {_would_pass(found)}")
     said = typed(command.action, command.params, command.region, command.account)
@@ -361,10 +361,10 @@ def _begun(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _would_pass(found: Rehearsal) -> str:
+def _would_pass(found: DryRunResult) -> str:
     verdict = found.verdict
     if isinstance(verdict, Denied):
-        could = " or ".join(code(role) for role in verdict.asks)
+        could = " or ".join(code(role) for role in verdict.request_from)
         ask = f" {could} could be asked to let it through." if could else ""
         return f"It would be denied: {worded(verdict.reason)}{ask}"
     rule = f"Allowed by {code(verdict.rule)}"
@@ -373,7 +373,7 @@ def _would_pass(found: Rehearsal) -> str:
     if verdict.approval is Approval.CONFIRM:
         return f"{rule}, after you confirm it."
     if not verdict.approvers:
-        later = " or ".join(code(role) for role in verdict.then)
+        later = " or ".join(code(role) for role in verdict.escalates_to)
         could = f"{later} could, once a reminder has asked them" if later else "nobody could"
         return f"{rule}, but its list of approvers is empty: {could} approve it."
     count = "one" if verdict.needed == 1 else str(verdict.needed)
@@ -383,19 +383,19 @@ def _would_pass(found: Rehearsal) -> str:
     return f"{rule}, after {count} of {roles} {approve} it{who}."
 
 
-def _runbook(found: Rehearsal) -> str:
+def _runbook(found: DryRunResult) -> str:
     return beside.runbook(found.verdict) if isinstance(found.verdict, Verdict) else ""
 
 
 # --- who they are, and what ran --------------------------------------------------------
 
 
-def whoami(standing: Standing) -> Message:
+def whoami(standing: Permissions) -> Message:
     """Say who someone is to the policy and what they may do in this place."""
     return arranged(standing_lines(standing))
 
 
-def standing_lines(standing: Standing) -> list[str]:
+def standing_lines(standing: Permissions) -> list[str]:
     """Say roles and rights in a place, a line each."""
     begin = _who(standing)
     if _trouble(standing):
@@ -412,7 +412,7 @@ def standing_lines(standing: Standing) -> list[str]:
     return lines
 
 
-def everywhere_lines(standing: Standing) -> list[str]:
+def everywhere_lines(standing: Permissions) -> list[str]:
     """Say roles and rights where there is no place, channel by channel, a line each."""
     lines = [_who(standing)]
     if _trouble(standing):
@@ -432,11 +432,11 @@ def everywhere_lines(standing: Standing) -> list[str]:
     return lines
 
 
-def _trouble(standing: Standing) -> str:
+def _trouble(standing: Permissions) -> str:
     return next((why for name, why in TROUBLE.items() if getattr(standing.person, name)), "")
 
 
-def _who(standing: Standing) -> str:
+def _who(standing: Permissions) -> str:
     who = f"You are {user(standing.person.user)}"
     if trouble := _trouble(standing):
         return f"{who}. {trouble}"
@@ -444,13 +444,13 @@ def _who(standing: Standing) -> str:
     return f"{who}, in the roles {roles}." if roles else f"{who} and have no role in the policy."
 
 
-def _how(how: How) -> str:
+def _how(how: Permission) -> str:
     if how.approval is not None:
         return f"• {how.action.api}{_allowed(how)}"
     return f"• {how.action.api}{_on(how)}; {_why_not(how)}"
 
 
-def _why_not(how: How) -> str:
+def _why_not(how: Permission) -> str:
     """Say why not here: and where, who else, or whom to ask."""
     could = " or ".join(code(role) for role in how.others)
     if how.forbidden:

@@ -10,7 +10,7 @@ from bot.catalog.registry import action_of
 from bot.model.actions import Json
 from bot.model.operations import Operation, Search, State
 from bot.model.verdicts import Denied
-from bot.operations.service import Page
+from bot.operations.service import SearchPage
 from bot.operations.worker import shown
 from handlers.messages.cards import Block, Message
 from handlers.messages.mrkdwn import escape
@@ -57,12 +57,12 @@ _COLUMNS = (
 )
 
 
-def found(answer: Page | Denied) -> Message:
+def found(answer: SearchPage | Denied) -> Message:
     """Show a page, or why somebody may see none."""
-    return page(answer) if isinstance(answer, Page) else Message(escape(answer.reason))
+    return page(answer) if isinstance(answer, SearchPage) else Message(escape(answer.reason))
 
 
-def page(found: Page) -> Message:
+def page(found: SearchPage) -> Message:
     """List what was found, with buttons for older ones and for a file."""
     whose = "Asked here or by you" if found.search.reader else "Asked by anyone, anywhere"
     if not found.operations:
@@ -73,7 +73,7 @@ def page(found: Page) -> Message:
     return Message(message.text, (*message.blocks, *_buttons(found)))
 
 
-def _buttons(found: Page) -> Sequence[Block]:
+def _buttons(found: SearchPage) -> Sequence[Block]:
     last = found.operations[-1]
     older = packed(found.search, (last.asked_at, last.id))
     every = packed(found.search, None)
@@ -152,7 +152,7 @@ def _cells(operation: Operation) -> Mapping[str, Json]:
         "request_id": operation.request_id,
         "code": operation.code,
         "means": means,
-        "took": operation.took,
+        "took": operation.duration,
         "attempts": operation.attempts,
         "detail": operation.detail,
     }

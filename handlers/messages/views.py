@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.commands.alerts import Found
+from bot.commands.alerts import Candidate
 from bot.commands.parser import Vocabulary
 from bot.model.actions import Action, Effect, Param, Site
 from bot.model.operations import Choice, Decision, Operation
-from bot.operations.service import Absent, Standing
+from bot.operations.service import OffAirList, Permissions
 from handlers.messages import off_air as offair
 from handlers.messages.cards import Block, section
 from handlers.messages.mrkdwn import escape, fit, link, moment, worded
@@ -73,7 +73,7 @@ class FormPlace:
     verb: Effect
     channel: str = ""
     thread_ts: str = ""
-    found: tuple[Found, ...] | None = None
+    found: tuple[Candidate, ...] | None = None
     at: int = 0
     account: str = ""
 
@@ -158,14 +158,14 @@ def packed(place: FormPlace) -> str:
     return json.dumps([*here, kept, place.at, place.account])
 
 
-def _kept(found: tuple[Found, ...]) -> tuple[Found, ...]:
+def _kept(found: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     """Give those that `private_metadata` can hold: Slack keeps 3,000 characters."""
     while len(json.dumps(_listed(found))) > _METADATA_MOST:
         found = found[:-1]
     return found
 
 
-def _listed(found: Sequence[Found]) -> list[Any]:
+def _listed(found: Sequence[Candidate]) -> list[Any]:
     return [[one.api, dict(one.params)] for one in found]
 
 
@@ -173,7 +173,7 @@ def unpacked(metadata: str) -> FormPlace | None:
     """Read it back; None if it is not what `packed` writes."""
     try:
         verb, channel, thread_ts, kept, at, account = json.loads(metadata)
-        found = None if kept is None else tuple(Found(api, params) for api, params in kept)
+        found = None if kept is None else tuple(Candidate(api, params) for api, params in kept)
         place = FormPlace(Effect(verb), channel, thread_ts, found, at, account)
         _ = place.given
     except (TypeError, ValueError, IndexError):
@@ -222,11 +222,11 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
 
 
 def home(
-    standing: Standing | None,
+    standing: Permissions | None,
     recent: Sequence[Operation],
     mine: Sequence[Operation] = (),
     waiting: Sequence[Operation] = (),
-    away: Absent | None = None,
+    away: OffAirList | None = None,
     *,
     card: Callable[[Operation], str] = lambda _operation: "",
     trouble: str = "",
@@ -372,7 +372,7 @@ def _entry(filled_in: str) -> str:
 
 def _field(param: Param, default: str) -> Block:
     shown = "" if param.secret else default
-    if param.kind.json == "bool":
+    if param.type.json == "bool":
         element: Block = {
             "type": "static_select",
             "action_id": _entry(shown),
@@ -381,7 +381,7 @@ def _field(param: Param, default: str) -> Block:
         if shown in ("yes", "no"):
             element["initial_option"] = _option(shown, shown)
     else:
-        most = min(param.kind.longest, _INPUT_MOST)
+        most = min(param.type.max_length, _INPUT_MOST)
         # Cut short it would be another value.
         shown = shown if len(shown) <= most else ""
         element = {"type": "plain_text_input", "max_length": most, "action_id": _entry(shown)}
@@ -392,7 +392,7 @@ def _field(param: Param, default: str) -> Block:
         "block_id": param_block(param.api),
         "optional": not param.required or bool(default),
         "label": _plain(f"{param.word} ({param.api})", _LABEL_MOST),
-        "hint": _plain(f"{param.help}: {param.kind.says}", _LABEL_MOST),
+        "hint": _plain(f"{param.help}: {param.type.description}", _LABEL_MOST),
         "element": element,
     }
 

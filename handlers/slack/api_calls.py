@@ -73,20 +73,20 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsent:
+class NotSent:
     """No connection: it did not reach Slack."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
+class UnknownOutcome:
     """It left and no usable answer came: Slack may have done it."""
 
     why: str
 
 
-Outcome: TypeAlias = Answered | Refused | Unsent | Silent
+Outcome: TypeAlias = Answered | Refused | NotSent | UnknownOutcome
 
 
 class CallError(StopstreamError):
@@ -96,7 +96,7 @@ class CallError(StopstreamError):
         outcome: How it failed.
     """
 
-    def __init__(self, outcome: Refused | Unsent | Silent) -> None:
+    def __init__(self, outcome: Refused | NotSent | UnknownOutcome) -> None:
         super().__init__(outcome.why)
         self.outcome = outcome
 
@@ -109,15 +109,17 @@ async def call(request: Awaitable[AsyncSlackResponse], seconds: float = PATIENCE
     except SlackApiError as error:
         return _refusal(error.response)
     except aiohttp.ClientConnectorError as error:
-        return Unsent(f"Slack cannot be reached ({type(error).__name__})")
+        return NotSent(f"Slack cannot be reached ({type(error).__name__})")
     except (aiohttp.ClientError, OSError, ValueError, AttributeError) as error:
         # AttributeError: the SDK trips over a body that is JSON or text but no object.
-        return Silent(f"Slack gave no usable answer ({type(error).__name__})")
+        return UnknownOutcome(f"Slack gave no usable answer ({type(error).__name__})")
     data = response.data if isinstance(response.data, dict) else {}
     return Answered(data, response.headers)
 
 
-async def need(request: Awaitable[AsyncSlackResponse], seconds: float = PATIENCE) -> Answered:
+async def call_or_raise(
+    request: Awaitable[AsyncSlackResponse], seconds: float = PATIENCE
+) -> Answered:
     """Await one call that must succeed.
 
     Raises:
@@ -149,9 +151,9 @@ async def reply(
         async with asyncio.timeout(PATIENCE):
             return await _post(client, url, body)
     except aiohttp.ClientConnectorError as error:
-        return Unsent(f"Slack cannot be reached ({type(error).__name__})")
+        return NotSent(f"Slack cannot be reached ({type(error).__name__})")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Silent(f"Slack gave no usable answer ({type(error).__name__})")
+        return UnknownOutcome(f"Slack gave no usable answer ({type(error).__name__})")
 
 
 async def seen_thread(client: AsyncWebClient, place: Place) -> str:
@@ -172,7 +174,7 @@ async def seen_thread(client: AsyncWebClient, place: Place) -> str:
     return place.thread_ts if replies else ""
 
 
-async def put(client: AsyncWebClient, url: str, content: bytes) -> None:
+async def upload(client: AsyncWebClient, url: str, content: bytes) -> None:
     """Upload a file's content to the address that Slack gave for it.
 
     Raises:
@@ -183,7 +185,7 @@ async def put(client: AsyncWebClient, url: str, content: bytes) -> None:
         async with asyncio.timeout(PATIENCE):
             outcome = await _upload(client, url, content)
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        outcome = Silent(f"Slack did not take the file ({type(error).__name__})")
+        outcome = UnknownOutcome(f"Slack did not take the file ({type(error).__name__})")
     if not isinstance(outcome, Answered):
         raise CallError(outcome)
 
@@ -228,7 +230,7 @@ async def _post(client: AsyncWebClient, url: str, body: dict[str, Any]) -> Outco
         if response.status == _TOO_MANY:
             return Refused("ratelimited", _wait(response.headers))
         if response.status >= _BROKEN_FROM:
-            return Silent(f"Slack answered with HTTP {response.status}")
+            return UnknownOutcome(f"Slack answered with HTTP {response.status}")
         return Refused(f"http_{response.status}")
 
 
@@ -240,7 +242,7 @@ def _refusal(response: object) -> Outcome:
     if status == _TOO_MANY or code in ("ratelimited", "rate_limited"):
         return Refused("ratelimited", _wait(getattr(response, "headers", {})))
     if not isinstance(code, str) or not code or code in _BROKEN or status >= _BROKEN_FROM:
-        return Silent(f"Slack answered with HTTP {status} {code or ''}".rstrip())
+        return UnknownOutcome(f"Slack answered with HTTP {status} {code or ''}".rstrip())
     return Refused(code)
 
 

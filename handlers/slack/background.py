@@ -14,7 +14,7 @@ from bot.supervision import IDLE, LONGEST, Loop, Supervisor
 log = structlog.get_logger("stopstream.errands")
 
 Work: TypeAlias = Callable[[], Awaitable[object]]
-Apology: TypeAlias = Callable[[str], Awaitable[object]]
+FailureReply: TypeAlias = Callable[[str], Awaitable[object]]
 """Tells someone that it failed, given the fault's number."""
 
 
@@ -27,10 +27,10 @@ def fault_number() -> str:
 class _Errand:
     name: str
     work: Work
-    sorry: Apology | None
+    sorry: FailureReply | None
 
 
-class Errands:
+class BackgroundQueue:
     """Runs errands in the order they came; a failure is logged and never stops a worker.
 
     Args:
@@ -85,7 +85,7 @@ class Errands:
         task.add_done_callback(self._kept.discard)
         return task
 
-    def take(self, name: str, work: Work, sorry: Apology | None = None) -> bool:
+    def take(self, name: str, work: Work, sorry: FailureReply | None = None) -> bool:
         """Put an errand into the queue; False if it is full and nothing will happen.
 
         Args:

@@ -9,15 +9,15 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.audit import checkpoints as seals
-from bot.audit.checkpoints import Seal
-from handlers.slack.api_calls import need, with_rate_limit_retries
+from bot.audit.checkpoints import SignedCheckpoint
+from handlers.slack.api_calls import call_or_raise, with_rate_limit_retries
 from handlers.slack.messenger import EVENT_TYPE
 
 _PAGE = 999
 """Messages at once: the most that Slack gives."""
 
 
-async def witnessed(client: AsyncWebClient, channel: str, bot: str) -> list[Seal]:
+async def witnessed(client: AsyncWebClient, channel: str, bot: str) -> list[SignedCheckpoint]:
     """Give every checkpoint that stands in a channel, the newest first.
 
     Args:
@@ -27,10 +27,10 @@ async def witnessed(client: AsyncWebClient, channel: str, bot: str) -> list[Seal
         CallError: Slack did not give its messages.
     """
     patient = with_rate_limit_retries(client)
-    found: list[Seal] = []
+    found: list[SignedCheckpoint] = []
     cursor = ""
     while True:
-        answer = await need(
+        answer = await call_or_raise(
             patient.conversations_history(
                 channel=channel, limit=_PAGE, cursor=cursor or None, include_all_metadata=True
             )
@@ -41,12 +41,12 @@ async def witnessed(client: AsyncWebClient, channel: str, bot: str) -> list[Seal
             return found
 
 
-def _seals(data: Mapping[str, Any], bot: str) -> Iterator[Seal]:
+def _seals(data: Mapping[str, Any], bot: str) -> Iterator[SignedCheckpoint]:
     for message in data.get("messages") or ():
         metadata = message.get("metadata") or {}
         if message.get("bot_id") != bot or metadata.get("event_type") != EVENT_TYPE:
             continue
         key = (metadata.get("event_payload") or {}).get("key")
-        seal = seals.read(key) if isinstance(key, str) else None
+        seal = seals.parse_checkpoint(key) if isinstance(key, str) else None
         if seal is not None:
             yield seal

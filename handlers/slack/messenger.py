@@ -11,7 +11,15 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.catalog.registry import action_of
 from bot.model.actions import Action
 from bot.model.commands import Via
-from bot.model.messages import Delivered, Delivery, Later, Owed, Sent, Undeliverable, Word
+from bot.model.messages import (
+    Delivery,
+    DeliveryResult,
+    EphemeralNotice,
+    MessageKind,
+    RetryLater,
+    Sent,
+    Undeliverable,
+)
 from bot.model.operations import Operation, State
 from bot.model.people import Place
 from handlers.messages import cards
@@ -20,10 +28,10 @@ from handlers.messages.cards import Message
 from handlers.slack.api_calls import (
     AUTH,
     Answered,
+    NotSent,
     Outcome,
     Refused,
-    Silent,
-    Unsent,
+    UnknownOutcome,
     call,
     reply,
     seen_thread,
@@ -70,7 +78,7 @@ _Request: TypeAlias = Callable[[Sequence[Mapping[str, Any]] | None], Awaitable[A
 """Sends with these blocks, or as text alone."""
 
 
-class Desk:
+class Messenger:
     """Hands messages to Slack; never sends one twice by itself.
 
     Args:
@@ -99,30 +107,34 @@ class Desk:
         self._clock = clock
         self.trouble = ""
 
-    async def deliver(self, delivery: Delivery) -> Delivered:
+    async def deliver(self, delivery: Delivery) -> DeliveryResult:
         """Render the operation as it is now and hand it to Slack. Never raises for Slack's sake."""
         operation = delivery.operation
         action = action_of(operation)
-        match delivery.owed:
-            case Owed.CARD:
+        match delivery.kind:
+            case MessageKind.CARD:
                 return await self._card(delivery, cards.card(operation, action))
-            case Owed.REMINDER if operation.state is not State.WAITING:
+            case MessageKind.REMINDER if operation.state is not State.WAITING:
                 return Sent()
-            case Owed.PRIVATE:
+            case MessageKind.PRIVATE:
                 return await self._private(delivery, action)
             case owed if owed in _IN_THREAD:
-                message = _IN_THREAD[owed](operation, action, delivery.seen)
+                message = _IN_THREAD[owed](operation, action, delivery.observed)
                 return await self._in_thread(delivery, message)
             case _:
                 return await self._audit(delivery, action)
 
-    async def whisper(self, word: Word) -> Delivered:
+    async def send_ephemeral(self, word: EphemeralNotice) -> DeliveryResult:
         """Say a sentence to one person alone."""
         return await self._aside(
-            word.actor.user, word.place, word.at, cards.word(word), f"word:{word.actor.user}"
+            word.actor.user,
+            word.place,
+            word.pressed_at,
+            cards.word(word),
+            f"word:{word.actor.user}",
         )
 
-    async def announce(self, text: str, key: str, *, uncertain: bool) -> Delivered:
+    async def announce(self, text: str, key: str, *, uncertain: bool) -> DeliveryResult:
         """Say something that belongs to no operation in the audit channel.
 
         Args:
@@ -136,7 +148,7 @@ class Desk:
 
     # --- the kinds --------------------------------------------------------------
 
-    async def _card(self, delivery: Delivery, message: Message) -> Delivered:
+    async def _card(self, delivery: Delivery, message: Message) -> DeliveryResult:
         operation = delivery.operation
         place = operation.place
         if not place.channel:
@@ -157,7 +169,7 @@ class Desk:
         outcome = await self._post(place.channel, place.thread_ts, message, delivery.key)
         return self._settled(outcome, place.channel)
 
-    async def _in_thread(self, delivery: Delivery, message: Message) -> Delivered:
+    async def _in_thread(self, delivery: Delivery, message: Message) -> DeliveryResult:
         operation = delivery.operation
         return await self._say(
             operation.card_channel or operation.place.channel,
@@ -168,9 +180,9 @@ class Desk:
             since=operation.asked_at,
         )
 
-    async def _private(self, delivery: Delivery, action: Action | None) -> Delivered:
+    async def _private(self, delivery: Delivery, action: Action | None) -> DeliveryResult:
         operation = delivery.operation
-        link = await self._permalink(operation) if operation.joined else ""
+        link = await self._permalink(operation) if operation.duplicate_of else ""
         message = cards.private(operation, action, link, again=delivery.uncertain)
         user, key = operation.actor.user, f"{operation.id}:private"
         # Whoever pressed in a list does not look at the thread that it is about.
@@ -180,7 +192,7 @@ class Desk:
 
     async def _aside(
         self, user: str, place: Place, at: float, message: Message, key: str
-    ) -> Delivered:
+    ) -> DeliveryResult:
         """Tell one person alone, in the first way that Slack still takes.
 
         Args:
@@ -203,13 +215,13 @@ class Desk:
             return self._settled(outcome, user)
         return self._settled(outcome, place.channel)
 
-    async def _audit(self, delivery: Delivery, action: Action | None) -> Delivered:
+    async def _audit(self, delivery: Delivery, action: Action | None) -> DeliveryResult:
         operation = delivery.operation
         young = self._clock() - operation.asked_at < _CARD_WITHIN
         if young and operation.state is not State.DENIED and _has_no_card_yet(operation):
-            return Later(0.5, "the card that it links to does not stand yet")
+            return RetryLater(0.5, "the card that it links to does not stand yet")
         link = await self._permalink(operation)
-        message = cards.audit_line(operation, action, link, delivery.about)
+        message = cards.audit_line(operation, action, link, delivery.about_state)
         return await self._say(
             self._audit_channel,
             "",
@@ -230,7 +242,7 @@ class Desk:
         *,
         uncertain: bool,
         since: float,
-    ) -> Delivered:
+    ) -> DeliveryResult:
         """Post a message, unless an earlier try is found standing there."""
         if not channel:
             return Undeliverable(_NO_CHANNEL)
@@ -300,7 +312,9 @@ class Desk:
 
     # --- lost answers ------------------------------------------------------------------
 
-    async def _find(self, channel: str, thread_ts: str, key: str, since: float) -> Delivered | None:
+    async def _find(
+        self, channel: str, thread_ts: str, key: str, since: float
+    ) -> DeliveryResult | None:
         """Look up whether a message of ours with this key stands there; None if it does not."""
         cursor = ""
         for _ in range(_PAGES):
@@ -346,20 +360,20 @@ class Desk:
 
     # --- what came of it -----------------------------------------------------------------
 
-    def _settled(self, outcome: Outcome, channel: str, ts: str = "") -> Delivered:
+    def _settled(self, outcome: Outcome, channel: str, ts: str = "") -> DeliveryResult:
         match outcome:
             case Answered(data):
                 self.trouble = ""
                 return Sent(str(data.get("channel") or channel), str(data.get("ts") or ts))
-            case Unsent(why):
-                return Later(1.0, why)
-            case Silent(why):
-                return Later(1.0, why, uncertain=True)
+            case NotSent(why):
+                return RetryLater(1.0, why)
+            case UnknownOutcome(why):
+                return RetryLater(1.0, why, uncertain=True)
             case Refused("ratelimited", wait):
-                return Later(wait, "Slack is asked too often")
+                return RetryLater(wait, "Slack is asked too often")
             case Refused(code) if code in AUTH:
                 self.trouble = _auth(code)
-                return Later(MEND, self.trouble)
+                return RetryLater(MEND, self.trouble)
             case Refused(code):
                 if code in _NOT_THERE:
                     self._lost(channel)
@@ -369,12 +383,12 @@ class Desk:
 
 _NO_CHANNEL = "There is no channel to post it in."
 
-_IN_THREAD: Mapping[Owed, Callable[[Operation, Action | None, str], Message]] = {
-    Owed.ENDING: lambda operation, action, _: cards.ending(operation, action),
-    Owed.REMINDER: lambda operation, action, _: cards.reminder(operation, action),
-    Owed.LOOKED: cards.looked,
-    Owed.LIFT: offair.lift,
-    Owed.LIFTED: offair.lifted,
+_IN_THREAD: Mapping[MessageKind, Callable[[Operation, Action | None, str], Message]] = {
+    MessageKind.ENDING: lambda operation, action, _: cards.ending(operation, action),
+    MessageKind.REMINDER: lambda operation, action, _: cards.reminder(operation, action),
+    MessageKind.LOOKED: cards.looked,
+    MessageKind.LIFT: offair.lift,
+    MessageKind.LIFTED: offair.lifted,
 }
 
 
@@ -382,19 +396,19 @@ def _has_no_card_yet(operation: Operation) -> bool:
     return bool(operation.place.channel) and not operation.card_ts
 
 
-def _not_looked_up(outcome: Refused | Unsent | Silent) -> Later | None:
+def _not_looked_up(outcome: Refused | NotSent | UnknownOutcome) -> RetryLater | None:
     """Say when to look again; None where it will never be possible."""
     match outcome:
         case Refused("ratelimited", wait):
-            return Later(wait, "Slack is asked too often", uncertain=True)
+            return RetryLater(wait, "Slack is asked too often", uncertain=True)
         case Refused(code) if code in AUTH and code != "missing_scope":
-            return Later(MEND, _auth(code), uncertain=True)
+            return RetryLater(MEND, _auth(code), uncertain=True)
         case Refused(code):
             # Without the look-up, twice is better than never.
             log.warning("a lost message cannot be looked up", code=code)
             return None
-        case Unsent(why) | Silent(why):
-            return Later(1.0, why, uncertain=True)
+        case NotSent(why) | UnknownOutcome(why):
+            return RetryLater(1.0, why, uncertain=True)
 
 
 def _auth(code: str) -> str:

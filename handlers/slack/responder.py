@@ -11,15 +11,15 @@ from bot.catalog.registry import action_of
 from bot.commands.parser import Audit, Form, Help, OffAir, WhoAmI
 from bot.model.commands import Command, Invocation
 from bot.model.operations import Search
-from bot.operations.service import DryRun, Mistaken, Reply, Service, Standing, Taken
+from bot.operations.service import Accepted, DryRun, Invalid, Permissions, Reply, Service
 from handlers.messages import off_air as offair
 from handlers.messages import replies as receipts
 from handlers.messages import search_results as pages
 from handlers.messages import views
 from handlers.messages.cards import Message
 from handlers.messages.mrkdwn import escape
-from handlers.slack.api_calls import Answered, CallError, call, need, reply, seen_thread
-from handlers.slack.background import Errands
+from handlers.slack.api_calls import Answered, CallError, call, call_or_raise, reply, seen_thread
+from handlers.slack.background import BackgroundQueue
 
 GLANCE = 0.02
 """Seconds in which rights are known, if they are remembered; an ack does not wait for Slack."""
@@ -36,7 +36,7 @@ FORM_FAILED = (
 LOOK_UP_FAILED = "This could not be looked up (fault {fault}). Nothing was sent. Try again."
 
 
-class Answers:
+class Responder:
     """Turns replies into what the asker sees.
 
     Args:
@@ -47,7 +47,7 @@ class Answers:
         self,
         *,
         service: Service,
-        errands: Errands,
+        errands: BackgroundQueue,
         client: AsyncWebClient,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -64,7 +64,7 @@ class Answers:
             trigger_id: With which a form may be opened within 3 s; empty where there is none.
         """
         found = await self._service.ask(asked)
-        if isinstance(found, Taken):
+        if isinstance(found, Accepted):
             action = action_of(found.operation)
             return receipts.receipt(found, self._service.vocabulary, action)
         if isinstance(found, Help):
@@ -74,12 +74,12 @@ class Answers:
     async def ask_aside(self, asked: Invocation) -> None:
         """Ask the service where no ack carries text: what is taken shows as its card."""
         found = await self._service.ask(asked)
-        if isinstance(found, Taken):
+        if isinstance(found, Accepted):
             return
         if isinstance(found, Help):
             self._look_up("help", asked, lambda: self._marked(found, asked), found)
             return
-        if isinstance(found, Mistaken):
+        if isinstance(found, Invalid):
             self.tell(asked, receipts.mistake(found.error, in_thread=True))
             return
         if not isinstance(found, WhoAmI | Audit | DryRun | OffAir):
@@ -89,8 +89,8 @@ class Answers:
 
     def aside(self, reply: Reply) -> Message:
         """Give what to tell somebody whose press was not taken, or was taken before."""
-        action = action_of(reply.operation) if isinstance(reply, Taken) else None
-        if isinstance(reply, Taken) and reply.again:
+        action = action_of(reply.operation) if isinstance(reply, Accepted) else None
+        if isinstance(reply, Accepted) and reply.again:
             address = self._service.card_link(reply.operation)
             return receipts.asked_before(reply.operation, action, address)
         return receipts.receipt(reply, self._service.vocabulary, action)
@@ -124,7 +124,7 @@ class Answers:
                 await self.whisper(asked, Message(escape(why)))
                 return
             view = views.form(place, self._service.vocabulary)
-            await need(self._client.views_open(trigger_id=trigger_id, view=view))
+            await call_or_raise(self._client.views_open(trigger_id=trigger_id, view=view))
 
         async def sorry(fault: str) -> None:
             await self.whisper(asked, Message(FORM_FAILED.format(fault=fault)))
@@ -168,10 +168,10 @@ class Answers:
             if not isinstance(outcome, Answered):
                 raise CallError(outcome)
         elif place.channel:
-            await need(self._aside(asked, message, ""))
+            await call_or_raise(self._aside(asked, message, ""))
         else:
             # From the home tab: there is no channel in which they could be told alone.
-            await need(
+            await call_or_raise(
                 self._client.chat_postMessage(
                     channel=asked.actor.user, text=message.text, blocks=list(message.blocks)
                 )
@@ -192,7 +192,7 @@ class Answers:
 
     async def _help(self, wanted: Help, asked: Invocation) -> Message:
         """Give help at once: marked where rights are remembered, else the marks come after it."""
-        looking = asyncio.create_task(self._service.standing(asked.actor, asked.place))
+        looking = asyncio.create_task(self._service.permissions(asked.actor, asked.place))
         await asyncio.wait({looking}, timeout=GLANCE)
         if looking.done():
             # Where Slack does not say who they are, help stays unmarked.
@@ -207,10 +207,10 @@ class Answers:
         return self._page(wanted, None)
 
     async def _marked(self, wanted: Help, asked: Invocation) -> Message:
-        standing = await self._service.standing(asked.actor, asked.place)
+        standing = await self._service.permissions(asked.actor, asked.place)
         return receipts.in_thread(self._page(wanted, standing))
 
-    def _page(self, wanted: Help, standing: Standing | None) -> Message:
+    def _page(self, wanted: Help, standing: Permissions | None) -> Message:
         said = self._service.vocabulary
         return receipts.help_on(wanted.topic, said.actions, standing, said.targets)
 
@@ -234,10 +234,10 @@ class Answers:
         return self._errands.take(name, work, sorry)
 
     async def _whoami(self, asked: Invocation) -> Message:
-        return receipts.whoami(await self._service.standing(asked.actor, asked.place))
+        return receipts.whoami(await self._service.permissions(asked.actor, asked.place))
 
     async def _rehearsed(self, asked: Invocation, command: Command) -> Message:
-        return receipts.rehearsal(await self._service.rehearse(asked, command))
+        return receipts.rehearsal(await self._service.dry_run(asked, command))
 
     async def _off(self, asked: Invocation) -> Message:
         return offair.listed(await self._service.off(asked.actor, asked.place))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.audit import hash_chain as chain
-from bot.audit.checkpoints import SealKind, Signer
+from bot.audit.checkpoints import CheckpointKind, Signer
 from bot.audit.hash_chain import GENESIS, Fact
 from bot.catalog.registry import ACTIONS
 from bot.model.commands import Via
@@ -83,7 +83,7 @@ def _operations(count: int) -> Iterator[Operation]:
             params={must.api: target, "DomainName": "5000.livepush.myqcloud.com"},
             rule="roles.oncall.allow[0]",
             request_id=f"8e50cdb5-56dc-408b-89b0-{number:012}",
-            took=0.125,
+            duration=0.125,
             ended_at=BEGIN + number * 30.0 + 1.0,
             target=target,
         )
@@ -103,7 +103,7 @@ def _fill(file: Path, records: int) -> None:
         raw.execute(insert, first)
         raw.executemany(insert, given)
         seq, hash_ = raw.execute("SELECT seq, hash FROM trail ORDER BY seq DESC LIMIT 1").fetchone()
-        for kind in (SealKind.HEAD, SealKind.CHECKPOINT):
+        for kind in (CheckpointKind.HEAD, CheckpointKind.CHECKPOINT):
             seal = SIGNER.seal(kind, seq, hash_, BEGIN)
             values = (kind.value, seq, hash_, seal.at, seal.key, seal.signature)
             raw.execute("INSERT INTO seals VALUES (?, ?, ?, ?, ?, ?)", values)
@@ -173,7 +173,7 @@ def _verifying(store: Store) -> str:
     rates = []
     for _ in range(3):
         began = time.perf_counter()
-        with store.audited() as audited:
+        with store.read_audit_log() as audited:
             report = audited.verify([SIGNER.public], lambda _seq: None)
         assert report.found is None, report.found
         rates.append(report.count / (time.perf_counter() - began))

@@ -18,7 +18,7 @@ from typing import Any, Self
 from bot.catalog import effects as offair
 from bot.catalog.registry import by_api
 from bot.model.lifecycle import ENDINGS
-from bot.model.messages import Owed
+from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
 from bot.sandbox.slack.entities import Channel, Message
 from bot.sandbox.slack.workspace import Workspace
@@ -300,7 +300,7 @@ class Campaign:
             async with asyncio.timeout(240):
                 while quiet < 3:
                     await asyncio.sleep(0.5)
-                    left = len(await store.unfinished()) + await store.owed()
+                    left = len(await store.unfinished()) + await store.outbox_depth()
                     quiet = 0 if left or self._people else quiet + 1
                     self._slack.delivery.request_url = f"{victims[0].url}/slack/events"
                     if left and not self._people:
@@ -423,8 +423,8 @@ class Campaign:
                 operation = await store.get(id_)
                 assert operation is not None
                 found.setdefault(_target(operation), []).append(operation)
-            off = {one.operation.id for one in await store.off(1_000_000)}
-            with store.audited() as audited:
+            off = {one.operation.id for one in await store.list_off_air(1_000_000)}
+            with store.read_audit_log() as audited:
                 report = audited.verify((), lambda _seq: None)
             tally.trail = f"broken after {report.count}: {report.found}" if report.found else ""
         finally:
@@ -468,7 +468,7 @@ class Campaign:
     def _judge_one(self, name: str, operation: Operation, runs: int) -> None:
         tally, state = self.tally, operation.state
         said = [message for message in self._said() if _key(message).startswith(operation.id)]
-        ending = [m for m in said if Owed.ENDING.value in _key(m)]
+        ending = [m for m in said if MessageKind.ENDING.value in _key(m)]
         if state not in ENDINGS:
             tally.lost.append(f"{name}: still {state.value}")
             return
@@ -482,7 +482,7 @@ class Campaign:
                 operation.attempts < runs
             ):
                 tally.doubled.append(f"{name}: ran {runs} times, tried {operation.attempts}")
-        cards = [m for m in said if f":{Owed.CARD.value}" in _key(m)]
+        cards = [m for m in said if f":{MessageKind.CARD.value}" in _key(m)]
         tally.unposted += [
             f"{name}: its card still says: {card.text[:60]}"
             for card in cards
@@ -490,8 +490,8 @@ class Campaign:
         ]
         kinds = Counter(_key(message).split(":")[1] for message in said)
         announced = state is State.ACCEPTED and "ResumeTime" in operation.params
-        lift = (Owed.LIFT,) if announced else ()
-        for owed in (Owed.CARD, Owed.ENDING, Owed.AUDIT, *lift):
+        lift = (MessageKind.LIFT,) if announced else ()
+        for owed in (MessageKind.CARD, MessageKind.ENDING, MessageKind.AUDIT, *lift):
             if not kinds[owed.value]:
                 tally.unposted.append(f"{name}: no {owed.value} of its being {state.value}")
 
@@ -514,7 +514,7 @@ def _target(operation: Operation) -> str:
 
 
 def _is_off(operation: Operation) -> bool:
-    switch = offair.switched(operation, by_api(operation.api), {}, 0.0)
+    switch = offair.off_air_change(operation, by_api(operation.api), {}, 0.0)
     return switch is not None and switch.off
 
 

@@ -24,7 +24,7 @@ from bot.cli.serve import serve
 from bot.model.actions import Json
 from bot.model.commands import Command
 from bot.model.operations import Answer, Operation, State
-from bot.operations.outbox_relay import Courier
+from bot.operations.outbox_relay import OutboxRelay
 from bot.storage.store import Move, Store
 from bot.tencent.client import TencentCloud
 from tests.chaos.points import Points
@@ -76,14 +76,14 @@ def _live(log: Path, order: Mapping[str, Any]) -> None:
 
 def quicken() -> None:
     """Shorten what a campaign would only wait for."""
-    for room, name, seconds in ((Store, "lease", LEASE), (Courier, "spacing", SPACING)):
+    for room, name, seconds in ((Store, "lease", LEASE), (OutboxRelay, "spacing", SPACING)):
         defaults = inspect.getattr_static(room, "__init__").__kwdefaults__
         defaults[name] = seconds
 
 
 def turn_round() -> None:
     """Act before the intent is on disk, in both places: what the campaign must find."""
-    ask, start, call = Store.ask, Store.start, TencentCloud.call
+    ask, start, call = Store.ask, Store.start_requests, TencentCloud.call
     later: set[asyncio.Task[Any]] = set()
     meant: dict[str, tuple[Store, tuple[str, str, float, list[Move]]]] = {}
 
@@ -122,7 +122,7 @@ def turn_round() -> None:
                 await start(mine[0], *mine[1])
 
     Store.ask = ask_later  # type: ignore[method-assign, assignment]
-    Store.start = start_later  # type: ignore[method-assign, assignment]
+    Store.start_requests = start_later  # type: ignore[method-assign, assignment]
     TencentCloud.call = call_first  # type: ignore[method-assign, assignment]
 
 

@@ -37,7 +37,7 @@ _CALLS = ("chat.postMessage", "chat.update", "chat.postEphemeral", "views.open",
 _SLOWEST, _FURTHEST, _MOST = 10.0, 86_400.0, 50
 
 
-class Skies:
+class FaultControls:
     """The weather over the emulated Slack and the emulated cloud."""
 
     def __init__(self, slack: Workspace, cloud: CloudEmulator) -> None:

@@ -5,14 +5,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bot.commands.parser import mark, parse, spell
+from bot.commands.parser import caret, format_command, parse
 from bot.errors import ConfigError, ParseError
 from bot.model.actions import Effect
 from bot.model.commands import Command
 from bot.model.people import Person
 from bot.model.verdicts import Denied
 from bot.policy import evaluation as policy
-from bot.policy.loader import Rules, loader
+from bot.policy.loader import LoadedPolicy, loader
 from bot.sandbox.slack.workspace import Workspace
 from handlers.listeners.commands import COMMANDS
 
@@ -21,7 +21,7 @@ _VERBS = ("start", "stop", "status")
 _NOT_AN_ACTION = "That is not an action; write for example: live stream1"
 
 
-class Book:
+class PolicyEditor:
     """The policy file of the demo.
 
     Args:
@@ -85,17 +85,17 @@ class Book:
             vocabulary = rules.vocabulary.at(channel)
             wanted = parse(said, verb=verb, vocabulary=vocabulary, now=time.time())
         except ParseError as error:
-            return {"mistake": f"{error.sentence}\n{mark(error)}"}
+            return {"mistake": f"{error.sentence}\n{caret(error)}"}
         if not isinstance(wanted, Command):
             return {"mistake": _NOT_AN_ACTION}
         found = policy.explain(rules.policy, wanted, self._facts(user, channel))
-        shown: dict[str, Any] = {"command": spell(wanted), "lines": list(found.lines)}
+        shown: dict[str, Any] = {"command": format_command(wanted), "lines": list(found.lines)}
         if isinstance(found.verdict, Denied):
             return shown | {"allowed": False, "verdict": found.verdict.reason}
         rule, approval = found.verdict.rule, found.verdict.approval.value
         return shown | {"allowed": True, "verdict": f"{rule}, approval: {approval}"}
 
-    def _facts(self, user: str, channel: str) -> policy.Facts:
+    def _facts(self, user: str, channel: str) -> policy.Context:
         slack = self._slack
         one, place = slack.users[user], slack.channels.get(channel)
         person = Person(
@@ -106,7 +106,7 @@ class Book:
             deactivated=one.deleted,
             stranger=one.is_stranger,
         )
-        return policy.Facts(
+        return policy.Context(
             person=person,
             home_team=slack.team,
             groups=frozenset(name for name, inside in slack.groups.items() if user in inside),
@@ -114,7 +114,7 @@ class Book:
             in_channel=place is not None and slack.bot_user in place.members,
         )
 
-    def _load(self, text: str) -> Rules:
+    def _load(self, text: str) -> LoadedPolicy:
         return loader(source="policy.yml", sites={}, region="", now=time.time())(text)
 
 

@@ -13,11 +13,11 @@ from typing import Any, Self
 from aiohttp import WSMsgType, web
 
 from bot.policy import evaluation as policy
-from bot.sandbox.page.faults import Skies
-from bot.sandbox.page.policy_editor import Book
+from bot.sandbox.page.faults import FaultControls
+from bot.sandbox.page.policy_editor import PolicyEditor
 from bot.sandbox.page.process import BotProcess
-from bot.sandbox.page.snapshot import Scene, Window
-from bot.sandbox.page.user_actions import GoneError, Visitor
+from bot.sandbox.page.snapshot import Snapshot, Window
+from bot.sandbox.page.user_actions import GoneError, UserActions
 from bot.sandbox.slack.events import Ack
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.tencent.server import CloudEmulator
@@ -101,7 +101,9 @@ class Page:
     ) -> None:
         self.url = ""
         self.bot = BotProcess(environment, self._wake)
-        self.scene = Scene(slack, cloud, self.bot, Book(policy_file, slack), Skies(slack, cloud))
+        self.scene = Snapshot(
+            slack, cloud, self.bot, PolicyEditor(policy_file, slack), FaultControls(slack, cloud)
+        )
         self._slack = slack
         self._cloud = cloud
         self._news: set[asyncio.Event] = set()
@@ -307,11 +309,11 @@ class Page:
         self._wake()
         return self._answer({"ok": not found.get("trouble"), **found})
 
-    def _visitor(self, asked: _Asked) -> Visitor:
+    def _visitor(self, asked: _Asked) -> UserActions:
         user = asked.text("as")
         if user not in self._slack.users:
             raise _Refused("as: there is no such person")
-        return Visitor(self._slack, user)
+        return UserActions(self._slack, user)
 
     def _place(self, asked: _Asked) -> str:
         """Give the channel, if this person is in it."""

@@ -10,8 +10,8 @@ from bot.catalog.error_codes import known
 from bot.catalog.registry import ACTIONS, by_api
 from bot.model.actions import Json
 from bot.redact import redact
-from bot.sandbox.page.faults import FAULTS, Skies
-from bot.sandbox.page.policy_editor import Book
+from bot.sandbox.page.faults import FAULTS, FaultControls
+from bot.sandbox.page.policy_editor import PolicyEditor
 from bot.sandbox.page.process import BotProcess
 from bot.sandbox.page.signature_steps import steps
 from bot.sandbox.slack.entities import Channel, Message, User
@@ -26,14 +26,14 @@ _REQUESTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Snapshot:
     """Everything that is on the page."""
 
     slack: Workspace
     cloud: CloudEmulator
     bot: BotProcess
-    book: Book
-    skies: Skies
+    book: PolicyEditor
+    skies: FaultControls
 
     def parts(self, user: str) -> dict[str, Part]:
         """Give every part for one person, by its key."""
@@ -154,7 +154,7 @@ class Window:
         self.user = user
         self.sent = {}
 
-    def news(self, scene: Scene) -> Mapping[str, Any] | None:
+    def news(self, scene: Snapshot) -> Mapping[str, Any] | None:
         """Give what changed since the last time, or nothing."""
         first = not self.sent
         parts = scene.parts(self.user)

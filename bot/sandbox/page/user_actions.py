@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.sandbox.slack.entities import Message, escaped
 from bot.sandbox.slack.events import Ack
-from bot.sandbox.slack.workspace import Hands
+from bot.sandbox.slack.workspace import Person
 
 _NAMED = re.compile(r"(?<!\S)([@#])([\w.-]*\w)")
 _SELECTED = {
@@ -21,7 +21,7 @@ class GoneError(LookupError):
     """What was pressed or chosen is not there any more."""
 
 
-class Visitor(Hands):
+class UserActions(Person):
     """A person in front of the page."""
 
     async def type(self, text: str, channel: str, thread_ts: str = "") -> str:

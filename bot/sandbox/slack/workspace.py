@@ -18,7 +18,7 @@ _REPLIES, _REPLY_FOR = 5, 1800.0
 
 
 @dataclass(slots=True)
-class Weather:
+class Faults:
     """What may go wrong with Slack.
 
     Attributes:
@@ -76,7 +76,7 @@ class Workspace:
         self.paid = True
         self.clock = clock
         self.stamps = Timestamps(clock)
-        self.weather = Weather()
+        self.weather = Faults()
         self.users: dict[str, User] = {}
         self.groups: dict[str, set[str]] = {}
         self.channels: dict[str, Channel] = {}
@@ -246,12 +246,12 @@ class Workspace:
         self.triggers[trigger] = (user, self.clock(), False)
         return trigger
 
-    def person(self, user: str) -> "Hands":
+    def person(self, user: str) -> "Person":
         """Take someone's place."""
-        return Hands(self, user)
+        return Person(self, user)
 
 
-class Hands:
+class Person:
     """What a person can do in the workspace."""
 
     def __init__(self, workspace: Workspace, user: str) -> None:

@@ -88,7 +88,7 @@ Truncated = Fault(after=_instead(lambda payload: raw(payload[: len(payload) // 2
 WrongRequestId = Fault(after=_instead(lambda _: raw(b'{"Response": {"RequestId": 7}}')))
 
 
-class Weather:
+class FaultQueue:
     """The faults to come, by API, or for whichever request is next."""
 
     def __init__(self) -> None:

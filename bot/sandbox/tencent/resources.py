@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.catalog.live import DOMAIN, RECORD_TASK, STREAM
-from bot.catalog.registry import SUBJECTS
-from bot.model.actions import Action, Effect, Json, Params, Subject, Touch
-from bot.times import instant
+from bot.catalog.registry import RESOURCE_TYPES
+from bot.model.actions import Action, Effect, EffectSpec, Json, Params, ResourceType
+from bot.times import parse_instant
 
 BAN = 7 * 86_400.0
 """Seconds that a ban lasts unless it says otherwise."""
@@ -30,7 +30,7 @@ class CodeError(Exception):
 
 
 @dataclass(slots=True)
-class Thing:
+class Resource:
     """One thing and its state.
 
     Attributes:
@@ -51,11 +51,11 @@ class Thing:
     ended: float = 0.0
 
 
-class Things:
+class Resources:
     """Everything that exists in one account."""
 
     def __init__(self) -> None:
-        self._things: dict[tuple[str, tuple[str, ...]], Thing] = {}
+        self._things: dict[tuple[str, tuple[str, ...]], Resource] = {}
         # By the stream's name.
         self._bans: dict[str, float] = {}
 
@@ -67,14 +67,14 @@ class Things:
         returns_after: float | None = None,
         since: float = 0.0,
         said: Params | None = None,
-    ) -> Thing:
+    ) -> Resource:
         """Make a thing, in the state of one that has just come into being."""
-        state = state or SUBJECTS[kind].states[0]
-        thing = Thing(state, {}, returns_after, said=said or {}, since=since)
+        state = state or RESOURCE_TYPES[kind].states[0]
+        thing = Resource(state, {}, returns_after, said=said or {}, since=since)
         self._things[kind, tuple(map(str, key))] = thing
         return thing
 
-    def get(self, kind: str, *key: Json) -> Thing | None:
+    def get(self, kind: str, *key: Json) -> Resource | None:
         """Find a thing."""
         return self._things.get((kind, tuple(map(str, key))))
 
@@ -84,27 +84,27 @@ class Things:
         Raises:
             CodeError: The declaration says that it is refused.
         """
-        touch = action.touch
+        touch = action.effect_spec
         if touch.counts or touch.lists:
             return _nested(self._many(action, params, now))
-        made: dict[str, Json] = {touch.makes: uuid.uuid4().hex} if touch.makes else {}
+        made: dict[str, Json] = {touch.creates: uuid.uuid4().hex} if touch.creates else {}
         key = tuple(str({**params, **made}.get(name, "")) for name in touch.key)
         if made:
             params = _timed(touch, params, now)
         else:
-            _refuse(touch, self._state(touch.thing.name, key, now))
-        if touch.becomes is not None:
+            _refuse(touch, self._state(touch.resource_type.name, key, now))
+        if touch.new_state is not None:
             self._become(action, key, params, now)
-        shown = _shown(touch, self._state(touch.thing.name, key, now))
+        shown = _shown(touch, self._state(touch.resource_type.name, key, now))
         return _nested(made | shown | {name: params.get(of) for name, of in touch.echoes.items()})
 
     def _many(self, action: Action, params: Params, now: float) -> dict[str, Json]:
         """Count and list the things that agree with what is given; a page of them at most."""
-        touch = action.touch
+        touch = action.effect_spec
         _spanned(touch, params)
         found = [
-            (key, thing, self._state(touch.thing.name, key, now) or "")
-            for key, thing in self._of(touch.thing)
+            (key, thing, self._state(touch.resource_type.name, key, now) or "")
+            for key, thing in self._of(touch.resource_type)
             if _agrees(action, params, key, thing)
         ]
         answer: dict[str, Json] = {
@@ -124,37 +124,39 @@ class Things:
         return answer
 
     def _become(self, action: Action, key: tuple[str, ...], params: Params, now: float) -> None:
-        touch = action.touch
-        becomes = str(touch.becomes)
-        if touch.thing == STREAM:
+        touch = action.effect_spec
+        becomes = str(touch.new_state)
+        if touch.resource_type == STREAM:
             self._ban(action, params, key[0], now)
-        thing = self.get(touch.thing.name, *key)
+        thing = self.get(touch.resource_type.name, *key)
         if thing is None:
-            if touch.thing == STREAM:
+            if touch.resource_type == STREAM:
                 # Nobody ever pushed it.
                 return
-            thing = self._things[touch.thing.name, key] = Thing(touch.thing.states[0], {})
+            thing = self._things[touch.resource_type.name, key] = Resource(
+                touch.resource_type.states[0], {}
+            )
         thing.runs[action.api] = thing.runs.get(action.api, 0) + 1
         thing.said = {**thing.said, **params}
         thing.ended = now if action.effect is Effect.STOP else 0.0
-        if touch.thing != STREAM:
+        if touch.resource_type != STREAM:
             thing.state = becomes
         elif action.effect is Effect.STOP:
             _cut(thing, now)
-        if touch.thing == DOMAIN and becomes == "disabled":
+        if touch.resource_type == DOMAIN and becomes == "disabled":
             for (_, domain, _), stream in self._of(STREAM):
                 if domain == key[0]:
                     _cut(stream, now)
 
     def _ban(self, action: Action, params: Params, name: str, now: float) -> None:
         """Set or lift a ban; it goes by the stream's name alone."""
-        if action.touch.becomes == "forbid":
+        if action.effect_spec.new_state == "forbid":
             given = params.get("ResumeTime")
             self._bans[name] = now + BAN if given is None else moment(given)
         elif action.effect is Effect.START:
             self._bans.pop(name, None)
 
-    def _of(self, subject: Subject) -> Iterator[tuple[tuple[str, ...], Thing]]:
+    def _of(self, subject: ResourceType) -> Iterator[tuple[tuple[str, ...], Resource]]:
         things = list(self._things.items())
         yield from ((key, thing) for (kind, key), thing in things if kind == subject.name)
 
@@ -170,7 +172,7 @@ class Things:
                 thing.state, thing.since, thing.returns_at = "active", thing.returns_at, None
         return thing.state if thing else None
 
-    def all(self) -> Mapping[tuple[str, tuple[str, ...]], Thing]:
+    def all(self) -> Mapping[tuple[str, tuple[str, ...]], Resource]:
         """Give every thing by its kind and key."""
         return self._things
 
@@ -189,28 +191,28 @@ def moment(given: Json) -> float:
     Raises:
         CodeError: It is none.
     """
-    at = instant(given)
+    at = parse_instant(given)
     if at is None:
         raise CodeError("InvalidParameter", "A time is not in UTC format.")
     return at
 
 
-def _cut(stream: Thing, now: float) -> None:
+def _cut(stream: Resource, now: float) -> None:
     if stream.state == "active" and stream.returns_after is not None:
         stream.returns_at = now + stream.returns_after
     stream.state = "inactive"
 
 
-def _refuse(touch: Touch, state: str | None) -> None:
+def _refuse(touch: EffectSpec, state: str | None) -> None:
     if state is not None and state in touch.refused:
         raise CodeError(touch.refused[state], "The object is not in a state for this.")
-    if touch.absent is not None and (state is None or state in touch.thing.gone):
+    if touch.absent is not None and (state is None or state in touch.resource_type.gone):
         raise CodeError(touch.absent, "The specified object does not exist.")
 
 
-def _timed(touch: Touch, params: Params, now: float) -> Params:
+def _timed(touch: EffectSpec, params: Params, now: float) -> Params:
     """See that a recording ends after it begins, and soon enough; say when it begins."""
-    if touch.thing != RECORD_TASK:
+    if touch.resource_type != RECORD_TASK:
         return params
     begins = params.get("StartTime", int(now))
     if not moment(begins) < moment(params["EndTime"]) <= moment(begins) + RECORD:
@@ -218,7 +220,7 @@ def _timed(touch: Touch, params: Params, now: float) -> Params:
     return {**params, "StartTime": begins}
 
 
-def _spanned(touch: Touch, params: Params) -> None:
+def _spanned(touch: EffectSpec, params: Params) -> None:
     """See that not too much time is asked about."""
     if touch.between is None:
         return
@@ -227,18 +229,18 @@ def _spanned(touch: Touch, params: Params) -> None:
         raise CodeError("InvalidParameter", f"{touch.between[1]} is out of range.")
 
 
-def _shown(touch: Touch, state: str | None) -> dict[str, Json]:
-    if touch.shows is None:
+def _shown(touch: EffectSpec, state: str | None) -> dict[str, Json]:
+    if touch.state_field is None:
         return {}
-    name, nothing = touch.shows
-    if state is None or state in touch.thing.gone:
+    name, nothing = touch.state_field
+    if state is None or state in touch.resource_type.gone:
         return {name: nothing}
-    return {name: touch.values.get(state, state)}
+    return {name: touch.state_values.get(state, state)}
 
 
-def _agrees(action: Action, params: Params, key: tuple[str, ...], thing: Thing) -> bool:
+def _agrees(action: Action, params: Params, key: tuple[str, ...], thing: Resource) -> bool:
     """Say whether a thing is one of those that a read of many asks for; what is unsaid agrees."""
-    touch, said = action.touch, thing.said
+    touch, said = action.effect_spec, thing.said
     asked = dict(zip(touch.key, key, strict=False))
     asked |= {name: str(said[of]) for name, of in touch.echoes.items() if of in said}
     for name in touch.between or ():
@@ -259,7 +261,7 @@ def _wanted(action: Action, name: str, params: Params) -> str | None:
     return None if value is None else str(value)
 
 
-def _row(touch: Touch, key: tuple[str, ...], thing: Thing) -> dict[str, Json]:
+def _row(touch: EffectSpec, key: tuple[str, ...], thing: Resource) -> dict[str, Json]:
     named: dict[str, Json] = dict(zip(touch.key, key, strict=True))
     if touch.since and thing.since:
         at = datetime.fromtimestamp(thing.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

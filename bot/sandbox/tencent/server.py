@@ -20,8 +20,8 @@ from aiohttp import web
 
 from bot.catalog.registry import ACTIONS
 from bot.model.actions import Action, Json, Param, Site
-from bot.sandbox.tencent.faults import Fault, Weather, raw
-from bot.sandbox.tencent.resources import CodeError, Things, moment
+from bot.sandbox.tencent.faults import Fault, FaultQueue, raw
+from bot.sandbox.tencent.resources import CodeError, Resources, moment
 from bot.tencent import tc3
 
 SKEW = 300.0
@@ -119,8 +119,8 @@ class CloudEmulator:
         site: Site | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.things = Things()
-        self.weather = Weather()
+        self.things = Resources()
+        self.weather = FaultQueue()
         self.received: deque[Received] = deque(maxlen=100_000)
         self.listeners: list[Callable[[], None]] = []
         """Called at every request."""
@@ -370,31 +370,33 @@ class CloudEmulator:
 
 
 def _typed(param: Param, value: Json, *, form: bool) -> Json:
-    if form and isinstance(value, str) and param.kind.json not in ("string", "array<string>"):
+    if form and isinstance(value, str) and param.type.json not in ("string", "array<string>"):
         try:
             value = json.loads(value.lower())
         except ValueError:
             value = None
-    wrong_bool = isinstance(value, bool) and param.kind.json != "bool"
-    negative = param.kind.json == "uint64" and isinstance(value, int) and value < 0
+    wrong_bool = isinstance(value, bool) and param.type.json != "bool"
+    negative = param.type.json == "uint64" and isinstance(value, int) and value < 0
     items = value if isinstance(value, list) else ()
     wrong_item = any(not isinstance(item, str) for item in items)
-    right = isinstance(value, _TYPES[param.kind.json])
+    right = isinstance(value, _TYPES[param.type.json])
     if not right or wrong_bool or negative or wrong_item:
         raise CodeError(
-            "InvalidParameter", f"The parameter {param.api} must be of type {param.kind.json}."
+            "InvalidParameter", f"The parameter {param.api} must be of type {param.type.json}."
         )
     return value
 
 
 def _fits(param: Param, value: Json, now: float) -> bool:
-    kind = param.kind
-    if kind.days is not None:
-        return now - kind.back * 86_400 < moment(value) <= now + kind.days * 86_400
+    kind = param.type
+    if kind.max_days_ahead is not None:
+        return (
+            now - kind.max_days_back * 86_400 < moment(value) <= now + kind.max_days_ahead * 86_400
+        )
     size = len(value) if isinstance(value, list) else value
-    if kind.within is None or not isinstance(size, int | float):
+    if kind.bounds is None or not isinstance(size, int | float):
         return True
-    return kind.within[0] <= size <= kind.within[1]
+    return kind.bounds[0] <= size <= kind.bounds[1]
 
 
 def _blaming(action: Action, name: str) -> str:
