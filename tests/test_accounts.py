@@ -91,29 +91,33 @@ def read(text: str, channel: str, given: LoadedPolicy | None = None) -> Any:
         ("eu-stage account=main", "C0OTHER", "main", "push.example.com"),
     ],
 )
-def test_it_is_the_one_that_is_named_or_the_channels(
+def test_parser_uses_the_named_account_or_the_channels(
     text: str, channel: str, account: str, domain: str
 ) -> None:
+    """A command is for the account it names, or else for its target's or its channel's."""
     found = read(text, channel)
 
     assert (found.account, found.params["DomainName"]) == (account, domain)
     assert read(format_command(found), "C0OTHER") == found
 
 
-def test_where_several_could_be_meant_one_must_be_named() -> None:
+def test_parser_requires_an_account_if_ambiguous() -> None:
+    """A command that may mean several accounts is refused, and typos get a suggestion."""
     with pytest.raises(ParseError, match="add account=main or account=europe"):
         read("live s1", "C0OTHER")
     with pytest.raises(ParseError, match='Did you mean "europe"'):
         read("live s1 account=eurpoe", "C0INC")
 
 
-def test_the_only_one_is_always_meant() -> None:
+def test_parser_uses_the_only_account() -> None:
+    """With one account, a command in any channel is for it."""
     one = rules("accounts: {main: {}}\ndefaults: {live: {DomainName: push.example.com}}")
 
     assert read("live s1", "C0ANY", one).account == "main"
 
 
-def test_site_and_region_are_the_accounts_own() -> None:
+def test_parser_uses_the_site_and_region_of_the_account() -> None:
+    """A command takes the account's region, and one that its site lacks is refused."""
     assert read("ingest t1 sdkappid=1400000000", "C0EUROPE").region == "ap-singapore"
     with pytest.raises(ParseError, match=r"accounts\.europe\.site chooses"):
         read("ingest t1 sdkappid=1400000000 region=ap-beijing", "C0EUROPE")
@@ -147,7 +151,8 @@ _KEY = "secret_id: EU_TOKEN, secret_key: EU_SECRET_ID"
         ),
     ],
 )
-def test_what_is_wrong_with_an_account_is_one_line(accounts: str, problem: str) -> None:
+def test_policy_reports_each_account_problem_in_one_line(accounts: str, problem: str) -> None:
+    """Each mistake in an account's settings is one problem line without a secret."""
     with pytest.raises(ConfigError) as caught:
         rules(f"accounts: {accounts}", {**KEYS, "BLANK_ID": " AKIDBLANK "})
 
@@ -156,7 +161,8 @@ def test_what_is_wrong_with_an_account_is_one_line(accounts: str, problem: str) 
     assert "AKIDBLANK" not in line
 
 
-def test_a_key_that_stands_in_the_file_is_refused_and_not_repeated() -> None:
+def test_policy_refuses_a_secret_without_repeating_it() -> None:
+    """A secret key in the policy file is refused, and the message does not repeat it."""
     key = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE"
     with pytest.raises(ConfigError) as caught:
         rules(f"accounts: {{a: {{secret_id: A_ID, secret_key: {key}}}}}")
@@ -165,7 +171,8 @@ def test_a_key_that_stands_in_the_file_is_refused_and_not_repeated() -> None:
     assert key not in str(caught.value)
 
 
-def test_a_rule_must_say_for_which_of_several_accounts_it_holds() -> None:
+def test_policy_rule_must_name_its_accounts_if_several() -> None:
+    """With several accounts a rule must name the known ones it applies to."""
     role = "roles: {r: {members: {users: [U1]}, allow: [{actions: ['*']}]}}"
     with pytest.raises(ConfigError, match=r"allow\[0\]\.accounts: is missing; there are main"):
         rules(f"{ACCOUNTS}\n{role}")
@@ -174,13 +181,15 @@ def test_a_rule_must_say_for_which_of_several_accounts_it_holds() -> None:
         rules(f"{ACCOUNTS}\nlimits: [{{actions: ['*'], accounts: [eu], deny: true}}]")
 
 
-def test_a_file_is_checked_without_the_keys_where_they_are_not_at_hand() -> None:
+def test_policy_loads_without_access_to_the_keys() -> None:
+    """A policy file can be checked where the environment holds no account keys."""
     load = loader(source="policy.yml", sites={}, region="", now=0.0)
 
     assert load(POLICY).policy.account_names == ("main", "europe")
 
 
-def test_the_schema_knows_accounts_and_takes_no_key() -> None:
+def test_policy_schema_accepts_variable_names_not_keys() -> None:
+    """The JSON schema accepts a variable's name as secret_key and refuses a key."""
     profile = policy.schema()["$defs"]["Profile"]
     pattern = profile["properties"]["secret_key"]["pattern"]
 
@@ -191,7 +200,8 @@ def test_the_schema_knows_accounts_and_takes_no_key() -> None:
 # --- who may -----------------------------------------------------------------------------
 
 
-async def test_a_right_on_one_account_is_none_on_another(quick_store: Store) -> None:
+async def test_policy_permission_applies_to_its_account_only(quick_store: Store) -> None:
+    """A permission on one account is none on another, where its own rules apply."""
     async with built(quick_store, policy=POLICY) as house:
         assert (await house.run("live s1", ALICE)).state is State.ACCEPTED
         assert (await house.run("live s1 account=europe", ALICE)).state is State.WAITING
@@ -207,9 +217,10 @@ async def test_a_right_on_one_account_is_none_on_another(quick_store: Store) -> 
     assert {command.account for command in house.cloud.sent} >= {"main"}
 
 
-async def test_an_account_that_the_policy_drops_is_refused_at_the_last_moment(
+async def test_policy_recheck_denies_a_removed_account(
     quick_store: Store,
 ) -> None:
+    """A confirmed operation is denied unsent if the policy no longer has its account."""
     async with built(quick_store, policy=POLICY) as house:
         waiting = await house.run("live s1 account=europe", ALICE)
         house.policy("accounts: {main: {}}\n" + POLICY.partition("limits:")[0].partition("acc")[0])
@@ -221,7 +232,8 @@ async def test_an_account_that_the_policy_drops_is_refused_at_the_last_moment(
     assert [c for c in house.cloud.sent if c.action.effect is Effect.STOP] == []
 
 
-async def test_what_someone_may_says_on_which_account(quick_store: Store) -> None:
+async def test_whoami_names_the_account_of_each_permission(quick_store: Store) -> None:
+    """The whoami and help replies name the account of each permission."""
     async with built(quick_store, policy=POLICY) as house:
         standing = await house.service.permissions(ALICE, Place("C0INC"))
     text = receipts.whoami(standing).text
@@ -236,7 +248,8 @@ async def test_what_someone_may_says_on_which_account(quick_store: Store) -> Non
 # --- what is shown -----------------------------------------------------------------------
 
 
-async def test_every_card_and_line_names_the_account(quick_store: Store) -> None:
+async def test_cards_and_audit_lines_name_the_account(quick_store: Store) -> None:
+    """Card, audit line and search result name the account, and a search filters by it."""
     async with built(quick_store, policy=POLICY) as house:
         done = await house.run("live s1", BOB)
         await house.decide(done.id, Choice.CONFIRM, BOB)
@@ -262,7 +275,8 @@ async def test_every_card_and_line_names_the_account(quick_store: Store) -> None
 # --- whose key signs ---------------------------------------------------------------------
 
 
-async def test_each_account_is_called_with_its_own_key_at_its_own_site() -> None:
+async def test_api_calls_use_the_key_and_site_of_their_account() -> None:
+    """A call is signed with its account's key at its site, or not sent without an account."""
     asked: list[httpx.Headers] = []
 
     def handle(sent: httpx.Request) -> httpx.Response:
@@ -294,7 +308,8 @@ async def test_each_account_is_called_with_its_own_key_at_its_own_site() -> None
     assert second["x-tc-token"] == "eu-token"
 
 
-async def test_one_account_does_not_wait_for_the_limit_of_another(quick_store: Store) -> None:
+async def test_rate_limits_are_kept_per_account(quick_store: Store) -> None:
+    """Each account has its own rate limit, so one does not wait for another."""
     first = await quick_store.reserve("main", "DropLiveStream", 10.0)
     again = await quick_store.reserve("main", "DropLiveStream", 10.0)
     other = await quick_store.reserve("europe", "DropLiveStream", 10.0)
@@ -310,7 +325,8 @@ def _blocks(view: Mapping[str, Any]) -> dict[str, Any]:
     return {block["block_id"]: block for block in view["blocks"] if "block_id" in block}
 
 
-def test_the_form_offers_the_accounts_where_there_are_several() -> None:
+def test_form_offers_a_choice_of_accounts_if_several() -> None:
+    """The form offers the accounts only if there are several, the channel's own first."""
     place = views.FormPlace(Effect.STOP, "C0EUROPE")
     blocks = _blocks(views.form(place, rules().vocabulary))
     account = blocks[views.ACCOUNT_BLOCK]["element"]
@@ -326,7 +342,8 @@ def test_the_form_offers_the_accounts_where_there_are_several() -> None:
     assert views.ACCOUNT_BLOCK not in _blocks(alone)
 
 
-def test_the_form_fits_slack_however_many_accounts_there_are() -> None:
+def test_form_fits_slack_limits_with_many_accounts() -> None:
+    """The form stays within Slack's limits with 150 accounts and selects one it offers."""
     many = {f"a{n:031}": Account(channels=(f"C{n}",)) for n in range(150)}
     vocabulary = replace(rules().vocabulary, accounts=many)
     for action in vocabulary.actions:
@@ -336,9 +353,10 @@ def test_the_form_fits_slack_however_many_accounts_there_are() -> None:
         assert element["initial_option"] in element["options"]
 
 
-async def test_the_fields_follow_the_chosen_account_and_the_form_asks_for_it(
+async def test_form_fields_follow_the_chosen_account(
     quick_store: Store,
 ) -> None:
+    """Choosing an account updates the form's region, and the operation gets that account."""
     async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
         form = submission("StopStreamIngest")
         action = {
@@ -369,7 +387,8 @@ async def test_the_fields_follow_the_chosen_account_and_the_form_asks_for_it(
 # --- as a process ------------------------------------------------------------------------
 
 
-async def test_check_and_run_use_the_keys_of_the_environment(tmp_path: Path) -> None:
+async def test_cli_uses_the_account_keys_of_the_environment(tmp_path: Path) -> None:
+    """The check and run commands use each account's key from the environment."""
     keys = {"AKIDDEMODEMO": Key("demo"), "AKIDEUROPE": Key("eu-key", "eu-token")}
     slack = Slack(scopes=bot_scopes(), limits=False)
     slack.user("U0BOB", "bob")
@@ -398,5 +417,6 @@ async def test_check_and_run_use_the_keys_of_the_environment(tmp_path: Path) -> 
         assert code == 0, out
 
 
-def test_nothing_of_a_key_is_shown() -> None:
+def test_credentials_repr_hides_the_key() -> None:
+    """The repr of an account's credentials does not contain its secret key."""
     assert "eu-key" not in repr(rules().credentials["europe"])

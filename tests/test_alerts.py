@@ -27,7 +27,8 @@ json = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["text", "blocks", "attachments"]), json))
-def test_whatever_a_message_holds_it_is_read(message: dict[str, Any]) -> None:
+def test_alert_parser_accepts_any_message(message: dict[str, Any]) -> None:
+    """Any message can be parsed, and candidates have only parameters of their action."""
     for one in find_candidates(message):
         assert set(one.params) <= {param.api for param in by_api(one.api).params}
 
@@ -50,9 +51,10 @@ def test_whatever_a_message_holds_it_is_read(message: dict[str, Any]) -> None:
         ({"attachments": [{"fallback": "Task ID = t-99"}]}, {"TaskId": "t-99"}),
     ],
 )
-def test_what_can_be_stopped_is_found(
+def test_alert_parser_finds_streams_and_tasks(
     message: dict[str, Any], params: dict[str, str] | None
 ) -> None:
+    """URLs, labels, blocks and attachments yield their stream or task, without keys."""
     (found,) = find_candidates(message)
 
     if params is None:
@@ -62,7 +64,8 @@ def test_what_can_be_stopped_is_found(
     assert "5ECRE7" not in str(found)
 
 
-def test_nothing_is_made_up_and_many_are_bounded() -> None:
+def test_alert_parser_ignores_other_urls_and_limits_results() -> None:
+    """An unrelated URL yields no candidate, and many labels yield a bounded number."""
     assert find_candidates({"text": "all is well: https://status.example.com/page?stream"}) == ()
     assert len(find_candidates({"text": " ".join(f"stream: s{n}" for n in range(50))})) == MOST
 
@@ -81,11 +84,13 @@ def test_nothing_is_made_up_and_many_are_bounded() -> None:
         "stream cam-7, stream: cam-7, rtmp://{}/live/cam-7 and http://play.b.c/live/cam-7.flv",
     ],
 )
-def test_an_address_ends_before_what_only_stands_beside_it(text: str) -> None:
+def test_alert_parser_ends_a_url_before_punctuation(text: str) -> None:
+    """A stream URL is read without the markup, punctuation or text around it."""
     assert [dict(one.params) for one in find_candidates({"text": text.format(DOMAIN)})] == [FULL]
 
 
-def test_addresses_of_one_name_are_told_apart() -> None:
+def test_alert_parser_distinguishes_urls_of_one_stream_name() -> None:
+    """URLs with the same stream name but another domain or app are separate candidates."""
     text = "rtmp://a.b/live/s1,rtmp://c.d/live/s1 rtmp://a.b/vip/s1 rtmp://a.b/live/s1 stream: s1"
 
     found = [
@@ -115,7 +120,8 @@ def test_addresses_of_one_name_are_told_apart() -> None:
         "stream: cam-7?txSecret=5ECRE7",
     ],
 )
-def test_a_name_is_found_by_its_label(text: str) -> None:
+def test_alert_parser_reads_a_labelled_stream_name(text: str) -> None:
+    """A stream name is found by its label in JSON, markup and plain text."""
     assert [dict(one.params) for one in find_candidates({"text": text})] == [NAME]
 
 
@@ -139,19 +145,22 @@ def test_a_name_is_found_by_its_label(text: str) -> None:
         "stream: " + "a" * 300,
     ],
 )
-def test_what_stands_beside_a_label_is_not_always_its_name(text: str) -> None:
+def test_alert_parser_rejects_a_label_without_a_name(text: str) -> None:
+    """A label followed by no valid name yields no candidate."""
     assert find_candidates({"text": text}) == ()
 
 
 @pytest.mark.parametrize(
     "text", ["Streams: cam-1, cam-2, cam-3", '{"stream_ids": ["cam-1","cam-2", "cam-3"]}']
 )
-def test_several_names_are_told_apart(text: str) -> None:
+def test_alert_parser_splits_a_list_of_names(text: str) -> None:
+    """A list of stream names yields one candidate for each name."""
     found = [dict(one.params) for one in find_candidates({"text": text})]
     assert found == [{"StreamName": f"cam-{n}"} for n in (1, 2, 3)]
 
 
-def test_an_app_before_the_name_is_read_as_one() -> None:
+def test_alert_parser_reads_the_app_before_the_name() -> None:
+    """A label with app/name yields both the AppName and the StreamName."""
     (found,) = find_candidates({"text": "Stream: live/cam-7"})
     assert dict(found.params) == {"StreamName": "cam-7", "AppName": "live"}
 
@@ -179,13 +188,15 @@ def table(*rows: str) -> dict[str, Any]:
         {"attachments": [{"title": "down", "title_link": "http://play.b.c/live/cam-7.flv"}]},
     ],
 )
-def test_a_name_is_found_in_lines_tables_and_forwarded_messages(message: dict[str, Any]) -> None:
+def test_alert_parser_reads_rich_text_tables_and_forwards(message: dict[str, Any]) -> None:
+    """A stream name is found in rich text, tables and forwarded messages."""
     (found,) = find_candidates(message)
     assert found.params["StreamName"] == "cam-7"
 
 
 @pytest.mark.parametrize("piece", ["rtmp://a,,", "\n", "*_", "stream: ", "<a:", "Stream\n", "_- "])
-def test_a_long_message_is_read_in_no_time(piece: str) -> None:
+def test_alert_parser_reads_a_long_message_in_two_seconds(piece: str) -> None:
+    """A very long and repetitive message is parsed in less than two seconds of CPU time."""
     before = time.process_time()
     find_candidates({"text": piece[:8] + piece[-1] * 9000 + piece * 5000})
     assert time.process_time() - before < 2
@@ -197,7 +208,8 @@ async def world(tmp_path: Path) -> AsyncIterator[Sandbox]:
         yield built
 
 
-async def test_a_stream_in_an_alert_is_stopped_in_its_thread(world: Sandbox) -> None:
+async def test_alert_shortcut_stops_a_stream_in_the_alert_thread(world: Sandbox) -> None:
+    """The shortcut on an alert fills the form, stops the stream and answers in its thread."""
     slack = world.slack
     text = f"stream2 and rtmp://{DOMAIN}/live/stream1?txSecret=5ECRE7 stall, stream: stream2"
     alert = slack.say(INCIDENTS, "U0BOB", text)
@@ -221,7 +233,8 @@ async def test_a_stream_in_an_alert_is_stopped_in_its_thread(world: Sandbox) -> 
     assert "*Accepted.*" in thread[1].text
 
 
-async def test_a_found_thing_of_another_kind_changes_what_is_done(world: Sandbox) -> None:
+async def test_alert_form_changes_its_action_with_the_candidate(world: Sandbox) -> None:
+    """Choosing a candidate of another type changes the form's action and fills its fields."""
     slack = world.slack
     alert = slack.say(INCIDENTS, "U0BOB", "Stream: stream1\nTask ID: t-9")
     alice = slack.person("U0ALICE")
@@ -237,7 +250,8 @@ async def test_a_found_thing_of_another_kind_changes_what_is_done(world: Sandbox
     assert task["value"] == "t-9"
 
 
-async def test_only_what_a_choice_leads_to_is_offered(world: Sandbox) -> None:
+async def test_alert_form_offers_only_candidates_it_can_fill(world: Sandbox) -> None:
+    """The form omits the candidates that do not fit, and its last one still fills the field."""
     slack = world.slack
     names = [f"{n}{'x' * 189}" for n in range(10)]
     alert = slack.say(INCIDENTS, "U0BOB", "\n".join(f"rtmp://p.b.c/live/{name}" for name in names))
@@ -256,9 +270,10 @@ async def test_only_what_a_choice_leads_to_is_offered(world: Sandbox) -> None:
     assert await slack.wait_for(held)
 
 
-async def test_an_alert_that_names_nothing_says_so_and_the_global_shortcut_asks_for_a_channel(
+async def test_alert_shortcut_reports_that_nothing_was_found(
     world: Sandbox,
 ) -> None:
+    """An alert without a candidate is reported; the global shortcut asks for a channel."""
     slack = world.slack
     alert = slack.say(INCIDENTS, "U0BOB", "something is wrong")
     await slack.person("U0ALICE").shortcut("stop_in_message", INCIDENTS, alert.ts)

@@ -76,7 +76,8 @@ def ran(house: House) -> list[str]:
     return [api for api in apis if not api.startswith("Describe")]
 
 
-async def test_nothing_is_sent_before_somebody_has_decided(house: House) -> None:
+async def test_approval_sends_nothing_before_decision(house: House) -> None:
+    """Nothing but reads is sent while an operation waits for its approval."""
     operation = await waiting(house)
 
     assert ran(house) == []
@@ -87,7 +88,8 @@ async def test_nothing_is_sent_before_somebody_has_decided(house: House) -> None
     assert house.heard(MessageKind.ENDING) == 0
 
 
-async def test_an_approver_lets_it_through_and_it_runs_once(house: House) -> None:
+async def test_approval_by_approver_runs_operation_once(house: House) -> None:
+    """An approver's decision runs the operation exactly once and is recorded."""
     operation = await waiting(house)
     settled = await house.decide(operation.id, Choice.APPROVE, BOB)
     ended = await house.ended(operation.id)
@@ -119,9 +121,10 @@ async def test_an_approver_lets_it_through_and_it_runs_once(house: House) -> Non
         (Actor("T0OTHER", "U0STRANGER"), Choice.APPROVE, "Slack did not say"),
     ],
 )
-async def test_the_wrong_people_change_nothing_and_are_told_why(
+async def test_approval_refuses_unauthorized_decision_with_reason(
     house: House, actor: Actor, choice: Choice, why: str
 ) -> None:
+    """A decision by someone without the right changes nothing and is answered with the reason."""
     operation = await waiting(house)
     settled = await house.decide(operation.id, choice, actor, "because")
     await house.courier.drain()
@@ -133,9 +136,10 @@ async def test_the_wrong_people_change_nothing_and_are_told_why(
     assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
 
 
-async def test_guests_and_strangers_may_not_approve_even_if_the_policy_lists_them(
+async def test_approval_refuses_guests_and_external_users(
     quick_store: Store,
 ) -> None:
+    """Guests and external users cannot approve, even if the policy lists them."""
     known = directory()
     known.people["U0BOB"] = Person("U0BOB", TEAM, guest=True)
     known.people["U0CAROL"] = Person("U0CAROL", "T0OTHER", stranger=True)
@@ -146,7 +150,8 @@ async def test_guests_and_strangers_may_not_approve_even_if_the_policy_lists_the
     assert ran(house) == []
 
 
-async def test_only_the_asker_confirms(house: House) -> None:
+async def test_confirmation_accepts_requester_only(house: House) -> None:
+    """Only the requester can confirm an operation that needs a confirmation."""
     operation = await waiting(house, BAN)
     other = await house.decide(operation.id, Choice.CONFIRM, BOB)
     approve = await house.decide(operation.id, Choice.APPROVE, BOB)
@@ -157,7 +162,8 @@ async def test_only_the_asker_confirms(house: House) -> None:
     assert ran(house) == ["ForbidLiveStream"]
 
 
-async def test_cancel_and_deny_end_it_with_who_and_why(house: House) -> None:
+async def test_approval_cancel_and_deny_end_operation(house: House) -> None:
+    """Cancelling and denying end the operation, and a denial keeps its redacted reason."""
     cancelled = await waiting(house)
     assert (await house.decide(cancelled.id, Choice.CANCEL, ALICE)).counts
     assert (await house.ended(cancelled.id)).state is State.CANCELLED
@@ -172,7 +178,8 @@ async def test_cancel_and_deny_end_it_with_who_and_why(house: House) -> None:
     assert house.heard(MessageKind.ENDING) == 2
 
 
-async def test_two_must_approve_where_the_policy_wants_two(house: House) -> None:
+async def test_approval_requires_two_people_if_policy_says_so(house: House) -> None:
+    """Where the policy needs two approvals, two different people must approve."""
     operation = await waiting(house, CAR)
     assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
     again = await house.decide(operation.id, Choice.APPROVE, BOB)
@@ -188,7 +195,8 @@ async def test_two_must_approve_where_the_policy_wants_two(house: House) -> None
     assert ran(house) == ["StopPublishStream"]
 
 
-async def test_the_first_of_two_approvals_falls_with_its_makers_rights(house: House) -> None:
+async def test_approval_lapses_if_approver_loses_rights(house: House) -> None:
+    """The first of two approvals stops counting when its approver loses the right."""
     operation = await waiting(house, CAR)
     await house.decide(operation.id, Choice.APPROVE, BOB)
     house.policy(POLICY.replace("[U0BOB, U0CAROL]", "[U0CAROL]"))
@@ -198,7 +206,8 @@ async def test_the_first_of_two_approvals_falls_with_its_makers_rights(house: Ho
     assert ran(house) == []
 
 
-async def test_who_comes_second_is_told_who_was_first(house: House) -> None:
+async def test_approval_late_decision_names_first_approver(house: House) -> None:
+    """A late decision is answered with who decided first and does not run again."""
     operation = await waiting(house)
     await house.decide(operation.id, Choice.APPROVE, BOB)
     late = await house.decide(operation.id, Choice.DENY, CAROL)
@@ -210,7 +219,8 @@ async def test_who_comes_second_is_told_who_was_first(house: House) -> None:
     assert ran(house) == ["DropLiveStream"]
 
 
-async def test_rights_that_are_gone_at_the_click_end_it(house: House) -> None:
+async def test_approval_denies_if_requester_lost_rights(house: House) -> None:
+    """An approval ends as denied when the requester has lost the right meanwhile."""
     operation = await waiting(house)
     house.policy(POLICY.replace("users: [U0ALICE]", "users: []"))
     settled = await house.decide(operation.id, Choice.APPROVE, BOB)
@@ -220,7 +230,8 @@ async def test_rights_that_are_gone_at_the_click_end_it(house: House) -> None:
     assert ran(house) == []
 
 
-async def test_a_policy_that_wants_more_than_the_card_asked_for_wins(house: House) -> None:
+async def test_approval_follows_stricter_current_policy(house: House) -> None:
+    """A policy that became stricter than the card overrides the confirmation."""
     operation = await waiting(house, BAN)
     house.policy(POLICY.replace('"vip-*"', '"stream*"'))
     settled = await house.decide(operation.id, Choice.CONFIRM, ALICE)
@@ -230,7 +241,8 @@ async def test_a_policy_that_wants_more_than_the_card_asked_for_wins(house: Hous
     assert ran(house) == []
 
 
-async def test_rights_are_asked_again_at_the_last_moment(quick_store: Store) -> None:
+async def test_authorizer_rechecks_approver_before_sending(quick_store: Store) -> None:
+    """The approver's right is checked again just before the request is sent."""
     async with built(quick_store, policy=POLICY, directory=directory()) as house:
         operation = await waiting(house)
     given = replace(operation.consent, given=(GivenApproval("U0BOB", 0.0),))
@@ -246,7 +258,8 @@ async def test_rights_are_asked_again_at_the_last_moment(quick_store: Store) -> 
     assert ran(house) == []
 
 
-async def test_an_emergency_goes_without_the_second_person_and_is_loud(house: House) -> None:
+async def test_break_glass_runs_with_reason_and_is_audited(house: House) -> None:
+    """Break glass needs a reason from the requester, skips the approvers and is audited."""
     operation = await waiting(house, CAR)
     silent = await house.decide(operation.id, Choice.EMERGENCY, ALICE, "  ")
     stranger = await house.decide(operation.id, Choice.EMERGENCY, BOB, "now")
@@ -265,7 +278,8 @@ async def test_an_emergency_goes_without_the_second_person_and_is_loud(house: Ho
     assert "it leaks a face" in bodies["decided"]
 
 
-async def test_an_emergency_does_not_get_past_a_limit(house: House) -> None:
+async def test_break_glass_does_not_bypass_limit(house: House) -> None:
+    """Break glass does not bypass a limit of the policy."""
     operation = await waiting(house, "ban vip-1")
     settled = await house.decide(operation.id, Choice.EMERGENCY, ALICE, "please")
 
@@ -273,7 +287,8 @@ async def test_an_emergency_does_not_get_past_a_limit(house: House) -> None:
     assert (await house.now(operation.id)).state is State.WAITING
 
 
-async def test_what_nobody_decides_expires_and_says_so(quick_store: Store) -> None:
+async def test_approval_expires_without_decision(quick_store: Store) -> None:
+    """An operation that nobody decides in time expires and is reported once."""
     short = POLICY.replace("expires: 15m", "expires: 1s").replace("remind: 2m", "")
     async with built(quick_store, policy=short, directory=directory()) as house:
         operation = await waiting(house)
@@ -286,9 +301,10 @@ async def test_what_nobody_decides_expires_and_says_so(quick_store: Store) -> No
     assert ran(house) == []
 
 
-async def test_an_expired_card_cannot_be_approved_even_before_anyone_has_noticed(
+async def test_approval_past_expiry_is_refused_before_expiry_job(
     quick_store: Store,
 ) -> None:
+    """An approval after the expiry is refused even if the expiry job has not run."""
     short = POLICY.replace("expires: 15m", "expires: 1s").replace("remind: 2m", "")
     async with built(quick_store, policy=short, directory=directory()) as house:
         operation = await waiting(house)
@@ -300,9 +316,10 @@ async def test_an_expired_card_cannot_be_approved_even_before_anyone_has_noticed
     assert (await quick_store.get(operation.id) or operation).state is State.EXPIRED
 
 
-async def test_an_unanswered_card_reminds_once_and_widens_to_the_next_role(
+async def test_approval_reminds_once_and_escalates_to_next_role(
     quick_store: Store,
 ) -> None:
+    """An undecided operation sends one reminder and escalates to the next role."""
     soon = POLICY.replace("remind: 2m", "remind: 1s")
     async with built(quick_store, policy=soon, directory=directory()) as house:
         operation = await waiting(house)
@@ -322,7 +339,8 @@ async def test_an_unanswered_card_reminds_once_and_widens_to_the_next_role(
     assert settled.counts
 
 
-async def test_asking_for_what_waits_already_leads_to_its_card(house: House) -> None:
+async def test_approval_duplicate_request_joins_waiting_operation(house: House) -> None:
+    """A duplicate of a waiting operation is cancelled and points to the first one's card."""
     first = await waiting(house)
     second = await house.run(DROP, ALICE, key="another")
 
@@ -333,7 +351,8 @@ async def test_asking_for_what_waits_already_leads_to_its_card(house: House) -> 
     assert (await house.run(DROP, BOB)).duplicate_of == first.id
 
 
-async def test_a_stop_whose_target_has_changed_says_so_and_runs(quick_store: Store) -> None:
+async def test_approval_runs_stop_whose_target_state_changed(quick_store: Store) -> None:
+    """An approved stop whose target changed state says so on the card and still runs."""
     cloud = Looking(["active", "inactive"])
     async with built(quick_store, policy=POLICY, directory=directory(), cloud=cloud) as house:
         operation = await waiting(house)
@@ -352,7 +371,8 @@ async def test_a_stop_whose_target_has_changed_says_so_and_runs(quick_store: Sto
     assert ran(house) == ["DropLiveStream"]
 
 
-async def test_a_start_whose_target_has_changed_wants_another_press(quick_store: Store) -> None:
+async def test_approval_of_start_repeats_if_target_state_changed(quick_store: Store) -> None:
+    """A start whose target changed state needs a second approval before it runs."""
     cloud = Looking(["forbid", "inactive", "inactive"])
     async with built(quick_store, policy=POLICY, directory=directory(), cloud=cloud) as house:
         operation = await waiting(house, "ResumeLiveStream StreamName=stream1")
@@ -385,9 +405,10 @@ class Looking(FakeCloud):
 @pytest.mark.parametrize(
     ("channel", "ts"), [("C0ELSE", "1.0"), ("C0INC", "17.5")], ids=["channel", "old card"]
 )
-async def test_a_button_that_is_not_the_cards_changes_nothing(
+async def test_approval_ignores_button_of_other_channel_or_card(
     house: House, channel: str, ts: str
 ) -> None:
+    """A button from another channel or an outdated card changes nothing."""
     operation = await waiting(house)
     settled = await house.decide(operation.id, Choice.APPROVE, BOB, channel=channel, message_ts=ts)
     unknown = await house.decide("nosuchoperation", Choice.APPROVE, BOB)
@@ -397,7 +418,8 @@ async def test_a_button_that_is_not_the_cards_changes_nothing(
     assert await house.now(operation.id) == operation
 
 
-async def test_a_press_that_is_delivered_twice_counts_once(house: House) -> None:
+async def test_approval_deduplicates_redelivered_decision(house: House) -> None:
+    """A decision that Slack delivers several times counts once."""
     operation = await waiting(house)
     press = Decision("trigger-1", operation.id, Choice.APPROVE, BOB, Place("C0INC"))
     assert [await house.service.decide(press) for _ in range(5)] == [""] * 5
@@ -407,7 +429,8 @@ async def test_a_press_that_is_delivered_twice_counts_once(house: House) -> None
     assert house.desk.words == []
 
 
-async def test_a_press_on_the_books_survives_whoever_took_it(database_url: str) -> None:
+async def test_approval_stored_decision_survives_replica(database_url: str) -> None:
+    """A stored decision is carried out by another replica when its own is gone."""
     async with opened(database_url, "replica-1", lease=0.4) as store:
         async with built(store, policy=POLICY, directory=directory()) as house:
             operation = await waiting(house)
@@ -434,7 +457,8 @@ async def replicas(url: str, **shared: Any) -> AsyncIterator[tuple[House, House]
         yield first, second
 
 
-async def test_a_hundred_clicks_over_two_replicas_are_one_call(database_url: str) -> None:
+async def test_approval_of_many_clicks_on_two_replicas_sends_one_call(database_url: str) -> None:
+    """A hundred approvals on two replicas send one call, and the others learn who decided."""
     crowd = [Actor(TEAM, f"U0LEAD{number}") for number in range(10)]
     text = POLICY.replace("[U0BOB, U0CAROL]", str([one.user for one in crowd]).replace("'", ""))
     known = directory()
@@ -459,7 +483,8 @@ async def test_a_hundred_clicks_over_two_replicas_are_one_call(database_url: str
     assert all(re.search(rf"{ended.decided_by}|You let", words) for words in told)
 
 
-async def test_the_same_asked_at_once_from_two_replicas_waits_once(database_url: str) -> None:
+async def test_approval_of_concurrent_requests_waits_once(database_url: str) -> None:
+    """Identical requests made at once on two replicas leave one waiting operation."""
     shared = {"policy": POLICY, "directory": directory()}
     async with replicas(database_url, **shared) as (first, second):
         replies = await asyncio.gather(

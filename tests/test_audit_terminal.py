@@ -74,7 +74,8 @@ async def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncI
         yield Terminal(world, capsys)
 
 
-async def test_a_serving_bots_trail_holds_and_the_channel_agrees(terminal: Terminal) -> None:
+async def test_audit_verify_agrees_with_channel(terminal: Terminal) -> None:
+    """The audit log of a running bot verifies and agrees with the audit channel."""
     await terminal.stop("stream1")
     await terminal.checkpoint()
 
@@ -86,7 +87,8 @@ async def test_a_serving_bots_trail_holds_and_the_channel_agrees(terminal: Termi
     assert "the audit channel agrees: 1 checkpoints" in out
 
 
-async def test_what_others_post_in_the_channel_is_no_witness(terminal: Terminal) -> None:
+async def test_audit_verify_ignores_forged_checkpoint(terminal: Terminal) -> None:
+    """A checkpoint that another user posted to the audit channel is not compared."""
     slack = terminal.world.slack
     forged = slack.say(AUDIT, "U0BOB", "Checkpoint of the trail")
     seal = Signer(b"x" * 32).seal(CheckpointKind.CHECKPOINT, 2, "0" * 64, 0.0)
@@ -100,9 +102,8 @@ async def test_what_others_post_in_the_channel_is_no_witness(terminal: Terminal)
     assert "no checkpoint to hold" in out
 
 
-async def test_a_chain_rewritten_whole_with_the_very_key_is_found_by_the_channel(
-    terminal: Terminal, tmp_path: Path
-) -> None:
+async def test_audit_verify_detects_rewrite_by_channel(terminal: Terminal, tmp_path: Path) -> None:
+    """A chain rewritten with the real key is found by comparison with the channel."""
     await terminal.stop("stream1")
     await terminal.checkpoint()
     rewrite(tmp_path / "stopstream.db", tmp_path / "stopstream.key")
@@ -146,7 +147,8 @@ def rewrite(file: Path, key: Path) -> None:
     engine.dispose()
 
 
-async def test_what_is_altered_is_named(terminal: Terminal) -> None:
+async def test_audit_verify_names_altered_record(terminal: Terminal) -> None:
+    """An altered record is named, with the number of intact records before it."""
     await terminal.stop("stream1")
     terminal.tamper("UPDATE trail SET body = replace(body, 'U0ALICE', 'U0MALLORY') WHERE seq = 4")
 
@@ -157,7 +159,8 @@ async def test_what_is_altered_is_named(terminal: Terminal) -> None:
     assert "the 3 before it hold" in out
 
 
-async def test_the_whole_story_of_one_operation_is_on_one_screen(terminal: Terminal) -> None:
+async def test_audit_show_prints_operation_history(terminal: Terminal) -> None:
+    """The history of one operation is printed with its request ID and permalink."""
     id_ = await terminal.stop("stream1")
 
     code, out = await terminal.run("show", id_)
@@ -171,7 +174,8 @@ async def test_the_whole_story_of_one_operation_is_on_one_screen(terminal: Termi
     assert (await terminal.run("show", "nosuch"))[0] == 1
 
 
-async def test_the_newest_records_are_a_table(terminal: Terminal) -> None:
+async def test_audit_tail_prints_table(terminal: Terminal) -> None:
+    """The newest records are printed as a table."""
     await terminal.stop("stream1")
 
     code, out = await terminal.run("tail", "-n", "3")
@@ -183,7 +187,8 @@ async def test_the_newest_records_are_a_table(terminal: Terminal) -> None:
     assert len(rows) == 3
 
 
-async def test_an_export_is_on_the_trail_before_it_begins(terminal: Terminal) -> None:
+async def test_audit_export_is_recorded_first(terminal: Terminal) -> None:
+    """An export contains its own record, and its hashes can be recomputed."""
     await terminal.stop("stream1")
 
     code, out = await terminal.run("export", "--format", "csv", "--since", "1h")
@@ -202,9 +207,8 @@ async def test_an_export_is_on_the_trail_before_it_begins(terminal: Terminal) ->
         assert last == hash_
 
 
-async def test_the_documents_way_to_check_an_export_works(
-    terminal: Terminal, tmp_path: Path
-) -> None:
+async def test_audit_export_check_in_docs_works(terminal: Terminal, tmp_path: Path) -> None:
+    """The documented script accepts an intact export and rejects an altered one."""
     await terminal.stop("stream1")
     _, out = await terminal.run("export")
     text = (Path(__file__).parents[1] / "docs" / "trail.md").read_text()
@@ -225,7 +229,8 @@ async def test_the_documents_way_to_check_an_export_works(
     assert code != 0
 
 
-async def test_old_records_are_removed_behind_a_tombstone(terminal: Terminal) -> None:
+async def test_audit_prune_leaves_tombstone(terminal: Terminal) -> None:
+    """Pruned records leave a tombstone, and the audit log still verifies."""
     await terminal.stop("stream1")
     await asyncio.sleep(1.1)
     await terminal.stop("stream2")
@@ -242,7 +247,10 @@ async def test_old_records_are_removed_behind_a_tombstone(terminal: Terminal) ->
         await terminal.run("export", "--since", "never")
 
 
-async def test_verifying_makes_no_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_audit_verify_creates_no_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Verifying an empty audit log creates no key file."""
     settings = read_settings(STOPSTREAM_DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
     options = _parser().parse_args(["audit", "verify"])
 

@@ -49,7 +49,8 @@ def tamper(url: str, *statements: str) -> None:
     engine.dispose()
 
 
-async def test_every_transaction_seals_the_end(database_url: str) -> None:
+async def test_audit_log_signs_head_in_every_transaction(database_url: str) -> None:
+    """Every transaction signs the head of the hash chain."""
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 5)
         report = check(store)
@@ -58,7 +59,8 @@ async def test_every_transaction_seals_the_end(database_url: str) -> None:
             assert next(records).kind == "key"
 
 
-async def test_several_replicas_write_one_chain(database_url: str) -> None:
+async def test_audit_log_replicas_share_one_chain(database_url: str) -> None:
+    """Several replicas write one unbroken hash chain."""
     async with (
         opened(database_url, signer=OURS) as one,
         opened(database_url, owner="replica-2", signer=OURS) as two,
@@ -69,7 +71,8 @@ async def test_several_replicas_write_one_chain(database_url: str) -> None:
     assert (report.count, report.found, report.sealed) == (51, None, 51)
 
 
-async def test_replicas_with_keys_of_their_own_vouch_for_each_other(database_url: str) -> None:
+async def test_audit_log_verifies_with_key_of_either_replica(database_url: str) -> None:
+    """A chain signed by two replicas verifies when only one of their keys is trusted."""
     async with (
         opened(database_url, signer=OURS) as one,
         opened(database_url, owner="replica-2", signer=THEIRS) as two,
@@ -99,9 +102,10 @@ async def test_replicas_with_keys_of_their_own_vouch_for_each_other(database_url
         ("UPDATE seals SET at = at + 1", 6, "forged"),
     ],
 )
-async def test_what_is_done_to_the_database_is_found(
+async def test_audit_log_detects_tampering(
     database_url: str, statement: str, place: int, what: str
 ) -> None:
+    """A change to records or signatures in the database is found at its place."""
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 5)
     tamper(database_url, statement)
@@ -112,7 +116,8 @@ async def test_what_is_done_to_the_database_is_found(
     assert (found.seq, found.what) == (place, what)
 
 
-async def test_what_is_no_text_any_more_is_found_too(tmp_path: Path) -> None:
+async def test_audit_log_detects_undecodable_record(tmp_path: Path) -> None:
+    """A record that is no longer valid text is reported as altered."""
     url = f"sqlite:///{tmp_path / 'a.db'}"
     async with opened(url, signer=OURS) as store:
         await fill(store, 3)
@@ -124,7 +129,8 @@ async def test_what_is_no_text_any_more_is_found_too(tmp_path: Path) -> None:
     assert (found.seq, found.what) == (2, "altered")
 
 
-async def test_what_was_cut_off_is_not_grown_over(database_url: str) -> None:
+async def test_audit_log_truncation_is_found_after_growth(database_url: str) -> None:
+    """A truncation is still found after more records were written."""
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 5)
         tamper(database_url, "DELETE FROM trail WHERE seq > 3")
@@ -135,9 +141,10 @@ async def test_what_was_cut_off_is_not_grown_over(database_url: str) -> None:
     assert (found.seq, found.what) == (4, "missing")
 
 
-async def test_what_is_done_beneath_a_running_bot_is_told_at_its_next_record(
+async def test_audit_log_reports_tampering_at_next_write(
     database_url: str,
 ) -> None:
+    """A changed or lost last record, or a lost signature, is reported at the next write."""
     for statement, why in (
         ("DELETE FROM trail WHERE seq = (SELECT max(seq) FROM trail)", "not the one"),
         ("UPDATE trail SET hash = '{0}' WHERE seq = (SELECT max(seq) FROM trail)", "not the one"),
@@ -156,9 +163,10 @@ async def test_what_is_done_beneath_a_running_bot_is_told_at_its_next_record(
         tamper(database_url, "DELETE FROM trail", "DELETE FROM seals", "DELETE FROM outbox")
 
 
-async def test_a_chain_rewritten_beneath_one_replica_is_told_by_the_other(
+async def test_audit_log_rewrite_is_reported_by_both_replicas(
     database_url: str,
 ) -> None:
+    """A rewritten chain is reported by each replica at its next write."""
     async with (
         opened(database_url, signer=OURS) as one,
         opened(database_url, owner="replica-2", signer=OURS) as two,
@@ -179,9 +187,10 @@ async def test_a_chain_rewritten_beneath_one_replica_is_told_by_the_other(
 # --- checkpoints -----------------------------------------------------------------------
 
 
-async def test_a_checkpoint_is_owed_to_the_audit_channel_with_its_whole_seal(
+async def test_checkpoint_is_enqueued_with_signature(
     database_url: str,
 ) -> None:
+    """A checkpoint of new records is enqueued for the audit channel with its signature."""
     async with opened(database_url, signer=OURS) as store:
         assert not await store.checkpoint()
         await fill(store, 2)
@@ -196,7 +205,8 @@ async def test_a_checkpoint_is_owed_to_the_audit_channel_with_its_whole_seal(
         assert (result.compared, result.found) == (1, None)
 
 
-async def test_a_checkpoint_is_due_by_time_or_by_number(quick_store: Store, tmp_path: Path) -> None:
+async def test_checkpoint_is_due_by_time_or_count(quick_store: Store, tmp_path: Path) -> None:
+    """A checkpoint is due after its interval or after enough records, and needs a key."""
     assert not await quick_store.checkpoint(), "without a key there is none"
     async with opened(f"sqlite:///{tmp_path / 'b.db'}", signer=OURS) as store:
         await fill(store, 2)
@@ -212,7 +222,8 @@ async def test_a_checkpoint_is_due_by_time_or_by_number(quick_store: Store, tmp_
 # --- retention ---------------------------------------------------------------------------
 
 
-async def test_a_pruned_trail_holds_and_goes_on(database_url: str) -> None:
+async def test_retention_pruned_log_still_verifies(database_url: str) -> None:
+    """A pruned audit log still verifies and can be written and pruned again."""
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 6)
         assert await store.checkpoint()
@@ -237,7 +248,8 @@ async def test_a_pruned_trail_holds_and_goes_on(database_url: str) -> None:
             assert [record.kind for record in records] == ["ended", "pruned"]
 
 
-async def test_the_keeper_seals_and_prunes_by_itself(database_url: str) -> None:
+async def test_retention_runs_in_background(database_url: str) -> None:
+    """Checkpoints are enqueued and old records are pruned in the background."""
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 4)
         keeper = Checkpointer(store, every=0.05, keep=0.2, supervisor=Supervisor(Metrics()))
@@ -249,7 +261,8 @@ async def test_the_keeper_seals_and_prunes_by_itself(database_url: str) -> None:
         assert check(store).found is None
 
 
-async def test_a_trail_without_a_key_is_not_pruned(quick_store: Store) -> None:
+async def test_retention_needs_signing_key(quick_store: Store) -> None:
+    """An audit log without a signing key is not pruned."""
     await fill(quick_store, 3)
 
     assert await quick_store.prune(0.0) == 0
@@ -258,7 +271,8 @@ async def test_a_trail_without_a_key_is_not_pruned(quick_store: Store) -> None:
 # --- export ----------------------------------------------------------------------------------
 
 
-async def test_an_exported_line_holds_the_very_bytes_that_were_hashed(quick_store: Store) -> None:
+async def test_export_line_contains_hashed_bytes(quick_store: Store) -> None:
+    """An exported JSON line contains the exact bytes that were hashed."""
     await fill(quick_store, 3)
     lines: list[str] = []
     with quick_store.records() as records:
@@ -272,7 +286,9 @@ async def test_an_exported_line_holds_the_very_bytes_that_were_hashed(quick_stor
             assert line.replace(f',"hash":"{record.hash}"', "") == record.body + "\n"
 
 
-async def test_an_export_takes_no_more_memory_for_more_records(quick_store: Store) -> None:
+async def test_export_uses_constant_memory(quick_store: Store) -> None:
+    """The memory that an export needs does not grow with the number of records."""
+
     def peak() -> int:
         tracemalloc.start()
         with quick_store.records() as records:
@@ -295,7 +311,8 @@ async def test_an_export_takes_no_more_memory_for_more_records(quick_store: Stor
 
 
 @given(st.lists(st.text() | st.integers() | st.floats(allow_nan=False) | st.none(), max_size=6))
-def test_no_cell_begins_a_formula(values: Sequence[Any]) -> None:
+def test_csv_rows_contain_no_formula(values: Sequence[Any]) -> None:
+    """No CSV cell begins with a character that a spreadsheet takes for a formula."""
     for row in csv.reader(io.StringIO(sheet.line(values))):
         for value, shown in zip(values, row, strict=False):
             if isinstance(value, str):
@@ -306,7 +323,8 @@ def test_no_cell_begins_a_formula(values: Sequence[Any]) -> None:
 # --- keys ----------------------------------------------------------------------------------
 
 
-def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+def test_signing_key_is_created_once_for_its_owner(tmp_path: Path) -> None:
+    """A signing key is created once, and only its owner can read the file."""
     file = tmp_path / "a.key"
     assert keys.load_public_key(None, file) == ""
     assert not file.exists()
@@ -318,7 +336,8 @@ def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_key_that_cannot_be_used_is_a_configuration_error(tmp_path: Path) -> None:
+def test_signing_key_unusable_is_config_error(tmp_path: Path) -> None:
+    """An invalid or unwritable key file raises a configuration error."""
     file = tmp_path / "a.key"
     file.write_text("nonsense")
     with pytest.raises(ConfigError, match="holds no key"):

@@ -57,7 +57,8 @@ async def say(page: Page, text: str) -> None:
     await box.press("Enter")
 
 
-async def test_a_stop_is_typed_with_completion_and_its_signature_can_be_read(page: Page) -> None:
+async def test_page_completes_a_command_and_shows_its_signature(page: Page) -> None:
+    """A command is completed and runs, and the page shows its TC3 signature."""
     box = page.locator("#write")
     await box.press_sequentially("/stopst")
     await expect(page.locator("#composer [role=option]").first).to_contain_text("/stopstream")
@@ -76,7 +77,8 @@ async def test_a_stop_is_typed_with_completion_and_its_signature_can_be_read(pag
     await expect(request).to_contain_text("/live/tc3_request")
 
 
-async def test_a_confirmation_and_a_second_person_press_their_buttons(page: Page) -> None:
+async def test_page_runs_a_confirmation_and_an_approval(page: Page) -> None:
+    """A confirmed and a second-person approved operation are accepted on the page."""
     await say(page, "/stopstream ban stream2 for=1h")
     await page.get_by_role("button", name=re.compile("^Confirm")).click()
     await expect(page.locator("#messages")).to_contain_text("Accepted: ForbidLiveStream")
@@ -89,7 +91,8 @@ async def test_a_confirmation_and_a_second_person_press_their_buttons(page: Page
     await expect(page.get_by_role("button", name=re.compile("^Approve"))).to_have_count(0)
 
 
-async def test_a_refusal_is_seen_by_one_alone(page: Page) -> None:
+async def test_page_hides_a_denial_from_other_users(page: Page) -> None:
+    """A denial is visible to its requester and hidden once another user is selected."""
     await page.locator("#who").select_option("U0MALLORY")
     await say(page, "/stopstream live stream1")
     await expect(page.locator("#messages")).to_contain_text("Denied:")
@@ -97,7 +100,8 @@ async def test_a_refusal_is_seen_by_one_alone(page: Page) -> None:
     await expect(page.locator("#messages")).not_to_contain_text("Denied:")
 
 
-async def test_the_form_shows_a_mistake_at_its_field(page: Page) -> None:
+async def test_page_form_marks_an_invalid_field(page: Page) -> None:
+    """Submitting an empty form marks an invalid field, and Escape closes the form."""
     await say(page, "/stopstream")
     form = page.get_by_role("dialog")
     await expect(form).to_be_visible()
@@ -107,7 +111,8 @@ async def test_the_form_shows_a_mistake_at_its_field(page: Page) -> None:
     await expect(form).to_have_count(0)
 
 
-async def test_a_killed_bot_is_shown_and_what_was_under_way_is_reported(page: Page) -> None:
+async def test_page_shows_a_killed_bot_as_down_and_starts_it(page: Page) -> None:
+    """The page shows a killed bot as down, and as up once it is started again."""
     await page.get_by_role("tab", name="Weather").click()
     await page.get_by_role("button", name="Kill with -9", exact=True).click()
     await expect(page.locator("#bot")).to_contain_text("down")
@@ -115,9 +120,10 @@ async def test_a_killed_bot_is_shown_and_what_was_under_way_is_reported(page: Pa
     await expect(page.locator("#bot")).to_contain_text("up", timeout=20_000)
 
 
-async def test_a_policy_is_changed_saved_and_explained(
+async def test_policy_editor_suggests_saves_and_explains(
     page: Page, world: tuple[Emulated, str]
 ) -> None:
+    """The editor suggests a correct name, saves the policy and shows its effect."""
     await page.get_by_role("tab", name="Policy").click()
     editor = page.locator("#policy textarea")
     good = await editor.input_value()
@@ -129,9 +135,10 @@ async def test_a_policy_is_changed_saved_and_explained(
     assert "users: []" in world[0].policy.read_text()
 
 
-async def test_it_loads_in_a_second_and_a_thousand_messages_do_not_slow_it(
+async def test_page_stays_fast_with_a_thousand_messages(
     page: Page, world: tuple[Emulated, str]
 ) -> None:
+    """With a thousand messages, the page loads and answers in under three seconds each."""
     channel = world[0].slack.channels[INCIDENTS]
     for number in range(1000):
         channel.messages.append(
@@ -148,7 +155,8 @@ async def test_it_loads_in_a_second_and_a_thousand_messages_do_not_slow_it(
     assert time.monotonic() - began < 3.0
 
 
-async def test_keys_alone_dark_mode_and_a_narrow_screen(page: Page) -> None:
+async def test_page_supports_keyboard_dark_mode_and_narrow_screens(page: Page) -> None:
+    """The page works by keyboard, in dark mode, on a narrow screen and for screen readers."""
     await page.keyboard.press("Tab")
     for _ in range(30):
         if await page.evaluate("document.activeElement.id") == "write":
@@ -174,7 +182,8 @@ async def test_keys_alone_dark_mode_and_a_narrow_screen(page: Page) -> None:
     assert unnamed == [], "a screen reader has a name for everything"
 
 
-async def test_the_trail_comes_as_a_file_that_can_be_taken(page: Page) -> None:
+async def test_audit_log_export_can_be_downloaded(page: Page) -> None:
+    """The audit log can be exported as CSV and downloaded in the browser."""
     await page.locator("#who").select_option("U0BOB")
     await say(page, "/stopstream live stream1")
     await expect(page.locator("#messages")).to_contain_text("Accepted:")

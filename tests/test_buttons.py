@@ -51,9 +51,8 @@ def written(view: dict[str, Any], reason: str | None) -> dict[str, dict[str, Any
 
 
 @pytest.mark.parametrize("reason", ["not during the final <@U0EVE>", None])
-async def test_deny_asks_for_a_reason_and_shows_it_in_the_thread(
-    world: Sandbox, reason: str | None
-) -> None:
+async def test_deny_button_asks_for_reason(world: Sandbox, reason: str | None) -> None:
+    """Denying asks for an optional reason and shows it in the thread."""
     root = await card(world)
     bob = world.slack.person("U0BOB")
     await bob.press("Deny", root, INCIDENTS)
@@ -70,7 +69,8 @@ async def test_deny_asks_for_a_reason_and_shows_it_in_the_thread(
     assert sent(world) == []
 
 
-async def test_a_stranger_gets_no_form_but_a_sentence(world: Sandbox) -> None:
+async def test_deny_button_refuses_non_approver(world: Sandbox) -> None:
+    """A user who may not decide gets a message instead of the form."""
     root = await card(world)
     await world.slack.person("U0MALLORY").press("Deny", root, INCIDENTS)
     seen = await world.slack.wait_for(lambda: world.slack.seen("U0MALLORY"))
@@ -80,7 +80,8 @@ async def test_a_stranger_gets_no_form_but_a_sentence(world: Sandbox) -> None:
     assert "Approve" in root.buttons()
 
 
-async def test_an_emergency_needs_a_reason_and_is_loud_everywhere(world: Sandbox) -> None:
+async def test_break_glass_needs_reason_and_is_announced(world: Sandbox) -> None:
+    """A break-glass run needs a reason, which the card and the audit channel show."""
     root = await card(world)
     alice = world.slack.person("U0ALICE")
     await alice.press("Emergency", root, INCIDENTS)
@@ -102,7 +103,8 @@ async def test_an_emergency_needs_a_reason_and_is_loud_everywhere(world: Sandbox
         assert "it shows a child" in text
 
 
-async def test_cancel_is_the_askers(world: Sandbox) -> None:
+async def test_cancel_button_is_for_requester_only(world: Sandbox) -> None:
+    """Only the user who made a request can cancel it."""
     root = await card(world)
     await world.slack.person("U0BOB").press("Cancel", root, INCIDENTS)
     await world.slack.wait_for(lambda: world.slack.seen("U0BOB"))
@@ -113,9 +115,10 @@ async def test_cancel_is_the_askers(world: Sandbox) -> None:
     assert sent(world) == []
 
 
-async def test_the_card_names_whoever_may_approve_so_that_slack_tells_them(
+async def test_card_mentions_approvers(
     one_world: Sandbox,
 ) -> None:
+    """A card mentions its approvers and has an expiry and four buttons."""
     root = await card(one_world)
 
     assert "<@U0BOB>" in root.text
@@ -123,7 +126,8 @@ async def test_the_card_names_whoever_may_approve_so_that_slack_tells_them(
     assert list(root.buttons()) == ["Approve", "Deny", "Cancel", "Emergency"]
 
 
-async def test_a_click_that_slack_delivers_again_counts_once(one_world: Sandbox) -> None:
+async def test_approve_button_counts_once_when_redelivered(one_world: Sandbox) -> None:
+    """A click that Slack delivers ten times is counted once."""
     slack = one_world.slack
     root = await card(one_world)
     bob = slack.person("U0BOB")
@@ -136,7 +140,8 @@ async def test_a_click_that_slack_delivers_again_counts_once(one_world: Sandbox)
     assert slack.seen("U0BOB") == []
 
 
-async def test_a_late_click_on_an_old_card_is_told_who_was_first(one_world: Sandbox) -> None:
+async def test_approve_button_late_click_reports_decision(one_world: Sandbox) -> None:
+    """A late click on a decided card reports who decided and sends nothing more."""
     slack = one_world.slack
     root = await card(one_world)
     bob = slack.person("U0BOB")
@@ -160,9 +165,10 @@ async def test_a_late_click_on_an_old_card_is_told_who_was_first(one_world: Sand
         {"value": "live stream1"},
     ],
 )
-async def test_a_forged_button_gets_a_sentence_and_changes_nothing(
+async def test_button_forged_payload_changes_nothing(
     one_world: Sandbox, change: dict[str, Any]
 ) -> None:
+    """A forged button payload is answered with a message and changes nothing."""
     slack = one_world.slack
     root = await card(one_world)
     payload = slack.person("U0BOB").pressed("Approve", root, INCIDENTS)
@@ -176,7 +182,8 @@ async def test_a_forged_button_gets_a_sentence_and_changes_nothing(
     assert sent(one_world) == []
 
 
-async def test_a_button_moved_to_another_channel_changes_nothing(one_world: Sandbox) -> None:
+async def test_button_from_other_channel_changes_nothing(one_world: Sandbox) -> None:
+    """A button pressed from another channel is refused and changes nothing."""
     slack = one_world.slack
     slack.channel("C0ELSE", "else", "U0BOB")
     root = await card(one_world)
@@ -188,7 +195,8 @@ async def test_a_button_moved_to_another_channel_changes_nothing(one_world: Sand
     assert sent(one_world) == []
 
 
-async def test_an_unanswered_card_reminds_in_its_thread_and_then_expires(tmp_path: Path) -> None:
+async def test_card_reminds_then_expires(tmp_path: Path) -> None:
+    """An unanswered card reminds its approvers in its thread and then expires."""
     hasty = POLICY.replace("remind: 2m", "remind: 1s\n        expires: 4s")
     async with sandbox(tmp_path, policy=hasty, socket=False, limits=False) as world:
         root = await card(world)
@@ -206,7 +214,8 @@ async def test_an_unanswered_card_reminds_in_its_thread_and_then_expires(tmp_pat
     assert sent(world) == []
 
 
-async def test_asking_for_what_waits_leads_to_its_card(one_world: Sandbox) -> None:
+async def test_duplicate_request_links_to_waiting_card(one_world: Sandbox) -> None:
+    """Repeating a request that waits for approval links to its card."""
     slack = one_world.slack
     await card(one_world)
     await slack.person("U0ALICE").slash("/stopstream", f"domain {DOMAIN}", INCIDENTS)

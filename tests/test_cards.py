@@ -126,7 +126,8 @@ nasty = st.one_of(
 
 
 @given(nasty, st.integers(10, 400))
-def test_escaped_text_is_one_harmless_line_of_the_asked_length(text: str, most: int) -> None:
+def test_mrkdwn_escape_is_one_safe_line(text: str, most: int) -> None:
+    """Escaped text is one line without markup, within the requested length."""
     shown = words.escape(text, most)
 
     assert len(shown) + sum(c > "\uffff" for c in shown) <= most
@@ -140,7 +141,8 @@ def test_escaped_text_is_one_harmless_line_of_the_asked_length(text: str, most: 
 
 
 @given(nasty, st.integers(10, 400))
-def test_code_is_one_span_that_nothing_leaves(text: str, most: int) -> None:
+def test_mrkdwn_code_is_one_span(text: str, most: int) -> None:
+    """Text in a code span cannot leave the span or exceed the requested length."""
     shown = words.code(text, most)
 
     assert shown == "(empty)" or re.fullmatch(r"`[^`\n<>]+`", shown)
@@ -149,7 +151,8 @@ def test_code_is_one_span_that_nothing_leaves(text: str, most: int) -> None:
 
 
 @given(nasty)
-def test_a_block_of_code_is_left_by_nothing(text: str) -> None:
+def test_mrkdwn_code_block_cannot_be_left(text: str) -> None:
+    """Text in a code block cannot close the block or contain angle brackets."""
     shown = words.code_block(text)
 
     assert shown.count("`") == 6
@@ -159,26 +162,30 @@ def test_a_block_of_code_is_left_by_nothing(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["stream1", "prod-1_a", "5000.livepush.myqcloud.com", "a_b_c", "no-1 (live), 50 %"]
 )
-def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+def test_mrkdwn_escape_keeps_plain_text(text: str) -> None:
+    """Text without markup is unchanged when escaped, and only quoted as code."""
     assert words.escape(text) == text
     assert words.code(text) == f"`{text}`"
 
 
 @given(nasty)
-def test_only_ids_become_mentions(text: str) -> None:
+def test_mrkdwn_mentions_only_valid_ids(text: str) -> None:
+    """Only a valid Slack ID is rendered as a user or channel mention."""
     for shown in (words.user(text), words.channel(text)):
         assert OURS.fullmatch(shown) or shown == "a direct message" or "<" not in shown
 
 
 @given(nasty)
-def test_only_slacks_addresses_become_links(text: str) -> None:
+def test_mrkdwn_link_renders_only_safe_urls(text: str) -> None:
+    """A link is rendered only for a safe HTTPS URL; any other text renders nothing."""
     shown = words.link(text, "card")
 
     assert shown == "" or OURS.fullmatch(shown)
 
 
 @given(st.floats())
-def test_a_time_is_a_time_whatever_it_is(at: float) -> None:
+def test_mrkdwn_time_renders_any_float(at: float) -> None:
+    """Any float is rendered as a Slack date or as an unknown time."""
     shown = words.moment(at)
 
     assert OURS.fullmatch(shown) or shown == "at an unknown time"
@@ -188,7 +195,8 @@ PARTS = ("ab ", "<@U0ALICE>", "<#C0INC>", "&lt;", "&amp;", "`x`", "<https://x.ex
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=20), st.integers(5, 40))
-def test_our_own_markup_is_cut_between_its_parts(parts: list[str], most: int) -> None:
+def test_mrkdwn_truncate_keeps_markup_whole(parts: list[str], most: int) -> None:
+    """Truncation never splits a mention, link or entity."""
     text = "".join(parts)
     cut = words.fit(text, most)
 
@@ -265,7 +273,8 @@ operations = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(operations, nasty)
-def test_no_reply_carries_anything_of_a_senders(operation: Operation, permalink: str) -> None:
+def test_replies_escape_untrusted_text(operation: Operation, permalink: str) -> None:
+    """No reply renders markup from untrusted text, and all are valid messages for Slack."""
     action = action_of(operation)
     for message in (
         cards.card(operation, action),
@@ -290,9 +299,10 @@ def test_no_reply_carries_anything_of_a_senders(operation: Operation, permalink:
 @settings(max_examples=100)
 @given(nasty, nasty, nasty, st.integers(0, 50), st.integers(0, 50))
 @also("live <!channel>", 'There is no "<!channel>".', "live", 5, 15)
-def test_a_mistake_marks_its_place_and_nothing_more(
+def test_parse_error_reply_escapes_quoted_text(
     text: str, sentence: str, suggestion: str, start: int, length: int
 ) -> None:
+    """A parse error reply never renders markup from the text that it quotes."""
     error = ParseError(
         sentence or "x", text=text, start=start, end=start + length, suggestion=suggestion
     )
@@ -303,7 +313,8 @@ def test_a_mistake_marks_its_place_and_nothing_more(
         is_harmless(message)
 
 
-def test_a_mistake_of_the_parser_is_one_sentence_with_its_place() -> None:
+def test_parse_error_reply_marks_position() -> None:
+    """A parse error reply has a suggestion and carets under the mistake."""
     with pytest.raises(ParseError) as caught:
         parse("lvie stream1", verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0)
 
@@ -314,7 +325,8 @@ def test_a_mistake_of_the_parser_is_one_sentence_with_its_place() -> None:
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_the_text_of_a_card_says_everything(state: State) -> None:
+def test_card_text_is_complete(state: State) -> None:
+    """The text of a card names state, action, parameters, user, rule and region."""
     text = cards.card(replace(OPERATION, state=state, region="ap-singapore"), DROP).text
 
     assert text.startswith(cards.STATES[state])
@@ -325,7 +337,8 @@ def test_the_text_of_a_card_says_everything(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", [s for s in State if s is not State.ACCEPTED])
-def test_nothing_claims_success_that_the_cloud_has_not_given(state: State) -> None:
+def test_replies_claim_success_only_when_accepted(state: State) -> None:
+    """Only an accepted operation is described as accepted, stopped or done."""
     operation = replace(OPERATION, state=state, request_id="", duration=None)
     for message in (
         cards.card(operation, DROP),
@@ -335,7 +348,8 @@ def test_nothing_claims_success_that_the_cloud_has_not_given(state: State) -> No
         assert not re.search(r"\b(accepted|stopped|done)\b", message.text, re.IGNORECASE)
 
 
-def test_an_accepted_drop_says_what_comes_next() -> None:
+def test_outcome_of_drop_suggests_next_commands() -> None:
+    """The outcome of a drop has the request ID, the duration and the next commands."""
     text = cards.ending(OPERATION, DROP).text
 
     assert "`8e50cdb5-56dc-408b-89b0-31818958d424`" in text
@@ -344,7 +358,8 @@ def test_an_accepted_drop_says_what_comes_next() -> None:
     assert "`/stopstream status live stream1 domain=push.example.com`" in text
 
 
-def test_every_command_that_is_offered_can_be_pasted() -> None:
+def test_outcome_commands_can_be_parsed() -> None:
+    """Every command that an outcome suggests can be parsed and has known values."""
     for action in ACTIONS:
         secret = {param.api for param in action.params if param.secret}
         params = {name: given for name, given in made_up(action).items() if name not in secret}
@@ -377,7 +392,8 @@ def test_every_command_that_is_offered_can_be_pasted() -> None:
 @also('it\'s "x" y')
 @also("--stream")
 @also("https-1")
-def test_a_command_written_for_a_value_is_read_back_with_it(name: str) -> None:
+def test_format_command_round_trips_values(name: str) -> None:
+    """A command formatted for any stream name is parsed back to that name."""
     if "://" in name or name in VOCABULARY.targets or "\u2060" in name or "\ufeff" in name:
         return
     text = words.typed(DROP, {"StreamName": name, "DomainName": "push.example.com"})
@@ -390,7 +406,8 @@ def test_a_command_written_for_a_value_is_read_back_with_it(name: str) -> None:
     assert found.params["StreamName"] == name
 
 
-def test_a_read_tells_what_it_read() -> None:
+def test_status_read_shows_result_first() -> None:
+    """A status read shows what it read before the details of the response."""
     operation = replace(
         OPERATION, api=READ.api, result={"StreamState": "active", "Other": [1, "<x>"]}
     )
@@ -400,7 +417,8 @@ def test_a_read_tells_what_it_read() -> None:
         assert message.text.index("is `active`") < message.text.index("Tencent Cloud answered")
 
 
-def test_a_read_is_answered_and_nothing_is_accepted() -> None:
+def test_status_read_is_shown_as_answered() -> None:
+    """A status read is shown as answered in its card, outcome, audit line and list."""
     operation = replace(OPERATION, api=READ.api, result={"StreamState": "active"})
 
     assert cards.card(operation, READ).text.startswith("Answered: ")
@@ -477,18 +495,21 @@ ONLINE, PADS = "DescribeLiveStreamOnlineList", "DescribeLivePadStreamList"
         ("DescribeRecordTask", {"TaskList": []}, "None found."),
     ],
 )
-def test_what_a_read_found_is_said_in_words(api: str, result: dict[str, Json], says: str) -> None:
+def test_readings_describe_results(api: str, result: dict[str, Json], says: str) -> None:
+    """Each kind of read result is described in plain words."""
     assert told(api, result) == says
 
 
-def test_a_domain_is_on_or_off_and_the_rest_stands_after_it() -> None:
+def test_readings_describe_domain_state() -> None:
+    """A domain is described by its state, followed by its other fields."""
     result: dict[str, Json] = {"DomainInfo": {"Status": 0, "Name": "a.b", "Type": 1}}
     said = told("DescribeLiveDomain", result, DomainName="a.b")
 
     assert said == "`a.b` is `disabled`. `DomainInfo.Type` is `1`."
 
 
-def test_a_long_list_says_how_many_are_left_out() -> None:
+def test_readings_shorten_long_list() -> None:
+    """A long list is shortened and states how many entries are left out."""
     rows: list[Json] = [row(number) for number in range(100)]
     said = told(ONLINE, {"TotalNum": 100, "OnlineInfo": rows})
     named = len(re.findall("`s[0-9]+`", said))
@@ -498,7 +519,8 @@ def test_a_long_list_says_how_many_are_left_out() -> None:
     assert len(said) < 2000
 
 
-def test_the_example_in_a_mistake_can_be_pasted() -> None:
+def test_parse_error_reply_has_example() -> None:
+    """A parse error reply includes an example command."""
     with pytest.raises(ParseError) as caught:
         parse("ingest 12", verb=Effect.START, vocabulary=VOCABULARY, now=0.0)
 
@@ -507,7 +529,8 @@ def test_the_example_in_a_mistake_can_be_pasted() -> None:
     )
 
 
-def test_what_a_read_found_shows_no_key() -> None:
+def test_readings_hide_secrets() -> None:
+    """Secrets in a read result are hidden."""
     rows: Json = [{"StreamName": "s1?txSecret=5ECRE7"}]
     result: dict[str, Json] = {"PushUrl": "5ECRE7", "Other": {"Note": "txSecret=5ECRE7"}}
     said = told(ONLINE, {"OnlineInfo": rows, **result}) + told(READ.api, result)
@@ -526,7 +549,8 @@ def test_what_a_read_found_shows_no_key() -> None:
         max_leaves=6,
     )
 )
-def test_whatever_a_read_gives_stays_harmless(given: Json) -> None:
+def test_readings_escape_any_result(given: Json) -> None:
+    """No read result renders markup or exceeds the length limit."""
     for action in (a for a in ACTIONS if a.effect is Effect.READ):
         fields = [
             *action.effect_spec.lists,
@@ -539,7 +563,8 @@ def test_whatever_a_read_gives_stays_harmless(given: Json) -> None:
         assert len(message.text) <= cards.TEXT_MOST
 
 
-def test_nobody_is_offered_to_approve_what_nobody_may_approve() -> None:
+def test_card_omits_approve_without_approvers() -> None:
+    """A card has Approve and Deny buttons only if somebody may approve, now or later."""
     waiting = replace(
         OPERATION, state=State.WAITING, approval=Approval.SECOND_PERSON, consent=Consent()
     )
@@ -553,7 +578,8 @@ def labels(message: Message) -> list[str]:
     return [one["text"]["text"] for one in message.blocks[-1]["elements"]]
 
 
-def test_a_refusal_says_what_it_means_and_what_to_do_next() -> None:
+def test_outcome_of_failure_explains_error_code() -> None:
+    """A failed operation shows the error code, its cause, the message and the next step."""
     operation = replace(
         OPERATION,
         state=State.FAILED,
@@ -572,7 +598,8 @@ def test_a_refusal_says_what_it_means_and_what_to_do_next() -> None:
     assert operation.request_id in text
 
 
-def test_an_unknown_ending_says_how_to_check() -> None:
+def test_outcome_unknown_suggests_status_read() -> None:
+    """An unknown outcome states that it may have run and suggests a status read."""
     operation = replace(
         OPERATION, state=State.UNKNOWN, request_id="", detail="No answer within 10 s."
     )
@@ -584,7 +611,8 @@ def test_an_unknown_ending_says_how_to_check() -> None:
     assert "`/stopstream status live stream1 domain=push.example.com`" in text
 
 
-def test_what_was_over_before_is_said_so() -> None:
+def test_outcome_already_done_is_stated() -> None:
+    """A task that had already ended is described so, and the request ID is shown."""
     stop = by_api("StopStreamIngest")
     operation = replace(
         OPERATION, api=stop.api, state=State.ALREADY, code="FailedOperation.TaskFinished"
@@ -594,7 +622,8 @@ def test_what_was_over_before_is_said_so() -> None:
     assert operation.request_id in cards.ending(operation, stop).text
 
 
-def test_secret_values_are_shown_nowhere() -> None:
+def test_replies_hide_secret_parameters() -> None:
+    """Secret and undeclared parameter values are shown in no reply."""
     start = by_api("StartPublishStream")
     params = {"UserId": "u1", "PublishStreamArgs": "txSecret=abc", "Unheard": "of"}
     for state in State:
@@ -610,7 +639,8 @@ def test_secret_values_are_shown_nowhere() -> None:
             assert "Unheard `of`" not in str(message)
 
 
-def test_a_denial_names_channels_by_name_and_says_that_nothing_was_sent() -> None:
+def test_denial_states_that_nothing_was_sent() -> None:
+    """A denial mentions channels by name and states that nothing was sent."""
     operation = replace(
         OPERATION, state=State.DENIED, detail="You may in C0INC. Ask someone in leads."
     )
@@ -621,14 +651,16 @@ def test_a_denial_names_channels_by_name_and_says_that_nothing_was_sent() -> Non
     assert text.endswith("Nothing was sent.")
 
 
-def test_an_ending_without_a_card_reaches_the_asker_whole() -> None:
+def test_private_reply_contains_outcome() -> None:
+    """A private reply has the request ID and states that only its recipient sees it."""
     text = cards.private(OPERATION, DROP).text
 
     assert OPERATION.request_id in text
     assert "only you see this" in text
 
 
-def test_an_audit_line_is_one_line() -> None:
+def test_audit_line_is_one_line() -> None:
+    """An audit line is one line with the user, the channel and a link to the card."""
     line = cards.audit_line(OPERATION, DROP, "https://example.slack.com/archives/C0INC/p1")
 
     assert "\n" not in line.text
@@ -637,7 +669,8 @@ def test_an_audit_line_is_one_line() -> None:
     assert line.blocks == ()
 
 
-def test_receipts_promise_no_more_than_is_known() -> None:
+def test_receipt_states_only_what_is_known() -> None:
+    """A receipt states what was asked, and names a duplicate or a thread as such."""
     asked = replace(OPERATION, state=State.ASKED)
 
     assert receipts.receipt(Accepted(asked), VOCABULARY, DROP).text.startswith("Asked: DropLive")
@@ -652,7 +685,8 @@ def test_receipts_promise_no_more_than_is_known() -> None:
 # --- help ------------------------------------------------------------------------------
 
 
-def test_every_example_in_the_help_can_be_pasted() -> None:
+def test_help_examples_can_be_parsed() -> None:
+    """Every example in the help is parsed without an error."""
     help_text = receipts.help_on("", ACTIONS).text
     offered = [example(action) for action in ACTIONS]
 
@@ -663,7 +697,8 @@ def test_every_example_in_the_help_can_be_pasted() -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-def test_help_on_a_kind_or_an_api_says_everything_about_it(action: Action) -> None:
+def test_help_topic_describes_action(action: Action) -> None:
+    """Help on an action has its purpose, its deprecation and all its parameters."""
     for topic in (action.words, action.api, action.api.upper()):
         message = receipts.help_on(topic, ACTIONS)
         assert action.does in message.text
@@ -674,7 +709,8 @@ def test_help_on_a_kind_or_an_api_says_everything_about_it(action: Action) -> No
 
 
 @pytest.mark.parametrize("topic", ["live", "trtc", "CAR", "stop", "start", "status"])
-def test_help_on_a_product_or_a_verb_names_all_of_it(topic: str) -> None:
+def test_help_topic_lists_product_or_verb(topic: str) -> None:
+    """Help on a product or a verb lists all of its actions."""
     message = receipts.help_on(topic, ACTIONS)
 
     for action in ACTIONS:
@@ -683,7 +719,8 @@ def test_help_on_a_product_or_a_verb_names_all_of_it(topic: str) -> None:
     is_harmless(message)
 
 
-def test_help_on_everything_says_what_each_does() -> None:
+def test_help_overview_describes_every_action() -> None:
+    """The help overview states the purpose of every action."""
     message = receipts.help_on("", ACTIONS)
     blocks = "\n".join(block["text"]["text"] for block in message.blocks)
 
@@ -692,14 +729,16 @@ def test_help_on_everything_says_what_each_does() -> None:
     is_harmless(message)
 
 
-def test_help_on_something_unknown_says_so_and_shows_what_there_is() -> None:
+def test_help_unknown_topic_lists_commands() -> None:
+    """Help on an unknown topic says so and lists the available commands."""
     message = receipts.help_on("lvie", ACTIONS)
 
     assert message.text.startswith("There is no help on `lvie`")
     assert "DropLiveStream" in message.text or "`/stopstream live" in message.text
 
 
-def test_help_on_ten_times_as_many_actions_stays_within_the_limits() -> None:
+def test_help_stays_within_slack_limits() -> None:
+    """Help on ten times as many actions stays within the limits of Slack."""
     is_harmless(receipts.help_on("", ACTIONS * 10))
     is_harmless(receipts.help_on("live", ACTIONS * 10))
 
@@ -713,7 +752,8 @@ HOWS = tuple(
 )
 
 
-def test_whoami_says_roles_and_rights_and_who_else_could() -> None:
+def test_whoami_lists_roles_and_permissions() -> None:
+    """Whoami lists roles, permissions, and the roles that may do the rest."""
     message = receipts.whoami(Permissions(Person("U0ALICE", "T0HOME"), ("oncall",), HOWS))
 
     assert "in the roles `oncall`" in message.text
@@ -724,7 +764,8 @@ def test_whoami_says_roles_and_rights_and_who_else_could() -> None:
 
 
 @pytest.mark.parametrize("flag", ["bot", "guest", "deactivated", "stranger"])
-def test_whoami_says_why_someone_may_nothing_at_all(flag: str) -> None:
+def test_whoami_explains_ineligible_user(flag: str) -> None:
+    """Whoami explains why a bot, guest, deactivated or foreign user has no permission."""
     against: dict[str, Any] = {flag: True}
     person = replace(Person("U0ALICE", "T0HOME"), **against)
 
@@ -739,7 +780,8 @@ def test_whoami_says_why_someone_may_nothing_at_all(flag: str) -> None:
 
 @pytest.mark.parametrize("verb", list(Effect))
 @pytest.mark.parametrize("api", ["", *(action.api for action in ACTIONS)])
-def test_every_form_is_one_that_slack_takes(verb: Effect, api: str) -> None:
+def test_form_view_is_valid_for_slack(verb: Effect, api: str) -> None:
+    """Every form is a valid view, and asks for a channel only if it has none."""
     for channel in ("", "C0INC"):
         view = views.form(views.FormPlace(verb, channel, "1.5"), VOCABULARY, api)
 
@@ -748,7 +790,8 @@ def test_every_form_is_one_that_slack_takes(verb: Effect, api: str) -> None:
         assert (views.CHANNEL_BLOCK in blocks) == (not channel)
 
 
-def test_a_form_has_a_field_for_each_parameter_and_fills_in_the_defaults() -> None:
+def test_form_view_prefills_defaults() -> None:
+    """A form has a field for each parameter and prefills the defaults."""
     view = views.form(views.FormPlace(Effect.STOP, "C0INC"), VOCABULARY, "DropLiveStream")
     fields = {block.get("block_id"): block for block in view["blocks"]}
 
@@ -760,7 +803,8 @@ def test_a_form_has_a_field_for_each_parameter_and_fills_in_the_defaults() -> No
     assert fields["param:AppName"]["element"]["initial_value"] == "live"
 
 
-def test_a_field_takes_no_more_than_its_kind_and_no_part_of_a_value() -> None:
+def test_form_view_limits_field_lengths() -> None:
+    """A field has the maximum length of its type, and no default that exceeds it."""
     long = {"live": {"DomainName": "d" * 300}}
     place = views.FormPlace(Effect.STOP, "C0INC")
     view = views.form(place, replace(VOCABULARY, defaults=long), "ForbidLiveStream")
@@ -772,7 +816,8 @@ def test_a_field_takes_no_more_than_its_kind_and_no_part_of_a_value() -> None:
     assert "initial_value" not in fields["param:DomainName"]
 
 
-def test_a_form_fills_in_a_domain_under_its_other_name_and_no_secret() -> None:
+def test_form_view_prefills_domain_alias_but_no_secret() -> None:
+    """A form prefills a domain under its alias, but never a secret default."""
     secret = {"car-url": {"PublishStreamURL": "rtmp://a.example.com/live2/5ECRE7"}}
     vocabulary = replace(VOCABULARY, defaults={**VOCABULARY.defaults, **secret})
     place = views.FormPlace(Effect.START, "C0INC")
@@ -784,7 +829,8 @@ def test_a_form_fills_in_a_domain_under_its_other_name_and_no_secret() -> None:
     assert '"optional": true' in push
 
 
-def test_a_form_offers_the_regions_of_its_site() -> None:
+def test_form_view_offers_regions_of_site() -> None:
+    """A form offers the regions of its site and preselects the default."""
     view = views.form(views.FormPlace(Effect.STOP, "C0INC"), VOCABULARY, "StopStreamIngest")
     (region,) = (b for b in view["blocks"] if b.get("block_id") == views.REGION_BLOCK)
 
@@ -796,18 +842,21 @@ def test_a_form_offers_the_regions_of_its_site() -> None:
 @given(
     st.builds(views.FormPlace, st.sampled_from(Effect), st.text(max_size=9), st.text(max_size=9))
 )
-def test_a_forms_place_is_read_back(place: views.FormPlace) -> None:
+def test_form_metadata_round_trips(place: views.FormPlace) -> None:
+    """The metadata of a form is unpacked to the place that was packed."""
     assert views.unpacked(views.packed(place)) == place
 
 
 @pytest.mark.parametrize(
     "metadata", ["", "{", "[]", '["stop"]', '["x","",""]', '["stop",1,2]', "1"]
 )
-def test_a_forged_place_is_none(metadata: str) -> None:
+def test_form_metadata_rejects_forged_value(metadata: str) -> None:
+    """Forged form metadata is unpacked to None."""
     assert views.unpacked(metadata) is None
 
 
-def test_the_home_tab_is_one_that_slack_takes_at_its_fullest_and_at_its_emptiest() -> None:
+def test_home_tab_view_is_valid_for_slack() -> None:
+    """The fullest and the emptiest home tab are valid views without untrusted markup."""
     standing = Permissions(Person("U0ALICE", "T0HOME"), ("oncall",) * 50, HOWS * 10)
     long = replace(OPERATION, request_id="x" * 5000, params={"StreamName": "&" * 5000})
 
@@ -820,7 +869,8 @@ def test_the_home_tab_is_one_that_slack_takes_at_its_fullest_and_at_its_emptiest
             assert "<" not in OURS.sub("", text)
 
 
-def test_a_form_that_slack_cannot_open_by_itself_is_offered_as_a_button() -> None:
+def test_form_offer_has_button() -> None:
+    """An offer of the form is a message with a button that opens it."""
     message = receipts.form_offer(Effect.STOP)
 
     is_harmless(message)

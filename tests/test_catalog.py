@@ -42,7 +42,8 @@ def only(param: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-def test_a_declaration_says_what_the_facts_say(action: Action) -> None:
+def test_catalog_action_matches_reference(action: Action) -> None:
+    """Each action is declared as in the reference data of the Tencent Cloud API."""
     known = facts("tencent_actions.json")["actions"][action.api]
 
     assert action.product.name == known["service"]
@@ -72,7 +73,8 @@ def test_a_declaration_says_what_the_facts_say(action: Action) -> None:
 
 
 @pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: p.name)
-def test_a_product_has_the_hosts_that_the_facts_name(product: Product) -> None:
+def test_catalog_product_matches_reference_hosts(product: Product) -> None:
+    """Each product has the version and the hosts of the reference data."""
     known = facts("tencent_actions.json")["services"][product.name]
 
     assert product.version == known["version"]
@@ -89,12 +91,14 @@ def test_a_product_has_the_hosts_that_the_facts_name(product: Product) -> None:
         ("StopPublishStream", "mainland"),
     ],
 )
-def test_a_product_is_called_where_its_own_page_says(api: str, site: str) -> None:
+def test_catalog_product_uses_documented_site(api: str, site: str) -> None:
+    """Each product is called on the site that its documentation names."""
     assert by_api(api).product.site == site
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-def test_a_declaration_can_be_played_by_the_emulated_cloud(action: Action) -> None:
+def test_catalog_effect_spec_is_complete(action: Action) -> None:
+    """Each effect spec is complete and names only error codes that its action declares."""
     touch = action.effect_spec
 
     assert (touch.new_state is None) == (action.effect is Effect.READ)
@@ -104,14 +108,16 @@ def test_a_declaration_can_be_played_by_the_emulated_cloud(action: Action) -> No
         assert code is None or code in action.errors
 
 
-def test_a_new_thing_is_in_a_state_of_its_own_and_not_gone() -> None:
+def test_catalog_resource_states_are_distinct() -> None:
+    """The states of a resource type are distinct, and its initial state is not an end."""
     for subject in RESOURCE_TYPES.values():
         assert len(set(subject.states)) == len(subject.states)
         assert set(subject.gone) <= set(subject.states[1:])
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-def test_what_leads_back_and_what_looks_touch_the_same_thing(action: Action) -> None:
+def test_catalog_undo_and_status_share_resource_type(action: Action) -> None:
+    """The undo action and the status read of an action concern the same resource type."""
     for other in (action.undo, action.status_read):
         if other is not None:
             assert by_api(other).effect_spec.resource_type == action.effect_spec.resource_type
@@ -120,7 +126,8 @@ def test_what_leads_back_and_what_looks_touch_the_same_thing(action: Action) -> 
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-def test_what_an_action_says_of_itself_is_plain(action: Action) -> None:
+def test_catalog_texts_are_plain(action: Action) -> None:
+    """The texts of an action have no markup, nothing to redact and fillable placeholders."""
     said = [action.does, action.afterwards, action.deprecated, *(p.help for p in action.params)]
     said += [sentence for words in action.error_notes.values() for sentence in words]
 
@@ -131,7 +138,8 @@ def test_what_an_action_says_of_itself_is_plain(action: Action) -> None:
     action.afterwards.format(**{param.word: "x" for param in action.params})
 
 
-def test_after_a_cut_people_hear_what_keeps_a_stream_off() -> None:
+def test_catalog_drop_suggests_ban() -> None:
+    """The drop action suggests a ban to keep the stream off, and has no undo."""
     cut = by_api("DropLiveStream")
 
     assert "may be back" in cut.afterwards
@@ -141,14 +149,16 @@ def test_after_a_cut_people_hear_what_keeps_a_stream_off() -> None:
     assert "name alone" in by_api("ForbidLiveStream").does
 
 
-def test_a_start_is_not_sent_twice_blindly_and_its_arguments_are_secret() -> None:
+def test_catalog_start_is_not_repeatable() -> None:
+    """Starting a publish stream is not repeatable, and its arguments are secret."""
     start = by_api("startpublishstream")
 
     assert not start.repeatable
     assert [param.api for param in start.params if param.secret] == ["PublishStreamArgs"]
 
 
-def test_what_holds_a_key_is_secret_wherever_it_is_asked_for() -> None:
+def test_catalog_secret_parameters_are_complete() -> None:
+    """Exactly the parameters that can contain a key are declared secret."""
     secret = {(action.api, p.api) for action in ACTIONS for p in action.params if p.secret}
 
     assert secret == {
@@ -161,7 +171,8 @@ def test_what_holds_a_key_is_secret_wherever_it_is_asked_for() -> None:
     }
 
 
-def test_a_whole_domain_is_confirmed_by_everyone_and_its_streams_can_be_counted() -> None:
+def test_catalog_domain_actions_require_confirmation() -> None:
+    """Domain actions require confirmation and have a status read and an impact read."""
     for api in ("ForbidLiveDomain", "EnableLiveDomain"):
         action = by_api(api)
         assert action.minimum_approval is Approval.CONFIRM
@@ -173,7 +184,8 @@ def test_a_whole_domain_is_confirmed_by_everyone_and_its_streams_can_be_counted(
     assert domain.read_state({"DomainInfo": {}}) == domain.read_state({}) == ""
 
 
-def test_what_a_start_makes_is_what_its_undo_needs() -> None:
+def test_catalog_undo_accepts_created_task_id() -> None:
+    """A start that creates a task is not repeatable and is undone by its task ID."""
     for api in ("StartStreamIngest", "CreateRecordTask"):
         action = by_api(api)
         assert not action.repeatable
@@ -181,13 +193,15 @@ def test_what_a_start_makes_is_what_its_undo_needs() -> None:
         assert by_api(action.undo or "").param("TaskId") is not None
 
 
-def test_nobody_is_told_that_a_pause_was_already_so() -> None:
+def test_catalog_already_done_codes_are_declared() -> None:
+    """Ended tasks and rooms have error codes for already done, and a pause has none."""
     assert not by_api("UpdateStreamIngest").already_codes
     assert by_api("StopWebRecord").already_codes == {"FailedOperation.TaskNotExist"}
     assert by_api("DismissRoom").already_codes == {"FailedOperation.RoomNotExist"}
 
 
-def test_actions_are_found_in_any_case_and_unknown_ones_are_not() -> None:
+def test_catalog_lookup_ignores_case() -> None:
+    """Actions are found in any letter case, and an unknown name raises KeyError."""
     assert by_api("DROPLIVESTREAM") is by_api("droplivestream")
     with pytest.raises(KeyError):
         by_api("Nothing")
@@ -210,12 +224,14 @@ def _changed() -> Iterator[tuple[Action, str]]:
 
 
 @pytest.mark.parametrize(("action", "said"), list(_changed()), ids=lambda x: getattr(x, "api", x))
-def test_a_declaration_that_contradicts_itself_is_named(action: Action, said: str) -> None:
+def test_catalog_check_names_contradiction(action: Action, said: str) -> None:
+    """The catalog has no mistakes, and a contradictory declaration is named."""
     assert not list(declaration_errors(ACTIONS))
     assert any(said in mistake for mistake in declaration_errors((*ACTIONS, action)))
 
 
-def test_no_two_actions_answer_to_the_same_words() -> None:
+def test_catalog_words_are_unique() -> None:
+    """No two actions share their verb and words, and parameter words are lower case."""
     spoken = [(action.effect, action.words) for action in ACTIONS]
     words = [param.word for action in ACTIONS for param in action.params]
 
@@ -242,7 +258,8 @@ SORTS = {
 REPEATS = {"any": Repeat.ANY, "reads": Repeat.READS, None: Repeat.NEVER}
 
 
-def test_every_code_has_plain_words_of_its_own_sort() -> None:
+def test_error_codes_have_category_and_explanation() -> None:
+    """Every reference error code has a plain explanation, its category and retry scope."""
     for code, known in facts("tencent_errors.json")["codes"].items():
         words = explain(code)
         assert words.means != explain("Nobody.Knows").means, code
@@ -256,7 +273,8 @@ def test_every_code_has_plain_words_of_its_own_sort() -> None:
             assert redact(sentence) == sentence, code
 
 
-def test_no_code_of_the_facts_falls_back_on_its_family() -> None:
+def test_error_codes_are_more_specific_than_family() -> None:
+    """Every reference error code but a generic internal error is explained by itself."""
     families: dict[str, str] = {}
     for code in facts("tencent_errors.json")["codes"]:
         family, _, detail = code.partition(".")
@@ -267,7 +285,8 @@ def test_no_code_of_the_facts_falls_back_on_its_family() -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-def test_every_code_of_an_action_has_words_of_its_own(action: Action) -> None:
+def test_error_codes_of_actions_are_explained(action: Action) -> None:
+    """Every error code that an action declares has an explanation and a next step."""
     for code in (*action.errors, *action.already_codes):
         words = explain(code, action)
         family, _, detail = code.partition(".")
@@ -278,7 +297,8 @@ def test_every_code_of_an_action_has_words_of_its_own(action: Action) -> None:
         assert words.next_step.endswith("."), code
 
 
-def test_different_sorts_never_share_a_sentence() -> None:
+def test_error_categories_share_no_explanation() -> None:
+    """Error codes of different categories never share an explanation."""
     sorts: dict[str, set[Sort]] = {}
     for code in facts("tencent_errors.json")["codes"]:
         sorts.setdefault(explain(code).means, set()).add(explain(code).sort)
@@ -308,11 +328,13 @@ def test_different_sorts_never_share_a_sentence() -> None:
         ("MissingParameter.Region", Sort.REGION),
     ],
 )
-def test_a_prefix_that_lies_deceives_nobody(code: str, sort: Sort) -> None:
+def test_error_code_category_ignores_misleading_prefix(code: str, sort: Sort) -> None:
+    """An error code with a misleading prefix is put in its true category."""
     assert explain(code).sort is sort
 
 
-def test_each_trouble_of_the_night_reads_differently() -> None:
+def test_error_codes_have_distinct_next_steps() -> None:
+    """Each common failure has a next step of its own."""
     steps = [
         explain(code).next_step
         for code in (
@@ -333,7 +355,8 @@ def test_each_trouble_of_the_night_reads_differently() -> None:
     assert "clock" in explain("AuthFailure.SignatureExpire").means
 
 
-def test_an_unknown_code_is_read_by_its_family_and_never_repeated_blindly() -> None:
+def test_error_code_unknown_falls_back_on_family() -> None:
+    """An unknown error code is explained by its family, and at most reads are retried."""
     assert explain("InternalError.Brandnew").repeat is Repeat.READS
     assert explain("ResourceNotFound.Brandnew").sort is Sort.ABSENT
     assert explain("Brandnew").repeat is Repeat.NEVER
@@ -343,14 +366,16 @@ def test_an_unknown_code_is_read_by_its_family_and_never_repeated_blindly() -> N
 
 
 @given(st.text(), st.sampled_from(["", "InvalidParameter.", "MissingParameter.", "InternalError."]))
-def test_no_code_brings_markup_or_length_of_its_own(code: str, family: str) -> None:
+def test_error_code_explanation_has_no_markup(code: str, family: str) -> None:
+    """No error code puts markup or excess length into its explanation."""
     words = explain(family + code)
 
     assert not set("<>*`_&") & set(words.means)
     assert len(words.means) < 240
 
 
-def test_an_action_says_what_a_code_means_there() -> None:
+def test_error_code_is_explained_per_action() -> None:
+    """An action can replace the explanation of an error code but keeps its category."""
     words = explain("ResourceNotFound.TaskId", by_api("stopliverecord"))
 
     assert "record-task" in words.next_step
@@ -394,7 +419,8 @@ def test_an_action_says_what_a_code_means_there() -> None:
         (QUARTER, "2026-11-27T12:00+02:00", "2026-11-27T10:00:00Z"),
     ],
 )
-def test_a_value_is_read(kind: ParamType, text: str, value: object) -> None:
+def test_param_type_parses_valid_text(kind: ParamType, text: str, value: object) -> None:
+    """Each parameter type parses a valid text into a value of its type."""
     read = kind.read(text, NOW)
 
     assert read == value
@@ -454,14 +480,16 @@ def test_a_value_is_read(kind: ParamType, text: str, value: object) -> None:
         (QUARTER, "", "like 30m"),
     ],
 )
-def test_a_value_is_refused_with_its_reason(kind: ParamType, text: str, reason: str) -> None:
+def test_param_type_refuses_invalid_text(kind: ParamType, text: str, reason: str) -> None:
+    """A parameter type refuses an invalid text with the reason."""
     # Without a reason it is empty: nothing of the machine's own words.
     with pytest.raises(ValueError, match=reason or "^$"):
         kind.read(text, NOW)
 
 
 @given(st.text(max_size=40) | st.from_regex(r"[0-9TZ:.+-]{1,25}|([0-9]{1,6}[smhdw]){1,3}"))
-def test_any_text_is_read_or_refused_in_plain_words(text: str) -> None:
+def test_param_type_handles_any_text(text: str) -> None:
+    """Any text is parsed or refused with a short ValueError."""
     for kind in (kinds.text, kinds.reason, kinds.hostname, kinds.integer, kinds.whole, QUARTER):
         try:
             kind.read(text, NOW)

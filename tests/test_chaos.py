@@ -8,7 +8,8 @@ from pathlib import Path
 from tests.chaos.campaign import Campaign
 
 
-async def test_whatever_is_killed_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+async def test_chaos_campaign_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """Across eight kills no operation is lost, silently doubled or left unposted."""
     url = f"sqlite:///{tmp_path / 'chaos.db'}"
     tally = await Campaign(url, tmp_path, kills=8, seed=1, patience=8).run()
 
@@ -17,7 +18,8 @@ async def test_whatever_is_killed_nothing_is_lost_or_doubled(tmp_path: Path) -> 
     assert not tally.wrong, "\n".join(tally.lines())
 
 
-async def test_a_bot_that_acts_before_its_intent_is_on_disk_is_found_out(tmp_path: Path) -> None:
+async def test_chaos_campaign_detects_acting_before_intent(tmp_path: Path) -> None:
+    """The campaign detects a bot that sends a request before it stores the intent."""
     url = f"sqlite:///{tmp_path / 'chaos.db'}"
     tally = await Campaign(url, tmp_path, kills=8, seed=1, backwards=True, patience=8).run()
 

@@ -81,7 +81,8 @@ async def call(url: str, whole: float = 5.0) -> Any:
 OK = json.dumps({"Response": {"RequestId": "r-1", "Status": "x"}}).encode()
 
 
-async def test_what_is_sent_is_what_was_signed() -> None:
+async def test_cloud_client_sends_signed_request() -> None:
+    """The client sends the body and headers that it signed and returns the answer."""
     seen: list[tuple[dict[str, str], bytes]] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,14 +105,16 @@ async def test_what_is_sent_is_what_was_signed() -> None:
     )
 
 
-async def test_a_refused_connection_was_never_sent() -> None:
+async def test_cloud_client_reports_refused_connection_as_not_sent() -> None:
+    """A refused connection is reported as never sent."""
     async with server(answers(b"")) as url:
         pass
     with pytest.raises(NeverSentError):
         await call(url)
 
 
-async def test_a_host_that_does_not_exist_was_never_sent() -> None:
+async def test_cloud_client_reports_unknown_host_as_not_sent() -> None:
+    """A host name that does not resolve is reported as never sent."""
     with pytest.raises(NeverSentError):
         await call("http://nowhere.invalid")
 
@@ -152,13 +155,16 @@ async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         answers(http(OK, headers="Content-Encoding: gzip\r\n")),
     ],
 )
-async def test_without_a_whole_answer_it_may_have_run(behave: Behaviour) -> None:
+async def test_cloud_client_reports_incomplete_answer_as_no_answer(behave: Behaviour) -> None:
+    """A missing, incomplete, undecodable or oversized response is reported as no answer."""
     async with server(behave) as url:
         with pytest.raises(NoAnswerError):
             await call(url, whole=0.3)
 
 
-async def test_a_kept_connection_that_broke_under_a_request_may_have_run() -> None:
+async def test_cloud_client_does_not_retry_on_broken_connection() -> None:
+    """A pooled connection that breaks during a request is reported as no answer."""
+
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
         writer.write(http(OK))
@@ -193,7 +199,8 @@ async def test_a_kept_connection_that_broke_under_a_request_may_have_run() -> No
         http(b"", "302 Found", "Location: http://127.0.0.1:1/\r\n"),
     ],
 )
-async def test_what_is_not_the_documented_json_is_shown_safely(payload: bytes) -> None:
+async def test_cloud_client_redacts_excerpt_of_unreadable_answer(payload: bytes) -> None:
+    """An undocumented response is reported with a short, printable and redacted excerpt."""
     async with server(answers(payload)) as url:
         with pytest.raises(UnreadableAnswerError) as caught:
             await call(url)
@@ -205,7 +212,8 @@ async def test_what_is_not_the_documented_json_is_shown_safely(payload: bytes) -
 
 
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "503 Unavailable"])
-async def test_an_error_answer_is_a_refusal_under_any_status(status: str) -> None:
+async def test_cloud_client_raises_api_error_under_any_status(status: str) -> None:
+    """An error in the response raises ApiError under any HTTP status, with keys redacted."""
     error = {"Code": "InvalidParameter.TaskId", "Message": "no txSecret=abc"}
     body = json.dumps({"Response": {"Error": error, "RequestId": "r-9"}}).encode()
 
@@ -221,7 +229,8 @@ async def test_an_error_answer_is_a_refusal_under_any_status(status: str) -> Non
 
 @pytest.mark.parametrize("form", ["no push to {} please", "no stream {key} there"])
 @pytest.mark.parametrize("document", [True, False])
-async def test_an_answer_brings_no_secret_parameter_back(form: str, document: bool) -> None:
+async def test_cloud_client_redacts_echoed_secret_parameter(form: str, document: bool) -> None:
+    """A secret parameter that the response echoes is redacted in the error."""
     push = "rtmp://a.example.com/live2/5ECRE7-5ECRE7"
     said = form.format(push, key="5ECRE7-5ECRE7")
     error = {"Code": "InvalidParameter", "Message": said}
@@ -243,7 +252,10 @@ async def test_an_answer_brings_no_secret_parameter_back(form: str, document: bo
 @pytest.mark.parametrize(
     ("date", "skew"), [(formatdate(NOW - 600, usegmt=True), 600.0), ("never", None)]
 )
-async def test_a_wrong_clock_is_measured_by_the_servers_date(date: str, skew: float | None) -> None:
+async def test_cloud_client_measures_clock_skew_from_date_header(
+    date: str, skew: float | None
+) -> None:
+    """The clock skew is measured by the Date header, and is None without a valid one."""
     error = {"Code": "AuthFailure.SignatureExpire", "Message": "late"}
     body = json.dumps({"Response": {"Error": error, "RequestId": "r"}}).encode()
 
@@ -254,7 +266,8 @@ async def test_a_wrong_clock_is_measured_by_the_servers_date(date: str, skew: fl
     assert caught.value.skew == skew
 
 
-async def test_each_product_is_called_at_its_own_site() -> None:
+async def test_cloud_client_calls_host_of_configured_site() -> None:
+    """The client calls a product at the host of its configured site."""
     hosts: list[str] = []
 
     def handle(sent: httpx.Request) -> httpx.Response:

@@ -24,7 +24,8 @@ def written(folder: Path, text: str) -> str:
     return str(file)
 
 
-async def test_the_environment_comes_first(tmp_path: Path) -> None:
+async def test_credentials_chain_prefers_environment_over_file(tmp_path: Path) -> None:
+    """Credentials come from the environment first and from a credentials file after it."""
     file = written(tmp_path, "[default]\nsecret_id = AKIDFILE\nsecret_key = FILE%KEY\n")
 
     assert await chain(ENVIRONMENT, files=[file]).get() == Credentials(
@@ -50,7 +51,10 @@ async def test_the_environment_comes_first(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_half_a_key_is_a_configuration_error(environment: dict[str, str], problem: str) -> None:
+def test_credentials_chain_refuses_incomplete_key(
+    environment: dict[str, str], problem: str
+) -> None:
+    """An incomplete or malformed key is a configuration error that does not show it."""
     with pytest.raises(ConfigError) as caught:
         chain(environment, files=[])
 
@@ -58,7 +62,8 @@ def test_half_a_key_is_a_configuration_error(environment: dict[str, str], proble
     assert "5ECRE7" not in str(caught.value)
 
 
-def test_a_broken_file_is_a_configuration_error(tmp_path: Path) -> None:
+def test_credentials_chain_refuses_invalid_file(tmp_path: Path) -> None:
+    """An unreadable or incomplete credentials file is a configuration error."""
     with pytest.raises(ConfigError, match="readable"):
         chain({}, files=[written(tmp_path, "secret_id = no section")])
     with pytest.raises(ConfigError, match="secret_key"):
@@ -89,7 +94,8 @@ class Metadata:
         return httpx.Response(200, text=json.dumps(key))
 
 
-async def test_a_roles_key_is_kept_renewed_early_and_used_while_it_is_good() -> None:
+async def test_credentials_of_cvm_role_are_cached_and_renewed_early() -> None:
+    """A CVM role's key is cached, renewed early and used until it expires."""
     service, now = Metadata(), [0.0]
     role = CvmRole(clock=lambda: now[0], transport=httpx.MockTransport(service))
 
@@ -109,7 +115,9 @@ async def test_a_roles_key_is_kept_renewed_early_and_used_while_it_is_good() -> 
         await role.get()
 
 
-async def test_without_any_key_the_sentence_names_all_three_places() -> None:
+async def test_credentials_error_names_all_sources() -> None:
+    """Without any key the error names the environment, the file and the CVM role."""
+
     def nothing(_: httpx.Request) -> httpx.Response:
         return httpx.Response(404)
 

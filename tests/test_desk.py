@@ -69,7 +69,8 @@ def delivery(
     return Delivery(1, operation, owed, key, operation.state, uncertain=uncertain)
 
 
-async def test_a_card_is_posted_once_and_edited_afterwards(office: Office) -> None:
+async def test_messenger_posts_a_card_once_then_updates_it(office: Office) -> None:
+    """A card is posted with its key as metadata and edited in place afterwards."""
     sent = await office.desk.deliver(delivery(OPERATION))
     assert isinstance(sent, Sent)
     later = replace(ACCEPTED, card_channel=sent.channel, card_ts=sent.ts)
@@ -87,7 +88,8 @@ async def test_a_card_is_posted_once_and_edited_afterwards(office: Office) -> No
     assert (message["unfurl_links"], message["unfurl_media"]) == (False, False)
 
 
-async def test_a_card_asked_for_in_a_thread_stands_there(office: Office) -> None:
+async def test_messenger_posts_a_card_in_the_request_thread(office: Office) -> None:
+    """A card for a request made in a thread is posted in that thread."""
     threaded = replace(OPERATION, place=Place("C0INC", thread_ts="1.5"))
 
     await office.desk.deliver(delivery(threaded))
@@ -95,7 +97,8 @@ async def test_a_card_asked_for_in_a_thread_stands_there(office: Office) -> None
     assert office.slack.messages[0]["thread_ts"] == "1.5"
 
 
-async def test_the_ending_stands_in_the_cards_thread_with_the_request_id(office: Office) -> None:
+async def test_messenger_posts_the_result_in_the_card_thread(office: Office) -> None:
+    """The result is posted in the card's thread and contains the RequestId."""
     assert isinstance(await office.desk.deliver(delivery(ACCEPTED, MessageKind.ENDING)), Sent)
 
     (message,) = office.slack.messages
@@ -103,7 +106,8 @@ async def test_the_ending_stands_in_the_cards_thread_with_the_request_id(office:
     assert ACCEPTED.request_id in message["text"]
 
 
-async def test_the_ending_stands_in_the_thread_it_was_asked_in(office: Office) -> None:
+async def test_messenger_posts_the_result_in_the_request_thread(office: Office) -> None:
+    """The result of a request made in a thread is posted in that thread."""
     threaded = replace(ACCEPTED, place=Place("C0INC", thread_ts="1.5"))
 
     await office.desk.deliver(delivery(threaded, MessageKind.ENDING))
@@ -111,7 +115,8 @@ async def test_the_ending_stands_in_the_thread_it_was_asked_in(office: Office) -
     assert office.slack.messages[0]["thread_ts"] == "1.5"
 
 
-async def test_a_removed_card_is_posted_anew(office: Office) -> None:
+async def test_messenger_reposts_a_deleted_card(office: Office) -> None:
+    """A card that cannot be updated because it was deleted is posted again."""
     sent = await office.desk.deliver(delivery(ACCEPTED))
 
     assert isinstance(sent, Sent)
@@ -125,7 +130,8 @@ def denied_at(url: str) -> Operation:
     return replace(DENIED, place=Place("C0INC", reply_url=url))
 
 
-async def test_a_denial_goes_to_the_asker_alone(office: Office) -> None:
+async def test_messenger_sends_a_denial_as_ephemeral(office: Office) -> None:
+    """A denial goes to the requester as an ephemeral reply, and no message is posted."""
     sent = await office.desk.deliver(
         delivery(denied_at(office.slack.reply_url), MessageKind.PRIVATE)
     )
@@ -137,7 +143,8 @@ async def test_a_denial_goes_to_the_asker_alone(office: Office) -> None:
     assert office.slack.messages == []
 
 
-async def test_after_half_an_hour_the_asker_is_told_in_the_channel(office: Office) -> None:
+async def test_messenger_uses_ephemeral_after_reply_url_expires(office: Office) -> None:
+    """A denial is sent with chat.postEphemeral once the response URL has expired."""
     office.clock.now = ASKED_AT + 1801
 
     await office.desk.deliver(delivery(denied_at(office.slack.reply_url), MessageKind.PRIVATE))
@@ -146,7 +153,8 @@ async def test_after_half_an_hour_the_asker_is_told_in_the_channel(office: Offic
     assert (whisper["channel"], whisper["user"]) == ("C0INC", "U0ALICE")
 
 
-async def test_a_used_up_reply_url_is_not_the_end(office: Office) -> None:
+async def test_messenger_falls_back_when_the_reply_url_is_used_up(office: Office) -> None:
+    """A denial is sent with chat.postEphemeral when the response URL is used up."""
     office.slack.fails("response_url", Fault(status=404, body="used_url"))
 
     sent = await office.desk.deliver(
@@ -157,7 +165,8 @@ async def test_a_used_up_reply_url_is_not_the_end(office: Office) -> None:
     assert office.slack.methods() == ["response_url", "chat.postEphemeral"]
 
 
-async def test_a_mention_is_denied_in_its_thread(office: Office) -> None:
+async def test_messenger_denies_a_mention_in_its_thread(office: Office) -> None:
+    """The denial of a mention in an existing thread is shown in that thread."""
     mention = replace(DENIED, place=Place("C0INC", thread_ts="1.5"), via=Via.MENTION)
 
     office.slack.threads.add("1.5")
@@ -166,7 +175,8 @@ async def test_a_mention_is_denied_in_its_thread(office: Office) -> None:
     assert office.slack.asked("chat.postEphemeral")[0]["thread_ts"] == "1.5"
 
 
-async def test_a_mention_that_began_no_thread_is_denied_where_it_is_seen(office: Office) -> None:
+async def test_messenger_denies_a_top_level_mention_in_the_channel(office: Office) -> None:
+    """The denial of a mention without replies is shown in the channel, not in a thread."""
     mention = replace(DENIED, place=Place("C0INC", thread_ts="1.5"), via=Via.MENTION)
 
     await office.desk.deliver(delivery(mention, MessageKind.PRIVATE))
@@ -175,7 +185,8 @@ async def test_a_mention_that_began_no_thread_is_denied_where_it_is_seen(office:
     assert "thread_ts" not in whisper, "Slack shows nothing in a thread that nobody replied in"
 
 
-async def test_what_is_pressed_in_a_thread_is_answered_there(office: Office) -> None:
+async def test_messenger_answers_a_button_press_in_its_thread(office: Office) -> None:
+    """A denial after a button press in a thread is shown there, not at the response URL."""
     office.slack.threads.add("1.5")
     pressed = replace(DENIED, place=Place("C0INC", "1.5", office.slack.reply_url))
 
@@ -186,7 +197,10 @@ async def test_what_is_pressed_in_a_thread_is_answered_there(office: Office) -> 
 
 
 @pytest.mark.parametrize("method", ["conversations.replies", "chat.postEphemeral"])
-async def test_without_the_thread_the_channel_does(office: Office, method: str) -> None:
+async def test_messenger_uses_the_reply_url_if_the_thread_fails(
+    office: Office, method: str
+) -> None:
+    """A denial goes to the response URL when its thread cannot be read or written."""
     office.slack.threads.add("1.5")
     office.slack.fails(method, Fault("missing_scope"))
     pressed = replace(DENIED, place=Place("C0INC", "1.5", office.slack.reply_url))
@@ -196,7 +210,8 @@ async def test_without_the_thread_the_channel_does(office: Office, method: str) 
     assert len(office.slack.replies) == 1
 
 
-async def test_who_cannot_be_told_in_the_channel_is_told_directly(office: Office) -> None:
+async def test_messenger_falls_back_to_a_direct_message(office: Office) -> None:
+    """A denial is sent as a direct message when the bot is not in the channel."""
     office.slack.fails("chat.postEphemeral", Fault("not_in_channel"))
 
     sent = await office.desk.deliver(delivery(DENIED, MessageKind.PRIVATE))
@@ -208,7 +223,8 @@ async def test_who_cannot_be_told_in_the_channel_is_told_directly(office: Office
 # --- the audit channel -----------------------------------------------------------------
 
 
-async def test_the_audit_line_leads_to_the_card(office: Office) -> None:
+async def test_messenger_links_the_audit_line_to_the_card(office: Office) -> None:
+    """The line in the audit channel contains a permalink to the card."""
     await office.desk.deliver(delivery(ACCEPTED, MessageKind.AUDIT))
 
     (line,) = office.slack.messages
@@ -216,14 +232,16 @@ async def test_the_audit_line_leads_to_the_card(office: Office) -> None:
     assert "<https://example.slack.com/archives/C0INC/p1700000000000100|card>" in line["text"]
 
 
-async def test_an_audit_line_without_a_permalink_is_an_audit_line(office: Office) -> None:
+async def test_messenger_posts_an_audit_line_without_permalink(office: Office) -> None:
+    """The audit line is posted without a link when Slack has no permalink for the card."""
     office.slack.fails("chat.getPermalink", Fault("message_not_found"))
 
     assert isinstance(await office.desk.deliver(delivery(ACCEPTED, MessageKind.AUDIT)), Sent)
     assert "DropLiveStream" in office.slack.messages[0]["text"]
 
 
-async def test_a_notice_is_escaped(office: Office) -> None:
+async def test_messenger_escapes_an_announcement(office: Office) -> None:
+    """The text of an announcement in the audit channel is escaped for mrkdwn."""
     await office.desk.announce("<!channel> the policy is broken", "key1", uncertain=False)
 
     (line,) = office.slack.messages
@@ -244,9 +262,10 @@ async def test_a_notice_is_escaped(office: Office) -> None:
     ],
 )
 @pytest.mark.parametrize("owed", [MessageKind.CARD, MessageKind.ENDING, MessageKind.AUDIT])
-async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_twice(
+async def test_messenger_finds_a_message_with_a_lost_response(
     office: Office, fault: Fault, owed: MessageKind
 ) -> None:
+    """A message whose response was lost is found by its key and is not posted twice."""
     operation = OPERATION if owed is MessageKind.CARD else ACCEPTED
     office.slack.fails("chat.postMessage", fault)
 
@@ -259,7 +278,8 @@ async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_twice(
     assert second == Sent(message["channel"], message["ts"])
 
 
-async def test_a_card_that_is_found_shows_the_state_of_now(office: Office) -> None:
+async def test_messenger_updates_a_card_found_by_its_key(office: Office) -> None:
+    """A card that is found after a lost response is updated to the current state."""
     office.slack.fails("chat.postMessage", Fault(hangs_up=True, done=True))
     await office.desk.deliver(delivery(replace(OPERATION, state=State.WAITING)))
 
@@ -271,7 +291,8 @@ async def test_a_card_that_is_found_shows_the_state_of_now(office: Office) -> No
     assert edit["text"].startswith("Accepted")
 
 
-async def test_a_notice_whose_answer_was_lost_is_found(office: Office) -> None:
+async def test_messenger_finds_an_announcement_by_its_key(office: Office) -> None:
+    """An announcement whose response was lost is found and is not posted twice."""
     office.slack.fails("chat.postMessage", Fault(hangs_up=True, done=True))
     await office.desk.announce("the policy is broken", "key1", uncertain=False)
 
@@ -279,7 +300,8 @@ async def test_a_notice_whose_answer_was_lost_is_found(office: Office) -> None:
     assert len(office.slack.messages) == 1
 
 
-async def test_what_never_arrived_is_posted_after_the_look_up(office: Office) -> None:
+async def test_messenger_posts_a_message_the_lookup_did_not_find(office: Office) -> None:
+    """An uncertain message that never reached Slack is posted after the lookup."""
     office.slack.fails("chat.postMessage", Fault(hangs_up=True))
     await office.desk.deliver(delivery(OPERATION))
 
@@ -287,7 +309,8 @@ async def test_what_never_arrived_is_posted_after_the_look_up(office: Office) ->
     assert len(office.slack.messages) == 1
 
 
-async def test_the_look_up_turns_pages(office: Office) -> None:
+async def test_messenger_lookup_follows_pagination(office: Office) -> None:
+    """The lookup of an uncertain message follows pagination to an older page."""
     await office.desk.deliver(delivery(OPERATION))
     for number in range(5):
         await office.desk.deliver(delivery(replace(OPERATION, id=f"other{number}")))
@@ -299,7 +322,8 @@ async def test_the_look_up_turns_pages(office: Office) -> None:
     assert len(office.slack.messages) == 6
 
 
-async def test_a_message_of_someone_else_with_our_key_is_not_ours(office: Office) -> None:
+async def test_messenger_lookup_ignores_messages_of_other_bots(office: Office) -> None:
+    """A message by another bot with the same key is not taken for the bot's own."""
     await office.desk.deliver(delivery(OPERATION))
     office.slack.messages[0]["bot_id"] = "B0OTHER"
 
@@ -308,7 +332,8 @@ async def test_a_message_of_someone_else_with_our_key_is_not_ours(office: Office
     assert len(office.slack.messages) == 2
 
 
-async def test_a_look_up_that_fails_keeps_the_message_uncertain(office: Office) -> None:
+async def test_messenger_keeps_uncertain_when_the_lookup_fails(office: Office) -> None:
+    """A failed lookup leaves the message uncertain and posts nothing."""
     office.slack.fails("conversations.history", Fault("internal_error"))
 
     later = await office.desk.deliver(delivery(OPERATION, uncertain=True))
@@ -318,7 +343,8 @@ async def test_a_look_up_that_fails_keeps_the_message_uncertain(office: Office) 
     assert office.slack.messages == []
 
 
-async def test_without_the_right_to_look_up_twice_is_better_than_never(office: Office) -> None:
+async def test_messenger_posts_without_the_lookup_scope(office: Office) -> None:
+    """An uncertain message is posted again when the scope for the lookup is missing."""
     office.slack.fails("conversations.history", Fault("missing_scope"))
 
     assert isinstance(await office.desk.deliver(delivery(OPERATION, uncertain=True)), Sent)
@@ -327,7 +353,8 @@ async def test_without_the_right_to_look_up_twice_is_better_than_never(office: O
 # --- what Slack does not take ----------------------------------------------------------
 
 
-async def test_slack_says_how_long_to_wait(office: Office) -> None:
+async def test_messenger_honors_retry_after(office: Office) -> None:
+    """A rate-limited message is postponed by the seconds in Retry-After."""
     limited = Fault("ratelimited", status=429, headers={"Retry-After": "17"})
     office.slack.fails("chat.postMessage", limited)
 
@@ -339,7 +366,8 @@ async def test_slack_says_how_long_to_wait(office: Office) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "soon", "-1", "٣", "9" * 400])
-async def test_an_odd_retry_after_waits_half_a_minute(office: Office, said: str) -> None:
+async def test_messenger_defaults_an_invalid_retry_after(office: Office, said: str) -> None:
+    """A missing or invalid Retry-After postpones the message by 30 seconds."""
     headers = {"Retry-After": said} if said else {}
     office.slack.fails("chat.postMessage", Fault("ratelimited", status=429, headers=headers))
 
@@ -349,7 +377,8 @@ async def test_an_odd_retry_after_waits_half_a_minute(office: Office, said: str)
     assert later.seconds == 30.0
 
 
-async def test_an_unreachable_slack_has_certainly_not_heard(office: Office) -> None:
+async def test_messenger_is_certain_when_slack_is_unreachable(office: Office) -> None:
+    """A refused connection postpones the message without marking it uncertain."""
     await office.slack.server.close()
 
     later = await office.desk.deliver(delivery(OPERATION))
@@ -362,9 +391,10 @@ async def test_an_unreachable_slack_has_certainly_not_heard(office: Office) -> N
     "code", ["channel_not_found", "is_archived", "not_in_channel", "msg_too_long", "odd_code"]
 )
 @pytest.mark.parametrize("owed", [MessageKind.CARD, MessageKind.ENDING, MessageKind.AUDIT])
-async def test_what_slack_will_never_take_is_given_up_with_a_reason(
+async def test_messenger_gives_up_on_a_permanent_error(
     office: Office, code: str, owed: MessageKind
 ) -> None:
+    """An error that a retry cannot fix makes the message undeliverable, with a reason."""
     office.slack.fails("chat.postMessage", Fault(code))
     office.clock.now += 60
 
@@ -374,7 +404,8 @@ async def test_what_slack_will_never_take_is_given_up_with_a_reason(
     assert never.why.endswith(".")
 
 
-async def test_an_audit_line_waits_for_the_card_that_it_links_to(office: Office) -> None:
+async def test_messenger_delays_the_audit_line_until_its_card(office: Office) -> None:
+    """The audit line waits for the card it links to, but not longer than a minute."""
     later = await office.desk.deliver(delivery(OPERATION, MessageKind.AUDIT))
     assert isinstance(later, RetryLater)
     assert not office.slack.calls
@@ -383,12 +414,14 @@ async def test_an_audit_line_waits_for_the_card_that_it_links_to(office: Office)
     assert isinstance(await office.desk.deliver(delivery(OPERATION, MessageKind.AUDIT)), Sent)
 
 
-async def test_the_line_of_a_refusal_waits_for_no_card(office: Office) -> None:
+async def test_messenger_posts_a_denial_audit_line_at_once(office: Office) -> None:
+    """The audit line of a denied operation is posted without waiting for a card."""
     denied = replace(OPERATION, state=State.DENIED)
     assert isinstance(await office.desk.deliver(delivery(denied, MessageKind.AUDIT)), Sent)
 
 
-async def test_a_channel_without_the_bot_is_forgotten(office: Office) -> None:
+async def test_messenger_reports_a_channel_it_is_not_in(office: Office) -> None:
+    """A not_in_channel error reports the channel as lost."""
     office.slack.fails("chat.postMessage", Fault("not_in_channel"))
 
     await office.desk.deliver(delivery(OPERATION))
@@ -397,7 +430,8 @@ async def test_a_channel_without_the_bot_is_forgotten(office: Office) -> None:
 
 
 @pytest.mark.parametrize("code", ["invalid_auth", "token_revoked", "account_inactive"])
-async def test_a_token_may_be_mended(office: Office, code: str) -> None:
+async def test_messenger_retries_after_an_auth_error(office: Office, code: str) -> None:
+    """An invalid or revoked token postpones the message by a minute and names the error."""
     office.slack.fails("chat.postMessage", Fault(code))
 
     later = await office.desk.deliver(delivery(OPERATION))
@@ -407,7 +441,8 @@ async def test_a_token_may_be_mended(office: Office, code: str) -> None:
     assert code in later.why
 
 
-async def test_without_an_audit_channel_nothing_is_posted() -> None:
+async def test_messenger_announces_nothing_without_audit_channel() -> None:
+    """Without an audit channel an announcement is undeliverable, and Slack is not called."""
     async with slack() as (fake, client):
         desk = Messenger(client, bot=BOT)
 
@@ -415,7 +450,8 @@ async def test_without_an_audit_channel_nothing_is_posted() -> None:
         assert fake.calls == []
 
 
-async def test_blocks_that_slack_refuses_are_left_out(office: Office) -> None:
+async def test_messenger_posts_text_when_blocks_are_invalid(office: Office) -> None:
+    """A message whose blocks Slack refuses is posted with its text alone."""
     office.slack.fails("chat.postMessage", Fault("invalid_blocks"))
 
     assert isinstance(await office.desk.deliver(delivery(OPERATION)), Sent)
@@ -426,9 +462,10 @@ async def test_blocks_that_slack_refuses_are_left_out(office: Office) -> None:
 
 
 @pytest.mark.parametrize("change", [{"api": "GoneAction"}, {"api": ""}])
-async def test_an_operation_of_an_action_that_is_gone_is_still_told(
+async def test_messenger_delivers_for_an_unknown_action(
     office: Office, change: dict[str, Any]
 ) -> None:
+    """Every kind of message is delivered for an operation whose action is unknown."""
     for owed in MessageKind:
         assert isinstance(
             await office.desk.deliver(delivery(replace(ACCEPTED, **change), owed)), Sent

@@ -38,7 +38,8 @@ async def office() -> AsyncIterator[Office]:
         yield Office(fake, Directory(client, team=TEAM, clock=clock, patience=1.0), clock)
 
 
-async def test_a_member_is_none_of_the_things_that_count_against_one(office: Office) -> None:
+async def test_user_directory_returns_full_member(office: Office) -> None:
+    """A full member has no restriction and keeps the time zone."""
     office.slack.users["U0ALICE"] = MEMBER
 
     person = await office.directory.person(ALICE)
@@ -59,21 +60,24 @@ async def test_a_member_is_none_of_the_things_that_count_against_one(office: Off
         ({"is_bot": None}, "bot"),
     ],
 )
-async def test_what_slack_says_against_someone_counts(
+async def test_user_directory_flags_restricted_users(
     office: Office, said: dict[str, Any], against: str
 ) -> None:
+    """Bots, guests, deactivated and external users are flagged, and unclear data counts too."""
     office.slack.users["U0ALICE"] = MEMBER | said
 
     assert getattr(await office.directory.person(ALICE), against) is True
 
 
-async def test_slackbot_is_a_bot_although_slack_does_not_say_so(office: Office) -> None:
+async def test_user_directory_flags_slackbot_as_bot(office: Office) -> None:
+    """Slackbot is a bot although users.info does not say so."""
     office.slack.users["USLACKBOT"] = MEMBER
 
     assert (await office.directory.person(Actor(TEAM, "USLACKBOT"))).bot
 
 
-async def test_a_user_without_a_team_is_of_the_team_of_the_payload(office: Office) -> None:
+async def test_user_directory_uses_payload_team_if_profile_has_none(office: Office) -> None:
+    """A user whose profile names no team is judged by the team of the payload."""
     office.slack.users["U0ALICE"] = {"deleted": False}
 
     assert not (await office.directory.person(ALICE)).stranger
@@ -81,7 +85,8 @@ async def test_a_user_without_a_team_is_of_the_team_of_the_payload(office: Offic
     assert (await office.directory.person(Actor("", "U0ALICE"))).stranger
 
 
-async def test_in_an_organisation_any_of_ones_workspaces_counts(office: Office) -> None:
+async def test_user_directory_accepts_any_workspace_of_enterprise_user(office: Office) -> None:
+    """An enterprise user counts as a member if any of their workspaces is this one."""
     teams = {"enterprise_user": {"id": "U0ALICE", "teams": ["T0OTHER", TEAM]}}
     office.slack.users["U0ALICE"] = MEMBER | {"team_id": "T0OTHER"} | teams
 
@@ -90,7 +95,8 @@ async def test_in_an_organisation_any_of_ones_workspaces_counts(office: Office) 
     assert (person.team, person.stranger) == (TEAM, False)
 
 
-async def test_an_unknown_user_is_an_error_and_not_a_person(office: Office) -> None:
+async def test_user_directory_raises_for_unknown_user(office: Office) -> None:
+    """An unknown user raises an error and is not returned as a person."""
     with pytest.raises(DirectoryError, match="knows no such user"):
         await office.directory.person(ALICE)
 
@@ -109,9 +115,10 @@ async def test_an_unknown_user_is_an_error_and_not_a_person(office: Office) -> N
         Fault(hangs_up=True),
     ],
 )
-async def test_whatever_goes_wrong_is_a_plain_sentence_and_is_not_remembered(
+async def test_user_directory_raises_readable_error_and_caches_none(
     office: Office, fault: Fault
 ) -> None:
+    """A failed lookup raises a readable error and is not cached."""
     office.slack.users["U0ALICE"] = MEMBER
     # A reading whose connection breaks is sent once more by the HTTP client itself.
     office.slack.fails("users.info", *[fault] * (2 if fault.hangs_up else 1))
@@ -123,7 +130,8 @@ async def test_whatever_goes_wrong_is_a_plain_sentence_and_is_not_remembered(
     assert (await office.directory.person(ALICE)).user == "U0ALICE"
 
 
-async def test_a_person_is_remembered_for_a_minute(office: Office) -> None:
+async def test_user_directory_caches_person_for_a_minute(office: Office) -> None:
+    """A person is cached for one minute and then read again."""
     office.slack.users["U0ALICE"] = MEMBER
     await office.directory.person(ALICE)
     office.slack.users["U0ALICE"] = MEMBER | {"deleted": True}
@@ -134,7 +142,8 @@ async def test_a_person_is_remembered_for_a_minute(office: Office) -> None:
     assert (await office.directory.person(ALICE)).deactivated
 
 
-async def test_many_who_ask_at_once_are_one_question(office: Office) -> None:
+async def test_user_directory_coalesces_concurrent_lookups(office: Office) -> None:
+    """Concurrent lookups of one user make one call to Slack."""
     office.slack.users["U0ALICE"] = MEMBER
 
     people = await asyncio.gather(*(office.directory.person(ALICE) for _ in range(50)))
@@ -143,7 +152,8 @@ async def test_many_who_ask_at_once_are_one_question(office: Office) -> None:
     assert office.slack.methods() == ["users.info"]
 
 
-async def test_one_who_gives_up_takes_the_answer_from_nobody(office: Office) -> None:
+async def test_user_directory_survives_cancelled_caller(office: Office) -> None:
+    """A cancelled caller does not cancel the lookup that others wait for."""
     office.slack.users["U0ALICE"] = MEMBER
     impatient = asyncio.create_task(office.directory.person(ALICE))
     patient = asyncio.create_task(office.directory.person(ALICE))
@@ -154,7 +164,8 @@ async def test_one_who_gives_up_takes_the_answer_from_nobody(office: Office) -> 
     assert (await patient).user == "U0ALICE"
 
 
-async def test_groups_are_those_of_the_policy_that_the_user_is_in(office: Office) -> None:
+async def test_user_directory_returns_policy_groups_of_user(office: Office) -> None:
+    """Of the groups that the policy names, those with the user are returned."""
     office.slack.groups = {"S0ONCALL": ["U0ALICE"], "S0LEADS": ["U0BOB"]}
 
     found = await office.directory.groups("U0ALICE", frozenset({"S0ONCALL", "S0LEADS"}))
@@ -163,9 +174,10 @@ async def test_groups_are_those_of_the_policy_that_the_user_is_in(office: Office
     assert all(a["team_id"] == TEAM for a in office.slack.asked("usergroups.users.list"))
 
 
-async def test_a_group_that_is_gone_has_no_members_and_shuts_out_nobody_else(
+async def test_user_directory_treats_deleted_group_as_empty(
     office: Office,
 ) -> None:
+    """A deleted user group counts as empty and does not affect other groups."""
     office.slack.groups = {"S0ONCALL": ["U0ALICE"]}
 
     found = await office.directory.groups("U0ALICE", frozenset({"S0ONCALL", "S0GONE"}))
@@ -173,7 +185,8 @@ async def test_a_group_that_is_gone_has_no_members_and_shuts_out_nobody_else(
     assert found == {"S0ONCALL"}
 
 
-async def test_a_group_that_cannot_be_read_means_no(office: Office) -> None:
+async def test_user_directory_raises_if_group_is_unreadable(office: Office) -> None:
+    """A user group that cannot be read raises an error instead of granting anything."""
     office.slack.groups = {"S0ONCALL": ["U0ALICE"]}
     office.slack.fails("usergroups.users.list", Fault("plan_upgrade_required"))
 
@@ -181,12 +194,14 @@ async def test_a_group_that_cannot_be_read_means_no(office: Office) -> None:
         await office.directory.groups("U0ALICE", frozenset({"S0ONCALL"}))
 
 
-async def test_without_groups_in_the_policy_slack_is_not_asked(office: Office) -> None:
+async def test_user_directory_makes_no_call_without_groups(office: Office) -> None:
+    """Slack is not called when the policy names no user groups."""
     assert await office.directory.groups("U0ALICE", frozenset()) == frozenset()
     assert office.slack.calls == []
 
 
-async def test_a_change_of_a_group_counts_at_once(office: Office) -> None:
+async def test_user_directory_forgets_changed_group_at_once(office: Office) -> None:
+    """A group is cached until it is forgotten, and then a change counts at once."""
     office.slack.groups = {"S0ONCALL": ["U0ALICE"]}
     among = frozenset({"S0ONCALL"})
     await office.directory.groups("U0ALICE", among)
@@ -197,7 +212,8 @@ async def test_a_change_of_a_group_counts_at_once(office: Office) -> None:
     assert await office.directory.groups("U0ALICE", among) == frozenset()
 
 
-async def test_an_answer_from_before_the_change_is_not_remembered(office: Office) -> None:
+async def test_user_directory_discards_answer_from_before_change(office: Office) -> None:
+    """A group answer that was requested before a change is not cached."""
     office.slack.groups = {"S0ONCALL": ["U0ALICE"]}
     among = frozenset({"S0ONCALL"})
     asking = asyncio.create_task(office.directory.groups("U0ALICE", among))
@@ -221,16 +237,18 @@ async def test_an_answer_from_before_the_change_is_not_remembered(office: Office
         (None, Presence.OUT),
     ],
 )
-async def test_the_bot_is_where_slack_says_it_is(
+async def test_user_directory_maps_channel_to_presence(
     office: Office, channel: dict[str, Any] | None, presence: Presence
 ) -> None:
+    """The bot's presence follows what conversations.info says about the channel."""
     if channel is not None:
         office.slack.channels["C0ANY"] = channel
 
     assert await office.directory.presence("C0ANY") is presence
 
 
-async def test_when_slack_does_not_say_the_presence_is_unknown(office: Office) -> None:
+async def test_user_directory_returns_unknown_presence_on_error(office: Office) -> None:
+    """A failed channel lookup gives an unknown presence and is not cached."""
     office.slack.fails("conversations.info", Fault("internal_error"), Fault("ratelimited"))
 
     assert await office.directory.presence("C0INC") is Presence.UNKNOWN
@@ -238,7 +256,8 @@ async def test_when_slack_does_not_say_the_presence_is_unknown(office: Office) -
     assert await office.directory.presence("C0INC") is Presence.IN
 
 
-async def test_an_invitation_counts_at_once_and_a_presence_is_remembered(office: Office) -> None:
+async def test_user_directory_caches_presence_but_not_absence(office: Office) -> None:
+    """Absence from a channel is not cached; presence is cached until it is forgotten."""
     assert await office.directory.presence("C0NEW") is Presence.OUT
     office.slack.channels["C0NEW"] = {"is_member": True}
     assert await office.directory.presence("C0NEW") is Presence.IN

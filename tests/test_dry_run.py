@@ -41,7 +41,8 @@ from tests.fakes import ALICE
         "live x --dry-run domain=<http://a.example.com|a.example.com>",
     ],
 )
-async def test_however_it_is_asked_nothing_is_sent(house: House, text: str) -> None:
+async def test_dry_run_sends_nothing_in_any_spelling(house: House, text: str) -> None:
+    """A dry run stores and sends nothing, however the option is written."""
     reply = await house.ask(text)
 
     assert isinstance(reply, DryRun)
@@ -63,14 +64,16 @@ async def test_however_it_is_asked_nothing_is_sent(house: House, text: str) -> N
         "ban x --reason dry-run=yes",
     ],
 )
-async def test_a_stream_may_be_called_so(house: House, text: str) -> None:
+async def test_dry_run_in_value_is_no_option(house: House, text: str) -> None:
+    """A value that contains the text dry-run does not make the command a dry run."""
     reply = await house.ask(text)
 
     assert isinstance(reply, Accepted)
     assert reply.operation.text == text
 
 
-async def test_a_value_beside_it_stays_as_it_was(house: House) -> None:
+async def test_dry_run_keeps_other_values(house: House) -> None:
+    """A quoted value beside the dry-run option is kept as it was."""
     reply = await house.ask("ban x --dry-run reason='a &amp;lt; b'")
 
     assert isinstance(reply, DryRun)
@@ -78,7 +81,8 @@ async def test_a_value_beside_it_stays_as_it_was(house: House) -> None:
 
 
 @pytest.mark.parametrize("text", ["live x --dry-run=no", "live x dry-run=no"])
-async def test_a_dry_run_that_is_not_wanted_is_a_mistake(house: House, text: str) -> None:
+async def test_dry_run_refuses_value_no(house: House, text: str) -> None:
+    """The option dry-run=no is a parse error."""
     reply = await house.ask(text)
 
     assert isinstance(reply, Invalid)
@@ -87,7 +91,8 @@ async def test_a_dry_run_that_is_not_wanted_is_a_mistake(house: House, text: str
 
 @pytest.mark.parametrize("verb", [Effect.STOP, Effect.START])
 @pytest.mark.parametrize("text", ["--dry-run", "—dry-run", "dry-run=yes"])
-async def test_no_form_is_opened_for_a_dry_run(house: House, text: str, verb: Effect) -> None:
+async def test_dry_run_opens_no_form(house: House, text: str, verb: Effect) -> None:
+    """A dry run without a command is a parse error that suggests a full command."""
     reply = await house.ask(text, verb=verb)
 
     assert isinstance(reply, Invalid)
@@ -95,12 +100,14 @@ async def test_no_form_is_opened_for_a_dry_run(house: House, text: str, verb: Ef
     assert f"/{verb.value}stream live stream1 --dry-run." in reply.error.sentence
 
 
-async def test_help_with_it_explains_it(house: House) -> None:
+async def test_dry_run_help_explains_option(house: House) -> None:
+    """The dry-run option with help, or without a verb, shows the help on dry runs."""
     assert await house.ask("help --dry-run") == Help("dry-run")
     assert await house.ask("--dry-run", verb=None) == Help("dry-run")
 
 
-def test_where_nobody_may_approve_that_is_said() -> None:
+def test_dry_run_reports_missing_approvers() -> None:
+    """A dry run says that nobody could approve, or which roles could after a reminder."""
     told = receipts.rehearsal(rehearsed(Verdict("a.b", Approval.SECOND_PERSON))).text
     later = Verdict("a.b", Approval.SECOND_PERSON, escalates_to=("chiefs",))
 
@@ -108,14 +115,16 @@ def test_where_nobody_may_approve_that_is_said() -> None:
     assert "`chiefs` could, once a reminder" in receipts.rehearsal(rehearsed(later)).text
 
 
-def test_approvers_whom_nobody_knows_leave_no_empty_brackets() -> None:
+def test_dry_run_names_role_without_known_members() -> None:
+    """Approvers without known members are named by their role alone."""
     verdict = Verdict("a.b", Approval.SECOND_PERSON, ("leads",), needed=2)
     told = receipts.rehearsal(rehearsed(verdict)).text
 
     assert "after 2 of `leads` approve it." in told
 
 
-def test_case_and_runbook_stand_in_it() -> None:
+def test_dry_run_shows_case_and_runbook() -> None:
+    """A dry run shows the case and the runbook, and no account if there is only one."""
     verdict = Verdict("a.b", Approval.NONE, runbook="https://wiki.example.com/stop")
     told = receipts.rehearsal(rehearsed(verdict)).text
 
@@ -130,7 +139,8 @@ def rehearsed(verdict: Verdict) -> DryRunResult:
     )
 
 
-async def test_the_case_of_the_channel_is_that_of_the_dry_run(quick_store: Store) -> None:
+async def test_dry_run_uses_case_of_channel(quick_store: Store) -> None:
+    """A dry run has the case that the policy assigns to its channel."""
     async with built(quick_store, policy=POLICY + "cases: {C0INC: INC-7}\n") as house:
         reply = await house.ask("live x --dry-run")
         assert isinstance(reply, DryRun)
@@ -155,7 +165,8 @@ async def dry(world: Sandbox, user: str, text: str, command: str = "/stopstream"
     return str(seen[-1].text)
 
 
-async def test_the_asker_alone_reads_the_rule_and_the_exact_request(world: Sandbox) -> None:
+async def test_dry_run_shows_rule_and_request_to_its_user(world: Sandbox) -> None:
+    """Only its user sees the rule and the request, and the dry run is in the audit log."""
     told = await dry(world, "U0ALICE", "live stream1")
 
     assert "Allowed by `roles.oncall.allow[0]`, at once." in told
@@ -173,7 +184,8 @@ async def test_the_asker_alone_reads_the_rule_and_the_exact_request(world: Sandb
     assert "U0ALICE" in kept.body
 
 
-async def test_who_would_have_to_agree_and_who_could_do_it_is_said(world: Sandbox) -> None:
+async def test_dry_run_names_approvers_and_permitted_roles(world: Sandbox) -> None:
+    """A dry run names who would have to approve, or which role may act."""
     assert "after one of `leads` approves it (<@U0BOB>)" in await dry(
         world, "U0ALICE", f"domain {DOMAIN}"
     )
@@ -186,9 +198,8 @@ async def test_who_would_have_to_agree_and_who_could_do_it_is_said(world: Sandbo
 @pytest.mark.parametrize(
     "given", [{"is_restricted": True}, {"deleted": True}, {"team_id": "T0ELSEWHERE"}]
 )
-async def test_outsiders_read_no_request_and_no_default(
-    world: Sandbox, given: dict[str, Any]
-) -> None:
+async def test_dry_run_hides_request_from_outsiders(world: Sandbox, given: dict[str, Any]) -> None:
+    """Guests, deactivated and foreign users see neither the request nor the defaults."""
     world.slack.user("U0EVE", "eve", **given)
     world.slack.channels[INCIDENTS].members.add("U0EVE")
 
@@ -199,7 +210,8 @@ async def test_outsiders_read_no_request_and_no_default(
     assert "x-tc-action" not in told
 
 
-async def test_of_whom_slack_says_nothing_reads_no_request(house: House) -> None:
+async def test_dry_run_hides_request_from_unknown_user(house: House) -> None:
+    """A user whom Slack does not identify is denied and sees no request."""
     house.directory.people.clear()
     reply = await house.ask("live x --dry-run")
     assert isinstance(reply, DryRun)
@@ -211,13 +223,15 @@ async def test_of_whom_slack_says_nothing_reads_no_request(house: House) -> None
     assert found.request is None
 
 
-async def test_no_secret_parameter_stands_in_it(world: Sandbox) -> None:
+async def test_dry_run_hides_secret_parameters(world: Sandbox) -> None:
+    """A secret parameter is hidden in a dry run."""
     told = await dry(world, "U0BOB", "car user1 args='txSecret=5ECRE7'", command="/startstream")
     assert "5ECRE7" not in told
     assert "[hidden]" in told
 
 
-def test_a_draft_holds_neither_key_nor_signature() -> None:
+def test_request_preview_contains_no_credentials() -> None:
+    """A request preview contains no credentials and no secret parameters."""
     cloud = TencentCloud(credentials=Fixed(Credentials("AKIDREAL", "real-key", "real-token")))
     command = Command(
         by_api("StartPublishStream"), {"UserId": "u", "PublishStreamArgs": "k=5ECRE7"}

@@ -30,7 +30,8 @@ from tests.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
 STOP = "live stream1"
 
 
-async def test_who_may_gets_one_call_one_card_one_ending_and_one_audit_line(house: House) -> None:
+async def test_operation_sends_one_call_and_posts_one_result(house: House) -> None:
+    """A permitted command sends one call and posts one card, one result and one audit line."""
     operation = await house.run(STOP)
 
     assert operation.state is State.ACCEPTED
@@ -46,9 +47,10 @@ async def test_who_may_gets_one_call_one_card_one_ending_and_one_audit_line(hous
     assert house.heard(MessageKind.PRIVATE) == 0
 
 
-async def test_a_fault_in_giving_turns_holds_up_nobody_for_ever(
+async def test_worker_survives_unexpected_error_in_recheck(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An unexpected error in the permission recheck blocks neither its operation nor others."""
     house.store.lease = 0.5
     monkeypatch.setattr("bot.operations.worker.FRESH", -1.0)
     rights = house.engine._rights  # noqa: SLF001 (a fault that nobody has foreseen)
@@ -65,7 +67,8 @@ async def test_a_fault_in_giving_turns_holds_up_nobody_for_ever(
     assert faults == []
 
 
-async def test_without_a_role_nothing_is_sent(house: House) -> None:
+async def test_policy_denies_user_without_role(house: House) -> None:
+    """A user without a role is denied privately, and nothing is sent."""
     operation = await house.run(STOP, MALLORY)
 
     assert operation.state is State.DENIED
@@ -86,9 +89,10 @@ async def test_without_a_role_nothing_is_sent(house: House) -> None:
         Person("U0ALICE", ""),
     ],
 )
-async def test_a_grant_does_not_help_who_is_no_full_member(
+async def test_policy_denies_user_who_is_not_full_member(
     quick_store: Store, person: Person
 ) -> None:
+    """Bots, guests, deactivated and external users are denied despite a grant."""
     directory = FakeDirectory(people={"U0ALICE": person})
     async with built(quick_store, directory=directory) as house:
         operation = await house.run(STOP)
@@ -97,7 +101,8 @@ async def test_a_grant_does_not_help_who_is_no_full_member(
     assert house.cloud.sent == []
 
 
-async def test_when_slack_does_not_say_who_asks_the_answer_is_no(quick_store: Store) -> None:
+async def test_policy_denies_user_unknown_to_directory(quick_store: Store) -> None:
+    """A user whom Slack does not identify is denied, and nothing is sent."""
     async with built(quick_store, directory=FakeDirectory(people={})) as house:
         operation = await house.run(STOP)
 
@@ -105,16 +110,18 @@ async def test_when_slack_does_not_say_who_asks_the_answer_is_no(quick_store: St
     assert house.cloud.sent == []
 
 
-async def test_where_the_bot_is_not_in_the_channel_nothing_is_sent(house: House) -> None:
+async def test_policy_denies_in_channel_without_bot(house: House) -> None:
+    """A command in a channel without the bot is denied, and nothing is sent."""
     operation = await house.run(STOP, channel="C0ELSEWHERE")
 
     assert operation.state is State.DENIED
     assert house.cloud.sent == []
 
 
-async def test_a_card_that_stands_shows_that_the_bot_is_in_the_channel(
+async def test_policy_accepts_posted_card_as_proof_of_presence(
     quick_store: Store,
 ) -> None:
+    """A posted card proves the bot's membership when Slack does not tell it."""
     directory = FakeDirectory(channels={"C0INC": Presence.UNKNOWN})
     async with built(quick_store, directory=directory) as house:
         operation = await house.run(STOP)
@@ -122,7 +129,8 @@ async def test_a_card_that_stands_shows_that_the_bot_is_in_the_channel(
     assert operation.state is State.ACCEPTED
 
 
-async def test_the_intent_is_on_the_trail_before_the_request_leaves(quick_store: Store) -> None:
+async def test_audit_log_records_intent_before_request_is_sent(quick_store: Store) -> None:
+    """The audit log holds the intent before the request is sent."""
     seen: list[list[str]] = []
 
     def look(_: Command) -> None:
@@ -135,7 +143,8 @@ async def test_the_intent_is_on_the_trail_before_the_request_leaves(quick_store:
         assert await house.kinds() == ["asked", "allowed", "sending", "ended"]
 
 
-async def test_the_same_key_runs_once(house: House) -> None:
+async def test_idempotency_key_runs_operation_once(house: House) -> None:
+    """A repeated idempotency key returns the first operation and sends nothing more."""
     first = await house.run(STOP, key="twice")
     again = await house.ask(STOP, key="twice")
 
@@ -145,7 +154,8 @@ async def test_the_same_key_runs_once(house: House) -> None:
     assert len(house.cloud.sent) == 1
 
 
-async def test_a_mistake_is_recorded_and_nothing_is_sent(house: House) -> None:
+async def test_audit_log_records_invalid_command(house: House) -> None:
+    """A command that does not parse is recorded as invalid, and nothing is sent."""
     reply = await house.ask("lvie stream1")
 
     assert isinstance(reply, Invalid)
@@ -193,9 +203,10 @@ START = "start car user1"
         (START, ["over"], State.FAILED, 1),
     ],
 )
-async def test_each_fault_ends_as_what_is_known_of_it(
+async def test_executor_maps_each_fault_to_final_state(
     quick_store: Store, text: str, faults: list[str], state: State, calls: int
 ) -> None:
+    """Each cloud fault is retried only where safe and ends in the state that is known."""
     cloud = FakeCloud(faults=[_fault(name) for name in faults])
     async with built(quick_store, cloud=cloud) as house:
         operation = await house.run(text, verb=None if text.startswith("st") else Effect.STOP)
@@ -206,7 +217,8 @@ async def test_each_fault_ends_as_what_is_known_of_it(
     assert house.heard(MessageKind.ENDING) == 1
 
 
-async def test_a_wrong_clock_is_explained_with_its_difference(quick_store: Store) -> None:
+async def test_executor_reports_clock_skew_of_expired_signature(quick_store: Store) -> None:
+    """A signature refused as expired is explained with the measured clock skew."""
     fault = ApiError("AuthFailure.SignatureExpire", "expired", request_id="r", skew=612.4)
     async with built(quick_store, cloud=FakeCloud(faults=[fault])) as house:
         operation = await house.run(STOP)
@@ -215,7 +227,8 @@ async def test_a_wrong_clock_is_explained_with_its_difference(quick_store: Store
     assert "612 s ahead of" in operation.detail
 
 
-async def test_stream_keys_reach_neither_the_trail_nor_the_text_on_file(house: House) -> None:
+async def test_audit_log_never_contains_stream_keys(house: House) -> None:
+    """Stream keys reach the cloud but neither the audit log nor the stored text."""
     url = "rtmp://push.example.com/live/stream1?txSecret=5ECRE7&txTime=5F"
     operation = await house.run(f"live {url}")
     pushed = await house.run("start car-url u1 rtmp://a.example.com/live2/5ECRE7", verb=None)
@@ -228,7 +241,8 @@ async def test_stream_keys_reach_neither_the_trail_nor_the_text_on_file(house: H
     assert house.cloud.sent[-1].params["PublishStreamArgs"] == "txSecret=5ECRE7"
 
 
-async def test_what_a_start_makes_is_kept_and_shown(house: House) -> None:
+async def test_operation_keeps_and_shows_result_of_start(house: House) -> None:
+    """What a start creates is stored with the operation and shown in its result message."""
     made = await house.run(
         "start record-task s domain=a.tv until=2h region=ap-guangzhou", verb=None
     )
@@ -251,7 +265,8 @@ async def left_behind(url: str, text: str) -> str:
             return reply.operation.id
 
 
-async def test_what_may_not_run_twice_ends_unknown_after_a_crash(database_url: str) -> None:
+async def test_recovery_ends_unrepeatable_operation_as_unknown(database_url: str) -> None:
+    """After a crash an operation that may not run twice ends as unknown and is not resent."""
     id_ = await left_behind(database_url, "start car user1")
 
     async with opened(database_url, owner="replica-2", lease=0.3) as store, built(store) as house:
@@ -261,7 +276,8 @@ async def test_what_may_not_run_twice_ends_unknown_after_a_crash(database_url: s
     assert house.cloud.sent == []
 
 
-async def test_a_stop_is_sent_again_after_a_crash_and_says_so(database_url: str) -> None:
+async def test_recovery_resends_stop_and_records_it(database_url: str) -> None:
+    """After a crash a stop is sent again, and the audit log says so."""
     id_ = await left_behind(database_url, "stop live stream1")
 
     async with opened(database_url, owner="replica-2", lease=0.3) as store, built(store) as house:
@@ -273,9 +289,10 @@ async def test_a_stop_is_sent_again_after_a_crash_and_says_so(database_url: str)
     assert "sending again" in kinds
 
 
-async def test_what_this_release_does_not_know_ends_without_being_sent(
+async def test_worker_denies_operation_of_unknown_api(
     quick_store: Store,
 ) -> None:
+    """A stored operation whose API this release does not know is denied and not sent."""
     async with built(quick_store) as house:
         stranger = Operation(
             id="op1",
@@ -299,7 +316,8 @@ async def test_what_this_release_does_not_know_ends_without_being_sent(
     assert house.cloud.sent == []
 
 
-async def test_nobody_takes_over_while_the_lease_is_kept(database_url: str) -> None:
+async def test_lease_prevents_takeover_while_renewed(database_url: str) -> None:
+    """No other replica claims an operation while its lease is renewed."""
     async with opened(database_url, lease=0.3) as store:
         slow = FakeCloud(gate=asyncio.Event())
         async with built(store, cloud=slow) as house:
@@ -312,7 +330,8 @@ async def test_nobody_takes_over_while_the_lease_is_kept(database_url: str) -> N
             slow.gate.set()
 
 
-async def test_a_terminal_hears_of_it_without_slack(house: House) -> None:
+async def test_operation_from_terminal_posts_audit_line_only(house: House) -> None:
+    """A command from the terminal posts an audit line but no card or private message."""
     operation = await house.run(STOP, channel="", via=Via.TERMINAL)
 
     assert operation.state is State.ACCEPTED
@@ -320,9 +339,10 @@ async def test_a_terminal_hears_of_it_without_slack(house: House) -> None:
     assert house.heard(MessageKind.AUDIT) == 1
 
 
-async def test_whoever_lost_the_role_meanwhile_is_refused_at_the_last_moment(
+async def test_authorizer_rechecks_requester_before_retry(
     quick_store: Store,
 ) -> None:
+    """A requester who lost the right meanwhile is denied before the next attempt."""
     faults: list[CloudError | None] = [NeverSentError("connection refused")]
     now = [time.time()]
     async with built(quick_store, cloud=FakeCloud(faults=faults), clock=lambda: now[0]) as house:
@@ -339,7 +359,8 @@ async def test_whoever_lost_the_role_meanwhile_is_refused_at_the_last_moment(
     assert house.heard(MessageKind.ENDING) == 1
 
 
-async def test_what_a_faltering_store_left_behind_is_taken_up_again(tmp_path: Path) -> None:
+async def test_worker_resumes_operations_after_storage_errors(tmp_path: Path) -> None:
+    """Operations left behind by storage errors are claimed again and sent."""
     async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
         start, ask = store.start_requests, store.ask
         refused = ["once"]
@@ -367,7 +388,8 @@ async def test_what_a_faltering_store_left_behind_is_taken_up_again(tmp_path: Pa
                 await asyncio.sleep(0.05)
 
 
-async def test_what_slack_must_hear_outlives_a_faltering_store(tmp_path: Path) -> None:
+async def test_outbox_relay_delivers_after_storage_errors(tmp_path: Path) -> None:
+    """The outbox relay delivers a result once although storage fails at first."""
     async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
         trying = store.mark_in_flight
         refused = [1, 2, 3]

@@ -38,7 +38,8 @@ def facts(records: list[Record], kind: str) -> dict[str, Any]:
     return found
 
 
-async def test_the_story_of_an_operation_is_told_once(quick_store: Store) -> None:
+async def test_audit_log_records_each_fact_of_an_operation_once(quick_store: Store) -> None:
+    """Each step of an operation is recorded once, with user, place, rule and result."""
     quick_store.workspace = "https://example.slack.com/"
     async with built(quick_store, policy=POLICY) as house:
         operation = await house.run("live stream1", thread_ts="7.5")
@@ -73,7 +74,8 @@ async def test_the_story_of_an_operation_is_told_once(quick_store: Store) -> Non
     )
 
 
-async def test_an_answer_that_is_not_the_last_is_told_too(quick_store: Store) -> None:
+async def test_audit_log_records_a_retried_error(quick_store: Store) -> None:
+    """An API error that is retried is recorded with its code and RequestId."""
     busy = ApiError("RequestLimitExceeded", "slowly", request_id="r-busy")
     async with built(quick_store, cloud=FakeCloud(faults=[busy])) as house:
         operation = await house.run("live stream1")
@@ -83,7 +85,8 @@ async def test_an_answer_that_is_not_the_last_is_told_too(quick_store: Store) ->
     assert "r-busy" in detail
 
 
-async def test_denials_and_mistakes_are_told(quick_store: Store) -> None:
+async def test_audit_log_records_denials_and_invalid_commands(quick_store: Store) -> None:
+    """Denied operations and invalid commands are recorded with their user."""
     async with built(quick_store, policy=POLICY) as house:
         denied = await house.run("live stream1", MALLORY)
         await house.ask("lvie stream1")
@@ -98,7 +101,8 @@ async def asked(house: House) -> str:
     return str((await house.engine.ending(reply.operation.id)).id)
 
 
-async def test_presses_that_count_and_presses_that_do_not_are_told(quick_store: Store) -> None:
+async def test_audit_log_records_decisions_and_refused_presses(quick_store: Store) -> None:
+    """An approval and a press by someone who may not approve are both recorded."""
     async with built(quick_store, policy=POLICY) as house:
         id_ = await asked(house)
         await house.decide(id_, Choice.APPROVE, MALLORY)
@@ -126,7 +130,8 @@ class Closed(FakeNotifier):
         return await super().deliver(delivery)
 
 
-async def test_a_closed_audit_channel_stops_nothing_and_catches_up(quick_store: Store) -> None:
+async def test_audit_channel_outage_blocks_nothing_and_catches_up(quick_store: Store) -> None:
+    """A closed audit channel blocks no operation and gets its lines in order once open."""
     desk = Closed()
     async with built(quick_store, policy=POLICY, desk=desk, channel_patience=0.2) as house:
         asked = []

@@ -37,7 +37,8 @@ def ended(
 
 @pytest.mark.parametrize("api", [action.api for action in ACTIONS])
 @pytest.mark.parametrize("state", list(State))
-def test_whatever_follows_is_complete_and_of_the_catalog(api: str, state: State) -> None:
+def test_follow_up_command_is_valid_for_its_action(api: str, state: State) -> None:
+    """A follow-up of any action and state has all required and only known parameters."""
     action = by_api(api)
     params: dict[str, Json] = {p.api: "x" for p in action.params}
     for follow in follow_ups(ended(api, state, params)):
@@ -49,12 +50,14 @@ def test_whatever_follows_is_complete_and_of_the_catalog(api: str, state: State)
             assert found.action.effect is Effect.READ
 
 
-def test_what_waits_or_runs_has_nothing_after_it() -> None:
+def test_follow_ups_are_empty_before_a_result() -> None:
+    """An operation that is pending, running or denied offers no follow-up."""
     for state in (State.ASKED, State.WAITING, State.DUE, State.RUNNING, State.DENIED):
         assert follow_ups(ended("DropLiveStream", state)) == ()
 
 
-def test_a_drop_may_be_kept_off_and_a_ban_taken_back() -> None:
+def test_follow_ups_of_a_drop_and_a_ban() -> None:
+    """An accepted drop can be kept off, and an accepted ban can be undone or lifted."""
     assert follow_ups(ended("DropLiveStream", State.ACCEPTED)) == (
         FollowUp.KEEP_OFF,
         FollowUp.CHECK,
@@ -66,7 +69,8 @@ def test_a_drop_may_be_kept_off_and_a_ban_taken_back() -> None:
     )
 
 
-def test_only_what_may_run_twice_is_offered_again_when_it_may_have_run() -> None:
+def test_follow_up_retry_requires_an_idempotent_action() -> None:
+    """After an unknown outcome, retry is offered only for actions that may run twice."""
     assert FollowUp.RETRY in follow_ups(ended("DropLiveStream", State.UNKNOWN))
     start = ended("StartPublishStream", State.UNKNOWN, {"UserId": "u"})
     assert FollowUp.RETRY not in follow_ups(start)
@@ -96,7 +100,8 @@ async def said(world: Sandbox, words: str, label: str = "") -> Message:
     return found[-1]
 
 
-async def test_an_encoder_that_came_back_is_said_and_can_be_kept_off(world: Sandbox) -> None:
+async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
+    """An encoder that reconnects is reported, and its stream can be banned and resumed."""
     slack = world.slack
     world.cloud.things.put("stream", "stream1", DOMAIN, "live", returns_after=0.3)
     await slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
@@ -126,7 +131,8 @@ async def test_an_encoder_that_came_back_is_said_and_can_be_kept_off(world: Sand
     assert len(world.cloud.ran("ResumeLiveStream")) == 1
 
 
-async def test_what_could_not_be_read_is_said_so(world: Sandbox) -> None:
+async def test_verifier_reports_a_reading_that_failed(world: Sandbox) -> None:
+    """A failed status reading is reported as unknown, with the command to check again."""
     world.cloud.weather.last(Fault(code="InternalError"), api="DescribeLiveStreamState")
     await world.slack.person("U0ALICE").slash("/stopstream", "live stream2", INCIDENTS)
 
@@ -134,7 +140,8 @@ async def test_what_could_not_be_read_is_said_so(world: Sandbox) -> None:
     assert "/stopstream status live stream2" in seen.text
 
 
-async def test_a_forged_button_does_nothing(world: Sandbox) -> None:
+async def test_follow_up_ignores_a_forged_button(world: Sandbox) -> None:
+    """A button with a forged value or channel runs nothing and is answered."""
     slack = world.slack
     await slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
     ending = await said(world, "*Accepted.*", "Keep it off")

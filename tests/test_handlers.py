@@ -141,7 +141,8 @@ async def opened(house: House, **limits: Any) -> AsyncIterator[Workspace]:
 # --- slash commands --------------------------------------------------------------------
 
 
-async def test_a_command_is_on_the_books_before_it_is_acked(workspace: Workspace) -> None:
+async def test_slash_command_is_stored_before_ack(workspace: Workspace) -> None:
+    """A slash command is stored before it is acknowledged, then sent to Tencent Cloud."""
     text = await workspace.command("live stream1")
 
     assert text.startswith("Asked: DropLiveStream stream `stream1`")
@@ -152,12 +153,14 @@ async def test_a_command_is_on_the_books_before_it_is_acked(workspace: Workspace
     assert [command.action.api for command in workspace.house.cloud.sent] == ["DropLiveStream"]
 
 
-async def test_each_command_has_its_verb(workspace: Workspace) -> None:
+async def test_slash_command_selects_start_or_stop(workspace: Workspace) -> None:
+    """The same text resumes a stream under /startstream and drops it under /stopstream."""
     assert "ResumeLiveStream" in await workspace.command("live one", "/startstream")
     assert "DropLiveStream" in await workspace.command("live two")
 
 
-async def test_a_command_that_slack_delivers_twice_runs_once(workspace: Workspace) -> None:
+async def test_slash_command_runs_once_when_redelivered(workspace: Workspace) -> None:
+    """A slash command that Slack delivers twice is run once."""
     first = await workspace.command("live stream1")
     again = await workspace.command("live stream1")
     await workspace.settle()
@@ -167,14 +170,16 @@ async def test_a_command_that_slack_delivers_twice_runs_once(workspace: Workspac
     assert len(workspace.house.cloud.sent) == 1
 
 
-async def test_an_ack_never_waits_for_slack(workspace: Workspace) -> None:
+async def test_ack_makes_no_slack_api_call(workspace: Workspace) -> None:
+    """A slash command is acknowledged without any call to the Slack API."""
     for text in ("live stream1", "help", "lvie"):
         await workspace.command(text)
 
     assert workspace.slack.calls == []
 
 
-async def test_a_mistake_is_marked_in_the_ack_and_nothing_is_done(workspace: Workspace) -> None:
+async def test_slash_command_reports_parse_error_in_ack(workspace: Workspace) -> None:
+    """A parse error is marked in the acknowledgement and nothing is sent."""
     text = await workspace.command("lvie stream1")
 
     assert 'Did you mean "live"?' in text
@@ -182,22 +187,23 @@ async def test_a_mistake_is_marked_in_the_ack_and_nothing_is_done(workspace: Wor
     assert workspace.house.cloud.sent == []
 
 
-async def test_text_that_holds_the_word_payload_is_a_command_like_any(
+async def test_slash_command_accepts_the_word_payload(
     workspace: Workspace,
 ) -> None:
+    """A slash command whose text contains the word payload is parsed as usual."""
     assert "`payload-1`" in await workspace.command("live payload-1")
 
 
 @pytest.mark.parametrize("absent", ["trigger_id", "user_id", "team_id", "channel_id"])
-async def test_a_command_that_lacks_what_a_run_needs_does_nothing(
-    workspace: Workspace, absent: str
-) -> None:
+async def test_slash_command_rejects_missing_fields(workspace: Workspace, absent: str) -> None:
+    """A slash command without trigger, user, team or channel is rejected and not stored."""
     assert await workspace.command("live stream1", **{absent: ""}) == receipts.MALFORMED
     assert await workspace.house.service.recent(None) == []
 
 
 @pytest.mark.parametrize("value", [None, 1, [], {}])
-def test_a_payload_of_other_types_is_no_command(value: object) -> None:
+def test_slash_command_rejects_wrong_field_types(value: object) -> None:
+    """A slash command payload with a field of the wrong type yields no invocation."""
     sound = {"trigger_id": "t", "user_id": "U0", "team_id": "T0", "channel_id": "C0"}
 
     assert commands.invocation(sound, Effect.STOP) is not None
@@ -205,16 +211,19 @@ def test_a_payload_of_other_types_is_no_command(value: object) -> None:
         assert commands.invocation(sound | {name: value}, Effect.STOP) is None
 
 
-async def test_a_command_nobody_knows_gets_a_sentence(workspace: Workspace) -> None:
+async def test_slash_command_unknown_points_to_help(workspace: Workspace) -> None:
+    """An unknown slash command is answered with a pointer to /stopstream help."""
     assert "/stopstream help" in await workspace.command("live stream1", "/nosuch")
 
 
-async def test_help_comes_with_the_ack(workspace: Workspace) -> None:
+async def test_help_is_returned_in_ack(workspace: Workspace) -> None:
+    """Help is returned in the acknowledgement itself."""
     assert "`/stopstream live" in await workspace.command("help")
     assert "DropLiveStream" in await workspace.command("help live")
 
 
-async def test_whoami_comes_after_the_ack(workspace: Workspace) -> None:
+async def test_whoami_replies_after_ack(workspace: Workspace) -> None:
+    """Whoami is answered through the response URL after the acknowledgement."""
     assert "One moment" in await workspace.command("whoami")
     await workspace.settle()
 
@@ -222,7 +231,8 @@ async def test_whoami_comes_after_the_ack(workspace: Workspace) -> None:
     assert "in the roles `oncall`" in reply["text"]
 
 
-async def test_the_trail_is_read_after_the_ack(workspace: Workspace) -> None:
+async def test_audit_search_replies_after_ack(workspace: Workspace) -> None:
+    """An audit search is answered through the response URL after the acknowledgement."""
     await workspace.command("live stream1")
     await workspace.command("audit since=1h")
     await workspace.errands.stop()
@@ -231,7 +241,8 @@ async def test_the_trail_is_read_after_the_ack(workspace: Workspace) -> None:
     assert "DropLiveStream" in reply["text"]
 
 
-async def test_when_slack_does_not_say_who_someone_is_they_hear_it(workspace: Workspace) -> None:
+async def test_whoami_reports_failed_user_lookup(workspace: Workspace) -> None:
+    """Whoami reports when the user could not be looked up in Slack."""
     workspace.house.directory.people.clear()
     await workspace.command("whoami")
     await workspace.settle()
@@ -240,7 +251,8 @@ async def test_when_slack_does_not_say_who_someone_is_they_hear_it(workspace: Wo
     assert "could not be looked up" in reply["text"]
 
 
-async def test_an_alone_standing_command_opens_the_form(workspace: Workspace) -> None:
+async def test_form_opens_for_bare_slash_command(workspace: Workspace) -> None:
+    """A slash command without text opens the form for its verb and channel."""
     assert await workspace.command("", trigger_id="trigger.1") == "The form opens now."
     await workspace.errands.stop()
 
@@ -252,7 +264,8 @@ async def test_an_alone_standing_command_opens_the_form(workspace: Workspace) ->
     assert views.unpacked(view["private_metadata"]) == place
 
 
-async def test_a_form_that_comes_too_late_is_said(workspace: Workspace) -> None:
+async def test_form_reports_expired_trigger(workspace: Workspace) -> None:
+    """A form that an expired trigger cannot open is reported through the response URL."""
     workspace.slack.fails("views.open", Fault("expired_trigger_id"))
     await workspace.command("")
     await workspace.errands.stop()
@@ -261,7 +274,8 @@ async def test_a_form_that_comes_too_late_is_said(workspace: Workspace) -> None:
     assert "could not be opened" in reply["text"]
 
 
-async def test_when_too_much_waits_the_ack_says_so(quick_store: Store) -> None:
+async def test_background_queue_full_is_reported_in_ack(quick_store: Store) -> None:
+    """A full background queue is reported in the acknowledgement; stop commands still pass."""
     async with built(quick_store) as house, opened(house, workers=1, most=1) as workspace:
         gate = asyncio.Event()
         workspace.errands.take("blocks the worker", gate.wait)
@@ -273,9 +287,8 @@ async def test_when_too_much_waits_the_ack_says_so(quick_store: Store) -> None:
         gate.set()
 
 
-async def test_a_database_that_is_broken_is_said_with_the_ack(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+async def test_database_failure_is_reported_in_ack(workspace: Workspace, tmp_path: Path) -> None:
+    """A broken database is reported in the acknowledgement and nothing is sent."""
     with contextlib.closing(sqlite3.connect(tmp_path / "quick.db")) as connection:
         connection.execute("DROP TABLE operations")
 
@@ -299,7 +312,8 @@ def mention(text: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
-async def test_a_mention_is_answered_in_its_thread(workspace: Workspace) -> None:
+async def test_mention_is_answered_in_its_thread(workspace: Workspace) -> None:
+    """A mention in a thread is carried out, and its card belongs to that thread."""
     await workspace.event(mention("stop live stream1", thread_ts="1600000000.000100"))
     await workspace.settle()
 
@@ -309,14 +323,16 @@ async def test_a_mention_is_answered_in_its_thread(workspace: Workspace) -> None
     assert [command.action.api for command in workspace.house.cloud.sent] == ["DropLiveStream"]
 
 
-async def test_a_mention_outside_a_thread_begins_one(workspace: Workspace) -> None:
+async def test_mention_outside_thread_starts_one(workspace: Workspace) -> None:
+    """A mention outside a thread starts a thread under its own message."""
     await workspace.event(mention("stop live stream1"))
 
     (operation,) = await workspace.house.service.recent(None)
     assert operation.place.thread_ts == "1700000000.000100"
 
 
-async def test_a_mention_that_slack_delivers_twice_runs_once(workspace: Workspace) -> None:
+async def test_mention_runs_once_when_redelivered(workspace: Workspace) -> None:
+    """A mention that Slack delivers three times is run once."""
     for _ in range(3):
         await workspace.event(mention("stop live stream1"))
     await workspace.settle()
@@ -325,9 +341,8 @@ async def test_a_mention_that_slack_delivers_twice_runs_once(workspace: Workspac
 
 
 @pytest.mark.parametrize("thread", ["", "1700000000.000100"])
-async def test_a_mistaken_mention_is_told_the_asker_alone_where_it_is_seen(
-    workspace: Workspace, thread: str
-) -> None:
+async def test_mention_error_is_ephemeral(workspace: Workspace, thread: str) -> None:
+    """A parse error in a mention is shown only to its sender, in the thread if there is one."""
     workspace.slack.threads.add(thread)
     await workspace.event(mention("stop lvie stream1"))
     await workspace.errands.stop()
@@ -340,9 +355,10 @@ async def test_a_mistaken_mention_is_told_the_asker_alone_where_it_is_seen(
 @pytest.mark.parametrize(
     ("text", "said"), [("", "@stopstream stop live"), ("stop", "fill in the form")]
 )
-async def test_a_mention_that_says_nothing_gets_help_or_a_button(
+async def test_mention_without_command_offers_help_or_form(
     workspace: Workspace, text: str, said: str
 ) -> None:
+    """An empty mention is answered with an example, a bare verb with an offer of the form."""
     await workspace.event(mention(text))
     await workspace.errands.stop()
 
@@ -350,7 +366,8 @@ async def test_a_mention_that_says_nothing_gets_help_or_a_button(
     assert said in whisper["text"]
 
 
-async def test_whoami_works_in_a_thread(workspace: Workspace) -> None:
+async def test_mention_whoami_replies_ephemerally(workspace: Workspace) -> None:
+    """Whoami in a mention is answered with an ephemeral message."""
     await workspace.event(mention("whoami"))
     await workspace.errands.stop()
 
@@ -359,7 +376,10 @@ async def test_whoami_works_in_a_thread(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("more", [{"bot_id": "B0OTHER"}, {"subtype": "bot_message"}])
-async def test_what_bots_write_is_not_read(workspace: Workspace, more: dict[str, Any]) -> None:
+async def test_mention_from_another_bot_is_ignored(
+    workspace: Workspace, more: dict[str, Any]
+) -> None:
+    """A mention written by another bot is ignored."""
     await workspace.event(mention("stop live stream1", **more))
     await workspace.errands.stop()
 
@@ -367,13 +387,15 @@ async def test_what_bots_write_is_not_read(workspace: Workspace, more: dict[str,
     assert workspace.slack.calls == []
 
 
-async def test_the_bots_own_mention_of_itself_is_not_read(workspace: Workspace) -> None:
+async def test_mention_from_the_bot_itself_is_ignored(workspace: Workspace) -> None:
+    """A mention written by the bot itself is not stored."""
     await workspace.event(mention("stop live stream1", user=BOT_USER))
 
     assert await workspace.house.service.recent(None) == []
 
 
-async def test_an_edited_mention_does_not_run_again(workspace: Workspace) -> None:
+async def test_mention_edited_is_not_run(workspace: Workspace) -> None:
+    """An edited mention is not run, and its sender is told so."""
     await workspace.event(mention("stop live stream1", edited={"user": "U0ALICE", "ts": "1"}))
     await workspace.errands.stop()
 
@@ -383,15 +405,15 @@ async def test_an_edited_mention_does_not_run_again(workspace: Workspace) -> Non
 
 
 @pytest.mark.parametrize("absent", ["user", "channel", "ts"])
-async def test_a_mention_that_lacks_what_a_run_needs_does_nothing(
-    workspace: Workspace, absent: str
-) -> None:
+async def test_mention_rejects_missing_fields(workspace: Workspace, absent: str) -> None:
+    """A mention without user, channel or timestamp is not stored."""
     await workspace.event(mention("stop live stream1", **{absent: None}))
 
     assert await workspace.house.service.recent(None) == []
 
 
-def test_only_the_bots_own_mention_is_taken_out_of_the_text() -> None:
+def test_mention_strips_only_own_user_id() -> None:
+    """Only the mention of the bot itself is removed from the text."""
     text = f"<@{BOT_USER}|stopstream>  stop live <@U0BOB>"
     body = {"event_id": "Ev1", "team_id": TEAM, "event": mention("") | {"text": text}}
 
@@ -425,7 +447,8 @@ def submission(api: str = "DropLiveStream", place: str = "C0INC", **fields: str)
     }
 
 
-async def test_a_form_asks_what_it_says(workspace: Workspace) -> None:
+async def test_form_submission_stores_values_verbatim(workspace: Workspace) -> None:
+    """A form submission stores its values verbatim and fills empty fields with defaults."""
     name = 'a <b> & "c" d=e'
 
     assert await workspace.interact(submission(StreamName=name, DomainName="")) == ""
@@ -436,39 +459,42 @@ async def test_a_form_asks_what_it_says(workspace: Workspace) -> None:
     assert (operation.via, operation.key) == (Via.FORM, "trigger.form")
 
 
-async def test_a_mistake_in_a_form_is_shown_at_its_field(workspace: Workspace) -> None:
+async def test_form_error_is_shown_at_its_field(workspace: Workspace) -> None:
+    """A validation error in a form is shown at the field that caused it."""
     answer = await workspace.interact(submission(StreamName="s1", DomainName="no domain"))
 
     assert answer["response_action"] == "errors"
     assert list(answer["errors"]) == ["param:DomainName"]
 
 
-async def test_a_field_that_was_left_empty_is_the_one_that_is_marked(
+async def test_form_error_marks_blank_required_field(
     workspace: Workspace,
 ) -> None:
+    """A required field that was left blank is the field that is marked."""
     answer = await workspace.interact(submission(StreamName="  "))
 
     assert list(answer["errors"]) == ["param:StreamName"]
 
 
-async def test_a_mistake_beside_odd_signs_is_still_shown_at_its_field(
+async def test_form_error_is_placed_beside_markup(
     workspace: Workspace,
 ) -> None:
+    """A validation error is shown at its field when another value contains markup."""
     form = submission("StopLiveRecord", StreamName="a & <b>", TaskId="many")
 
     assert list((await workspace.interact(form))["errors"]) == ["param:TaskId"]
 
 
-async def test_of_two_empty_fields_the_missing_one_is_marked(workspace: Workspace) -> None:
+async def test_form_error_marks_only_required_blank_field(workspace: Workspace) -> None:
+    """Of two blank fields, only the required one is marked."""
     form = submission("ForbidLiveStream", Reason="", StreamName="")
 
     assert list((await workspace.interact(form))["errors"]) == ["param:StreamName"]
 
 
 @pytest.mark.parametrize("reason", ["a\u200b b", "token=5ECRE7 again", "txSecret=5ECRE7"])
-async def test_a_mistake_after_a_key_is_still_shown_at_its_field(
-    workspace: Workspace, reason: str
-) -> None:
+async def test_form_error_is_placed_beside_secret(workspace: Workspace, reason: str) -> None:
+    """A validation error beside a secret is shown at its field, without the secret."""
     stream = "rtmp://push.example.com/live/s1?txSecret=5ECRE7"
     form = submission("ForbidLiveStream", StreamName=stream, Reason=reason, ResumeTime="soon")
     answer = await workspace.interact(form)
@@ -477,7 +503,8 @@ async def test_a_mistake_after_a_key_is_still_shown_at_its_field(
     assert "5ECRE7" not in str(answer)
 
 
-async def test_what_is_too_long_in_all_is_shown_at_the_longest_field(workspace: Workspace) -> None:
+async def test_form_error_for_total_length_marks_longest_field(workspace: Workspace) -> None:
+    """A submission that is too long in total is marked at its longest field."""
     long = {"StreamName": "s" * 1000, "AppName": "a" * 1000, "Reason": "r" * 2040}
     answer = await workspace.interact(submission("ForbidLiveStream", **long))
 
@@ -492,9 +519,10 @@ async def test_what_is_too_long_in_all_is_shown_at_the_longest_field(workspace: 
         ("http://play.example.com/vip/s1.flv", "push.example.com", "vip"),
     ],
 )
-async def test_an_address_wins_over_what_the_form_filled_in(
+async def test_form_stream_url_overrides_prefilled_values(
     workspace: Workspace, address: str, domain: str, app: str
 ) -> None:
+    """The push domain and application name in a stream URL override prefilled values."""
     place = views.FormPlace(Effect.STOP, "C0INC")
     view = views.form(place, workspace.house.service.vocabulary, "DropLiveStream")
     form = submission(StreamName=address)
@@ -508,7 +536,8 @@ async def test_an_address_wins_over_what_the_form_filled_in(
     assert operation.params == wanted
 
 
-async def test_an_address_does_not_win_over_what_somebody_typed(workspace: Workspace) -> None:
+async def test_form_stream_url_conflicts_with_typed_value(workspace: Workspace) -> None:
+    """A typed domain that differs from the stream URL is reported at the domain field."""
     form = submission(StreamName="rtmp://p.example.com/live/s1", DomainName="push.example.com")
 
     answer = await workspace.interact(form)
@@ -516,7 +545,8 @@ async def test_an_address_does_not_win_over_what_somebody_typed(workspace: Works
     assert "which one?" in str(answer)
 
 
-async def test_a_form_can_be_sent_again_after_its_mistake(workspace: Workspace) -> None:
+async def test_form_is_accepted_after_correction(workspace: Workspace) -> None:
+    """A corrected form is accepted and stored beside the rejected submission."""
     await workspace.interact(submission(StreamName=""))
     mended = submission(StreamName="s1") | {"trigger_id": "trigger.form2"}
 
@@ -525,7 +555,8 @@ async def test_a_form_can_be_sent_again_after_its_mistake(workspace: Workspace) 
     assert len(states) == 2
 
 
-async def test_a_form_from_the_home_tab_says_its_channel(workspace: Workspace) -> None:
+async def test_form_from_home_tab_uses_chosen_channel(workspace: Workspace) -> None:
+    """A form that was opened without a channel uses the channel chosen in it."""
     form = submission(place="", StreamName="s1")
     channel = {views.VALUE: {"selected_conversation": "C0INC"}}
     form["view"]["state"]["values"][views.CHANNEL_BLOCK] = channel
@@ -549,16 +580,18 @@ _VIEW = {"type": "modal", "callback_id": views.FORM}
         {"view": {**_VIEW, "private_metadata": '["stop","",""]', "state": []}},
     ],
 )
-async def test_a_malformed_form_gets_a_sentence_and_does_nothing(
+async def test_form_rejects_malformed_submission(
     workspace: Workspace, broken: dict[str, Any]
 ) -> None:
+    """A malformed form submission is answered with an error and stores nothing."""
     answer = await workspace.interact(submission(StreamName="s1") | broken)
 
     assert answer["response_action"] == "errors"
     assert await workspace.house.service.recent(None) == []
 
 
-async def test_the_fields_follow_the_chosen_action(workspace: Workspace) -> None:
+async def test_form_updates_fields_for_chosen_action(workspace: Workspace) -> None:
+    """Choosing an action updates the open form with the fields of that action."""
     chosen = submission()
     await workspace.interact(
         {
@@ -583,7 +616,8 @@ async def test_the_fields_follow_the_chosen_action(workspace: Workspace) -> None
     assert views.REGION_BLOCK in {block.get("block_id") for block in view["blocks"]}
 
 
-async def test_a_button_opens_the_form_of_its_verb(workspace: Workspace) -> None:
+async def test_form_button_opens_form_of_its_verb(workspace: Workspace) -> None:
+    """A form button opens the form of its verb, for its channel and thread."""
     await workspace.interact(
         {
             "type": "block_actions",
@@ -604,9 +638,8 @@ async def test_a_button_opens_the_form_of_its_verb(workspace: Workspace) -> None
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_the_form_opens_for_nobody_else_than_members(
-    workspace: Workspace, known: bool
-) -> None:
+async def test_form_opens_only_for_members(workspace: Workspace, known: bool) -> None:
+    """The form is not opened for guests or unknown users, and they are told why."""
     people = workspace.house.directory.people
     if known:
         people["U0ALICE"] = replace(people["U0ALICE"], guest=True)
@@ -631,9 +664,10 @@ async def test_the_form_opens_for_nobody_else_than_members(
     assert said in direct["text"]
 
 
-async def test_a_press_in_a_thread_is_answered_there_not_in_the_channel(
+async def test_button_reply_goes_to_its_thread(
     workspace: Workspace,
 ) -> None:
+    """A button pressed in a thread is answered in that thread, not by the response URL."""
     workspace.slack.threads.add("1.5")
     await workspace.interact(
         {
@@ -655,7 +689,8 @@ async def test_a_press_in_a_thread_is_answered_there_not_in_the_channel(
 # --- the home tab, memberships ------------------------------------------------------------
 
 
-async def test_the_home_tab_is_drawn_when_it_is_opened(workspace: Workspace) -> None:
+async def test_home_tab_is_published_when_opened(workspace: Workspace) -> None:
+    """Opening the home tab publishes a view for the user who opened it."""
     await workspace.command("live stream1")
     await workspace.event({"type": "app_home_opened", "user": "U0ALICE", "tab": "home"})
     await workspace.errands.stop()
@@ -665,9 +700,10 @@ async def test_the_home_tab_is_drawn_when_it_is_opened(workspace: Workspace) -> 
     assert "DropLiveStream" in str(published["view"])
 
 
-async def test_without_roles_the_home_tab_says_that_they_could_not_be_read(
+async def test_home_tab_reports_unreadable_roles(
     workspace: Workspace,
 ) -> None:
+    """The home tab reports when the roles of its user could not be read."""
     workspace.house.directory.people.clear()
     await workspace.event({"type": "app_home_opened", "user": "U0ALICE", "tab": "home"})
     await workspace.errands.stop()
@@ -676,14 +712,16 @@ async def test_without_roles_the_home_tab_says_that_they_could_not_be_read(
     assert "could not be read" in str(published["view"])
 
 
-async def test_the_messages_tab_is_not_drawn(workspace: Workspace) -> None:
+async def test_home_tab_ignores_messages_tab(workspace: Workspace) -> None:
+    """Opening the messages tab makes no call to the Slack API."""
     await workspace.event({"type": "app_home_opened", "user": "U0ALICE", "tab": "messages"})
     await workspace.errands.stop()
 
     assert workspace.slack.calls == []
 
 
-async def test_a_change_of_a_user_group_counts_at_once(workspace: Workspace) -> None:
+async def test_directory_refreshes_changed_user_group(workspace: Workspace) -> None:
+    """A user group change event takes effect in the directory at once."""
     workspace.slack.groups = {"S0ONCALL": ["U0ALICE"]}
     among = frozenset({"S0ONCALL"})
     assert await workspace.directory.groups("U0ALICE", among) == among
@@ -710,9 +748,10 @@ async def test_a_change_of_a_user_group_counts_at_once(workspace: Workspace) -> 
         ({"X-Slack-Signature": ""}, 401),
     ],
 )
-async def test_what_is_not_signed_is_refused(
+async def test_receiver_rejects_invalid_signature(
     workspace: Workspace, headers: dict[str, str], status: int
 ) -> None:
+    """A request with an invalid signature or timestamp is rejected and stores nothing."""
     given = {"command": "/stopstream", "text": "live stream1", "trigger_id": "t"}
 
     assert (await workspace.send(urlencode(given), **headers))[0] == status
@@ -739,20 +778,23 @@ async def test_what_is_not_signed_is_refused(
         ),
     ],
 )
-async def test_a_malformed_body_is_one_line_and_not_a_fault(
+async def test_receiver_rejects_malformed_body(
     workspace: Workspace, body: str, content_type: str
 ) -> None:
+    """A malformed body is rejected with status 400 and a one-line answer."""
     status, answer = await workspace.send(body, content_type)
 
     assert status == 400
     assert answer.count("\n") == 1
 
 
-async def test_a_body_that_is_no_text_is_refused(workspace: Workspace) -> None:
+async def test_receiver_rejects_undecodable_body(workspace: Workspace) -> None:
+    """A body that is not valid UTF-8 is rejected with status 401."""
     assert (await workspace.send(b"\xff\xfe"))[0] == 401
 
 
-async def test_a_body_that_is_too_large_is_refused(workspace: Workspace) -> None:
+async def test_receiver_rejects_oversized_body(workspace: Workspace) -> None:
+    """A body over the size limit is rejected with status 413."""
     assert (await workspace.send("x" * (BODY_MOST + 1)))[0] == 413
 
 
@@ -775,16 +817,18 @@ async def test_a_body_that_is_too_large_is_refused(workspace: Workspace) -> None
         {"command": "/stopstream", "trigger_id": ["x"], "user_id": 5},
     ],
 )
-async def test_odd_payloads_end_as_an_answer_and_never_as_a_server_fault(
+async def test_receiver_survives_unexpected_payloads(
     workspace: Workspace, body: dict[str, Any]
 ) -> None:
+    """An unexpected payload is answered with status 200 or 400 and stores nothing."""
     status, _ = await workspace.send(json.dumps(body), "application/json")
 
     assert status in (200, 400)
     assert await workspace.house.service.recent(None) == []
 
 
-async def test_slacks_challenge_is_answered(workspace: Workspace) -> None:
+async def test_receiver_answers_url_verification(workspace: Workspace) -> None:
+    """The URL verification challenge of Slack is answered."""
     body = {"type": "url_verification", "challenge": "abc"}
 
     status, answer = await workspace.send(json.dumps(body), "application/json")
@@ -792,17 +836,20 @@ async def test_slacks_challenge_is_answered(workspace: Workspace) -> None:
     assert (status, answer) == (200, {"challenge": "abc"})
 
 
-async def test_only_posts_are_taken(workspace: Workspace) -> None:
+async def test_receiver_accepts_only_post(workspace: Workspace) -> None:
+    """A GET request is rejected with status 405."""
     async with workspace.http.get(PATH) as answer:
         assert answer.status == 405
 
 
-def test_without_a_secret_nothing_can_be_received() -> None:
+def test_receiver_requires_signing_secret() -> None:
+    """A receiver cannot be built without a signing secret."""
     with pytest.raises(ValueError, match="signing_secret"):
         receiver(None, signing_secret="")  # type: ignore[arg-type] # it is not asked
 
 
-async def test_a_fault_of_ours_has_a_number_and_claims_nothing(workspace: Workspace) -> None:
+async def test_slash_command_reports_internal_error(workspace: Workspace) -> None:
+    """An internal error is answered with a fault number and claims no outcome."""
     workspace.house.rules.clear()
 
     text = await workspace.command("live stream1")
@@ -814,7 +861,8 @@ async def test_a_fault_of_ours_has_a_number_and_claims_nothing(workspace: Worksp
 # --- errands -----------------------------------------------------------------------------
 
 
-async def test_a_failing_errand_stops_no_worker_and_has_a_number() -> None:
+async def test_background_queue_survives_failed_job() -> None:
+    """A failed background job is reported with a fault number and stops no worker."""
     errands = BackgroundQueue(supervisor=Supervisor(Metrics()), workers=1)
     done: list[str] = []
 
@@ -837,7 +885,8 @@ async def test_a_failing_errand_stops_no_worker_and_has_a_number() -> None:
     assert done[1:] == ["fine"]
 
 
-async def test_an_errand_that_takes_too_long_is_given_up() -> None:
+async def test_background_queue_abandons_slow_job() -> None:
+    """A background job that exceeds its timeout is abandoned and reported."""
     errands = BackgroundQueue(supervisor=Supervisor(Metrics()), workers=1, patience=0.01)
     done: list[str] = []
 
@@ -857,7 +906,8 @@ async def test_an_errand_that_takes_too_long_is_given_up() -> None:
 # --- the bot itself, Socket Mode -------------------------------------------------------------
 
 
-async def test_the_bot_finds_out_who_it_is() -> None:
+async def test_connect_returns_bot_identity() -> None:
+    """Connecting returns the team, user, bot ID and scopes of the bot token."""
     async with slack() as (_, client):
         identity = await connect(client)
 
@@ -866,7 +916,8 @@ async def test_the_bot_finds_out_who_it_is() -> None:
 
 
 @pytest.mark.parametrize("code", ["invalid_auth", "account_inactive", "token_revoked"])
-async def test_a_token_that_slack_does_not_take_is_named(code: str) -> None:
+async def test_connect_names_rejected_bot_token(code: str) -> None:
+    """A bot token that Slack rejects raises a configuration error that names it."""
     async with slack() as (fake, client):
         fake.fails("auth.test", Fault(code))
 
@@ -874,7 +925,8 @@ async def test_a_token_that_slack_does_not_take_is_named(code: str) -> None:
             await connect(client)
 
 
-async def test_a_silent_slack_is_no_fault_of_the_configuration() -> None:
+async def test_connect_separates_slack_failure_from_config_error() -> None:
+    """A failure on the side of Slack is not reported as a configuration error."""
     async with slack() as (fake, client):
         fake.fails("auth.test", Fault("internal_error"))
 
@@ -950,7 +1002,8 @@ def envelope(text: str) -> dict[str, Any]:
     }
 
 
-async def test_commands_come_over_every_socket(house: House) -> None:
+async def test_socket_mode_receives_on_every_connection(house: House) -> None:
+    """Commands are received over every Socket Mode connection."""
     async with on_socket(house) as (socket, line, _):
         before = socket.healthy
         await socket.start(connections=2)
@@ -966,7 +1019,8 @@ async def test_commands_come_over_every_socket(house: House) -> None:
         assert "`stream1`" in said[1]
 
 
-async def test_a_socket_that_breaks_is_opened_again(house: House) -> None:
+async def test_socket_mode_reconnects_after_close(house: House) -> None:
+    """A Socket Mode connection that closes is opened again and receives commands."""
     async with on_socket(house) as (socket, line, _):
         await socket.start(connections=1)
         await line.until(lambda: line.open)
@@ -980,7 +1034,8 @@ async def test_a_socket_that_breaks_is_opened_again(house: House) -> None:
         assert socket.healthy
 
 
-async def test_a_socket_that_stays_dead_is_replaced(house: House) -> None:
+async def test_socket_mode_recovers_from_outage(house: House) -> None:
+    """A lost connection is retried until Slack is reachable again, and is then healthy."""
     async with on_socket(house) as (socket, line, fake):
         await socket.start(connections=1)
         await line.until(lambda: line.open)
@@ -995,7 +1050,8 @@ async def test_a_socket_that_stays_dead_is_replaced(house: House) -> None:
 
 
 @pytest.mark.parametrize("odd", ["x", "{", "[]", '{"type": "slash_commands"}', "{}"])
-async def test_odd_envelopes_break_no_socket(house: House, odd: str) -> None:
+async def test_socket_mode_survives_malformed_envelope(house: House, odd: str) -> None:
+    """A malformed envelope does not break the connection for later commands."""
     async with on_socket(house, ping=5.0) as (socket, line, _):
         await socket.start(connections=1)
         await line.until(lambda: line.open)
@@ -1007,7 +1063,8 @@ async def test_odd_envelopes_break_no_socket(house: House, odd: str) -> None:
         assert "`stream1`" in line.acks[0]["payload"]["text"]
 
 
-async def test_an_app_token_that_slack_does_not_take_is_named(house: House) -> None:
+async def test_socket_mode_names_rejected_app_token(house: House) -> None:
+    """An app token that Slack rejects raises a configuration error that names it."""
     async with on_socket(house) as (socket, _, fake):
         fake.fails("apps.connections.open", Fault("invalid_auth"))
 

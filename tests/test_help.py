@@ -62,18 +62,21 @@ def lines() -> dict[str, str]:
         ("DismissRoom", "nobody may"),
     ],
 )
-def test_whoami_says_how_or_why_not_and_where_else(api: str, said: str) -> None:
+def test_whoami_explains_each_permission(api: str, said: str) -> None:
+    """For each action whoami says how it is allowed, or why not, where else and by whom."""
     assert lines()[api].endswith(said)
 
 
-def test_whoami_offers_no_request_to_whoever_may_not_make_one() -> None:
+def test_policy_offers_guest_no_access_request() -> None:
+    """A guest, who may not make an access request, is offered none."""
     facts = Context(Person("U0EVE", TEAM, guest=True), TEAM, frozenset(), "C0INC", in_channel=True)
     read = policy.load(POLICY, actions=ACTIONS)
 
     assert not any(how.asks for how in policy.permissions_for(read, facts, ACTIONS))
 
 
-def test_whoami_says_that_nothing_can_be_done_where_the_bot_is_not() -> None:
+def test_whoami_reports_bot_absent_from_channel() -> None:
+    """In a channel without the bot, whoami says that the bot is not there."""
     standing = Permissions(Person("U0ALICE", TEAM), ("oncall",), (), here=False)
 
     assert "I am not in this channel" in receipts.whoami(standing).text
@@ -90,7 +93,8 @@ class Slow(FakeDirectory):
         return await super().person(actor)
 
 
-async def test_help_marks_at_once_what_is_theirs_where_it_is_known(quick_store: Store) -> None:
+async def test_help_marks_known_permissions_in_first_reply(quick_store: Store) -> None:
+    """Help marks what the user may do in its first reply when the permissions are known."""
     async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
         every = await workspace.command("help")
         one = await workspace.command("help live")
@@ -106,7 +110,8 @@ async def test_help_marks_at_once_what_is_theirs_where_it_is_known(quick_store: 
     assert workspace.slack.calls == []
 
 
-async def test_help_does_not_wait_for_slack_and_the_marks_follow(quick_store: Store) -> None:
+async def test_help_replies_first_and_permissions_follow(quick_store: Store) -> None:
+    """Help does not wait for Slack; the permissions follow in a second reply."""
     slow = Slow()
     async with (
         built(quick_store, policy=POLICY, directory=slow) as house,
@@ -123,9 +128,10 @@ async def test_help_does_not_wait_for_slack_and_the_marks_follow(quick_store: St
     assert "StopPublishStream" not in told["text"]
 
 
-async def test_help_comes_unmarked_where_slack_does_not_say_who_they_are(
+async def test_help_is_unmarked_for_unknown_user(
     quick_store: Store,
 ) -> None:
+    """Help without marks is returned when Slack does not identify the user."""
     nobody = FakeDirectory(people={})
     async with (
         built(quick_store, policy=POLICY, directory=nobody) as house,
@@ -138,7 +144,8 @@ async def test_help_comes_unmarked_where_slack_does_not_say_who_they_are(
     assert "✓" not in text
 
 
-def test_a_marked_help_stays_within_slacks_limits() -> None:
+def test_help_with_all_actions_marked_is_not_cut() -> None:
+    """Help with every action marked is complete up to its last sentence."""
     facts = Context(Person("U0BOB", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
     read = policy.load(
         'roles: {all: {members: {users: [U0BOB]}, allow: [{actions: ["*"]}]}}', actions=ACTIONS
@@ -182,7 +189,8 @@ def helped(topic: str) -> str:
         ("targets", "• `main-stage`: `live stream1 domain=push.example.com`"),
     ],
 )
-def test_what_is_no_action_has_a_help_of_its_own(topic: str, says: str) -> None:
+def test_help_explains_topics_and_targets(topic: str, says: str) -> None:
+    """Topics and targets that are not actions have a short help text of their own."""
     text = helped(topic)
 
     assert says in text
@@ -190,7 +198,8 @@ def test_what_is_no_action_has_a_help_of_its_own(topic: str, says: str) -> None:
     assert len(text.splitlines()) <= 6
 
 
-def test_targets_are_named_harmless_and_without_a_key() -> None:
+def test_help_lists_targets_escaped_and_without_keys() -> None:
+    """Help lists targets escaped, without stream keys, and shortens a long list."""
     every, named = helped(""), helped("targets")
 
     assert "Targets of the policy: `main-stage`, `booth`, `&lt;!here&gt;`; " in every
@@ -207,11 +216,13 @@ def test_targets_are_named_harmless_and_without_a_key() -> None:
     )
 
 
-def test_a_kind_wins_over_a_target_of_its_name() -> None:
+def test_help_prefers_kind_over_target_of_same_name() -> None:
+    """Help on a word that is both a kind and a target explains the kind."""
     assert "DropLiveStream" in receipts.help_on("live", ACTIONS, targets={"live": "ban x"}).text
 
 
-def test_the_overview_names_the_dry_run() -> None:
+def test_help_overview_names_dry_run() -> None:
+    """The help overview mentions the dry run."""
     assert "`--dry-run` on any command" in helped("")
 
 
@@ -226,11 +237,13 @@ def test_the_overview_names_the_dry_run() -> None:
         ("`/stopstream` alone opens a form", "`/stopstream` alone opens a form"),
     ],
 )
-def test_in_a_thread_commands_are_shown_as_they_are_typed_there(ours: str, typed: str) -> None:
+def test_help_in_thread_rewrites_commands_as_mentions(ours: str, typed: str) -> None:
+    """Slash commands in a text become mentions for a thread, except the one for the form."""
     assert topics.in_thread(ours) == typed
 
 
-async def test_help_and_mistakes_in_a_thread_can_be_typed_there(quick_store: Store) -> None:
+async def test_mention_replies_show_commands_as_mentions(quick_store: Store) -> None:
+    """Help and errors in reply to a mention show commands as mentions."""
     async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
         for text in ("help", "help live", "unban /startstream"):
             await workspace.event(mention(text))
@@ -245,7 +258,8 @@ async def test_help_and_mistakes_in_a_thread_can_be_typed_there(quick_store: Sto
     assert "\nunban /startstream\n" in wrong["text"]
 
 
-async def test_a_status_of_nothing_lists_what_can_be_read(quick_store: Store) -> None:
+async def test_help_for_bare_status_lists_reads(quick_store: Store) -> None:
+    """The command status without a kind lists the reads and no stop."""
     async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
         text = await workspace.command("status")
         await workspace.settle()

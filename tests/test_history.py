@@ -63,7 +63,8 @@ def lines(message: Message) -> list[str]:
     return [line for line in message.text.splitlines() if line.startswith("•")]
 
 
-async def test_page_after_page_and_as_a_file(world: Sandbox) -> None:
+async def test_audit_search_pages_and_exports_csv(world: Sandbox) -> None:
+    """A search is paged, and its CSV export is sent directly and recorded in the audit log."""
     # Mistakes are answered with the ack, so no message waits for its turn in the channel.
     for number in range(17):
         await world.slack.person("U0ALICE").slash("/stopstream", f"lvie stream{number}")
@@ -98,9 +99,10 @@ async def test_page_after_page_and_as_a_file(world: Sandbox) -> None:
     assert exported["whole"] is True
 
 
-async def test_without_the_role_one_sees_ones_own_and_what_the_channel_saw(
+async def test_audit_search_is_limited_without_role(
     world: Sandbox,
 ) -> None:
+    """Without the audit permission, users see their own operations and the channel's."""
     await ran(world, 2)
     await world.slack.person("U0MALLORY").slash("/stopstream", "live mine", OTHER)
     await answer(world, "U0MALLORY", 1)
@@ -128,9 +130,8 @@ OUTSIDERS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("given", OUTSIDERS)
-async def test_outsiders_read_nothing_and_get_no_file(
-    world: Sandbox, given: dict[str, Any]
-) -> None:
+async def test_audit_search_is_empty_for_outsiders(world: Sandbox, given: dict[str, Any]) -> None:
+    """Guests, bots, deactivated and foreign users see no records and get no file."""
     world.slack.user("U0EVE", "eve", **given)
     world.slack.channels[INCIDENTS].members.add("U0EVE")
     await ran(world, 1)
@@ -147,7 +148,8 @@ async def test_outsiders_read_nothing_and_get_no_file(
     assert world.slack.files == {}
 
 
-async def test_rights_are_asked_anew_for_every_page(world: Sandbox) -> None:
+async def test_audit_search_rechecks_permission(world: Sandbox) -> None:
+    """A file requested after the permission was revoked contains no records."""
     await ran(world, 2)
     first = await audit(world, "U0BOB", "", OTHER)
     world.policy.write_text(world.policy.read_text().replace("audit: true", "audit: false"))
@@ -179,7 +181,8 @@ def _unread(world: Sandbox) -> bool:
         ("audit case=INC-42", Audit(case="INC-42")),
     ],
 )
-def test_a_search_is_read(text: str, wanted: Audit) -> None:
+def test_audit_search_parses_filters(text: str, wanted: Audit) -> None:
+    """The filters of a search are parsed."""
     assert parse(text, verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0) == wanted
 
 
@@ -195,7 +198,8 @@ def test_a_search_is_read(text: str, wanted: Audit) -> None:
         ("audit case=a|b", "case=a|b", "not the name of a case"),
     ],
 )
-def test_a_mistake_in_a_search_is_shown_where_it_is(text: str, place: str, says: str) -> None:
+def test_audit_search_marks_invalid_filter(text: str, place: str, says: str) -> None:
+    """An invalid filter is reported at its position in the text."""
     with pytest.raises(ParseError, match=says) as raised:
         parse(text, verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0)
 
@@ -214,7 +218,8 @@ searches = st.builds(
 
 
 @given(searches, st.floats(0, 4e9), st.text(min_size=1, max_size=20))
-def test_a_button_brings_its_search_back(search: Search, at: float, id_: str) -> None:
+def test_audit_search_button_round_trips(search: Search, at: float, id_: str) -> None:
+    """A search packed into a button is unpacked unchanged, with its page cursor."""
     assert pages.unpacked(pages.packed(search, None)) == search
     found = pages.unpacked(pages.packed(search, (at, id_)))
     assert found is not None
@@ -225,7 +230,8 @@ odd = st.none() | st.text() | st.integers() | st.floats() | st.lists(st.text(), 
 
 
 @given(st.text() | st.lists(odd, max_size=8).map(json.dumps))
-def test_a_button_that_was_made_up_is_refused_or_read(value: str) -> None:
+def test_audit_search_button_rejects_forged_value(value: str) -> None:
+    """A forged button value is rejected, or is unpacked without a reader."""
     found = pages.unpacked(value)
 
     assert found is None or not found.reader
@@ -250,7 +256,8 @@ def operation(number: int, target: str) -> Operation:
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=15), st.booleans())
-def test_any_page_is_one_that_slack_takes(targets: list[str], older: bool) -> None:
+def test_audit_search_page_is_valid_for_slack(targets: list[str], older: bool) -> None:
+    """Any page of results has valid blocks, and no secret is in it or its CSV file."""
     found = SearchPage(Search(), tuple(operation(n, t) for n, t in enumerate(targets)), older)
     message = pages.page(found)
 

@@ -26,9 +26,10 @@ def shows(world: Sandbox, user: str) -> str:
     return str(world.slack.homes.get(user))
 
 
-async def test_what_waits_stands_on_the_tabs_of_those_whom_it_concerns_until_it_is_decided(
+async def test_home_tab_shows_waiting_request_until_decided(
     world: Sandbox,
 ) -> None:
+    """A waiting request is on the tabs of its approver and requester until it is decided."""
     slack = world.slack
     for user in ("U0ALICE", "U0BOB", "U0MALLORY"):
         await slack.person(user).open_home()
@@ -72,7 +73,8 @@ def whole(found: dict[str, Any]) -> str:
     return "\n".join(b["text"]["text"] for b in found["blocks"] if "text" in b)
 
 
-async def test_rights_stand_there_channel_by_channel(quick_store: Store) -> None:
+async def test_home_tab_lists_permissions_by_channel(quick_store: Store) -> None:
+    """The home tab lists the permissions of its user channel by channel."""
     async with built(quick_store, policy=ROLES) as house:
         told = whole(views.home(await house.service.permissions_everywhere(ALICE), []))
         nobody = whole(views.home(await house.service.permissions_everywhere(MALLORY), []))
@@ -94,7 +96,8 @@ async def test_rights_stand_there_channel_by_channel(quick_store: Store) -> None
     assert "you may*" not in nobody
 
 
-async def test_many_channels_stay_within_slacks_limits(quick_store: Store) -> None:
+async def test_home_tab_stays_within_slack_limits(quick_store: Store) -> None:
+    """The home tab for 200 channels is a valid view of at most 100 blocks."""
     many = ", ".join(f"C0CHANNEL{number}" for number in range(200))
     policy = ROLES.replace("DropLiveStream, ResumeLiveStream]", '"*"]').replace(
         "C0INC, C0OTHER", many
@@ -106,13 +109,15 @@ async def test_many_channels_stay_within_slacks_limits(quick_store: Store) -> No
     assert len(view["blocks"]) <= 100
 
 
-async def test_the_buttons_say_what_one_can_do() -> None:
+async def test_home_tab_has_button_per_verb() -> None:
+    """The home tab has one button each to stop, start and look at something."""
     labels = [e["text"]["text"] for e in views.home(None, [])["blocks"][1]["elements"]]
 
     assert labels == ["Stop something", "Start something", "Look at something"]
 
 
-async def test_slack_hears_of_real_changes_alone(world: Sandbox) -> None:
+async def test_home_tab_is_published_only_when_changed(world: Sandbox) -> None:
+    """The home tab is not published again while its content is unchanged."""
     await world.slack.person("U0ALICE").open_home()
     before = len([1 for method, _ in world.slack.calls if method == "views.publish"])
     await world.slack.person("U0ALICE").slash("/stopstream", "help", INCIDENTS)

@@ -12,9 +12,10 @@ from bot.telemetry import Metrics
 
 
 @given(st.lists(st.booleans(), max_size=60))
-def test_everything_that_joins_a_line_leaves_it_once_single_requests_first(
+def test_priority_queue_takes_single_requests_first(
     bulks: list[bool],
 ) -> None:
+    """Each request is taken once, single requests in order before any bulk request."""
     line: PriorityQueue[int] = PriorityQueue()
     for number, bulk in enumerate(bulks):
         line.put(number, bulk=bulk)
@@ -25,7 +26,8 @@ def test_everything_that_joins_a_line_leaves_it_once_single_requests_first(
     assert taken[: len(singles)] == singles
 
 
-def test_the_newest_of_a_bulk_and_its_oldest_go_by_turns() -> None:
+def test_priority_queue_alternates_newest_and_oldest_bulk() -> None:
+    """Bulk requests are taken alternately from the newest and the oldest."""
     line: PriorityQueue[int] = PriorityQueue()
     for number in range(10_000):
         line.put(number, bulk=True)
@@ -33,7 +35,8 @@ def test_the_newest_of_a_bulk_and_its_oldest_go_by_turns() -> None:
     assert [line.take() for _ in range(4)] == [9999, 0, 9998, 1]
 
 
-def test_who_asks_fast_asks_in_bulk_and_who_pauses_does_not() -> None:
+def test_burst_detector_marks_fast_requests_as_bulk() -> None:
+    """Fast requests of one user count as bulk until the user pauses."""
     now = [0.0]
     bursts = BurstDetector(lambda: now[0])
     said = [bursts.counts("U0ALICE") for _ in range(BURST + 5)]
@@ -44,7 +47,8 @@ def test_who_asks_fast_asks_in_bulk_and_who_pauses_does_not() -> None:
     assert not bursts.counts("U0ALICE")
 
 
-async def test_while_nothing_comes_back_bulk_waits_in_the_lane_and_a_single_one_goes() -> None:
+async def test_api_queue_limits_bulk_in_flight() -> None:
+    """Bulk requests in flight are limited, and a single request is sent at once."""
     sent: list[str] = []
 
     async def start(turns: list[str]) -> float:

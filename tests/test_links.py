@@ -46,7 +46,8 @@ _NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=
         ("rtmp://push.a.b/live/a%20b", StreamUrl("push.a.b", "live", "a b", "push")),
     ],
 )
-def test_an_address_is_taken_apart(url: str, link: StreamUrl) -> None:
+def test_stream_url_is_parsed(url: str, link: StreamUrl) -> None:
+    """A stream URL is parsed into its host, application, stream and direction."""
     assert looks_like_url(url)
     assert parse_url(url) == link
 
@@ -68,14 +69,16 @@ def test_an_address_is_taken_apart(url: str, link: StreamUrl) -> None:
         ("javascript://push.a.b/live/s1", "begin with rtmp"),
     ],
 )
-def test_what_names_no_stream_is_refused_with_the_reason(url: str, why: str) -> None:
+def test_stream_url_without_stream_is_refused(url: str, why: str) -> None:
+    """A URL that names no stream is refused with the reason."""
     assert looks_like_url(url)
     with pytest.raises(ValueError, match=why):
         parse_url(url)
 
 
 @pytest.mark.parametrize("text", ["stream1", "https-1", "a:b", "://x", "push.a.b/live/s", ""])
-def test_what_has_no_scheme_is_no_address(text: str) -> None:
+def test_stream_url_requires_scheme(text: str) -> None:
+    """A text without a scheme does not look like a stream URL."""
     assert not looks_like_url(text)
 
 
@@ -93,21 +96,22 @@ def test_what_has_no_scheme_is_no_address(text: str) -> None:
         ("", False),
     ],
 )
-def test_an_address_may_lack_its_scheme(text: str, does: bool) -> None:
+def test_stream_url_missing_scheme_is_detected(text: str, does: bool) -> None:
+    """A stream URL that lacks only its scheme is recognized."""
     assert lacks_its_scheme(text) is does
 
 
 @given(st.sampled_from(["rtmp", "webrtc", "srt"]), _NAMES, _NAMES, st.text(max_size=20))
-def test_whatever_the_query_says_it_is_dropped(
-    scheme: str, app: str, stream: str, query: str
-) -> None:
+def test_stream_url_drops_query(scheme: str, app: str, stream: str, query: str) -> None:
+    """The query of a stream URL is dropped, whatever it contains."""
     link = parse_url(f"{scheme}://push.a.b/{app}/{stream}?txSecret={query.replace('#', '')}")
 
     assert (link.host, link.app, link.stream) == ("push.a.b", app, stream)
 
 
 @given(st.one_of(st.text(), st.text().map("rtmp://a.b/".__add__), st.text().map("srt://".__add__)))
-def test_any_text_is_an_address_or_refused(text: str) -> None:
+def test_stream_url_handles_any_text(text: str) -> None:
+    """Any text is parsed as a stream URL or refused with ValueError."""
     try:
         link = parse_url(text)
     except ValueError:

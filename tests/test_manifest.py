@@ -33,7 +33,8 @@ def manifest() -> dict[str, Any]:
     return found
 
 
-def test_slack_takes_the_manifest(manifest: dict[str, Any]) -> None:
+def test_manifest_matches_slack_schema(manifest: dict[str, Any]) -> None:
+    """The manifest is valid under Slack's published schema."""
     if not _SCHEMA.exists():
         pytest.skip(f"{_SCHEMA.name} is not beside this checkout")
     schema = json.loads(_SCHEMA.read_text())
@@ -43,7 +44,8 @@ def test_slack_takes_the_manifest(manifest: dict[str, Any]) -> None:
     assert problems == []
 
 
-def test_every_command_is_in_the_manifest_and_in_the_code(manifest: dict[str, Any]) -> None:
+def test_manifest_commands_match_listeners(manifest: dict[str, Any]) -> None:
+    """The manifest's slash commands are those that the listeners register, all escaped."""
     declared = manifest["features"]["slash_commands"]
 
     assert {entry["command"] for entry in declared} == set(commands.COMMANDS)
@@ -51,7 +53,8 @@ def test_every_command_is_in_the_manifest_and_in_the_code(manifest: dict[str, An
     assert all(entry["should_escape"] for entry in declared)
 
 
-def test_every_shortcut_is_in_the_manifest_and_in_the_code(manifest: dict[str, Any]) -> None:
+def test_manifest_shortcuts_match_listeners(manifest: dict[str, Any]) -> None:
+    """The manifest's shortcuts are those that the listeners register."""
     declared = {entry["callback_id"] for entry in manifest["features"].get("shortcuts", [])}
     found = [
         name
@@ -62,37 +65,43 @@ def test_every_shortcut_is_in_the_manifest_and_in_the_code(manifest: dict[str, A
     assert set(found) == declared
 
 
-def test_every_event_is_in_the_manifest_and_in_the_code(manifest: dict[str, Any]) -> None:
+def test_manifest_events_match_listeners(manifest: dict[str, Any]) -> None:
+    """The manifest's events are those that the listeners register."""
     declared = set(manifest["settings"]["event_subscriptions"]["bot_events"])
 
     assert declared == set(_registered("event"))
     assert declared == set(EVENTS)
 
 
-def test_no_scope_is_asked_for_that_no_call_needs_and_none_is_missing(
+def test_manifest_scopes_match_needed_scopes(
     manifest: dict[str, Any],
 ) -> None:
+    """The manifest requests exactly the needed scopes, sorted and without duplicates."""
     asked = manifest["oauth_config"]["scopes"]["bot"]
 
     assert set(asked) == NEEDED
     assert asked == sorted(set(asked))
 
 
-def test_every_method_that_is_called_has_its_scopes_declared() -> None:
+def test_scopes_cover_every_called_method() -> None:
+    """The scope table lists exactly the Web API methods that the code calls."""
     assert {method.replace(".", "_") for method in METHODS} == set(_called())
 
 
-def test_buttons_and_forms_need_interactivity(manifest: dict[str, Any]) -> None:
+def test_manifest_enables_interactivity_for_buttons_and_forms(manifest: dict[str, Any]) -> None:
+    """The manifest enables interactivity, which the buttons and forms need."""
     assert list(_registered("action")) or list(_registered("view"))
     assert manifest["settings"]["interactivity"] == {"is_enabled": True}
 
 
-def test_the_shipped_form_is_socket_mode_without_addresses(manifest: dict[str, Any]) -> None:
+def test_manifest_uses_socket_mode_without_urls(manifest: dict[str, Any]) -> None:
+    """The shipped manifest enables Socket Mode and contains no URL."""
     assert manifest["settings"]["socket_mode_enabled"] is True
     assert "url" not in json.dumps(manifest)
 
 
-async def test_an_app_is_built_without_asking_slack() -> None:
+async def test_app_is_built_without_calling_slack() -> None:
+    """The app is built without a call to Slack, and Bolt logs errors only."""
     client = AsyncWebClient(token="xoxb-made-up", base_url="http://127.0.0.1:9/api/")
     identity = Identity("T0HOME", "U0BOT", "B0BOT", "", frozenset())
 

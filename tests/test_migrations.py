@@ -17,7 +17,8 @@ OURS = Signer(b"o" * 32)
 AT = 1_700_000_000.12345678
 
 
-def test_the_files_make_what_the_tables_say(database_url: str) -> None:
+def test_migrations_create_the_declared_schema(database_url: str) -> None:
+    """The migrations create the columns and indexes that the table definitions declare."""
     engine = database.connect(database_url)
     database.migrate(engine)
     found = sa.inspect(engine)
@@ -30,7 +31,8 @@ def test_the_files_make_what_the_tables_say(database_url: str) -> None:
     engine.dispose()
 
 
-async def test_what_0002_wrote_is_searched_and_verified(database_url: str) -> None:
+async def test_migrations_upgrade_a_database_of_revision_0002(database_url: str) -> None:
+    """Data of revision 0002 is completed by the upgrade, and its audit log verifies."""
     old(database_url)
     async with opened(database_url, signer=OURS) as store:
         (one,) = await store.recent()

@@ -65,7 +65,8 @@ def small_disk(size: str) -> Iterator[Path]:
             subprocess.run(["/bin/umount", "-l", folder], check=True)  # noqa: S603
 
 
-async def test_a_full_disk() -> None:
+async def test_database_on_full_disk_refuses_then_recovers() -> None:
+    """On a full disk commands are refused and nothing is sent; freed space restores service."""
     with small_disk("3m") as folder:
         async with sandbox(folder, socket=False, limits=False) as world:
             filler = folder / "filler"
@@ -89,7 +90,8 @@ async def world(tmp_path: Path) -> AsyncIterator[Sandbox]:
         yield built
 
 
-async def test_a_locked_database(world: Sandbox) -> None:
+async def test_database_lock_refuses_then_recovers(world: Sandbox) -> None:
+    """While another writer locks the database commands are refused; later they run again."""
     other = sqlite3.connect(world.policy.parent / "stopstream.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     await refuses(world)
@@ -98,7 +100,9 @@ async def test_a_locked_database(world: Sandbox) -> None:
     await recovers(world)
 
 
-async def test_a_read_only_database(world: Sandbox) -> None:
+async def test_database_read_only_refuses_then_recovers(world: Sandbox) -> None:
+    """While the database is read-only commands are refused; later they run again."""
+
     def forbid(connection: sa.Connection) -> None:
         connection.connection.execute(f"PRAGMA query_only = {'ON' if forbidden else 'OFF'}")
 
@@ -148,7 +152,8 @@ def server(postgres: str) -> Iterator[Server]:  # noqa: ARG001 (where that works
         one.stop()
 
 
-async def test_a_postgresql_that_is_lost_and_comes_back(tmp_path: Path, server: Server) -> None:
+async def test_postgresql_outage_refuses_then_recovers(tmp_path: Path, server: Server) -> None:
+    """While PostgreSQL is down commands are refused; once it is up they run again."""
     async with sandbox(tmp_path, socket=False, limits=False, database=server.url) as world:
         await recovers(world)
         server.stop()
@@ -157,7 +162,8 @@ async def test_a_postgresql_that_is_lost_and_comes_back(tmp_path: Path, server: 
         await recovers(world)
 
 
-async def test_a_postgresql_that_hangs(tmp_path: Path, server: Server) -> None:
+async def test_postgresql_hang_refuses_then_recovers(tmp_path: Path, server: Server) -> None:
+    """While PostgreSQL hangs commands are refused in time; later they run again."""
     async with sandbox(tmp_path, socket=False, limits=False, database=server.url) as world:
         await recovers(world)
         with server.asleep():

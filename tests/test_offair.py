@@ -79,7 +79,8 @@ def switch(api: str, state: State = State.ACCEPTED, **params: Json) -> OffAirCha
 # --- what an ending changes ------------------------------------------------------------
 
 
-def test_every_stop_of_the_catalog_that_lasts_is_listed_and_every_way_back_takes_it_off() -> None:
+def test_catalog_pairs_every_off_action_with_an_on_action() -> None:
+    """The undo of each action that turns a resource off turns the same type on."""
     for action in ACTIONS:
         if action.undo and action.toggles == "off":
             assert by_api(action.undo).toggles == "on", action.api
@@ -102,7 +103,10 @@ def test_every_stop_of_the_catalog_that_lasts_is_listed_and_every_way_back_takes
         ("ResumeLiveStream", State.ACCEPTED, False, offair.UNDOABLE),
     ],
 )
-def test_what_ran_is_off_or_on(api: str, state: State, off: bool, weight: int) -> None:
+def test_off_air_change_follows_the_final_state(
+    api: str, state: State, off: bool, weight: int
+) -> None:
+    """An action that ran, or may have run, turns its stream off or on with its weight."""
     found = switch(api, state)
     assert found is not None
     assert (found.off, found.resource_type) == (off, "stream")
@@ -110,12 +114,14 @@ def test_what_ran_is_off_or_on(api: str, state: State, off: bool, weight: int) -
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.DENIED, State.EXPIRED, State.CANCELLED])
-def test_what_did_not_run_changes_nothing(state: State) -> None:
+def test_off_air_change_is_none_if_the_action_did_not_run(state: State) -> None:
+    """A stop that did not run and a start of unknown outcome change nothing off the air."""
     assert switch("ForbidLiveStream", state) is None
     assert switch("ResumeLiveStream", State.UNKNOWN) is None, "it may not have run"
 
 
-def test_a_pause_is_off_and_its_other_way_round_is_on() -> None:
+def test_off_air_change_follows_the_pause_flag() -> None:
+    """IsPause=True turns an ingest off, and IsPause=False turns the same ingest on."""
     task: dict[str, Json] = {"TaskId": "t", "SdkAppId": 1}
     paused = switch("UpdateStreamIngest", State.ACCEPTED, IsPause=True, **task)
     goes_on = switch("UpdateStreamIngest", State.ACCEPTED, IsPause=False, **task)
@@ -125,7 +131,8 @@ def test_a_pause_is_off_and_its_other_way_round_is_on() -> None:
     assert paused.key == goes_on.key
 
 
-def test_a_ban_ends_when_it_says_or_after_seven_days() -> None:
+def test_off_air_expiry_defaults_to_seven_days() -> None:
+    """A ban expires at its ResumeTime, or after seven days if it has none."""
     said = switch("ForbidLiveStream", ResumeTime=format_utc(2800.0))
     unsaid = switch("ForbidLiveStream")
     assert said is not None
@@ -134,7 +141,8 @@ def test_a_ban_ends_when_it_says_or_after_seven_days() -> None:
     assert (unsaid.until, unsaid.announced) == (1000.0 + 7 * 86_400, False)
 
 
-def test_a_read_that_shows_a_stream_live_takes_it_off_the_list() -> None:
+def test_off_air_change_from_an_active_reading_is_on() -> None:
+    """A status read of an active stream turns it on; one of an inactive stream does not."""
     read = ended("DescribeLiveStreamState")
     action = by_api("DescribeLiveStreamState")
     live = offair.off_air_change(read, action, {"StreamState": "active"}, 0.0)
@@ -143,7 +151,8 @@ def test_a_read_that_shows_a_stream_live_takes_it_off_the_list() -> None:
     assert offair.off_air_change(read, action, {"StreamState": "inactive"}, 0.0) is None
 
 
-def test_a_mistyped_name_is_found_and_a_row_of_names_is_not_mistaken() -> None:
+def test_suggestions_match_typos_but_not_numbered_names() -> None:
+    """Similar names are suggested for a typo, but not for a series such as cam-1 and cam-2."""
     live = ["stream1", "cam-2", "stream2", "other"]
     assert offair.near_names("straem1", live) == ("stream1", "stream2")
     assert offair.near_names("cam-1", live) == ()
@@ -171,7 +180,8 @@ def test_a_mistyped_name_is_found_and_a_row_of_names_is_not_mistaken() -> None:
         ("release ingest 123 1400000000", "ingest 123 1400000000"),
     ],
 )
-def test_a_hold_names_what_a_start_would_touch(text: str, target: str) -> None:
+def test_hold_command_names_the_resource_a_start_would_touch(text: str, target: str) -> None:
+    """Hold and release resolve their target to the type and name a start would touch."""
     found = command(text)
 
     assert found.params["Target"] == target
@@ -197,22 +207,26 @@ def test_a_hold_names_what_a_start_would_touch(text: str, target: str) -> None:
         ("off now", '"off" stands alone'),
     ],
 )
-def test_what_cannot_be_held_is_said(text: str, problem: str) -> None:
+def test_hold_command_rejects_what_cannot_be_held(text: str, problem: str) -> None:
+    """A hold, release or off command that is invalid raises ParseError with the reason."""
     with pytest.raises(ParseError, match=problem):
         command(text)
 
 
-def test_the_key_in_an_address_that_is_held_is_shown_in_no_mistake() -> None:
+def test_hold_command_error_hides_the_stream_key() -> None:
+    """The parse error for a hold on a stream URL does not contain the URL's key."""
     with pytest.raises(ParseError) as caught:
         command("hold live rtmp://push.example.com/live/s1?txSecret=5ECRE7 oops reason=x")
     assert "5ECRE7" not in caught.value.text
 
 
-def test_off_is_asked_for_by_a_word() -> None:
+def test_parser_reads_off_as_the_off_air_list() -> None:
+    """The word off alone parses as a request for the off-air list."""
     assert parse("off", verb=Effect.STOP, vocabulary=WORDS, now=0.0) == OffAir()
 
 
-def test_a_stop_with_an_end_is_a_ban_and_an_api_is_what_it_says() -> None:
+def test_parser_turns_a_stop_with_an_expiry_into_a_ban() -> None:
+    """A stop with for= becomes ForbidLiveStream, unless the API is named explicitly."""
     found = command("live s1 for=30m reason=loop")
     assert found.action.api == "ForbidLiveStream"
     assert (found.params["ResumeTime"], found.params["Reason"]) == ("1970-01-01T00:30:00Z", "loop")
@@ -248,7 +262,8 @@ async def listed(house: House, actor: Actor = ALICE, *, look: bool = False) -> l
     return [f"{one.operation.api} {one.operation.target}" for one in found.off]
 
 
-async def test_what_was_stopped_is_listed_until_it_is_started(home: House) -> None:
+async def test_off_air_list_keeps_a_stop_until_its_start(home: House) -> None:
+    """A stopped stream stays on the off-air list until it is started."""
     await home.run("live s1")
     await home.run("car u1")
     await home.run("ban s2")
@@ -264,14 +279,16 @@ async def test_what_was_stopped_is_listed_until_it_is_started(home: House) -> No
     assert await listed(home) == ["DropLiveStream s1"]
 
 
-async def test_a_drop_does_not_hide_a_ban_and_a_ban_replaces_a_drop(home: House) -> None:
+async def test_off_air_list_prefers_a_ban_to_a_drop(home: House) -> None:
+    """A ban replaces a drop of the same stream, and a later drop does not replace the ban."""
     await home.run("live s1")
     await home.run("ban s1")
     await home.run("live s1", key="again")
     assert await listed(home) == ["ForbidLiveStream s1"]
 
 
-async def test_a_key_does_not_lie_there_once_it_has_been_used(home: House) -> None:
+async def test_stream_url_key_is_hidden_after_the_call(home: House) -> None:
+    """The key of a push URL reaches the cloud but is hidden in the operation afterwards."""
     url = "rtmp://push.example.com/live/s?txSecret=5ECRE7"
     ran = await home.run(f"car-url u1 pushurl={url}", verb=Effect.START)
     (sent,) = [c for c in home.cloud.sent if c.action.api == "StartPublishStreamWithURL"]
@@ -282,7 +299,8 @@ async def test_a_key_does_not_lie_there_once_it_has_been_used(home: House) -> No
     assert dropped.operation.params["StreamName"] == "s1"
 
 
-async def test_a_stranger_is_not_told(home: House) -> None:
+async def test_off_air_list_refuses_a_user_without_a_role(home: House) -> None:
+    """A user without a role sees no off-air list and is told why."""
     await home.run("live s1")
     home.policy(POLICY.replace("U0MALLORY", "U0OTHER"))
     found = await home.service.off(MALLORY, Place("C0INC"))
@@ -290,7 +308,8 @@ async def test_a_stranger_is_not_told(home: House) -> None:
     assert "no role" in shown.listed(found).text
 
 
-async def test_a_look_takes_off_what_is_on_again_and_says_so(home: House) -> None:
+async def test_off_air_list_removes_streams_that_are_on_again(home: House) -> None:
+    """A reading that shows streams active removes them from the off-air list and reports it."""
     await home.run("live s1")
     await home.run("ban s2")
     home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "active"}
@@ -303,9 +322,10 @@ async def test_a_look_takes_off_what_is_on_again_and_says_so(home: House) -> Non
     assert (await home.kinds()).count("on again") == 2
 
 
-async def test_what_nothing_brings_back_is_listed_for_a_day(
+async def test_off_air_list_forgets_drops_but_keeps_bans(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A drop leaves the off-air list once its retention is over, and a ban stays."""
     await home.run("live s1")
     await home.run("ban s2")
     monkeypatch.setattr("bot.storage.off_air.FORGOTTEN", -1.0)
@@ -313,7 +333,8 @@ async def test_what_nothing_brings_back_is_listed_for_a_day(
     assert await listed(home) == ["ForbidLiveStream s2"]
 
 
-async def test_undo_means_what_was_done_and_nothing_that_came_after(home: House) -> None:
+async def test_undo_refuses_when_a_later_ban_supersedes_it(home: House) -> None:
+    """An undo pressed for an old ban is refused when someone else banned the stream since."""
     first = await home.run("ban s1 reason=first")
     press = press_of(ALICE)
     undone = await home.service.follow(first.id, FollowUp.UNDO, press)
@@ -329,7 +350,8 @@ async def test_undo_means_what_was_done_and_nothing_that_came_after(home: House)
     assert await listed(home) == ["ForbidLiveStream s1"]
 
 
-async def test_what_was_asked_from_a_terminal_is_brought_back_in_a_channel(home: House) -> None:
+async def test_undo_of_a_terminal_operation_shows_the_command(home: House) -> None:
+    """An undo of an operation from a terminal is not run, but its command is shown."""
     banned = await home.run("ban s1", channel="", via=Via.TERMINAL)
     press = Invocation("press", ALICE, Place(""), "", Via.BUTTON, None)
     told = await home.service.follow(banned.id, FollowUp.UNDO, press, afar=True)
@@ -342,9 +364,10 @@ async def test_what_was_asked_from_a_terminal_is_brought_back_in_a_channel(home:
 # --- ends by itself --------------------------------------------------------------------
 
 
-async def test_a_ban_is_announced_before_and_after_its_end_once(
+async def test_expiry_is_announced_once_before_and_after(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A ban's expiry is announced with the ban, shortly before it and after it, once each."""
     monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
     home.store.lease = 1.0
     banned = await home.run("live s1 for=3s")
@@ -363,9 +386,10 @@ async def test_a_ban_is_announced_before_and_after_its_end_once(
     assert (await home.kinds()).count("lifted") == 1
 
 
-async def test_what_is_still_off_after_its_end_stays_on_the_list(
+async def test_expiry_keeps_a_stream_that_is_still_forbidden(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A stream still forbidden after its expiry stays on the off-air list and is reported."""
     monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
     home.store.lease = 1.0
     home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
@@ -381,7 +405,8 @@ async def test_what_is_still_off_after_its_end_stays_on_the_list(
     assert "Lift now" in str(said.blocks)
 
 
-async def test_two_replicas_speak_of_an_end_once(store: Store) -> None:
+async def test_expiry_is_claimed_once(store: Store) -> None:
+    """An expired ban is claimed once and recorded as lifted once."""
     operation = replace(ended("ForbidLiveStream"), state=State.ASKED, id="op9", key="k9")
     await store.ask(operation, {})
     ban = OffAirChange("default", "stream", "[]", off=True, weight=2, until=time.time() - 1)
@@ -399,9 +424,10 @@ async def test_two_replicas_speak_of_an_end_once(store: Store) -> None:
         assert [record.kind for record in records].count("lifted") == 1
 
 
-async def test_what_was_extended_ends_later_and_what_was_lifted_ends_no_more(
+async def test_expiry_moves_with_extend_and_ends_with_lift(
     home: House,
 ) -> None:
+    """Extend moves the expiry by 30 minutes, and a lift removes it from the off-air list."""
     banned = await home.run("live s1 for=30m")
     press = press_of(ALICE)
     extended = await home.service.follow(banned.id, FollowUp.EXTEND, press)
@@ -424,7 +450,8 @@ async def test_what_was_extended_ends_later_and_what_was_lifted_ends_no_more(
 # --- holds -----------------------------------------------------------------------------
 
 
-async def test_a_hold_refuses_every_start_of_it_and_names_who_and_why(home: House) -> None:
+async def test_hold_refuses_every_start_of_its_resource(home: House) -> None:
+    """A hold denies every start of its stream with who and why, until it is released."""
     await home.run("ban s1")
     held = await home.run("hold live s1 reason='court order'")
     assert held.state is State.ACCEPTED
@@ -445,7 +472,8 @@ async def test_a_hold_refuses_every_start_of_it_and_names_who_and_why(home: Hous
     assert again.state is State.ACCEPTED
 
 
-async def test_the_first_hold_counts_and_nothing_is_released_twice(home: House) -> None:
+async def test_hold_and_release_are_idempotent(home: House) -> None:
+    """A second hold or release of the same stream ends as already done and sends nothing."""
     await home.run("hold live s1 reason=first")
     second = await home.run("hold live s1 reason=second", BOB)
     await home.decide(second.id, Choice.CONFIRM, BOB)
@@ -458,9 +486,10 @@ async def test_the_first_hold_counts_and_nothing_is_released_twice(home: House) 
     assert [c for c in home.cloud.sent if c.action.product.local] == [], "nothing is sent"
 
 
-async def test_a_hold_that_comes_between_question_and_press_is_asked_at_the_press(
+async def test_hold_refuses_a_start_that_awaits_confirmation(
     home: House,
 ) -> None:
+    """A hold placed before the confirmation of a start keeps the start from being sent."""
     await home.run("ban s1")
     waiting = await home.run("live s1", BOB, verb=Effect.START)
     assert waiting.state is State.WAITING
@@ -472,7 +501,8 @@ async def test_a_hold_that_comes_between_question_and_press_is_asked_at_the_pres
     assert "ResumeLiveStream" not in {c.action.api for c in home.cloud.sent}
 
 
-async def test_a_hold_that_comes_after_the_judgement_wins_in_the_database(home: House) -> None:
+async def test_hold_is_rechecked_in_the_starting_transaction(home: House) -> None:
+    """The store refuses to start an operation if a hold in its scope was committed before."""
     operation = replace(
         ended("ResumeLiveStream"), state=State.ASKED, id="op7", key="k7", ended_at=None
     )
@@ -500,7 +530,8 @@ async def test_a_hold_that_comes_after_the_judgement_wins_in_the_database(home: 
     assert started is not None, "a hold is one account's"
 
 
-async def test_a_start_that_is_held_while_it_waits_for_its_turn_ends_denied(home: House) -> None:
+async def test_hold_denies_a_start_after_its_policy_decision(home: House) -> None:
+    """A start is denied when a hold is placed between its policy decision and its call."""
     gate = asyncio.Event()
     verdict = home.engine._rights.verdict  # noqa: SLF001 (to hold it up between two steps)
 
@@ -519,7 +550,8 @@ async def test_a_start_that_is_held_while_it_waits_for_its_turn_ends_denied(home
     assert "ResumeLiveStream" not in {c.action.api for c in home.cloud.sent}
 
 
-async def test_of_two_holds_at_once_one_is_accepted(home: House) -> None:
+async def test_hold_accepts_one_of_two_concurrent_requests(home: House) -> None:
+    """Of two concurrent holds on a stream, one is accepted and the other is already done."""
     home.policy(POLICY.replace(", approval: confirm", ""))
     one, two = await asyncio.gather(
         home.run("hold live s1 reason=one"), home.run("hold live s1 reason=two", BOB)
@@ -529,7 +561,8 @@ async def test_of_two_holds_at_once_one_is_accepted(home: House) -> None:
     assert held.state is State.ACCEPTED
 
 
-async def test_the_undo_of_a_hold_that_has_ended_releases_no_other(home: House) -> None:
+async def test_undo_of_a_released_hold_keeps_the_current_hold(home: House) -> None:
+    """An undo of a hold that was released does not release the hold placed after it."""
     home.policy(POLICY.replace(", approval: confirm", ""))
     first = await home.run("hold live s1 reason=mine")
     await home.run("release live s1")
@@ -542,9 +575,10 @@ async def test_the_undo_of_a_hold_that_has_ended_releases_no_other(home: House) 
     assert (await home.run("live s1", verb=Effect.START)).state is State.DENIED
 
 
-async def test_what_comes_while_a_press_waits_for_its_confirmation_overtakes_it(
+async def test_follow_up_awaiting_confirmation_is_superseded(
     home: House,
 ) -> None:
+    """An extend awaiting confirmation does not run when a later ban supersedes it."""
     banned = await home.run("live s1 for=30m")
     press = press_of(BOB)
     waiting = await home.service.follow(banned.id, FollowUp.EXTEND, press)
@@ -559,9 +593,10 @@ async def test_what_comes_while_a_press_waits_for_its_confirmation_overtakes_it(
     assert one.operation.id == court.id
 
 
-async def test_a_span_counts_from_the_sending_on(
+async def test_expiry_of_a_duration_counts_from_the_call(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A duration counts from when the call is sent, and a point in time is kept as given."""
     waiting = await home.run("live s1 for=30m", BOB)
     assert "for `30m`" in wanted(waiting, action_of(waiting))
     later = time.time() + 600
@@ -578,9 +613,10 @@ async def test_a_span_counts_from_the_sending_on(
     assert said.params["ResumeTime"] == fixed, "a moment stays what it is"
 
 
-async def test_a_retry_of_a_ban_lasts_as_long_again(
+async def test_retry_of_a_ban_keeps_its_duration(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A retried ban lasts its full duration, counted from the retry."""
     home.cloud.faults += [NeverSentError("away")] * 3
     failed = await home.run("live s1 for=30m")
     assert failed.state is State.FAILED
@@ -596,7 +632,8 @@ async def test_a_retry_of_a_ban_lasts_as_long_again(
     assert later + 1795 < ends < later + 1805
 
 
-async def test_a_key_in_a_reason_is_shown_nowhere(home: House) -> None:
+async def test_hold_reason_hides_a_stream_key(home: House) -> None:
+    """A stream key in a hold's reason is in no operation, reply or audit log record."""
     url = "rtmp://push.example.com/live/s?txSecret=5ECRE75ECRE7"
     held = await home.run(f"hold live s1 reason='pushed by {url}'", key="k1")
     refused = await home.run("live s1", verb=Effect.START)
@@ -607,7 +644,8 @@ async def test_a_key_in_a_reason_is_shown_nowhere(home: House) -> None:
     assert "5ECRE7" not in everything
 
 
-async def test_what_pushes_to_a_held_stream_is_a_start_of_it(home: House) -> None:
+async def test_hold_refuses_a_push_to_its_stream(home: House) -> None:
+    """A start that would push to a held stream is denied, by push URL or by stream name."""
     await home.run("hold live s9 reason=legal")
     url = "pushurl=rtmp://push.example.com/live/s9?txSecret=5ECRE75ECRE7"
     assert (await home.run(f"car-url u1 {url}", verb=Effect.START)).state is State.DENIED
@@ -616,7 +654,8 @@ async def test_what_pushes_to_a_held_stream_is_a_start_of_it(home: House) -> Non
     assert (await home.run("car s9", verb=Effect.START)).state is State.DENIED, "its stream"
 
 
-async def test_a_name_for_the_bots_own_account_leaves_what_is_off_and_held(home: House) -> None:
+async def test_off_air_list_and_holds_survive_naming_the_account(home: House) -> None:
+    """Naming the bot's own account keeps its holds in force, and both undos still work."""
     banned = await home.run("ban s1")
     await home.run("hold live s2 reason=legal")
     named = POLICY.replace("defaults:", "accounts: {main: {}}\ndefaults:")
@@ -638,9 +677,10 @@ async def test_a_name_for_the_bots_own_account_leaves_what_is_off_and_held(home:
     assert await home.store.list_holds() == []
 
 
-async def test_a_hold_on_an_account_that_is_gone_holds_and_is_released_on_any(
+async def test_hold_on_a_removed_account_is_released_on_another(
     home: House,
 ) -> None:
+    """A hold on a removed account still denies starts and can be released on another account."""
     several = "accounts: {main: {}, europe: {secret_id: EU_ID, secret_key: EU_KEY}}\ndefaults:"
     on_all = POLICY.replace('["*"]', '["*"], accounts: ["*"]')
     on_all = on_all.replace('["*LiveStream"]', '["*LiveStream"], accounts: ["*"]')
@@ -655,7 +695,8 @@ async def test_a_hold_on_an_account_that_is_gone_holds_and_is_released_on_any(
     assert (await home.run("live s1", verb=Effect.START, key="2")).state is State.ACCEPTED
 
 
-async def test_a_request_for_what_was_overtaken_is_overtaken_too(home: House) -> None:
+async def test_access_request_for_a_follow_up_is_superseded(home: House) -> None:
+    """An approved access request for a lift does not run when a later ban supersedes it."""
     home.policy(
         POLICY.replace('"*LiveStream"', "ForbidLiveStream").replace(
             '[{actions: ["*"]}]', '[{actions: ["*"], requests: true}]'
@@ -677,9 +718,10 @@ async def test_a_request_for_what_was_overtaken_is_overtaken_too(home: House) ->
     assert one.operation.id == court.id
 
 
-async def test_what_one_may_see_is_not_hidden_by_what_one_may_not(
+async def test_off_air_list_limit_counts_only_visible_entries(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Entries that a user may not see do not use up the limit of the off-air list."""
     monkeypatch.setattr("bot.operations.service._LISTED", 2)
     home.directory.channels["C0PRIV"] = Presence.IN
     home.policy(POLICY.replace('"*LiveStream"', '"Describe*"'))
@@ -689,9 +731,10 @@ async def test_what_one_may_see_is_not_hidden_by_what_one_may_not(
     assert await listed(home, MALLORY) == ["ForbidLiveStream s0"]
 
 
-async def test_a_timer_of_another_release_comes_to_an_end(
+async def test_expiry_of_an_unknown_action_is_cleared(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The expiry of an action that this release does not know is cleared once it is due."""
     monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
     monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1e6)
     home.store.lease = 0.5
@@ -703,7 +746,8 @@ async def test_a_timer_of_another_release_comes_to_an_end(
             await asyncio.sleep(0.05)
 
 
-async def test_only_what_somebody_may_know_of_is_listed_and_read(home: House) -> None:
+async def test_off_air_list_shows_only_what_the_user_may_see(home: House) -> None:
+    """The off-air list shows and reads only what the user's channel and permissions allow."""
     home.directory.channels["C0PRIV"] = Presence.IN
     home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
     home.policy(
@@ -723,7 +767,8 @@ async def test_only_what_somebody_may_know_of_is_listed_and_read(home: House) ->
     assert len(home.cloud.sent) == before
 
 
-async def test_what_is_no_more_has_no_way_back(home: House) -> None:
+async def test_off_air_list_drops_resources_that_are_gone(home: House) -> None:
+    """A destroyed session replaces its stop, and a stop whose session is gone is removed."""
     await home.run("car u1")
     await home.run("session u1")
     assert await listed(home) == ["DestroySession u1"]
@@ -734,7 +779,8 @@ async def test_what_is_no_more_has_no_way_back(home: House) -> None:
     assert "StopPublishStream u2" not in await listed(home)
 
 
-async def test_a_row_of_another_release_does_not_break_the_list(home: House) -> None:
+async def test_off_air_list_shows_an_unknown_action(home: House) -> None:
+    """The off-air list still renders an entry whose action this release does not know."""
     await home.run("live s1")
     with home.store._engine.begin() as connection:  # noqa: SLF001 (another release wrote it)
         connection.exec_driver_sql("UPDATE operations SET api = 'NewAction'")
@@ -742,9 +788,10 @@ async def test_a_row_of_another_release_does_not_break_the_list(home: House) -> 
     assert "NewAction" in shown.listed(found).text
 
 
-async def test_an_end_that_cannot_be_seen_is_looked_at_again(
+async def test_expiry_reading_is_retried_after_no_answer(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A reading after an expiry is retried when the cloud does not answer."""
     monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
     monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1e6)
     home.store.lease = 0.5
@@ -757,7 +804,8 @@ async def test_an_end_that_cannot_be_seen_is_looked_at_again(
     assert after.observed == "inactive"
 
 
-async def test_a_look_that_comes_after_the_end_is_passed_over(home: House) -> None:
+async def test_verifier_skips_a_reading_after_the_expiry(home: House) -> None:
+    """The verifier sends no reading for a ban that has already expired."""
     ran = await home.run("live s1 for=30m")
     late = (offair.expires_at(ran, by_api(ran.api)) or 0.0) + 1
     home.engine._clock = lambda: late  # noqa: SLF001 (the bot was down meanwhile)
@@ -766,7 +814,8 @@ async def test_a_look_that_comes_after_the_end_is_passed_over(home: House) -> No
     assert home.desk.said(MessageKind.LOOKED) == []
 
 
-def test_foreign_text_in_a_sentence_means_nobody() -> None:
+def test_mrkdwn_links_no_user_from_quoted_text() -> None:
+    """User ids and markup in quoted text are not rendered as mentions."""
     said = words.worded("U0ALICE holds «U0BOB C0INC» since 2026-11-21 08:00 UTC: «a `b` <!here>».")
     assert said.startswith("<@U0ALICE> holds `U0BOB C0INC` since <!date^")
     assert "<!here>" not in said
@@ -776,7 +825,8 @@ def test_foreign_text_in_a_sentence_means_nobody() -> None:
     assert "<@U0BOB>" not in words.worded("«U0BOB is not closed")
 
 
-async def test_a_dry_run_of_a_hold_says_that_nothing_would_leave(home: House) -> None:
+async def test_dry_run_of_a_hold_sends_and_stores_nothing(home: House) -> None:
+    """A dry run of a hold says that nothing would be sent, and no hold is stored."""
     reply = await home.ask("hold live s1 reason=x --dry-run")
     asked = Invocation("k", ALICE, Place("C0INC"), "")
     found = await home.service.dry_run(asked, reply.command)  # type: ignore[union-attr]
@@ -809,9 +859,10 @@ async def found(world: Sandbox, user: str, words: str, label: str = "") -> Messa
     return messages[-1]
 
 
-async def test_a_shift_hands_over_what_is_off_and_the_next_one_brings_it_back(
+async def test_off_air_list_hands_over_between_people(
     world: Sandbox,
 ) -> None:
+    """Someone else sees the ban and the hold, resumes the stream and releases the hold."""
     slack = world.slack
     alice, bob = slack.person("U0ALICE"), UserActions(slack, "U0BOB")
     await alice.slash("/stopstream", "ban stream1 reason=loop case=INC-9", INCIDENTS)
@@ -844,7 +895,8 @@ async def test_a_shift_hands_over_what_is_off_and_the_next_one_brings_it_back(
     assert any("Hold" in line.text and "court order" in line.text for line in lines)
 
 
-async def test_a_stop_for_a_while_has_its_end_its_buttons_and_its_words(world: Sandbox) -> None:
+async def test_expiring_stop_offers_extend_and_lift(world: Sandbox) -> None:
+    """A stop with an expiry can be extended, after which only the newer message lifts it."""
     slack = world.slack
     alice = slack.person("U0ALICE")
     await alice.slash("/stopstream", "live stream1 for=30m", INCIDENTS)
@@ -867,7 +919,8 @@ async def test_a_stop_for_a_while_has_its_end_its_buttons_and_its_words(world: S
     await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
 
 
-async def test_whoever_mistypes_a_name_is_asked_about_it(world: Sandbox) -> None:
+async def test_mistyped_stream_name_is_questioned(world: Sandbox) -> None:
+    """A stop of a misspelled stream suggests the live one; a correct name is not questioned."""
     alice = world.slack.person("U0ALICE")
     await alice.slash("/stopstream", "live straem1", INCIDENTS)
     asked = await found(world, "U0ALICE", "Is it the right name?")
@@ -881,7 +934,8 @@ async def test_whoever_mistypes_a_name_is_asked_about_it(world: Sandbox) -> None
     assert "right name" not in held[0].text
 
 
-async def test_a_ban_that_is_undone_at_once_is_not_said_to_have_held(world: Sandbox) -> None:
+async def test_verifier_skips_a_ban_that_was_undone(world: Sandbox) -> None:
+    """The verifier posts no reading for a ban that was undone before it was due."""
     slack = world.slack
     alice = slack.person("U0ALICE")
     await alice.slash("/stopstream", "ban stream2", INCIDENTS)
@@ -899,7 +953,8 @@ async def test_a_ban_that_is_undone_at_once_is_not_said_to_have_held(world: Sand
     assert [m.thread_ts for m in looks()] == [dropped.thread_ts]
 
 
-def test_the_list_fits_slack_whatever_is_on_it() -> None:
+def test_off_air_list_fits_slack_limits() -> None:
+    """Off-air messages and the home tab stay within Slack's limits with very long content."""
     long = ended("ForbidLiveStream", StreamName="&" * 1000, Reason="<" * 2000)
     hold = replace(ended("Hold"), params={"Target": "stream " + "é" * 1000, "Reason": "`" * 2000})
     off, on = OffAirEntry(long, 1.0, "&" * 80), OffAirEntry(long, None, "x")

@@ -19,9 +19,10 @@ async def world(tmp_path: Path) -> AsyncIterator[Sandbox]:
         yield built
 
 
-async def test_what_pends_while_slack_is_down_arrives_once_in_order_and_within_its_limits(
+async def test_outbox_relay_delivers_once_in_order_after_an_outage(
     tmp_path: Path,
 ) -> None:
+    """Messages queued in a Slack outage arrive once, in order and within rate limits."""
     found = await outage(tmp_path, asks=6, seconds=1.0)
 
     assert (found.cards, found.endings, found.audit_lines, found.twice) == (6, 6, 6, 0), found
@@ -53,9 +54,8 @@ async def undeliverable(world: Sandbox) -> str:
 
 
 @pytest.mark.parametrize("how", ["archived", "removed"])
-async def test_a_channel_that_takes_nothing_more_ends_on_the_audit_channel(
-    world: Sandbox, how: str
-) -> None:
+async def test_outbox_relay_reports_a_lost_channel_and_stops(world: Sandbox, how: str) -> None:
+    """A result for a lost channel goes to the audit channel and requester, without retries."""
     await asked_slowly(world)
     channel = world.slack.channels[INCIDENTS]
     if how == "archived":
@@ -82,9 +82,10 @@ async def readyz(world: Sandbox) -> str:
         return await response.text()
 
 
-async def test_a_revoked_token_is_said_by_readyz_and_mended_without_a_loss(
+async def test_outbox_relay_recovers_from_a_revoked_token(
     world: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A revoked token is reported by readyz, and the result arrives once it is restored."""
     monkeypatch.setattr("handlers.slack.messenger.MEND", 3.0)
     await asked_slowly(world)
     world.slack.weather.revoked = True
@@ -99,9 +100,10 @@ async def test_a_revoked_token_is_said_by_readyz_and_mended_without_a_loss(
     assert await readyz(world) == "ready\n"
 
 
-async def test_an_answer_that_is_lost_after_slack_took_the_message_posts_it_once(
+async def test_outbox_relay_posts_once_when_responses_are_lost(
     world: Sandbox,
 ) -> None:
+    """A message that Slack took but whose response was lost is posted once."""
     world.slack.weather.lose_next["chat.postMessage"] = 3
     world.cloud.things.put("stream", "x", DOMAIN, "live")
     await world.slack.person("U0ALICE").slash("/stopstream", "live x", INCIDENTS)
@@ -116,7 +118,8 @@ async def test_an_answer_that_is_lost_after_slack_took_the_message_posts_it_once
     assert len(audit.roots) == 1
 
 
-async def test_a_rate_limit_is_waited_out(world: Sandbox) -> None:
+async def test_outbox_relay_waits_out_a_rate_limit(world: Sandbox) -> None:
+    """A rate-limited message is posted after the wait that Slack demands."""
     world.slack.weather.limit_next["chat.postMessage"] = 1
     world.slack.weather.retry_after = 2.0
     began = asyncio.get_running_loop().time()

@@ -124,7 +124,8 @@ async def alice(page: Page) -> AsyncIterator[Eyes]:
 # --- the main stories ------------------------------------------------------------------
 
 
-async def test_what_one_asks_is_seen_live_in_every_window(page: Page, alice: Eyes) -> None:
+async def test_page_pushes_a_request_to_every_window(page: Page, alice: Eyes) -> None:
+    """A stop appears live in each window, limited to the channels its user is in."""
     async with Eyes(page, "U0BOB") as bob:
         answer = await alice.type("/stopstream live stream1")
         assert answer["ok"]
@@ -139,9 +140,10 @@ async def test_what_one_asks_is_seen_live_in_every_window(page: Page, alice: Eye
         await alice.until(lambda: alice.state("stream", "stream1", DOMAIN, "live") == "active")
 
 
-async def test_a_refusal_is_seen_by_the_one_who_asked_alone(
+async def test_page_shows_a_denial_to_the_requester_only(
     world: tuple[Emulated, Page], alice: Eyes
 ) -> None:
+    """A denial is shown to the requester only, and no request reaches the cloud."""
     around, page = world
     async with Eyes(page, "U0MALLORY") as mallory:
         await mallory.type("/stopstream live stream1")
@@ -151,7 +153,8 @@ async def test_a_refusal_is_seen_by_the_one_who_asked_alone(
     assert list(around.cloud.received) == []
 
 
-async def test_a_form_follows_its_choice_shows_mistakes_and_is_asked(alice: Eyes) -> None:
+async def test_page_form_follows_the_action_and_validates_input(alice: Eyes) -> None:
+    """The form shows the chosen action's fields, reports a missing value and submits."""
     await alice.type("/stopstream")
     view = await alice.until(lambda: alice.world["modal"])
     assert view["title"]["text"] == "Stop something"
@@ -187,7 +190,8 @@ async def test_a_form_follows_its_choice_shows_mistakes_and_is_asked(alice: Eyes
     await alice.until(lambda: alice.state("ingest", "task-1", "1400000000") == "finished")
 
 
-async def test_buttons_press_under_messages_and_on_the_home_tab(alice: Eyes) -> None:
+async def test_page_buttons_open_forms_from_messages_and_home_tab(alice: Eyes) -> None:
+    """Buttons of a message and of the home tab open a form; an unknown button is refused."""
     await alice.type("@stopstream stop")
     offer = (await alice.until(lambda: alice.saying("open-form")))[0]
     button = next(b for b in offer["blocks"] if b["type"] == "actions")["elements"][0]
@@ -209,7 +213,8 @@ async def test_buttons_press_under_messages_and_on_the_home_tab(alice: Eyes) -> 
     assert view["title"]["text"] == "Start something"
 
 
-async def test_a_mention_is_answered_in_its_thread(alice: Eyes) -> None:
+async def test_page_answers_a_mention_in_its_thread(alice: Eyes) -> None:
+    """A mention in a thread is answered there, and typed names become Slack references."""
     await alice.type("hello #audit and @bob")
     root = (await alice.until(lambda: alice.saying("hello")))[0]
     assert root["text"] == f"hello <#{AUDIT}> and <@U0BOB>"
@@ -223,7 +228,8 @@ async def test_a_mention_is_answered_in_its_thread(alice: Eyes) -> None:
 # --- who sits there ----------------------------------------------------------------------
 
 
-async def test_everyone_is_shown_with_what_they_are(alice: Eyes) -> None:
+async def test_page_lists_people_with_their_roles(alice: Eyes) -> None:
+    """The list of people shows each one's roles, or that they are a guest or external."""
     what = {one["name"]: one["what"] for one in alice.world["people"]}
     assert what["alice"] == ["oncall"]
     assert what["bob"] == ["leads"]
@@ -234,7 +240,8 @@ async def test_everyone_is_shown_with_what_they_are(alice: Eyes) -> None:
 
 
 @pytest.mark.parametrize("user", ["U0GUEST", "U0FRANK", "U0AUDRY"])
-async def test_a_window_shows_what_the_one_before_it_sees(alice: Eyes, user: str) -> None:
+async def test_page_shows_only_what_the_selected_user_sees(alice: Eyes, user: str) -> None:
+    """After a change of user, the window hides the ephemeral messages of the previous one."""
     await alice.type("/stopstream live stream1")
     await alice.until(lambda: alice.saying("Accepted:"))
     receipts = [m for m in alice.messages() if m["to"]]
@@ -247,7 +254,8 @@ async def test_a_window_shows_what_the_one_before_it_sees(alice: Eyes, user: str
     assert len(alice.requests()) == 1
 
 
-async def test_nobody_writes_where_they_are_not(alice: Eyes) -> None:
+async def test_page_refuses_a_message_to_a_channel_without_user(alice: Eyes) -> None:
+    """A message to a channel that the user is not in gets status 400."""
     found = await alice.type("/stopstream live stream1", AUDIT)
     assert found["status"] == 400
     assert "not in it" in found["trouble"]
@@ -256,7 +264,8 @@ async def test_nobody_writes_where_they_are_not(alice: Eyes) -> None:
 # --- the cloud and the weather -------------------------------------------------------------
 
 
-async def test_a_signature_is_checked_step_by_step(alice: Eyes) -> None:
+async def test_page_shows_each_step_of_the_tc3_signature(alice: Eyes) -> None:
+    """A cloud request shows every step of its TC3 signature check, and all steps pass."""
     await alice.type("/stopstream live stream1")
     request = (await alice.until(alice.requests))[0]
 
@@ -270,7 +279,8 @@ async def test_a_signature_is_checked_step_by_step(alice: Eyes) -> None:
     assert len(computed) == 64
 
 
-async def test_a_clock_that_is_off_fails_at_the_timestamp(alice: Eyes) -> None:
+async def test_page_shows_a_clock_skew_at_the_timestamp_step(alice: Eyes) -> None:
+    """With a skewed clock the signature check fails at the timestamp step."""
     await alice.do("weather/clock", seconds=600)
     await alice.until(lambda: alice.world["weather"]["cloud_skew"] == 600)
     await alice.type("/stopstream live stream1")
@@ -283,9 +293,10 @@ async def test_a_clock_that_is_off_fails_at_the_timestamp(alice: Eyes) -> None:
     assert request["code"] == "AuthFailure.SignatureExpire"
 
 
-async def test_bad_weather_comes_is_shown_and_is_cleared(
+async def test_faults_are_injected_shown_and_cleared(
     world: tuple[Emulated, Page], alice: Eyes
 ) -> None:
+    """Faults of the cloud and of Slack take effect, are shown and can be cleared."""
     around, _ = world
     code = "ResourceNotFound.StopService"
     assert code in alice.world["setup"]["codes"]
@@ -310,14 +321,16 @@ async def test_bad_weather_comes_is_shown_and_is_cleared(
     assert (await alice.do("weather/cloud", fault="nosuch"))["status"] == 400
 
 
-async def test_the_gauge_counts_the_last_second_against_the_limit(alice: Eyes) -> None:
+async def test_page_gauge_counts_requests_of_the_last_second(alice: Eyes) -> None:
+    """The gauge shows an API's requests of the last second against its rate limit."""
     await alice.type("/stopstream live stream1")
     await alice.until(lambda: alice.world["gauges"][0]["count"] == 1)
     assert alice.world["gauges"][0] == {"api": "DropLiveStream", "count": 1, "limit": 100}
     await alice.until(lambda: alice.world["gauges"][0]["count"] == 0)
 
 
-async def test_an_encoder_is_started_and_told_whether_to_come_back(page: Page, alice: Eyes) -> None:
+async def test_page_controls_whether_an_encoder_reconnects(page: Page, alice: Eyes) -> None:
+    """An encoder can be started, and can be set to reconnect or not."""
     stream = ("stream", "stream2", DOMAIN, "live")
     thing = {"kind": "stream", "key": ["stream2", DOMAIN, "live"]}
     await alice.type("/stopstream live stream2")
@@ -340,9 +353,10 @@ async def test_an_encoder_is_started_and_told_whether_to_come_back(page: Page, a
 # --- the policy ----------------------------------------------------------------------------
 
 
-async def test_problems_stand_at_their_lines_and_a_broken_policy_is_not_saved(
+async def test_policy_editor_refuses_to_save_an_invalid_policy(
     world: tuple[Emulated, Page], alice: Eyes
 ) -> None:
+    """An invalid policy is saved only if forced, and its problems name their lines."""
     around, _ = world
     good = around.policy.read_text()
     assert alice.world["policy"] == good
@@ -361,9 +375,10 @@ async def test_problems_stand_at_their_lines_and_a_broken_policy_is_not_saved(
     await alice.until(lambda: alice.world["policy"] == broken)
 
 
-async def test_a_saved_policy_is_what_the_bot_obeys(
+async def test_policy_editor_saves_a_policy_the_bot_applies(
     world: tuple[Emulated, Page], alice: Eyes
 ) -> None:
+    """A policy saved in the editor is applied by the bot to the next request."""
     around, _ = world
     text = around.policy.read_text().replace("users: [U0ALICE]", "users: []")
     assert (await alice.do("policy/save", text=text))["saved"]
@@ -375,9 +390,10 @@ async def test_a_saved_policy_is_what_the_bot_obeys(
     await alice.until(lambda: alice.saying("Denied"))
 
 
-async def test_explain_says_which_rule_of_the_text_lets_it_pass_or_why_none_does(
+async def test_policy_editor_explains_the_rule_that_decides(
     alice: Eyes,
 ) -> None:
+    """Explain names the rule that allows a command, or why it is denied or invalid."""
     asked = {"text": alice.world["policy"], "channel": INCIDENTS}
 
     async def explain(user: str, words: str, **more: Any) -> dict[str, Any]:
@@ -400,7 +416,8 @@ async def test_explain_says_which_rule_of_the_text_lets_it_pass_or_why_none_does
 # --- the house -------------------------------------------------------------------------------
 
 
-async def test_the_page_comes_from_here_alone_and_strictly(page: Page) -> None:
+async def test_page_serves_only_its_own_files_with_a_strict_csp(page: Page) -> None:
+    """The page has a strict CSP and no external URL, and other paths get status 404."""
     async with aiohttp.ClientSession() as session:
         async with session.get(page.url) as response:
             rules = response.headers["Content-Security-Policy"]
@@ -417,7 +434,8 @@ async def test_the_page_comes_from_here_alone_and_strictly(page: Page) -> None:
                 assert response.status == 404
 
 
-def test_no_script_reads_text_as_markup_or_asks_outside() -> None:
+def test_page_scripts_use_no_html_injection_or_outside_url() -> None:
+    """No static file uses innerHTML, eval, CSS imports or other requests to the outside."""
     for file in STATIC.iterdir():
         code = re.sub(r"//[^\n]*|/\*.*?\*/", "", file.read_text(), flags=re.DOTALL)
         risky = "innerHTML|outerHTML|insertAdjacentHTML|document.write|eval\\(|new Function|srcdoc"
@@ -425,7 +443,8 @@ def test_no_script_reads_text_as_markup_or_asks_outside() -> None:
         assert re.findall(r"url\(|@import|XMLHttpRequest|sendBeacon", code) == [], file.name
 
 
-async def test_another_sites_page_gets_nothing(page: Page) -> None:
+async def test_page_rejects_foreign_origins_and_hosts(page: Page) -> None:
+    """A foreign Origin or Host gets status 403, and a body that is not JSON gets 415."""
     foreign = {"Origin": "https://evil.example"}
     rebound = {"Host": "evil.example"}
     async with aiohttp.ClientSession() as session:
@@ -441,7 +460,8 @@ async def test_another_sites_page_gets_nothing(page: Page) -> None:
             assert response.status == 415
 
 
-async def test_every_malformed_call_gets_a_clear_answer(page: Page) -> None:
+async def test_page_api_answers_malformed_calls_without_errors(page: Page) -> None:
+    """A malformed API call never gets a server error, and malformed JSON gets status 400."""
     calls = (
         *(
             [
@@ -483,9 +503,8 @@ async def test_every_malformed_call_gets_a_clear_answer(page: Page) -> None:
             assert response.status == 404
 
 
-async def test_among_a_thousand_messages_only_what_changed_is_sent(
-    world: tuple[Emulated, Page], alice: Eyes
-) -> None:
+async def test_page_sends_only_changed_messages(world: tuple[Emulated, Page], alice: Eyes) -> None:
+    """With a thousand messages on the page, a new one is sent alone over the WebSocket."""
     around, _ = world
     for number in range(1000):
         around.slack.say(INCIDENTS, "U0BOB", f"message {number}")
@@ -502,7 +521,8 @@ async def test_among_a_thousand_messages_only_what_changed_is_sent(
     await alice.until(lambda: len(alice.messages()) == 1000)
 
 
-async def test_a_killed_bot_is_shown_as_down_and_comes_back(tmp_path: Path) -> None:
+async def test_page_shows_a_killed_bot_and_restarts_it(tmp_path: Path) -> None:
+    """A killed bot is shown as down, and after a restart it accepts commands again."""
     async with paged(tmp_path, limits=False) as (_, page), Eyes(page, "U0ALICE") as alice:
 
         def bot(state: str) -> bool:

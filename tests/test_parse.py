@@ -97,7 +97,8 @@ def command(text: str, verb: Effect | None = Effect.STOP, vocabulary: Vocabulary
         "/stopstream live stream1",
     ],
 )
-def test_one_meaning_however_it_is_written(text: str) -> None:
+def test_parser_accepts_every_spelling_of_a_command(text: str) -> None:
+    """Every spelling of a command, with flags, quotes or URLs, parses to the same action."""
     found = command(text)
 
     assert found.action.api == "DropLiveStream"
@@ -263,9 +264,10 @@ def test_one_meaning_however_it_is_written(text: str) -> None:
         ),
     ],
 )
-def test_each_kind_fills_its_parameters(
+def test_parser_fills_parameters_and_region_of_each_action(
     text: str, verb: Effect | None, api: str, params: dict[str, Any], region: str
 ) -> None:
+    """The parser fills each action's parameters and region from text, targets and defaults."""
     found = command(text, verb)
 
     assert (found.action.api, dict(found.params), found.region) == (api, params, region)
@@ -286,9 +288,10 @@ def test_each_kind_fills_its_parameters(
         ("audit since=7d", Effect.STOP, Audit(604_800.0)),
     ],
 )
-def test_what_is_no_action_is_understood_too(
+def test_parser_returns_help_form_whoami_and_audit(
     text: str, verb: Effect | None, wanted: object
 ) -> None:
+    """Empty text, help, whoami and audit parse to their own result types."""
     assert read(text, verb) == wanted
 
 
@@ -322,7 +325,8 @@ def test_what_is_no_action_is_understood_too(
         ("audit since=soon", "since=soon", "length of time"),
     ],
 )
-def test_a_mistake_is_one_sentence_with_its_place(text: str, meant: str, says: str) -> None:
+def test_parser_reports_error_in_one_line_with_its_span(text: str, meant: str, says: str) -> None:
+    """A parse error explains itself on one line and marks the words that it is about."""
     with pytest.raises(ParseError) as caught:
         read(text)
 
@@ -333,41 +337,48 @@ def test_a_mistake_is_one_sentence_with_its_place(text: str, meant: str, says: s
 
 
 @pytest.mark.parametrize("name", ["stream1.", "live/stream1", "a:", "!"])
-def test_a_name_that_is_quoted_is_meant_as_it_is(name: str) -> None:
+def test_parser_keeps_quoted_name_unchanged(name: str) -> None:
+    """A quoted stream name is kept unchanged, also after formatting and parsing again."""
     for text in (f'live "{name}"', f'live stream="{name}"'):
         assert command(text).params["StreamName"] == name
     assert command(format_command(command(f'live "{name}"'))).params["StreamName"] == name
 
 
-def test_a_case_at_the_end_of_a_sentence_is_named_without_its_point() -> None:
+def test_parser_strips_final_full_stop_from_case() -> None:
+    """A full stop that ends the command is not part of the case."""
     assert command("live stream1 case=INC-42.").case == "INC-42"
 
 
-def test_an_address_without_its_scheme_is_known_as_one() -> None:
+def test_parser_recognizes_stream_url_without_scheme() -> None:
+    """A bare stream URL without a scheme is recognized, and the parser asks for an action."""
     with pytest.raises(ParseError, match="Say first what to do with this address"):
         read(f"{DOMAIN}/live/stream1")
 
 
-def test_a_name_with_its_path_is_asked_for_apart() -> None:
+def test_parser_refuses_app_path_in_stream_name() -> None:
+    """An app/stream path as a name is refused with the correct form and without the key."""
     with pytest.raises(ParseError) as caught:
         read("live live/stream1?txSecret=5ECRE7")
     assert "write stream1 app=live" in caught.value.sentence
     assert "5ECRE7" not in str(vars(caught.value))
 
 
-def test_what_a_mention_should_say_is_said() -> None:
+def test_parser_asks_for_verb_in_mention() -> None:
+    """A mention without a verb is refused, and the error names the verb to write."""
     with pytest.raises(ParseError, match='"stop live …"'):
         read("live stream1", None)
 
 
-def test_a_play_address_without_a_default_asks_for_the_push_domain() -> None:
+def test_stream_url_of_playback_requires_push_domain() -> None:
+    """A playback URL needs a push domain when the policy has no default for it."""
     with pytest.raises(ParseError, match="push domain"):
         read("live https://play.example.com/live/s.m3u8", vocabulary=BARE)
     found = command(f"live https://play.example.com/live/s.m3u8 domain={DOMAIN}", vocabulary=BARE)
     assert found.params["DomainName"] == DOMAIN
 
 
-def test_a_push_address_and_another_domain_contradict_each_other() -> None:
+def test_stream_url_refuses_conflicting_domain() -> None:
+    """A push URL and a different domain parameter are refused in either order."""
     for text in (
         f"live rtmp://{DOMAIN}/live/stream1 domain=other.example.com",
         f"live domain=other.example.com rtmp://{DOMAIN}/live/stream1",
@@ -377,7 +388,8 @@ def test_a_push_address_and_another_domain_contradict_each_other() -> None:
 
 
 @pytest.mark.parametrize("secret", ["txSecret=5ECRE7", "TXSECRET=5ECRE7", "wsSecret=5ECRE7"])
-def test_stream_keys_are_in_no_command_and_no_mistake(secret: str) -> None:
+def test_stream_url_key_is_absent_from_command_and_error(secret: str) -> None:
+    """A stream URL's key appears neither in the parsed command nor in a parse error."""
     found = command(f"live rtmp://{DOMAIN}/live/stream1?{secret}&txTime=5F")
     assert "5ECRE7" not in repr(dict(found.params))
 
@@ -409,7 +421,8 @@ _PIECES = st.sampled_from(
     ),
     st.sampled_from([None, Effect.STOP, Effect.START, Effect.READ]),
 )
-def test_any_text_parses_or_raises_a_marked_mistake(text: str, verb: Effect | None) -> None:
+def test_parser_returns_result_or_marked_error_for_any_text(text: str, verb: Effect | None) -> None:
+    """Any text either parses or raises an error with a valid span and caret line."""
     try:
         found = read(text, verb)
     except ParseError as error:
@@ -424,7 +437,8 @@ def test_any_text_parses_or_raises_a_marked_mistake(text: str, verb: Effect | No
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-def test_each_example_in_the_help_can_be_pasted(action: Any) -> None:
+def test_help_example_parses_to_its_action(action: Any) -> None:
+    """Every action's help example parses to that action."""
     found = command(example(action), None, BARE)
 
     assert found.action is action
@@ -462,7 +476,8 @@ def test_each_example_in_the_help_can_be_pasted(action: Any) -> None:
         "ingest 42 rtmp://a.example.com/x robot1 sig 5ECRE7",
     ],
 )
-def test_an_address_with_its_key_is_in_no_mistake(text: str) -> None:
+def test_parser_error_never_contains_secret_value(text: str) -> None:
+    """No parse error contains the value of a secret parameter, however it was typed."""
     with pytest.raises(ParseError) as caught:
         read(text, Effect.START)
     error = caught.value
@@ -471,7 +486,8 @@ def test_an_address_with_its_key_is_in_no_mistake(text: str) -> None:
     assert "5ECRE7" not in caret(error)
 
 
-def test_an_address_with_its_key_is_not_spelled() -> None:
+def test_format_command_hides_secret_parameter() -> None:
+    """A formatted command shows a secret parameter as hidden."""
     spelled = format_command(command("car-url u1 rtmp://a.example.com/live2/5ECRE7", Effect.START))
 
     assert "5ECRE7" not in spelled
@@ -489,12 +505,14 @@ def test_an_address_with_its_key_is_not_spelled() -> None:
         ("status online size=9", "10 to 100"),
     ],
 )
-def test_what_tencent_cloud_would_refuse_is_refused_at_once(text: str, said: str) -> None:
+def test_parser_enforces_api_limits(text: str, said: str) -> None:
+    """The parser refuses values outside the limits of the Tencent Cloud API."""
     with pytest.raises(ParseError, match=said):
         read(text, None)
 
 
-def test_what_one_site_alone_has_is_refused_on_the_other() -> None:
+def test_parser_refuses_action_missing_on_site() -> None:
+    """An action that exists only on the mainland site is refused on the international one."""
     intl = Vocabulary(ACTIONS, {}, {}, "", SITES | {"live": "intl"})
 
     assert command("status pad", None, BARE).action.only == "mainland"
@@ -504,7 +522,8 @@ def test_what_one_site_alone_has_is_refused_on_the_other() -> None:
     assert found.params["PushDomainName"] == "a.example.com"
 
 
-def test_a_default_of_the_policy_that_is_secret_is_not_shown() -> None:
+def test_parser_error_hides_secret_default() -> None:
+    """An error about a secret default from the policy does not show its value."""
     told = Vocabulary(ACTIONS, {"car-url": {"PublishStreamURL": "live2/5ECRE7"}}, {}, "", SITES)
 
     with pytest.raises(ParseError, match="hidden") as caught:
@@ -512,7 +531,8 @@ def test_a_default_of_the_policy_that_is_secret_is_not_shown() -> None:
     assert "5ECRE7" not in str(caught.value)
 
 
-def test_an_action_is_found_by_its_own_name_under_every_verb() -> None:
+def test_parser_finds_api_name_under_every_verb() -> None:
+    """A full API name selects its action whatever the verb is."""
     for verb in (None, Effect.STOP, Effect.START):
         assert command("ResumeLiveStream StreamName=stream1", verb).action is by_api(
             "ResumeLiveStream"
@@ -547,7 +567,8 @@ def test_an_action_is_found_by_its_own_name_under_every_verb() -> None:
         ("\ud800", "\ufffd"),
     ],
 )
-def test_a_value_is_what_was_typed(text: str, value: str) -> None:
+def test_tokenizer_unescapes_value_as_typed(text: str, value: str) -> None:
+    """A value is what the user typed, after quotes and Slack's escapes are undone."""
     assert command(f"ban stream1 reason={text}").params["Reason"] == value
 
 
@@ -555,7 +576,8 @@ def test_a_value_is_what_was_typed(text: str, value: str) -> None:
     "text",
     ["`live stream1`", "```live stream1```", "live `stream=stream1`", "live --stream `stream1`"],
 )
-def test_code_marks_around_anything_do_no_harm(text: str) -> None:
+def test_tokenizer_ignores_backticks(text: str) -> None:
+    """Backticks around a command or a part of it do not change its meaning."""
     assert dict(command(text).params) == STREAM
 
 
@@ -572,9 +594,10 @@ def test_code_marks_around_anything_do_no_harm(text: str) -> None:
         ("help /startstream", Effect.STOP, "start"),
     ],
 )
-def test_who_asks_for_help_in_the_middle_gets_help_and_no_action(
+def test_parser_returns_help_for_flag_inside_command(
     text: str, verb: Effect | None, topic: str
 ) -> None:
+    """A help flag anywhere, or help at the start, returns help and no action."""
     assert read(text, verb) == Help(topic)
 
 
@@ -587,7 +610,8 @@ def test_who_asks_for_help_in_the_middle_gets_help_and_no_action(
         ("live stream=-h", "-h"),
     ],
 )
-def test_a_stream_may_be_called_help(text: str, name: str) -> None:
+def test_parser_accepts_stream_named_help(text: str, name: str) -> None:
+    """A quoted, assigned or positional help word can be a stream name."""
     assert command(text).params["StreamName"] == name
 
 
@@ -630,9 +654,10 @@ TARGETS = Vocabulary(ACTIONS, RICH.defaults, _TARGETS, "", SITES)
         ("live app=x main-stage", Effect.STOP, "DropLiveStream", {"AppName": "x"}),
     ],
 )
-def test_a_target_stands_for_its_words_under_the_verb_that_was_said(
+def test_target_expands_under_typed_verb_and_parameters(
     text: str, verb: Effect | None, api: str, some: dict[str, Any]
 ) -> None:
+    """A target expands to its words, combined with the verb and parameters that are typed."""
     found = command(text, verb, TARGETS)
 
     assert found.action.api == api
@@ -653,9 +678,10 @@ def test_a_target_stands_for_its_words_under_the_verb_that_was_said(
         ("main-stage", None, "main-stage", '"stop main-stage …"'),
     ],
 )
-def test_a_target_that_does_not_fit_says_why(
+def test_target_error_explains_why_it_does_not_fit(
     text: str, verb: Effect | None, meant: str, says: str
 ) -> None:
+    """A target that cannot be used is refused with the reason and the words it concerns."""
     with pytest.raises(ParseError) as caught:
         read(text, verb, TARGETS)
 
@@ -664,7 +690,8 @@ def test_a_target_that_does_not_fit_says_why(
     assert says in error.sentence
 
 
-def test_a_target_that_cannot_be_started_names_what_takes_it_back() -> None:
+def test_target_error_names_reversing_command() -> None:
+    """A target that cannot be started is refused with the command that reverses its action."""
     told = Vocabulary(ACTIONS, {}, {"stage": "ban stream1 a.example.com"}, "", SITES)
     with pytest.raises(ParseError, match="cannot be started; /startstream live … takes it back"):
         read("stage", Effect.START, told)
@@ -674,14 +701,16 @@ def test_a_target_that_cannot_be_started_names_what_takes_it_back() -> None:
     "text", ["unban x", "unbann x", "unforbidlivestream x", "resumelivestrem x", "startcar x"]
 )
 @pytest.mark.parametrize("verb", [Effect.STOP, Effect.START, None])
-def test_what_stops_is_never_suggested_for_what_starts(text: str, verb: Effect | None) -> None:
+def test_suggestions_never_offer_stop_for_start(text: str, verb: Effect | None) -> None:
+    """A misspelt word that means start is never answered with an action that stops."""
     with pytest.raises(ParseError) as caught:
         read(text, verb)
 
     assert caught.value.suggestion in ("", "ResumeLiveStream")
 
 
-def test_other_words_lead_to_what_there_is() -> None:
+def test_synonyms_name_known_actions_only() -> None:
+    """Each synonym leads to known actions with a summary and is no action's own word."""
     known = {action.api for action in ALL_ACTIONS}
 
     for word, apis in OTHER_WORDS.items():
@@ -689,7 +718,8 @@ def test_other_words_lead_to_what_there_is() -> None:
         assert not {word} & {action.words for action in ALL_ACTIONS}
 
 
-def test_a_mistake_shows_its_own_example_whole() -> None:
+def test_parser_error_shows_example_unredacted() -> None:
+    """The example in a parse error is complete and not redacted."""
     with pytest.raises(ParseError) as missing:
         read("ingest 12", Effect.START, BARE)
     with pytest.raises(ParseError) as empty:
@@ -700,12 +730,14 @@ def test_a_mistake_shows_its_own_example_whole() -> None:
     assert empty.value.sentence.endswith("write args=….")
 
 
-def test_a_case_holds_no_key() -> None:
+def test_parser_redacts_key_in_case() -> None:
+    """A stream key typed in a case is redacted."""
     assert command("live stream1 case=txSecret:5ECRE7").case == "txSecret:[hidden]"
 
 
 @given(st.sampled_from([*_TARGETS, "live main-stage", "DropLiveStream x"]), st.booleans())
-def test_a_target_never_turns_stop_into_start_or_start_into_stop(name: str, stop: bool) -> None:
+def test_target_never_reverses_typed_verb(name: str, stop: bool) -> None:
+    """A target never turns a typed stop into a start, or a start into a stop."""
     verb, never = (Effect.STOP, Effect.START) if stop else (Effect.START, Effect.STOP)
     try:
         found = read(name, verb, TARGETS)
@@ -731,7 +763,8 @@ def test_a_target_never_turns_stop_into_start_or_start_into_stop(name: str, stop
         ("live rtmp://push.a.b/live/s.flv", "push.a.b"),
     ],
 )
-def test_an_address_and_what_stands_beside_it_give_the_push_domain(text: str, domain: str) -> None:
+def test_stream_url_and_parameters_yield_push_domain(text: str, domain: str) -> None:
+    """The push domain is taken from the stream URL or from the domain typed beside it."""
     assert dict(command(text, vocabulary=BARE).params) == {
         "StreamName": "s",
         "DomainName": domain,
@@ -751,7 +784,8 @@ def test_an_address_and_what_stands_beside_it_give_the_push_domain(text: str, do
         ("live rtmp://push_me/live/s", "rtmp://push_me/live/s", "host name"),
     ],
 )
-def test_an_address_that_cannot_be_right_is_a_mistake(text: str, meant: str, says: str) -> None:
+def test_stream_url_error_marks_invalid_part(text: str, meant: str, says: str) -> None:
+    """A stream URL that is invalid or contradicts a parameter is refused and marked."""
     with pytest.raises(ParseError) as caught:
         read(text, vocabulary=BARE)
 
@@ -760,7 +794,8 @@ def test_an_address_that_cannot_be_right_is_a_mistake(text: str, meant: str, say
     assert says in error.sentence
 
 
-def test_a_stream_name_with_its_key_is_cut_before_the_key() -> None:
+def test_parser_strips_key_from_stream_name() -> None:
+    """A key that follows a stream name is dropped, and one in free text is redacted."""
     for text in ("live stream1?txSecret=5ECRE7&amp;txTime=5F", "live 'stream1&txSecret=5ECRE7'"):
         assert dict(command(text).params) == STREAM
     assert command("ban stream1 reason='the token=5ECRE7 leaked'").params["Reason"] == (
@@ -777,7 +812,10 @@ def test_a_stream_name_with_its_key_is_cut_before_the_key() -> None:
     st.sampled_from(["txSecret=", "txSecret%3D", "wsSecret="]),
     st.sampled_from(["", " domain=x", " app=y", " 'z", " extra words", " --help", " region=q"]),
 )
-def test_no_key_survives(begin: str, scheme: str, sign: str, name: str, after: str) -> None:
+def test_parser_never_keeps_stream_key(
+    begin: str, scheme: str, sign: str, name: str, after: str
+) -> None:
+    """No parse result and no parse error keeps the key of a stream URL."""
     text = f"{begin}{scheme}://push.a.b/live/x{sign}{name}5ECRE7{after}"
     try:
         left = repr(read(text))
@@ -829,7 +867,8 @@ MADE = Vocabulary(
 )
 
 
-def test_the_nearest_default_wins_and_what_is_typed_wins_over_it() -> None:
+def test_defaults_of_api_win_over_kind_and_typed_over_both() -> None:
+    """A default for the API wins over one for its kind, and a typed value wins over both."""
     assert dict(command("made m", vocabulary=MADE).params) == {
         "Id": "m",
         "Enabled": False,
@@ -839,12 +878,14 @@ def test_the_nearest_default_wins_and_what_is_typed_wins_over_it() -> None:
     assert dict(found.params) == {"Id": "m", "Enabled": True, "Count": 0}
 
 
-def test_a_parameter_of_the_other_site_is_neither_asked_for_nor_taken() -> None:
+def test_parser_refuses_parameter_missing_on_site() -> None:
+    """A parameter that only the other site has is refused when it is typed."""
     with pytest.raises(ParseError, match="far exists on the mainland site alone"):
         read("made m far=x", vocabulary=MADE)
 
 
-def test_an_account_is_one_that_the_bot_has() -> None:
+def test_parser_accepts_configured_accounts_only() -> None:
+    """An account must be one of those configured; a misspelt one gets a suggestion."""
     assert command("made m account=second", vocabulary=MADE).account == "second"
     assert command("made m", vocabulary=MADE).account == "default"
     with pytest.raises(ParseError, match='Did you mean "second"') as e:
@@ -867,7 +908,8 @@ def test_an_account_is_one_that_the_bot_has() -> None:
         ("made m url=\u00905ECRE7", "url=[hidden]"),
     ],
 )
-def test_a_secret_value_is_in_no_mistake_and_the_place_stays_right(text: str, meant: str) -> None:
+def test_parser_error_keeps_span_after_redaction(text: str, meant: str) -> None:
+    """A parse error hides a secret value and still marks the right words."""
     with pytest.raises(ParseError) as caught:
         read(text, Effect.START, MADE)
 
@@ -876,7 +918,8 @@ def test_a_secret_value_is_in_no_mistake_and_the_place_stays_right(text: str, me
     assert error.text[error.start : error.end] == meant
 
 
-def test_what_no_verb_leads_to_goes_by_its_api_name() -> None:
+def test_parser_requires_api_name_for_action_without_verb() -> None:
+    """An action that no verb reaches must be called by its API name."""
     with pytest.raises(ParseError, match='"BendMade …"'):
         read("bend x", None, MADE)
     with pytest.raises(ParseError, match="/stopstream BendMade …"):
@@ -912,9 +955,10 @@ def test_what_no_verb_leads_to_goes_by_its_api_name() -> None:
         ("ban s for=1d 'a'b", Effect.STOP, "'a'b", "not closed"),
     ],
 )
-def test_more_mistakes_with_their_places(
+def test_parser_error_marks_words_and_suggests_command(
     text: str, verb: Effect | None, meant: str, says: str
 ) -> None:
+    """A parse error marks the wrong words and says what to write instead."""
     with pytest.raises(ParseError) as caught:
         read(text, verb)
 
@@ -923,11 +967,13 @@ def test_more_mistakes_with_their_places(
     assert says in error.sentence
 
 
-def test_the_status_of_an_api_reads_and_does_not_act() -> None:
+def test_parser_status_of_stop_api_returns_read() -> None:
+    """Asking for the status of a stopping API gives its read, not the stop."""
     assert command("status DropLiveStream stream1").action.api == "DescribeLiveStreamState"
 
 
-def test_what_is_missing_is_named_with_a_whole_example() -> None:
+def test_parser_names_missing_parameter_with_example() -> None:
+    """A missing parameter is named at the end of the text with a complete example."""
     with pytest.raises(ParseError) as caught:
         read("record stream1", vocabulary=BARE)
 
@@ -938,7 +984,8 @@ def test_what_is_missing_is_named_with_a_whole_example() -> None:
 
 
 @given(st.integers(0, 30_000), st.sampled_from(["x", "&amp;", "\u200b", "a=b ", "'"]))
-def test_what_is_too_long_is_refused_and_shown_in_part(length: int, piece: str) -> None:
+def test_parser_refuses_too_long_text_and_quotes_part(length: int, piece: str) -> None:
+    """A command that is too long is refused, and the error quotes only a part of it."""
     text = "live " + piece * (length // len(piece))
     try:
         read(text)
@@ -949,7 +996,8 @@ def test_what_is_too_long_is_refused_and_shown_in_part(length: int, piece: str) 
             assert len(error.text) <= 80
 
 
-def test_an_address_gives_an_action_only_what_it_takes() -> None:
+def test_stream_url_fills_only_parameters_of_action() -> None:
+    """A stream URL fills only the parameters that the action takes."""
     found = command("record rtmp://push.a.b/live/s 42", vocabulary=BARE)
     assert dict(found.params) == {"StreamName": "s", "TaskId": 42}
 
@@ -961,9 +1009,10 @@ def test_an_address_gives_an_action_only_what_it_takes() -> None:
         ({"ingest": {"SdkAppId": 1, "Region": "mars"}}, '"mars", which the configuration fills in'),
     ],
 )
-def test_a_default_that_cannot_be_used_is_told_from_a_typed_value(
+def test_parser_reports_invalid_default_as_configuration(
     defaults: dict[str, dict[str, str | int | bool]], says: str
 ) -> None:
+    """An unusable default is reported as configuration and not as typed text."""
     with pytest.raises(ParseError) as caught:
         read("ingest t", vocabulary=Vocabulary(ACTIONS, defaults, {}, "", SITES))
 
@@ -971,7 +1020,8 @@ def test_a_default_that_cannot_be_used_is_told_from_a_typed_value(
     assert caught.value.start == caught.value.end
 
 
-def test_the_region_of_the_machine_comes_last() -> None:
+def test_region_falls_back_to_configured_one() -> None:
+    """The configured region is used when neither the text nor the policy gives one."""
     spoken = Vocabulary(ACTIONS, {"trtc": {"SdkAppId": 1}}, {}, "ap-mumbai", SITES)
     found = command("ingest t", vocabulary=spoken)
 
@@ -994,7 +1044,8 @@ _VALUES = st.one_of(
 
 
 @given(_VALUES, _VALUES, st.booleans())
-def test_a_command_written_as_text_is_read_as_itself(name: str, why: str, slack: bool) -> None:
+def test_format_command_round_trips_through_parser(name: str, why: str, slack: bool) -> None:
+    """A formatted command parses back to itself, also with Slack's escapes."""
     ban = by_api("ForbidLiveStream")
     params = STREAM | {"StreamName": name, "Reason": why}
     written = format_command(Command(ban, params))
@@ -1010,7 +1061,8 @@ def test_a_command_written_as_text_is_read_as_itself(name: str, why: str, slack:
 
 
 @given(st.booleans(), st.integers(0, 2**64 - 1), st.sampled_from(["default", "second"]))
-def test_every_kind_of_value_and_the_account_come_back(on: bool, count: int, account: str) -> None:
+def test_format_command_keeps_typed_values_and_account(on: bool, count: int, account: str) -> None:
+    """Booleans, integers and the account survive formatting and parsing."""
     close = MADE.actions[1]
     asked = Command(close, {"Id": "i", "Enabled": on, "Count": count}, account=account)
 
@@ -1028,12 +1080,14 @@ def test_every_kind_of_value_and_the_account_come_back(on: bool, count: int, acc
         ("", 0, 0, "\n^"),
     ],
 )
-def test_the_place_is_underlined(text: str, start: int, end: int, shown: str) -> None:
+def test_caret_underlines_error_span(text: str, start: int, end: int, shown: str) -> None:
+    """The caret line underlines the error's span, also below wide or control characters."""
     assert caret(ParseError("x", text=text, start=start, end=end)) == shown
 
 
 @given(st.text(max_size=300), st.integers(0, 300), st.integers(0, 300))
-def test_a_long_text_is_shown_around_its_place(text: str, start: int, length: int) -> None:
+def test_caret_excerpts_long_text_around_span(text: str, start: int, length: int) -> None:
+    """A long text is cut to at most 74 characters around the error's span."""
     start = min(start, len(text))
     error = ParseError("x", text=text, start=start, end=min(start + length, len(text)))
 

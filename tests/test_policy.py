@@ -83,7 +83,8 @@ def denied(command: Command, who: Context, text: str = EXAMPLE) -> Denied:
     return found
 
 
-def test_the_first_rule_with_the_least_approval_counts() -> None:
+def test_policy_selects_rule_with_least_approval() -> None:
+    """Of the rules that match, the one that requires the least approval decides."""
     assert verdict(drop(), facts()) == Verdict("roles.oncall.allow[0]", Approval.NONE, ("oncall",))
     other = verdict(drop("test-1"), facts())
     assert (other.rule, other.approval, other.approvers) == (
@@ -94,12 +95,14 @@ def test_the_first_rule_with_the_least_approval_counts() -> None:
     assert verdict(drop(), facts("U0BOB", "C0ANY")).approval is Approval.CONFIRM
 
 
-def test_a_user_group_makes_a_member() -> None:
+def test_policy_user_group_grants_membership() -> None:
+    """A member of a listed user group has the role, a member of another has not."""
     verdict(drop(), facts("U0CAROL", groups={"S0ONCALL"}))
     assert denied(drop(), facts("U0CAROL", groups={"S0OTHER"})).check == "some_rule_allows"
 
 
-def test_a_limit_asks_more_than_a_rule_and_a_denying_one_wins_over_all() -> None:
+def test_policy_limit_raises_approval_or_denies() -> None:
+    """A limit raises the approval of a rule, and a denying limit overrides every rule."""
     ban = Command(by_api("ForbidLiveStream"), drop().params)
     raised = verdict(ban, facts("U0BOB"))
     assert raised.approval is Approval.SECOND_PERSON
@@ -123,11 +126,13 @@ def test_a_limit_asks_more_than_a_rule_and_a_denying_one_wins_over_all() -> None
         (facts(in_channel=False), "bot_is_there"),
     ],
 )
-def test_whoever_is_not_plainly_allowed_is_refused(who: Context, check: str) -> None:
+def test_policy_denies_by_default(who: Context, check: str) -> None:
+    """A user or place that fails any check is denied, and the failed check is named."""
     assert denied(drop(), who).check == check
 
 
-def test_a_refusal_says_who_could_and_where() -> None:
+def test_policy_denial_names_roles_and_channels() -> None:
+    """A denial names the roles that may act and the channels where they may."""
     assert "oncall or leads" in denied(drop(), facts("U0MALLORY")).reason
     narrow = EXAMPLE.replace(
         '- actions: ["*"]\n        approval: second',
@@ -138,11 +143,13 @@ def test_a_refusal_says_who_could_and_where() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "roles: {}", "roles: {a: {allow: [{actions: ['*']}]}}"])
-def test_an_empty_policy_allows_nothing(text: str) -> None:
+def test_policy_empty_allows_nothing(text: str) -> None:
+    """An empty policy, or a role without members, allows nothing."""
     denied(drop(), facts(), text)
 
 
-def test_no_channels_means_nowhere_and_an_absent_value_meets_no_condition() -> None:
+def test_policy_condition_fails_on_missing_value() -> None:
+    """An empty channel list matches no channel, and a missing value meets no condition."""
     allow = "roles: {a: {members: {users: [U0ALICE]}, allow: [{actions: ['*'], %s}]}}"
     denied(drop(), facts(), allow % "channels: []")
     denied(start("u"), facts(), allow % "where: {StreamName: '*'}")
@@ -151,7 +158,8 @@ def test_no_channels_means_nowhere_and_an_absent_value_meets_no_condition() -> N
     denied(drop("Prod-1"), facts(), allow % "where: {StreamName: 'prod-*'}")
 
 
-def test_a_limit_cannot_be_dodged_by_leaving_a_parameter_out() -> None:
+def test_policy_limit_applies_to_missing_parameter() -> None:
+    """A denying limit also applies when its parameter is left out."""
     text = EXAMPLE + "\n".replace("\n", "")
     text = text.replace('where: {UserId: "vip-*"}', 'where: {PublishStreamArgs: "*bad*"}')
     denied(start("u"), facts("U0BOB"), text)
@@ -159,7 +167,8 @@ def test_a_limit_cannot_be_dodged_by_leaving_a_parameter_out() -> None:
     verdict(fine, facts("U0BOB"), text)
 
 
-def test_numbers_are_matched_as_they_are_written() -> None:
+def test_policy_condition_matches_number() -> None:
+    """A numeric condition matches only the parameter of that value."""
     allow = "[{actions: [StopLiveRecord], where: {TaskId: 42}}]"
     text = f"roles: {{a: {{members: {{users: [U0ALICE]}}, allow: {allow}}}}}"
     values: dict[str, Json] = {"StreamName": "s", "TaskId": 42}
@@ -232,14 +241,16 @@ ROLE = "roles:\n  oncall:\n    members: {users: [U0ALICE]}\n    allow:\n      - 
         ("roles: {a: !!python/object:os.system {}}", "."),
     ],
 )
-def test_a_file_that_says_nothing_sure_is_refused_line_by_line(text: str, problem: str) -> None:
+def test_policy_load_refuses_invalid_file(text: str, problem: str) -> None:
+    """An invalid policy file is refused with a message that names the problem."""
     with pytest.raises(ConfigError) as caught:
         load(text)
 
     assert re.search(problem, "\n".join(caught.value.problems)), caught.value.problems
 
 
-def test_a_file_that_grows_by_its_aliases_is_refused_at_once() -> None:
+def test_policy_load_refuses_alias_expansion() -> None:
+    """A policy file that grows beyond the size limit by its YAML aliases is refused."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     for number in range(1, 12):
         names = ", ".join([f"*a{number - 1}"] * 10)
@@ -270,7 +281,8 @@ roles:
 """
 
 
-def test_what_a_second_person_needs_is_in_the_verdict() -> None:
+def test_policy_verdict_contains_approval_settings() -> None:
+    """A verdict has the approvers, their number, the reminder, escalation and break glass."""
     found = verdict(drop(), facts(), CONSENT)
     assert (found.approvers, found.needed, found.remind, found.escalates_to) == (
         ("oncall",),
@@ -282,7 +294,8 @@ def test_what_a_second_person_needs_is_in_the_verdict() -> None:
     assert policy.members(load(CONSENT), ("oncall", "chiefs")) == ("U0ALICE", "U0CAROL", "S0CHIEFS")
 
 
-def test_an_emergency_never_gets_past_a_limit() -> None:
+def test_policy_break_glass_never_bypasses_limit() -> None:
+    """A limit that requires a second person removes break glass from the verdict."""
     domain = Command(by_api("ForbidLiveDomain"), {"DomainName": "a.example.com"})
     assert verdict(domain, facts(), CONSENT).break_glass_rule == ""
     assert (
@@ -295,7 +308,8 @@ def may_approve(who: Context, roles: tuple[str, ...] = ("oncall",), text: str = 
     return policy.may_approve(load(text), drop(), who, asker="U0ALICE", roles=roles) or ""
 
 
-def test_only_another_member_of_the_named_roles_may_approve() -> None:
+def test_policy_approver_is_another_role_member() -> None:
+    """Only another member of the named roles may approve, and a limit can forbid it."""
     assert may_approve(facts("U0CAROL")) == ""
     assert "somebody else" in may_approve(facts("U0ALICE"))
     assert "Only someone in oncall" in may_approve(facts("U0BOB"))
@@ -307,7 +321,8 @@ def test_only_another_member_of_the_named_roles_may_approve() -> None:
     assert "forbids" in may_approve(facts("U0CAROL"), text=denying)
 
 
-def test_a_target_that_cannot_be_read_is_refused() -> None:
+def test_policy_load_refuses_invalid_target() -> None:
+    """A target that fails its check is refused with its place in the file."""
     with pytest.raises(ConfigError, match=r"policy.yml:1: targets.x: no"):
         policy.load("targets: {x: nonsense}", actions=ACTIONS, check_target=lambda _, __: "no")
 
@@ -326,7 +341,8 @@ def test_a_target_that_cannot_be_read_is_refused() -> None:
         ).map(yaml.safe_dump),
     )
 )
-def test_any_text_is_a_policy_or_a_list_of_problems(text: str) -> None:
+def test_policy_load_handles_any_text(text: str) -> None:
+    """Any text is loaded as a policy or refused with one-line problems."""
     try:
         load(text)
     except ConfigError as error:
@@ -334,7 +350,8 @@ def test_any_text_is_a_policy_or_a_list_of_problems(text: str) -> None:
         assert all("\n" not in problem for problem in error.problems)
 
 
-def test_the_schema_knows_the_example_and_its_mistakes() -> None:
+def test_policy_schema_accepts_example() -> None:
+    """The JSON schema accepts the example policy and rejects invalid ones."""
     schema = policy.schema()
     jsonschema.validate(yaml.safe_load(EXAMPLE), schema)
     with pytest.raises(jsonschema.ValidationError):
@@ -351,9 +368,10 @@ def test_the_schema_knows_the_example_and_its_mistakes() -> None:
         (["other"], False, False),
     ],
 )
-def test_of_a_list_all_must_be_allowed_and_one_is_enough_to_deny(
+def test_policy_list_condition_needs_every_item(
     users: list[Json], allowed: bool, denied: bool
 ) -> None:
+    """For a list value, a rule must match every item and a denying limit any item."""
     values: dict[str, Json] = {"RoomId": 1, "SdkAppId": 2, "UserIds": users}
     removed = Command(by_api("RemoveUser"), values, "ap-singapore")
     rule = ROLE + "actions: ['*']"
@@ -364,7 +382,8 @@ def test_of_a_list_all_must_be_allowed_and_one_is_enough_to_deny(
     assert isinstance(decide(load(never), removed, facts()), Denied) == denied
 
 
-def test_what_is_said_of_a_domain_holds_under_its_other_name_too() -> None:
+def test_policy_condition_matches_domain_alias() -> None:
+    """A condition on DomainName also applies to its alias PushDomainName."""
     values: dict[str, Json] = {"StreamName": "s", "PushDomainName": "a.tv", "AppName": "live"}
     pad = Command(by_api("StartLivePadStream"), values)
     rule = ROLE + "actions: ['*']"
@@ -439,9 +458,10 @@ def validated(data: dict[str, Any]) -> Policy:
 
 
 @given(_ROLES, _LIMITS, _COMMANDS, _WHO, st.data())
-def test_taking_anything_away_lets_nobody_in(
+def test_policy_reduction_never_grants_more(
     roles: dict[str, Any], limits: list[Any], command: Command, who: Context, data: st.DataObject
 ) -> None:
+    """Removing a role, rule, member or channel never makes a verdict more permissive."""
     before = rank(decide(validated({"roles": roles, "limits": limits}), command, who))
     less = {name: dict(role) for name, role in roles.items()}
     if less:
@@ -463,9 +483,10 @@ def test_taking_anything_away_lets_nobody_in(
 
 
 @given(_ROLES, _LIMITS, _LIMITS, _COMMANDS, _WHO)
-def test_a_further_limit_never_lets_more_through(
+def test_policy_extra_limit_never_grants_more(
     roles: dict[str, Any], limits: list[Any], more: list[Any], command: Command, who: Context
 ) -> None:
+    """An additional limit never makes a verdict more permissive."""
     before = decide(validated({"roles": roles, "limits": limits}), command, who)
     after = decide(validated({"roles": roles, "limits": limits + more}), command, who)
     assert rank(after) >= rank(before)
@@ -474,9 +495,10 @@ def test_a_further_limit_never_lets_more_through(
 
 
 @given(_ROLES, _LIMITS, _COMMANDS, _WHO)
-def test_explaining_says_the_same_as_deciding(
+def test_policy_explain_agrees_with_decide(
     roles: dict[str, Any], limits: list[Any], command: Command, who: Context
 ) -> None:
+    """The explanation of a policy decision has the same verdict as the decision."""
     read = validated({"roles": roles, "limits": limits})
     assert policy.explain(read, command, who).verdict == decide(read, command, who)
     for how in policy.permissions_for(read, who, ACTIONS):
@@ -485,9 +507,10 @@ def test_explaining_says_the_same_as_deciding(
 
 
 @given(_ROLES, _LIMITS, _COMMANDS, _WHO)
-def test_a_request_is_approved_by_those_alone_who_may_do_it_themselves(
+def test_policy_request_is_approved_by_permitted_users(
     roles: dict[str, Any], limits: list[Any], command: Command, who: Context
 ) -> None:
+    """A request can be approved only by users who may act without a second person."""
     read = validated({"roles": roles, "limits": limits})
     found, refused = policy.request(read, command, who), decide(read, command, who)
     if isinstance(refused, Denied):
@@ -509,9 +532,10 @@ def test_a_request_is_approved_by_those_alone_who_may_do_it_themselves(
 
 
 @given(_ROLES, _LIMITS, _COMMANDS, _WHO)
-def test_where_no_rule_says_so_nobody_can_be_asked(
+def test_policy_request_needs_permitting_rule(
     roles: dict[str, Any], limits: list[Any], command: Command, who: Context
 ) -> None:
+    """Without a rule that permits requests, every request is denied."""
     silent = {
         name: role | {"allow": [{**rule, "requests": False} for rule in role["allow"]]}
         for name, role in roles.items()

@@ -86,7 +86,8 @@ def shown(operation: Operation) -> str:
 # --- what it will touch --------------------------------------------------------------
 
 
-async def test_a_card_shows_since_when_it_is_live_and_where_it_is_pushed(house: House) -> None:
+async def test_readings_show_live_since_and_push_url_on_card(house: House) -> None:
+    """The card shows since when the stream is live and where it is pushed."""
     operation = await house.run("live stream1")
     text = shown(operation)
 
@@ -100,7 +101,8 @@ async def test_a_card_shows_since_when_it_is_live_and_where_it_is_pushed(house: 
     assert read.params == operation.params
 
 
-async def test_a_domains_card_counts_and_names_what_is_live_there(house: House) -> None:
+async def test_readings_list_live_streams_on_domain_card(house: House) -> None:
+    """A domain's card counts and names the streams that are live there."""
     operation = await house.run("domain push.example.com")
     text = shown(operation)
 
@@ -109,7 +111,8 @@ async def test_a_domains_card_counts_and_names_what_is_live_there(house: House) 
     assert "Live since" not in text
 
 
-async def test_what_was_shown_is_on_the_trail(house: House) -> None:
+async def test_audit_log_records_readings_of_card(house: House) -> None:
+    """The audit log records the readings and the state that the card showed."""
     operation = await house.run("live stream1")
     with house.store.records(operation=operation.id) as records:
         (body,) = [record.body for record in records if record.kind == "waiting"]
@@ -133,9 +136,10 @@ class Silent(FakeCloud):
 
 
 @pytest.mark.parametrize("patience", [0.0, 60.0])
-async def test_a_read_that_fails_is_said_so_and_holds_nothing_up_for_long(
+async def test_readings_report_failed_read_without_delaying_card(
     quick_store: Store, patience: float
 ) -> None:
+    """A read that fails or hangs is reported on the card and does not block its approval."""
     async with (
         asyncio.timeout(10),
         built(quick_store, policy=POLICY, cloud=Silent(patience)) as house,
@@ -163,13 +167,15 @@ async def test_a_read_that_fails_is_said_so_and_holds_nothing_up_for_long(
         {"OnlineInfo": [ROW | {"PublishTimeList": [{"PublishTime": None}]}]},
     ],
 )
-def test_an_answer_without_what_is_told_tells_nothing(body: dict[str, Json]) -> None:
+def test_readings_describe_nothing_for_missing_fields(body: dict[str, Json]) -> None:
+    """A response without the expected fields yields no reading."""
     read = by_api("DescribeLiveStreamOnlineList")
 
     assert not list(sights.describe(read, {"StreamName": "stream1"}, body, SINCE))
 
 
-def test_every_read_that_is_named_tells_something_about_what_names_it() -> None:
+def test_readings_exist_for_every_impact_read_of_catalog() -> None:
+    """Every impact read in the catalog can be called and has readings for its action."""
     for action in ACTIONS:
         command = Command(action, {p.api: "x" for p in action.params})
         for api in action.impact_reads:
@@ -184,7 +190,8 @@ def test_every_read_that_is_named_tells_something_about_what_names_it() -> None:
                 assert set(tells.given) | set(tells.not_given) <= {p.api for p in read.params}
 
 
-async def test_the_demo_shows_it_in_slack(tmp_path: Path) -> None:
+async def test_readings_appear_on_sandbox_card(tmp_path: Path) -> None:
+    """In the sandbox the card shows a domain's live streams and the case."""
     async with sandbox(tmp_path, socket=False, limits=False) as world:
         root = await card(world, f"domain {DOMAIN} case=INC-42")
 
@@ -209,7 +216,8 @@ async def recorded(
     return shown(operation), [c for c in cloud.sent if c.action.api == "DescribeRecordTask"]
 
 
-async def test_a_card_says_by_which_tasks_a_stream_is_being_recorded(quick_store: Store) -> None:
+async def test_readings_name_recording_tasks_on_card(quick_store: Store) -> None:
+    """The card names the tasks that record the stream, read in a window around now."""
     other = TASK | {"TaskId": "<task-2>", "EndTime": int(SINCE) + 1}
     text, (read,) = await recorded(quick_store, {"TaskList": [TASK, other], "ScrollToken": ""})
 
@@ -241,7 +249,8 @@ async def test_a_card_says_by_which_tasks_a_stream_is_being_recorded(quick_store
         ({"TaskList": [], "ScrollToken": "more"}, UNKNOWN),
     ],
 )
-def test_no_recording_is_told_from_none_that_is_known(body: dict[str, Json], says: str) -> None:
+def test_readings_tell_no_recording_from_unknown(body: dict[str, Json], says: str) -> None:
+    """The reading tells a stream that no task records from one whose tasks are unknown."""
     read = by_api("DescribeRecordTask")
     (told,) = sights.describe(read, {"StreamName": "stream1"}, body, SINCE)
 
@@ -249,7 +258,8 @@ def test_no_recording_is_told_from_none_that_is_known(body: dict[str, Json], say
     assert not told.values
 
 
-def test_what_was_stopped_is_not_named_beside_what_runs() -> None:
+def test_readings_omit_stopped_recording_tasks() -> None:
+    """A stopped recording task is not named beside a running one."""
     read = by_api("DescribeRecordTask")
     rows: list[Json] = [TASK | {"TaskId": "old", "Stopped": 1}, TASK]
     body: dict[str, Json] = {"TaskList": rows, "ScrollToken": "more"}
@@ -271,9 +281,10 @@ def test_what_was_stopped_is_not_named_beside_what_runs() -> None:
         "stop delay s",
     ],
 )
-async def test_every_action_on_a_stream_says_whether_it_is_recorded(
+async def test_readings_show_recording_for_every_stream_action(
     quick_store: Store, text: str
 ) -> None:
+    """The card of every action on a stream says whether the stream is being recorded."""
     policy = POLICY.replace('actions: ["Drop*"], approval', 'actions: ["*Stream"], approval')
     shows, (read,) = await recorded(quick_store, {"TaskList": [TASK]}, text, policy)
 
@@ -293,9 +304,10 @@ async def test_every_action_on_a_stream_says_whether_it_is_recorded(
         ("intl", "ap-tokyo", "", "ap-seoul", "ap-seoul"),
     ],
 )
-def test_a_read_that_nobody_typed_finds_its_region(
+def test_vocabulary_selects_region_for_implicit_read(
     site: Site, default: str, configured: str, near: str, region: str | None
 ) -> None:
+    """A read that the bot makes by itself uses a region that its site offers, or none."""
     defaults: dict[str, dict[str, str | int | bool]] = {"record-task": {"Region": default}}
     vocabulary = Vocabulary(ACTIONS, defaults if default else {}, {}, configured, {"live": site})
 
@@ -303,9 +315,10 @@ def test_a_read_that_nobody_typed_finds_its_region(
     assert vocabulary.region_to_read(by_api("DescribeLiveStreamState"), "", near) == ""
 
 
-async def test_without_a_region_nothing_is_read_and_the_press_still_works(
+async def test_readings_skip_read_without_region(
     quick_store: Store,
 ) -> None:
+    """Without a region the recording is not read, and the operation can still be confirmed."""
     load = loader(source="policy.yml", sites={"live": "intl"}, region="", now=SINCE)
     async with built(quick_store) as house:
         house.rules[0] = load(POLICY)
@@ -316,7 +329,8 @@ async def test_without_a_region_nothing_is_read_and_the_press_still_works(
         assert (await house.ended(operation.id)).state is State.ACCEPTED
 
 
-async def test_the_demo_says_that_a_stream_is_being_recorded(tmp_path: Path) -> None:
+async def test_readings_show_recording_on_sandbox_card(tmp_path: Path) -> None:
+    """In the sandbox the card names the task that records the stream."""
     async with sandbox(tmp_path, socket=False, limits=False) as world:
         root = await card(world, "ban stream2 for=1h", "Confirm")
 
@@ -334,7 +348,8 @@ async def card(world: Sandbox, text: str, label: str = "Approve") -> Any:
 # --- case and runbook ------------------------------------------------------------------
 
 
-async def test_a_case_stands_on_card_thread_audit_line_and_trail(house: House) -> None:
+async def test_case_appears_in_messages_and_audit_log(house: House) -> None:
+    """The case is on the card, the thread reply, the audit line and the audit records."""
     operation = await house.run("live stream1 case=INC-42")
     await house.decide(operation.id, Choice.CONFIRM, ALICE)
     ended = await house.ended(operation.id)
@@ -353,14 +368,16 @@ async def test_a_case_stands_on_card_thread_audit_line_and_trail(house: House) -
     assert all('"case":"INC-42"' in body for body in bodies)
 
 
-async def test_a_channel_has_a_case_of_its_own_which_a_named_one_beats(house: House) -> None:
+async def test_case_of_channel_yields_to_typed_case(house: House) -> None:
+    """A channel's own case is used unless the command names another."""
     assert (await house.run("live a")).case == "INC-7"
     assert (await house.run("live b --case TICKET/9")).case == "TICKET/9"
     house.directory.channels["C0ELSE"] = house.directory.channels["C0INC"]
     assert (await house.run("live c", channel="C0ELSE")).case == ""
 
 
-async def test_a_case_is_searched_for_along_its_index(store: Store) -> None:
+async def test_search_finds_operation_by_case(store: Store) -> None:
+    """A search by case and user finds the operation with that case alone."""
     async with built(store, policy=POLICY) as house:
         wanted = await house.run("live a case=INC-42")
         await house.run("live b")
@@ -370,14 +387,16 @@ async def test_a_case_is_searched_for_along_its_index(store: Store) -> None:
 
 
 @pytest.mark.parametrize("case", ["<!here>", "'a b'", "-x", "x" * 65, "a\u202eb"])
-async def test_what_is_no_case_is_a_mistake_with_its_place(house: House, case: str) -> None:
+async def test_case_refuses_invalid_text(house: House, case: str) -> None:
+    """An invalid case is refused as a mistake in the command."""
     reply = await house.ask(f"live stream1 case={case}")
 
     assert isinstance(reply, Invalid)
     assert "case" in reply.error.sentence
 
 
-async def test_a_targets_own_runbook_stands_before_the_rules(house: House) -> None:
+async def test_runbook_of_target_wins_over_rule(house: House) -> None:
+    """A runbook for the target wins over the runbook of the rule."""
     main, other = await house.run("live main-1"), await house.run("live other")
 
     assert "<https://wiki.example.com/main?a=1&amp;b=2|runbook>" in shown(main)
@@ -395,7 +414,8 @@ async def test_a_targets_own_runbook_stands_before_the_rules(house: House) -> No
         "https://",
     ],
 )
-async def test_only_https_becomes_a_link(house: House, address: str) -> None:
+async def test_runbook_link_requires_plain_https_url(house: House, address: str) -> None:
+    """A stored runbook that is not a plain HTTPS URL is not rendered as a link."""
     operation = await house.run("live stream1")
     forged = replace(operation, runbook=address)
 
@@ -425,7 +445,8 @@ async def requested(house: House) -> Operation:
     return await house.now(waits.id)
 
 
-async def test_a_refusal_names_who_could_and_offers_to_ask_them(house: House) -> None:
+async def test_denial_names_roles_and_offers_access_request(house: House) -> None:
+    """A denial names the roles that may act and offers a button to ask them."""
     operation = await refused(house)
     message = cards.private(operation, by_api("DropLiveStream"))
 
@@ -436,9 +457,8 @@ async def test_a_refusal_names_who_could_and_offers_to_ask_them(house: House) ->
 
 
 @pytest.mark.parametrize("text", ["domain push.example.com", "ban vip-1", "car u-1", "car x"])
-async def test_where_the_policy_does_not_say_so_nobody_can_be_asked(
-    house: House, text: str
-) -> None:
+async def test_denial_offers_no_request_unless_policy_allows(house: House, text: str) -> None:
+    """A denial offers no access request where the policy does not allow one."""
     operation = await refused(house, text)
     message = cards.private(operation, action_of(operation))
     reply = await press(house, operation)
@@ -447,14 +467,16 @@ async def test_where_the_policy_does_not_say_so_nobody_can_be_asked(
     assert not isinstance(reply, Accepted)
 
 
-async def test_where_nobody_else_reads_nobody_can_be_asked(house: House) -> None:
+async def test_denial_in_direct_message_offers_no_request(house: House) -> None:
+    """A denial in a direct message offers nobody to ask."""
     house.directory.channels["D0MALLORY"] = house.directory.channels["C0INC"]
     operation = await refused(house, channel="D0MALLORY")
 
     assert operation.consent.request_from == ()
 
 
-async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: House) -> None:
+async def test_access_request_waits_for_permitted_approver(house: House) -> None:
+    """An access request says why the requester may not, and runs only on a lead's approval."""
     operation = await requested(house)
     text = shown(operation)
 
@@ -481,7 +503,8 @@ async def test_a_request_waits_for_somebody_who_may_and_says_who_may_not(house: 
     assert "may not do this themselves" in cards.audit_line(ended, by_api("DropLiveStream")).text
 
 
-async def test_a_request_reads_nothing_that_its_asker_may_not(house: House) -> None:
+async def test_access_request_skips_reads_requester_lacks(house: House) -> None:
+    """An access request makes no read that the requester may not make."""
     operation = await requested(house)
     text = shown(operation)
 
@@ -492,7 +515,8 @@ async def test_a_request_reads_nothing_that_its_asker_may_not(house: House) -> N
     assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
 
 
-async def test_a_request_shows_what_its_asker_may_read(house: House) -> None:
+async def test_access_request_shows_permitted_readings(house: House) -> None:
+    """An access request shows the state and readings that the requester may read."""
     refusal = await house.run("ban stream1", ALICE)
     reply = await press(house, refusal, ALICE)
     waits = await house.engine.ending(reply.operation.id)
@@ -503,7 +527,8 @@ async def test_a_request_shows_what_its_asker_may_read(house: House) -> None:
     assert "Not shown" not in shown(waits)
 
 
-async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: House) -> None:
+async def test_access_request_is_created_once_by_requester_only(house: House) -> None:
+    """Only the denied user can request access, and repeated clicks make one request."""
     operation = await refused(house)
     other = await press(house, operation, ALICE)
     replies = await asyncio.gather(*(press(house, operation) for _ in range(5)))
@@ -522,9 +547,10 @@ async def test_a_refusal_is_asked_for_once_and_by_its_own_asker_alone(house: Hou
         (State.ACCEPTED, "see <https://a.slack.com/archives/C/p1|its card>."),
     ],
 )
-async def test_a_second_press_says_where_the_first_one_stands(
+async def test_access_request_repeat_links_to_first_card(
     house: House, state: State, said: str
 ) -> None:
+    """A repeated access request is answered with the state and the card of the first."""
     operation = replace(await refused(house), state=state)
     action = by_api(operation.api)
     there = receipts.asked_before(operation, action, "https://a.slack.com/archives/C/p1").text
@@ -536,7 +562,8 @@ async def test_a_second_press_says_where_the_first_one_stands(
     assert "twice" not in there + nowhere
 
 
-async def test_rights_to_be_asked_that_are_gone_at_the_click_end_it(house: House) -> None:
+async def test_access_request_is_denied_if_policy_drops_requests(house: House) -> None:
+    """An access request is denied if the policy no longer allows it at the click."""
     operation = await refused(house)
     house.policy(POLICY.replace("requests: true", "requests: false"))
     reply = await press(house, operation)
@@ -547,7 +574,8 @@ async def test_rights_to_be_asked_that_are_gone_at_the_click_end_it(house: House
     assert len(cards.private(ended, by_api("DropLiveStream")).blocks) == 1
 
 
-async def test_rights_to_be_asked_that_are_gone_at_the_approval_end_it(house: House) -> None:
+async def test_access_request_approval_rechecks_policy(house: House) -> None:
+    """Approving does not run a request that the policy no longer allows."""
     operation = await requested(house)
     house.policy(POLICY.replace("approval: confirm, requests: true", "approval: confirm"))
     settled = await house.decide(operation.id, Choice.APPROVE, BOB)
@@ -557,7 +585,8 @@ async def test_rights_to_be_asked_that_are_gone_at_the_approval_end_it(house: Ho
     assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
 
 
-async def test_a_limit_that_comes_meanwhile_is_not_passed_by_a_request(house: House) -> None:
+async def test_access_request_does_not_bypass_new_limit(house: House) -> None:
+    """An access request does not bypass a policy limit that was added while it waited."""
     operation = await requested(house)
     limit = "limits:\n  - {actions: [DropLiveStream], approval: second-person}"
     house.policy(POLICY.replace("limits:", limit))
@@ -565,7 +594,8 @@ async def test_a_limit_that_comes_meanwhile_is_not_passed_by_a_request(house: Ho
     assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
 
 
-async def test_in_slack_a_stranger_asks_and_a_lead_lets_it_through(tmp_path: Path) -> None:
+async def test_access_request_runs_after_approval_in_sandbox(tmp_path: Path) -> None:
+    """In the sandbox a denied user requests access and a lead's approval runs the stop."""
     async with sandbox(tmp_path, socket=False, limits=False) as world:
         slack, channel = world.slack, world.slack.channels[INCIDENTS]
         mallory = slack.person("U0MALLORY")

@@ -7,13 +7,15 @@ from bot.policy.loader import loader
 from tests.readme import README, written
 
 
-def test_its_tables_are_those_of_the_code() -> None:
+def test_readme_tables_match_code() -> None:
+    """The generated tables in the README match the code."""
     text = README.read_text()
 
     assert written(text) == text, "run python -m tests.readme"
 
 
-def test_its_policy_loads() -> None:
+def test_readme_policy_loads() -> None:
+    """The example policy in the README loads with its three roles."""
     yaml = re.search(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
     assert yaml is not None
 
@@ -22,7 +24,8 @@ def test_its_policy_loads() -> None:
     assert set(load(yaml[1]).policy.roles) == {"oncall", "leads", "managers"}
 
 
-def test_every_action_is_named() -> None:
+def test_readme_names_every_action() -> None:
+    """The README names every action of the catalog."""
     text = README.read_text()
 
     assert [action.api for action in ACTIONS if action.api not in text] == []

@@ -91,9 +91,10 @@ hostile = st.lists(fragments | st.text(max_size=6), max_size=14).map("".join)
     after=harmless,
     upper=st.booleans(),
 )
-def test_a_secret_survives_in_no_wrapping(
+def test_redact_hides_secret_in_any_encoding(
     name: str, value: str, wrap: Callable[[str, str], str], before: str, after: str, upper: bool
 ) -> None:
+    """A secret is hidden in every encoding, and its name is kept."""
     text = wrap(name.upper() if upper else name, value)
 
     shown = redact(f"{before} {text} {after}")
@@ -104,18 +105,21 @@ def test_a_secret_survives_in_no_wrapping(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_is_known_in_every_wrapping(name: str) -> None:
+def test_redact_knows_every_secret_name(name: str) -> None:
+    """Every secret name is recognized in every encoding."""
     for wrap in WRAPPINGS:
         assert SECRET not in redact(wrap(name, SECRET)), wrap(name, SECRET)
 
 
 @given(hostile)
-def test_doing_it_twice_changes_nothing(text: str) -> None:
+def test_redact_is_idempotent(text: str) -> None:
+    """Redacting a text twice changes nothing more."""
     assert redact(redact(text)) == redact(text)
 
 
 @given(harmless)
-def test_a_text_without_secrets_is_left_as_it_is(text: str) -> None:
+def test_redact_keeps_text_without_secrets(text: str) -> None:
+    """A text without secrets is unchanged."""
     assert redact(text) == text
 
 
@@ -133,7 +137,8 @@ def test_a_text_without_secrets_is_left_as_it_is(text: str) -> None:
         "",
     ],
 )
-def test_what_looks_like_a_secret_and_is_none_stays(text: str) -> None:
+def test_redact_keeps_lookalikes(text: str) -> None:
+    """A text that only resembles a secret is unchanged."""
     assert redact(text) == text
 
 
@@ -165,12 +170,14 @@ def test_what_looks_like_a_secret_and_is_none_stays(text: str) -> None:
         ("txSecret=[hidden]abc", "txSecret=[hidden]"),
     ],
 )
-def test_only_the_value_is_hidden(text: str, shown: str) -> None:
+def test_redact_hides_only_the_value(text: str, shown: str) -> None:
+    """Only the secret value is replaced, and the rest of the text is kept."""
     assert redact(text) == shown
     assert redact(shown) == shown
 
 
-def test_what_the_catalog_calls_secret_is_hidden_in_what_was_typed() -> None:
+def test_redact_hides_secret_parameters() -> None:
+    """Every parameter that the catalog declares secret is hidden in a typed command."""
     secret = [param for action in ACTIONS for param in action.params if param.secret]
 
     assert secret
@@ -199,7 +206,8 @@ def test_what_the_catalog_calls_secret_is_hidden_in_what_was_typed() -> None:
         *("authorization:", "[hidden]", ",a", " ", "\\u0026", "\u2014k", "key:'\\a"),
     ],
 )
-def test_a_hostile_text_of_100_kb_is_read_in_one_go(piece: str) -> None:
+def test_redact_handles_large_hostile_text(piece: str) -> None:
+    """A hostile text of 100 kB is redacted idempotently and in reasonable time."""
     text = "token=" + piece * (100_000 // len(piece))
 
     # Were it not linear, this test would not end.

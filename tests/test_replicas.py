@@ -74,7 +74,8 @@ async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         two.engine.dispose()
 
 
-async def test_a_dead_replicas_work_is_taken_over_within_fifteen_seconds(pair: Pair) -> None:
+async def test_replica_takes_over_work_of_dead_replica(pair: Pair) -> None:
+    """A killed replica's operation is reported as unknown by the other within 15 seconds."""
     pair.cloud.weather.bring(Deaf)
     await pair.slack.person("U0ALICE").slash("/startstream", "car user1")
     await until(pair.cloud.ran)
@@ -91,7 +92,8 @@ async def test_a_dead_replicas_work_is_taken_over_within_fifteen_seconds(pair: P
     assert len(pair.cloud.ran("StartPublishStream")) == 1
 
 
-async def test_a_hundred_clicks_over_two_processes_are_one_call(pair: Pair) -> None:
+async def test_replicas_send_one_call_for_a_hundred_approvals(pair: Pair) -> None:
+    """A hundred approvals on two processes send one call, and the others learn who decided."""
     slack, channel = pair.slack, pair.slack.channels[INCIDENTS]
     await slack.person("U0ALICE").slash("/stopstream", "domain push.example.com")
     cards: list[Message] = await slack.wait_for(
@@ -118,7 +120,8 @@ async def test_a_hundred_clicks_over_two_processes_are_one_call(pair: Pair) -> N
     assert not cards[0].buttons()
 
 
-async def test_a_stop_hands_over_what_it_holds_within_ten_seconds(pair: Pair) -> None:
+async def test_replica_hands_over_work_on_sigterm(pair: Pair) -> None:
+    """A replica exits within 10 seconds of SIGTERM, and its operation is still reported."""
     pair.cloud.weather.bring(Deaf)
     await pair.slack.person("U0ALICE").slash("/startstream", "car user1")
     await until(pair.cloud.ran)

@@ -107,9 +107,10 @@ def put(cloud: CloudEmulator, action: Action) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-async def test_the_common_client_runs_every_action(
+async def test_emulator_accepts_common_sdk_client(
     cloud: CloudEmulator, action: Action, method: str
 ) -> None:
+    """The generic SDK client runs every action over POST and GET."""
     put(cloud, action)
     client = common(cloud, action, method=method)
 
@@ -121,7 +122,8 @@ async def test_the_common_client_runs_every_action(
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-async def test_the_typed_client_runs_every_action(cloud: CloudEmulator, action: Action) -> None:
+async def test_emulator_accepts_typed_sdk_client(cloud: CloudEmulator, action: Action) -> None:
+    """The typed SDK client runs every action and reads the declared result fields."""
     put(cloud, action)
     client_class, models = CLIENTS[action.product.name]
     client = client_class(credential.Credential("AKIDGOOD", "good"), region(action), profile(cloud))
@@ -143,7 +145,8 @@ async def test_the_typed_client_runs_every_action(cloud: CloudEmulator, action: 
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-async def test_every_action_is_refused_with_the_real_codes(action: Action) -> None:
+async def test_emulator_refuses_with_documented_codes(action: Action) -> None:
+    """Bad parameters, absent resources and injected faults have the documented codes."""
     async with CloudEmulator(keys=KEYS, actions=[replace(action, per_second=1000)]) as cloud:
 
         async def code(given: dict[str, Json]) -> str:
@@ -164,7 +167,8 @@ async def test_every_action_is_refused_with_the_real_codes(action: Action) -> No
         assert await code(good) == "InternalError"
 
 
-async def test_keys_are_checked_as_the_real_one_does(cloud: CloudEmulator) -> None:
+async def test_emulator_checks_credentials(cloud: CloudEmulator) -> None:
+    """Keys, signatures, tokens, sites and clock skew are checked with the documented codes."""
     action = by_api("DescribeLiveStreamState")
     good = made_up(action)
 
@@ -184,7 +188,8 @@ async def test_keys_are_checked_as_the_real_one_does(cloud: CloudEmulator) -> No
     assert await code("AKIDGOOD", "good") == ""
 
 
-async def test_wrong_names_versions_and_regions_are_refused(cloud: CloudEmulator) -> None:
+async def test_emulator_refuses_wrong_version_action_or_region(cloud: CloudEmulator) -> None:
+    """A wrong version, action or region is refused with its documented code."""
     action = by_api("StopStreamIngest")
     good = made_up(action)
 
@@ -201,7 +206,8 @@ async def test_wrong_names_versions_and_regions_are_refused(cloud: CloudEmulator
     assert await code_of(lambda: call(where="")) == "MissingParameter"
 
 
-async def test_the_asynchronous_sdk_is_answered_too(cloud: CloudEmulator) -> None:
+async def test_emulator_accepts_async_sdk_client(cloud: CloudEmulator) -> None:
+    """The asynchronous SDK client is answered with the request ID."""
     from tencentcloud.common.common_client_async import (  # noqa: PLC0415 (newer SDKs alone)
         CommonClient as AsyncCommonClient,
     )
@@ -216,9 +222,10 @@ async def test_the_asynchronous_sdk_is_answered_too(cloud: CloudEmulator) -> Non
     assert json.dumps(answer).count(cloud.received[-1].request_id) == 1
 
 
-async def test_more_than_the_documented_requests_per_second_are_refused(
+async def test_emulator_enforces_rate_limit(
     cloud: CloudEmulator,
 ) -> None:
+    """A request beyond the documented rate per second is refused."""
     action = by_api("StopPublishStream")
     cloud.things.put("session", "user1")
     client = common(cloud, action)
@@ -232,7 +239,8 @@ async def test_more_than_the_documented_requests_per_second_are_refused(
     assert codes[-1] == "RequestLimitExceeded"
 
 
-async def test_an_encoder_comes_back_after_a_drop_and_not_during_a_ban() -> None:
+async def test_emulator_encoder_reconnects_unless_banned() -> None:
+    """An encoder reconnects after a drop, but not before a ban is lifted or expires."""
     clock = Clock()
     stream = {"StreamName": "s", "DomainName": "d.example.com", "AppName": "live"}
     emulator = CloudEmulator(keys=KEYS, clock=clock)
@@ -265,7 +273,8 @@ async def test_an_encoder_comes_back_after_a_drop_and_not_during_a_ban() -> None
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.api)
-async def test_what_the_help_offers_to_paste_is_taken(action: Action) -> None:
+async def test_emulator_accepts_help_examples(action: Action) -> None:
+    """The example command of every action is sent and accepted with its parameters."""
     async with CloudEmulator(keys=KEYS) as cloud:
         vocabulary = Vocabulary(ACTIONS, {}, {}, "", {})
         found = parse(example(action), verb=None, vocabulary=vocabulary, now=cloud.now)
@@ -282,7 +291,8 @@ async def test_what_the_help_offers_to_paste_is_taken(action: Action) -> None:
     assert dict(cloud.ran(action.api)[0].params) == dict(found.params)
 
 
-async def test_an_action_of_a_new_sort_needs_nothing_but_its_declaration() -> None:
+async def test_emulator_runs_action_from_declaration() -> None:
+    """An action on a new resource type needs nothing but its declaration."""
     lamp = ResourceType("lamp", ("on", "off", "gone"), gone=("gone",))
     name = by_api("StopPublishStream").params
     switch = replace(
@@ -342,7 +352,8 @@ STREAM: dict[str, Json] = {"StreamName": "s", "DomainName": "d.example.com", "Ap
 APP: dict[str, Json] = {"SdkAppId": 7}
 
 
-def test_a_domain_that_is_off_has_no_stream_and_its_encoders_come_back() -> None:
+def test_emulator_disabled_domain_has_no_streams() -> None:
+    """A disabled domain has no live streams, and they return when it is enabled."""
     play, domain = Played(), {"DomainName": STREAM["DomainName"]}
     play.cloud.things.put("domain", domain["DomainName"])
     play.cloud.things.put("stream", *STREAM.values(), returns_after=3.0)
@@ -361,7 +372,8 @@ def test_a_domain_that_is_off_has_no_stream_and_its_encoders_come_back() -> None
     assert play.code("ForbidLiveDomain", DomainName="nobodys.example.com") == "ResourceNotFound"
 
 
-def test_the_list_of_live_streams_comes_in_pages_of_one_path() -> None:
+def test_emulator_pages_stream_list() -> None:
+    """The list of live streams is paged and filtered by application name."""
     play = Played()
     for number in range(25):
         play.cloud.things.put("stream", f"s{number}", "d.example.com", "live")
@@ -377,7 +389,8 @@ def test_the_list_of_live_streams_comes_in_pages_of_one_path() -> None:
     assert play("DescribeLiveStreamOnlineList", AppName="another")["TotalNum"] == 1
 
 
-def test_a_pad_and_a_delay_stay_until_they_are_taken_away() -> None:
+def test_emulator_keeps_pad_and_delay_until_removed() -> None:
+    """A pad or a delay is listed until it is removed."""
     play = Played()
     pad = {"PushDomainName" if name == "DomainName" else name: v for name, v in STREAM.items()}
 
@@ -391,7 +404,8 @@ def test_a_pad_and_a_delay_stay_until_they_are_taken_away() -> None:
     assert play("DescribeLiveDelayInfoList") == {"DelayInfoList": []}
 
 
-def test_what_a_start_makes_can_be_ended_once_or_is_refused_with_the_real_code() -> None:
+def test_emulator_stops_task_once() -> None:
+    """A started task can be stopped once and is then refused with the documented code."""
     play = Played()
     task = play("StartStreamIngest", **APP)["TaskId"]
 
@@ -410,7 +424,8 @@ def test_what_a_start_makes_can_be_ended_once_or_is_refused_with_the_real_code()
     assert play.code("CreateRecordTask", **STREAM, EndTime=late) == "InvalidParameter"
 
 
-def test_recordings_are_listed_by_stream_and_period_and_say_when_they_were_stopped() -> None:
+def test_emulator_lists_recordings_by_stream_and_period() -> None:
+    """Recording tasks are listed by stream and period, with the time they were stopped."""
     play = Played()
     now = int(play.cloud.now)
     period: dict[str, Json] = {"StartTime": now - 60, "EndTime": now + 86_400}
@@ -446,7 +461,10 @@ def test_recordings_are_listed_by_stream_and_period_and_say_when_they_were_stopp
         ("web-record", {"TaskId": "t"}, "StopWebRecord", "FailedOperation.TaskNotExist"),
     ],
 )
-def test_what_is_over_is_over(kind: str, key: dict[str, Json], stop: str, code: str) -> None:
+def test_emulator_ended_resource_stays_ended(
+    kind: str, key: dict[str, Json], stop: str, code: str
+) -> None:
+    """An ended resource reads as absent, and ending it again is refused or changes nothing."""
     play = Played()
     play.cloud.things.put(kind, *key.values())
 
@@ -459,7 +477,8 @@ def test_what_is_over_is_over(kind: str, key: dict[str, Json], stop: str, code: 
     assert look is None or play.code(look, **key) == by_api(look).effect_spec.absent
 
 
-def test_a_room_by_number_is_not_the_room_of_that_name() -> None:
+def test_emulator_separates_numeric_and_named_rooms() -> None:
+    """A room with a numeric ID is not the room of the same name."""
     play = Played()
     play.cloud.things.put("room", 1, 7)
 
@@ -468,7 +487,8 @@ def test_a_room_by_number_is_not_the_room_of_that_name() -> None:
     assert play.code("RemoveUser", RoomId=1, **APP).endswith("RoomNotExist")
 
 
-def test_a_session_that_is_destroyed_pushes_nothing_and_is_counted_no_more() -> None:
+def test_emulator_destroyed_session_refuses_actions() -> None:
+    """A destroyed session is no longer counted as running and refuses further actions."""
     play = Played()
     play.cloud.things.put("session", "u1")
     play.cloud.things.put("session", "u2", state="idle")
@@ -496,9 +516,10 @@ def test_a_session_that_is_destroyed_pushes_nothing_and_is_counted_no_more() -> 
         ("UpdateStreamIngest", {"Tempo": 1.0}, "UnknownParameter"),
     ],
 )
-async def test_what_is_out_of_range_is_refused_with_a_code_of_its_page(
+async def test_emulator_refuses_out_of_range_values(
     cloud: CloudEmulator, api: str, wrong: dict[str, Json], code: str
 ) -> None:
+    """A value out of range is refused with a code that its API documents."""
     action = by_api(api)
     put(cloud, action)
 
@@ -509,7 +530,8 @@ async def test_what_is_out_of_range_is_refused_with_a_code_of_its_page(
     assert found == code
 
 
-async def test_what_one_site_alone_has_is_no_action_on_the_other() -> None:
+async def test_emulator_refuses_action_of_other_site() -> None:
+    """An action that exists on one site only is invalid on the other."""
     action = by_api("DescribeLivePadStreamList")
     async with CloudEmulator(keys=KEYS, site="intl") as cloud:
         found = await code_of(lambda: common(cloud, action).call_json(action.api, {}))
@@ -517,5 +539,6 @@ async def test_what_one_site_alone_has_is_no_action_on_the_other() -> None:
     assert found == "InvalidAction"
 
 
-def test_it_listens_on_loopback_alone(cloud: CloudEmulator) -> None:
+def test_emulator_listens_on_loopback(cloud: CloudEmulator) -> None:
+    """The emulator listens on the loopback address."""
     assert cloud.url.startswith("http://127.0.0.1:")

@@ -49,18 +49,20 @@ async def code(call: Any) -> str:
     return ""
 
 
-async def test_it_says_who_the_bot_is_and_what_it_may(
+async def test_sandbox_auth_test_returns_bot_id_and_scopes(
     slack: Workspace, client: AsyncWebClient
 ) -> None:
+    """The emulated auth.test returns the bot's id and, in a header, its scopes."""
     answer = await client.auth_test()
 
     assert answer["bot_id"] == slack.bot_id
     assert set(answer.headers["x-oauth-scopes"].split(",")) == bot_scopes()
 
 
-async def test_messages_are_refused_with_the_real_codes(
+async def test_sandbox_refuses_messages_with_slack_error_codes(
     slack: Workspace, client: AsyncWebClient
 ) -> None:
+    """Invalid messages are refused with the error codes that Slack uses."""
     post = client.chat_postMessage
     assert await code(post(channel="C0INC", text="hi")) == ""
     assert await code(post(channel="C0NONE", text="hi")) == "channel_not_found"
@@ -81,7 +83,8 @@ async def test_messages_are_refused_with_the_real_codes(
     assert await code(whisper(channel="C0INC", user="U0NOBODY", text="x")) == "user_not_in_channel"
 
 
-async def test_tokens_and_scopes_are_checked(slack: Workspace, client: AsyncWebClient) -> None:
+async def test_sandbox_checks_tokens_and_scopes(slack: Workspace, client: AsyncWebClient) -> None:
+    """Wrong tokens, missing scopes and unknown methods get Slack's error codes."""
     wrong = AsyncWebClient(token="xoxb-wrong", base_url=slack.api_url, retry_handlers=[])
     assert await code(wrong.auth_test()) == "invalid_auth"
     slack.scopes.discard("users:read")
@@ -94,9 +97,10 @@ async def test_tokens_and_scopes_are_checked(slack: Workspace, client: AsyncWebC
     assert await code(client.auth_test()) == "token_revoked"
 
 
-async def test_a_channel_takes_a_short_burst_and_then_one_message_a_second(
+async def test_sandbox_rate_limits_messages_after_a_burst(
     client: AsyncWebClient,
 ) -> None:
+    """A channel takes a burst of ten messages and then answers 429 with Retry-After."""
     codes = [await code(client.chat_postMessage(channel="C0INC", text="x")) for _ in range(11)]
     assert codes == [""] * 10 + ["ratelimited"]
     try:
@@ -106,9 +110,10 @@ async def test_a_channel_takes_a_short_burst_and_then_one_message_a_second(
         assert int(error.response.headers["Retry-After"]) >= 1
 
 
-async def test_a_trigger_is_good_once_for_three_seconds(
+async def test_sandbox_trigger_id_works_once_within_three_seconds(
     slack: Workspace, client: AsyncWebClient
 ) -> None:
+    """A trigger_id opens one view, and only within three seconds."""
     view = {
         "type": "modal",
         "title": {"type": "plain_text", "text": "t"},
@@ -125,7 +130,8 @@ async def test_a_trigger_is_good_once_for_three_seconds(
     assert await code(client.views_open(trigger_id="made-up", view=view)) == "invalid_trigger_id"
 
 
-async def test_a_response_url_takes_five_replies_within_half_an_hour(slack: Workspace) -> None:
+async def test_sandbox_response_url_takes_five_replies(slack: Workspace) -> None:
+    """A response URL takes five replies and expires after half an hour."""
     url = slack.reply_url("U0ALICE", "C0INC")
     async with aiohttp.ClientSession() as session:
         statuses = []
@@ -141,9 +147,10 @@ async def test_a_response_url_takes_five_replies_within_half_an_hour(slack: Work
     assert len(slack.seen("U0ALICE")) == 5
 
 
-async def test_a_lost_answer_leaves_the_message_standing(
+async def test_sandbox_keeps_a_message_whose_response_is_lost(
     slack: Workspace, client: AsyncWebClient
 ) -> None:
+    """A message whose response is lost is in the channel's history with its metadata."""
     slack.weather.lose_next["chat.postMessage"] = 1
     metadata = {"event_type": "e", "event_payload": {"key": "k1"}}
     with pytest.raises(aiohttp.ClientError):
@@ -154,7 +161,8 @@ async def test_a_lost_answer_leaves_the_message_standing(
     assert [m["metadata"]["event_payload"]["key"] for m in found["messages"]] == ["k1"]
 
 
-async def test_an_event_that_is_not_acked_comes_again_and_says_so(slack: Workspace) -> None:
+async def test_sandbox_redelivers_an_event_without_an_ack(slack: Workspace) -> None:
+    """An event without an ack is delivered again with X-Slack-Retry-Num."""
     attempts: list[str] = []
     done = asyncio.Event()
 
@@ -179,7 +187,9 @@ async def test_an_event_that_is_not_acked_comes_again_and_says_so(slack: Workspa
     assert attempts == ["first", "1", "2"]
 
 
-def test_block_kit_limits_hold_at_their_edges() -> None:
+def test_block_kit_limits_apply_at_their_boundaries() -> None:
+    """Blocks at a Block Kit limit are valid, and blocks beyond it are reported."""
+
     def text(count: int, kind: str = "mrkdwn") -> dict[str, Any]:
         return {"type": kind, "text": "x" * count}
 
@@ -212,7 +222,9 @@ def test_block_kit_limits_hold_at_their_edges() -> None:
         assert blockkit.problems(wrong)
 
 
-def test_a_field_drawn_anew_keeps_what_it_held_only_under_its_names() -> None:
+def test_sandbox_field_keeps_its_value_under_the_same_id() -> None:
+    """An updated view keeps a field's value only if its action_id is unchanged."""
+
     def view(action_id: str, initial: str) -> dict[str, Any]:
         element = {
             "type": "plain_text_input",

@@ -79,7 +79,8 @@ def searches(since: float) -> Iterator[Search]:
         yield Search(since, user, apis, target, state, None, reader, "C01" if reader else "")
 
 
-async def test_a_search_finds_what_a_look_at_every_row_finds(store: Store) -> None:
+async def test_search_matches_a_full_scan(store: Store) -> None:
+    """A search with any filters finds the same operations as a full scan, newest first."""
     rows = await fill(store)
     for wanted in searches(rows[40].asked_at):
         expected = [one for one in rows if is_as(wanted, one)]
@@ -95,7 +96,8 @@ async def test_a_search_finds_what_a_look_at_every_row_finds(store: Store) -> No
 @pytest.mark.parametrize(
     "wanted", [Search(), Search(reader="U02", channel="C01"), Search(0, "U01")]
 )
-async def test_page_after_page_shows_everything_once(store: Store, wanted: Search) -> None:
+async def test_search_pages_show_every_operation_once(store: Store, wanted: Search) -> None:
+    """Consecutive search pages show every matching operation once, in order."""
     await fill(store)
     everything = [one.id for one in await store.search(wanted, 1000)]
     shown: list[str] = []
@@ -107,6 +109,7 @@ async def test_page_after_page_shows_everything_once(store: Store, wanted: Searc
     assert len(set(shown)) == len(shown) > 7
 
 
-async def test_every_ending_has_a_time(store: Store) -> None:
+async def test_search_rows_have_an_end_time_in_a_final_state(store: Store) -> None:
+    """An operation has an end time exactly if it is in a final state."""
     for one in await fill(store, 8):
         assert (one.ended_at is not None) == (one.state in ENDINGS)

@@ -42,11 +42,13 @@ async def card_and_ending(world: Sandbox, after: int = 0) -> tuple[Message, Mess
     return roots[0], thread[0]
 
 
-async def test_the_story_of_the_demo_goes_as_it_must(world: Sandbox) -> None:
+async def test_demo_story_succeeds(world: Sandbox) -> None:
+    """The demo's story runs to its end over Socket Mode and over HTTP."""
     assert await Story(world).tell() == 0
 
 
-async def test_a_mention_in_a_thread_is_answered_in_that_thread(world: Sandbox) -> None:
+async def test_mention_in_thread_is_answered_in_thread(world: Sandbox) -> None:
+    """A mention in a thread gets its card and result in that thread."""
     alice = world.slack.person("U0ALICE")
     root = world.slack.say(INCIDENTS, "U0BOB", "the alert")
     await alice.mention("stop live stream1", INCIDENTS, thread_ts=root.ts)
@@ -60,7 +62,8 @@ async def test_a_mention_in_a_thread_is_answered_in_that_thread(world: Sandbox) 
     assert [m for m in channel.roots if m.bot_id] == []
 
 
-async def test_a_delivery_that_comes_twice_runs_once(http_world: Sandbox) -> None:
+async def test_slack_redelivery_runs_command_once(http_world: Sandbox) -> None:
+    """A slash command that Slack delivers many times runs once and posts one card."""
     slack = http_world.slack
     payload = {
         "command": "/stopstream",
@@ -79,7 +82,8 @@ async def test_a_delivery_that_comes_twice_runs_once(http_world: Sandbox) -> Non
     assert len([m for m in slack.channels[INCIDENTS].roots if m.bot_id]) == 1
 
 
-async def test_a_form_is_opened_filled_in_and_asked(world: Sandbox) -> None:
+async def test_form_submission_runs_command(world: Sandbox) -> None:
+    """The form can be opened, filled in and submitted, and its command runs."""
     alice = world.slack.person("U0ALICE")
     await alice.slash("/stopstream", "")
     view = await alice.modal()
@@ -107,13 +111,15 @@ async def test_a_form_is_opened_filled_in_and_asked(world: Sandbox) -> None:
     assert world.cloud.received[-1].request_id in ending.text
 
 
-async def test_the_home_tab_opens(world: Sandbox) -> None:
+async def test_home_tab_publishes_view_when_opened(world: Sandbox) -> None:
+    """Opening the app's home tab publishes a home view."""
     home = await world.slack.person("U0ALICE").open_home()
     assert home["type"] == "home"
 
 
 @pytest.mark.parametrize("user", ["U0GUEST", "U0MALLORY", "U0DEAD", "U0BOT", "U0FOREIGN"])
-async def test_the_wrong_people_never_get_through(tmp_path: Path, user: str) -> None:
+async def test_policy_denies_ineligible_users_end_to_end(tmp_path: Path, user: str) -> None:
+    """Ineligible users are denied and nothing is sent, even if the policy allows everything."""
     allow_all = """
 roles:
   all:
@@ -138,9 +144,10 @@ defaults: {live: {DomainName: push.example.com}}
     assert list(world.cloud.received) == []
 
 
-async def test_the_policy_is_read_again_and_a_broken_one_changes_nothing(
+async def test_policy_reload_keeps_old_policy_if_invalid(
     http_world: Sandbox,
 ) -> None:
+    """A changed policy is reloaded; an invalid one is reported and leaves the old in force."""
     world = http_world
     audit = world.slack.channels[AUDIT]
     good = world.policy.read_text()
@@ -160,7 +167,8 @@ async def test_the_policy_is_read_again_and_a_broken_one_changes_nothing(
     pytest.fail("the new policy was never read")
 
 
-async def test_what_is_asked_outside_the_bots_channels_is_refused(http_world: Sandbox) -> None:
+async def test_policy_denies_command_outside_bot_channels(http_world: Sandbox) -> None:
+    """A command in a channel without the bot is refused with a request to invite it."""
     slack = http_world.slack
     slack.channel("C0ELSE", "elsewhere", "U0BOB", bot=False)
     await slack.person("U0BOB").slash("/stopstream", "live stream1", "C0ELSE")
@@ -170,7 +178,8 @@ async def test_what_is_asked_outside_the_bots_channels_is_refused(http_world: Sa
     assert list(http_world.cloud.received) == []
 
 
-async def test_hostile_text_reaches_nobody_as_markup(http_world: Sandbox) -> None:
+async def test_messages_escape_markup_from_users_and_cloud(http_world: Sandbox) -> None:
+    """Markup from users and cloud errors is escaped in every message."""
     world = http_world
     world.cloud.weather.last(
         Fault(code="FailedOperation", message="<!channel> *boo* <https://evil.example|click>")
@@ -186,7 +195,8 @@ async def test_hostile_text_reaches_nobody_as_markup(http_world: Sandbox) -> Non
         assert markup not in everything
 
 
-async def test_health_readiness_and_figures_are_told(world: Sandbox) -> None:
+async def test_health_endpoints_and_metrics_answer(world: Sandbox) -> None:
+    """The health, readiness and metrics endpoints answer."""
     async with aiohttp.ClientSession() as session:
         for path, word in (("healthz", "alive"), ("readyz", "ready"), ("metrics", "stopstream_")):
             async with session.get(f"{world.bot.url}/{path}") as response:
@@ -194,9 +204,10 @@ async def test_health_readiness_and_figures_are_told(world: Sandbox) -> None:
                 assert word in await response.text()
 
 
-async def test_every_malformed_request_gets_a_clear_answer_and_nothing_dies(
+async def test_http_listener_survives_malformed_requests(
     http_world: Sandbox,
 ) -> None:
+    """Malformed requests get no server error, unsigned ones get 401, and the bot stays ready."""
     world = http_world
     url = f"{world.bot.url}/slack/events"
     form = "application/x-www-form-urlencoded"
@@ -256,9 +267,10 @@ async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Workspace, Clo
         yield Process(tmp_path, slack, cloud), slack, cloud
 
 
-async def test_what_was_under_way_at_a_kill_is_reported_by_the_next_start(
+async def test_recovery_after_sigkill_reports_unknown_operation(
     process: tuple[Process, Workspace, CloudEmulator],
 ) -> None:
+    """A start in flight at SIGKILL is reported as unknown by the next process, not resent."""
     program, slack, cloud = process
     cloud.weather.bring(Deaf)
     first = await program.start("serve")
@@ -281,9 +293,10 @@ async def test_what_was_under_way_at_a_kill_is_reported_by_the_next_start(
     assert second.returncode == 0, err.decode()
 
 
-async def test_the_same_engine_runs_from_a_terminal(
+async def test_cli_commands_run_end_to_end(
     process: tuple[Process, Workspace, CloudEmulator],
 ) -> None:
+    """The terminal commands run, off, policy explain, audit and check work end to end."""
     program, slack, cloud = process
     code, out, err = await program.run("run", "live stream1", "--actor", "U0BOB", "--json")
     assert code == 0, err
@@ -331,9 +344,10 @@ async def test_the_same_engine_runs_from_a_terminal(
     assert code == 0, out
 
 
-async def test_what_waits_is_listed_and_decided_from_a_terminal(
+async def test_cli_lists_and_decides_waiting_operations(
     process: tuple[Process, Workspace, CloudEmulator], tmp_path: Path
 ) -> None:
+    """Waiting operations can be listed and decided from the terminal under the same policy."""
     program, slack, cloud = process
     slack.user("U0ALICE", "alice")
     (tmp_path / "policy.yml").write_text(
@@ -385,9 +399,10 @@ async def test_what_waits_is_listed_and_decided_from_a_terminal(
     assert (code, out) == (0, "")
 
 
-async def test_configuration_errors_are_readable_lines_and_exit_2(
+async def test_serve_exits_2_with_readable_configuration_errors(
     process: tuple[Process, Workspace, CloudEmulator], tmp_path: Path
 ) -> None:
+    """A configuration error prints readable lines without secrets and exits with status 2."""
     program, _, _ = process
     broken = tmp_path / "broken.yml"
     broken.write_text("roles: {a: {allow: [{actions: [Nonsense]}]}}")
@@ -409,9 +424,8 @@ async def test_configuration_errors_are_readable_lines_and_exit_2(
         assert "5ECRE7" not in err
 
 
-async def test_a_listening_address_that_is_taken_is_a_configuration_error(
-    http_world: Sandbox, tmp_path: Path
-) -> None:
+async def test_serve_reports_listen_address_in_use(http_world: Sandbox, tmp_path: Path) -> None:
+    """A listen address that is in use is reported as a configuration error."""
     port = http_world.bot.url.rpartition(":")[2]
     settings = read_settings(
         SLACK_BOT_TOKEN="xoxb-x",

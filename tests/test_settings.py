@@ -19,7 +19,8 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(str(field.alias), raising=False)
 
 
-def test_an_empty_environment_gives_the_defaults() -> None:
+def test_settings_default_with_an_empty_environment() -> None:
+    """An empty environment yields the default settings."""
     settings = read_settings()
 
     assert settings.slack_api_url == "https://slack.com/api/"
@@ -45,7 +46,8 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         ("STOPSTREAM_LOG_FORMAT", "xml"),
     ],
 )
-def test_a_wrong_value_is_one_line_that_names_the_variable(name: str, value: str) -> None:
+def test_settings_report_an_invalid_value_in_one_line(name: str, value: str) -> None:
+    """An invalid value is reported in one line that names its variable and hides secrets."""
     with pytest.raises(ConfigError) as caught:
         read_settings(**{name: value})
 
@@ -63,7 +65,8 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(name: str, value: str
         ("trtc=mainland", "mainland", "mainland"),
     ],
 )
-def test_the_site_is_set_for_all_or_for_one(value: str, live: str, trtc: str) -> None:
+def test_settings_site_applies_to_all_products_or_to_one(value: str, live: str, trtc: str) -> None:
+    """STOPSTREAM_TENCENT_SITE sets the site of every product or of one product."""
     settings = read_settings(STOPSTREAM_TENCENT_SITE=value)
 
     assert settings.site("live", "mainland") == live
@@ -71,7 +74,8 @@ def test_the_site_is_set_for_all_or_for_one(value: str, live: str, trtc: str) ->
 
 
 @given(st.text())
-def test_any_database_address_connects_or_is_refused_in_one_line(address: str) -> None:
+def test_database_url_of_any_text_gets_one_problem_at_most(address: str) -> None:
+    """Any text as database URL either is accepted or raises one problem line."""
     try:
         database.connect(address).dispose()
     except ConfigError as error:
@@ -82,7 +86,8 @@ def test_any_database_address_connects_or_is_refused_in_one_line(address: str) -
 @pytest.mark.parametrize(
     "address", ["", "stopstream.db", "mysql://x/y", "sqlite://", "sqlite:////no/such/folder/a.db"]
 )
-def test_a_database_that_cannot_be_is_refused(address: str) -> None:
+def test_database_url_is_refused_if_unusable(address: str) -> None:
+    """An empty, unsupported or unreachable database URL raises ConfigError."""
     with pytest.raises(ConfigError):
         database.connect(address)
 
@@ -97,14 +102,16 @@ def test_a_database_that_cannot_be_is_refused(address: str) -> None:
         ("STOPSTREAM_AUDIT_CHECKPOINT", "0s"),
     ],
 )
-def test_what_keeps_the_trail_is_checked(name: str, value: str) -> None:
+def test_settings_validate_the_audit_log_variables(name: str, value: str) -> None:
+    """An invalid audit log setting is refused, without repeating the key."""
     with pytest.raises(ConfigError, match=f"^{name}: ") as raised:
         read_settings(**{name: value})
 
     assert value not in str(raised.value) or name != "STOPSTREAM_AUDIT_KEY"
 
 
-def test_the_key_lies_beside_the_database_unless_said_otherwise() -> None:
+def test_settings_put_the_key_file_beside_the_database() -> None:
+    """The key file lies beside the SQLite file unless the environment sets its path."""
     beside = read_settings(STOPSTREAM_DATABASE_URL="sqlite:////var/x/a.db?timeout=1").key_file
     elsewhere = read_settings(STOPSTREAM_DATABASE_URL="postgresql://host/x").key_file
 
@@ -113,7 +120,8 @@ def test_the_key_lies_beside_the_database_unless_said_otherwise() -> None:
     assert read_settings(STOPSTREAM_AUDIT_KEY_FILE="/k").key_file == Path("/k")
 
 
-def test_the_newest_migration_is_the_one_that_is_expected() -> None:
+def test_migrations_head_is_the_newest_file() -> None:
+    """The newest migration file is the head that the code expects."""
     files = sorted((Path(database.__file__).parent / "migrations" / "versions").glob("0*.py"))
 
     assert files[-1].name.split("_")[0] == database.HEAD
@@ -126,9 +134,10 @@ def _number(text: str) -> int:
         raise ConfigError([f"{text!r} is not a number"]) from None
 
 
-def test_a_watched_file_follows_its_content_and_a_broken_one_changes_nothing(
+def test_watched_file_keeps_its_value_if_invalid(
     tmp_path: Path,
 ) -> None:
+    """A watched file follows its content and keeps its value if invalid or deleted."""
     file = tmp_path / "n"
     file.write_text("1")
     watched = WatchedFile(file, _number)

@@ -43,7 +43,8 @@ RUN = (State.ASKED, State.DUE, State.RUNNING)
 END = (State.RUNNING, State.ACCEPTED)
 
 
-async def test_what_was_asked_comes_back_as_it_was(store: Store) -> None:
+async def test_store_returns_an_operation_by_id_and_key(store: Store) -> None:
+    """A stored operation is returned unchanged by its id and by its key."""
     asked = operation()
     await store.ask(asked, FACTS)
 
@@ -55,7 +56,8 @@ async def test_what_was_asked_comes_back_as_it_was(store: Store) -> None:
     assert await store.by_key("key1") == found
 
 
-async def test_a_key_is_booked_once_however_often_it_comes(store: Store) -> None:
+async def test_store_accepts_an_idempotency_key_once(store: Store) -> None:
+    """Of 50 concurrent operations with the same key, one is stored."""
     same = [operation(number, key="same") for number in range(50)]
 
     booked = await asyncio.gather(*(store.ask(one, FACTS) for one in same))
@@ -64,7 +66,8 @@ async def test_a_key_is_booked_once_however_often_it_comes(store: Store) -> None
     assert len(await store.recent(limit=100)) == 1
 
 
-async def test_two_replicas_book_a_key_once(database_url: str) -> None:
+async def test_store_accepts_a_key_once_across_replicas(database_url: str) -> None:
+    """Two replicas store a key once, and the audit log has no gap or duplicate."""
     async with opened(database_url) as one, opened(database_url, owner="replica-2") as two:
         booked = await asyncio.gather(
             *(
@@ -80,7 +83,8 @@ async def test_two_replicas_book_a_key_once(database_url: str) -> None:
     assert seqs == list(range(1, 26))
 
 
-async def test_of_many_who_move_it_one_does(store: Store) -> None:
+async def test_store_lets_one_concurrent_transition_win(store: Store) -> None:
+    """Of 100 concurrent transitions of an operation, one succeeds."""
     await store.ask(operation(), FACTS)
 
     moved = await asyncio.gather(*(store.move(Move("op1", RUN, FACTS)) for _ in range(100)))
@@ -88,7 +92,8 @@ async def test_of_many_who_move_it_one_does(store: Store) -> None:
     assert sum(one is not None for one in moved) == 1
 
 
-async def test_a_path_leaves_a_record_for_each_step(store: Store) -> None:
+async def test_audit_log_records_each_transition(store: Store) -> None:
+    """Each step of an operation's path through its states is recorded in the audit log."""
     await store.ask(operation(), FACTS)
     await store.move(Move("op1", RUN, FACTS))
     await store.move(Move("op1", END, FACTS))
@@ -97,7 +102,8 @@ async def test_a_path_leaves_a_record_for_each_step(store: Store) -> None:
         assert [record.kind for record in records] == ["asked", "allowed", "sending", "ended"]
 
 
-async def test_a_step_that_the_table_does_not_know_cannot_be_taken(store: Store) -> None:
+async def test_store_rejects_an_unknown_transition(store: Store) -> None:
+    """A transition that the lifecycle does not define raises KeyError."""
     await store.ask(operation(), FACTS)
     with pytest.raises(KeyError):
         await store.move(Move("op1", (State.ASKED, State.ACCEPTED), FACTS))
@@ -107,7 +113,8 @@ async def owing(store: Store) -> list[OutboxMessage]:
     return await store.claim_messages()
 
 
-async def test_a_card_is_owed_once_in_its_newest_form(store: Store) -> None:
+async def test_outbox_merges_updates_of_one_card(store: Store) -> None:
+    """Several changes before delivery leave one card in the outbox, in its newest state."""
     await store.ask(operation(), FACTS)
     await store.move(Move("op1", RUN, FACTS))
     await store.move(Move("op1", END, FACTS))
@@ -119,7 +126,8 @@ async def test_a_card_is_owed_once_in_its_newest_form(store: Store) -> None:
     assert card.operation.state is State.ACCEPTED
 
 
-async def test_a_card_that_grew_old_on_the_way_is_owed_again_and_goes_first(store: Store) -> None:
+async def test_outbox_requeues_a_card_that_changed_in_delivery(store: Store) -> None:
+    """A card that changed during its delivery is sent again before the result."""
     await store.ask(operation(), FACTS)
     await store.move(Move("op1", RUN, FACTS))
     (card,) = await owing(store)
@@ -135,7 +143,8 @@ async def test_a_card_that_grew_old_on_the_way_is_owed_again_and_goes_first(stor
     assert MessageKind.ENDING in [row.kind for row in await owing(store)]
 
 
-async def test_one_channel_is_spoken_to_in_order_and_another_does_not_wait(store: Store) -> None:
+async def test_outbox_keeps_order_within_a_channel(store: Store) -> None:
+    """A channel's messages are claimed one by one in order; other channels do not wait."""
     for number in (1, 2, 3):
         channel = "C0OTHER" if number == 3 else "C0INC"
         await store.ask(operation(number, channel=channel), FACTS)
@@ -148,7 +157,8 @@ async def test_one_channel_is_spoken_to_in_order_and_another_does_not_wait(store
     assert await owing(store) == []
 
 
-async def test_what_left_may_have_arrived_even_if_its_carrier_died(database_url: str) -> None:
+async def test_outbox_marks_a_message_uncertain_after_a_crash(database_url: str) -> None:
+    """A message whose sender died after an attempt is claimed as uncertain by another."""
     async with opened(database_url, lease=0.2) as one:
         await one.ask(operation(), FACTS)
         await one.move(Move("op1", RUN, FACTS))
@@ -161,9 +171,10 @@ async def test_what_left_may_have_arrived_even_if_its_carrier_died(database_url:
         assert card.uncertain
 
 
-async def test_what_cannot_be_delivered_is_on_the_trail_and_told_to_the_audit_channel(
+async def test_outbox_reports_an_undeliverable_message(
     store: Store,
 ) -> None:
+    """An undeliverable card is recorded and announced, and its requester is told once."""
     await store.ask(operation(), FACTS)
     await store.move(Move("op1", RUN, FACTS))
     (card,) = await owing(store)
@@ -186,7 +197,8 @@ async def test_what_cannot_be_delivered_is_on_the_trail_and_told_to_the_audit_ch
     assert [row.destination for row in told] == ["@U0ALICE"], "once"
 
 
-async def test_turns_are_evenly_spaced_and_never_in_the_past(store: Store) -> None:
+async def test_rate_limits_space_starts_evenly(store: Store) -> None:
+    """Starts of one API get evenly spaced slots, and a started one is not started again."""
     for number in range(6):
         await store.ask(operation(number), FACTS)
         await store.move(Move(f"op{number}", (State.ASKED, State.DUE), FACTS))
@@ -204,7 +216,8 @@ async def test_turns_are_evenly_spaced_and_never_in_the_past(store: Store) -> No
     assert other == []
 
 
-async def test_a_locked_database_refuses_and_recovers(tmp_path: Path) -> None:
+async def test_store_refuses_while_locked_and_recovers(tmp_path: Path) -> None:
+    """A locked database raises StoreError, and the store works once the lock is gone."""
     file = tmp_path / "a.db"
     async with opened(f"sqlite:///{file}?timeout=0.05") as store:
         await store.ask(operation(1), FACTS)
@@ -220,7 +233,8 @@ async def test_a_locked_database_refuses_and_recovers(tmp_path: Path) -> None:
             assert [record.operation for record in records] == ["op1", "op3"]
 
 
-async def test_one_bad_piece_of_work_does_not_take_its_neighbours_along(store: Store) -> None:
+async def test_writer_isolates_a_failing_write_in_a_batch(store: Store) -> None:
+    """A write that fails does not fail the other writes submitted with it."""
     twice = [store.ask(operation(1), FACTS), store.ask(operation(1, key="other"), FACTS)]
 
     results = await asyncio.gather(*twice, store.ask(operation(2), FACTS), return_exceptions=True)
@@ -230,7 +244,8 @@ async def test_one_bad_piece_of_work_does_not_take_its_neighbours_along(store: S
     assert await store.get("op2") is not None
 
 
-async def test_a_message_that_another_replica_has_by_now_is_left_to_it(database_url: str) -> None:
+async def test_outbox_leaves_a_reclaimed_message_to_its_owner(database_url: str) -> None:
+    """A replica whose lease ran out can neither send nor postpone the reclaimed message."""
     async with (
         opened(database_url, "slow", lease=0.05) as slow,
         opened(database_url, "quick") as quick,
@@ -246,7 +261,8 @@ async def test_a_message_that_another_replica_has_by_now_is_left_to_it(database_
         assert await slow.claim_messages() == [], "the slow one's word changes nothing"
 
 
-async def test_what_may_be_on_its_way_to_slack_is_not_handed_over(database_url: str) -> None:
+async def test_outbox_keeps_a_message_in_flight_on_shutdown(database_url: str) -> None:
+    """A message in flight at a shutdown is claimed only after its lease, as uncertain."""
     async with opened(database_url, "one", lease=0.3) as one, opened(database_url, "two") as two:
         await one.announce("key", "a notice", {}, "notice")
         (owing,) = await one.claim_messages()
@@ -259,7 +275,8 @@ async def test_what_may_be_on_its_way_to_slack_is_not_handed_over(database_url: 
         assert found.uncertain
 
 
-async def test_no_statement_reads_through_what_is_done(tmp_path: Path) -> None:
+async def test_store_statements_use_an_index_on_large_tables(tmp_path: Path) -> None:
+    """No statement on SQLite scans a table that grows without using an index."""
     seen: dict[str, Any] = {}
 
     def note(_c: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:

@@ -37,14 +37,16 @@ VECTORS: list[dict[str, Any]] = [
 ]
 
 
-def test_every_vector_is_at_hand() -> None:
+def test_tc3_vectors_are_complete() -> None:
+    """All six published vectors are loaded where the file with them is present."""
     if not _FILE.exists():
         pytest.skip("tc3_vectors.json is not beside this checkout")
     assert len(VECTORS) == 6
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["name"])
-def test_each_step_gives_the_published_string(vector: dict[str, Any]) -> None:
+def test_tc3_steps_match_published_vectors(vector: dict[str, Any]) -> None:
+    """Each signing step gives the value of the published vectors, and the header parses back."""
     signed = tuple(vector["signed_headers"].split(";"))
     payload = vector["payload"].encode()
     request = tc3.canonical_request(
@@ -95,9 +97,10 @@ _WORD = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     payload=st.binary(max_size=200),
     post=st.booleans(),
 )
-def test_the_official_sdk_signs_the_same(
+def test_tc3_signature_matches_official_sdk(
     key: str, service: str, action: str, timestamp: int, payload: bytes, post: bool
 ) -> None:
+    """The signature equals the one that the official SDK computes."""
     method, query = ("POST", "") if post else ("GET", "A=1&B.0=x%20y")
     payload = payload if post else b""
     headers = {"content-type": "application/json", "host": "h.example", "x-tc-action": action}
@@ -122,11 +125,13 @@ def test_the_official_sdk_signs_the_same(
     ("timestamp", "day"),
     [(1_700_006_399, "2023-11-14"), (1_700_006_400, "2023-11-15"), (0, "1970-01-01")],
 )
-def test_the_day_is_the_timestamps_own_in_utc(timestamp: int, day: str) -> None:
+def test_tc3_day_is_utc_date_of_timestamp(timestamp: int, day: str) -> None:
+    """The signing date is the UTC date of the timestamp."""
     assert tc3.utc_day(timestamp) == day
 
 
-def test_a_kept_key_is_never_used_for_another_key_day_or_service() -> None:
+def test_tc3_signing_key_cache_separates_key_day_and_service() -> None:
+    """A cached signing key is never reused for another secret key, day or service."""
     keys = {
         tc3.signing_key(secret, day, service)
         for _ in range(2)
@@ -137,18 +142,21 @@ def test_a_kept_key_is_never_used_for_another_key_day_or_service() -> None:
     assert len(keys) == 8
 
 
-def test_a_header_to_sign_may_not_be_missing() -> None:
+def test_tc3_canonical_request_requires_signed_headers() -> None:
+    """A missing header that must be signed raises KeyError."""
     with pytest.raises(KeyError):
         tc3.canonical_request("POST", "", {"host": "h"}, tc3.SIGNED_HEADERS, b"")
 
 
 @given(st.text())
-def test_what_is_no_authorization_is_refused(text: str) -> None:
+def test_tc3_parse_authorization_refuses_other_text(text: str) -> None:
+    """Text that is not a TC3 authorization header raises ValueError."""
     with pytest.raises(ValueError, match="not a TC3"):
         tc3.parse_authorization(text)
 
 
-def test_credentials_do_not_show_their_secrets() -> None:
+def test_tc3_credentials_repr_hides_secrets() -> None:
+    """The repr of credentials shows neither the secret key nor the token."""
     shown = repr(tc3.Credentials("AKIDx", "SECRETKEY", "TOKEN"))
 
     assert "SECRETKEY" not in shown

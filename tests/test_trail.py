@@ -74,7 +74,8 @@ SEALS = (seal(ROWS, COUNT), seal(ROWS, 4, CHECKPOINT))
 # --- the documented form -----------------------------------------------------------------
 
 
-def test_the_canonical_form_and_its_hash_are_these() -> None:
+def test_hash_chain_canonical_form_matches_its_vector() -> None:
+    """The canonical form of a record and its hash match the documented test vector."""
     body = chain.canonical(1, 1_700_000_000.5, Fact("asked", "op1", {"user": "U0ÄLICE", "n": 1}))
 
     assert body == (
@@ -86,7 +87,8 @@ def test_the_canonical_form_and_its_hash_are_these() -> None:
     )
 
 
-def test_what_is_signed_is_this() -> None:
+def test_checkpoint_signature_matches_its_vector() -> None:
+    """The signed statement and its Ed25519 signature match the documented test vector."""
     signer = Signer(bytes.fromhex(PRIVATE))
     sealed = signer.seal(CHECKPOINT, 7, "ab" * 32, 1_700_000_000.5)
 
@@ -104,7 +106,8 @@ def test_what_is_signed_is_this() -> None:
     assert seals.is_genuine(sealed)
 
 
-def test_the_documents_hold_both_vectors() -> None:
+def test_audit_log_docs_contain_both_vectors() -> None:
+    """The documentation contains each hash, key and signature of both test vectors."""
     text = (Path(__file__).parents[1] / "docs" / "trail.md").read_text()
 
     for words in ("test_the_canonical_form_and_its_hash_are_these", "test_what_is_signed_is_this"):
@@ -120,9 +123,10 @@ def test_the_documents_hold_both_vectors() -> None:
     st.sampled_from(CheckpointKind),
     st.binary(min_size=32, max_size=32),
 )
-def test_a_seal_comes_back_from_the_channel_as_it_was(
+def test_checkpoint_round_trips_through_its_text(
     seq: int, at: float, kind: CheckpointKind, hash_: bytes
 ) -> None:
+    """A signed checkpoint parsed from its text equals the original and verifies."""
     sealed = OURS.seal(kind, seq, hash_.hex(), at)
 
     assert seals.parse_checkpoint(seals.format_checkpoint(sealed)) == sealed
@@ -130,7 +134,8 @@ def test_a_seal_comes_back_from_the_channel_as_it_was(
 
 
 @given(st.text())
-def test_any_word_in_the_channel_is_a_seal_or_none(word: str) -> None:
+def test_checkpoint_parser_ignores_other_text(word: str) -> None:
+    """Arbitrary text in the audit channel parses to no checkpoint and raises nothing."""
     assert seals.parse_checkpoint(word) is None
     assert seals.parse_checkpoint(f"seal:head:{word}") is None
 
@@ -138,19 +143,22 @@ def test_any_word_in_the_channel_is_a_seal_or_none(word: str) -> None:
 # --- a chain that holds --------------------------------------------------------------------
 
 
-def test_an_untouched_chain_holds() -> None:
+def test_hash_chain_verifies_an_untouched_log() -> None:
+    """An untouched log with its checkpoints verifies to its end, without notes."""
     report = verified(ROWS, SEALS, OURS.public)
 
     assert (report.count, report.found, report.sealed) == (COUNT, None, COUNT)
     assert report.notes == ()
 
 
-def test_an_empty_chain_holds() -> None:
+def test_hash_chain_verifies_an_empty_log() -> None:
+    """An empty log verifies with a count of zero."""
     assert verified([]).found is None
     assert verified([]).count == 0
 
 
-def test_without_a_seal_it_holds_and_says_that_nothing_vouches_for_it() -> None:
+def test_hash_chain_notes_a_missing_checkpoint() -> None:
+    """A log without a checkpoint verifies with a note that nothing vouches for it."""
     report = verified(linked([Fact("asked", "op1", {})]))
 
     assert (report.count, report.found) == (1, None)
@@ -179,7 +187,8 @@ def bits(row: Raw) -> list[Raw]:
 
 
 @pytest.mark.parametrize("sealed", [(), SEALS])
-def test_every_flipped_bit_is_found_where_it_is(sealed: tuple[SignedCheckpoint, ...]) -> None:
+def test_hash_chain_locates_every_flipped_bit(sealed: tuple[SignedCheckpoint, ...]) -> None:
+    """A flipped bit in any column but seq is reported as an alteration of that record."""
     for place, row in enumerate(ROWS):
         for changed in bits(row):
             rows = [*ROWS[:place], changed, *ROWS[place + 1 :]]
@@ -191,7 +200,8 @@ def renumbered(rows: Sequence[Raw]) -> list[Raw]:
 
 
 @pytest.mark.parametrize("place", range(COUNT))
-def test_every_deleted_record_is_missed_where_it_was(place: int) -> None:
+def test_hash_chain_locates_every_deleted_record(place: int) -> None:
+    """A deleted record is reported at its place, even if the rest is renumbered."""
     rows = [*ROWS[:place], *ROWS[place + 1 :]]
     last = place == COUNT - 1
 
@@ -202,7 +212,8 @@ def test_every_deleted_record_is_missed_where_it_was(place: int) -> None:
 
 @pytest.mark.parametrize("place", range(COUNT + 1))
 @pytest.mark.parametrize("honest", [True, False])
-def test_every_inserted_record_is_found_where_it_is(place: int, honest: bool) -> None:
+def test_hash_chain_locates_every_inserted_record(place: int, honest: bool) -> None:
+    """An inserted record is reported at its place, with a right or a wrong hash."""
     last = ROWS[place - 1][5].decode() if place else GENESIS
     (put,) = linked([Fact("ended", "op66", {})], place + 1, last)
     if not honest:
@@ -216,7 +227,8 @@ def test_every_inserted_record_is_found_where_it_is(place: int, honest: bool) ->
         assert found == (place + 1, "inserted")
 
 
-def test_a_record_that_stands_there_twice_is_found() -> None:
+def test_hash_chain_detects_a_duplicate_record() -> None:
+    """A record that occurs twice is reported as inserted."""
     rows = [*ROWS[:5], ROWS[4], *ROWS[5:]]
 
     assert told(verified(rows, SEALS)) == (5, "inserted")
@@ -224,7 +236,8 @@ def test_a_record_that_stands_there_twice_is_found() -> None:
 
 @pytest.mark.parametrize("one", range(COUNT))
 @pytest.mark.parametrize("other", range(COUNT))
-def test_every_swap_is_found_and_named(one: int, other: int) -> None:
+def test_hash_chain_names_both_swapped_records(one: int, other: int) -> None:
+    """Two swapped records are reported as swapped, and both places are named."""
     if one >= other:
         return
     rows = list(ROWS)
@@ -238,17 +251,20 @@ def test_every_swap_is_found_and_named(one: int, other: int) -> None:
 
 
 @pytest.mark.parametrize("left", range(COUNT))
-def test_every_cut_at_the_end_is_found(left: int) -> None:
+def test_hash_chain_detects_every_truncation(left: int) -> None:
+    """A log truncated at any length is reported as cut off at the first missing record."""
     assert told(verified(ROWS[:left], SEALS)) == (left + 1, "cut off")
 
 
-def test_a_cut_with_the_signed_end_taken_away_is_found() -> None:
+def test_hash_chain_detects_truncation_without_the_head() -> None:
+    """A truncated log is reported as cut off even if its signed head was removed."""
     assert told(verified(ROWS[:6], SEALS[1:])) == (7, "cut off")
     assert told(verified(ROWS[:3], ())) == (4, "cut off")
 
 
 @pytest.mark.parametrize("from_", range(1, COUNT + 1))
-def test_a_chain_that_was_made_anew_does_not_fit_its_seals(from_: int) -> None:
+def test_hash_chain_detects_a_rewritten_log(from_: int) -> None:
+    """A recomputed log is reported as rewritten after the last checkpoint that fits it."""
     changed = facts(COUNT)
     changed[from_ - 1] = Fact("ended", "op1", {"user": "U0NOBODY"})
     place, what = told(verified(linked(changed), SEALS, OURS.public))
@@ -258,7 +274,8 @@ def test_a_chain_that_was_made_anew_does_not_fit_its_seals(from_: int) -> None:
     assert place == (1 if from_ <= 4 else 5)
 
 
-def test_a_seal_without_the_key_is_forged() -> None:
+def test_checkpoint_with_a_wrong_signature_is_forged() -> None:
+    """A checkpoint whose signature does not verify is reported as forged."""
     changed = linked([*facts(5), Fact("ended", "op6", {"user": "U0NOBODY"})])
     real = seal(changed, 6)
     twisted = SignedCheckpoint(real.kind, 6, real.hash, real.at, real.key, SEALS[0].signature)
@@ -266,7 +283,8 @@ def test_a_seal_without_the_key_is_forged() -> None:
     assert told(verified(changed, [twisted], OURS.public)) == (6, "forged")
 
 
-def test_a_chain_that_a_stranger_made_and_sealed_is_forged() -> None:
+def test_checkpoint_signed_with_an_unknown_key_is_forged() -> None:
+    """A log signed with an untrusted key is forged, or its key noted if none is trusted."""
     rows = linked([Fact(KEY, "", {"key": THEIRS.public}), *facts(3)[1:]])
     report = verified(rows, [seal(rows, 3, HEAD, THEIRS)], OURS.public)
 
@@ -277,7 +295,8 @@ def test_a_chain_that_a_stranger_made_and_sealed_is_forged() -> None:
     assert THEIRS.public in verified(rows, [seal(rows, 3, HEAD, THEIRS)]).notes[0]
 
 
-def test_a_second_key_is_good_once_the_first_has_sealed_the_record_that_names_it() -> None:
+def test_keyring_trusts_a_key_signed_for_by_the_first() -> None:
+    """A second key is trusted once the first has signed past the record that names it."""
     rows = linked([*facts(3), Fact(KEY, "", {"key": THEIRS.public}), *facts(8)[4:]])
     theirs = seal(rows, 8, HEAD, THEIRS)
 
@@ -287,7 +306,8 @@ def test_a_second_key_is_good_once_the_first_has_sealed_the_record_that_names_it
     assert verified(rows, early, OURS.public, THEIRS.public).found is None
 
 
-def test_what_is_added_behind_the_signed_end_is_found() -> None:
+def test_hash_chain_detects_records_after_the_head() -> None:
+    """A record after the signed head is reported as inserted."""
     assert told(verified(ROWS, [seal(ROWS, 7)])) == (8, "inserted")
 
 
@@ -302,7 +322,8 @@ def pruned(signer: Signer = OURS, *, said: bool = True) -> tuple[list[Raw], list
     return rows, [tomb, seal(rows, 11)]
 
 
-def test_a_pruned_chain_still_holds() -> None:
+def test_hash_chain_verifies_a_pruned_log() -> None:
+    """A log pruned with a signed tombstone verifies, with a note on what was removed."""
     rows, sealed = pruned()
     report = verified(rows, sealed, OURS.public)
 
@@ -310,7 +331,8 @@ def test_a_pruned_chain_still_holds() -> None:
     assert "up to 6 were removed" in report.notes[0]
 
 
-def test_records_removed_without_a_genuine_tombstone_are_missing() -> None:
+def test_hash_chain_requires_a_genuine_tombstone() -> None:
+    """Records pruned without a recorded tombstone by a trusted key fail verification."""
     rows, sealed = pruned()
     assert told(verified(rows, sealed[1:], OURS.public)) == (1, "missing")
     rows, sealed = pruned(said=False)
@@ -327,7 +349,8 @@ def hashes(rows: Sequence[Raw]) -> Any:
     return {row[0]: row[5].decode() for row in rows}.get
 
 
-def test_the_channel_finds_a_chain_that_was_rewritten_whole() -> None:
+def test_checkpoints_in_the_channel_reveal_a_rewrite() -> None:
+    """A log rewritten with the real key is exposed by the checkpoints in the channel."""
     seen = [seal(ROWS, 4, CHECKPOINT), seal(ROWS, 8, CHECKPOINT)]
     assert chain.compare(seen, hashes(ROWS), 0).found is None
     # Even with the very key.
@@ -342,7 +365,8 @@ def test_the_channel_finds_a_chain_that_was_rewritten_whole() -> None:
     assert (found.seq, found.what) == (5, "rewritten")
 
 
-def test_the_channel_finds_a_store_that_was_set_back() -> None:
+def test_checkpoints_in_the_channel_reveal_a_rollback() -> None:
+    """A store restored to an older state is exposed by a later checkpoint in the channel."""
     rows = ROWS[:6]
     assert verified(rows, [seal(rows, 6)], OURS.public).found is None
 
@@ -352,7 +376,8 @@ def test_the_channel_finds_a_store_that_was_set_back() -> None:
     assert (found.seq, found.what) == (8, "cut off")
 
 
-def test_checkpoints_of_removed_records_are_counted_and_not_compared() -> None:
+def test_checkpoints_of_pruned_records_are_only_counted() -> None:
+    """Checkpoints of pruned records are counted as older and are not compared."""
     seen = [seal(ROWS, 4, CHECKPOINT), seal(ROWS, 8, CHECKPOINT)]
     result = chain.compare(seen, hashes(ROWS[6:]), 6)
 
@@ -371,7 +396,8 @@ names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @given(values, names, names)
-def test_whatever_stands_in_a_record_it_holds(value: Json, kind: str, operation: str) -> None:
+def test_hash_chain_verifies_any_json_value(value: Json, kind: str, operation: str) -> None:
+    """A record with any JSON value, kind and operation id verifies."""
     rows = linked([facts(1)[0], Fact(f"so {kind}", operation, {"value": value})])
 
     assert verified(rows, [seal(rows, 2)], OURS.public).found is None

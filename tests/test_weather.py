@@ -63,9 +63,8 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_a_stop_is_sent_again_and_says_so_a_start_is_not_and_says_that_it_may_have_run(
-    world: Sandbox, name: str
-) -> None:
+async def test_executor_retries_stop_but_not_start(world: Sandbox, name: str) -> None:
+    """After a fault with unknown outcome a stop is sent again, and a start ends as unknown."""
     for api in ("DropLiveStream", "StartPublishStream"):
         world.cloud.weather.bring(FAULTS[name], api=api)
     stop, start = await asyncio.gather(
@@ -81,9 +80,10 @@ async def test_a_stop_is_sent_again_and_says_so_a_start_is_not_and_says_that_it_
 
 
 @pytest.mark.parametrize("name", ["silent", "500", "InternalError", "reset after"])
-async def test_a_stop_that_is_never_answered_ends_unknown_after_three_tries(
+async def test_executor_ends_stop_as_unknown_after_three_attempts(
     world: Sandbox, name: str
 ) -> None:
+    """A stop whose outcome stays unknown ends as unknown after three attempts."""
     world.cloud.weather.last(FAULTS[name], api="DropLiveStream")
     said = await ending(world, "U0ALICE", "/stopstream", "live stream1")
 
@@ -91,7 +91,8 @@ async def test_a_stop_that_is_never_answered_ends_unknown_after_three_tries(
     assert "sent 3 times" in said
 
 
-async def test_throttling_is_waited_out(world: Sandbox) -> None:
+async def test_executor_retries_throttled_request(world: Sandbox) -> None:
+    """A throttled request is retried until it is accepted, and runs once."""
     world.cloud.weather.bring(Fault(code="RequestLimitExceeded"), times=3)
     said = await ending(world, "U0BOB", "/startstream", "car user1")
 
@@ -99,7 +100,8 @@ async def test_throttling_is_waited_out(world: Sandbox) -> None:
     assert len(world.cloud.ran("StartPublishStream")) == 1
 
 
-async def test_throttling_without_end_ends_as_failed(world: Sandbox) -> None:
+async def test_executor_fails_after_persistent_throttling(world: Sandbox) -> None:
+    """A request that is throttled every time ends as failed and has not run."""
     world.cloud.weather.last(Fault(code="RequestLimitExceeded"), api="StartPublishStream")
     said = await ending(world, "U0BOB", "/startstream", "car user1")
 
@@ -107,9 +109,10 @@ async def test_throttling_without_end_ends_as_failed(world: Sandbox) -> None:
     assert not world.cloud.ran("StartPublishStream")
 
 
-async def test_a_refused_connection_ends_as_failed_and_says_that_it_did_not_run(
+async def test_executor_reports_refused_connection_as_not_run(
     world: Sandbox,
 ) -> None:
+    """A refused connection is reported as unreachable, and as a command that did not run."""
     await world.cloud.close()
     said = await ending(world, "U0BOB", "/startstream", "car user1")
 
@@ -117,7 +120,8 @@ async def test_a_refused_connection_ends_as_failed_and_says_that_it_did_not_run(
     assert "cannot be reached" in said
 
 
-async def test_while_the_cloud_hangs_acks_help_and_other_reads_answer(world: Sandbox) -> None:
+async def test_worker_stays_responsive_while_cloud_hangs(world: Sandbox) -> None:
+    """While 150 stops hang in the cloud, acks, help and a status read are still answered."""
     slack = world.slack
     world.cloud.weather.last(Silent, api="DropLiveStream")
     for number in range(150):
