@@ -15,7 +15,7 @@ story: .venv/ready
 
 # Takes the README's pictures of the page anew.
 pictures: .venv/ready
-	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.tools.pictures
 
 # What must hold before each commit; CI runs the same line.
 test: .venv/ready
@@ -44,7 +44,7 @@ chaos: .venv/ready
 # Drives the emulated cloud with Tencent's own command line, which is large: it gets its own folder.
 tccli: .venv/ready
 	test -x .venv/tccli/bin/tccli || ($(PYTHON) -m venv .venv/tccli && .venv/tccli/bin/pip install --quiet tccli)
-	$(BIN)/python -m tests.tccli .venv/tccli/bin/tccli
+	$(BIN)/python -m tests.tools.tccli .venv/tccli/bin/tccli
 
 # Takes the newest versions that fit; says no registry's address.
 lock: .venv/uv

@@ -31,7 +31,7 @@ from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
-from tests.fakes import ALICE, TEAM, FakeCloud, FakeDirectory, FakeNotifier
+from tests.support.fakes import ALICE, TEAM, FakeCloud, FakeDirectory, FakeNotifier
 
 # How long an example takes says more of the machine's other work than of us.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -21,8 +21,7 @@ from bot.tencent import tc3
 from tests.bench.load import Load, quantile
 from tests.bench.operations import operations
 from tests.bench.trail import trail
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 def signing(count: int = 20_000) -> list[str]:

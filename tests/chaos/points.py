@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.storage.writer import Writer
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 _OURS = (str(ROOT / "bot") + "/", str(ROOT / "handlers") + "/")
 
 

@@ -16,7 +16,7 @@ from bot.sandbox.tencent.server import CloudEmulator, Key, Received
 from handlers.manifest import bot_scopes
 from tests.bench.load import Load
 from tests.chaos.campaign import free_port
-from tests.processes import Process
+from tests.support.processes import Process
 
 POLICY = f"""
 defaults: {{live: {{DomainName: {DOMAIN}, AppName: live}}}}

@@ -1,0 +1,197 @@
+"""The demo's page in a real browser, by clicking and typing as a person does."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from bot.cli.demo import DOMAIN, INCIDENTS, Emulated, paged
+from bot.sandbox.slack.entities import Message
+from tests.support.browser import browser
+
+
+@pytest.fixture
+async def chrome() -> AsyncIterator[Browser]:
+    async with browser() as one:
+        if one is None:
+            pytest.skip("no Chromium is at hand; install one, or run `playwright install chromium`")
+        yield one
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[tuple[Emulated, str]]:
+    async with paged(tmp_path, limits=False) as (around, page):
+        yield around, page.url
+
+
+@pytest.fixture
+async def page(chrome: Browser, world: tuple[Emulated, str]) -> AsyncIterator[Page]:
+    opened = await chrome.new_page(viewport={"width": 1400, "height": 900})
+    wrong: list[str] = []
+    outside: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on(
+        "request",
+        lambda request: (
+            outside.append(request.url)
+            if not re.match(r"(http|ws)://127\.0\.0\.1:|data:", request.url)
+            else None
+        ),
+    )
+    opened.set_default_timeout(15_000)
+    await opened.goto(world[1])
+    await expect(opened.locator("#bot")).to_contain_text("up", timeout=20_000)
+    yield opened
+    await opened.close()
+    assert not wrong
+    assert not outside, "no address outside is asked"
+
+
+async def say(page: Page, text: str) -> None:
+    box = page.locator("#write")
+    await box.fill(text)
+    await box.press("Escape")
+    await box.press("Enter")
+
+
+async def test_page_completes_a_command_and_shows_its_signature(page: Page) -> None:
+    """A command is completed and runs, and the page shows its TC3 signature."""
+    box = page.locator("#write")
+    await box.press_sequentially("/stopst")
+    await expect(page.locator("#composer [role=option]").first).to_contain_text("/stopstream")
+    await box.press("Tab")
+    await expect(box).to_have_value(re.compile(r"^/stopstream"))
+    await box.fill("/stopstream live stream1")
+    await box.press("Escape")
+    await box.press("Enter")
+
+    await expect(page.locator("#messages")).to_contain_text("Accepted:")
+    await page.get_by_role("button", name=re.compile("repl")).first.click()
+    await expect(page.locator("#replies")).to_contain_text("RequestId")
+    request = page.locator("#cloud details").last
+    await request.locator("summary").click()
+    await expect(request).to_contain_text("TC3-HMAC-SHA256")
+    await expect(request).to_contain_text("/live/tc3_request")
+
+
+async def test_page_runs_a_confirmation_and_an_approval(page: Page) -> None:
+    """A confirmed and a second-person approved operation are accepted on the page."""
+    await say(page, "/stopstream ban stream2 for=1h")
+    await page.get_by_role("button", name=re.compile("^Confirm")).click()
+    await expect(page.locator("#messages")).to_contain_text("Accepted: ForbidLiveStream")
+
+    await say(page, f"/stopstream domain {DOMAIN}")
+    await expect(page.get_by_role("button", name=re.compile("^Approve"))).to_be_visible()
+    await page.locator("#who").select_option("U0BOB")
+    await page.get_by_role("button", name=re.compile("^Approve")).click()
+    await expect(page.locator("#messages")).to_contain_text("Accepted: ForbidLiveDomain")
+    await expect(page.get_by_role("button", name=re.compile("^Approve"))).to_have_count(0)
+
+
+async def test_page_hides_a_denial_from_other_users(page: Page) -> None:
+    """A denial is visible to its requester and hidden once another user is selected."""
+    await page.locator("#who").select_option("U0MALLORY")
+    await say(page, "/stopstream live stream1")
+    await expect(page.locator("#messages")).to_contain_text("Denied:")
+    await page.locator("#who").select_option("U0BOB")
+    await expect(page.locator("#messages")).not_to_contain_text("Denied:")
+
+
+async def test_page_form_marks_an_invalid_field(page: Page) -> None:
+    """Submitting an empty form marks an invalid field, and Escape closes the form."""
+    await say(page, "/stopstream")
+    form = page.get_by_role("dialog")
+    await expect(form).to_be_visible()
+    await form.locator("button[type=submit]").click()
+    await expect(form.locator("[aria-invalid]").first).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(form).to_have_count(0)
+
+
+async def test_page_shows_a_killed_bot_as_down_and_starts_it(page: Page) -> None:
+    """The page shows a killed bot as down, and as up once it is started again."""
+    await page.get_by_role("tab", name="Weather").click()
+    await page.get_by_role("button", name="Kill with -9", exact=True).click()
+    await expect(page.locator("#bot")).to_contain_text("down")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(page.locator("#bot")).to_contain_text("up", timeout=20_000)
+
+
+async def test_policy_editor_suggests_saves_and_explains(
+    page: Page, world: tuple[Emulated, str]
+) -> None:
+    """The editor suggests a correct name, saves the policy and shows its effect."""
+    await page.get_by_role("tab", name="Policy").click()
+    editor = page.locator("#policy textarea")
+    good = await editor.input_value()
+    await editor.fill(good.replace("ResumeLiveStream,", "ResumeLifeStream,"))
+    await expect(page.locator("#policy")).to_contain_text("ResumeLiveStream")
+    await editor.fill(good.replace("users: [U0ALICE]", "users: []"))
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator("#policy .answer")).to_contain_text("no role")
+    assert "users: []" in world[0].policy.read_text()
+
+
+async def test_page_stays_fast_with_a_thousand_messages(
+    page: Page, world: tuple[Emulated, str]
+) -> None:
+    """With a thousand messages, the page loads and answers in under three seconds each."""
+    channel = world[0].slack.channels[INCIDENTS]
+    for number in range(1000):
+        channel.messages.append(
+            Message(f"{1700000000 + number}.000000", "U0BOB", f"message {number}", [])
+        )
+    world[0].slack.changed()
+    began = time.monotonic()
+    await page.goto(world[1])
+    await expect(page.locator("#messages")).to_contain_text("message 999")
+    assert time.monotonic() - began < 3.0, "and that on a machine with other work"
+    began = time.monotonic()
+    await say(page, "/stopstream help")
+    await expect(page.locator("#messages")).to_contain_text("Only visible to you")
+    assert time.monotonic() - began < 3.0
+
+
+async def test_page_supports_keyboard_dark_mode_and_narrow_screens(page: Page) -> None:
+    """The page works by keyboard, in dark mode, on a narrow screen and for screen readers."""
+    await page.keyboard.press("Tab")
+    for _ in range(30):
+        if await page.evaluate("document.activeElement.id") == "write":
+            break
+        await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.id") == "write"
+    await page.keyboard.type("/stopstream help")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#messages")).to_contain_text("/stopstream live")
+
+    await page.emulate_media(color_scheme="dark")
+    dark = await page.evaluate("getComputedStyle(document.querySelector('#chat')).backgroundColor")
+    assert sum(map(int, re.findall(r"\d+", dark)[:3])) < 200
+    await page.set_viewport_size({"width": 380, "height": 700})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 380
+    unnamed = await page.evaluate(
+        "[...document.querySelectorAll('button, input, select, textarea')]"
+        ".filter(one => one.checkVisibility() && !one.textContent.trim()"
+        " && !one.getAttribute('aria-label') && !one.labels?.length"
+        " && !one.getAttribute('aria-labelledby')).map(one => one.outerHTML)"
+    )
+    assert unnamed == [], "a screen reader has a name for everything"
+
+
+async def test_audit_log_export_can_be_downloaded(page: Page) -> None:
+    """The audit log can be exported as CSV and downloaded in the browser."""
+    await page.locator("#who").select_option("U0BOB")
+    await say(page, "/stopstream live stream1")
+    await expect(page.locator("#messages")).to_contain_text("Accepted:")
+    await say(page, "/stopstream audit since=1h")
+    await page.get_by_role("button", name=re.compile("CSV")).first.click()
+    await page.locator("#side button", has_text="messages").click()
+    await page.get_by_role("button", name=re.compile("1 reply")).click()
+    async with page.expect_download() as coming:
+        await page.get_by_role("link", name=re.compile("^Download")).click()
+    taken = await (await coming.value).path()
+    assert "DropLiveStream" in taken.read_text()

@@ -1,0 +1,1 @@
+"""The store and the worker on real databases."""

@@ -1,0 +1,406 @@
+"""An operation from asking to its ending, with the real store and the real policy."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.catalog.registry import by_api
+from bot.errors import (
+    ApiError,
+    CloudError,
+    NeverSentError,
+    NoAnswerError,
+    StoreError,
+    UnreadableAnswerError,
+)
+from bot.model.actions import Effect
+from bot.model.commands import Command, Via
+from bot.model.messages import MessageKind
+from bot.model.operations import Operation, State
+from bot.model.people import Person, Place, Presence
+from bot.operations.service import Accepted, Invalid, NotRecorded
+from bot.storage.store import OutboxMessage, Store
+from handlers.messages import cards
+from tests.conftest import House, built, opened
+from tests.support.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
+
+STOP = "live stream1"
+
+
+async def test_operation_sends_one_call_and_posts_one_result(house: House) -> None:
+    """A permitted command sends one call and posts one card, one result and one audit line."""
+    operation = await house.run(STOP)
+
+    assert operation.state is State.ACCEPTED
+    assert operation.request_id == "request-1"
+    assert [command.params for command in house.cloud.sent] == [
+        {"StreamName": "stream1", "DomainName": "push.example.com", "AppName": "live"}
+    ]
+    assert house.heard(MessageKind.ENDING) == 1
+    assert house.heard(MessageKind.AUDIT) == 1
+    assert (
+        len({delivery.operation.card_ts for delivery in house.desk.said(MessageKind.ENDING)}) == 1
+    )
+    assert house.heard(MessageKind.PRIVATE) == 0
+
+
+async def test_worker_survives_unexpected_error_in_recheck(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unexpected error in the permission recheck blocks neither its operation nor others."""
+    house.store.lease = 0.5
+    monkeypatch.setattr("bot.operations.worker.FRESH", -1.0)
+    rights = house.engine._rights  # noqa: SLF001 (a fault that nobody has foreseen)
+    still, faults = rights.recheck, [ValueError("a fault of ours")]
+
+    async def once(*given: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return await still(*given)
+
+    monkeypatch.setattr(rights, "still", once)
+    assert (await house.run("live s1")).state is State.ACCEPTED
+    assert (await house.run("live s2")).state is State.ACCEPTED
+    assert faults == []
+
+
+async def test_policy_denies_user_without_role(house: House) -> None:
+    """A user without a role is denied privately, and nothing is sent."""
+    operation = await house.run(STOP, MALLORY)
+
+    assert operation.state is State.DENIED
+    assert house.cloud.sent == []
+    assert house.heard(MessageKind.PRIVATE) == 1
+    assert house.heard(MessageKind.AUDIT) == 1
+    assert house.heard(MessageKind.CARD) == house.heard(MessageKind.ENDING) == 0
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        Person("U0ALICE", TEAM, bot=True),
+        Person("U0ALICE", TEAM, guest=True),
+        Person("U0ALICE", TEAM, deactivated=True),
+        Person("U0ALICE", TEAM, stranger=True),
+        Person("U0ALICE", "T0OTHER"),
+        Person("U0ALICE", ""),
+    ],
+)
+async def test_policy_denies_user_who_is_not_full_member(
+    quick_store: Store, person: Person
+) -> None:
+    """Bots, guests, deactivated and external users are denied despite a grant."""
+    directory = FakeDirectory(people={"U0ALICE": person})
+    async with built(quick_store, directory=directory) as house:
+        operation = await house.run(STOP)
+
+    assert operation.state is State.DENIED
+    assert house.cloud.sent == []
+
+
+async def test_policy_denies_user_unknown_to_directory(quick_store: Store) -> None:
+    """A user whom Slack does not identify is denied, and nothing is sent."""
+    async with built(quick_store, directory=FakeDirectory(people={})) as house:
+        operation = await house.run(STOP)
+
+    assert operation.state is State.DENIED
+    assert house.cloud.sent == []
+
+
+async def test_policy_denies_in_channel_without_bot(house: House) -> None:
+    """A command in a channel without the bot is denied, and nothing is sent."""
+    operation = await house.run(STOP, channel="C0ELSEWHERE")
+
+    assert operation.state is State.DENIED
+    assert house.cloud.sent == []
+
+
+async def test_policy_accepts_posted_card_as_proof_of_presence(
+    quick_store: Store,
+) -> None:
+    """A posted card proves the bot's membership when Slack does not tell it."""
+    directory = FakeDirectory(channels={"C0INC": Presence.UNKNOWN})
+    async with built(quick_store, directory=directory) as house:
+        operation = await house.run(STOP)
+
+    assert operation.state is State.ACCEPTED
+
+
+async def test_audit_log_records_intent_before_request_is_sent(quick_store: Store) -> None:
+    """The audit log holds the intent before the request is sent."""
+    seen: list[list[str]] = []
+
+    def look(_: Command) -> None:
+        with quick_store.records() as records:
+            seen.append([record.kind for record in records if record.kind != "delivered"])
+
+    async with built(quick_store, cloud=FakeCloud(before=look)) as house:
+        await house.run(STOP)
+        assert seen == [["asked", "allowed", "sending"]]
+        assert await house.kinds() == ["asked", "allowed", "sending", "ended"]
+
+
+async def test_idempotency_key_runs_operation_once(house: House) -> None:
+    """A repeated idempotency key returns the first operation and sends nothing more."""
+    first = await house.run(STOP, key="twice")
+    again = await house.ask(STOP, key="twice")
+
+    assert isinstance(again, Accepted)
+    assert again.again
+    assert again.operation.id == first.id
+    assert len(house.cloud.sent) == 1
+
+
+async def test_audit_log_records_invalid_command(house: House) -> None:
+    """A command that does not parse is recorded as invalid, and nothing is sent."""
+    reply = await house.ask("lvie stream1")
+
+    assert isinstance(reply, Invalid)
+    assert house.cloud.sent == []
+    assert await house.kinds() == ["invalid"]
+
+
+def _fault(name: str) -> CloudError:
+    return {
+        "never": NeverSentError("connection refused"),
+        "silence": NoAnswerError("no answer within 10 s"),
+        "html": UnreadableAnswerError("not JSON", status=502, excerpt="<html>"),
+        "throttled": ApiError("RequestLimitExceeded", "slow down", request_id="r"),
+        "inside": ApiError("InternalError", "oops", request_id="r"),
+        "bad": ApiError("InvalidParameter", "no such stream", request_id="r"),
+        "over": ApiError("ResourceNotFound.SessionNotFound", "none", request_id="r"),
+    }[name]
+
+
+REPEATED, ONCE = STOP, "car user1"
+START = "start car user1"
+
+
+@pytest.mark.parametrize(
+    ("text", "faults", "state", "calls"),
+    [
+        # Never left, or refused before it ran: safe for every action.
+        (START, ["never"], State.ACCEPTED, 2),
+        (START, ["never"] * 3, State.FAILED, 3),
+        (START, ["throttled"], State.ACCEPTED, 2),
+        (START, ["throttled"] * 9, State.FAILED, 6),
+        # May have run: only a stop, which twice is once, is sent again.
+        (STOP, ["silence"], State.ACCEPTED, 2),
+        (STOP, ["silence"] * 3, State.UNKNOWN, 3),
+        (STOP, ["html"] * 3, State.UNKNOWN, 3),
+        (STOP, ["inside"] * 3, State.UNKNOWN, 3),
+        (START, ["silence"], State.UNKNOWN, 1),
+        (START, ["html"], State.UNKNOWN, 1),
+        (START, ["inside"], State.UNKNOWN, 1),
+        # Refused for good.
+        (STOP, ["bad"], State.FAILED, 1),
+        ("status live stream1", ["inside"] * 3, State.FAILED, 3),
+        # Over before.
+        ("car user1", ["over"], State.ALREADY, 1),
+        (START, ["over"], State.FAILED, 1),
+    ],
+)
+async def test_executor_maps_each_fault_to_final_state(
+    quick_store: Store, text: str, faults: list[str], state: State, calls: int
+) -> None:
+    """Each cloud fault is retried only where safe and ends in the state that is known."""
+    cloud = FakeCloud(faults=[_fault(name) for name in faults])
+    async with built(quick_store, cloud=cloud) as house:
+        operation = await house.run(text, verb=None if text.startswith("st") else Effect.STOP)
+
+    assert operation.state is state
+    assert len(cloud.sent) == calls
+    assert operation.attempts == calls
+    assert house.heard(MessageKind.ENDING) == 1
+
+
+async def test_executor_reports_clock_skew_of_expired_signature(quick_store: Store) -> None:
+    """A signature refused as expired is explained with the measured clock skew."""
+    fault = ApiError("AuthFailure.SignatureExpire", "expired", request_id="r", skew=612.4)
+    async with built(quick_store, cloud=FakeCloud(faults=[fault])) as house:
+        operation = await house.run(STOP)
+
+    assert operation.state is State.FAILED
+    assert "612 s ahead of" in operation.detail
+
+
+async def test_audit_log_never_contains_stream_keys(house: House) -> None:
+    """Stream keys reach the cloud but neither the audit log nor the stored text."""
+    url = "rtmp://push.example.com/live/stream1?txSecret=5ECRE7&txTime=5F"
+    operation = await house.run(f"live {url}")
+    pushed = await house.run("start car-url u1 rtmp://a.example.com/live2/5ECRE7", verb=None)
+    await house.run("start car user1 args='txSecret=5ECRE7'", verb=None)
+
+    assert pushed.state is State.ACCEPTED
+    assert "5ECRE7" not in operation.text + pushed.text
+    with house.store.records() as records:
+        assert not [record for record in records if "5ECRE7" in record.body]
+    assert house.cloud.sent[-1].params["PublishStreamArgs"] == "txSecret=5ECRE7"
+
+
+async def test_operation_keeps_and_shows_result_of_start(house: House) -> None:
+    """What a start creates is stored with the operation and shown in its result message."""
+    made = await house.run(
+        "start record-task s domain=a.tv until=2h region=ap-guangzhou", verb=None
+    )
+    ended = await house.run("record-task t1 region=ap-guangzhou")
+
+    assert made.state is ended.state is State.ACCEPTED
+    assert made.result == {"StreamState": "active"}, "all that the answer names"
+    assert "`StreamState` is" in cards.ending(made, by_api(made.api)).text
+    assert not ended.result
+
+
+async def left_behind(url: str, text: str) -> str:
+    """Send a request whose sender dies before it hears the answer; give its id."""
+    async with opened(url, lease=0.3) as store:
+        deaf = FakeCloud(gate=asyncio.Event())
+        async with built(store, cloud=deaf, abandon=True) as house:
+            reply = await house.ask(text, verb=None)
+            assert isinstance(reply, Accepted)
+            await deaf.called.wait()
+            return reply.operation.id
+
+
+async def test_recovery_ends_unrepeatable_operation_as_unknown(database_url: str) -> None:
+    """After a crash an operation that may not run twice ends as unknown and is not resent."""
+    id_ = await left_behind(database_url, "start car user1")
+
+    async with opened(database_url, owner="replica-2", lease=0.3) as store, built(store) as house:
+        operation = await house.engine.ending(id_)
+
+    assert operation.state is State.UNKNOWN
+    assert house.cloud.sent == []
+
+
+async def test_recovery_resends_stop_and_records_it(database_url: str) -> None:
+    """After a crash a stop is sent again, and the audit log says so."""
+    id_ = await left_behind(database_url, "stop live stream1")
+
+    async with opened(database_url, owner="replica-2", lease=0.3) as store, built(store) as house:
+        operation = await house.engine.ending(id_)
+        kinds = await house.kinds()
+
+    assert operation.state is State.ACCEPTED
+    assert operation.attempts == 2
+    assert "sending again" in kinds
+
+
+async def test_worker_denies_operation_of_unknown_api(
+    quick_store: Store,
+) -> None:
+    """A stored operation whose API this release does not know is denied and not sent."""
+    async with built(quick_store) as house:
+        stranger = Operation(
+            id="op1",
+            key="k1",
+            state=State.ASKED,
+            actor=BOB,
+            place=Place("C0INC"),
+            via=Via.COMMAND,
+            text="",
+            asked_at=0.0,
+            api="StopTheMusic",
+        )
+        booked = await quick_store.ask(stranger, {})
+        assert booked is not None
+        house.engine.take(booked)
+        await house.courier.drain()
+        ended = await house.engine.ending("op1")
+
+    assert ended.state is State.DENIED
+    assert "StopTheMusic" in ended.detail
+    assert house.cloud.sent == []
+
+
+async def test_lease_prevents_takeover_while_renewed(database_url: str) -> None:
+    """No other replica claims an operation while its lease is renewed."""
+    async with opened(database_url, lease=0.3) as store:
+        slow = FakeCloud(gate=asyncio.Event())
+        async with built(store, cloud=slow) as house:
+            await house.ask(STOP)
+            async with opened(database_url, owner="replica-2", lease=0.3) as other:
+                for _ in range(8):
+                    await asyncio.sleep(0.1)
+                    assert await other.claim() == []
+            assert slow.gate is not None
+            slow.gate.set()
+
+
+async def test_operation_from_terminal_posts_audit_line_only(house: House) -> None:
+    """A command from the terminal posts an audit line but no card or private message."""
+    operation = await house.run(STOP, channel="", via=Via.TERMINAL)
+
+    assert operation.state is State.ACCEPTED
+    assert house.heard(MessageKind.CARD) == house.heard(MessageKind.PRIVATE) == 0
+    assert house.heard(MessageKind.AUDIT) == 1
+
+
+async def test_authorizer_rechecks_requester_before_retry(
+    quick_store: Store,
+) -> None:
+    """A requester who lost the right meanwhile is denied before the next attempt."""
+    faults: list[CloudError | None] = [NeverSentError("connection refused")]
+    now = [time.time()]
+    async with built(quick_store, cloud=FakeCloud(faults=faults), clock=lambda: now[0]) as house:
+
+        def fired(_: Command) -> None:
+            house.directory.people.clear()
+            now[0] += 60.0
+
+        house.cloud.before = fired
+        operation = await house.run(STOP)
+
+    assert operation.state is State.DENIED
+    assert len(house.cloud.sent) == 1
+    assert house.heard(MessageKind.ENDING) == 1
+
+
+async def test_worker_resumes_operations_after_storage_errors(tmp_path: Path) -> None:
+    """Operations left behind by storage errors are claimed again and sent."""
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
+        start, ask = store.start_requests, store.ask
+        refused = ["once"]
+
+        async def falters(*given: Any) -> Any:
+            if refused:
+                refused.pop()
+                raise StoreError("the disk is full")
+            return await start(*given)
+
+        async def booked_too_late(*given: Any) -> Any:
+            await ask(*given)
+            raise TimeoutError
+
+        store.start_requests = falters  # type: ignore[method-assign, assignment]
+        first = await house.ask("live one")
+        assert isinstance(first, Accepted)
+        store.ask = booked_too_late  # type: ignore[method-assign, assignment]
+        late = await house.ask("live two")
+        assert isinstance(late, NotRecorded)
+        store.ask = ask  # type: ignore[method-assign]
+
+        async with asyncio.timeout(10):
+            while len(house.cloud.sent) < 2 or await store.unfinished():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def test_outbox_relay_delivers_after_storage_errors(tmp_path: Path) -> None:
+    """The outbox relay delivers a result once although storage fails at first."""
+    async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
+        trying = store.mark_in_flight
+        refused = [1, 2, 3]
+
+        async def falters(owing: OutboxMessage) -> bool:
+            if refused:
+                refused.pop()
+                raise StoreError("the database is locked")
+            return await trying(owing)
+
+        store.mark_in_flight = falters  # type: ignore[method-assign]
+        await house.run("live one")
+        assert not refused
+        assert house.heard(MessageKind.ENDING) == 1

@@ -1,0 +1,269 @@
+"""Help and whoami: what is theirs is marked, why the rest is not is said, no ack waits for it."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot.catalog.registry import ACTIONS, by_api
+from bot.model.people import Actor, Person
+from bot.operations.service import Permissions
+from bot.policy import evaluation as policy
+from bot.policy.evaluation import Context
+from bot.storage.store import Store
+from handlers.messages import help as topics
+from handlers.messages import replies as receipts
+from tests.conftest import built
+from tests.slack.test_listeners import mention, opened
+from tests.support.fakes import TEAM, FakeDirectory
+
+POLICY = """
+limits:
+  - {actions: [ForbidLiveDomain], deny: true}
+roles:
+  oncall:
+    members: {users: [U0ALICE]}
+    allow:
+      - actions: [DropLiveStream]
+        channels: [C0INC]
+        where: {StreamName: "prod-*"}
+        approval: confirm
+      - {actions: [ResumeLiveStream], channels: [C0ELSE]}
+      - {actions: [ForbidLiveDomain]}
+  leads:
+    members: {users: [U0BOB]}
+    allow:
+      - {actions: [ForbidLiveStream], approval: confirm, requests: true}
+      - {actions: [StopPublishStream]}
+"""
+
+
+def lines() -> dict[str, str]:
+    """Say for each action what whoami says of it."""
+    facts = Context(Person("U0ALICE", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
+    read = policy.load(POLICY, actions=ACTIONS)
+    standing = Permissions(
+        facts.person,
+        policy.roles_of(read, facts),
+        tuple(policy.permissions_for(read, facts, ACTIONS)),
+    )
+    said = [one for one in receipts.standing_lines(standing) if one.startswith("• ")]
+    return {one.split()[1].strip(";"): one for one in said}
+
+
+@pytest.mark.parametrize(
+    ("api", "said"),
+    [
+        ("DropLiveStream", "after a confirmation, where `StreamName prod-*`"),
+        ("ResumeLiveStream", "you may in <#C0ELSE>"),
+        ("ForbidLiveDomain", "the policy forbids it to everyone (`limits[0]`)"),
+        ("ForbidLiveStream", "`leads` may, and `leads` can be asked to let it through"),
+        ("StopPublishStream", "`leads` may"),
+        ("DismissRoom", "nobody may"),
+    ],
+)
+def test_whoami_explains_each_permission(api: str, said: str) -> None:
+    """For each action whoami says how it is allowed, or why not, where else and by whom."""
+    assert lines()[api].endswith(said)
+
+
+def test_policy_offers_guest_no_access_request() -> None:
+    """A guest, who may not make an access request, is offered none."""
+    facts = Context(Person("U0EVE", TEAM, guest=True), TEAM, frozenset(), "C0INC", in_channel=True)
+    read = policy.load(POLICY, actions=ACTIONS)
+
+    assert not any(how.asks for how in policy.permissions_for(read, facts, ACTIONS))
+
+
+def test_whoami_reports_bot_absent_from_channel() -> None:
+    """In a channel without the bot, whoami says that the bot is not there."""
+    standing = Permissions(Person("U0ALICE", TEAM), ("oncall",), (), here=False)
+
+    assert "I am not in this channel" in receipts.whoami(standing).text
+
+
+@dataclass
+class Slow(FakeDirectory):
+    """Answers only once it is let."""
+
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def person(self, actor: Actor) -> Person:
+        await self.gate.wait()
+        return await super().person(actor)
+
+
+async def test_help_marks_known_permissions_in_first_reply(quick_store: Store) -> None:
+    """Help marks what the user may do in its first reply when the permissions are known."""
+    async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
+        every = await workspace.command("help")
+        one = await workspace.command("help live")
+        bobs = await workspace.command("help", user_id="U0BOB")
+        other = await workspace.command("help ban")
+        await workspace.settle()
+
+    assert "`/stopstream live stream1 domain=push.example.com` ✓" in every
+    assert every.count("✓") == bobs.count("✓") - 1 == 2
+    assert "You may do this here after a confirmation, where `StreamName prod-*`." in one
+    assert "You may not do this here; you may in <#C0ELSE>." in one
+    assert "You may not do this here; `leads` may, and `leads` can be asked" in other
+    assert workspace.slack.calls == []
+
+
+async def test_help_replies_first_and_permissions_follow(quick_store: Store) -> None:
+    """Help does not wait for Slack; the permissions follow in a second reply."""
+    slow = Slow()
+    async with (
+        built(quick_store, policy=POLICY, directory=slow) as house,
+        opened(house) as workspace,
+    ):
+        text = await asyncio.wait_for(workspace.command("help live"), 1.0)
+        assert "DropLiveStream" in text
+        assert "You may" not in text
+        slow.gate.set()
+        await workspace.settle()
+        (told,) = workspace.slack.replies
+
+    assert "• DropLiveStream after a confirmation" in told["text"]
+    assert "StopPublishStream" not in told["text"]
+
+
+async def test_help_is_unmarked_for_unknown_user(
+    quick_store: Store,
+) -> None:
+    """Help without marks is returned when Slack does not identify the user."""
+    nobody = FakeDirectory(people={})
+    async with (
+        built(quick_store, policy=POLICY, directory=nobody) as house,
+        opened(house) as workspace,
+    ):
+        text = await workspace.command("help")
+        await workspace.settle()
+
+    assert "`/stopstream live" in text
+    assert "✓" not in text
+
+
+def test_help_with_all_actions_marked_is_not_cut() -> None:
+    """Help with every action marked is complete up to its last sentence."""
+    facts = Context(Person("U0BOB", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
+    read = policy.load(
+        'roles: {all: {members: {users: [U0BOB]}, allow: [{actions: ["*"]}]}}', actions=ACTIONS
+    )
+    standing = Permissions(
+        facts.person, ("all",), tuple(policy.permissions_for(read, facts, ACTIONS))
+    )
+    message = receipts.help_on("", ACTIONS, standing)
+
+    assert message.text.count("✓") == len(ACTIONS) + 1
+    assert message.text.endswith("say `@stopstream stop live stream1`.")
+    assert by_api("DropLiveStream").words in message.text
+
+
+TARGETS = {
+    "main-stage": "live stream1 domain=push.example.com",
+    "booth": "car-url u1 rtmp://a.example.com/live/5ECRE7",
+    "<!here>": "ban `x`",
+}
+
+
+def helped(topic: str) -> str:
+    return receipts.help_on(topic, ACTIONS, targets=TARGETS).text
+
+
+@pytest.mark.parametrize(
+    ("topic", "says"),
+    [
+        ("dry-run", "shows you alone what would be sent"),
+        ("dryrun", "`/stopstream live stream1 --dry-run`"),
+        ("audit", "`ending=denied`, `case=INC-42` and `account=…`"),
+        ("WhoAmI", "what you may do in this channel"),
+        ("form", "alone opens a form"),
+        ("off", "`/stopstream off` lists"),
+        ("case", "`/stopstream audit case=INC-42`"),
+        ("account", "`account=…` names one"),
+        ("main-stage", "`/startstream main-stage` or `/stopstream status main-stage`."),
+        ("<!here>", "in place of these words: `/stopstream &lt;!here&gt;`."),
+        ("main-stage", "stands for `live stream1 domain=push.example.com`."),
+        ("Main-Stage", "`/stopstream help live` explains the kind"),
+        ("targets", "• `main-stage`: `live stream1 domain=push.example.com`"),
+    ],
+)
+def test_help_explains_topics_and_targets(topic: str, says: str) -> None:
+    """Topics and targets that are not actions have a short help text of their own."""
+    text = helped(topic)
+
+    assert says in text
+    assert "There is no help on" not in text
+    assert len(text.splitlines()) <= 6
+
+
+def test_help_lists_targets_escaped_and_without_keys() -> None:
+    """Help lists targets escaped, without stream keys, and shortens a long list."""
+    every, named = helped(""), helped("targets")
+
+    assert "Targets of the policy: `main-stage`, `booth`, `&lt;!here&gt;`; " in every
+    assert "• `booth`: `car-url …`" in named
+    for text in (every, named, *map(helped, TARGETS)):
+        assert "5ECRE7" not in text
+        assert "<!here>" not in text
+    assert "names no targets" in receipts.help_on("targets", ACTIONS).text
+    assert (
+        "and 180 more;"
+        in receipts.help_on(
+            "", ACTIONS, targets={f"t{number}": "live x" for number in range(200)}
+        ).text
+    )
+
+
+def test_help_prefers_kind_over_target_of_same_name() -> None:
+    """Help on a word that is both a kind and a target explains the kind."""
+    assert "DropLiveStream" in receipts.help_on("live", ACTIONS, targets={"live": "ban x"}).text
+
+
+def test_help_overview_names_dry_run() -> None:
+    """The help overview mentions the dry run."""
+    assert "`--dry-run` on any command" in helped("")
+
+
+@pytest.mark.parametrize(
+    ("ours", "typed"),
+    [
+        ("`/stopstream live stream1`", "`@stopstream stop live stream1`"),
+        ("/startstream live … lifts a ban", "@stopstream start live … lifts a ban"),
+        ("`/stopstream status online`", "`@stopstream status online`"),
+        ("`/stopstream help KIND`", "`@stopstream help KIND`"),
+        ("`/stopstream UpdateStreamIngest t`", "`@stopstream UpdateStreamIngest t`"),
+        ("`/stopstream` alone opens a form", "`/stopstream` alone opens a form"),
+    ],
+)
+def test_help_in_thread_rewrites_commands_as_mentions(ours: str, typed: str) -> None:
+    """Slash commands in a text become mentions for a thread, except the one for the form."""
+    assert topics.in_thread(ours) == typed
+
+
+async def test_mention_replies_show_commands_as_mentions(quick_store: Store) -> None:
+    """Help and errors in reply to a mention show commands as mentions."""
+    async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
+        for text in ("help", "help live", "unban /startstream"):
+            await workspace.event(mention(text))
+        await workspace.settle()
+    told = workspace.slack.asked("chat.postEphemeral")
+    wrong, one, every = sorted(told, key=lambda call: len(str(call)))
+
+    assert "`@stopstream stop live stream1 domain=push.example.com` ✓" in every["text"]
+    assert "/stopstream live" not in str(every)
+    assert "@stopstream start live stream1" in str(one["blocks"])
+    assert "; @stopstream start live … lifts a ban." in wrong["text"]
+    assert "\nunban /startstream\n" in wrong["text"]
+
+
+async def test_help_for_bare_status_lists_reads(quick_store: Store) -> None:
+    """The command status without a kind lists the reads and no stop."""
+    async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
+        text = await workspace.command("status")
+        await workspace.settle()
+
+    assert "`/stopstream status online`" in text
+    assert "`/stopstream live" not in text
+    assert "no help on" not in text

@@ -1,0 +1,1 @@
+"""Generators and checks that are commands of their own."""
