@@ -193,10 +193,10 @@ class Planted(Store):
         self.worked.set()
         return found
 
-    async def keep(self) -> None:
+    async def renew_leases(self) -> None:
         await self._planted("keep", super().renew_leases())
 
-    async def lapsing(self, limit: int = 50) -> list[Operation]:
+    async def find_due_waits(self, limit: int = 50) -> list[Operation]:
         found: list[Operation] = await self._planted("lapsing", super().find_due_waits(limit))
         return found
 
@@ -205,7 +205,7 @@ class Planted(Store):
         found: list[Decision] = await self._planted("claim_decisions", call)
         return found
 
-    async def claim_owing(
+    async def claim_messages(
         self, spacing: float = 0.0, burst: int = 1, *, limit: int = 50
     ) -> list[OutboxMessage]:
         call = super().claim_messages(spacing, burst, limit=limit)

@@ -123,7 +123,7 @@ async def test_app_is_built_without_calling_slack() -> None:
 
 
 def _trees() -> Iterator[ast.Module]:
-    for file in sorted((_HERE / "handlers").glob("*.py")):
+    for file in sorted((_HERE / "handlers").rglob("*.py")):
         yield _parsed(file.read_text())
 
 

@@ -214,10 +214,10 @@ consents = st.builds(
     roles=st.lists(nasty, max_size=12).map(tuple),
     people=st.lists(st.one_of(nasty, st.just("S0LEADS")), max_size=30).map(tuple),
     given=st.lists(st.builds(GivenApproval, nasty, st.floats()), max_size=3).map(tuple),
-    glass=nasty,
-    seen=nasty,
-    found=nasty,
-    sights=st.lists(
+    break_glass_rule=nasty,
+    state=nasty,
+    state_at_press=nasty,
+    readings=st.lists(
         st.builds(
             Reading,
             st.sampled_from(["Live since {}, pushed to {}.", "Among them: {}.", "Not read."]),
@@ -225,9 +225,9 @@ consents = st.builds(
         ),
         max_size=3,
     ).map(tuple),
-    asks=st.lists(nasty, max_size=3).map(tuple),
+    request_from=st.lists(nasty, max_size=3).map(tuple),
     request=st.sampled_from(["", "op0"]),
-    lacks=nasty,
+    lacking=nasty,
 )
 operations = st.builds(
     Operation,
