@@ -226,7 +226,7 @@ consents = st.builds(
         max_size=3,
     ).map(tuple),
     request_from=st.lists(nasty, max_size=3).map(tuple),
-    request=st.sampled_from(["", "op0"]),
+    request_of=st.sampled_from(["", "op0"]),
     lacking=nasty,
 )
 operations = st.builds(
@@ -264,10 +264,10 @@ operations = st.builds(
     decided_at=st.one_of(st.none(), st.floats()),
     reason=nasty,
     emergency=st.booleans(),
-    joined=st.sampled_from(["", "op2"]),
+    duplicate_of=st.sampled_from(["", "op2"]),
     case=nasty,
     runbook=st.one_of(nasty, st.just("https://wiki.example.com/a?b=1&c=2#d")),
-    looked=st.one_of(nasty, st.sampled_from(["active", "inactive", UNREADABLE])),
+    verified_state=st.one_of(nasty, st.sampled_from(["active", "inactive", UNREADABLE])),
 )
 
 
