@@ -96,16 +96,16 @@ async def emulated(
     """
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo-secret-key")})
     for name, returns in (("stream1", 2.0), ("stream2", None)):
-        cloud.things.put(
+        cloud.resources.put(
             "stream", name, DOMAIN, "live", returns_after=returns, since=cloud.now - 3600
         )
-    cloud.things.put("recording", "stream2", 42)
+    cloud.resources.put("recording", "stream2", 42)
     recorded: dict[str, Json] = {"StreamName": "stream2", "DomainName": DOMAIN, "AppName": "live"}
     recorded |= {"StartTime": int(cloud.now) - 3600, "EndTime": int(cloud.now) + 7200}
-    cloud.things.put("record-task", "recording-1", said=recorded)
-    cloud.things.put("ingest", "task-1", 1400000000)
-    cloud.things.put("session", "user1")
-    cloud.things.put("domain", DOMAIN)
+    cloud.resources.put("record-task", "recording-1", said=recorded)
+    cloud.resources.put("ingest", "task-1", 1400000000)
+    cloud.resources.put("session", "user1")
+    cloud.resources.put("domain", DOMAIN)
     slack = Workspace(scopes=bot_scopes(), limits=limits)
     for id_, name in (("U0ALICE", "alice"), ("U0BOB", "bob"), ("U0MALLORY", "mallory")):
         slack.user(id_, name)
@@ -284,7 +284,7 @@ class Story:
 
     async def _explain(self) -> None:
         say("", "7. An error code comes back explained.")
-        self._world.cloud.weather.bring(Fault(code="ResourceNotFound.StopService"))
+        self._world.cloud.faults.add(Fault(code="ResourceNotFound.StopService"))
         ending = await self._run("U0ALICE", "/stopstream", "live stream2")
         self._must("ResourceNotFound.StopService" in ending, "the code stands in the thread")
         self._must("unpaid" in ending, "and what it means")
@@ -358,7 +358,7 @@ class Story:
     async def _alone(self, user: str, words: str) -> str:
         """Wait for a message with these words that one person alone sees."""
         seen: Sequence[Message] = await self._slack.wait_for(
-            lambda: [m for m in self._slack.seen(user) if words in m.text], timeout=30
+            lambda: [m for m in self._slack.ephemerals(user) if words in m.text], timeout=30
         )
         self._show(f"only {self._slack.users[user].name}", seen[-1])
         return seen[-1].text

@@ -64,7 +64,7 @@ async def _ask(
     """Ask for so many stops, wait until all have ended; give how long each took to leave."""
     asked: dict[str, float] = {}
     for number in range(count):
-        world.cloud.things.put("stream", f"{name}{number}", DOMAIN, "live")
+        world.cloud.resources.put("stream", f"{name}{number}", DOMAIN, "live")
     engine = database.connect(url)
     query = sa.select(sa.func.count()).select_from(tables.operations).where(tables.UNFINISHED)
     async with load.session() as post:

@@ -212,8 +212,8 @@ class Campaign:
         for channel in (*CHANNELS, AUDIT):
             self._slack.channel(channel, channel.lower(), *self._slack.users)
         # Answers that take a while are what a kill can come between.
-        self._cloud.weather.last(Fault(seconds=0.05))
-        self._slack.weather.delay = 0.02
+        self._cloud.faults.persist(Fault(seconds=0.05))
+        self._slack.faults.delay = 0.02
         async with self._cloud, self._slack, contextlib.AsyncExitStack() as stack:
             env = self._environment()
             victims = [
@@ -358,7 +358,7 @@ class Campaign:
     async def _one(self, number: int) -> None:
         """Ask for one thing, with a name of its own, and see it through."""
         name, channel = f"x{number}", CHANNELS[number % len(CHANNELS)]
-        things, press = self._cloud.things, ""
+        things, press = self._cloud.resources, ""
         match self._dice.randrange(8):
             case 0 | 1 | 2:
                 things.put("stream", name, DOMAIN, "live")
@@ -400,8 +400,8 @@ class Campaign:
             async with asyncio.timeout(120):
                 while press and press in card.buttons():
                     person = self._slack.person("U0BOB" if press == "Approve" else "U0ALICE")
-                    pressed = person.pressed(press, card, channel.id)
-                    bring = self._slack.delivery.bring
+                    pressed = person.press_payload(press, card, channel.id)
+                    bring = self._slack.delivery.deliver
                     # Slack may deliver a press twice, and fingers are nervous.
                     times = self._dice.choice((1, 2))
                     await asyncio.gather(*(bring("interaction", pressed) for _ in range(times)))

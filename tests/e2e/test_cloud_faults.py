@@ -66,7 +66,7 @@ FAULTS = {
 async def test_executor_retries_stop_but_not_start(world: Sandbox, name: str) -> None:
     """After a fault with unknown outcome a stop is sent again, and a start ends as unknown."""
     for api in ("DropLiveStream", "StartPublishStream"):
-        world.cloud.weather.bring(FAULTS[name], api=api)
+        world.cloud.faults.add(FAULTS[name], api=api)
     stop, start = await asyncio.gather(
         ending(world, "U0ALICE", "/stopstream", "live stream1"),
         ending(world, "U0BOB", "/startstream", "car user1"),
@@ -84,7 +84,7 @@ async def test_executor_ends_stop_as_unknown_after_three_attempts(
     world: Sandbox, name: str
 ) -> None:
     """A stop whose outcome stays unknown ends as unknown after three attempts."""
-    world.cloud.weather.last(FAULTS[name], api="DropLiveStream")
+    world.cloud.faults.persist(FAULTS[name], api="DropLiveStream")
     said = await ending(world, "U0ALICE", "/stopstream", "live stream1")
 
     assert "*Unknown: it may have run.*" in said
@@ -93,7 +93,7 @@ async def test_executor_ends_stop_as_unknown_after_three_attempts(
 
 async def test_executor_retries_throttled_request(world: Sandbox) -> None:
     """A throttled request is retried until it is accepted, and runs once."""
-    world.cloud.weather.bring(Fault(code="RequestLimitExceeded"), times=3)
+    world.cloud.faults.add(Fault(code="RequestLimitExceeded"), times=3)
     said = await ending(world, "U0BOB", "/startstream", "car user1")
 
     assert "*Accepted.*" in said
@@ -102,7 +102,7 @@ async def test_executor_retries_throttled_request(world: Sandbox) -> None:
 
 async def test_executor_fails_after_persistent_throttling(world: Sandbox) -> None:
     """A request that is throttled every time ends as failed and has not run."""
-    world.cloud.weather.last(Fault(code="RequestLimitExceeded"), api="StartPublishStream")
+    world.cloud.faults.persist(Fault(code="RequestLimitExceeded"), api="StartPublishStream")
     said = await ending(world, "U0BOB", "/startstream", "car user1")
 
     assert "*Failed* with `RequestLimitExceeded`" in said
@@ -123,9 +123,9 @@ async def test_executor_reports_refused_connection_as_not_run(
 async def test_worker_stays_responsive_while_cloud_hangs(world: Sandbox) -> None:
     """While 150 stops hang in the cloud, acks, help and a status read are still answered."""
     slack = world.slack
-    world.cloud.weather.last(Silent, api="DropLiveStream")
+    world.cloud.faults.persist(Silent, api="DropLiveStream")
     for number in range(150):
-        world.cloud.things.put("stream", f"x{number}", DOMAIN, "live")
+        world.cloud.resources.put("stream", f"x{number}", DOMAIN, "live")
     slowest = 0.0
     for number in range(150):
         began = time.monotonic()

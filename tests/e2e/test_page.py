@@ -318,7 +318,7 @@ async def test_faults_are_injected_shown_and_cleared(
 
     await alice.do("weather/clear")
     await alice.until(lambda: not any(alice.world["weather"].values()))
-    assert not around.slack.weather.down
+    assert not around.slack.faults.down
     assert (await alice.do("weather/cloud", fault="nosuch"))["status"] == 400
 
 

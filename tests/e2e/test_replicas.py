@@ -52,8 +52,8 @@ async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     url = request.getfixturevalue("postgres_url")
     slack = Workspace(scopes=bot_scopes(), limits=False)
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo")})
-    cloud.things.put("session", "user1")
-    cloud.things.put("domain", "push.example.com")
+    cloud.resources.put("session", "user1")
+    cloud.resources.put("domain", "push.example.com")
     for id_, name in zip(("U0ALICE", "U0BOB", "U0CAROL", "U0DAVE"), "abcd", strict=True):
         slack.user(id_, name)
     for channel in (INCIDENTS, AUDIT):
@@ -76,7 +76,7 @@ async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 async def test_replica_takes_over_work_of_dead_replica(pair: Pair) -> None:
     """A killed replica's operation is reported as unknown by the other within 15 seconds."""
-    pair.cloud.weather.bring(Deaf)
+    pair.cloud.faults.add(Deaf)
     await pair.slack.person("U0ALICE").slash("/startstream", "car user1")
     await until(pair.cloud.ran)
     os.kill(pair.owner(), signal.SIGKILL)
@@ -100,29 +100,31 @@ async def test_replicas_send_one_call_for_a_hundred_approvals(pair: Pair) -> Non
         lambda: [m for m in channel.roots if "Approve" in m.buttons()]
     )
     people = ["U0BOB", "U0CAROL", "U0DAVE", "U0ALICE"]
-    presses = [slack.person(people[n % 4]).pressed("Approve", cards[0]) for n in range(100)]
-    acks = await asyncio.gather(*(slack.delivery.bring("interaction", one) for one in presses))
+    presses = [slack.person(people[n % 4]).press_payload("Approve", cards[0]) for n in range(100)]
+    acks = await asyncio.gather(*(slack.delivery.deliver("interaction", one) for one in presses))
     await slack.wait_for(lambda: channel.thread(cards[0].ts), timeout=20)
 
-    assert not [ack for ack in acks if ack.trouble]
+    assert not [ack for ack in acks if ack.error]
     assert len(pair.cloud.ran("ForbidLiveDomain")) == 1
     first = next(user for user in people if f"<@{user}>" in cards[0].text and user != "U0ALICE")
     others = [user for user in people[:3] if user != first]
 
     def told(user: str) -> list[Message]:
-        return [m for m in slack.seen(user) if f"<@{first}>" in m.text]
+        return [m for m in slack.ephemerals(user) if f"<@{first}>" in m.text]
 
     for user in others:
         await slack.wait_for(lambda user=user: told(user), timeout=20)  # type: ignore[misc]
     await slack.wait_for(
-        lambda: [m for m in slack.seen("U0ALICE") if "somebody else" in m.text or first in m.text]
+        lambda: [
+            m for m in slack.ephemerals("U0ALICE") if "somebody else" in m.text or first in m.text
+        ]
     )
     assert not cards[0].buttons()
 
 
 async def test_replica_hands_over_work_on_sigterm(pair: Pair) -> None:
     """A replica exits within 10 seconds of SIGTERM, and its operation is still reported."""
-    pair.cloud.weather.bring(Deaf)
+    pair.cloud.faults.add(Deaf)
     await pair.slack.person("U0ALICE").slash("/startstream", "car user1")
     await until(pair.cloud.ran)
     began = time.monotonic()

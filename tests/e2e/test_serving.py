@@ -74,10 +74,10 @@ async def test_slack_redelivery_runs_command_once(http_world: Sandbox) -> None:
         "trigger_id": "once",
         "response_url": slack.reply_url("U0ALICE", INCIDENTS),
     }
-    acks = await asyncio.gather(*(slack.delivery.bring("command", payload) for _ in range(20)))
+    acks = await asyncio.gather(*(slack.delivery.deliver("command", payload) for _ in range(20)))
     await card_and_ending(http_world)
 
-    assert not [ack.trouble for ack in acks if ack.trouble]
+    assert not [ack.error for ack in acks if ack.error]
     assert len(http_world.cloud.ran("DropLiveStream")) == 1
     assert len([m for m in slack.channels[INCIDENTS].roots if m.bot_id]) == 1
 
@@ -104,7 +104,7 @@ async def test_form_submission_runs_command(world: Sandbox) -> None:
                 }
             }
     ack = await alice.submit(values)
-    assert not ack.trouble
+    assert not ack.error
     assert ack.body.get("response_action") in (None, "clear"), ack.body
 
     _, ending = await card_and_ending(world)
@@ -137,7 +137,7 @@ defaults: {live: {DomainName: push.example.com}}
         slack.channels[INCIDENTS].members |= set(slack.users)
         await slack.person(user).slash("/stopstream", "live stream1", INCIDENTS)
         seen = await slack.wait_for(
-            lambda: [m for m in slack.seen(user) if "Nothing was sent" in m.text]
+            lambda: [m for m in slack.ephemerals(user) if "Nothing was sent" in m.text]
         )
 
     assert "Denied" in seen[0].text
@@ -162,7 +162,7 @@ async def test_policy_reload_keeps_old_policy_if_invalid(
     for number in range(1, 60):
         await world.slack.person("U0ALICE").slash("/stopstream", f"live gone{number}")
         await asyncio.sleep(0.1)
-        if any("Denied" in m.text for m in world.slack.seen("U0ALICE")):
+        if any("Denied" in m.text for m in world.slack.ephemerals("U0ALICE")):
             return
     pytest.fail("the new policy was never read")
 
@@ -173,7 +173,9 @@ async def test_policy_denies_command_outside_bot_channels(http_world: Sandbox) -
     slack.channel("C0ELSE", "elsewhere", "U0BOB", bot=False)
     await slack.person("U0BOB").slash("/stopstream", "live stream1", "C0ELSE")
 
-    seen = await slack.wait_for(lambda: [m for m in slack.seen("U0BOB") if "Invite me" in m.text])
+    seen = await slack.wait_for(
+        lambda: [m for m in slack.ephemerals("U0BOB") if "Invite me" in m.text]
+    )
     assert seen
     assert list(http_world.cloud.received) == []
 
@@ -181,7 +183,7 @@ async def test_policy_denies_command_outside_bot_channels(http_world: Sandbox) -
 async def test_messages_escape_markup_from_users_and_cloud(http_world: Sandbox) -> None:
     """Markup from users and cloud errors is escaped in every message."""
     world = http_world
-    world.cloud.weather.last(
+    world.cloud.faults.persist(
         Fault(code="FailedOperation", message="<!channel> *boo* <https://evil.example|click>")
     )
     await world.slack.person("U0ALICE").slash(
@@ -252,7 +254,7 @@ async def test_http_listener_survives_malformed_requests(
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[tuple[Process, Workspace, CloudEmulator]]:
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo")})
-    cloud.things.put("session", "user1")
+    cloud.resources.put("session", "user1")
     slack = Workspace(scopes=bot_scopes(), limits=False)
     slack.user("U0BOB", "bob")
     slack.channel(INCIDENTS, "incidents", "U0BOB")
@@ -272,7 +274,7 @@ async def test_recovery_after_sigkill_reports_unknown_operation(
 ) -> None:
     """A start in flight at SIGKILL is reported as unknown by the next process, not resent."""
     program, slack, cloud = process
-    cloud.weather.bring(Deaf)
+    cloud.faults.add(Deaf)
     first = await program.start("serve")
     await until(lambda: slack.delivery.sockets)
     await slack.person("U0BOB").slash("/startstream", "car user1")
@@ -329,11 +331,11 @@ async def test_cli_commands_run_end_to_end(
     code, out, _ = await program.run("policy", "explain", "--user", "U0BOB", "/startstream car u")
     assert "StartPublishStream" in out
 
-    slack.weather.down = True
+    slack.faults.down = True
     code, out, err = await program.run("run", "live stream1", "--actor", "U0BOB")
     assert code == 0, err
     assert "listed" in err or "lists" in err
-    slack.weather.down = False
+    slack.faults.down = False
 
     code, out, _ = await program.run("audit", "verify")
     assert code == 0
@@ -373,9 +375,9 @@ async def test_cli_lists_and_decides_waiting_operations(
     code, _, err = await program.run("decide", first, "approve", "--actor", "U0ALICE")
     assert code == 1
     assert "somebody else" in err
-    slack.weather.down = True
+    slack.faults.down = True
     code, out, err = await program.run("decide", first, "approve", "--actor", "U0BOB")
-    slack.weather.down = False
+    slack.faults.down = False
     assert code == 0, err
     assert out.startswith("accepted: DropLiveStream")
     code, _, err = await program.run("decide", first, "deny", "--actor", "U0BOB")

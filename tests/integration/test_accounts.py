@@ -398,7 +398,7 @@ async def test_cli_uses_the_account_keys_of_the_environment(tmp_path: Path) -> N
     text = text.replace("region: ap-singapore", "region: ap-guangzhou")
     (tmp_path / "policy.yml").write_text(text)
     async with CloudEmulator(keys=keys) as cloud, slack:
-        cloud.things.put("stream", "live", "eu.example.com", "s1")
+        cloud.resources.put("stream", "live", "eu.example.com", "s1")
         program = Process(tmp_path, slack, cloud)
         code, _, err = await program.run("check")
         assert code == 1 or "EU_SECRET_ID" in err

@@ -160,7 +160,7 @@ async def dry(world: Sandbox, user: str, text: str, command: str = "/stopstream"
     said = await world.slack.person(user).slash(command, f"{text} --dry-run", INCIDENTS)
     assert said.startswith("Dry run, nothing is sent."), said
     seen = await world.slack.wait_for(
-        lambda: [m for m in world.slack.seen(user) if "nothing was sent" in m.text]
+        lambda: [m for m in world.slack.ephemerals(user) if "nothing was sent" in m.text]
     )
     return str(seen[-1].text)
 

@@ -103,7 +103,7 @@ async def said(world: Sandbox, words: str, label: str = "") -> Message:
 async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
     """An encoder that reconnects is reported, and its stream can be banned and resumed."""
     slack = world.slack
-    world.cloud.things.put("stream", "stream1", DOMAIN, "live", returns_after=0.3)
+    world.cloud.resources.put("stream", "stream1", DOMAIN, "live", returns_after=0.3)
     await slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
     await said(world, "*Accepted.*", "Keep it off")
     back = await said(world, "It is back", "Keep it off")
@@ -111,7 +111,7 @@ async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
     assert "`active` again" in back.text
 
     await slack.person("U0MALLORY").press("Keep it off", back, INCIDENTS)
-    await slack.wait_for(lambda: [m for m in slack.seen("U0MALLORY") if "Denied" in m.text])
+    await slack.wait_for(lambda: [m for m in slack.ephemerals("U0MALLORY") if "Denied" in m.text])
     assert not world.cloud.ran("ForbidLiveStream")
 
     alice = slack.person("U0ALICE")
@@ -119,7 +119,7 @@ async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
     await asyncio.gather(*presses)
     card = await said(world, "ForbidLiveStream", "Confirm")
     await slack.wait_for(
-        lambda: [m for m in slack.seen("U0ALICE") if "You asked this already" in m.text]
+        lambda: [m for m in slack.ephemerals("U0ALICE") if "You asked this already" in m.text]
     )
     await alice.press("Confirm", card, INCIDENTS)
     banned = await said(world, "ForbidLiveStream", "Undo")
@@ -133,7 +133,7 @@ async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
 
 async def test_verifier_reports_a_reading_that_failed(world: Sandbox) -> None:
     """A failed status reading is reported as unknown, with the command to check again."""
-    world.cloud.weather.last(Fault(code="InternalError"), api="DescribeLiveStreamState")
+    world.cloud.faults.persist(Fault(code="InternalError"), api="DescribeLiveStreamState")
     await world.slack.person("U0ALICE").slash("/stopstream", "live stream2", INCIDENTS)
 
     seen = await said(world, "Whether it has held is not known")
@@ -145,16 +145,16 @@ async def test_follow_up_ignores_a_forged_button(world: Sandbox) -> None:
     slack = world.slack
     await slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
     ending = await said(world, "*Accepted.*", "Keep it off")
-    payload = slack.person("U0ALICE").pressed("Keep it off", ending, INCIDENTS)
+    payload = slack.person("U0ALICE").press_payload("Keep it off", ending, INCIDENTS)
     for value, where in (("nosuch", INCIDENTS), (payload["actions"][0]["value"], "C0AUDIT")):
         forged = payload | {
             "trigger_id": slack.trigger("U0ALICE"),
             "channel": {"id": where, "name": "x"},
             "actions": [payload["actions"][0] | {"value": value}],
         }
-        ack = await slack.delivery.bring("interaction", forged)
-        assert not ack.trouble
+        ack = await slack.delivery.deliver("interaction", forged)
+        assert not ack.error
     await slack.wait_for(
-        lambda: len([m for m in slack.seen("U0ALICE") if "belongs to nothing" in m.text]) == 2
+        lambda: len([m for m in slack.ephemerals("U0ALICE") if "belongs to nothing" in m.text]) == 2
     )
     assert not world.cloud.ran("ForbidLiveStream")

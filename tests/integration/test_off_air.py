@@ -851,7 +851,7 @@ async def found(world: Sandbox, user: str, words: str, label: str = "") -> Messa
     def there() -> list[Message]:
         return [
             m
-            for m in (*world.slack.channels[INCIDENTS].messages, *world.slack.seen(user))
+            for m in (*world.slack.channels[INCIDENTS].messages, *world.slack.ephemerals(user))
             if words in m.text and (not label or label in m.buttons())
         ]
 

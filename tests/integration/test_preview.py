@@ -601,7 +601,7 @@ async def test_access_request_runs_after_approval_in_sandbox(tmp_path: Path) -> 
         mallory = slack.person("U0MALLORY")
         await mallory.slash("/stopstream", "live stream1", INCIDENTS)
         denial = await slack.wait_for(
-            lambda: next((m for m in slack.seen("U0MALLORY") if m.buttons()), None)
+            lambda: next((m for m in slack.ephemerals("U0MALLORY") if m.buttons()), None)
         )
         button = denial.buttons()["Ask somebody who may"]
         await mallory.click(button, denial, INCIDENTS)

@@ -48,13 +48,13 @@ async def ran(world: Sandbox, count: int) -> None:
 async def answer(world: Sandbox, user: str, seen: int) -> Message:
     """Wait for the next thing that somebody alone is shown."""
     found: list[Message] = await world.slack.wait_for(
-        lambda: found if len(found := world.slack.seen(user)) > seen else None
+        lambda: found if len(found := world.slack.ephemerals(user)) > seen else None
     )
     return found[-1]
 
 
 async def audit(world: Sandbox, user: str, text: str, channel: str = INCIDENTS) -> Message:
-    seen = len(world.slack.seen(user))
+    seen = len(world.slack.ephemerals(user))
     await world.slack.person(user).slash("/stopstream", f"audit {text}", channel)
     return await answer(world, user, seen + 1)
 
@@ -73,7 +73,7 @@ async def test_audit_search_pages_and_exports_csv(world: Sandbox) -> None:
     assert set(first.buttons()) == {"Older", "As a CSV file"}
 
     bob = world.slack.person("U0BOB")
-    seen = len(world.slack.seen("U0BOB"))
+    seen = len(world.slack.ephemerals("U0BOB"))
     await bob.press("Older", first, OTHER)
     second = await answer(world, "U0BOB", seen)
     rest = lines(second)
@@ -141,7 +141,7 @@ async def test_audit_search_is_empty_for_outsiders(world: Sandbox, given: dict[s
     assert "use this bot" in told.text or "Guests" in told.text or "deactivated" in told.text
 
     theirs = await audit(world, "U0ALICE", "")
-    seen = len(world.slack.seen("U0EVE"))
+    seen = len(world.slack.ephemerals("U0EVE"))
     await world.slack.person("U0EVE").press("As a CSV file", theirs, INCIDENTS)
     refused = await answer(world, "U0EVE", seen)
     assert refused.text == told.text
@@ -154,7 +154,7 @@ async def test_audit_search_rechecks_permission(world: Sandbox) -> None:
     first = await audit(world, "U0BOB", "", OTHER)
     world.policy.write_text(world.policy.read_text().replace("audit: true", "audit: false"))
     await world.slack.wait_for(lambda: _unread(world), timeout=10)
-    seen = len(world.slack.seen("U0BOB"))
+    seen = len(world.slack.ephemerals("U0BOB"))
 
     await world.slack.person("U0BOB").press("As a CSV file", first, OTHER)
     await answer(world, "U0BOB", seen)

@@ -60,7 +60,7 @@ async def test_deny_button_asks_for_reason(world: Sandbox, reason: str | None) -
     ack = await bob.submit(written(view, reason))
     said = await ending(world, root)
 
-    assert not ack.trouble
+    assert not ack.error
     assert "<@U0BOB> decided against it. Nothing was sent." in said.text
     assert ("not during the final" in said.text) == (reason is not None)
     assert "<@U0EVE>" not in said.text
@@ -73,7 +73,7 @@ async def test_deny_button_refuses_non_approver(world: Sandbox) -> None:
     """A user who may not decide gets a message instead of the form."""
     root = await card(world)
     await world.slack.person("U0MALLORY").press("Deny", root, INCIDENTS)
-    seen = await world.slack.wait_for(lambda: world.slack.seen("U0MALLORY"))
+    seen = await world.slack.wait_for(lambda: world.slack.ephemerals("U0MALLORY"))
 
     assert "Only someone in leads may decide this" in seen[-1].text
     assert world.slack.modals == {}
@@ -107,7 +107,7 @@ async def test_cancel_button_is_for_requester_only(world: Sandbox) -> None:
     """Only the user who made a request can cancel it."""
     root = await card(world)
     await world.slack.person("U0BOB").press("Cancel", root, INCIDENTS)
-    await world.slack.wait_for(lambda: world.slack.seen("U0BOB"))
+    await world.slack.wait_for(lambda: world.slack.ephemerals("U0BOB"))
     await world.slack.person("U0ALICE").press("Cancel", root, INCIDENTS)
     said = await ending(world, root)
 
@@ -131,13 +131,15 @@ async def test_approve_button_counts_once_when_redelivered(one_world: Sandbox) -
     slack = one_world.slack
     root = await card(one_world)
     bob = slack.person("U0BOB")
-    payload = bob.pressed("Approve", root, INCIDENTS)
-    acks = await asyncio.gather(*(slack.delivery.bring("interaction", payload) for _ in range(10)))
+    payload = bob.press_payload("Approve", root, INCIDENTS)
+    acks = await asyncio.gather(
+        *(slack.delivery.deliver("interaction", payload) for _ in range(10))
+    )
     await ending(one_world, root)
 
-    assert not [ack.trouble for ack in acks if ack.trouble]
+    assert not [ack.error for ack in acks if ack.error]
     assert sent(one_world) == ["ForbidLiveDomain"]
-    assert slack.seen("U0BOB") == []
+    assert slack.ephemerals("U0BOB") == []
 
 
 async def test_approve_button_late_click_reports_decision(one_world: Sandbox) -> None:
@@ -145,11 +147,11 @@ async def test_approve_button_late_click_reports_decision(one_world: Sandbox) ->
     slack = one_world.slack
     root = await card(one_world)
     bob = slack.person("U0BOB")
-    late = [bob.pressed("Approve", root, INCIDENTS) for _ in range(2)]
-    await slack.delivery.bring("interaction", late[0])
+    late = [bob.press_payload("Approve", root, INCIDENTS) for _ in range(2)]
+    await slack.delivery.deliver("interaction", late[0])
     await ending(one_world, root)
-    await slack.delivery.bring("interaction", late[1])
-    seen = await slack.wait_for(lambda: slack.seen("U0BOB"))
+    await slack.delivery.deliver("interaction", late[1])
+    seen = await slack.wait_for(lambda: slack.ephemerals("U0BOB"))
 
     assert "You let this through already" in seen[-1].text
     assert sent(one_world) == ["ForbidLiveDomain"]
@@ -171,12 +173,12 @@ async def test_button_forged_payload_changes_nothing(
     """A forged button payload is answered with a message and changes nothing."""
     slack = one_world.slack
     root = await card(one_world)
-    payload = slack.person("U0BOB").pressed("Approve", root, INCIDENTS)
+    payload = slack.person("U0BOB").press_payload("Approve", root, INCIDENTS)
     payload["actions"][0] |= change
-    ack = await slack.delivery.bring("interaction", payload)
-    seen = await slack.wait_for(lambda: slack.seen("U0BOB"))
+    ack = await slack.delivery.deliver("interaction", payload)
+    seen = await slack.wait_for(lambda: slack.ephemerals("U0BOB"))
 
-    assert not ack.trouble
+    assert not ack.error
     assert "nothing was done" in seen[-1].text or "no such request" in seen[-1].text
     assert "Approve" in root.buttons()
     assert sent(one_world) == []
@@ -187,9 +189,9 @@ async def test_button_from_other_channel_changes_nothing(one_world: Sandbox) -> 
     slack = one_world.slack
     slack.channel("C0ELSE", "else", "U0BOB")
     root = await card(one_world)
-    payload = slack.person("U0BOB").pressed("Approve", root, "C0ELSE")
-    await slack.delivery.bring("interaction", payload)
-    seen = await slack.wait_for(lambda: slack.seen("U0BOB"))
+    payload = slack.person("U0BOB").press_payload("Approve", root, "C0ELSE")
+    await slack.delivery.deliver("interaction", payload)
+    seen = await slack.wait_for(lambda: slack.ephemerals("U0BOB"))
 
     assert "does not belong to this channel" in seen[-1].text
     assert sent(one_world) == []
@@ -220,7 +222,7 @@ async def test_duplicate_request_links_to_waiting_card(one_world: Sandbox) -> No
     await card(one_world)
     await slack.person("U0ALICE").slash("/stopstream", f"domain {DOMAIN}", INCIDENTS)
     seen = await slack.wait_for(
-        lambda: [m for m in slack.seen("U0ALICE") if "waits already" in m.text]
+        lambda: [m for m in slack.ephemerals("U0ALICE") if "waits already" in m.text]
     )
 
     assert "|its card>" in seen[0].text

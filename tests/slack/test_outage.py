@@ -33,7 +33,7 @@ async def test_outbox_relay_delivers_once_in_order_after_an_outage(
 
 async def asked_slowly(world: Sandbox) -> None:
     """Stop a stream, with the cloud's answer still to come once this returns."""
-    world.cloud.weather.bring(Fault(seconds=1.0))
+    world.cloud.faults.add(Fault(seconds=1.0))
     await world.slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
     await world.slack.wait_for(lambda: world.slack.channels[INCIDENTS].roots)
 
@@ -68,7 +68,7 @@ async def test_outbox_relay_reports_a_lost_channel_and_stops(world: Sandbox, how
     assert how in said or "not in the channel" in said
     assert not channel.thread(channel.roots[0].ts)
     await world.slack.wait_for(
-        lambda: [m for m in world.slack.seen("U0ALICE") if "ccepted" in m.text]
+        lambda: [m for m in world.slack.ephemerals("U0ALICE") if "ccepted" in m.text]
     )
     await quiet(world)
     assert not await quiet(world), "it is not tried for ever"
@@ -88,13 +88,13 @@ async def test_outbox_relay_recovers_from_a_revoked_token(
     """A revoked token is reported by readyz, and the result arrives once it is restored."""
     monkeypatch.setattr("handlers.slack.messenger.MEND", 3.0)
     await asked_slowly(world)
-    world.slack.weather.revoked = True
+    world.slack.faults.revoked = True
     async with asyncio.timeout(10):
         while "SLACK_BOT_TOKEN" not in await readyz(world):  # noqa: ASYNC110 (HTTP)
             await asyncio.sleep(0.1)
     assert sum((await quiet(world)).values()) <= 4, "it is not tried in a loop"
 
-    world.slack.weather.revoked = False
+    world.slack.faults.revoked = False
     channel = world.slack.channels[INCIDENTS]
     await world.slack.wait_for(lambda: channel.thread(channel.roots[0].ts))
     assert await readyz(world) == "ready\n"
@@ -104,8 +104,8 @@ async def test_outbox_relay_posts_once_when_responses_are_lost(
     world: Sandbox,
 ) -> None:
     """A message that Slack took but whose response was lost is posted once."""
-    world.slack.weather.lose_next["chat.postMessage"] = 3
-    world.cloud.things.put("stream", "x", DOMAIN, "live")
+    world.slack.faults.lose_next["chat.postMessage"] = 3
+    world.cloud.resources.put("stream", "x", DOMAIN, "live")
     await world.slack.person("U0ALICE").slash("/stopstream", "live x", INCIDENTS)
     channel, audit = world.slack.channels[INCIDENTS], world.slack.channels[AUDIT]
     await world.slack.wait_for(
@@ -120,8 +120,8 @@ async def test_outbox_relay_posts_once_when_responses_are_lost(
 
 async def test_outbox_relay_waits_out_a_rate_limit(world: Sandbox) -> None:
     """A rate-limited message is posted after the wait that Slack demands."""
-    world.slack.weather.limit_next["chat.postMessage"] = 1
-    world.slack.weather.retry_after = 2.0
+    world.slack.faults.limit_next["chat.postMessage"] = 1
+    world.slack.faults.retry_after = 2.0
     began = asyncio.get_running_loop().time()
     await world.slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
     await world.slack.wait_for(lambda: world.slack.channels[INCIDENTS].roots, timeout=20)

@@ -23,7 +23,7 @@ async def main(tccli: str) -> int:
         for action in ACTIONS:
             given = made_up(action)
             key = (given.get(name, "live") for name in action.effect_spec.key)
-            cloud.things.put(action.effect_spec.resource_type.name, *key)
+            cloud.resources.put(action.effect_spec.resource_type.name, *key)
             result = await asyncio.to_thread(_run, tccli, cloud.url, action, given)
             ran = bool(cloud.ran(action.api)) and result.returncode == 0
             failed += not ran

@@ -127,7 +127,7 @@ async def rate(folder: Path, url: str, *, replicas: int, kind: str, seconds: flo
         for number in range(count):
             name = f"x{number}"
             thing = ("stream", name, DOMAIN, "live") if kind == "live" else ("session", name)
-            ours.cloud.things.put(*thing)
+            ours.cloud.resources.put(*thing)
             texts.append(f"{kind} {name}")
         await ours.ask(texts)
         async with asyncio.timeout(60 + 3 * seconds):
@@ -144,8 +144,8 @@ async def behind(folder: Path, url: str, *, queue: int) -> float:
     """Give the seconds until a single stop leaves while so many of a bulk wait."""
     async with fleet(folder, url, 1) as ours:
         for number in range(queue):
-            ours.cloud.things.put("session", f"x{number}")
-        ours.cloud.things.put("session", "urgent")
+            ours.cloud.resources.put("session", f"x{number}")
+        ours.cloud.resources.put("session", "urgent")
         await ours.ask([f"car x{number}" for number in range(queue)])
         loop = asyncio.get_running_loop()
         ours.slack.delivery.request_url = f"{ours.urls[0]}/slack/events"

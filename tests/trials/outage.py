@@ -54,14 +54,14 @@ async def outage(folder: Path, *, asks: int, seconds: float) -> Arrived:
     async with sandbox(folder, socket=False) as world:
         slack, channel = world.slack, world.slack.channels[INCIDENTS]
         for number in range(asks):
-            world.cloud.things.put("stream", f"x{number}", DOMAIN, "live")
+            world.cloud.resources.put("stream", f"x{number}", DOMAIN, "live")
         alice = slack.person("U0ALICE")
         # Who someone is was asked lately.
         await alice.slash("/stopstream", "live stream1", INCIDENTS)
         await slack.wait_for(lambda: channel.roots and channel.thread(channel.roots[0].ts))
         await slack.wait_for(lambda: slack.channels[AUDIT].roots)
 
-        slack.weather.down = True
+        slack.faults.down = True
         slowest = 0.0
         for number in range(asks):
             began = time.monotonic()
@@ -72,7 +72,7 @@ async def outage(folder: Path, *, asks: int, seconds: float) -> Arrived:
             while len(world.cloud.ran("DropLiveStream")) < asks + 1:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await asyncio.sleep(seconds)
-        slack.weather.down = False
+        slack.faults.down = False
         back, wall = time.monotonic(), slack.clock()
         await slack.wait_for(lambda: len(channel.roots) > 1, timeout=60)
         first = time.monotonic() - back
@@ -109,7 +109,7 @@ def _count(
         audit_lines=sum(m in late for m in world.slack.channels[AUDIT].roots),
         twice=sum(count > 1 for count in keys.values()),
         in_order=_in_order(world, cards, "sending") and _in_order(world, endings, "ended"),
-        refused_as_too_many=world.slack.refused_as_too_many,
+        refused_as_too_many=world.slack.rate_limited,
         most_in_a_second=max(seconds.values()),
         slowest_ack=slowest,
         first_after=first,

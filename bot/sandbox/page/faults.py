@@ -45,36 +45,36 @@ class FaultControls:
         self._cloud = cloud
         self._lasting = ""
 
-    def shown(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Give the weather as it is."""
-        slack = self._slack.weather
+        slack = self._slack.faults
         return {
             "slack_down": slack.down,
             "slack_delay": slack.delay,
             "slack_limited": sum(slack.limit_next.values()),
             "cloud_fault": self._lasting,
-            "cloud_next": self._cloud.weather.coming,
+            "cloud_next": self._cloud.faults.pending,
             "cloud_skew": self._cloud.skew,
         }
 
     def clear(self) -> None:
         """Bring fair weather everywhere."""
-        slack = self._slack.weather
+        slack = self._slack.faults
         slack.down, slack.revoked, slack.delay = False, False, 0.0
         slack.limit_next.clear()
         slack.lose_next.clear()
-        self._cloud.weather.clear()
+        self._cloud.faults.clear()
         self._cloud.skew = 0.0
         self._lasting = ""
 
-    def over_slack(self, *, down: bool, delay: float, limited: int) -> None:
+    def set_slack(self, *, down: bool, delay: float, limited: int) -> None:
         """Set Slack's weather.
 
         Args:
             delay: Seconds that each call takes.
             limited: How many of the next calls of each writing method are refused with 429.
         """
-        weather = self._slack.weather
+        weather = self._slack.faults
         weather.down = down
         weather.delay = min(max(delay, 0.0), _SLOWEST)
         weather.retry_after = 2.0
@@ -82,7 +82,7 @@ class FaultControls:
         if limited > 0:
             weather.limit_next |= dict.fromkeys(_CALLS, min(limited, _MOST))
 
-    def over_cloud(self, fault: str, code: str, *, times: int) -> None:
+    def set_cloud(self, fault: str, code: str, *, times: int) -> None:
         """Let the cloud's requests meet a fault.
 
         Args:
@@ -92,7 +92,7 @@ class FaultControls:
         Raises:
             KeyError: There is no such fault.
         """
-        weather = self._cloud.weather
+        weather = self._cloud.faults
         weather.clear()
         self._lasting = ""
         if not fault:
@@ -102,11 +102,11 @@ class FaultControls:
         else:
             words, coming = FAULTS[fault]
         if times > 0:
-            weather.bring(coming, times=min(times, _MOST))
+            weather.add(coming, times=min(times, _MOST))
         else:
-            weather.last(coming)
+            weather.persist(coming)
             self._lasting = words
 
-    def skew(self, seconds: float) -> None:
+    def set_clock_skew(self, seconds: float) -> None:
         """Put the cloud's clock ahead, or behind."""
         self._cloud.skew = min(max(seconds, -_FURTHEST), _FURTHEST)

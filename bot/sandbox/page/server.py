@@ -101,7 +101,7 @@ class Page:
     ) -> None:
         self.url = ""
         self.bot = BotProcess(environment, self._wake)
-        self.scene = Snapshot(
+        self.snapshot = Snapshot(
             slack, cloud, self.bot, PolicyEditor(policy_file, slack), FaultControls(slack, cloud)
         )
         self._slack = slack
@@ -173,7 +173,7 @@ class Page:
         while True:
             await asyncio.sleep(_TICK)
             with contextlib.suppress(OSError):
-                self.scene.book.refresh()
+                self.snapshot.policy.refresh()
             self._wake()
 
     # --- who may ask -------------------------------------------------------------------
@@ -233,7 +233,7 @@ class Page:
     async def _world(self, request: web.Request) -> web.Response:
         """Give everything that one person sees, at once."""
         user = self._known(request.query.get("as", ""))
-        parts = self.scene.parts(user)
+        parts = self.snapshot.parts(user)
         return self._answer({key: write() for key, (_, write) in parts.items()})
 
     async def _schema(self, _request: web.Request) -> web.Response:
@@ -281,7 +281,7 @@ class Page:
             while True:
                 await news.wait()
                 news.clear()
-                if (found := window.news(self.scene)) is not None:
+                if (found := window.news(self.snapshot)) is not None:
                     await socket.send_json(found)
                 await asyncio.sleep(_BREATH)
 
@@ -350,7 +350,7 @@ class Page:
         visitor = self._visitor(asked)
         if asked.text("as") not in self._slack.modals:
             raise GoneError
-        ack = await visitor.send_off(asked.values())
+        ack = await visitor.submit_form(asked.values())
         return _told(ack) | {"errors": ack.body.get("errors") or {}}
 
     async def _close(self, asked: _Asked) -> dict[str, Any]:
@@ -373,7 +373,7 @@ class Page:
 
     async def _thing(self, asked: _Asked) -> dict[str, Any]:
         """Start an encoder anew, or say whether it comes back by itself."""
-        things, kind, key = self._cloud.things, asked.text("kind"), asked.key()
+        things, kind, key = self._cloud.resources, asked.text("kind"), asked.key()
         thing = things.get(kind, *key)
         if thing is None:
             raise _Refused("key: there is no such thing")
@@ -390,7 +390,7 @@ class Page:
         return {}
 
     async def _over_slack(self, asked: _Asked) -> dict[str, Any]:
-        self.scene.skies.over_slack(
+        self.snapshot.faults.set_slack(
             down=asked.yes("down"),
             delay=asked.number("delay"),
             limited=int(asked.number("limited")),
@@ -400,17 +400,17 @@ class Page:
     async def _over_cloud(self, asked: _Asked) -> dict[str, Any]:
         fault, code = asked.text("fault", ""), asked.text("code", "")
         try:
-            self.scene.skies.over_cloud(fault, code, times=int(asked.number("times")))
+            self.snapshot.faults.set_cloud(fault, code, times=int(asked.number("times")))
         except KeyError:
             raise _Refused("fault: there is no such one") from None
         return {}
 
     async def _over_clock(self, asked: _Asked) -> dict[str, Any]:
-        self.scene.skies.skew(asked.number("seconds"))
+        self.snapshot.faults.set_clock_skew(asked.number("seconds"))
         return {}
 
     async def _clear(self, _asked: _Asked) -> dict[str, Any]:
-        self.scene.skies.clear()
+        self.snapshot.faults.clear()
         return {}
 
     async def _child(self, asked: _Asked) -> dict[str, Any]:
@@ -436,19 +436,19 @@ class Page:
 
     async def _save(self, asked: _Asked) -> dict[str, Any]:
         broken_too = asked.yes("broken_too")
-        problems = self.scene.book.save(asked.text("text"), broken_too=broken_too)
+        problems = self.snapshot.policy.save(asked.text("text"), broken_too=broken_too)
         return {"problems": problems, "saved": broken_too or not problems}
 
     async def _check(self, asked: _Asked) -> dict[str, Any]:
-        return {"problems": self.scene.book.problems(asked.text("text"))}
+        return {"problems": self.snapshot.policy.problems(asked.text("text"))}
 
     async def _explain(self, asked: _Asked) -> dict[str, Any]:
         user = asked.text("user")
         if user not in self._slack.users:
             raise _Refused("user: there is no such person")
         text, channel, words = asked.text("text"), asked.text("channel"), asked.text("words")
-        return self.scene.book.explain(text, user, channel, words)
+        return self.snapshot.policy.explain(text, user, channel, words)
 
 
 def _told(ack: Ack) -> dict[str, Any]:
-    return {"trouble": _TROUBLE.format(ack.trouble)} if ack.trouble else {}
+    return {"trouble": _TROUBLE.format(ack.error)} if ack.error else {}

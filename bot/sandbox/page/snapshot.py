@@ -32,8 +32,8 @@ class Snapshot:
     slack: Workspace
     cloud: CloudEmulator
     bot: BotProcess
-    book: PolicyEditor
-    skies: FaultControls
+    policy: PolicyEditor
+    faults: FaultControls
 
     def parts(self, user: str) -> dict[str, Part]:
         """Give every part for one person, by its key."""
@@ -72,11 +72,11 @@ class Snapshot:
         yield "modal", self.slack.modals.get(user)
         yield "home", self.slack.homes.get(user)
         yield "bot", self._bot()
-        yield "weather", self.skies.shown()
-        yield "policy", self.book.text
+        yield "weather", self.faults.state()
+        yield "policy", self.policy.text
         yield "gauges", self._gauges()
-        states = self.cloud.things.states(self.cloud.now)
-        for (kind, key), thing in self.cloud.things.all().items():
+        states = self.cloud.resources.states(self.cloud.now)
+        for (kind, key), thing in self.cloud.resources.all().items():
             back = None if thing.returns_at is None else thing.returns_at - self.cloud.skew
             yield (
                 f"thing/{kind}/{'/'.join(key)}",
@@ -86,7 +86,7 @@ class Snapshot:
                     "state": states[kind, key],
                     "returns_after": thing.returns_after,
                     "returns_at": back,
-                    "banned_until": self.cloud.things.banned_until(key[0]) - self.cloud.skew,
+                    "banned_until": self.cloud.resources.banned_until(key[0]) - self.cloud.skew,
                     "runs": dict(thing.runs),
                 },
             )
@@ -99,7 +99,7 @@ class Snapshot:
         elif one.is_restricted or one.is_ultra_restricted:
             what = ["guest"]
         else:
-            what = self.book.roles(one.id) or ["no role"]
+            what = self.policy.roles(one.id) or ["no role"]
         return {"id": one.id, "name": one.name, "bot": one.is_bot, "what": what}
 
     def _channels(self, user: str) -> list[Channel]:

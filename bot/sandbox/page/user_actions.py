@@ -74,12 +74,12 @@ class UserActions(Person):
                 "state": {"values": dict(values)},
             },
             "actions": [
-                _action(view["blocks"], action_id, value) | {"action_ts": slack.stamps.ts()}
+                _action(view["blocks"], action_id, value) | {"action_ts": slack.timestamps.ts()}
             ],
         }
-        return await slack.delivery.bring("interaction", payload)
+        return await slack.delivery.deliver("interaction", payload)
 
-    async def send_off(self, values: dict[str, dict[str, Any]]) -> Ack:
+    async def submit_form(self, values: dict[str, dict[str, Any]]) -> Ack:
         """Send the open form off, and show what the app puts in its place."""
         slack = self._slack
         before = slack.modals[self._user]
@@ -88,7 +88,7 @@ class UserActions(Person):
             slack.modals[self._user] = {
                 **ack.body["view"],
                 "id": before["id"],
-                "hash": slack.stamps.ts(),
+                "hash": slack.timestamps.ts(),
                 "state": {"values": {}},
             }
         slack.changed()
@@ -101,7 +101,7 @@ class UserActions(Person):
         slack.changed()
         if view is not None and view.get("notify_on_close"):
             more = {"view": view | {"app_id": "A0STOP", "team_id": slack.team}}
-            await slack.delivery.bring("interaction", self._interaction("view_closed") | more)
+            await slack.delivery.deliver("interaction", self._interaction("view_closed") | more)
 
     async def shortcut(self, callback_id: str, channel: str = "", ts: str = "") -> Ack:
         """Use a shortcut of the manifest: on a message, or on nothing.

@@ -31,14 +31,14 @@ class Ack:
     """What came back.
 
     Attributes:
-        trouble: What the person sees instead of an answer; empty if all went well.
+        error: What the person sees instead of an answer; empty if all went well.
     """
 
     body: dict[str, Any] = field(default_factory=dict[str, Any])
-    trouble: str = ""
+    error: str = ""
 
 
-class Delivery:
+class EventDelivery:
     """Brings payloads to the app.
 
     Args:
@@ -70,23 +70,23 @@ class Delivery:
         if self._session is not None:
             await self._session.close()
 
-    async def bring(self, kind: str, payload: dict[str, Any]) -> Ack:
+    async def deliver(self, kind: str, payload: dict[str, Any]) -> Ack:
         """Bring one payload once: a `command`, an `event` or an `interaction`."""
         if self.request_url:
             return await self._post(kind, payload, {})
         return await self._send(kind, payload, {})
 
-    async def bring_event(self, payload: dict[str, Any]) -> Ack:
+    async def deliver_event(self, payload: dict[str, Any]) -> Ack:
         """Bring an event, again and again until it is acked, at most three times more."""
-        ack = await self.bring("event", payload)
-        if ack.trouble:
+        ack = await self.deliver("event", payload)
+        if ack.error:
             task = asyncio.create_task(self._retry(payload))
             self._retrying.add(task)
             task.add_done_callback(self._retrying.discard)
         return ack
 
     async def _retry(self, payload: dict[str, Any]) -> Ack:
-        ack = Ack(trouble="not tried")
+        ack = Ack(error="not tried")
         for number, wait in enumerate(RETRIES, 1):
             await asyncio.sleep(wait * self._pace)
             if self.request_url:
@@ -95,7 +95,7 @@ class Delivery:
             else:
                 more = {"retry_attempt": number, "retry_reason": "timeout"}
                 ack = await self._send("event", payload, more)
-            if not ack.trouble:
+            if not ack.error:
                 break
         return ack
 
@@ -125,11 +125,11 @@ class Delivery:
             ) as response:
                 text = await response.text()
         except TimeoutError:
-            return Ack(trouble="operation_timeout")
+            return Ack(error="operation_timeout")
         except aiohttp.ClientError:
-            return Ack(trouble="dispatch_failed")
+            return Ack(error="dispatch_failed")
         if response.status != 200:  # noqa: PLR2004 (HTTP)
-            return Ack(trouble=f"http_error {response.status}")
+            return Ack(error=f"http_error {response.status}")
         return Ack(_read(text, response.content_type))
 
     # --- Socket Mode -----------------------------------------------------------------
@@ -176,7 +176,7 @@ class Delivery:
 
     async def _send(self, kind: str, payload: dict[str, Any], more: dict[str, Any]) -> Ack:
         if not self._sockets:
-            return Ack(trouble="dispatch_failed")
+            return Ack(error="dispatch_failed")
         # Any one of the connections; no pattern is promised.
         self._next += 1
         socket = self._sockets[self._next % len(self._sockets)]
@@ -195,9 +195,9 @@ class Delivery:
                 await socket.send_json(message)
                 body = await waiting
         except TimeoutError:
-            return Ack(trouble="operation_timeout")
+            return Ack(error="operation_timeout")
         except ConnectionError:
-            return Ack(trouble="dispatch_failed")
+            return Ack(error="dispatch_failed")
         finally:
             self._waiting.pop(envelope, None)
         return Ack(body)

@@ -99,7 +99,7 @@ class WebApi:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one call."""
         method = request.match_info["method"]
-        weather = self._slack.weather
+        weather = self._slack.faults
         if weather.down:
             return web.Response(status=503, text="down")
         try:
@@ -114,7 +114,7 @@ class WebApi:
             return _limited(weather.retry_after)
         wait = self._wait(method, given) if self._limits else 0.0
         if wait:
-            self._slack.refused_as_too_many += 1
+            self._slack.rate_limited += 1
             return _limited(wait)
         try:
             body = {"ok": True, **self._run(method, given)}
@@ -146,7 +146,7 @@ class WebApi:
                 raise SlackError("not_allowed_token_type")
         if token != expected:
             raise SlackError("invalid_auth")
-        if self._slack.weather.revoked:
+        if self._slack.faults.revoked:
             raise SlackError("token_revoked")
 
     def _conversation_scope(self, method: str, given: Mapping[str, Any]) -> str:
@@ -263,7 +263,7 @@ class WebApi:
             raise SlackError("metadata_too_large")
         slack = self._slack
         return Message(
-            slack.stamps.ts(),
+            slack.timestamps.ts(),
             slack.bot_user,
             text[:40_000],
             blocks,
@@ -361,7 +361,7 @@ class WebApi:
     def _open(self, given: dict[str, Any]) -> Mapping[str, Any]:
         user = self._exchange(str(given.get("trigger_id", "")))
         view = self._view(given)
-        view["id"] = self._slack.stamps.id("V")
+        view["id"] = self._slack.timestamps.id("V")
         self._slack.modals[user] = view
         self._slack.changed()
         return {"view": view}
@@ -390,7 +390,7 @@ class WebApi:
             raise SlackError("view_too_large")
         kept = before["state"]["values"] if before else {}
         held = entries(view, kept)
-        return {**view, "hash": self._slack.stamps.ts(), "state": {"values": held}}
+        return {**view, "hash": self._slack.timestamps.ts(), "state": {"values": held}}
 
     def _view_update(self, given: dict[str, Any]) -> Mapping[str, Any]:
         for user, view in self._slack.modals.items():

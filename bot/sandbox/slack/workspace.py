@@ -10,7 +10,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from bot.sandbox.slack.entities import Channel, File, Message, Timestamps, User, escaped
-from bot.sandbox.slack.events import Ack, Delivery
+from bot.sandbox.slack.events import Ack, EventDelivery
 from bot.sandbox.slack.form_state import entry
 from bot.sandbox.slack.web_api import WebApi
 
@@ -75,8 +75,8 @@ class Workspace:
         self.scopes = set(scopes)
         self.paid = True
         self.clock = clock
-        self.stamps = Timestamps(clock)
-        self.weather = Faults()
+        self.timestamps = Timestamps(clock)
+        self.faults = Faults()
         self.users: dict[str, User] = {}
         self.groups: dict[str, set[str]] = {}
         self.channels: dict[str, Channel] = {}
@@ -85,9 +85,9 @@ class Workspace:
         self.homes: dict[str, dict[str, Any]] = {}
         self.triggers: dict[str, tuple[str, float, bool]] = {}
         self.calls: deque[tuple[str, dict[str, Any]]] = deque(maxlen=100_000)
-        self.refused_as_too_many = 0
+        self.rate_limited = 0
         """How many calls met one of Slack's own limits."""
-        self.delivery = Delivery(self.signing_secret, clock=clock, pace=pace)
+        self.delivery = EventDelivery(self.signing_secret, clock=clock, pace=pace)
         self._replies: dict[str, tuple[str, str, float, int, Message | None]] = {}
         self._api = WebApi(self, limits=limits)
         self._news = asyncio.Event()
@@ -121,7 +121,7 @@ class Workspace:
 
     def new_file(self, name: str, length: int) -> File:
         """Make room for a file that is about to be uploaded."""
-        id_ = self.stamps.id("F")
+        id_ = self.timestamps.id("F")
         self.files[id_] = File(id_, name, length)
         return self.files[id_]
 
@@ -180,7 +180,7 @@ class Workspace:
 
     async def _upload(self, request: web.Request) -> web.Response:
         file = self.files.get(request.match_info["file"])
-        if file is None or self.weather.down:
+        if file is None or self.faults.down:
             return web.Response(status=503 if file else 404)
         file.content = await request.read()
         return web.Response(text=f"OK - {len(file.content)}")
@@ -193,14 +193,14 @@ class Workspace:
         Args:
             pressed: The message that a reply may replace.
         """
-        token = self.stamps.id("R")
+        token = self.timestamps.id("R")
         self._replies[token] = (user, channel, self.clock(), 0, pressed)
         return f"{self.url}/reply/{token}"
 
     async def _reply(self, request: web.Request) -> web.Response:
         token = request.match_info["token"]
         found = self._replies.get(token)
-        if self.weather.down:
+        if self.faults.down:
             return web.Response(status=503)
         if found is None or self.clock() - found[2] > _REPLY_FOR:
             return web.json_response({"ok": False, "error": "expired_url"}, status=404)
@@ -230,19 +230,19 @@ class Workspace:
     ) -> Message:
         """Put a message into a channel."""
         bot = self.bot_id if user == self.bot_user else ""
-        message = Message(self.stamps.ts(), user, text, blocks or [], thread_ts, {}, bot, to=to)
+        message = Message(self.timestamps.ts(), user, text, blocks or [], thread_ts, {}, bot, to=to)
         self.channels[channel].messages.append(message)
         self.changed()
         return message
 
-    def seen(self, user: str) -> list[Message]:
+    def ephemerals(self, user: str) -> list[Message]:
         """Give what one user alone was shown, in order."""
         found = [m for c in self.channels.values() for m in c.messages if m.to == user]
         return sorted(found, key=lambda m: m.ts)
 
     def trigger(self, user: str) -> str:
         """Make a trigger."""
-        trigger = self.stamps.id("trigger.")
+        trigger = self.timestamps.id("trigger.")
         self.triggers[trigger] = (user, self.clock(), False)
         return trigger
 
@@ -276,12 +276,12 @@ class Person:
             "response_url": slack.reply_url(user.id, channel),
             "trigger_id": slack.trigger(user.id),
         }
-        return self._show(channel, await slack.delivery.bring("command", payload))
+        return self._show(channel, await slack.delivery.deliver("command", payload))
 
     def _show(self, channel: str, ack: Ack) -> str:
         text = str(ack.body.get("text", ""))
-        if ack.trouble:
-            text = f"The app failed with the error {ack.trouble}."
+        if ack.error:
+            text = f"The app failed with the error {ack.error}."
         if text:
             to = "" if ack.body.get("response_type") == "in_channel" else self._user
             blocks = ack.body.get("blocks")
@@ -310,7 +310,7 @@ class Person:
         }
         if thread_ts:
             event["thread_ts"] = thread_ts
-        await slack.delivery.bring_event(self._event(event))
+        await slack.delivery.deliver_event(self._event(event))
         return message
 
     def _event(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -321,7 +321,7 @@ class Person:
             "team_id": slack.team,
             "api_app_id": "A0STOP",
             "event": event,
-            "event_id": slack.stamps.id("Ev"),
+            "event_id": slack.timestamps.id("Ev"),
             "event_time": int(slack.clock()),
             "authorizations": [{"team_id": slack.team, "user_id": slack.bot_user, "is_bot": True}],
         }
@@ -335,9 +335,9 @@ class Person:
             "user": self._user,
             "channel": slack.direct(self._user).id,
             "tab": "home",
-            "event_ts": slack.stamps.ts(),
+            "event_ts": slack.timestamps.ts(),
         }
-        await slack.delivery.bring_event(self._event(event))
+        await slack.delivery.deliver_event(self._event(event))
         found: dict[str, Any] = await slack.wait_for(lambda: slack.homes.get(self._user))
         return found
 
@@ -351,11 +351,11 @@ class Person:
 
     async def click(self, element: dict[str, Any], message: Message, channel: str) -> Ack:
         """Use an element under a message, as it is with its `block_id`."""
-        return await self._slack.delivery.bring(
+        return await self._slack.delivery.deliver(
             "interaction", self._clicked(element, message, channel)
         )
 
-    def pressed(self, label: str, message: Message, channel: str = "C0INC") -> dict[str, Any]:
+    def press_payload(self, label: str, message: Message, channel: str = "C0INC") -> dict[str, Any]:
         """Give what Slack would send for a press, which may be delivered more than once.
 
         Raises:
@@ -395,7 +395,7 @@ class Person:
     def _action(self, element: dict[str, Any]) -> dict[str, Any]:
         kept = ("type", "action_id", "block_id", "text", "value", "style", "selected_option")
         found = {name: element[name] for name in kept if name in element}
-        return found | {"action_ts": self._slack.stamps.ts()}
+        return found | {"action_ts": self._slack.timestamps.ts()}
 
     async def shortcut(self, callback_id: str, channel: str = "", ts: str = "") -> Ack:
         """Use a shortcut of the app: on a message, or on nothing.
@@ -406,7 +406,7 @@ class Person:
         slack = self._slack
         if not ts:
             payload = self._interaction("shortcut") | {"callback_id": callback_id}
-            return await slack.delivery.bring("interaction", payload)
+            return await slack.delivery.deliver("interaction", payload)
         message = slack.channels[channel].find(ts)
         if message is None:
             raise KeyError(ts)
@@ -417,7 +417,7 @@ class Person:
             "message_ts": ts,
             "response_url": slack.reply_url(self._user, channel),
         }
-        return await slack.delivery.bring("interaction", payload)
+        return await slack.delivery.deliver("interaction", payload)
 
     async def modal(self) -> dict[str, Any]:
         """Wait for the form that opens for this person."""
@@ -456,11 +456,11 @@ class Person:
                     "action_id": action_id,
                     "block_id": block.get("block_id", ""),
                     "selected_option": option,
-                    "action_ts": self._slack.stamps.ts(),
+                    "action_ts": self._slack.timestamps.ts(),
                 }
             ],
         }
-        return await self._slack.delivery.bring("interaction", payload)
+        return await self._slack.delivery.deliver("interaction", payload)
 
     async def submit(self, values: dict[str, dict[str, Any]] | None = None) -> Ack:
         """Send the open form off; it closes unless the app shows mistakes.
@@ -478,7 +478,7 @@ class Person:
             },
             "response_urls": [],
         }
-        ack = await self._slack.delivery.bring("interaction", payload)
-        if not ack.trouble and ack.body.get("response_action") in (None, "clear"):
+        ack = await self._slack.delivery.deliver("interaction", payload)
+        if not ack.error and ack.body.get("response_action") in (None, "clear"):
             self._slack.modals.pop(self._user, None)
         return ack

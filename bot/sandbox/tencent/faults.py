@@ -42,7 +42,7 @@ class Fault:
     after: After | None = None
 
 
-Fair = Fault()
+NoFault = Fault()
 
 
 async def _silence(_request: web.Request, _payload: bytes = b"") -> web.StreamResponse:
@@ -95,11 +95,11 @@ class FaultQueue:
         self._coming: dict[str, deque[Fault]] = {}
         self._lasting: dict[str, Fault] = {}
 
-    def bring(self, fault: Fault, *, api: str = "", times: int = 1) -> None:
+    def add(self, fault: Fault, *, api: str = "", times: int = 1) -> None:
         """Let the next requests of an API (any, if empty) meet a fault."""
         self._coming.setdefault(api, deque()).extend([fault] * times)
 
-    def last(self, fault: Fault, *, api: str = "") -> None:
+    def persist(self, fault: Fault, *, api: str = "") -> None:
         """Let every request meet a fault until the weather clears."""
         self._lasting[api] = fault
 
@@ -109,13 +109,13 @@ class FaultQueue:
         self._lasting.clear()
 
     @property
-    def coming(self) -> int:
+    def pending(self) -> int:
         """How many faults wait for a request each."""
         return sum(map(len, self._coming.values()))
 
-    def next(self, api: str) -> Fault:
+    def take(self, api: str) -> Fault:
         """Take the fault that a request meets."""
         for name in (api, ""):
             if self._coming.get(name):
                 return self._coming[name].popleft()
-        return self._lasting.get(api) or self._lasting.get("") or Fair
+        return self._lasting.get(api) or self._lasting.get("") or NoFault

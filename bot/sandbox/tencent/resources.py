@@ -37,7 +37,7 @@ class Resource:
         returns_after: Seconds after which a cut encoder pushes again; None: it stays away.
         returns_at: When it does, epoch seconds.
         runs: How often an action has run on it, by API: what a campaign counts.
-        said: The parameters of the actions that ran on it; a later one's value holds.
+        params: The parameters of the actions that ran on it; a later one's value holds.
         since: Since when it has been in its first state, epoch seconds; 0 if nobody knows.
         ended: When a stop ended it, epoch seconds; 0 if none did.
     """
@@ -46,7 +46,7 @@ class Resource:
     runs: dict[str, int]
     returns_after: float | None = None
     returns_at: float | None = None
-    said: Params = field(default_factory=dict[str, Json])
+    params: Params = field(default_factory=dict[str, Json])
     since: float = 0.0
     ended: float = 0.0
 
@@ -70,7 +70,7 @@ class Resources:
     ) -> Resource:
         """Make a thing, in the state of one that has just come into being."""
         state = state or RESOURCE_TYPES[kind].states[0]
-        thing = Resource(state, {}, returns_after, said=said or {}, since=since)
+        thing = Resource(state, {}, returns_after, params=said or {}, since=since)
         self._things[kind, tuple(map(str, key))] = thing
         return thing
 
@@ -137,7 +137,7 @@ class Resources:
                 touch.resource_type.states[0], {}
             )
         thing.runs[action.api] = thing.runs.get(action.api, 0) + 1
-        thing.said = {**thing.said, **params}
+        thing.params = {**thing.params, **params}
         thing.ended = now if action.effect is Effect.STOP else 0.0
         if touch.resource_type != STREAM:
             thing.state = becomes
@@ -152,7 +152,7 @@ class Resources:
         """Set or lift a ban; it goes by the stream's name alone."""
         if action.effect_spec.new_state == "forbid":
             given = params.get("ResumeTime")
-            self._bans[name] = now + BAN if given is None else moment(given)
+            self._bans[name] = now + BAN if given is None else parse_time(given)
         elif action.effect is Effect.START:
             self._bans.pop(name, None)
 
@@ -185,7 +185,7 @@ class Resources:
         return {(kind, key): self._state(kind, key, now) or "" for kind, key in self._things}
 
 
-def moment(given: Json) -> float:
+def parse_time(given: Json) -> float:
     """Read a time as Tencent Cloud takes it, epoch seconds or UTC text; give epoch seconds.
 
     Raises:
@@ -215,7 +215,7 @@ def _timed(touch: EffectSpec, params: Params, now: float) -> Params:
     if touch.resource_type != RECORD_TASK:
         return params
     begins = params.get("StartTime", int(now))
-    if not moment(begins) < moment(params["EndTime"]) <= moment(begins) + RECORD:
+    if not parse_time(begins) < parse_time(params["EndTime"]) <= parse_time(begins) + RECORD:
         raise CodeError("InvalidParameter", "EndTime is out of range.")
     return {**params, "StartTime": begins}
 
@@ -224,7 +224,7 @@ def _spanned(touch: EffectSpec, params: Params) -> None:
     """See that not too much time is asked about."""
     if touch.between is None:
         return
-    begins, ends = (moment(params[name]) for name in touch.between)
+    begins, ends = (parse_time(params[name]) for name in touch.between)
     if not begins < ends <= begins + SPAN:
         raise CodeError("InvalidParameter", f"{touch.between[1]} is out of range.")
 
@@ -240,14 +240,14 @@ def _shown(touch: EffectSpec, state: str | None) -> dict[str, Json]:
 
 def _agrees(action: Action, params: Params, key: tuple[str, ...], thing: Resource) -> bool:
     """Say whether a thing is one of those that a read of many asks for; what is unsaid agrees."""
-    touch, said = action.effect_spec, thing.said
+    touch, said = action.effect_spec, thing.params
     asked = dict(zip(touch.key, key, strict=False))
     asked |= {name: str(said[of]) for name, of in touch.echoes.items() if of in said}
     for name in touch.between or ():
         asked.pop(name, None)
     if touch.between is not None and said.keys() >= set(touch.between):
         (first, last), (begins, ends) = (
-            [moment(of[name]) for name in touch.between] for of in (params, said)
+            [parse_time(of[name]) for name in touch.between] for of in (params, said)
         )
         if not first <= begins < ends <= last:
             return False
@@ -267,7 +267,7 @@ def _row(touch: EffectSpec, key: tuple[str, ...], thing: Resource) -> dict[str, 
         at = datetime.fromtimestamp(thing.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         named |= _listed(touch.since.split("."), at)
     named |= {touch.ended: int(thing.ended)} if touch.ended else {}
-    return named | {name: thing.said.get(of) for name, of in touch.echoes.items()}
+    return named | {name: thing.params.get(of) for name, of in touch.echoes.items()}
 
 
 def _listed(path: list[str], value: str) -> dict[str, Json]:

@@ -21,7 +21,7 @@ from aiohttp import web
 from bot.catalog.registry import ACTIONS
 from bot.model.actions import Action, Json, Param, Site
 from bot.sandbox.tencent.faults import Fault, FaultQueue, raw
-from bot.sandbox.tencent.resources import CodeError, Resources, moment
+from bot.sandbox.tencent.resources import CodeError, Resources, parse_time
 from bot.tencent import tc3
 
 SKEW = 300.0
@@ -119,8 +119,8 @@ class CloudEmulator:
         site: Site | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.things = Resources()
-        self.weather = FaultQueue()
+        self.resources = Resources()
+        self.faults = FaultQueue()
         self.received: deque[Received] = deque(maxlen=100_000)
         self.listeners: list[Callable[[], None]] = []
         """Called at every request."""
@@ -176,7 +176,7 @@ class CloudEmulator:
             {name.lower(): value for name, value in http.headers.items()},
             await http.read(),
         )
-        fault: Fault = self.weather.next(request.headers.get("x-tc-action", ""))
+        fault: Fault = self.faults.take(request.headers.get("x-tc-action", ""))
         if fault.before is not None:
             return await fault.before(http)
         request_id = str(uuid.uuid4())
@@ -203,7 +203,7 @@ class CloudEmulator:
         action = self._checked(request)
         if fault.code:
             raise CodeError(fault.code, fault.message)
-        return self.things.run(action, request.params, self.now)
+        return self.resources.run(action, request.params, self.now)
 
     def _note(self, request: _Request, request_id: str, code: str) -> None:
         self.received.append(
@@ -391,7 +391,9 @@ def _fits(param: Param, value: Json, now: float) -> bool:
     kind = param.type
     if kind.max_days_ahead is not None:
         return (
-            now - kind.max_days_back * 86_400 < moment(value) <= now + kind.max_days_ahead * 86_400
+            now - kind.max_days_back * 86_400
+            < parse_time(value)
+            <= now + kind.max_days_ahead * 86_400
         )
     size = len(value) if isinstance(value, list) else value
     if kind.bounds is None or not isinstance(size, int | float):

@@ -110,7 +110,10 @@ def test_audit_log_docs_contain_both_vectors() -> None:
     """The documentation contains each hash, key and signature of both test vectors."""
     text = (ROOT / "docs" / "trail.md").read_text()
 
-    for words in ("test_hash_chain_canonical_form_matches_its_vector", "test_checkpoint_signature_matches_its_vector"):
+    for words in (
+        "test_hash_chain_canonical_form_matches_its_vector",
+        "test_checkpoint_signature_matches_its_vector",
+    ):
         source = inspect.getsource(globals()[words])
         for digits in re.findall(r"[0-9a-f]{64}", source):
             if digits != PRIVATE:

@@ -93,7 +93,7 @@ async def test_sandbox_checks_tokens_and_scopes(slack: Workspace, client: AsyncW
     assert await code(client.usergroups_users_list(usergroup="S0NONE")) == "no_such_subteam"
     slack.paid = False
     assert await code(client.usergroups_users_list(usergroup="S0X")) == "plan_upgrade_required"
-    slack.weather.revoked = True
+    slack.faults.revoked = True
     assert await code(client.auth_test()) == "token_revoked"
 
 
@@ -144,14 +144,14 @@ async def test_sandbox_response_url_takes_five_replies(slack: Workspace) -> None
         slack.clock.now += 1801
         async with session.post(late, json={"text": "x"}) as response:
             assert response.status == 404
-    assert len(slack.seen("U0ALICE")) == 5
+    assert len(slack.ephemerals("U0ALICE")) == 5
 
 
 async def test_sandbox_keeps_a_message_whose_response_is_lost(
     slack: Workspace, client: AsyncWebClient
 ) -> None:
     """A message whose response is lost is in the channel's history with its metadata."""
-    slack.weather.lose_next["chat.postMessage"] = 1
+    slack.faults.lose_next["chat.postMessage"] = 1
     metadata = {"event_type": "e", "event_payload": {"key": "k1"}}
     with pytest.raises(aiohttp.ClientError):
         await client.chat_postMessage(channel="C0INC", text="x", metadata=metadata)

@@ -99,7 +99,7 @@ async def code_of(call: Callable[[], Any]) -> str:
 
 def put(cloud: CloudEmulator, action: Action) -> None:
     given = made_up(action)
-    cloud.things.put(
+    cloud.resources.put(
         action.effect_spec.resource_type.name,
         *(given.get(name, "live") for name in action.effect_spec.key),
     )
@@ -163,7 +163,7 @@ async def test_emulator_refuses_with_documented_codes(action: Action) -> None:
                 assert await code(without) == "MissingParameter"
 
         assert await code(good) == (action.effect_spec.absent or "")
-        cloud.weather.bring(Fault(code="InternalError"))
+        cloud.faults.add(Fault(code="InternalError"))
         assert await code(good) == "InternalError"
 
 
@@ -227,7 +227,7 @@ async def test_emulator_enforces_rate_limit(
 ) -> None:
     """A request beyond the documented rate per second is refused."""
     action = by_api("StopPublishStream")
-    cloud.things.put("session", "user1")
+    cloud.resources.put("session", "user1")
     client = common(cloud, action)
 
     codes = [
@@ -244,10 +244,10 @@ async def test_emulator_encoder_reconnects_unless_banned() -> None:
     clock = Clock()
     stream = {"StreamName": "s", "DomainName": "d.example.com", "AppName": "live"}
     emulator = CloudEmulator(keys=KEYS, clock=clock)
-    emulator.things.put("stream", *stream.values(), returns_after=3.0)
+    emulator.resources.put("stream", *stream.values(), returns_after=3.0)
 
     def run(api: str, **more: Json) -> dict[str, Json]:
-        return emulator.things.run(by_api(api), stream | more, emulator.now)
+        return emulator.resources.run(by_api(api), stream | more, emulator.now)
 
     def state() -> Json:
         return run("DescribeLiveStreamState")["StreamState"]
@@ -262,7 +262,7 @@ async def test_emulator_encoder_reconnects_unless_banned() -> None:
     clock.ahead += 100.0
     assert state() == "forbid"
     other = stream | {"DomainName": "other.example.com"}
-    assert emulator.things.run(by_api("DescribeLiveStreamState"), other, emulator.now) == {
+    assert emulator.resources.run(by_api("DescribeLiveStreamState"), other, emulator.now) == {
         "StreamState": "forbid"
     }, "a ban goes by the name alone"
     run("ResumeLiveStream")
@@ -280,7 +280,7 @@ async def test_emulator_accepts_help_examples(action: Action) -> None:
         found = parse(example(action), verb=None, vocabulary=vocabulary, now=cloud.now)
         assert isinstance(found, Command)
         key = (found.params.get(name, "live") for name in action.effect_spec.key)
-        cloud.things.put(action.effect_spec.resource_type.name, *key)
+        cloud.resources.put(action.effect_spec.resource_type.name, *key)
         client = TencentCloud(
             credentials=Fixed(tc3.Credentials("AKIDGOOD", "good")), base_url=cloud.url
         )
@@ -340,7 +340,7 @@ class Played:
         self.cloud = CloudEmulator(keys=KEYS, clock=self.clock)
 
     def __call__(self, api: str, **params: Json) -> dict[str, Json]:
-        return self.cloud.things.run(by_api(api), params, self.cloud.now)
+        return self.cloud.resources.run(by_api(api), params, self.cloud.now)
 
     def code(self, api: str, **params: Json) -> str:
         with pytest.raises(CodeError) as caught:
@@ -355,9 +355,9 @@ APP: dict[str, Json] = {"SdkAppId": 7}
 def test_emulator_disabled_domain_has_no_streams() -> None:
     """A disabled domain has no live streams, and they return when it is enabled."""
     play, domain = Played(), {"DomainName": STREAM["DomainName"]}
-    play.cloud.things.put("domain", domain["DomainName"])
-    play.cloud.things.put("stream", *STREAM.values(), returns_after=3.0)
-    play.cloud.things.put("stream", "other", "other.example.com", "live")
+    play.cloud.resources.put("domain", domain["DomainName"])
+    play.cloud.resources.put("stream", *STREAM.values(), returns_after=3.0)
+    play.cloud.resources.put("stream", "other", "other.example.com", "live")
 
     assert play("DescribeLiveStreamOnlineList", **domain)["TotalNum"] == 1
     play("ForbidLiveDomain", **domain)
@@ -376,8 +376,8 @@ def test_emulator_pages_stream_list() -> None:
     """The list of live streams is paged and filtered by application name."""
     play = Played()
     for number in range(25):
-        play.cloud.things.put("stream", f"s{number}", "d.example.com", "live")
-    play.cloud.things.put("stream", "s25", "d.example.com", "another")
+        play.cloud.resources.put("stream", f"s{number}", "d.example.com", "live")
+    play.cloud.resources.put("stream", "s25", "d.example.com", "another")
 
     last = play("DescribeLiveStreamOnlineList", PageNum=3, PageSize=10)
     assert (last["TotalNum"], last["TotalPage"], last["PageNum"]) == (25, 3, 3)
@@ -417,7 +417,7 @@ def test_emulator_stops_task_once() -> None:
     assert play("DescribeStreamIngest", **APP, TaskId=task) == {"Status": "NotExist"}
     recorded = play("CreateRecordTask", **STREAM, EndTime=int(play.cloud.now) + 3600)["TaskId"]
     play("StopRecordTask", TaskId=recorded)
-    thing = play.cloud.things.get("record-task", recorded)
+    thing = play.cloud.resources.get("record-task", recorded)
     assert thing is not None
     assert thing.state == "finished"
     late = int(play.cloud.now) + 86_500
@@ -466,7 +466,7 @@ def test_emulator_ended_resource_stays_ended(
 ) -> None:
     """An ended resource reads as absent, and ending it again is refused or changes nothing."""
     play = Played()
-    play.cloud.things.put(kind, *key.values())
+    play.cloud.resources.put(kind, *key.values())
 
     play(stop, **key)
     if code:
@@ -480,7 +480,7 @@ def test_emulator_ended_resource_stays_ended(
 def test_emulator_separates_numeric_and_named_rooms() -> None:
     """A room with a numeric ID is not the room of the same name."""
     play = Played()
-    play.cloud.things.put("room", 1, 7)
+    play.cloud.resources.put("room", 1, 7)
 
     assert play.code("DismissRoomByStrRoomId", RoomId="1", **APP).endswith("RoomNotExist")
     play("DismissRoom", RoomId=1, **APP)
@@ -490,8 +490,8 @@ def test_emulator_separates_numeric_and_named_rooms() -> None:
 def test_emulator_destroyed_session_refuses_actions() -> None:
     """A destroyed session is no longer counted as running and refuses further actions."""
     play = Played()
-    play.cloud.things.put("session", "u1")
-    play.cloud.things.put("session", "u2", state="idle")
+    play.cloud.resources.put("session", "u1")
+    play.cloud.resources.put("session", "u2", state="idle")
 
     assert play("DescribeConcurrentCount") == {"Total": 2, "Running": 2}
     play("DestroySession", UserId="u1")
