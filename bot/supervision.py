@@ -108,19 +108,20 @@ class Supervisor:
         name: str,
         work: Pass,
         *,
-        every: float = 0.0,
+        every: float | Callable[[], float] = 0.0,
         after: float = 0.0,
         longest: float = LONGEST,
     ) -> Loop:
         """Run `work` again and again until the loop is stopped.
 
         Args:
-            every: Seconds between two passes.
+            every: Seconds between two passes; a function is asked after each of them.
             after: Seconds before the first one.
             longest: Seconds that one pass may take; a longer one counts as hung.
         """
         loop = Loop(name, longest)
-        task = asyncio.create_task(self._run(loop, work, every, after), name=name)
+        pause = every if callable(every) else lambda: every
+        task = asyncio.create_task(self._run(loop, work, pause, after), name=name)
         loop.run(task, lambda: self._forget(loop))
         self._loops.append(loop)
         self._metrics.loop_restarts.labels(name)
@@ -140,7 +141,7 @@ class Supervisor:
         if not any(other.name == loop.name for other in self._loops):
             self._metrics.loop_up.remove(loop.name)
 
-    async def _run(self, loop: Loop, work: Pass, every: float, after: float) -> None:
+    async def _run(self, loop: Loop, work: Pass, every: Callable[[], float], after: float) -> None:
         await self._sleep(after)
         while True:
             # In a task of its own, so that whatever it raises stays there.
@@ -156,13 +157,13 @@ class Supervisor:
             await self._sleep(self._back_off(loop, error))
             self._metrics.loop_restarts.labels(loop.name).inc()
 
-    async def _repeat(self, loop: Loop, work: Pass, every: float) -> None:
+    async def _repeat(self, loop: Loop, work: Pass, every: Callable[[], float]) -> None:
         while True:
             loop.began = self._clock()
             await work()
             loop.began = loop.broken = None
             loop.failures = 0
-            await self._sleep(every)
+            await self._sleep(every())
 
     def _back_off(self, loop: Loop, error: BaseException | None) -> float:
         """Note a failure; return the seconds until the loop starts again."""

@@ -122,7 +122,7 @@ class Worker:
 
     def _begin_to_beat(self, *, take_over: bool) -> None:
         beat = partial(self._heartbeat, take_over=take_over)
-        self._pulse = self._supervisor.start("engine", beat, every=self._store.lease / 5)
+        self._pulse = self._supervisor.start("engine", beat, every=lambda: self._store.lease / 5)
 
     async def stop(self, grace: float = 8.0) -> None:
         """Finish what is in hand, at most for `grace` seconds, and hand the rest over."""
