@@ -383,7 +383,7 @@ async def test_press_on_unreadable_operation_changes_nothing(database_url: str, 
         rows.change(tables.operations, "op1", approval="by-acclamation")
         async with built(store) as house:
             settled = await house.decide("op1", Choice.CONFIRM, ALICE)
-            assert (await house.kinds())[-1] == "refused"
+            assert "refused" in await house.kinds()
 
     assert not settled.counts
     assert "cannot read the request" in settled.words
