@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.sandbox.slack.entities import Message, escaped
 from bot.sandbox.slack.events import Ack
-from bot.sandbox.slack.workspace import Person
+from bot.sandbox.slack.person import Person
 
 _NAMED = re.compile(r"(?<!\S)([@#])([\w.-]*\w)")
 _SELECTED = {

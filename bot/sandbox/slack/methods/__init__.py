@@ -1,0 +1,1 @@
+"""The methods of the emulated Web API, a module per family."""

@@ -1,0 +1,80 @@
+"""`views.*`: forms and the home tab.
+
+Source: https://docs.slack.dev/reference/methods/views.open
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bot.sandbox.slack import block_kit
+from bot.sandbox.slack.form_state import entries
+from bot.sandbox.slack.methods.arguments import Arguments, Method, SlackError, parse_json
+from bot.sandbox.slack.state import WorkspaceState
+
+_TRIGGER_LIFETIME = 3.0
+_LARGEST_VIEW = 250_000
+
+
+def _open(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
+    user = _exchange_trigger(state, str(args.get("trigger_id", "")))
+    view = _parse_view(state, args)
+    view["id"] = state.timestamps.id("V")
+    state.modals[user] = view
+    state.changed()
+    return {"view": view}
+
+
+def _exchange_trigger(state: WorkspaceState, trigger: str) -> str:
+    """Return the user of a trigger, which is valid once, for three seconds."""
+    found = state.triggers.get(trigger)
+    if found is None:
+        raise SlackError("invalid_trigger_id")
+    user, at, used = found
+    if used:
+        raise SlackError("exchanged_trigger_id")
+    if state.clock() - at > _TRIGGER_LIFETIME:
+        raise SlackError("expired_trigger_id")
+    state.triggers[trigger] = (user, at, True)
+    return user
+
+
+def _parse_view(
+    state: WorkspaceState, args: Arguments, before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a view with its fields' values, which it takes over from the view before it."""
+    view = parse_json(args.get("view"))
+    problems = block_kit.view_problems(view)
+    if problems:
+        raise SlackError("invalid_arguments", response_metadata={"messages": problems})
+    if len(json.dumps(view)) > _LARGEST_VIEW:
+        raise SlackError("view_too_large")
+    values = entries(view, before["state"]["values"] if before else {})
+    return {**view, "hash": state.timestamps.ts(), "state": {"values": values}}
+
+
+def _update(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
+    for user, view in state.modals.items():
+        if view["id"] == args.get("view_id"):
+            if args.get("hash") and args["hash"] != view["hash"]:
+                raise SlackError("hash_conflict")
+            state.modals[user] = {**_parse_view(state, args, view), "id": view["id"]}
+            state.changed()
+            return {"view": state.modals[user]}
+    raise SlackError("not_found")
+
+
+def _publish(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
+    user = str(args.get("user_id", ""))
+    if user not in state.users:
+        raise SlackError("user_not_found")
+    state.homes[user] = _parse_view(state, args)
+    state.changed()
+    return {"view": state.homes[user]}
+
+
+METHODS: Mapping[str, Method] = {
+    "views.open": _open,
+    "views.update": _update,
+    "views.publish": _publish,
+}
