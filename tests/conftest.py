@@ -21,7 +21,7 @@ from bot.model.lifecycle import ENDINGS
 from bot.model.messages import MessageKind
 from bot.model.operations import Choice, Decision, Operation
 from bot.model.people import Actor, Place
-from bot.operations.approvals import Approvals, Settled
+from bot.operations.approvals import ApprovalService, Settled
 from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.service import Accepted, Reply, Service
@@ -145,7 +145,7 @@ class House:
     directory: FakeDirectory
     desk: FakeNotifier
     engine: Worker
-    approvals: Approvals
+    approvals: ApprovalService
     courier: OutboxRelay
     service: Service
     rules: list[LoadedPolicy]
@@ -225,7 +225,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
         patience=0.01,
         **given,
     )
-    approvals = Approvals(store=store, engine=engine, rights=rights, supervisor=supervisor)
+    approvals = ApprovalService(store=store, engine=engine, rights=rights, supervisor=supervisor)
     courier = OutboxRelay(
         store=store,
         desk=desk,

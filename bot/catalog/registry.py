@@ -49,7 +49,7 @@ def command_of(operation: Operation) -> Command | None:
         operation.region,
         operation.account,
         operation.case,
-        operation.consent.spans,
+        operation.origin.spans,
     )
 
 

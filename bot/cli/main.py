@@ -38,7 +38,7 @@ from bot.model.operations import Choice, Decision, Operation, State
 from bot.model.people import Actor, Person, Place, Presence
 from bot.model.ports import Cloud, Directory
 from bot.model.verdicts import Denied, RequestPreview, Verdict
-from bot.operations.approvals import Approvals
+from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
 from bot.operations.service import Accepted, DryRun, Invalid, NotRecorded, Service
 from bot.operations.worker import Worker, shown
@@ -127,7 +127,7 @@ class _House:
     team: str
     store: Store
     engine: Worker
-    approvals: Approvals
+    approvals: ApprovalService
     service: Service
 
 
@@ -146,7 +146,9 @@ async def _house(settings: Settings) -> AsyncIterator[_House]:
             engine = Worker(
                 store=store, cloud=cloud, rights=rights, metrics=metrics, supervisor=supervisor
             )
-            approvals = Approvals(store=store, engine=engine, rights=rights, supervisor=supervisor)
+            approvals = ApprovalService(
+                store=store, engine=engine, rights=rights, supervisor=supervisor
+            )
             service = Service(
                 store=store,
                 engine=engine,
@@ -270,7 +272,7 @@ def _report(operation: Operation, *, as_json: bool) -> int:
             "detail": operation.detail,
             "attempts": operation.attempts,
             "approval": operation.approval.value,
-            "approvers": list(operation.consent.roles),
+            "approvers": list(operation.approvals.roles),
             "expires_at": operation.expires_at,
             "decided_by": operation.decided_by,
             "reason": operation.reason,
@@ -313,7 +315,7 @@ async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
             line += f"{operation.api} {json.dumps(_shown(operation))}"
             if operation.state is State.WAITING:
                 line += f" · {_waits_for(operation)}"
-                line += "".join(f" · {sights.to_text(one)}" for one in operation.consent.readings)
+                line += "".join(f" · {sights.to_text(one)}" for one in operation.preview.readings)
             say(one_line(line + _beside(operation)))
     finally:
         await store.close()
@@ -349,11 +351,12 @@ def _beside(operation: Operation) -> str:
 
 def _waits_for(operation: Operation) -> str:
     """Say who can decide, and until when."""
-    consent, asker = operation.consent, operation.actor.user
+    approvals, asker = operation.approvals, operation.actor.user
     if operation.approval is Approval.CONFIRM:
         who = f"for {asker} to confirm"
     else:
-        who = f"for {consent.needed - len(consent.given)} of {', '.join(consent.roles) or 'nobody'}"
+        left = approvals.needed - len(approvals.given)
+        who = f"for {left} of {', '.join(approvals.roles) or 'nobody'}"
     until = datetime.fromtimestamp(operation.expires_at or 0.0, UTC).strftime("%H:%M:%S UTC")
     return f"waits {who} until {until}"
 

@@ -21,7 +21,7 @@ from bot.catalog.registry import PRODUCTS
 from bot.cli.settings import Settings, WatchedFile, read_settings, variable
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.model.actions import DEFAULT, Json, Site
-from bot.operations.approvals import Approvals
+from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.outbox_relay import OutboxRelay
@@ -240,7 +240,9 @@ class Server:
         )
         engine.start()
         self._parts.push_async_callback(engine.stop)
-        approvals = Approvals(store=store, engine=engine, rights=rights, supervisor=supervisor)
+        approvals = ApprovalService(
+            store=store, engine=engine, rights=rights, supervisor=supervisor
+        )
         approvals.start()
         self._parts.push_async_callback(approvals.stop)
         service = Service(

@@ -49,29 +49,20 @@ class GivenApproval:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """What a waiting operation waits for.
+class Approvals:
+    """The approvals that an operation needs, and those it has.
 
     Attributes:
-        needed: How many must approve.
-        roles: Whose members may, by now.
-        people: Ids of the users and user groups that those roles consist of.
-        escalates_to: Roles that may later, one more with each reminder.
+        needed: How many people must approve.
+        roles: Roles whose members may approve by now.
+        people: Ids of the users and user groups in those roles.
+        escalates_to: Roles that are added later, one with each reminder.
         remind: Seconds between reminders; None for none.
-        reminded: How often it has reminded.
-        given: Who has approved, the first first.
+        reminded: Number of reminders sent.
+        given: The approvals so far, oldest first.
         break_glass_rule: The rule under which an emergency needs no second person.
-        state: State of the thing when it was asked, as its read showed it; empty if unknown.
-        state_at_press: Its state at a press, where that differs.
-        readings: What else was read of what it will touch.
-        request_from: Of one that was refused: roles whose members may be asked to let it pass.
-        request_of: Id of the refused operation that this one asks for once more.
-        lacking: Why the asker may not do it themselves; empty where they may.
-        undoes: Id of the operation that this takes back or extends, if its button asked for it:
-            only while nothing has come after.
-        spans: See Command; they count from when it is sent.
-        extension: Seconds by which it is extended at a time; 0: by as long as it lasts.
-        unknown: What a newer release has stored beside it: it is stored again as it is.
+        request_from: For a denied operation, roles whose members may be asked to allow it.
+        lacking: Why the actor may not do it without approval; empty where they may.
     """
 
     needed: int = 1
@@ -82,18 +73,41 @@ class Consent:
     reminded: int = 0
     given: tuple[GivenApproval, ...] = ()
     break_glass_rule: str = ""
+    request_from: tuple[str, ...] = ()
+    lacking: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What was read of the resource before a waiting operation was decided.
+
+    Attributes:
+        state: Its state when the operation was asked for; empty if unknown.
+        state_at_press: Its state when a button was pressed, if that differs.
+        readings: What else was read about the impact.
+    """
+
     state: str = ""
     state_at_press: str = ""
     readings: tuple[Reading, ...] = ()
-    request_from: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The earlier operation that this one follows from, and the time spans that were asked for.
+
+    Attributes:
+        request_of: Id of the denied operation that is requested again.
+        undoes: Id of the operation that this undoes or extends from its button; refused
+            once a later operation has superseded that one.
+        spans: See Command; they count from when the request is sent.
+        extension: Seconds of one extension; 0: as long as the operation lasts.
+    """
+
     request_of: str = ""
-    lacking: str = ""
     undoes: str = ""
     spans: Mapping[str, float] = field(default_factory=dict[str, float])
     extension: float = 0.0
-    unknown: Mapping[str, object] = field(
-        default_factory=dict[str, object], repr=False, compare=False
-    )
 
 
 class Choice(StrEnum):
@@ -145,7 +159,9 @@ class Operation:
         result: Fields of the answer, for reads.
         duration: Seconds that Tencent Cloud took to answer.
         card_channel: Where the root message stands, once it does.
-        consent: What it waits for, or waited for.
+        approvals: The approvals that it needs, and those it has.
+        preview: What was read of the resource before it was decided.
+        origin: The operation that it follows from.
         reason: Why it was denied or an emergency, in the decider's words: foreign text.
         emergency: It went without the second person that the policy wants.
         duplicate_of: Id of the operation that waits for the same and does it in this one's place.
@@ -184,7 +200,9 @@ class Operation:
     duration: float | None = None
     card_channel: str = ""
     card_ts: str = ""
-    consent: Consent = field(default_factory=Consent)
+    approvals: Approvals = field(default_factory=Approvals)
+    preview: Preview = field(default_factory=Preview)
+    origin: Origin = field(default_factory=Origin)
     reason: str = ""
     emergency: bool = False
     duplicate_of: str = ""

@@ -12,7 +12,7 @@ from bot.errors import StoreError, UnreadableRowError
 from bot.model.actions import Approval, Effect, Json
 from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import Choice, Consent, Decision, GivenApproval, Operation, State
+from bot.model.operations import Choice, Decision, GivenApproval, Operation, Preview, State
 from bot.model.verdicts import Denied, Verdict
 from bot.operations.authorizer import Authorizer
 from bot.operations.worker import Worker, facts_of
@@ -49,7 +49,7 @@ def _settled(moved: Operation | None, words: str = "") -> Settled | None:
     return Settled(counts=not words, words=words, operation=moved) if moved else None
 
 
-class Approvals:
+class ApprovalService:
     """Settles decisions and looks after what waits.
 
     Every change is one conditional UPDATE on the row as it was read: who comes second changes
@@ -188,7 +188,7 @@ class Approvals:
         self, operation: Operation, command: Command, decision: Decision, verdict: Verdict
     ) -> Settled | None:
         """Confirm, approve, or go without: once it is enough, it is due."""
-        consent, choice = operation.consent, decision.choice
+        choice, preview = decision.choice, operation.preview
         given = await self._rights.approvers(operation, command, verdict)
         user = decision.actor.user
         if choice is Choice.APPROVE:
@@ -202,17 +202,19 @@ class Approvals:
         ):
             words = _NO_REASON if verdict.break_glass_rule else _NO_GLASS
             return Settled(counts=False, words=words, operation=operation)
-        found = await self._found(command, consent)
-        if found != consent.state_at_press and command.action.effect is not Effect.STOP:
-            return await self._say_changed(
-                operation, decision, replace(consent, state_at_press=found)
-            )
-        consent = replace(consent, given=given, state_at_press=found, needed=verdict.needed)
+        found = await self._found(command, preview)
+        changed = found != preview.state_at_press
+        preview = replace(preview, state_at_press=found)
+        if changed and command.action.effect is not Effect.STOP:
+            return await self._say_changed(operation, decision, preview)
+        changes: dict[str, Any] = {
+            "approvals": replace(operation.approvals, given=given, needed=verdict.needed),
+            "preview": preview,
+        }
         if choice is Choice.APPROVE and len(given) < verdict.needed:
-            moved = await self._stay(operation, decision, consent, "approved")
+            moved = await self._stay(operation, decision, changes, "approved")
             return _settled(moved)
-        changes = {
-            "consent": consent,
+        changes |= {
             "decided_by": user,
             "reason": redact(decision.reason)[:_LONGEST_REASON],
             "emergency": choice is Choice.EMERGENCY,
@@ -222,23 +224,23 @@ class Approvals:
         )
         if moved is None:
             return None
-        if consent.state_at_press:
+        if preview.state_at_press:
             await self._said(moved)
         self._engine.take(moved)
         return Settled(counts=True, words="", operation=moved)
 
-    async def _found(self, command: Command, consent: Consent) -> str:
+    async def _found(self, command: Command, preview: Preview) -> str:
         """Read the state again where it was known; empty while it is what the card says."""
-        now = await self._engine.read_state(command) if consent.state else ""
-        return now if now and now != consent.state else ""
+        now = await self._engine.read_state(command) if preview.state else ""
+        return now if now and now != preview.state else ""
 
     async def _say_changed(
-        self, operation: Operation, decision: Decision, consent: Consent
+        self, operation: Operation, decision: Decision, preview: Preview
     ) -> Settled | None:
-        moved = await self._stay(operation, decision, consent, "changed")
+        moved = await self._stay(operation, decision, {"preview": preview}, "changed")
         words = (
-            f"Not sent yet: when it was asked the state was {consent.state}, "
-            f"now it is {consent.state_at_press or consent.state}. "
+            f"Not sent yet: when it was asked the state was {preview.state}, "
+            f"now it is {preview.state_at_press or preview.state}. "
             "Press again if you still want it."
         )
         return _settled(moved, words)
@@ -256,20 +258,20 @@ class Approvals:
 
     async def _lapse(self, operation: Operation) -> None:
         """Remind of a waiting operation, or let it expire. Others may do it at the same time."""
-        consent = operation.consent
-        rounds = max(1, len(consent.escalates_to))
-        if await self._expire(operation) or consent.remind is None or consent.reminded >= rounds:
+        before = operation.approvals
+        rounds = max(1, len(before.escalates_to))
+        if await self._expire(operation) or before.remind is None or before.reminded >= rounds:
             return
-        wider = consent.escalates_to[consent.reminded : consent.reminded + 1]
-        roles = tuple(dict.fromkeys((*consent.roles, *wider)))
-        consent = replace(
-            consent,
+        wider = before.escalates_to[before.reminded : before.reminded + 1]
+        roles = tuple(dict.fromkeys((*before.roles, *wider)))
+        after = replace(
+            before,
             roles=roles,
             people=self._rights.approver_ids(roles),
-            reminded=consent.reminded + 1,
+            reminded=before.reminded + 1,
         )
-        due_in = consent.remind if consent.reminded < rounds else NEVER
-        await self._stay(operation, None, consent, "reminded", due_in=due_in)
+        due_in = after.remind if after.reminded < rounds else NEVER
+        await self._stay(operation, None, {"approvals": after}, "reminded", due_in=due_in)
 
     async def _expire(self, operation: Operation) -> bool:
         """Let it expire if its time is over."""
@@ -293,7 +295,7 @@ class Approvals:
         self,
         operation: Operation,
         decision: Decision | None,
-        consent: Consent,
+        changes: Mapping[str, Any],
         meanwhile: str,
         *,
         due_in: float | None = None,
@@ -302,7 +304,7 @@ class Approvals:
             operation,
             decision,
             (State.WAITING, State.WAITING),
-            {"consent": consent},
+            changes,
             meanwhile=meanwhile,
             due_in=due_in,
         )

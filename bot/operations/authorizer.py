@@ -46,13 +46,13 @@ class Authorizer:
             return _unanswered(error)
         if operation.via is not Via.TERMINAL and not await self._present(operation):
             facts = policy.without_bot(facts)
-        judge = policy.request if operation.consent.request_of else policy.decide
+        judge = policy.request if operation.origin.request_of else policy.decide
         verdict = judge(self._rules().policy, command, facts)
         if isinstance(verdict, Denied):
             return verdict
-        if operation.consent.undoes:
+        if operation.origin.undoes:
             try:
-                before = await self._store.get(operation.consent.undoes)
+                before = await self._store.get(operation.origin.undoes)
                 overtaken = await self.superseded_by(before) if before else ""
             except UnreadableRowError:
                 overtaken = "This release of the bot cannot read what it takes back."
@@ -150,7 +150,7 @@ class Authorizer:
         self, operation: Operation, command: Command, verdict: Verdict
     ) -> tuple[GivenApproval, ...]:
         """Give those who have approved and still may."""
-        team, given = operation.actor.team, operation.consent.given
+        team, given = operation.actor.team, operation.approvals.given
         return tuple(
             [
                 one
@@ -163,11 +163,11 @@ class Authorizer:
         self, operation: Operation, command: Command, actor: Actor, verdict: Verdict | Denied
     ) -> Denied | None:
         """Say why somebody may not approve or deny what another asked for."""
-        consent = operation.consent
-        roles = consent.roles
+        approvals = operation.approvals
+        roles = approvals.roles
         if isinstance(verdict, Verdict):
             # As the policy is now, not as it was when it was asked.
-            roles = (*verdict.approvers, *verdict.escalates_to[: consent.reminded])
+            roles = (*verdict.approvers, *verdict.escalates_to[: approvals.reminded])
         try:
             facts = await self._facts(actor, operation)
         except DirectoryError as error:
@@ -244,7 +244,7 @@ def _improper(operation: Operation, choice: Choice, *, own: bool) -> str | None:
         return "This needs a second person, not a confirmation."
     if choice in (Choice.APPROVE, Choice.DENY) and not second:
         return f"This needs no second person: {asker}, who asked, confirms or cancels it."
-    if choice is Choice.EMERGENCY and not operation.consent.break_glass_rule:
+    if choice is Choice.EMERGENCY and not operation.approvals.break_glass_rule:
         return _NO_GLASS.reason
     return None
 

@@ -80,7 +80,7 @@ def _of(operation: Operation, api: str | None) -> Command | None:
     defaults = {p.api: p.default for p in action.params if p.default is not None}
     region = operation.region if action.regions is not None else ""
     # The same once more lasts as long once more.
-    spans = operation.consent.spans if api == operation.api else {}
+    spans = operation.origin.spans if api == operation.api else {}
     return Command(action, defaults | params, region, operation.account, operation.case, spans)
 
 
@@ -106,7 +106,7 @@ def _extended(operation: Operation, action: Action, now: float) -> Command | Non
 
 def asked_span(operation: Operation) -> float:
     """Give how long something was asked for, in seconds; 0 if nobody said so."""
-    return operation.consent.extension or max(operation.consent.spans.values(), default=0.0)
+    return operation.origin.extension or max(operation.origin.spans.values(), default=0.0)
 
 
 def added(operation: Operation, ends: float) -> float:

@@ -21,11 +21,11 @@ from bot.model.commands import Command, Invocation
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import Sent
 from bot.model.off_air import OffAirEntry
-from bot.model.operations import Choice, Consent, Decision, Operation, Search, State
+from bot.model.operations import Choice, Decision, Operation, Origin, Search, State
 from bot.model.people import Actor, Person, Place, Presence
 from bot.model.ports import Directory
 from bot.model.verdicts import Denied, DryRunResult, Verdict
-from bot.operations.approvals import Approvals
+from bot.operations.approvals import ApprovalService
 from bot.operations.follow_ups import UNDOING, FollowUp, asked_span, follow_up_command
 from bot.operations.worker import Worker, facts_of
 from bot.policy import evaluation as policy
@@ -37,7 +37,7 @@ from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
 
-_NO_CONSENT = Consent()
+_NO_ORIGIN = Origin()
 
 _OPEN_ONES = 10
 """How many open requests somebody is shown."""
@@ -194,7 +194,7 @@ class Service:
         *,
         store: Store,
         engine: Worker,
-        approvals: Approvals,
+        approvals: ApprovalService,
         directory: Directory,
         rules: Callable[[], LoadedPolicy],
         team: str,
@@ -250,13 +250,13 @@ class Service:
         return await self._book_mistake(invocation, error)
 
     async def _book(
-        self, invocation: Invocation, command: Command, consent: Consent = _NO_CONSENT
+        self, invocation: Invocation, command: Command, origin: Origin = _NO_ORIGIN
     ) -> Reply:
         secret = any(param.secret for param in command.action.params)
         # A bare word may be a key, by no name that would tell.
         text = format_command(command) if secret else invocation.text
         operation = self._operation(invocation, State.ASKED, command, text)
-        operation = replace(operation, consent=replace(consent, spans=command.spans))
+        operation = replace(operation, origin=replace(origin, spans=command.spans))
         try:
             async with asyncio.timeout(BOOKING):
                 booked = await self._store.ask(operation, facts_of(operation, command.action))
@@ -351,9 +351,9 @@ class Service:
         place = Place(before.place.channel, thread, asked.place.reply_url)
         again = replace(asked, key=key, place=place, text=format_command(wanted))
         self._engine.note_ack()
-        undoes = id_ if follow in UNDOING else before.consent.undoes
-        consent = Consent(undoes=undoes, extension=asked_span(before))
-        return await self._book(again, wanted, consent)
+        undoes = id_ if follow in UNDOING else before.origin.undoes
+        origin = Origin(undoes=undoes, extension=asked_span(before))
+        return await self._book(again, wanted, origin)
 
     async def _stale(self, before: Operation, follow: FollowUp) -> str:
         """Say why what a button means is not what would come of it."""
@@ -384,9 +384,8 @@ class Service:
             return NotRecorded("That was refused too long ago, so nobody was asked. Ask anew.")
         place = replace(before.place, reply_url=asked.place.reply_url)
         again = replace(asked, key=f"{id_}:request", place=place, text=before.text)
-        asked_by = before.consent
-        consent = Consent(request_of=id_, undoes=asked_by.undoes, extension=asked_by.extension)
-        return await self._book(again, wanted, consent)
+        origin = replace(before.origin, request_of=id_)
+        return await self._book(again, wanted, origin)
 
     async def _next_key(self, begin: str) -> str:
         """Name a press: until the first one has ended, a second of the same person is the same."""
@@ -618,7 +617,7 @@ def _refused(before: Operation, user: str) -> Command | None:
     """Give what somebody was refused and may ask others for; None if it is not so."""
     if (
         before.state is not State.DENIED
-        or not before.consent.request_from
+        or not before.approvals.request_from
         or before.actor.user != user
     ):
         return None

@@ -29,7 +29,7 @@ from bot.model.commands import Command, Via
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import MessageKind
 from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
-from bot.model.operations import UNREADABLE, Answer, Consent, Operation, State
+from bot.model.operations import UNREADABLE, Answer, Operation, Preview, State
 from bot.model.ports import Cloud
 from bot.model.verdicts import Denied, DryRunResult, Verdict
 from bot.operations.authorizer import Authorizer
@@ -299,7 +299,7 @@ class Worker:
         changes: dict[str, Any] = {"detail": denied.reason, "rule": denied.rule}
         extra: dict[str, Json] = {"check": denied.check}
         if asks:
-            changes["consent"] = replace(operation.consent, request_from=asks)
+            changes["approvals"] = replace(operation.approvals, request_from=asks)
             extra["may_ask"] = list(asks)
         owes = (MessageKind.CARD,) if operation.card_ts else ()
         await self._move(
@@ -318,29 +318,29 @@ class Worker:
         second = verdict.approval is Approval.SECOND_PERSON
         roles = verdict.approvers if second else ()
         seen, saw = await self.preview(command, await self._hidden(operation, command))
-        consent = replace(
-            operation.consent,
+        approvals = replace(
+            operation.approvals,
             needed=verdict.needed if second else 1,
             roles=roles,
             people=self._rights.approver_ids(roles),
             escalates_to=verdict.escalates_to if second else (),
             remind=verdict.remind,
             break_glass_rule=verdict.break_glass_rule,
-            state=seen,
-            readings=saw,
             lacking=verdict.lacking,
         )
+        preview = replace(operation.preview, state=seen, readings=saw)
         changes = {
             "rule": verdict.rule,
             "approval": verdict.approval.value,
             "runbook": verdict.runbook,
-            "consent": consent,
+            "approvals": approvals,
+            "preview": preview,
         }
         after = replace(operation, state=State.WAITING, **_typed(changes))
         move = Move(
             operation.id,
             (State.ASKED, State.WAITING),
-            facts_of(after, command.action) | _saw(consent),
+            facts_of(after, command.action) | _saw(preview),
             changes,
             owner=self._store.owner,
             due_in=verdict.remind or NEVER,
@@ -418,7 +418,7 @@ class Worker:
 
         Those who decide over it may look for themselves.
         """
-        if not operation.consent.request_of:
+        if not operation.origin.request_of:
             return ()
         look = _look(command.action)
         apis = dict.fromkeys([*([look.api] if look else []), *command.action.impact_reads])
@@ -468,7 +468,7 @@ class Worker:
             if await self._changed_since(operation, action):
                 await self._store.skip_verification(operation)
                 return
-            sure = seen == action.effect_spec.new_state and not operation.consent.request_of
+            sure = seen == action.effect_spec.new_state and not operation.origin.request_of
             alike = await self._alike(command) if sure else ()
             if alike:
                 facts["alike"] = list(alike)
@@ -600,7 +600,7 @@ class Worker:
 
     def _intent(self, turn: QueuedRequest) -> Move:
         changes = dict(turn.changes) | {"attempts": turn.operation.attempts + 1}
-        if turn.operation.consent.spans and turn.path[0] is not State.RUNNING:
+        if turn.operation.origin.spans and turn.path[0] is not State.RUNNING:
             changes["params"] = _timed(turn, self._clock())
         operation = replace(turn.operation, **_typed(changes))
         return Move(
@@ -833,7 +833,7 @@ class Worker:
 def _timed(turn: QueuedRequest, now: float) -> dict[str, Json]:
     """Let what was said as a span from now count from the sending on, not from the asking."""
     params, action = dict(turn.operation.params), turn.command.action
-    for name, seconds in turn.operation.consent.spans.items():
+    for name, seconds in turn.operation.origin.spans.items():
         if (param := action.param(name)) is not None:
             params[name] = param.type.read(format_duration(max(1.0, seconds)), now)
     return params
@@ -862,10 +862,10 @@ def _rows(body: Params | None, field: str) -> list[dict[str, Json]]:
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
-def _saw(consent: Consent) -> dict[str, Json]:
+def _saw(preview: Preview) -> dict[str, Json]:
     """Give what an approver was shown, for the trail."""
-    saw = [f"state: {consent.state}"] if consent.state else []
-    saw += map(sights.to_text, consent.readings)
+    saw = [f"state: {preview.state}"] if preview.state else []
+    saw += map(sights.to_text, preview.readings)
     return {"saw": list[Json](saw)} if saw else {}
 
 
@@ -873,7 +873,7 @@ def _askable(operation: Operation, denied: Denied) -> tuple[str, ...]:
     """Give the roles that may be asked in a channel where they can answer."""
     # Direct messages, a channel whose id begins with D, are seen by nobody else.
     private = operation.place.channel[:1] in ("", "D") or operation.via is Via.TERMINAL
-    return () if private or operation.consent.request_of else denied.request_from
+    return () if private or operation.origin.request_of else denied.request_from
 
 
 def _may_come_back(operation: Operation, action: Action) -> bool:
@@ -931,15 +931,15 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "detail": redact(operation.detail),
         "took": operation.duration,
         "decided_by": operation.decided_by,
-        "approved_by": [one.user for one in operation.consent.given],
+        "approved_by": [one.user for one in operation.approvals.given],
         "emergency": operation.emergency,
         "reason": redact(operation.reason),
         "joined": operation.duplicate_of,
         "case": operation.case,
         "runbook": operation.runbook,
-        "request_of": operation.consent.request_of,
-        "undoes": operation.consent.undoes,
-        "lacks": operation.consent.lacking,
+        "request_of": operation.origin.request_of,
+        "undoes": operation.origin.undoes,
+        "lacks": operation.approvals.lacking,
     }
     return {name: value for name, value in facts.items() if value not in ("", None, {}, [], 0)}
 

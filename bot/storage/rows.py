@@ -6,7 +6,7 @@ keys that it misses take the model's defaults; anything else is an UnreadableRow
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,24 +16,29 @@ from bot.errors import UnreadableRowError
 from bot.model.actions import Approval, Json
 from bot.model.commands import Via
 from bot.model.messages import EphemeralNotice, MessageKind
-from bot.model.operations import Choice, Consent, Decision, Operation, State
+from bot.model.operations import Approvals, Choice, Decision, Operation, Origin, Preview, State
 from bot.model.people import Actor, Place
 
-_NO_CONSENT = Consent()
-_CONSENT, _PLACE, _WORD = TypeAdapter(Consent), TypeAdapter(Place), TypeAdapter(EphemeralNotice)
-_KNOWN = frozenset(one.name for one in fields(Consent)) - {"unknown"}
-_CONSENT_KEYS = {
-    "escalates_to": "then",
-    "break_glass_rule": "glass",
-    "state": "seen",
-    "state_at_press": "found",
-    "readings": "sights",
-    "request_from": "asks",
-    "request_of": "request",
-    "lacking": "lacks",
-    "extension": "span",
+_PLACE, _WORD = TypeAdapter(Place), TypeAdapter(EphemeralNotice)
+_APPROVALS, _PREVIEW, _ORIGIN = TypeAdapter(Approvals), TypeAdapter(Preview), TypeAdapter(Origin)
+_NO_CONSENT = (Approvals(), Preview(), Origin())
+CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
+    "approvals": {
+        "needed": "needed",
+        "roles": "roles",
+        "people": "people",
+        "escalates_to": "then",
+        "remind": "remind",
+        "reminded": "reminded",
+        "given": "given",
+        "break_glass_rule": "glass",
+        "request_from": "asks",
+        "lacking": "lacks",
+    },
+    "preview": {"state": "seen", "state_at_press": "found", "readings": "sights"},
+    "origin": {"request_of": "request", "undoes": "undoes", "spans": "spans", "extension": "span"},
 }
-"""Fields whose key on disk is another one; the others are stored under their own name."""
+"""Three fields of an operation share the JSON of the column `consent`: where each part is in it."""
 
 _NOTICE_KEYS = {"pressed_at": "at", "maybe_sent": "again"}
 """The same of a notice."""
@@ -98,12 +103,29 @@ def message(row: sa.Row[Any]) -> tuple[MessageKind, State | None, EphemeralNotic
 
 def encoded(value: Any) -> Any:
     """Return a value as its column holds it."""
-    if isinstance(value, Consent):
-        if value == _NO_CONSENT and not value.unknown:
-            return "{}"
-        known = asdict(value)
-        return json.dumps({**known.pop("unknown"), **_stored(known, _CONSENT_KEYS)})
     return json.dumps(value) if isinstance(value, dict) else value
+
+
+def merged_consent(id_: str, stored: str, parts: Mapping[str, Any]) -> str:
+    """Return the JSON of the column `consent` with some of its parts replaced.
+
+    The other parts, and keys of a newer release, stay as they are.
+
+    Args:
+        id_: Id of the operation.
+        stored: The column as it is.
+        parts: New values by field of Operation.
+
+    Raises:
+        UnreadableRowError: The column holds no JSON object.
+    """
+    try:
+        found = dict(_object(stored))
+    except ValueError as error:
+        raise UnreadableRowError("operations", id_, id_, _why(error)) from error
+    for field, part in parts.items():
+        found |= _stored(asdict(part), CONSENT_KEYS[field])
+    return json.dumps(found)
 
 
 def notice(value: EphemeralNotice) -> str:
@@ -154,7 +176,7 @@ def columns(operation: Operation) -> dict[str, Any]:
         "took": operation.duration,
         "card_channel": operation.card_channel,
         "card_ts": operation.card_ts,
-        "consent": encoded(operation.consent),
+        "consent": _consent(operation),
         "reason": operation.reason,
         "emergency": operation.emergency,
         "joined": operation.duplicate_of,
@@ -165,7 +187,15 @@ def columns(operation: Operation) -> dict[str, Any]:
     }
 
 
+def _consent(operation: Operation) -> str:
+    parts = (operation.approvals, operation.preview, operation.origin)
+    if parts == _NO_CONSENT:
+        return "{}"
+    return merged_consent(operation.id, "{}", dict(zip(CONSENT_KEYS, parts, strict=True)))
+
+
 def _operation(row: sa.Row[Any]) -> Operation:
+    approvals, preview, origin = _parts_of(row.consent)
     return Operation(
         id=row.id,
         key=row.key,
@@ -195,7 +225,9 @@ def _operation(row: sa.Row[Any]) -> Operation:
         duration=row.took,
         card_channel=row.card_channel,
         card_ts=row.card_ts,
-        consent=_consent(row.consent),
+        approvals=approvals,
+        preview=preview,
+        origin=origin,
         reason=row.reason,
         emergency=row.emergency,
         duplicate_of=row.joined,
@@ -217,13 +249,19 @@ def _object(text: str) -> Mapping[str, Json]:
     raise ValueError("its JSON is not an object")
 
 
-def _consent(text: str) -> Consent:
-    if text == "{}":
+def _parts_of(consent: str) -> tuple[Approvals, Preview, Origin]:
+    if consent == "{}":
         return _NO_CONSENT
-    found = _named(_object(text), _CONSENT_KEYS)
-    unknown = {name: value for name, value in found.items() if name not in _KNOWN}
-    known = {name: value for name, value in found.items() if name in _KNOWN}
-    return _CONSENT.validate_json(json.dumps({**known, "unknown": unknown}), strict=True)
+    stored = _object(consent)
+    approvals, preview, origin = (
+        json.dumps({name: stored[key] for name, key in keys.items() if key in stored})
+        for keys in CONSENT_KEYS.values()
+    )
+    return (
+        _APPROVALS.validate_json(approvals, strict=True),
+        _PREVIEW.validate_json(preview, strict=True),
+        _ORIGIN.validate_json(origin, strict=True),
+    )
 
 
 def _word(row: sa.Row[Any]) -> EphemeralNotice | None:

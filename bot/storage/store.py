@@ -77,7 +77,8 @@ class Move:
 
     Attributes:
         path: States to pass, the one it must be in now first.
-        changes: Columns to set besides the state.
+        changes: Columns to set besides the state; also `approvals`, `preview` and `origin`,
+            which share a column: the ones not named stay as they are.
         facts: For the trail, the same for every record on the path.
         owner: Only while this replica holds it; empty for whoever comes.
         due_in: Seconds until a DUE operation may be tried, or a WAITING one reminds; None
@@ -321,8 +322,7 @@ class Store:
         steps = [step(*two, move.meanwhile) for two in zip(move.path, move.path[1:], strict=False)]
         final = move.path[-1]
         held = final in IN_HAND
-        changes = {name: rows.encoded(value) for name, value in move.changes.items()}
-        values: dict[str, Any] = changes | {
+        values: dict[str, Any] = _column_values(tx, move) | {
             "state": final.value,
             "owner": self.owner if held else "",
             "lease_until": tx.now + self.lease if held else 0.0,
@@ -854,7 +854,7 @@ class Store:
         # A card is one message whose newest form counts; everything else is said once a state.
         key = f"{operation.id}:{owed.value}"
         if owed is MessageKind.REMINDER:
-            key += f":{operation.consent.reminded}"
+            key += f":{operation.approvals.reminded}"
         elif owed is MessageKind.LIFT:
             # Once when it is known, and once more before.
             key += f":{seen}"
@@ -1220,6 +1220,20 @@ def _firsts(quarantined: Collection[int | str] = ()) -> sa.ScalarSelect[int]:
 
 
 _FIRSTS = _firsts()
+
+
+def _column_values(tx: Transaction, move: Move) -> dict[str, Any]:
+    """Return what a transition sets of a row, by column."""
+    parts = {name: value for name, value in move.changes.items() if name in rows.CONSENT_KEYS}
+    values = {
+        name: rows.encoded(value) for name, value in move.changes.items() if name not in parts
+    }
+    if parts:
+        # Locked, so that the other parts are still these when the row is updated.
+        query = sa.select(operations.c.consent).where(operations.c.id == move.id).with_for_update()
+        stored = tx.connection.execute(query).scalar()
+        values["consent"] = rows.merged_consent(move.id, stored or "{}", parts)
+    return values
 
 
 @lru_cache(256)

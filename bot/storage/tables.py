@@ -40,7 +40,7 @@ operations = sa.Table(
     sa.Column("took", sa.Double),
     sa.Column("card_channel", sa.Text, nullable=False),
     sa.Column("card_ts", sa.Text, nullable=False),
-    # What it waits for, as JSON: see model.Consent.
+    # Approvals, Preview and Origin of the model, as JSON with flat keys: see rows.CONSENT_KEYS.
     sa.Column("consent", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("emergency", sa.Boolean, nullable=False),

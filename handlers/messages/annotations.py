@@ -41,17 +41,17 @@ REQUEST = "request"
 
 def request(operation: Operation) -> str:
     """Say that whoever asked may not do it themselves, where it is so."""
-    if not operation.consent.request_of:
+    if not operation.origin.request_of:
         return ""
-    why = escape(operation.consent.lacking, 300)
+    why = escape(operation.approvals.lacking, 300)
     return f"*A request:* {user(operation.actor.user)} may not do this themselves, {why}."
 
 
 def offer(operation: Operation) -> str:
     """Say whom a refused asker may ask; nothing where the policy lets nobody be asked."""
-    if not operation.consent.request_from:
+    if not operation.approvals.request_from:
         return ""
-    roles = " or ".join(code(role) for role in operation.consent.request_from[:10])
+    roles = " or ".join(code(role) for role in operation.approvals.request_from[:10])
     return f"You can ask someone in {roles} to let it through, here in the channel."
 
 

@@ -106,7 +106,7 @@ def card(operation: Operation, action: Action | None) -> Message:
     frame = [f"Asked by {user(operation.actor.user)} {moment(operation.asked_at)}"]
     if operation.rule:
         how = "forbidden" if operation.state is State.DENIED else "allowed"
-        how = "open to requests" if operation.consent.request_of else how
+        how = "open to requests" if operation.origin.request_of else how
         frame.append(f"{how} by {code(operation.rule)}")
     if passed := _passed(operation):
         frame.append(passed)
@@ -143,11 +143,11 @@ def _choices(operation: Operation, what: str) -> Block:
     if operation.approval is Approval.CONFIRM:
         open_to = [Choice.CONFIRM, Choice.CANCEL]
     else:
-        consent = operation.consent
+        approvals = operation.approvals
         # Where nobody may approve, nobody may deny it either.
-        others = [Choice.APPROVE, Choice.DENY] if consent.roles or consent.escalates_to else []
+        others = [Choice.APPROVE, Choice.DENY] if approvals.roles or approvals.escalates_to else []
         open_to = [*others, Choice.CANCEL]
-        open_to += [Choice.EMERGENCY] if operation.consent.break_glass_rule else []
+        open_to += [Choice.EMERGENCY] if approvals.break_glass_rule else []
     return {
         "type": "actions",
         "block_id": f"{DECIDE}:{operation.id}",
@@ -288,7 +288,7 @@ def private(
         # Slack cannot be asked whether it was shown, so it is said twice rather than never.
         text = f"(You may have read this before.) {text}"
     text = fit(text, SECTION_MOST)
-    offers = (beside.offer_button(operation),) if operation.consent.request_from else ()
+    offers = (beside.offer_button(operation),) if operation.approvals.request_from else ()
     return Message(text, (section(text), *offers))
 
 
@@ -340,7 +340,7 @@ def wanted(operation: Operation, action: Action | None) -> str:
     if not operation.api:
         return code(operation.text, 300)
     # They count from when it is sent.
-    spans = operation.consent.spans if operation.state in _UNSENT else {}
+    spans = operation.origin.spans if operation.state in _UNSENT else {}
     shown = [
         f"{escape(_word(name, param), 40)} {value(param, given)}"
         if name not in spans
@@ -392,13 +392,13 @@ def _reason(operation: Operation) -> str:
 
 def _passed(operation: Operation) -> str:
     """Say who decided, and when."""
-    given = [one.user for one in operation.consent.given]
+    given = [one.user for one in operation.approvals.given]
     who = " and ".join(user(one) for one in given) or user(operation.decided_by)
     if not (given or operation.decided_by):
         return ""
     match operation.state:
         case State.WAITING:
-            return f"{len(given)} of {operation.consent.needed} approved: {who}"
+            return f"{len(given)} of {operation.approvals.needed} approved: {who}"
         case State.EXPIRED:
             return f"approved by {who} alone" if given else ""
         case State.DENIED if operation.decided_by and not operation.sent_at:
@@ -420,32 +420,32 @@ def _emergency(operation: Operation) -> str:
 
 
 def _who_may(operation: Operation) -> str:
-    consent = operation.consent
-    if not consent.roles:
+    approvals = operation.approvals
+    if not approvals.roles:
         return "Nobody"
     most = 10
-    who = people(consent.people[:most])
-    rest = " and others" if len(consent.people) > most else ""
-    return f"{' or '.join(code(role) for role in consent.roles)} ({who}{rest or ''})"
+    who = people(approvals.people[:most])
+    rest = " and others" if len(approvals.people) > most else ""
+    return f"{' or '.join(code(role) for role in approvals.roles)} ({who}{rest or ''})"
 
 
 def _waiting(operation: Operation, action: Action | None) -> str:
     """Say what a waiting operation waits for, and what is known of what it will touch."""
-    consent = operation.consent
+    approvals, preview = operation.approvals, operation.preview
     lines = [action.does] if action is not None else []
     if operation.approval is Approval.CONFIRM:
         lines += [f"Nothing is sent before {user(operation.actor.user)} confirms it."]
-    elif not consent.roles:
+    elif not approvals.roles:
         lines += ["The policy lets nobody approve this: its list of approvers is empty."]
     else:
-        count = "someone" if consent.needed == 1 else f"{consent.needed} people"
-        approve = "approves" if consent.needed == 1 else "approve"
+        count = "someone" if approvals.needed == 1 else f"{approvals.needed} people"
+        approve = "approves" if approvals.needed == 1 else "approve"
         lines += [f"Nothing is sent before {count} in {_who_may(operation)} {approve} it."]
-    if consent.state_at_press:
+    if preview.state_at_press:
         lines.append(_changed(operation) + " Press again if you still want it.")
-    elif consent.state:
-        lines.append(f"State when it was asked: {code(consent.state)}.")
-    lines += map(beside.sight, consent.readings)
+    elif preview.state:
+        lines.append(f"State when it was asked: {code(preview.state)}.")
+    lines += map(beside.sight, preview.readings)
     if operation.expires_at:
         lines.append(f"Expires {moment(operation.expires_at)}.")
     return "\n".join(lines)
@@ -453,12 +453,12 @@ def _waiting(operation: Operation, action: Action | None) -> str:
 
 def _changed(operation: Operation) -> str:
     """Say what has changed between asking and deciding."""
-    consent = operation.consent
-    if not consent.state_at_press:
+    preview = operation.preview
+    if not preview.state_at_press:
         return ""
     return (
-        f"*Changed:* the state was {code(consent.state)} when it was asked and "
-        f"{code(consent.state_at_press)} when it was decided."
+        f"*Changed:* the state was {code(preview.state)} when it was asked and "
+        f"{code(preview.state_at_press)} when it was decided."
     )
 
 

@@ -144,7 +144,7 @@ def _cells(operation: Operation) -> Mapping[str, Json]:
         "rule": operation.rule,
         "approval": operation.approval.value,
         "decided_by": operation.decided_by,
-        "approved_by": " ".join(one.user for one in operation.consent.given),
+        "approved_by": " ".join(one.user for one in operation.approvals.given),
         "emergency": "yes" if operation.emergency else "",
         "reason": operation.reason,
         "case": operation.case,

@@ -81,8 +81,8 @@ async def test_approval_sends_nothing_before_decision(house: House) -> None:
     operation = await waiting(house)
 
     assert ran(house) == []
-    assert operation.consent.roles == ("leads",)
-    assert operation.consent.people == ("U0BOB", "U0CAROL")
+    assert operation.approvals.roles == ("leads",)
+    assert operation.approvals.people == ("U0BOB", "U0CAROL")
     assert (operation.expires_at or 0) - operation.asked_at == pytest.approx(900, abs=5)
     assert house.heard(MessageKind.CARD) == 1
     assert house.heard(MessageKind.ENDING) == 0
@@ -188,7 +188,7 @@ async def test_approval_requires_two_people_if_policy_says_so(house: House) -> N
     assert not again.counts
     assert "one more person" in again.words
     assert between.state is State.WAITING
-    assert [one.user for one in between.consent.given] == ["U0BOB"]
+    assert [one.user for one in between.approvals.given] == ["U0BOB"]
 
     assert (await house.decide(operation.id, Choice.APPROVE, CAROL)).counts
     assert (await house.ended(operation.id)).state is State.ACCEPTED
@@ -245,9 +245,9 @@ async def test_authorizer_rechecks_approver_before_sending(quick_store: Store) -
     """The approver's right is checked again just before the request is sent."""
     async with built(quick_store, policy=POLICY, directory=directory()) as house:
         operation = await waiting(house)
-    given = replace(operation.consent, given=(GivenApproval("U0BOB", 0.0),))
+    given = replace(operation.approvals, given=(GivenApproval("U0BOB", 0.0),))
     path = (State.WAITING, State.DUE)
-    due = await quick_store.move(Move(operation.id, path, {}, {"consent": given}))
+    due = await quick_store.move(Move(operation.id, path, {}, {"approvals": given}))
     assert due is not None
 
     fewer = POLICY.replace("[U0BOB, U0CAROL]", "[U0CAROL]")
@@ -333,8 +333,8 @@ async def test_approval_reminds_once_and_escalates_to_next_role(
         await house.ended(operation.id)
 
     assert not early.counts
-    assert widened.consent.roles == ("leads", "chiefs")
-    assert "U0DAVE" in widened.consent.people
+    assert widened.approvals.roles == ("leads", "chiefs")
+    assert "U0DAVE" in widened.approvals.people
     assert house.heard(MessageKind.REMINDER) == 1
     assert settled.counts
 
@@ -356,17 +356,17 @@ async def test_approval_runs_stop_whose_target_state_changed(quick_store: Store)
     cloud = Looking(["active", "inactive"])
     async with built(quick_store, policy=POLICY, directory=directory(), cloud=cloud) as house:
         operation = await waiting(house)
-        assert operation.consent.state == "active"
+        assert operation.preview.state == "active"
         shown: list[str] = []
         cloud.before = lambda command: shown.extend(
-            d.operation.consent.state_at_press
+            d.operation.preview.state_at_press
             for d in house.desk.said(MessageKind.CARD)
             if not command.action.api.startswith("Describe")
         )
         assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
         ended = await house.ended(operation.id)
 
-    assert ended.consent.state_at_press == "inactive"
+    assert ended.preview.state_at_press == "inactive"
     assert "inactive" in shown, "the card says it before the request leaves"
     assert ran(house) == ["DropLiveStream"]
 

@@ -707,7 +707,7 @@ async def test_access_request_for_a_follow_up_is_superseded(home: House) -> None
     lift = await home.service.follow(banned.id, FollowUp.LIFT, press)
     assert isinstance(lift, Accepted), lift
     denied = await home.ended(lift.operation.id)
-    assert denied.consent.request_from, denied
+    assert denied.approvals.request_from, denied
     asked = await home.service.request(denied.id, replace(press, key="press2"))
     assert isinstance(asked, Accepted), asked
     await home.engine.ending(asked.operation.id)

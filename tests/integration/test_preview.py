@@ -91,7 +91,7 @@ async def test_readings_show_live_since_and_push_url_on_card(house: House) -> No
     operation = await house.run("live stream1")
     text = shown(operation)
 
-    assert operation.consent.readings[0] == (
+    assert operation.preview.readings[0] == (
         Reading("Live since {}, pushed to {}.", (SINCE, "push.example.com/live/stream1"))
     )
     assert f"Live since <!date^{SINCE:.0f}^" in text
@@ -472,7 +472,7 @@ async def test_denial_in_direct_message_offers_no_request(house: House) -> None:
     house.directory.channels["D0MALLORY"] = house.directory.channels["C0INC"]
     operation = await refused(house, channel="D0MALLORY")
 
-    assert operation.consent.request_from == ()
+    assert operation.approvals.request_from == ()
 
 
 async def test_access_request_waits_for_permitted_approver(house: House) -> None:
@@ -482,7 +482,7 @@ async def test_access_request_waits_for_permitted_approver(house: House) -> None
 
     assert "<@U0MALLORY> may not do this themselves, they have no role." in text
     assert "someone in `leads`" in text
-    assert operation.consent.people == ("U0BOB",)
+    assert operation.approvals.people == ("U0BOB",)
     assert not house.heard(MessageKind.ENDING)
     for actor, choice in (
         (MALLORY, Choice.APPROVE),
@@ -498,7 +498,7 @@ async def test_access_request_waits_for_permitted_approver(house: House) -> None
     assert ended.state is State.ACCEPTED
     with house.store.records(operation=operation.id) as records:
         bodies = {record.kind: record.body for record in records}
-    assert f'"request_of":"{operation.consent.request_of}"' in bodies["asked"]
+    assert f'"request_of":"{operation.origin.request_of}"' in bodies["asked"]
     assert '"lacks":"they have no role"' in bodies["ended"]
     assert "may not do this themselves" in cards.audit_line(ended, by_api("DropLiveStream")).text
 
@@ -509,7 +509,7 @@ async def test_access_request_skips_reads_requester_lacks(house: House) -> None:
     text = shown(operation)
 
     assert house.cloud.sent == []
-    assert operation.consent.state == ""
+    assert operation.preview.state == ""
     assert "push.example.com/live" not in text
     assert "Not shown, as whoever asks may not read it: `DescribeLiveStreamState, " in text
     assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
@@ -522,7 +522,7 @@ async def test_access_request_shows_permitted_readings(house: House) -> None:
     waits = await house.engine.ending(reply.operation.id)
 
     assert refusal.state is State.DENIED
-    assert waits.consent.state == "active"
+    assert waits.preview.state == "active"
     assert "Live since" in shown(waits)
     assert "Not shown" not in shown(waits)
 

@@ -12,7 +12,17 @@ from bot.errors import UnreadableRowError
 from bot.model.actions import Reading
 from bot.model.messages import MessageKind
 from bot.model.off_air import OffAirChange
-from bot.model.operations import Choice, Consent, Decision, GivenApproval, Operation, Search, State
+from bot.model.operations import (
+    Approvals,
+    Choice,
+    Decision,
+    GivenApproval,
+    Operation,
+    Origin,
+    Preview,
+    Search,
+    State,
+)
 from bot.model.people import Actor, Place
 from bot.storage import database, tables
 from bot.storage.store import Move, Store
@@ -102,7 +112,7 @@ async def test_consent_of_newer_release_is_read(database_url: str, rows: Rows) -
         found = await store.get("op1")
 
     assert found is not None
-    assert found.consent == Consent(needed=2, given=(GivenApproval("U1", 5.0),))
+    assert found.approvals == Approvals(needed=2, given=(GivenApproval("U1", 5.0),))
 
 
 async def test_consent_of_newer_release_keeps_what_is_unknown(
@@ -114,14 +124,33 @@ async def test_consent_of_newer_release_keeps_what_is_unknown(
         rows.change(tables.operations, "op1", consent=json.dumps(NEWER))
         found = await store.get("op1")
         assert found is not None
-        changes = {"consent": replace(found.consent, reminded=3)}
+        changes = {"approvals": replace(found.approvals, reminded=3)}
         moved = await store.move(Move("op1", (State.ASKED, State.WAITING), FACTS, changes))
 
     assert moved is not None
-    assert moved.consent.reminded == 3
+    assert moved.approvals.reminded == 3
     stored = json.loads(rows.one(tables.operations, "op1").consent)
     assert (stored["newer"], stored["reminded"]) == ({"deep": [1, 2]}, 3)
-    assert "unknown" not in stored
+
+
+async def test_consent_change_keeps_other_parts(database_url: str, rows: Rows) -> None:
+    """A transition that changes the approvals leaves the preview and the origin as stored."""
+    asked = replace(operation(), origin=Origin(undoes="op0", spans={"Duration": 60.0}))
+    async with opened(database_url) as store:
+        await store.ask(asked, FACTS)
+        changes = {"preview": Preview(state="active")}
+        await store.move(Move("op1", (State.ASKED, State.WAITING), FACTS, changes))
+        given = Approvals(given=(GivenApproval("U1", 5.0),))
+        moved = await store.move(
+            Move("op1", (State.WAITING, State.DUE), FACTS, {"approvals": given})
+        )
+
+    assert moved is not None
+    assert moved.origin == asked.origin
+    assert moved.preview == Preview(state="active")
+    assert moved.approvals.given == (GivenApproval("U1", 5.0),)
+    stored = json.loads(rows.one(tables.operations, "op1").consent)
+    assert (stored["seen"], stored["undoes"], stored["then"]) == ("active", "op0", [])
 
 
 async def test_consent_of_older_release_takes_defaults(database_url: str, rows: Rows) -> None:
@@ -134,7 +163,8 @@ async def test_consent_of_older_release_takes_defaults(database_url: str, rows: 
         found = await store.get("op1")
 
     assert found is not None
-    assert found.consent == Consent(roles=("leads",), readings=(Reading("{} live", ("x", 7.0)),))
+    assert found.approvals == Approvals(roles=("leads",))
+    assert found.preview == Preview(readings=(Reading("{} live", ("x", 7.0)),))
 
 
 async def test_params_and_result_of_newer_release_are_read(database_url: str, rows: Rows) -> None:

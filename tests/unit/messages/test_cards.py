@@ -17,7 +17,16 @@ from bot.errors import ParseError
 from bot.model.actions import Action, Approval, Effect, Json, Reading
 from bot.model.commands import Command, Via
 from bot.model.messages import EphemeralNotice
-from bot.model.operations import UNREADABLE, Consent, GivenApproval, Operation, Search, State
+from bot.model.operations import (
+    UNREADABLE,
+    Approvals,
+    GivenApproval,
+    Operation,
+    Origin,
+    Preview,
+    Search,
+    State,
+)
 from bot.model.people import Actor, Person, Place
 from bot.operations.service import Accepted, Invalid, NotRecorded, Permissions, SearchPage
 from bot.policy.evaluation import Permission
@@ -208,13 +217,18 @@ def test_mrkdwn_truncate_keeps_markup_whole(parts: list[str], most: int) -> None
 
 # --- operations ------------------------------------------------------------------------
 
-consents = st.builds(
-    Consent,
+approvals = st.builds(
+    Approvals,
     needed=st.integers(1, 9),
     roles=st.lists(nasty, max_size=12).map(tuple),
     people=st.lists(st.one_of(nasty, st.just("S0LEADS")), max_size=30).map(tuple),
     given=st.lists(st.builds(GivenApproval, nasty, st.floats()), max_size=3).map(tuple),
     break_glass_rule=nasty,
+    request_from=st.lists(nasty, max_size=3).map(tuple),
+    lacking=nasty,
+)
+previews = st.builds(
+    Preview,
     state=nasty,
     state_at_press=nasty,
     readings=st.lists(
@@ -225,10 +239,8 @@ consents = st.builds(
         ),
         max_size=3,
     ).map(tuple),
-    request_from=st.lists(nasty, max_size=3).map(tuple),
-    request_of=st.sampled_from(["", "op0"]),
-    lacking=nasty,
 )
+origins = st.builds(Origin, request_of=st.sampled_from(["", "op0"]))
 operations = st.builds(
     Operation,
     # Made by us, so it is a plain word.
@@ -258,7 +270,9 @@ operations = st.builds(
     duration=st.one_of(st.none(), st.floats(allow_nan=False)),
     card_ts=nasty,
     approval=st.sampled_from(Approval),
-    consent=consents,
+    approvals=approvals,
+    preview=previews,
+    origin=origins,
     expires_at=st.one_of(st.none(), st.floats()),
     decided_by=nasty,
     decided_at=st.one_of(st.none(), st.floats()),
@@ -566,9 +580,9 @@ def test_readings_escape_any_result(given: Json) -> None:
 def test_card_omits_approve_without_approvers() -> None:
     """A card has Approve and Deny buttons only if somebody may approve, now or later."""
     waiting = replace(
-        OPERATION, state=State.WAITING, approval=Approval.SECOND_PERSON, consent=Consent()
+        OPERATION, state=State.WAITING, approval=Approval.SECOND_PERSON, approvals=Approvals()
     )
-    later = replace(waiting, consent=Consent(escalates_to=("chiefs",)))
+    later = replace(waiting, approvals=Approvals(escalates_to=("chiefs",)))
 
     assert labels(cards.card(waiting, DROP)) == ["Cancel"]
     assert labels(cards.card(later, DROP)) == ["Approve", "Deny", "Cancel"]
