@@ -71,6 +71,8 @@ _STREAM_ERRORS = (
 DROP_LIVE_STREAM = Action(
     api="DropLiveStream",
     words="live",
+    synonyms=("drop", "kill", "cut", "disconnect"),
+    summary="cuts a live stream",
     does=(
         "Cut the push of a live stream. The encoder may push again at once; for=30m keeps it off "
         "that long, by a ban."
@@ -96,6 +98,18 @@ DROP_LIVE_STREAM = Action(
 RESUME_LIVE_STREAM = Action(
     api="ResumeLiveStream",
     words="live",
+    synonyms=(
+        "unban",
+        "unblock",
+        "unforbid",
+        "allow",
+        "lift",
+        "restart",
+        "resume",
+        "unpause",
+        "continue",
+    ),
+    summary="lifts a ban",
     does="Lift the ban of a live stream. It does not start the encoder.",
     product=LIVE,
     effect=Effect.START,
@@ -114,6 +128,8 @@ RESUME_LIVE_STREAM = Action(
 FORBID_LIVE_STREAM = Action(
     api="ForbidLiveStream",
     words="ban",
+    synonyms=("block", "forbid", "blacklist"),
+    summary="cuts a stream and keeps it off",
     does=(
         "Cut a live stream and keep it off: for 7 days unless said otherwise. It goes by the "
         "stream's name alone, on every domain and path, unless Tencent's support has switched "
@@ -269,6 +285,8 @@ START_LIVE_PAD_STREAM = Action(
 STOP_LIVE_PAD_STREAM = Action(
     api="StopLivePadStream",
     words="pad",
+    synonyms=("unpad",),
+    summary="takes the pad away",
     does="Take the pad video away: viewers see the live stream again.",
     product=LIVE,
     effect=Effect.STOP,
@@ -360,6 +378,8 @@ ADD_DELAY_LIVE_STREAM = Action(
 RESUME_DELAY_LIVE_STREAM = Action(
     api="ResumeDelayLiveStream",
     words="delay",
+    synonyms=("undelay",),
+    summary="takes the delay away",
     does="Take the delay of a stream away.",
     product=LIVE,
     effect=Effect.STOP,
@@ -618,6 +638,8 @@ DESCRIBE_RECORD_TASK = Action(
 FORBID_LIVE_DOMAIN = Action(
     api="ForbidLiveDomain",
     words="domain",
+    synonyms=("disable",),
+    summary="switches a domain off",
     does="Switch a whole push or play domain off: every stream on it ends, and none can begin.",
     product=LIVE,
     effect=Effect.STOP,
@@ -645,6 +667,8 @@ FORBID_LIVE_DOMAIN = Action(
 ENABLE_LIVE_DOMAIN = Action(
     api="EnableLiveDomain",
     words="domain",
+    synonyms=("enable",),
+    summary="switches a domain on",
     does="Switch a push or play domain on again. It does not start the encoders.",
     product=LIVE,
     effect=Effect.START,

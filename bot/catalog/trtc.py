@@ -110,6 +110,8 @@ _TEMPO = Param("Tempo", "tempo", tempo, "how fast it plays", required=False, onl
 UPDATE_STREAM_INGEST = Action(
     api="UpdateStreamIngest",
     words="pause",
+    synonyms=("resume", "unpause", "continue"),
+    summary="paused=no lets what is paused go on",
     does=(
         "Pause what is pulled into a TRTC room, or with paused=no let it go on. While paused it "
         "is billed, and after 12 hours it is destroyed."

@@ -22,7 +22,9 @@ from bot.cli import audit as auditing
 from bot.cli import serve as serving
 from bot.cli.output import complain, one_line, say
 from bot.cli.settings import Settings, read_settings
-from bot.commands.parser import caret, format_command, parse
+from bot.commands.diagnostics import caret
+from bot.commands.formatting import format_command
+from bot.commands.parser import parse
 from bot.errors import (
     ApiError,
     CloudError,

@@ -1,21 +1,12 @@
-"""Cuts what people type into words and `name=value` pairs, as phones and Slack deform it.
-
-The ways back stand here too: a command written so that it is read as itself, and a mistake
-shown at its place.
-"""
+"""Tokens of a typed text: words and `name=value` pairs, as phones and Slack deform them."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.errors import ParseError
-from bot.model.actions import DEFAULT, Action, Effect, Json, Site
-from bot.model.commands import Command
-from bot.redact import HIDDEN, redact
 
-# Phones turn one quote into another, so each pair may be closed by its cousins.
+# Phones turn one quote into another, so each one may be closed by similar ones.
 _CLOSES = {
     '"': '"”',
     "“": '”"',
@@ -26,6 +17,9 @@ _CLOSES = {
     "‘": "’'",
     "’": "’'",
 }
+QUOTES = frozenset(_CLOSES)
+"""Characters that open a quote."""
+
 _APOSTROPHES = frozenset("'’")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
@@ -36,28 +30,25 @@ _ENTITY = re.compile("|".join(_ENTITIES))
 _SLACK = re.compile(r'<(?P<link>[^<>|\s"]+)(?:\|(?P<label>[^<>"]*))?>')
 _DASHES = re.compile(r"(?:--|—|–|―)(?=[A-Za-z])")
 SENTENCE_ENDS = ".,!:"
-"""What ends a sentence rather than a name, where the name is not quoted."""
+"""Characters at the end of an unquoted name that end the sentence instead."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_DRY = re.compile(r"(?:--|—|–|―)dry[-_]?run$", re.IGNORECASE)
+_DRY_FLAG = re.compile(r"(?:--|—|–|―)dry[-_]?run$", re.IGNORECASE)
 _DRY_NAMES = frozenset({"dry-run", "dry_run", "dryrun"})
 _YES = frozenset({"yes", "true", "on", "1"})
-_BARE = re.compile(r"[^\s<&`\"'“”„‘’«»][^\s<&`]*")
-# A quoted piece; it ends after what `plain` would take for the beginning of a link or an escape.
-_PIECE = re.compile(r'["”]+|(?:[^"”<&]|&(?!(?:amp|lt|gt);))+[<&]?|[<&]')
 _TICK = "`"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word, or one `name=value`.
+    """A word, or a `name=value` pair.
 
     Attributes:
         name: As typed, without dashes; empty for a bare word.
-        value: Empty for a name that none follows.
-        start, end: Where all of it stands in the scanned text.
-        name_start, value_start: Where its parts begin.
-        quoted: The value was quoted, so it is meant literally.
+        value: Empty for a name without a value.
+        start, end: The span of the whole token in the text.
+        name_start, value_start: Where the name and the value begin.
+        quoted: The value was quoted, so it is taken literally.
     """
 
     name: str
@@ -70,9 +61,9 @@ class Token:
 
 
 def unescape(text: str) -> str:
-    """Undo what Slack and phones do to text: links, mentions, escapes, odd and invisible spaces.
+    """Return a text without what Slack and phones add: links, escapes, unusual spaces.
 
-    A link that Slack made by itself becomes what was typed; any other becomes its address.
+    A link that Slack made by itself becomes what was typed; any other becomes its URL.
     """
     shown = _ENTITY.sub(lambda found: _ENTITIES[found[0]], _SLACK.sub(_unlinked, text))
     shown = _SPACES.sub(" ", _INVISIBLE.sub("", shown))
@@ -84,12 +75,12 @@ def _unlinked(found: re.Match[str]) -> str:
     scheme, _, rest = link.partition(":")
     if scheme in ("mailto", "tel"):
         return label or rest
-    # `http://a.b|a.b`: Slack links bare host names by itself; what was typed is the label.
+    # `http://a.b|a.b`: Slack links bare host names by itself; the label is what was typed.
     return label if label and label == rest.removeprefix("//").rstrip("/") else link
 
 
 def tokenize(text: str) -> list[Token]:
-    """Cut a plain text.
+    """Return the tokens of an unescaped text.
 
     Raises:
         ParseError: A quote is not closed.
@@ -97,16 +88,22 @@ def tokenize(text: str) -> list[Token]:
     return list(_tokens(text))
 
 
-def without_dry_run(text: str) -> tuple[str, bool]:
-    """Take the wish for a dry run out of a text as it came, and say whether it was there.
+def value_only(token: Token) -> Token:
+    """Return a token whose span is that of its value."""
+    return replace(token, start=token.value_start)
 
-    What is quoted, or the value of a name, is no wish. A text that cannot be cut stays as it is.
+
+def without_dry_run(text: str) -> tuple[str, bool]:
+    """Remove the dry-run flag from an escaped text; return whether it was there.
+
+    A quoted flag, and one that is the value of a name, does not count. A text that cannot be
+    tokenized is returned unchanged.
     """
     if "dry" not in text.casefold():
         return text, False
     shown = unescape(text)
     try:
-        spans = [span for token in _tokens(shown) if (span := _dry(shown, token))]
+        spans = [span for token in _tokens(shown) if (span := _dry_run_span(shown, token))]
     except ParseError:
         return text, False
     if not spans:
@@ -114,20 +111,22 @@ def without_dry_run(text: str) -> tuple[str, bool]:
     for start, end in reversed(spans):
         shown = shown[:start] + shown[end:]
     for escaped, sign in _ENTITIES.items():
-        # The ampersand comes first: what is read again must be what was read here.
+        # The ampersand comes first, so that unescaping gives the same text again.
         shown = shown.replace(sign, escaped)
     return shown.strip(), True
 
 
-def _dry(text: str, token: Token) -> tuple[int, int] | None:
-    """Say where a token asks for a dry run; None where it does not."""
+def _dry_run_span(text: str, token: Token) -> tuple[int, int] | None:
+    """Return the span of a dry-run flag; None if the token is none."""
     if not token.name:
-        return (token.start, token.end) if not token.quoted and _DRY.match(token.value) else None
+        return (
+            (token.start, token.end) if not token.quoted and _DRY_FLAG.match(token.value) else None
+        )
     if token.name.casefold() not in _DRY_NAMES:
         return None
     end = token.name_start + len(token.name)
     if text[end : end + 1] != "=":
-        # What follows a bare `--dry-run` is the next word, and no value of it.
+        # The word after a bare `--dry-run` is not its value.
         return token.start, end
     return (token.start, token.end) if token.value.casefold() in _YES else None
 
@@ -170,7 +169,7 @@ def _named(text: str, name: str, start: int, name_at: int, at: int) -> Token:
 
 
 def _value(text: str, at: int) -> tuple[str, int, bool]:
-    """Read quoted pieces, as many as touch, and what touches them unquoted; say where it ends."""
+    """Return adjacent quoted and unquoted pieces as one value, its end, and if any is quoted."""
     pieces: list[str] = []
     while text[at : at + 1] in _CLOSES:
         end = _closing(text, at)
@@ -185,7 +184,7 @@ def _value(text: str, at: int) -> tuple[str, int, bool]:
 
 
 def _closing(text: str, at: int) -> int:
-    """Find the end of a quote; an apostrophe inside a word is none."""
+    """Return the end of a quote; an apostrophe inside a word does not end it."""
     for end in range(at + 1, len(text)):
         char = text[end]
         inside = char in _APOSTROPHES and text[end + 1 : end + 2].isalnum()
@@ -208,127 +207,3 @@ def _past_ticks(text: str, at: int) -> int:
     while text[at : at + 1] == _TICK:
         at += 1
     return at
-
-
-# --- the ways back -----------------------------------------------------------------
-
-
-def quoted(value: str) -> str:
-    """Write a value so that after `name=` it is read as itself, whether Slack escapes it or not."""
-    if _BARE.fullmatch(value) and value[-1] not in SENTENCE_ENDS:
-        return value
-    pieces = _PIECE.findall(value)
-    return "".join(f"'{one}'" if one[0] in '"”' else f'"{one}"' for one in pieces) or '""'
-
-
-def format_command(command: Command) -> str:
-    """Write a command so that reading it gives the same command; secret values are hidden."""
-    words = [command.action.api]
-    for param in command.action.params:
-        value = command.params.get(param.api)
-        if value is not None:
-            words.append(f"{param.api}={HIDDEN if param.secret else quoted(_written(value))}")
-    if command.region:
-        words.append(f"Region={command.region}")
-    if command.account != DEFAULT:
-        words.append(f"Account={quoted(command.account)}")
-    return " ".join(words)
-
-
-def _written(value: Json) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def example(action: Action, site: Site | None = None) -> str:
-    """Write a command that could be pasted, with a made-up value for each needed parameter.
-
-    Its region is one of the site; without one, of the product's own.
-    """
-    site = site or action.product.site
-    values: list[str] = []
-    for param in action.params:
-        if param.required and param.default is None and param.only in (None, site):
-            value = param.example or param.type.example or f"{param.word}1"
-            values.append(f"{param.word}={value}" if values else value)
-    regions = (action.regions or {}).get(site, ())
-    values += [f"region={regions[-1]}"] if regions else []
-    return " ".join([beginning(action), *values])
-
-
-def beginning(action: Action) -> str:
-    """Write how a command for an action begins, e.g. `/stopstream live`."""
-    match action.effect:
-        case Effect.START:
-            return f"/startstream {action.words}"
-        case Effect.READ:
-            return f"/stopstream status {action.words}"
-        case Effect.CHANGE:
-            # No verb of its own leads to a change, so it goes by its API name.
-            return f"/stopstream {action.words if action.product.local else action.api}"
-        case Effect.STOP:
-            return f"/stopstream {action.words}"
-
-
-def redact_error(
-    error: ParseError, spans: AbstractSet[tuple[int, int]], ours: str = ""
-) -> ParseError:
-    """Take stream keys, and whatever stands in the spans, out of a mistake; its place stays.
-
-    What the sentence ends with stays as it is where it is `ours`.
-    """
-    text, start, end = error.text, error.start, error.end
-    for first, last in sorted(spans, reverse=True):
-        text = text[:first] + HIDDEN + text[last:]
-        start = _moved(start, first, last, inside=first)
-        end = _moved(end, first, last, inside=first + len(HIDDEN))
-    whole, head, tail = redact(text), redact(text[:start]), redact(text[end:])
-    if not (whole.startswith(head) and whole.endswith(tail)) or len(head + tail) > len(whole):
-        # A secret crosses the edge of the place: rather all of it than a wrong one.
-        head, tail = "", ""
-    ours = ours if error.sentence.endswith(ours) else ""
-    return ParseError(
-        redact(error.sentence.removesuffix(ours)) + ours,
-        text=whole,
-        start=len(head),
-        end=len(whole) - len(tail),
-        suggestion=redact(error.suggestion),
-        at=error.at,
-    )
-
-
-def _moved(at: int, first: int, last: int, *, inside: int) -> int:
-    """Say where a place comes to lie when a span becomes `[hidden]`."""
-    if at <= first:
-        return at
-    return inside if at < last else at + len(HIDDEN) - (last - first)
-
-
-def caret(error: ParseError, width: int = 72) -> str:
-    """Show the text with its mistaken part underlined: two lines for a monospaced font.
-
-    A longer text is shown for `width` characters around the place; control characters and
-    line ends are shown as signs.
-    """
-    text = "".join(map(_visible, error.text))
-    first = max(0, min(error.start - width // 3, len(text) - width))
-    last = min(len(text), first + width)
-    before = ("…" if first else "") + text[first : error.start]
-    shown = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
-    length = max(1, _columns(text[error.start : min(error.end, last)]))
-    return f"{shown}\n{' ' * _columns(before)}{'^' * length}"
-
-
-def _visible(char: str) -> str:
-    if char.isprintable():
-        return char
-    return chr(0x2400 + ord(char)) if char < " " else "·"
-
-
-def _columns(text: str) -> int:
-    """Count columns: Chinese and most emoji take two, an accent of its own none."""
-    return sum(
-        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
-        for char in text
-    )

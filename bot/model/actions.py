@@ -284,6 +284,8 @@ class Action:
     Attributes:
         api: Tencent's name of it.
         words: What people type after the verb of its effect, e.g. `live`.
+        synonyms: Other words for it, which lead to a suggestion.
+        summary: What it does in a few words, after its command in a suggestion.
         does: What it does, for help and card; true in the light of Tencent's documents.
         repeatable: Twice leaves the same as once, so a lost answer may be sent again.
         per_second: Documented requests per second and account; the lower one of both sites.
@@ -337,6 +339,8 @@ class Action:
     error_notes: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     deprecated: str = ""
     only: Site | None = None
+    synonyms: tuple[str, ...] = ()
+    summary: str = ""
 
     def param(self, name: str) -> Param | None:
         """Find a parameter by one of Tencent's names or the short word, in any case."""

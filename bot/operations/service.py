@@ -13,8 +13,11 @@ import structlog
 from bot.audit.hash_chain import Fact
 from bot.catalog import effects as offair
 from bot.catalog.registry import action_of, command_of, undo_of
-from bot.commands.parser import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, format_command, parse
+from bot.commands.formatting import format_command
+from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
+from bot.commands.parser import parse
 from bot.commands.tokens import without_dry_run
+from bot.commands.vocabulary import Vocabulary
 from bot.errors import DirectoryError, ParseError, StoreError
 from bot.model.actions import DEFAULT, Approval, Json
 from bot.model.commands import Command, Invocation

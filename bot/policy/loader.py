@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.catalog.registry import ALL_ACTIONS, PRODUCTS
-from bot.commands.parser import Vocabulary, parse
+from bot.commands.parser import parse
+from bot.commands.vocabulary import Vocabulary
 from bot.errors import ParseError
 from bot.model.actions import DEFAULT, Account, Effect, Site
 from bot.model.commands import Command

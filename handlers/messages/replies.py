@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.catalog.registry import action_of
-from bot.commands.parser import Audit, Form, Help, OffAir, Vocabulary, WhoAmI, caret, example
+from bot.commands.diagnostics import caret
+from bot.commands.formatting import example
+from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
+from bot.commands.vocabulary import Vocabulary
 from bot.errors import ParseError
 from bot.model.actions import DEFAULT, Action, Approval, Effect
 from bot.model.commands import Command

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.commands.alerts import Candidate
-from bot.commands.parser import Vocabulary
+from bot.commands.vocabulary import Vocabulary
 from bot.model.actions import Action, Effect, Param, Site
 from bot.model.operations import Choice, Decision, Operation
 from bot.operations.service import OffAirList, Permissions

@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.catalog.registry import action_of
-from bot.commands.parser import Audit, Form, Help, OffAir, WhoAmI
+from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
 from bot.model.commands import Command, Invocation
 from bot.model.operations import Search
 from bot.operations.service import Accepted, DryRun, Invalid, Permissions, Reply, Service

@@ -12,7 +12,8 @@ import pytest
 
 from bot.catalog.registry import action_of
 from bot.cli.demo import AUDIT, INCIDENTS
-from bot.commands.parser import format_command, parse
+from bot.commands.formatting import format_command
+from bot.commands.parser import parse
 from bot.errors import ConfigError, NeverSentError, ParseError
 from bot.model.actions import Account, Effect
 from bot.model.operations import Choice, Search, State

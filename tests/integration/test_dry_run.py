@@ -9,7 +9,7 @@ import pytest
 
 from bot.catalog.registry import by_api
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.commands.parser import Help
+from bot.commands.parsed import Help
 from bot.model.actions import Approval, Effect
 from bot.model.commands import Command, Invocation
 from bot.model.people import Actor, Place

@@ -12,7 +12,10 @@ import pytest
 from bot.catalog import effects as offair
 from bot.catalog.registry import ACTIONS, ALL_ACTIONS, action_of, by_api
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.commands.parser import OffAir, Vocabulary, format_command, parse
+from bot.commands.formatting import format_command
+from bot.commands.parsed import OffAir
+from bot.commands.parser import parse
+from bot.commands.vocabulary import Vocabulary
 from bot.errors import ApiError, NeverSentError, NoAnswerError, ParseError
 from bot.model.actions import Effect, Json
 from bot.model.commands import Command, Invocation, Via

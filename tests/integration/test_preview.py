@@ -11,7 +11,7 @@ import pytest
 from bot.catalog import readings as sights
 from bot.catalog.registry import ACTIONS, action_of, by_api
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.commands.parser import Vocabulary
+from bot.commands.vocabulary import Vocabulary
 from bot.errors import NoAnswerError
 from bot.model.actions import Effect, Json, Reading, Site
 from bot.model.commands import Command, Invocation, Via

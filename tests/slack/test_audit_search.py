@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from bot.catalog.registry import ACTIONS
 from bot.cli.demo import INCIDENTS, Sandbox, sandbox
-from bot.commands.parser import Audit, Vocabulary, parse
+from bot.commands.parsed import Audit
+from bot.commands.parser import parse
+from bot.commands.vocabulary import Vocabulary
 from bot.errors import ParseError
 from bot.model.actions import Effect
 from bot.model.commands import Via

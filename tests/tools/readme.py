@@ -7,7 +7,7 @@ from bot.__main__ import _parser
 from bot.catalog import builtin as own
 from bot.catalog.registry import ACTIONS
 from bot.cli.settings import Settings
-from bot.commands.parser import example
+from bot.commands.formatting import example
 from bot.model.actions import Action, Effect
 from tests.support.paths import ROOT
 

@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bot.commands.parser import caret, format_command, parse
+from bot.commands.diagnostics import caret
+from bot.commands.formatting import format_command
+from bot.commands.parser import parse
 from bot.errors import ConfigError, ParseError
 from bot.model.actions import Effect
 from bot.model.commands import Command

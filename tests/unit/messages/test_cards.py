@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.catalog.registry import ACTIONS, action_of, by_api
-from bot.commands.parser import Audit, Form, Help, Vocabulary, WhoAmI, example, parse
+from bot.commands.formatting import example
+from bot.commands.parsed import Audit, Form, Help, WhoAmI
+from bot.commands.parser import parse
+from bot.commands.vocabulary import Vocabulary
 from bot.errors import ParseError
 from bot.model.actions import Action, Approval, Effect, Json, Reading
 from bot.model.commands import Command, Via

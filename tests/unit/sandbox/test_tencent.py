@@ -20,7 +20,9 @@ from tencentcloud.trtc.v20190722 import models as trtc_models
 from tencentcloud.trtc.v20190722 import trtc_client
 
 from bot.catalog.registry import ACTIONS, by_api
-from bot.commands.parser import Vocabulary, example, parse
+from bot.commands.formatting import example
+from bot.commands.parser import parse
+from bot.commands.vocabulary import Vocabulary
 from bot.model.actions import Action, EffectSpec, Json, ResourceType
 from bot.model.commands import Command
 from bot.sandbox.tencent.faults import Fault

@@ -1,0 +1,105 @@
+"""The verb and the action that a text names."""
+
+from collections.abc import Sequence
+
+from bot.commands.context import Context
+from bot.commands.diagnostics import printable
+from bot.commands.formatting import command_prefix
+from bot.commands.secrets import is_url
+from bot.commands.suggestions import ask_for_verb, cannot, commands_for, unknown_word
+from bot.commands.tokens import Token
+from bot.commands.vocabulary import KEYWORDS, VERBS, Vocabulary
+from bot.model.actions import Action, Effect
+
+
+def split_verb(
+    context: Context, tokens: list[Token], verb: Effect | None
+) -> tuple[list[Token], Effect | None]:
+    """Return the tokens after the verb, and the verb.
+
+    Args:
+        verb: The one that the way in implies, if any.
+    """
+    while tokens and not tokens[0].name and verb is not Effect.READ:
+        typed = VERBS.get(tokens[0].value.casefold())
+        if typed is None:
+            break
+        if verb is not None and typed not in (verb, Effect.READ):
+            raise context.error(
+                f"This is the command that {verb.value}s. "
+                f"Use /{typed.value}stream to {typed.value} something.",
+                tokens[0],
+            )
+        tokens, verb = tokens[1:], typed
+    return tokens, verb
+
+
+def find_action(word: str, verb: Effect | None, vocabulary: Vocabulary) -> Action | None:
+    """Return an action by its API name, or by its words and verb.
+
+    Under the verb `status`, only a read is returned.
+    """
+    actions, folded = vocabulary.actions, word.casefold()
+    reads = verb is Effect.READ
+    by_name = [a for a in actions if a.api.casefold() == folded]
+    found = [a for a in by_name if a.effect is verb or not reads]
+    found += [a for a in actions if a.words == folded and a.effect is verb]
+    if reads and not found:
+        status_reads = {a.status_read for a in _called(word, vocabulary)}
+        found = [a for a in actions if a.api in status_reads]
+    return found[0] if found else None
+
+
+def resolve_action(context: Context, token: Token, verb: Effect | None) -> Action:
+    """Return the action that a word names under a verb.
+
+    Raises:
+        CommandError: There is none; the error suggests what may be meant.
+    """
+    word, vocabulary = token.value, context.vocabulary
+    found = find_action(word, verb, vocabulary)
+    if found is not None:
+        return found
+    others = _called(word, vocabulary)
+    if others and verb is None:
+        raise context.error(ask_for_verb(word, others), token)
+    if others:
+        ways = commands_for(others, verb, vocabulary)
+        raise context.error(f'"{printable(word)}" {cannot(verb)}; there is {ways}.', token)
+    synonymous = [a for a in vocabulary.actions if word.casefold() in a.synonyms]
+    if synonymous and verb is not Effect.READ:
+        ways = ", and ".join(f"{command_prefix(a)} … {a.summary}" for a in synonymous)
+        raise context.error(f'There is no kind "{printable(word)}"; {ways}.', token)
+    kinds = list(dict.fromkeys(a.words for a in vocabulary.actions if verb in (None, a.effect)))
+    if is_url(word):
+        raise context.error(
+            f"Say first what to do with this address: {', '.join(kinds)} or help.", token
+        )
+    raise unknown_word(
+        context,
+        f'There is no kind "{printable(word)}"',
+        f"; there is {', '.join(kinds)} and help.",
+        token,
+        word,
+        known=[*kinds, *vocabulary.targets, *KEYWORDS, *(a.api for a in vocabulary.actions)],
+    )
+
+
+def longer_variant(action: Action, tokens: Sequence[Token], vocabulary: Vocabulary) -> Action:
+    """Return the action that does the same until a given time, if the text gives one."""
+    longer = next((a for a in vocabulary.actions if a.api == action.longer_variant), None)
+    if longer is None or longer.expiry is None:
+        return action
+    expiry = longer.param(longer.expiry[0])
+    foreign = (t for t in tokens if t.name and action.param(t.name) is None)
+    return longer if any(longer.param(token.name) is expiry for token in foreign) else action
+
+
+def local_action(word: str, vocabulary: Vocabulary) -> Action | None:
+    """Return the action of that name that the bot performs itself."""
+    return next((a for a in _called(word, vocabulary) if a.product.local), None)
+
+
+def _called(word: str, vocabulary: Vocabulary) -> list[Action]:
+    folded = word.casefold()
+    return [a for a in vocabulary.actions if folded in (a.words, a.api.casefold())]

@@ -1,0 +1,176 @@
+"""Arguments of an action: each token after the kind is assigned to a parameter and read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.commands import secrets
+from bot.commands.actions import resolve_action, split_verb
+from bot.commands.context import Context
+from bot.commands.diagnostics import CommandError, printable
+from bot.commands.formatting import quoted
+from bot.commands.parsed import Assignment, ParsedArguments
+from bot.commands.suggestions import unknown_word
+from bot.commands.tokens import SENTENCE_ENDS, Token, unescape
+from bot.commands.values import read_arguments, read_url
+from bot.commands.vocabulary import COMMON_NAMES
+from bot.errors import ParseError
+from bot.model.actions import Action, Effect, Param
+from bot.redact import redact
+
+_BINDS = "=:\uff1d\uff1a"
+"""Characters between a name and its value, as people and phones write them."""
+
+
+def parse_arguments(
+    context: Context, action: Action, tokens: Sequence[Token], base: ParsedArguments
+) -> tuple[ParsedArguments, Assignment]:
+    """Return the typed arguments, and the tokens that they came from.
+
+    Args:
+        base: The arguments of a target, which typed ones override.
+    """
+    # Which parameters exist depends on the account's site, wherever the account is named.
+    accounts = (token.value.casefold() for token in tokens if token.name.casefold() == "account")
+    assignment = Assignment(base=base, account=next(accounts, ""))
+    try:
+        for token in tokens:
+            _require_binding(context, action, token)
+            assignment = assign(context, action, token, assignment)
+        return read_arguments(context, action, assignment), assignment
+    except CommandError as error:
+        error.hidden |= secrets.assigned(action, assignment.places)
+        error.hidden |= secrets.unassigned(action, tokens, assignment.places)
+        raise
+
+
+def assign(context: Context, action: Action, token: Token, assignment: Assignment) -> Assignment:
+    """Return the assignment with one more word or pair."""
+    if token.name:
+        name = _named_parameter(context, action, token)
+    else:
+        name = _next_parameter(context, action, token, assignment)
+    if name in assignment.places:
+        raise context.error(f'"{token.name}" is given twice.', token)
+    param = action.param(name)
+    if not token.quoted and (param is None or name in action.effect_spec.key):
+        # A sentence ends so, a name does not; one that does is quoted.
+        token = replace(token, value=token.value.rstrip(f"{SENTENCE_ENDS}`") or token.value)
+    if token.name and not token.value and not token.quoted:
+        way = f"write {param.word if param is not None else name.lower()}=…."
+        raise context.error(f'"{token.name}" has no value; {way}', token, verbatim=way)
+    if param is not None and param.word == "stream":
+        return _assign_stream(context, action, param, token, assignment)
+    return assignment.place(name, token)
+
+
+def _assign_stream(
+    context: Context, action: Action, param: Param, token: Token, assignment: Assignment
+) -> Assignment:
+    """Return the assignment with a stream's name, its URL, or a target that names it."""
+    if not token.name and token.value in context.vocabulary.targets:
+        base = _target_values(context, action, param, token).merge(assignment.base)
+        return replace(assignment, base=base)
+    if secrets.is_url(token.value):
+        return assignment.place(param.api, token, read_url(context, token))
+    if "/" in token.value and not (token.name or token.quoted):
+        raise _name_with_slash(context, token)
+    return assignment.place(param.api, token)
+
+
+def _name_with_slash(context: Context, token: Token) -> CommandError:
+    value = token.value.partition("?")[0]
+    app, _, stream = value.rpartition("/")
+    is_clear = app and stream and printable(value) == value
+    way = f": write {quoted(stream)} app={quoted(app)}" if is_clear else ""
+    return context.error(f'The name of a stream holds no "/"{way}, or quote the name.', token)
+
+
+def _next_parameter(context: Context, action: Action, token: Token, assignment: Assignment) -> str:
+    """Return the parameter that a bare word fills."""
+    site = context.vocabulary.site(action, assignment.assumed_account(context.vocabulary))
+    url_has_domain = assignment.url is not None and assignment.url.side == "push"
+    for param in action.params:
+        is_open = param.required and param.default is None and param.only in (None, site)
+        is_filled = param.api in assignment.places or param.api in assignment.base.values
+        if is_open and not is_filled and not (url_has_domain and param.word == "domain"):
+            return param.api
+    raise context.error("This is one word too many; write it as name=value.", token)
+
+
+def _named_parameter(context: Context, action: Action, token: Token) -> str:
+    """Return Tencent's name of a typed parameter, or `Region`, `Account` or `Case`."""
+    param = action.param(token.name)
+    if param is not None:
+        return param.api
+    name = token.name.casefold()
+    if name == "region" and action.regions is None:
+        raise context.error(f"{action.api} takes no region.", token)
+    if name in COMMON_NAMES:
+        return name.capitalize()
+    words = [param.word for param in action.params] + ["region"] * bool(action.regions)
+    raise unknown_word(
+        context,
+        f'{action.words} takes no "{printable(token.name)}"',
+        f"; it takes {', '.join(words)}.",
+        replace(token, start=token.name_start, end=token.name_start + len(token.name)),
+        token.name,
+        known=[*words, "account", "case", *(param.api for param in action.params)],
+    )
+
+
+def _require_binding(context: Context, action: Action, token: Token) -> None:
+    """Refuse a secret's name without its value: the next word would fill another parameter."""
+    if token.name or token.quoted or not secrets.takes_secret(action):
+        return
+    param = action.param(token.value.rstrip(_BINDS))
+    if token.value[:1] in _BINDS or (param is not None and param.secret):
+        raise context.error("Write it without spaces: name=value.", token)
+
+
+# A target's text has arguments, and an argument may be a target: hence one module.
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandedTarget:
+    """The meaning of a target's text.
+
+    Attributes:
+        has_verb: The text itself tells whether to stop or to start.
+    """
+
+    action: Action
+    has_verb: bool
+    arguments: ParsedArguments
+
+
+def expand_target(context: Context, name: Token) -> ExpandedTarget:
+    """Return what a target's text means; targets inside it are not expanded."""
+    text = unescape(context.vocabulary.targets[name.value])
+    inner = Context(text, replace(context.vocabulary, targets={}), context.now)
+    try:
+        tokens, verb = split_verb(inner, secrets.tokenize_hiding_secrets(inner), None)
+        if not tokens or tokens[0].name:
+            raise inner.error("It names no kind.", None)
+        action = resolve_action(inner, tokens[0], verb or Effect.STOP)
+        arguments, _ = parse_arguments(inner, action, tokens[1:], ParsedArguments())
+    except ParseError as error:
+        raise context.error(
+            f'The target "{printable(name.value)}" is wrong in the policy file: '
+            f"{redact(error.sentence)}",
+            name,
+        ) from None
+    has_verb = verb is not None or tokens[0].value.casefold() == action.api.casefold()
+    return ExpandedTarget(action, has_verb, arguments)
+
+
+def _target_values(context: Context, action: Action, param: Param, name: Token) -> ParsedArguments:
+    """Return those of a target's arguments that another action takes, too."""
+    arguments = expand_target(context, name).arguments.restrict_to(action)
+    if param.api not in arguments.values:
+        raise context.error(
+            f'The target "{printable(name.value)}" names no {param.word}; write '
+            f"{param.word}={quoted(printable(name.value))} if you mean a {param.word} of that "
+            "name.",
+            name,
+        )
+    return arguments

@@ -1,0 +1,70 @@
+"""Commands as text: what is formatted here parses back to the same command."""
+
+import re
+
+from bot.commands.tokens import QUOTES, SENTENCE_ENDS
+from bot.model.actions import DEFAULT, Action, Effect, Json, Site
+from bot.model.commands import Command
+from bot.redact import HIDDEN
+
+_BARE = re.compile(rf"[^\s<&`»{''.join(QUOTES)}][^\s<&`]*")
+# A quoted piece; it ends after what `unescape` would take for the beginning of a link or an escape.
+_PIECE = re.compile(r'["”]+|(?:[^"”<&]|&(?!(?:amp|lt|gt);))+[<&]?|[<&]')
+
+
+def quoted(value: str) -> str:
+    """Return a value, quoted so that it parses to itself, with or without Slack's escapes."""
+    if _BARE.fullmatch(value) and value[-1] not in SENTENCE_ENDS:
+        return value
+    pieces = _PIECE.findall(value)
+    return "".join(f"'{one}'" if one[0] in '"”' else f'"{one}"' for one in pieces) or '""'
+
+
+def format_command(command: Command) -> str:
+    """Return a command as text that parses to the same command; secret values are hidden."""
+    words = [command.action.api]
+    for param in command.action.params:
+        value = command.params.get(param.api)
+        if value is not None:
+            words.append(f"{param.api}={HIDDEN if param.secret else quoted(_format_value(value))}")
+    if command.region:
+        words.append(f"Region={command.region}")
+    if command.account != DEFAULT:
+        words.append(f"Account={quoted(command.account)}")
+    return " ".join(words)
+
+
+def _format_value(value: Json) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def example(action: Action, site: Site | None = None) -> str:
+    """Return a command to paste, with a made-up value for each required parameter.
+
+    Its region is one of the site, by default of the product's own site.
+    """
+    site = site or action.product.site
+    values: list[str] = []
+    for param in action.params:
+        if param.required and param.default is None and param.only in (None, site):
+            value = param.example or param.type.example or f"{param.word}1"
+            values.append(f"{param.word}={value}" if values else value)
+    regions = (action.regions or {}).get(site, ())
+    values += [f"region={regions[-1]}"] if regions else []
+    return " ".join([command_prefix(action), *values])
+
+
+def command_prefix(action: Action) -> str:
+    """Return the first words of a command for an action, e.g. `/stopstream live`."""
+    match action.effect:
+        case Effect.START:
+            return f"/startstream {action.words}"
+        case Effect.READ:
+            return f"/stopstream status {action.words}"
+        case Effect.CHANGE:
+            # A change has no verb of its own, so it is called by its API name.
+            return f"/stopstream {action.words if action.product.local else action.api}"
+        case Effect.STOP:
+            return f"/stopstream {action.words}"

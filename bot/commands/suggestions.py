@@ -1,0 +1,86 @@
+"""What a user probably meant: similar words, verbs and commands to use instead."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from bot.commands.context import Context
+from bot.commands.diagnostics import CommandError, printable
+from bot.commands.formatting import command_prefix
+from bot.commands.tokens import Token
+from bot.commands.vocabulary import VERBS, Vocabulary
+from bot.model.actions import Action, Effect
+
+_PAST = {Effect.STOP: "stopped", Effect.START: "started"}
+_UN = re.compile("un", re.IGNORECASE)
+_DIRECTION = re.compile(
+    "(?P<start>un|start|restart|resume|enable|allow|add|create)"
+    "|(?P<stop>stop|drop|forbid|disable|dismiss|ban|block|kill|cut|delete|destroy|remove)",
+    re.IGNORECASE,
+)
+"""The beginning of a word that starts or stops something."""
+
+
+def unknown_word(
+    context: Context,
+    sentence: str,
+    otherwise: str,
+    token: Token,
+    word: str,
+    *,
+    known: Iterable[str],
+) -> CommandError:
+    """Return the error of an unknown word, with the most similar known one if there is any.
+
+    Args:
+        otherwise: How the sentence ends if no word is similar.
+    """
+    folded = {name.casefold(): name for name in known if not _is_opposite(word, name)}
+    near = difflib.get_close_matches(word.casefold()[:64], folded, n=1, cutoff=0.6)
+    if not near:
+        return context.error(sentence + otherwise, token)
+    suggestion = folded[near[0]]
+    return context.error(f'{sentence}. Did you mean "{suggestion}"?', token, suggestion=suggestion)
+
+
+def ask_for_verb(word: str, actions: Iterable[Action]) -> str:
+    """Return a sentence that asks for the verb, or for the API's name if it has no verb."""
+    verbs = frozenset(VERBS.values())
+    ways = [
+        f'"{a.effect.value} {printable(word)} …"' if a.effect in verbs else f'"{a.api} …"'
+        for a in actions
+    ]
+    return f"Say what to do with it: {' or '.join(ways)}."
+
+
+def commands_for(actions: Iterable[Action], verb: Effect | None, vocabulary: Vocabulary) -> str:
+    """Return the commands of actions, and those that undo them under a verb."""
+    actions = tuple(actions)
+    ways = " and ".join(f"{command_prefix(action)} …" for action in actions)
+    undos = (undo for action in actions if (undo := undo_command(action, verb, vocabulary)))
+    return ways + "".join(f", and {undo}" for undo in dict.fromkeys(undos))
+
+
+def undo_command(action: Action, verb: Effect | None, vocabulary: Vocabulary) -> str:
+    """Return the command that undoes an action; empty if the verb has none."""
+    undo = (a for a in vocabulary.actions if a.api == action.undo and a.effect is verb)
+    return next((f"{command_prefix(a)} … takes it back" for a in undo), "")
+
+
+def cannot(verb: Effect | None) -> str:
+    """Return the predicate of an action that does not fit a verb."""
+    return f"cannot be {_PAST[verb]}" if verb in _PAST else "has no status to read"
+
+
+def _is_opposite(word: str, name: str) -> bool:
+    """Return whether one of two words starts what the other stops."""
+    first, second = _direction(word), _direction(name)
+    # No known word is undone by its own "un": `unban` is not `ban`.
+    return first != second and (None not in (first, second) or _UN.match(word) is not None)
+
+
+def _direction(word: str) -> Effect | None:
+    found = _DIRECTION.match(word)
+    if found is None:
+        return None
+    return Effect.START if found["start"] else Effect.STOP

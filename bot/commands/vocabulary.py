@@ -1,0 +1,109 @@
+"""The words that a command may use: the catalog, the policy file's targets and defaults."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from bot.model.actions import DEFAULT, Account, Action, Effect, Site
+
+VERBS = {
+    "stop": Effect.STOP,
+    "/stopstream": Effect.STOP,
+    "start": Effect.START,
+    "/startstream": Effect.START,
+    "status": Effect.READ,
+}
+"""The effect of each verb that may begin a text."""
+
+KEYWORDS = ("help", "whoami", "audit", "off", "status")
+"""First words that are no kind and win over a target of the same name."""
+
+COMMON_NAMES = ("region", "account", "case")
+"""Names that any command may give besides its parameters."""
+
+_NO_ACCOUNT = Account()
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The actions of the catalog, and what the policy file adds to them.
+
+    Attributes:
+        defaults: By API name, words or product name: values, as text or number, for parameters
+            that a command leaves out, by Tencent's names, `Region` included. An entry for the
+            API takes precedence over one for the words, and that over one for the product.
+        targets: Command texts by the names that stand for them. A kind, an API and a keyword
+            take precedence over a target of the same name.
+        region: The last default where an action needs a region.
+        sites: The site of each product, by product name.
+        accounts: The cloud accounts that `account=` may name.
+        account: The default account; empty if a command must name one.
+    """
+
+    actions: tuple[Action, ...]
+    defaults: Mapping[str, Mapping[str, str | int | bool]]
+    targets: Mapping[str, str]
+    region: str
+    sites: Mapping[str, Site]
+    accounts: Mapping[str, Account] = field(default_factory=lambda: {DEFAULT: Account()})
+    account: str = ""
+
+    def at(self, channel: str) -> "Vocabulary":
+        """Return the vocabulary of a channel, whose account is the default there."""
+        here = (name for name, one in self.accounts.items() if channel in one.channels)
+        account = next(here, "")
+        return self.on(account) if account else self
+
+    def on(self, account: str) -> "Vocabulary":
+        """Return the vocabulary with another default account."""
+        return replace(self, account=account)
+
+    @property
+    def meant(self) -> str:
+        """The account of a command that names none; empty where several are possible."""
+        return self.account or (next(iter(self.accounts)) if len(self.accounts) == 1 else "")
+
+    def site(self, action: Action, account: str) -> Site:
+        """Return the site that an action is sent to on an account."""
+        product = action.product
+        own = self._account(account).site
+        return own or self.sites.get(product.name, product.site)
+
+    def chooses_site(self, account: str) -> str:
+        """Return the name of the setting that decides on the site."""
+        own = self._account(account).site is not None
+        return f"accounts.{account}.site" if own else "STOPSTREAM_TENCENT_SITE"
+
+    def defaults_for(
+        self, action: Action, account: str
+    ) -> Iterable[Mapping[str, str | int | bool]]:
+        """Return the defaults of an action, the most specific first."""
+        for defaults in (self._account(account).defaults, self.defaults):
+            for name in (action.api, action.words, action.product.name):
+                if name in defaults:
+                    yield defaults[name]
+
+    def region_for(self, action: Action, account: str) -> str:
+        """Return the configured region of a command that names none; or empty."""
+        filled_in = self.defaults_for(action, account)
+        of = (str(values["Region"]) for values in filled_in if "Region" in values)
+        return next(of, "") or self._account(account).region or self.region
+
+    def region_to_read(self, action: Action, account: str, near: str) -> str | None:
+        """Return the region of a read that the bot makes by itself.
+
+        Args:
+            near: The region of the command that it is made for, or empty.
+
+        Returns:
+            Empty if it needs none; None if it cannot be determined.
+        """
+        if action.regions is None:
+            return ""
+        offered = action.regions.get(self.site(action, account), ())
+        # A configured region that is not offered belongs to other products.
+        only = offered[0] if len(offered) == 1 else ""
+        fitting = (one for one in (near, self.region_for(action, account), only) if one in offered)
+        return next(fitting, None)
+
+    def _account(self, name: str) -> Account:
+        return self.accounts.get(name, _NO_ACCOUNT)
