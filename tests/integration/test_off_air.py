@@ -331,7 +331,7 @@ async def test_off_air_list_forgets_drops_but_keeps_bans(
     """A drop leaves the off-air list once its retention is over, and a ban stays."""
     await home.run("live s1")
     await home.run("ban s2")
-    monkeypatch.setattr("bot.storage.off_air.FORGOTTEN", -1.0)
+    monkeypatch.setattr("bot.storage.off_air.LISTED_FOR", -1.0)
     await home.store.claim_expiring()
     assert await listed(home) == ["ForbidLiveStream s2"]
 

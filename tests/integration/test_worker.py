@@ -61,7 +61,7 @@ async def test_worker_survives_unexpected_error_in_recheck(
             raise faults.pop()
         return await still(*given)
 
-    monkeypatch.setattr(rights, "still", once)
+    monkeypatch.setattr(rights, "recheck", once)
     assert (await house.run("live s1")).state is State.ACCEPTED
     assert (await house.run("live s2")).state is State.ACCEPTED
     assert faults == []
