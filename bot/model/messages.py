@@ -38,18 +38,15 @@ class Delivery:
     Attributes:
         key: Stands in the message's metadata, so that a lost answer can be looked up.
         about_state: The state that an audit line is about.
-        attempts: How often it has been tried.
         uncertain: An earlier try may have reached Slack.
         observed: The state that was seen when it came to be owed, or names like the one that was
             meant, a line each; foreign text.
     """
 
-    id: int
     operation: Operation
     kind: MessageKind
     key: str
     about_state: State
-    attempts: int = 0
     uncertain: bool = False
     observed: str = ""
 

@@ -31,7 +31,6 @@ class Person:
     deactivated: bool = False
     stranger: bool = False
     """Of another workspace."""
-    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,12 +129,10 @@ class OutboxRelay:
             return await self._desk.announce(owing.text, owing.key, uncertain=owing.uncertain)
         return await self._desk.deliver(
             Delivery(
-                owing.id,
                 owing.operation,
                 owing.kind,
                 owing.key,
                 owing.about_state or owing.operation.state,
-                attempts=owing.attempts,
                 uncertain=owing.uncertain,
                 observed=owing.text,
             )

@@ -109,10 +109,6 @@ class Directory:
         except _NotInError as error:
             return error.presence
 
-    def forget_user(self, user: str) -> None:
-        """Ask Slack again about a user of the bot's workspace."""
-        self._users.forget(Actor(self._team, user))
-
     def forget_group(self, group: str) -> None:
         """Ask Slack again who is in a user group."""
         self._groups.forget(group)
@@ -200,7 +196,6 @@ def _person(actor: Actor, user: Mapping[str, Any], home: str) -> Person:
         guest=_says(user, "is_restricted") or _says(user, "is_ultra_restricted"),
         deactivated=_says(user, "deleted"),
         stranger=_says(user, "is_stranger") or team != home or not home,
-        timezone=_text(user.get("tz")),
     )
 
 

@@ -123,17 +123,6 @@ class _Clock(Clock):
         return self._now()
 
 
-def mount(
-    app: AsyncApp,
-    web_app: web.Application,
-    *,
-    signing_secret: str,
-    clock: Callable[[], float] = time.time,
-) -> None:
-    """Take Slack's requests at `PATH`; see `receiver`."""
-    web_app.router.add_post(PATH, receiver(app, signing_secret=signing_secret, clock=clock))
-
-
 def receiver(
     app: AsyncApp, *, signing_secret: str, clock: Callable[[], float] = time.time
 ) -> Callable[[web.Request], Awaitable[web.Response]]:

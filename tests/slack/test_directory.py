@@ -39,12 +39,12 @@ async def office() -> AsyncIterator[Office]:
 
 
 async def test_user_directory_returns_full_member(office: Office) -> None:
-    """A full member has no restriction and keeps the time zone."""
+    """A full member has no restriction."""
     office.slack.users["U0ALICE"] = MEMBER
 
     person = await office.directory.person(ALICE)
 
-    assert person == Person("U0ALICE", TEAM, timezone="Europe/Berlin")
+    assert person == Person("U0ALICE", TEAM)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from handlers.messages import search_results as pages
 from handlers.messages import views
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
-from handlers.slack.transports import BODY_MOST, PATH, Socket, connect, mount, receiver
+from handlers.slack.transports import BODY_MOST, PATH, Socket, connect, receiver
 from tests.conftest import House, built
 from tests.support.fake_slack import BOT_USER, TEAM, FakeSlack, Fault, slack
 
@@ -132,7 +132,7 @@ async def opened(house: House, **limits: Any) -> AsyncIterator[Workspace]:
         )
         fake.calls.clear()
         web_app = web.Application(client_max_size=2 * BODY_MOST)
-        mount(app, web_app, signing_secret=SECRET)
+        web_app.router.add_post(PATH, receiver(app, signing_secret=SECRET))
         async with TestClient(TestServer(web_app)) as http:
             yield Workspace(fake, house, errands, directory, http)
         await errands.stop()

@@ -66,7 +66,7 @@ def delivery(
     operation: Operation, owed: MessageKind = MessageKind.CARD, *, uncertain: bool = False
 ) -> Delivery:
     key = f"{operation.id}:{owed.value}"
-    return Delivery(1, operation, owed, key, operation.state, uncertain=uncertain)
+    return Delivery(operation, owed, key, operation.state, uncertain=uncertain)
 
 
 async def test_messenger_posts_a_card_once_then_updates_it(office: Office) -> None:
