@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+")
+DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+")
 _PART = re.compile(r"([0-9]+)([smhdw])")
 
 
@@ -15,7 +15,7 @@ def parse_duration(text: str) -> float:
         ValueError: It is none of these, or nothing at all.
     """
     lowered = text.lower()
-    if not _DURATION.fullmatch(lowered):
+    if not DURATION.fullmatch(lowered):
         raise ValueError("write a time like 30m, 12h or 7d")
     seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(lowered))
     if not seconds:

@@ -1,4 +1,4 @@
-"""What the bot does itself: nothing is sent, the rest is as with every action."""
+"""Actions that the bot performs itself, without a request to Tencent Cloud."""
 
 from bot.catalog.param_types import reason, text
 from bot.model.actions import Action, Effect, EffectSpec, Param, Product, ResourceType

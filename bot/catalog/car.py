@@ -8,7 +8,7 @@ from bot.model.actions import Action, Effect, EffectSpec, Param, Product, Resour
 
 CAR = Product("car", version="2022-01-10", site="mainland")
 
-# Its user's id is the name of the stream that it pushes.
+# The user's id is the name of the stream that the session pushes.
 SESSION = ResourceType(
     "session", ("pushing", "idle", "ended"), gone=("ended",), of="stream", by=("UserId",)
 )

@@ -1,4 +1,4 @@
-"""What an action takes off the air or brings back, until when, and what a hold is about; pure."""
+"""Effects of actions: what goes off air or returns, until when, and what a hold covers; pure."""
 
 import difflib
 import json
@@ -6,64 +6,66 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bot.catalog import stream_urls as links
+from bot.catalog.stream_urls import StreamUrl, parse_url
 from bot.model.actions import Action, Effect, Params, Toggle
 from bot.model.off_air import OffAirChange
 from bot.model.operations import Operation, State
 from bot.times import parse_instant
 
 SOON = 600.0
-"""Seconds before something ends by itself at which people are told, at most."""
+"""Seconds before an expiry at which it is announced, at most."""
 
 _SHARE = 3
-"""They are told no earlier than in the last part of so many."""
+"""An expiry is announced no earlier than in the last third of its time."""
 
 LISTED_FOR = 86_400.0
-"""Seconds for which something is listed that nothing brings back."""
+"""Seconds for which a resource is listed that no action brings back."""
 
-_LOOKED_AFTER = 30.0
+_VERIFY_DELAY = 30.0
 
 MAYBE, SURE, UNDOABLE = range(3)
-"""What an entry weighs: it may be off; it is; it is, and something brings it back."""
+"""Weights of an entry: maybe off; off; off, and an action brings it back."""
 
 
 def toggle_of(action: Action, params: Params) -> Toggle:
-    """Say whether an action with these parameters turns something off or on."""
+    """Return whether an action with these parameters takes a resource off air or back on."""
     if not action.toggle_param:
         return action.toggles
     return "on" if params.get(action.toggle_param) is False else "off"
 
 
 def can_be_undone(action: Action) -> bool:
-    """Say whether something brings back what the action took away."""
+    """Return whether another action undoes this one."""
     return action.undo is not None or bool(action.toggle_param)
 
 
 def off_air_change(
     operation: Operation, action: Action, body: Params, now: float
 ) -> OffAirChange | None:
-    """Say what an ending changes; None for nothing.
+    """Return the change that a finished operation makes; None if it makes none.
 
     Args:
-        operation: As it is after its ending.
-        body: Fields of the answer.
+        operation: In its final state.
+        body: Fields of the response.
         now: Epoch seconds.
     """
     known = {**body, **operation.params}
-    key = _key(action, known)
+    key = _resource_key(action, known)
     if key is None:
         return None
     to = (
-        _read(action, body) if action.effect is Effect.READ else toggle_of(action, operation.params)
+        _toggle_read(action, body)
+        if action.effect is Effect.READ
+        else toggle_of(action, operation.params)
     )
-    # What is no more cannot be brought back.
+    # A resource that no longer exists cannot be brought back.
     absent = operation.state is State.FAILED and operation.code == action.effect_spec.absent
     ran = operation.state in (State.ACCEPTED, State.ALREADY) or (absent and to == "on")
     if not to or not (ran or (operation.state is State.UNKNOWN and to == "off")):
         return None
     weight = MAYBE if not ran else UNDOABLE if can_be_undone(action) else SURE
-    # A stop is looked after once, whatever somebody else has read meanwhile.
-    older = _LOOKED_AFTER if action.effect is Effect.READ else 0.0
+    # A stop is verified once, whatever another operation has read meanwhile.
+    older = _VERIFY_DELAY if action.effect is Effect.READ else 0.0
     ends = expires_at(replace(operation, ended_at=now), action) if to == "off" else None
     said = action.expiry is not None and action.expiry[0] in operation.params
     announced = ends is not None and said
@@ -74,7 +76,7 @@ def off_air_change(
 
 
 def expires_at(operation: Operation, action: Action) -> float | None:
-    """Say when what an operation did ends by itself, epoch seconds; None: it does not."""
+    """Return when an operation's effect expires, epoch seconds; None if it does not."""
     if action.expiry is None:
         return None
     name, left_out = action.expiry
@@ -84,31 +86,31 @@ def expires_at(operation: Operation, action: Action) -> float | None:
 
 
 def announce_at(now: float, ends: float) -> float:
-    """Say when to tell that something is about to end."""
+    """Return when to announce an expiry."""
     return ends - min(SOON, (ends - now) / _SHARE)
 
 
 def is_on(action: Action, undo: Action | None, seen: str) -> bool:
-    """Say whether what an action took away is there again, by its state.
+    """Return whether a state shows that an action's effect is undone.
 
     Args:
-        undo: What brings it back.
+        undo: The action that undoes it.
     """
     back = {action.effect_spec.resource_type.on, undo.effect_spec.new_state if undo else None}
     return seen in back - {"", None, action.effect_spec.new_state}
 
 
 def near_names(name: str, others: Iterable[str]) -> tuple[str, ...]:
-    """Give the names that somebody may have meant who wrote this one, the likeliest first.
+    """Return the names that may be meant by a misspelt one, the most similar first.
 
-    Those of a row, like cam-1 and cam-2, or cam and cam-hd, are not mistaken for each other.
+    Names of a series, like cam-1 and cam-2, or cam and cam-hd, do not match each other.
     """
     found = sorted({other for other in others if _mistyped(name, other)})
     return tuple(difflib.get_close_matches(name, found, _ALIKE, _NEAR))
 
 
 def _mistyped(name: str, other: str) -> bool:
-    """Say whether names have as many words, and each is nearly the other's."""
+    """Return whether names have equally many words, each similar to the other's."""
     words, others = _WORDS.findall(name.casefold()), _WORDS.findall(other.casefold())
     pairs = list(zip(words, others, strict=False))
     near = all(difflib.SequenceMatcher(None, *pair).ratio() >= _NEAR for pair in pairs)
@@ -120,9 +122,9 @@ _ALIKE, _NEAR = 3, 0.7
 
 
 def hold_target(action: Action, params: Params) -> str:
-    """Name what a hold on the thing of an action is about; empty if it cannot be named."""
+    """Return the hold target of an action's resource; empty if it has none."""
     thing = action.effect_spec.resource_type
-    names = _held_by(action)
+    names = _hold_params(action)
     values = [params.get(name) for name in names]
     if not names or None in values:
         return ""
@@ -130,44 +132,44 @@ def hold_target(action: Action, params: Params) -> str:
 
 
 def comes_back(action: Action, actions: Iterable[Action]) -> bool:
-    """Say whether some action starts the very thing that this one is about, and names it."""
+    """Return whether some action starts the resource of this one and names it fully."""
     sort = action.effect_spec.resource_type.of or action.effect_spec.resource_type.name
     return any(
         sort in (one.effect_spec.resource_type.of, one.effect_spec.resource_type.name)
-        and all(one.param(name) for name in _held_by(one))
+        and all(one.param(name) for name in _hold_params(one))
         for one in actions
         if one.toggles == "on" or one.toggle_param
     )
 
 
 def start_targets(action: Action, params: Params) -> tuple[str, ...]:
-    """Name what an action would start, as holds do; where it pushes to, too."""
+    """Return the hold targets that an action would start, its push destination included."""
     if toggle_of(action, params) != "on":
         return ()
     pushed = [
-        f"stream {link.stream}"
+        f"stream {url.stream}"
         for param in action.params
-        if param.secret and (link := _link(params.get(param.api))) and link.side == "push"
+        if param.secret and (url := _stream_url(params.get(param.api))) and url.side == "push"
     ]
     return tuple(filter(None, [hold_target(action, params), *pushed]))
 
 
-def _link(given: object) -> links.StreamUrl | None:
+def _stream_url(value: object) -> StreamUrl | None:
     try:
-        return links.parse_url(str(given)) if given else None
+        return parse_url(str(value)) if value else None
     except ValueError:
         return None
 
 
-def parse_hold_target(said: str, actions: Iterable[Action], now: float) -> str:
-    """Read such a name back, as people may write it; empty if it is none.
+def parse_hold_target(text: str, actions: Iterable[Action], now: float) -> str:
+    """Return the hold target that a text names; empty if it names none.
 
     Args:
         now: Epoch seconds.
     """
-    name, _, rest = said.strip().partition(" ")
+    name, _, rest = text.strip().partition(" ")
     for action in actions:
-        thing, names = action.effect_spec.resource_type, _held_by(action)
+        thing, names = action.effect_spec.resource_type, _hold_params(action)
         words = rest.split(maxsplit=max(0, len(names) - 1))
         if name != thing.name or thing.of or not names or len(words) != len(names):
             continue
@@ -184,20 +186,20 @@ def parse_hold_target(said: str, actions: Iterable[Action], now: float) -> str:
     return ""
 
 
-def _held_by(action: Action) -> tuple[str, ...]:
-    """Give an action's own names of the parameters that a hold on its thing goes by."""
+def _hold_params(action: Action) -> tuple[str, ...]:
+    """Return the parameters that a hold on an action's resource depends on."""
     if not toggle_of(action, {}) or not action.effect_spec.key:
         return ()
     return action.effect_spec.resource_type.by or action.effect_spec.key
 
 
-def _key(action: Action, known: Params) -> str | None:
+def _resource_key(action: Action, known: Params) -> str | None:
     names = action.effect_spec.key
     if not names or any(known.get(name) is None for name in names):
         return None
     return json.dumps([str(known[name]) for name in names])
 
 
-def _read(action: Action, body: Params) -> Toggle:
+def _toggle_read(action: Action, body: Params) -> Toggle:
     thing = action.effect_spec.resource_type
     return "on" if thing.on and action.effect_spec.read_state(body) == thing.on else ""

@@ -1,4 +1,4 @@
-"""Tencent Cloud's error codes in plain words: what each means, what to do next, may it be repeated.
+"""Tencent Cloud's error codes: what each means, what to do next, and whether to retry.
 
 Source: https://www.tencentcloud.com/document/product/267/38986
 """
@@ -13,18 +13,18 @@ from bot.model.actions import Action
 
 
 class Repeat(Enum):
-    """What may be sent again after a code."""
+    """The actions that may be sent again after a code."""
 
     ANY = "any"
-    """Refused before it ran: every action."""
+    """Every action: it was refused before it ran."""
     READS = "reads"
-    """It may have run: what twice is once, and reads."""
+    """Reads and repeatable actions: it may have run."""
     NEVER = "never"
-    """It will be refused again."""
+    """None: it would be refused again."""
 
 
 class Sort(Enum):
-    """Why it was refused, with the next step where a code names none of its own."""
+    """Why a request was refused, with the next step unless a code has its own."""
 
     KEY = 'Mend the key in the configuration; "stopstream check" tells when it is right.'
     CLOCK = "Set this machine's clock by NTP, then try again."
@@ -45,7 +45,7 @@ class Sort(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A code in plain words: two sentences, without markup."""
+    """The meaning of a code and the next step, each a sentence without markup."""
 
     means: str
     next_step: str
@@ -64,7 +64,7 @@ _NO_DOMAIN = "This account has no such domain."
 _CHECK_DOMAIN = "Check the domain, and that the key is of the account that owns it."
 _ADDRESSES = "Have the account's administrator allow this machine's address."
 
-# Read in full before the part before the dot: the prefixes lie. A permission comes as
+# The whole code is looked up first: prefixes are misleading. A missing permission comes as
 # InternalError.NotPermmitOperat (sic), an unpaid bill as ResourceNotFound.StopService.
 _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     "": (_REFUSED, "Tencent Cloud gave no error code."),
@@ -318,33 +318,33 @@ _BLAMED = {
     "InvalidParameterValue": "Tencent Cloud does not allow this value of {}.",
     "MissingParameter": "The parameter {} is absent.",
 }
-"""For codes that are newer than PARAMETERS; what stands after their dot is a name."""
+"""Sentences for codes that are newer than PARAMETERS; the part after the dot is a name."""
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
 
 _REPEAT = {Sort.THROTTLED: Repeat.ANY, Sort.SERVER: Repeat.READS}
 
-_STRANGE = (_REFUSED, "Tencent Cloud gave a code that this bot does not know.")
+_UNKNOWN_CODE = (_REFUSED, "Tencent Cloud gave a code that this bot does not know.")
 
 
 def known() -> tuple[str, ...]:
-    """Give every code that has words of its own."""
+    """Return every code that has an explanation of its own."""
     return tuple(sorted(code for code in {*_CODES, *PARAMETERS} if code))
 
 
 def explain(code: str, action: Action | None = None) -> Explanation:
-    """Put a code into words; an unknown one is read by what stands before its dot.
+    """Return the explanation of a code; an unknown one is explained by the part before its dot.
 
     Args:
-        action: Where a code means something else for it, its own words are taken.
+        action: Its notes take precedence where a code means something else for it.
     """
-    sort, means, *own = _found(code)
+    sort, means, *own = _lookup(code)
     next_step = own[0] if own else sort.value
     if action is not None and code in action.error_notes:
         means, next_step = action.error_notes[code]
     return Explanation(means, next_step, sort, _REPEAT.get(sort, Repeat.NEVER))
 
 
-def _found(code: str) -> tuple[Sort, str] | tuple[Sort, str, str]:
+def _lookup(code: str) -> tuple[Sort, str] | tuple[Sort, str, str]:
     if code in _CODES:
         return _CODES[code]
     if code in PARAMETERS:
@@ -352,4 +352,4 @@ def _found(code: str) -> tuple[Sort, str] | tuple[Sort, str, str]:
     family, _, detail = code.partition(".")
     if family in _BLAMED and _PARAMETER.fullmatch(detail):
         return _REQUEST, _BLAMED[family].format(detail)
-    return _CODES.get(family, _STRANGE)
+    return _CODES.get(family, _UNKNOWN_CODE)

@@ -27,7 +27,7 @@ from bot.model.actions import (
 
 LIVE = Product("live", version="2018-08-01", site="mainland")
 
-# A ban, and so its lifting, goes by the stream's name alone; so must a hold.
+# A ban and its removal depend on the stream's name alone; so must a hold.
 STREAM = ResourceType("stream", ("active", "inactive", "forbid"), on="active", by=("StreamName",))
 PAD = ResourceType("pad", ("on", "off"), on="off", of="stream", by=("StreamName",))
 DELAY = ResourceType("delay", ("set", "off"))
@@ -198,7 +198,7 @@ DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
         Param("AppName", "app", text, "path of the push URL", default="live", required=False),
         Param("StreamName", "stream", text, "name of one stream", required=False),
         Param("PageNum", "page", whole, "which page, from 1", required=False),
-        # The mainland site allows more; what holds on both is taken.
+        # The mainland site allows more; the bounds that hold on both sites are used.
         Param("PageSize", "size", number(10, 100), "how many on a page", required=False),
     ),
     errors=(
@@ -529,7 +529,7 @@ CREATE_RECORD_TASK = Action(
     ),
     product=LIVE,
     effect=Effect.START,
-    # Up to three recordings of one stream may run beside each other.
+    # Up to three recordings of one stream may run at the same time.
     repeatable=False,
     per_second=20,
     params=(
@@ -557,7 +557,7 @@ CREATE_RECORD_TASK = Action(
         "UnsupportedOperation",
     ),
     effect_spec=EffectSpec(RECORD_TASK, ("TaskId",), new_state="running", creates="TaskId"),
-    # The mainland list is not published; that of what ends it is taken.
+    # The mainland list is not published; that of the stopping API is used.
     regions=STOP_RECORD_TASK.regions,
     afterwards="The TaskId above is what /stopstream record-task ends it by.",
     undo="StopRecordTask",
@@ -576,7 +576,7 @@ DESCRIBE_RECORD_TASK = Action(
     repeatable=True,
     per_second=20,
     params=(
-        # A task lasts a day at most, so these show all that run now; the hour is for clocks.
+        # A task lasts a day at most, so these show all running ones; the hour allows for clocks.
         Param(
             "StartTime",
             "from",
@@ -631,7 +631,7 @@ DESCRIBE_RECORD_TASK = Action(
             ),
         ),
     ),
-    # Neither site's list was found; that of what ends them is taken.
+    # Neither site's list was found; that of the stopping API is used.
     regions=STOP_RECORD_TASK.regions,
 )
 

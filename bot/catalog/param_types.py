@@ -1,4 +1,4 @@
-"""What a parameter may hold: each kind reads text and says plainly what it refuses."""
+"""Types of parameters: each reads text, and gives a reason for what it refuses."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from bot.model.actions import Json, ParamType
-from bot.times import _DURATION, format_utc, parse_duration
+from bot.times import DURATION, format_utc, parse_duration
 
 _LONGEST = 1024
 _LONGEST_REASON = 2048
@@ -18,11 +18,11 @@ _HOSTNAME = re.compile(
 
 
 CASE = r"[A-Za-z0-9][A-Za-z0-9._/#:-]{0,63}"
-"""How the name of an incident or ticket is written."""
+"""The pattern of an incident's or ticket's name."""
 
 
 def case(text: str) -> str:
-    """Read the name of an incident or ticket.
+    """Return the name of an incident or ticket.
 
     Raises:
         ValueError: It is none.
@@ -33,20 +33,20 @@ def case(text: str) -> str:
 
 
 def _text(text: str, _now: float) -> Json:
-    _legible(text)
+    _require_printable(text)
     if len(text) > _LONGEST:
         raise ValueError(f"it is longer than {_LONGEST} characters")
     return text
 
 
 def _reason(text: str, _now: float) -> Json:
-    _legible(text)
+    _require_printable(text)
     if len(text.encode()) > _LONGEST_REASON:
         raise ValueError(f"it is longer than {_LONGEST_REASON} bytes")
     return text
 
 
-def _legible(text: str) -> None:
+def _require_printable(text: str) -> None:
     if not text:
         raise ValueError("it is empty")
     if set(text) & set("\r\n"):
@@ -60,7 +60,7 @@ def _hostname(text: str, _now: float) -> Json:
         raise ValueError("give the host name alone, without rtmp:// and path")
     if re.search(r":[0-9]*\Z", text):
         raise ValueError("give the host name alone, without a port")
-    # Lower case makes an ASCII letter of some that are none, so this comes first.
+    # Some non-ASCII letters become ASCII in lower case, so this comes first.
     if not text.isascii():
         raise ValueError("write an international name in its xn-- form")
     lowered = text.lower().removesuffix(".")
@@ -87,8 +87,8 @@ def _tempo(text: str, _now: float) -> Json:
     return float(text)
 
 
-def _address(schemes: str) -> Callable[[str, float], Json]:
-    """Read an address; what is refused is never repeated, because a key may stand in it."""
+def _url(schemes: str) -> Callable[[str, float], Json]:
+    """Return a reader of URLs whose errors do not repeat the text, which may hold a key."""
     pattern = re.compile(rf"(?:{schemes})://[^\s/]+(?:/\S*)?", re.IGNORECASE)
 
     def read(text: str, now: float) -> Json:
@@ -110,10 +110,10 @@ def _yes_or_no(text: str, _now: float) -> Json:
             raise ValueError("")
 
 
-def _moment(text: str, now: float) -> float:
-    """Give epoch seconds, in whole ones: Tencent's form knows no others."""
+def _epoch(text: str, now: float) -> float:
+    """Return whole epoch seconds, as Tencent's format has no fractions."""
     away = text.removeprefix("-")
-    if _DURATION.fullmatch(away.lower()):
+    if DURATION.fullmatch(away.lower()):
         return (now + (parse_duration(away) if away == text else -parse_duration(away))) // 1
     try:
         at = datetime.fromisoformat(text.upper())
@@ -122,8 +122,8 @@ def _moment(text: str, now: float) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() // 1
 
 
-def _ahead(text: str, now: float, days: int, back: int = 0) -> float:
-    at = _moment(text, now)
+def _time_ahead(text: str, now: float, days: int, back: int = 0) -> float:
+    at = _epoch(text, now)
     if at <= now - back * 86_400:
         raise ValueError(f"{back} days ago are the most" if back else "it is in the past")
     if at > now + days * 86_400:
@@ -132,44 +132,44 @@ def _ahead(text: str, now: float, days: int, back: int = 0) -> float:
 
 
 def moment(*, max_days: int) -> ParamType:
-    """Make the kind of a time in the future, at most so many days away.
+    """Return the type of a time in the future, at most `max_days` away.
 
-    It reads a duration from now or an ISO 8601 time, in UTC where it names no zone, and gives
-    Tencent's form, `2026-11-27T10:00:00Z`.
+    It reads a duration from now or an ISO 8601 time, by default in UTC, and returns Tencent's
+    format, `2026-11-27T10:00:00Z`.
     """
 
     def read(text: str, now: float) -> Json:
-        return format_utc(_ahead(text, now, max_days))
+        return format_utc(_time_ahead(text, now, max_days))
 
-    says = f"a time, at most {max_days} days from now"
-    return ParamType(says, "string", read, example="2h", max_days_ahead=max_days)
+    description = f"a time, at most {max_days} days from now"
+    return ParamType(description, "string", read, example="2h", max_days_ahead=max_days)
 
 
 def timestamp(*, max_days: int, back: int = 0) -> ParamType:
-    """Make the same kind for an API that wants epoch seconds.
+    """Return the type of a time in epoch seconds, at most `max_days` away.
 
     Args:
         back: Days that it may lie in the past, where `-2h` means two hours ago.
     """
 
     def read(text: str, now: float) -> Json:
-        return int(_ahead(text, now, max_days, back))
+        return int(_time_ahead(text, now, max_days, back))
 
-    says = f"a time, at most {max_days} days from now"
-    says += f" or {back} days ago" if back else ""
+    description = f"a time, at most {max_days} days from now"
+    description += f" or {back} days ago" if back else ""
     return ParamType(
-        says, "uint64", read, example="2h", max_days_ahead=max_days, max_days_back=back
+        description, "uint64", read, example="2h", max_days_ahead=max_days, max_days_back=back
     )
 
 
 def number(low: int, high: int, json: Literal["int64", "uint64"] = "uint64") -> ParamType:
-    """Make the kind of a whole number from `low` to `high`, both included."""
-    says = f"a whole number from {low} to {high}"
-    return ParamType(says, json, _number(low, high), str(high), (low, high))
+    """Return the type of a whole number from `low` to `high`, both included."""
+    description = f"a whole number from {low} to {high}"
+    return ParamType(description, json, _number(low, high), str(high), (low, high))
 
 
 def texts(most: int) -> ParamType:
-    """Make the kind of a list of at most so many texts, with commas between them."""
+    """Return the type of a list of at most `most` texts, separated by commas."""
 
     def read(text: str, now: float) -> Json:
         found: list[Json] = [_text(one.strip(), now) for one in text.split(",")]
@@ -177,8 +177,10 @@ def texts(most: int) -> ParamType:
             raise ValueError(f"{most} are the most")
         return found
 
-    says = f"a list like a,b of at most {most}"
-    return ParamType(says, "array<string>", read, bounds=(1, most), max_length=most * _LONGEST)
+    description = f"a list like a,b of at most {most}"
+    return ParamType(
+        description, "array<string>", read, bounds=(1, most), max_length=most * _LONGEST
+    )
 
 
 text = ParamType("a text", "string", _text)
@@ -190,7 +192,5 @@ integer = ParamType("a whole number", "int64", _number(-(2**63), 2**63 - 1), "12
 whole = ParamType("a whole number, 0 or more", "uint64", _number(0, 2**64 - 1), "1234")
 yes_or_no = ParamType("yes or no", "bool", _yes_or_no, "yes")
 tempo = ParamType("a speed like 0.5, 1 or 2, in steps of 0.25", "float", _tempo, "1.0", (0.5, 2.0))
-rtmp = ParamType("an address that begins with rtmp://", "string", _address("rtmp"))
-address = ParamType(
-    "an address like rtmp://… or https://…", "string", _address("[a-z][a-z0-9+.-]*")
-)
+rtmp = ParamType("an address that begins with rtmp://", "string", _url("rtmp"))
+address = ParamType("an address like rtmp://… or https://…", "string", _url("[a-z][a-z0-9+.-]*"))

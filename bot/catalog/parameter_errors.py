@@ -1,4 +1,4 @@
-"""The codes that blame one parameter, in plain words: what is wrong with it.
+"""The error codes about a single parameter, and what is wrong with it.
 
 Source: https://www.tencentcloud.com/document/product/267/38986
 """
@@ -134,4 +134,4 @@ PARAMETERS: Mapping[str, tuple[str] | tuple[str, str]] = {
     "MissingParameter.UserSig": ("The user's signature is absent.",),
     "MissingParameter.Vendor": ("The vendor of the cloud storage is absent.",),
 }
-"""A sentence each, and the next step where it is another than to correct the value."""
+"""A sentence for each, and the next step unless it is to correct the value."""

@@ -1,4 +1,4 @@
-"""What reads tell, before a press and as their own answer: an answer in, sentences out; pure."""
+"""Readings: sentences about the response of a read, for previews and results; pure."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -11,17 +11,17 @@ from bot.redact import HIDDEN, redact
 from bot.times import parse_instant
 
 _LONGEST_LIST, _MOMENT = 1200, 70
-"""Characters of a list that is an answer, and of a time in it as Slack is given it."""
+"""Characters of a list in a result, and of a time in it as Slack formats it."""
 
 _AFTER_ALL_TIME = 253_402_300_800
 """Epoch seconds at the end of the year 9999."""
 
 _MOST, _LONGEST = 10, 80
-"""How many of a list are named, and how long a value may be."""
+"""Items of a list that are named, and characters of a value."""
 
 
 def narrowing_params(command: Command, read: Action) -> Params:
-    """Give those of a command's parameters that a read of the same thing takes."""
+    """Return those of a command's parameters that a read of the same resource takes."""
     own = {p.api: command.action.param(p.api) for p in read.params}
     return {
         name: command.params[p.api]
@@ -31,7 +31,7 @@ def narrowing_params(command: Command, read: Action) -> Params:
 
 
 def complete_params(read: Action, given: Params, now: float) -> Params:
-    """Add the defaults of what a read demands besides."""
+    """Return parameters with the defaults of the others that a read requires."""
     needed = {
         p.api: p.default_value(now) for p in read.params if p.required and p.default is not None
     }
@@ -39,48 +39,48 @@ def complete_params(read: Action, given: Params, now: float) -> Params:
 
 
 def describe(read: Action, given: Params, body: Params | None, now: float) -> Iterator[Reading]:
-    """Say what an answer tells; that it could not be read where there is none."""
-    for tells in read.readings:
-        if not given.keys() >= set(tells.given) or given.keys() & set(tells.not_given):
+    """Yield the readings of a response, or that it could not be read if there is none."""
+    for template in read.readings:
+        if not given.keys() >= set(template.given) or given.keys() & set(template.not_given):
             continue
         left = body
-        if tells.active and body is not None:
-            left = _under_way(tells.active, body, now)
-        values = [_value(left, field) for field in tells.fields] if left is not None else []
-        if tells.active and left is not None and not left[tells.active.rows]:
-            yield Reading(tells.empty)
+        if template.active and body is not None:
+            left = _active(template.active, body, now)
+        values = [_value(left, field) for field in template.fields] if left is not None else []
+        if template.active and left is not None and not left[template.active.rows]:
+            yield Reading(template.empty)
         elif values and "" not in values:
-            yield Reading(tells.words, tuple(values))
-        elif (left is None or tells.active) and tells.subject:
-            yield Reading(f"Could not be read: {tells.subject}.")
+            yield Reading(template.words, tuple(values))
+        elif (left is None or template.active) and template.subject:
+            yield Reading(f"Could not be read: {template.subject}.")
 
 
 def unread() -> Reading:
-    """Say that the state is not known though there is a read for it."""
+    """Return the reading of a state that could not be read."""
     return Reading("Its state could not be read.")
 
 
 def unshown(apis: Iterable[str]) -> Reading:
-    """Say which reads a request leaves out."""
+    """Return the reading of those reads that the requester may not make."""
     return Reading("Not shown, as whoever asks may not read it: {}.", (", ".join(apis),))
 
 
 def unreadable() -> Reading:
-    """Say that nothing tells what a press will touch."""
+    """Return the reading of an action whose impact cannot be read."""
     return Reading("What it will touch cannot be read beforehand.")
 
 
 def answered(read: Action, params: Params, body: Params) -> Iterator[Reading]:
-    """Say what a read has given: the state or the list first, then what has no words as it is."""
+    """Yield the readings of a read's result: the state or list first, then other fields as is."""
     said = {param.api for param in read.params if param.api.startswith("Page")}
     if read.effect_spec.lists:
         said |= set(read.effect_spec.lists) | set(read.effect_spec.counts)
         for field, states in read.effect_spec.lists.items():
             if body.keys().isdisjoint((field, *read.effect_spec.counts)):
                 continue
-            sight, whole = _listed(read.effect_spec, (field, states), params, body)
+            reading, whole = _listed(read.effect_spec, (field, states), params, body)
             said |= {"TotalPage"} if whole else set()
-            yield sight
+            yield reading
     elif not read.effect_spec.counts:
         state, target = read.effect_spec.read_state(body), _target(read, params)
         if state and target:
@@ -95,28 +95,28 @@ def _target(read: Action, params: Params) -> str:
 
 
 _NOW = {"active": "live", "on": "behind the pad", "set": "delayed"}
-"""What people say of a thing in a state that a list is of."""
+"""Words for a state, in the heading of a list."""
 
 
 def _listed(
-    touch: EffectSpec, of_what: tuple[str, tuple[str, ...]], params: Params, body: Params
+    spec: EffectSpec, of_what: tuple[str, tuple[str, ...]], params: Params, body: Params
 ) -> tuple[Reading, bool]:
-    """Name the things of a list, as many as fit, and say whether those are all."""
+    """Return the resources of a list, as many as fit, and whether those are all."""
     field, states = of_what
     found = body.get(field)
     rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-    counted = (body.get(name) for name, of in touch.counts.items() if of == states)
+    counted = (body.get(name) for name, of in spec.counts.items() if of == states)
     total = max([len(rows), *(count for count in counted if isinstance(count, int))])
     one, *others = states
     are = "found" if others else f"{'are' if total > 1 else 'is'} {_NOW.get(one, one)}"
     if not total:
         return Reading(f"None {are}."), True
-    apart = len({_of_key(touch, row)[1:] for row in rows}) > 1
+    apart = len({_of_key(spec, row)[1:] for row in rows}) > 1
     words: list[str] = []
     values: list[str | float] = []
     size = 0
     for row in rows:
-        named, of = _row(touch, row, params, apart=apart)
+        named, of = _row(spec, row, params, apart=apart)
         size += sum(len(value) if isinstance(value, str) else _MOMENT for value in of)
         if words and size > _LONGEST_LIST:
             break
@@ -127,39 +127,39 @@ def _listed(
     return Reading(f"{total} {are}{told and f': {told}'}.", tuple(values)), total == len(rows)
 
 
-def _of_key(touch: EffectSpec, row: Params) -> tuple[str, ...]:
-    return tuple(str(row[name]) for name in touch.key if row.get(name) not in (None, ""))
+def _of_key(spec: EffectSpec, row: Params) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in spec.key if row.get(name) not in (None, ""))
 
 
 def _row(
-    touch: EffectSpec, row: Params, params: Params, *, apart: bool
+    spec: EffectSpec, row: Params, params: Params, *, apart: bool
 ) -> tuple[str, list[str | float]]:
-    """Name one thing: by all of its key where the things stand apart in more than the name."""
-    name, *where = _of_key(touch, row) or (json.dumps(row, ensure_ascii=False),)
+    """Return one resource's name; with its whole key if several differ in more than the name."""
+    name, *where = _of_key(spec, row) or (json.dumps(row, ensure_ascii=False),)
     shown = "/".join([*where, name] if apart else [name])
     values: list[str | float] = [redact(shown)[:_LONGEST]]
-    beside: list[str] = []
-    since = _value(row, f"@{touch.since}") if touch.since else ""
+    notes: list[str] = []
+    since = _value(row, f"@{spec.since}") if spec.since else ""
     if since != "":
-        beside.append("since {}")
+        notes.append("since {}")
         values.append(since)
-    between = touch.between or ("", "")
-    times = (("from", between[0]), ("until", between[1]), ("stopped", touch.ended))
+    between = spec.between or ("", "")
+    times = (("from", between[0]), ("until", between[1]), ("stopped", spec.ended))
     for word, field in times:
         at = row.get(field)
         if isinstance(at, int) and 0 < at < _AFTER_ALL_TIME:
-            beside.append(f"{word} {{}}")
+            notes.append(f"{word} {{}}")
             values.append(float(at))
-    for field, param in touch.echoes.items():
+    for field, param in spec.echoes.items():
         of = "" if field in between else _value(row, field)
         if of not in ("", str(params.get(param))):
-            beside.append(f"{field} {{}}")
+            notes.append(f"{field} {{}}")
             values.append(of)
-    return f"{{}} ({', '.join(beside)})" if beside else "{}", values
+    return f"{{}} ({', '.join(notes)})" if notes else "{}", values
 
 
 def _rest(read: Action, body: Params, said: AbstractSet[str]) -> Iterator[Reading]:
-    """Give what has no words, by Tencent's names, the field that carries the state first."""
+    """Yield the remaining fields by Tencent's names, the one with the state first."""
     first = (read.effect_spec.state_field or ("", ""))[0]
     fields = [one for name in sorted(body) for one in _leaves(name, body[name])]
     left = sorted((one for one in fields if one[0] not in said), key=lambda one: one[0] != first)
@@ -173,7 +173,7 @@ def _rest(read: Action, body: Params, said: AbstractSet[str]) -> Iterator[Readin
 
 def _leaves(name: str, given: Json) -> Iterator[tuple[str, Json]]:
     if not isinstance(given, dict):
-        # What is empty tells nothing.
+        # Empty fields are left out.
         yield from [(name, given)] if given not in (None, "") else []
         return
     for inner in sorted(given):
@@ -181,32 +181,32 @@ def _leaves(name: str, given: Json) -> Iterator[tuple[str, Json]]:
 
 
 def _raw(name: str, given: Json) -> tuple[str, str]:
-    """Write a field as it is, hidden if its name says that it is secret."""
+    """Return a field as it is, hidden if its name is that of a secret."""
     text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
     hides = redact(f"{name}=x") != f"{name}=x"
     return name[:_LONGEST], HIDDEN if hides and text else redact(text)[: 2 * _LONGEST]
 
 
-def to_text(sight: Reading) -> str:
-    """Write it for the trail."""
-    words = sight.words
-    for value in sight.values:
+def to_text(reading: Reading) -> str:
+    """Return a reading as text for the audit log."""
+    words = reading.words
+    for value in reading.values:
         shown = value if isinstance(value, str) else _utc(value)
         words = words.replace("{}", shown.replace("{}", "{ }"), 1)
     return words
 
 
 def _value(body: Params, field: str) -> str | float:
-    """Give what a field of `Tells` names; empty where it is not there."""
+    """Return the value of a template's field; empty if it is missing."""
     if field.startswith("@"):
-        return _moment(next(_at(dict(body), field[1:].split(".")), None))
+        return _time(next(_values_at(dict(body), field[1:].split(".")), None))
     parts = [_text(body, part) for part in field.split("/")]
     return "/".join(parts) if all(parts) else ""
 
 
-def _under_way(running: ActiveRows, body: Params, now: float) -> Params | None:
-    """Leave of a list what runs now; None where the answer does not settle what that is."""
-    # An empty list may come as null; none at all is no answer.
+def _active(running: ActiveRows, body: Params, now: float) -> Params | None:
+    """Return a response with only the active rows; None if it cannot tell which those are."""
+    # An empty list may come as null; a missing one is no response.
     rows = body.get(running.rows, "")
     left: list[Json] = []
     if not isinstance(rows, list | None):
@@ -222,27 +222,27 @@ def _under_way(running: ActiveRows, body: Params, now: float) -> Params | None:
 
 
 def _text(body: Params, path: str) -> str:
-    found = [one for one in _at(dict(body), path.split(".")) if one not in (None, "")]
+    found = [one for one in _values_at(dict(body), path.split(".")) if one not in (None, "")]
     shown = [redact(str(one))[:_LONGEST] for one in found[:_MOST]]
     return ", ".join(shown + ["…"] * (len(found) > _MOST))
 
 
-def _at(node: Json, path: list[str]) -> Iterator[Json]:
+def _values_at(node: Json, path: list[str]) -> Iterator[Json]:
     if not path:
         if not isinstance(node, dict | list):
             yield node
         return
     name, *rest = path
     if isinstance(node, dict) and name in node:
-        yield from _at(node[name], rest)
+        yield from _values_at(node[name], rest)
     elif isinstance(node, list):
         chosen = node if name == "*" else node[int(name) :][:1] if name.isdecimal() else []
         for one in chosen:
-            yield from _at(one, rest)
+            yield from _values_at(one, rest)
 
 
-def _moment(given: Json) -> str | float:
-    """Read a time as Tencent Cloud writes it; empty if it is none."""
+def _time(given: Json) -> str | float:
+    """Return the epoch seconds of a time in Tencent Cloud's format; empty if it is none."""
     at = parse_instant(given)
     return "" if at is None else at
 

@@ -1,31 +1,30 @@
-"""The actions as data: parsing, forms, help, policy names, docs and emulation follow from them."""
+"""The actions of the catalog, from which parsing, forms, help, docs and emulation follow."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from bot.catalog import builtin as own
-from bot.catalog import car, live, trtc
+from bot.catalog import builtin, car, live, trtc
 from bot.model.actions import Action, EffectSpec, Product, ResourceType
 from bot.model.commands import Command
 from bot.model.operations import Operation
 
 PRODUCTS: tuple[Product, ...] = (live.LIVE, trtc.TRTC, car.CAR)
 ACTIONS: tuple[Action, ...] = (*live.ACTIONS, *trtc.ACTIONS, *car.ACTIONS)
-"""Tencent Cloud's."""
+"""The APIs of Tencent Cloud."""
 
-ALL_ACTIONS: tuple[Action, ...] = (*ACTIONS, *own.ACTIONS)
-"""All that may be asked for: theirs, and what the bot does itself."""
+ALL_ACTIONS: tuple[Action, ...] = (*ACTIONS, *builtin.ACTIONS)
+"""The APIs of Tencent Cloud, and the actions that the bot performs itself."""
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
     a.effect_spec.resource_type.name: a.effect_spec.resource_type for a in ACTIONS
 }
-"""Everything that actions are about, by name."""
+"""The resource types of Tencent Cloud's actions, by name."""
 
 _BY_API = {action.api.casefold(): action for action in ALL_ACTIONS}
 
 
 def by_api(name: str) -> Action:
-    """Find an action by its API name, in any case.
+    """Return an action by its API name, in any case.
 
     Raises:
         KeyError: There is none.
@@ -34,12 +33,12 @@ def by_api(name: str) -> Action:
 
 
 def action_of(operation: Operation) -> Action | None:
-    """Find an operation's action, which another release may have and this one not."""
+    """Return an operation's action; None if this release does not know it."""
     return _BY_API.get(operation.api.casefold())
 
 
 def command_of(operation: Operation) -> Command | None:
-    """Give what an operation was asked to do; None where this release does not know its action."""
+    """Return an operation's command; None if this release does not know its action."""
     action = action_of(operation)
     if action is None:
         return None
@@ -54,34 +53,36 @@ def command_of(operation: Operation) -> Command | None:
 
 
 def undo_of(action: Action | None) -> Action | None:
-    """Give the action that takes another back, if one does."""
+    """Return the action that undoes another, if there is one."""
     return by_api(action.undo) if action is not None and action.undo else None
 
 
 def declaration_errors(actions: Sequence[Action]) -> Iterator[str]:
-    """Say where declarations contradict themselves or each other."""
+    """Yield a sentence for each contradiction within or between declarations."""
     known = {action.api: action for action in actions}
     for name, times in Counter(action.api.casefold() for action in actions).items():
         if times > 1:
             yield f"{name} is declared {times} times"
-    spoken = Counter((action.effect.value, action.words) for action in actions)
-    for (effect, words), times in spoken.items():
+    words_used = Counter((action.effect.value, action.words) for action in actions)
+    for (effect, words), times in words_used.items():
         if times > 1:
             yield f'"{effect} {words}" means {times} actions'
     for action in actions:
-        yield from (f"{action.api}: {mistake}" for mistake in _mistakes(action, known))
+        yield from (f"{action.api}: {error}" for error in _declaration_errors(action, known))
 
 
-def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
+def _declaration_errors(action: Action, known: dict[str, Action]) -> Iterator[str]:
     names = {param.api for param in action.params}
     words = [param.word for param in action.params]
-    # Words that every action takes besides its own.
-    ours = {"region", "case"}
-    if len(names) < len(action.params) or len({*words, *ours}) < len(words) + len(ours):
+    # Words that every action takes in addition to its own.
+    common = {"region", "case"}
+    if len(names) < len(action.params) or len({*words, *common}) < len(words) + len(common):
         yield "two parameters answer to one name"
-    yield from _strange_touches(action.effect_spec, names)
+    yield from _effect_errors(action.effect_spec, names)
+    if not action.emulation.refused.keys() <= set(action.effect_spec.resource_type.states):
+        yield "it is refused in a state that does not exist"
     after = names | {action.effect_spec.creates}
-    for other, given in (
+    for other, params in (
         (action.undo, after),
         (action.longer_variant, names),
         (action.status_read, names),
@@ -89,7 +90,7 @@ def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
     ):
         if other is not None and other not in known:
             yield f"there is no {other}"
-        elif other and not _needs(known[other]) <= given:
+        elif other and not _required_params(known[other]) <= params:
             yield f"{other} needs parameters that it has not"
     if action.toggles == "off" and action.undo and known[action.undo].toggles != "on":
         yield f"{action.undo} is to bring back what it takes away, and does not"
@@ -99,21 +100,21 @@ def _mistakes(action: Action, known: dict[str, Action]) -> Iterator[str]:
         yield "it needs a region and names none"
 
 
-def _needs(action: Action) -> set[str]:
+def _required_params(action: Action) -> set[str]:
     return {p.api for p in action.params if p.required and p.default is None}
 
 
-def _strange_touches(touch: EffectSpec, names: set[str]) -> Iterator[str]:
-    many = {*touch.counts.values(), *touch.lists.values()}
-    if not many and (missing := set(touch.key) - names - {touch.creates}):
+def _effect_errors(spec: EffectSpec, names: set[str]) -> Iterator[str]:
+    many = {*spec.counts.values(), *spec.lists.values()}
+    if not many and (missing := set(spec.key) - names - {spec.creates}):
         yield f"{', '.join(sorted(missing))} names what it touches, but is no parameter"
-    thing = RESOURCE_TYPES.get(touch.resource_type.name, touch.resource_type)
-    if thing != touch.resource_type:
-        yield f"there are two sorts of {thing.name}"
-    states = {touch.new_state, *touch.refused, *touch.state_values, *(s for of in many for s in of)}
-    if strange := states - {None, *touch.resource_type.states}:
-        yield f"a {thing.name} is never {', '.join(sorted(map(str, strange)))}"
+    resource_type = RESOURCE_TYPES.get(spec.resource_type.name, spec.resource_type)
+    if resource_type != spec.resource_type:
+        yield f"there are two sorts of {resource_type.name}"
+    states = {spec.new_state, *spec.state_values, *(s for of in many for s in of)}
+    if strange := states - {None, *spec.resource_type.states}:
+        yield f"a {resource_type.name} is never {', '.join(sorted(map(str, strange)))}"
 
 
-if _FOUND := tuple(declaration_errors(ALL_ACTIONS)):
-    raise ValueError("; ".join(_FOUND))
+if _ERRORS := tuple(declaration_errors(ALL_ACTIONS)):
+    raise ValueError("; ".join(_ERRORS))

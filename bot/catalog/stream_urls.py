@@ -1,4 +1,4 @@
-"""Push and play URLs taken apart: which host, path and stream they name, and never their keys."""
+"""Push and play URLs: the host, path and stream that they name, without their keys."""
 
 import re
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 Side: TypeAlias = Literal["push", "play", "unclear"]
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SCHEMES = ("rtmp", "rtmps", "srt", "webrtc", "http", "https")
 _WEB = ("http", "https")
 _ENDINGS = (".flv", ".m3u8", ".xs", ".sdp")
-# What HLS calls the list of a stream that has a folder of its own: `/live/s1/playlist.m3u8`.
+# Names of a playlist in a stream's own HLS folder: `/live/s1/playlist.m3u8`.
 _LISTS = ("playlist.m3u8", "index.m3u8", "chunklist.m3u8", "master.m3u8")
 _PLAY = ("play", "pull", "cdn")
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+\.?(?::[0-9]+)?", re.IGNORECASE)
-# Percent-encoded or not, what follows these in a path is a query: keys stand there.
+# Percent-encoded or not, the part of a path after these is a query, which holds keys.
 _QUERY = re.compile(r"[?&]")
 # `#!::h=push.example.com,r=live/stream1,txSecret=…`
 _SRT_FIELD = re.compile(r"(?:::|,)([hr])=([^,&]+)")
@@ -23,12 +23,12 @@ _SRT_FIELD = re.compile(r"(?:::|,)([hr])=([^,&]+)")
 
 @dataclass(frozen=True, slots=True)
 class StreamUrl:
-    """A stream's address.
+    """A stream's URL.
 
     Attributes:
-        host: In small letters, without port.
+        host: In lower case, without port.
         app: The path before the stream's name, e.g. `live`; it may have several segments.
-        side: Whether the host is for pushing or for playing; `unclear` where neither scheme
+        side: Whether the host is for pushing or for playing; `unclear` if neither scheme
             nor host tells.
     """
 
@@ -39,17 +39,17 @@ class StreamUrl:
 
 
 def looks_like_url(text: str) -> bool:
-    """Say whether a text is meant as an address, readable or not."""
-    return _ADDRESS.match(text) is not None
+    """Return whether a text begins like a URL, valid or not."""
+    return _URL.match(text) is not None
 
 
 def with_scheme(text: str) -> str:
-    """Give a text with the scheme that an address lacks; any other text as it is."""
+    """Return a URL with the scheme that it lacks; any other text unchanged."""
     return f"rtmp://{text}" if lacks_its_scheme(text) else text
 
 
-def find_urls(text: str) -> StreamUrl | None:
-    """Take a text apart if it is a stream's address, with or without its scheme."""
+def find_url(text: str) -> StreamUrl | None:
+    """Return the stream that a URL names, with or without its scheme; None if it is no such URL."""
     try:
         return parse_url(with_scheme(text))
     except ValueError:
@@ -57,20 +57,20 @@ def find_urls(text: str) -> StreamUrl | None:
 
 
 def lacks_its_scheme(text: str) -> bool:
-    """Say whether a text is an address but for its scheme: host/app/stream."""
+    """Return whether a text is a URL without its scheme: host/app/stream."""
     host, *path = text.partition("?")[0].split("/")
     return len(path) > 1 and _HOST.fullmatch(host) is not None
 
 
 def parse_url(url: str) -> StreamUrl:
-    """Take a push or play URL apart; its query, where keys stand, is dropped.
+    """Return the stream that a push or play URL names, without the query, which holds keys.
 
-    A suffix that a transcoding template adds to a stream's name is kept: only the person
-    knows whether it is one.
+    A suffix that a transcoding template adds to a stream's name is kept: it cannot be told
+    from a part of the name.
 
     Raises:
         ValueError: It names no host, path and stream; the text says what is missing and
-            holds nothing of the address.
+            holds nothing of the URL.
     """
     try:
         parts = urlsplit(url)
@@ -97,7 +97,7 @@ def parse_url(url: str) -> StreamUrl:
 
 
 def _srt(parts: SplitResult, host: str) -> tuple[str, str]:
-    """Read the `streamid` of SRT, whose `#` a URL parser takes for a fragment."""
+    """Return host and path from SRT's `streamid`, whose `#` a URL parser takes for a fragment."""
     if "streamid" not in parts.query:
         return host, parts.path
     fields = dict(_SRT_FIELD.findall(unquote(f"{parts.query}#{parts.fragment}")))

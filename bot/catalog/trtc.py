@@ -6,12 +6,21 @@ Source: https://www.tencentcloud.com/document/product/647/37078
 from collections.abc import Mapping
 
 from bot.catalog.param_types import address, integer, number, tempo, text, texts, whole, yes_or_no
-from bot.model.actions import Action, Effect, EffectSpec, Param, Product, ResourceType, Site
+from bot.model.actions import (
+    Action,
+    Effect,
+    EffectSpec,
+    Emulation,
+    Param,
+    Product,
+    ResourceType,
+    Site,
+)
 
 TRTC = Product("trtc", version="2019-07-22", site="intl")
 
 INGEST = ResourceType("ingest", ("InProgress", "finished"), gone=("finished",))
-# A room by number and a room by name are two, even if both are called 1.
+# A room with a number and one with a name are different, even if both are called 1.
 ROOM = ResourceType("room", ("open", "dismissed"), gone=("dismissed",))
 NAMED_ROOM = ResourceType("named-room", ROOM.states, ROOM.gone)
 RELAY = ResourceType("cdn", ("running", "finished"), gone=("finished",))
@@ -48,8 +57,8 @@ STOP_STREAM_INGEST = Action(
         _KEY,
         new_state="finished",
         absent="InvalidParameter.TaskId",
-        refused={"finished": "FailedOperation.TaskFinished"},
     ),
+    emulation=Emulation(refused={"finished": "FailedOperation.TaskFinished"}),
     regions={
         "mainland": (
             "ap-beijing",
@@ -83,11 +92,11 @@ DESCRIBE_STREAM_INGEST = Action(
         "MissingParameter.TaskId",
     ),
     effect_spec=EffectSpec(INGEST, _KEY, state_field=("Status", "NotExist")),
-    # The mainland list is not published; its sibling's is taken.
+    # The mainland list is not published; that of the related API is used.
     regions=STOP_STREAM_INGEST.regions,
 )
 
-# The last one is the example's: what begins there can be ended there, too.
+# The last one is that of the example: what starts there can be stopped there, too.
 _PULL_REGIONS = (
     "ap-bangkok",
     "ap-guangzhou",
@@ -191,12 +200,12 @@ START_STREAM_INGEST = Action(
     ),
     product=TRTC,
     effect=Effect.START,
-    # Every start makes a task of its own.
+    # Every start creates a task of its own.
     repeatable=False,
     per_second=20,
     params=(
         Param("RoomId", "room", text, "the room's number or name", example="1234"),
-        # Its page calls it optional only beside a parameter that is out of use.
+        # The API page calls it optional only together with a deprecated parameter.
         Param(
             "StreamUrl",
             "pullurl",
@@ -275,7 +284,7 @@ START_STREAM_INGEST = Action(
         "ResourceInsufficient.RequestRejection",
     ),
     effect_spec=EffectSpec(INGEST, _KEY, new_state="InProgress", creates="TaskId"),
-    # The mainland list is not published; its sibling's is taken.
+    # The mainland list is not published; that of the related API is used.
     regions=UPDATE_STREAM_INGEST.regions,
     afterwards="The TaskId above is what /stopstream ingest ends it by.",
     undo="StopStreamIngest",
@@ -294,7 +303,7 @@ _ROOM_ERRORS = (
     "UnauthorizedOperation.SdkAppId",
 )
 _ROOM_KEY = ("RoomId", "SdkAppId")
-# DismissRoomByStrRoomId's page alone has both lists; its siblings have the one or none.
+# Only the page of DismissRoomByStrRoomId has both lists; related ones have one or none.
 _ROOM_REGIONS: Mapping[Site, tuple[str, ...]] = {
     "mainland": ("ap-beijing", "ap-guangzhou"),
     "intl": ("ap-beijing", "ap-guangzhou", "ap-singapore"),
@@ -435,7 +444,7 @@ STOP_PUBLISH_CDN_STREAM = Action(
         echoes={"TaskId": "TaskId"},
     ),
     error_notes=_NO_TASK_HERE,
-    # The mainland list is not published; the international one is taken.
+    # The mainland list is not published; the international one is used.
     regions={
         "mainland": ("ap-guangzhou", "ap-hongkong", "ap-singapore"),
         "intl": ("ap-guangzhou", "ap-hongkong", "ap-singapore"),
@@ -474,7 +483,7 @@ DELETE_CLOUD_RECORDING = Action(
         echoes={"TaskId": "TaskId"},
     ),
     error_notes=_NO_TASK_HERE,
-    # The mainland list is not published; the international one is taken.
+    # The mainland list is not published; the international one is used.
     regions={
         "mainland": ("ap-beijing", "ap-guangzhou", "ap-mumbai", "ap-shanghai", "ap-singapore"),
         "intl": ("ap-beijing", "ap-guangzhou", "ap-mumbai", "ap-shanghai", "ap-singapore"),
@@ -512,7 +521,7 @@ DESCRIBE_CLOUD_RECORDING = Action(
         echoes={"TaskId": "TaskId"},
     ),
     error_notes=_NO_TASK_HERE,
-    # No list is published; that of what ends it is taken.
+    # No list is published; that of the stopping API is used.
     regions=DELETE_CLOUD_RECORDING.regions,
 )
 
@@ -529,7 +538,7 @@ STOP_WEB_RECORD = Action(
     effect_spec=EffectSpec(
         WEB_RECORD, ("TaskId",), new_state="finished", absent="FailedOperation.TaskNotExist"
     ),
-    # The mainland list is not published; the international one is taken.
+    # The mainland list is not published; the international one is used.
     regions={"mainland": ("ap-singapore",), "intl": ("ap-singapore",)},
     already_codes=frozenset({"FailedOperation.TaskNotExist"}),
     afterwards="It cannot be resumed: StartWebRecord makes a new task.",
@@ -544,10 +553,10 @@ DESCRIBE_WEB_RECORD = Action(
     product=TRTC,
     effect=Effect.READ,
     repeatable=True,
-    # Its own limit is not published; that of its siblings is taken.
+    # Its own limit is not published; that of related APIs is used.
     per_second=20,
     params=(
-        # Its page would take the other two in its place; one of both ways is enough.
+        # The API also accepts the other two parameters instead; one way is enough.
         *STOP_WEB_RECORD.params,
         Param(
             "SdkAppId",
@@ -566,7 +575,7 @@ DESCRIBE_WEB_RECORD = Action(
         state_field=("Status", ""),
         state_values={"running": 1},
     ),
-    # No list is published; that of what ends it is taken.
+    # No list is published; that of the stopping API is used.
     regions=STOP_WEB_RECORD.regions,
 )
 

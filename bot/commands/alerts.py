@@ -1,6 +1,6 @@
-"""What an alert names that can be stopped: addresses, stream names, task ids; pure.
+"""URLs, stream names and task ids in an alert that can be stopped; pure.
 
-An alert is foreign text: what is found only fills in a form, which a person reads and sends.
+An alert is untrusted text: a candidate only fills in a form, which a person reads and submits.
 """
 
 import re
@@ -9,31 +9,31 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from bot.catalog import stream_urls as links
+from bot.catalog import stream_urls
 from bot.catalog.registry import ACTIONS
 from bot.model.actions import Action, Effect
 
 MOST = 10
-"""How many things of one message are offered."""
+"""Candidates of one message that are offered."""
 
 _KNOWN_MOST = 50
 _READ_MOST = 20_000
 _VALUE_MOST = 200
 _STOPS = tuple(a for a in ACTIONS if a.effect is Effect.STOP and a.params and a.undo is None)
-"""What stops a thing without forbidding it: the mildest is offered, the form has the others."""
+"""Actions that stop without a ban: the mildest is offered, the form lists the others."""
 
-# Punctuation beyond ASCII and what is written without blanks: no address or name holds it bare.
+# Non-ASCII punctuation and scripts without spaces: no URL or name contains them unescaped.
 _WIDE = "\u2010-\u205f\u2e80-\uffef"
-_ADDRESS = re.compile(
+_URL = re.compile(
     rf"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{{1,10}}://"
     rf"(?:(?![,;][a-z]{{2,6}}://)[^\s<>|\"'`\\{_WIDE}])+",
     re.IGNORECASE,
 )
-_AFTER_ADDRESS = ".,;:!?)]}*"
-# `<address|label>`: the label may be the name.
+_AFTER_URL = ".,;:!?)]}*"
+# `<url|label>`: the label may be the name.
 _LINKED = re.compile(r"<[a-z][a-z0-9+.-]*:[^<>|\s]*\|([^<>]*)>", re.IGNORECASE)
 _NO_NAME = "\0"
-"""Left where an address stood, lest what follows it be taken for a label's name."""
+"""Replaces a URL, so that the text after it is not taken for the name of a label."""
 _MARKS = r"\s`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()\[\]{}<>|\u2022"
 _NAME = re.compile(
     rf"(?:[{_MARKS}]|[_-](?=\s))*((?:(?![{_WIDE}])[\w.:/-])+)[{_MARKS}_]*([=+@#$%^]?)"
@@ -43,11 +43,11 @@ _ONE_OF_SEVERAL = rf"[{_IN_LINE}]*[\w.:-]+[{_IN_LINE}]*"
 _TIME = re.compile(r"(?:\d{4}-\d\d-\d\dT)?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?Z?")
 _OTHER_LABEL = re.compile(r"[A-Za-z][A-Za-z_-]*:")
 _FAR = 600
-"""Characters after a label in which its name stands."""
+"""Characters after a label in which its name is searched."""
 
 
 def _label_of(api: str) -> str:
-    """Write how alerts spell a name of Tencent's: `StreamName`, `stream_id`, `Stream`."""
+    """Return the pattern of Tencent's name in alerts: `StreamName`, `stream_id`, `Stream`."""
     *first, of = re.findall("[A-Z][a-z]*", api)
     thing = "[ _-]?".join(first)
     return rf"{thing}(?:[ _-]?(?:name|id))?" if of == "Name" else rf"{thing}[ _-]?{of}"
@@ -55,7 +55,7 @@ def _label_of(api: str) -> str:
 
 _LABEL = "|".join(_label_of(api) for api in dict.fromkeys(a.params[0].api for a in _STOPS))
 _LABELLED = re.compile(
-    # A word of its own, or one of `liveStreamId`, with a colon; or alone on its line; or before
+    # A separate word, or part of `liveStreamId`, with a colon; or alone on its line; or before
     # a name in quotes, or one like cam-7.
     rf"(?:(?<![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z])))({_LABEL})"
     rf"[`*_\"'\\ \t]{{0,4}}[:=\uff1a\uff1d]{{1,2}}>?"
@@ -68,7 +68,7 @@ _SEVERAL = re.compile(
     rf"({_ONE_OF_SEVERAL}(?:,{_ONE_OF_SEVERAL})+)$",
     re.IGNORECASE | re.MULTILINE,
 )
-# What stands where a name would if a label has none: another label, or a word for nothing.
+# Words after a label that are no name: another label, or a word for nothing.
 _NO_NAMES = frozenset(
     {name.casefold() for a in ACTIONS for p in a.params for name in (p.api, p.word)}
     | {"null", "none", "nil", "n/a", "unknown", "true", "false", "status", "state", "time"}
@@ -79,11 +79,11 @@ _NO_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One thing that an alert names.
+    """A resource that an alert names.
 
     Attributes:
         api: The action that stops it.
-        params: Its parameters, as far as the alert tells; never a key.
+        params: Its parameters, as far as the alert names them; never a key.
     """
 
     api: str
@@ -91,22 +91,22 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        """Say what it is, in one line."""
+        """Return the parameters in one line."""
         return ", ".join(f"{name} {value}" for name, value in self.params.items())
 
 
 def find_candidates(message: Mapping[str, Any]) -> tuple[Candidate, ...]:
-    """Find what a message names, in its text, blocks and attachments; addresses first."""
+    """Return the candidates in a message's text, blocks and attachments; URLs first."""
     text = "\n".join(_strings(message))[:_READ_MOST]
-    addresses = (_of_address(found) for found in _ADDRESS.finditer(text))
-    plain = _ADDRESS.sub(_NO_NAME, _LINKED.sub(r"\1", text))
-    plain = _SEVERAL.sub(_apart, plain)
-    named = (_of_name(found) for found in _LABELLED.finditer(plain))
+    urls = (_from_url_match(found) for found in _URL.finditer(text))
+    plain = _URL.sub(_NO_NAME, _LINKED.sub(r"\1", text))
+    plain = _SEVERAL.sub(_one_per_line, plain)
+    named = (_from_label_match(found) for found in _LABELLED.finditer(plain))
     known: list[Candidate] = []
-    for one in filter(None, chain(addresses, named)):
+    for one in filter(None, chain(urls, named)):
         if len(known) < _KNOWN_MOST and one not in known:
             known.append(one)
-    # An address says more of a stream than its name alone, or than where it is played.
+    # A push URL holds more parameters than the name alone, or than a play URL.
     said = [(one.api, one.params.items()) for one in known]
     fullest = (
         one
@@ -117,7 +117,7 @@ def find_candidates(message: Mapping[str, Any]) -> tuple[Candidate, ...]:
 
 
 def _strings(message: Mapping[str, Any]) -> Iterator[str]:
-    """Give every text that people see in a message."""
+    """Yield every visible text of a message."""
     for name in ("text", "blocks", "attachments"):
         yield from _texts(message.get(name), depth=0)
 
@@ -153,13 +153,13 @@ _LINES = ("rich_text_section", "rich_text_quote", "rich_text_preformatted")
 
 
 def _inline(element: Any, depth: int) -> str:
-    """Give a piece of a line, in which only a link stands apart."""
+    """Return a piece of a line; a link is separated by spaces."""
     text = " ".join(_texts(element, depth))
     return f" {text} " if isinstance(element, Mapping) and "url" in element else text
 
 
 def _cells(rows: list[list[Any]], depth: int) -> Iterator[str]:
-    """Give a table's cells, each beside what the first row, or the first cell, calls it."""
+    """Yield a table's cells, each with its heading from the first row or the first cell."""
     table = [[" ".join(_texts(cell, depth)).strip() for cell in row] for row in rows]
     pairs = any(_is_label(row[0]) for row in table[1:] if row)
     for number, row in enumerate(table):
@@ -175,29 +175,29 @@ def _is_label(text: str) -> bool:
     return text in _NO_NAMES or re.fullmatch(_LABEL, text, re.IGNORECASE) is not None
 
 
-def _of_address(found: re.Match[str]) -> Candidate | None:
-    address = found[0].replace("&amp;", "&").rstrip(_AFTER_ADDRESS)
+def _from_url_match(found: re.Match[str]) -> Candidate | None:
+    url = found[0].replace("&amp;", "&").rstrip(_AFTER_URL)
     before = found.string[: found.start()][-1:]
-    # Slack's italics and strikes; a name may end so by itself.
-    return _of_url(address.rstrip(before) if before and before in "_~" else address)
+    # Slack's italics and strikethrough; a name may also end in them.
+    return _from_url(url.rstrip(before) if before and before in "_~" else url)
 
 
-def _of_url(url: str) -> Candidate | None:
-    link = links.find_urls(url)
+def _from_url(url: str) -> Candidate | None:
+    link = stream_urls.find_url(url)
     if link is None:
         return None
     params = {"StreamName": link.stream, "AppName": link.app}
     if link.side == "push":
-        # A play domain is none that streams are cut on.
+        # Streams cannot be cut on a play domain.
         params["DomainName"] = link.host
-    return _found(params)
+    return _candidate(params)
 
 
-def _apart(several: re.Match[str]) -> str:
+def _one_per_line(several: re.Match[str]) -> str:
     return "".join(f"\nStream: {name}\n" for name in several[1].split(","))
 
 
-def _of_name(found: re.Match[str]) -> Candidate | None:
+def _from_label_match(found: re.Match[str]) -> Candidate | None:
     label = next(filter(None, found.groups()))
     value = _value_after(found.string, found.end())
     if not value:
@@ -207,17 +207,17 @@ def _of_name(found: re.Match[str]) -> Candidate | None:
     )
     first = action.params[0].api
     if "/" not in value:
-        return _found({first: value}, action)
+        return _candidate({first: value}, action)
     if first != "StreamName":
         return None
-    if links.lacks_its_scheme(value):
-        return _of_url(value)
+    if stream_urls.lacks_its_scheme(value):
+        return _from_url(value)
     app, _, stream = value.rpartition("/")
-    return _found({"StreamName": stream, "AppName": app}, action)
+    return _candidate({"StreamName": stream, "AppName": app}, action)
 
 
 def _value_after(text: str, at: int) -> str:
-    """Give the name that a label has on its line, or that has the next line to itself."""
+    """Return the name after a label on its line, or alone on the next line."""
     here, _, below = text[at : at + _FAR].partition("\n")
     alone = not re.sub(rf"[{_MARKS}_]", "", here)
     line = below.lstrip().partition("\n")[0] if alone else here
@@ -233,7 +233,7 @@ def _value_after(text: str, at: int) -> str:
     return "" if value.casefold() in _NO_NAMES or _TIME.fullmatch(value) else value
 
 
-def _found(params: Mapping[str, str], action: Action | None = None) -> Candidate | None:
+def _candidate(params: Mapping[str, str], action: Action | None = None) -> Candidate | None:
     if any(len(value) > _VALUE_MOST for value in params.values()):
         return None
     stop = action or next(a for a in _STOPS if a.params[0].api in params)

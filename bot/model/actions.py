@@ -1,4 +1,4 @@
-"""What can be asked for: actions, their parameters and the products they belong to."""
+"""Actions, their parameters, and the products that they belong to."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ Toggle: TypeAlias = Literal["", "off", "on"]
 
 
 DEFAULT = "default"
-"""What the cloud account is called where the policy file names none."""
+"""Name of the cloud account if the policy file names none."""
 
 
 class Effect(StrEnum):
-    """What an action does to the world; also the verb that people type before it."""
+    """What an action does to a resource; also the verb that users type before it."""
 
     STOP = "stop"
     START = "start"
@@ -30,7 +30,7 @@ class Effect(StrEnum):
 
 
 class Approval(StrEnum):
-    """What a command needs besides a rule that allows it, least first."""
+    """What a command needs in addition to a rule that allows it, least first."""
 
     NONE = "none"
     CONFIRM = "confirm"
@@ -44,20 +44,19 @@ class Approval(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ParamType:
-    """What a parameter may hold: how its text is read and which JSON type leaves.
+    """The type of a parameter: how its text is read, and its JSON type.
 
     Attributes:
         description: Completes "… is not ", e.g. `a whole number, 0 or more`.
         json: Tencent's name of the type, as in their API specification.
-        read: Turns text into the value, given the time in epoch seconds for what is
-            relative to it; raises ValueError, whose text is a reason in plain words
-            or empty.
+        read: Returns the value of a text; takes the time in epoch seconds, for relative
+            times. Raises ValueError with a reason in plain words, or an empty one.
         example: Made up, for help.
-        bounds: The least and the most that Tencent Cloud takes: of a number itself, of a
-            list its length.
-        max_days_ahead: How many days ahead a time may lie.
-        max_length: Characters that its text may have at most.
-        max_days_back: How many days ago it may lie.
+        bounds: The least and the most that Tencent Cloud accepts: of a number, or of a
+            list's length.
+        max_days_ahead: Days that a time may be in the future.
+        max_length: Characters of its text.
+        max_days_back: Days that a time may be in the past.
     """
 
     description: str
@@ -76,15 +75,15 @@ class Param:
 
     Attributes:
         api: Tencent's name, e.g. `StreamName`.
-        word: What people type, e.g. `stream`.
-        default: Filled in when the command and the policy leave it out; a text as it would be
-            typed, e.g. `-25h`.
+        word: What users type, e.g. `stream`.
+        default: The value if neither command nor policy has one; a text as it would be typed,
+            e.g. `-25h`.
         required: Whether the API demands it.
-        secret: The value may hold a stream key: it is sent, never shown nor recorded.
-        only: The one site that knows this parameter.
-        example: Made up, for help, where the kind's own does not do.
-        alias: Tencent's name of the same thing elsewhere: what the policy says of that one
-            holds for this one, too.
+        secret: The value may hold a stream key: it is sent, but never shown or recorded.
+        only: The only site that has this parameter.
+        example: Made up, for help, if that of the type does not fit.
+        alias: Tencent's name of the same parameter in other APIs: the policy's defaults and
+            limits for that name apply to this one, too.
     """
 
     api: str
@@ -100,11 +99,11 @@ class Param:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Tencent's names of it, its own first."""
+        """Tencent's names of the parameter, its own first."""
         return (self.api, self.alias) if self.alias else (self.api,)
 
     def default_value(self, now: float) -> Json:
-        """Give the value of the default; `now` is in epoch seconds."""
+        """Return the value of the default; `now` is in epoch seconds."""
         return self.type.read(self.default, now) if isinstance(self.default, str) else self.default
 
 
@@ -115,8 +114,8 @@ class Product:
     Attributes:
         name: Short name, also the host's first label and the credential scope's service.
         version: X-TC-Version.
-        site: Whose host the product's own documentation prints.
-        local: It is this bot itself, which does what is asked; nothing is sent.
+        site: The site whose host the product's documentation uses.
+        local: The bot performs the actions itself; nothing is sent.
     """
 
     name: str
@@ -125,20 +124,20 @@ class Product:
     local: bool = False
 
     def host(self, site: Site | None = None) -> str:
-        """Give the host to call, at the product's own site unless another is named."""
+        """Return the host to call, by default at the product's own site."""
         middle = ".intl" if (site or self.site) == "intl" else ""
         return f"{self.name}{middle}.tencentcloudapi.com"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A cloud account, as far as commands go by it.
+    """A cloud account, as far as commands depend on it.
 
     Attributes:
-        site: Whose hosts it calls; None: each product's, as the settings say.
-        region: Filled in where neither the command nor a default names one.
-        channels: Where it is meant unless the command names another.
-        defaults: As those of the whole file, and before them.
+        site: The site whose hosts are called; None for each product's, as configured.
+        region: The region if neither the command nor a default names one.
+        channels: Where it is the default account.
+        defaults: Take precedence over those of the whole file.
     """
 
     site: Site | None = None
@@ -151,14 +150,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """What actions are about: a sort of thing in the cloud, and the states it can be in.
+    """A type of resource in the cloud, and the states that it can be in.
 
     Attributes:
-        states: The first is that of one that has just come into being.
-        gone: Those of one that is no more; to most actions it is as if it had never been.
-        on: The state in which people get it, where a read can tell.
-        of: The sort of thing that it belongs to: whoever holds that one holds this, too.
-        by: Parameters that a hold goes by; empty: all that name it.
+        states: The first is the initial one.
+        gone: Those of a resource that no longer exists; most actions treat it as absent.
+        on: The state in which it is on air, if a read can tell.
+        of: The resource type that it belongs to: a hold on that one applies to this one, too.
+        by: Parameters that identify it for a hold; empty for its whole key.
     """
 
     name: str
@@ -171,37 +170,34 @@ class ResourceType:
 
 @dataclass(frozen=True, slots=True)
 class EffectSpec:
-    """Which thing of the cloud an action touches and what becomes of it.
+    """The resource that an action affects, and the state that it leaves.
 
-    The emulated cloud plays an action from this alone. A field of the answer that lies inside
-    another is written with a dot, e.g. `DomainInfo.Status`.
+    A nested field of the response is written with a dot, e.g. `DomainInfo.Status`.
 
     Attributes:
-        key: Names of the parameters that name the thing; they narrow down a read of many.
-        new_state: Its state afterwards; None leaves it as it is, as a read does.
-        absent: The error code where there is no such thing; None accepts it.
-        refused: The error code by the state the thing is in before.
-        state_field: The field of the answer that carries the state, or a count that stands for it,
-            and what stands there where there is no such thing.
-        state_values: What the field holds in a state, where that is not the state's own name.
-        creates: The field of the answer that names the thing which the action brings into
-            being; it is in the key, and no parameter.
-        counts, lists: For a read of many: by the field of the answer, the states of the
-            things that it counts or lists.
-        echoes: Fields of the answer, or of each listed thing, by the parameter whose value
-            they repeat.
-        since: The field of each listed thing with the time since when it is so, in UTC.
-        ended: The field of each listed thing with the time at which it was stopped, epoch
+        key: Parameters that identify the resource; they filter a read of many.
+        new_state: Its state afterwards; None if it does not change, as for a read.
+        absent: The error code if there is no such resource; None if that is no error.
+        state_field: The field of the response with the state, or with a count that implies it, and
+            its value if there is no such resource.
+        state_values: The field's value by state, where it is not the state's name.
+        creates: The field of the response that identifies the created resource; it is in the
+            key, and no parameter.
+        counts, lists: For a read of many: the states of the resources that a field of the
+            response counts or lists.
+        echoes: Parameters by the field of the response, or of each listed resource, that
+            repeats their value.
+        since: The field of each listed resource with the time since when it is so, in UTC.
+        ended: The field of each listed resource with the time at which it was stopped, epoch
             seconds; 0 if it was not.
-        between: Parameters between which each listed thing begins and ends, and the fields
-            of the same names in which it says so; all in epoch seconds.
+        between: Parameters between which each listed resource begins and ends, and its fields
+            of the same names; all in epoch seconds.
     """
 
     resource_type: ResourceType
     key: tuple[str, ...]
     new_state: str | None = None
     absent: str | None = None
-    refused: Mapping[str, str] = field(default_factory=dict[str, str])
     state_field: tuple[str, str] | None = None
     state_values: Mapping[str, Json] = field(default_factory=dict[str, Json])
     creates: str = ""
@@ -213,7 +209,7 @@ class EffectSpec:
     between: tuple[str, str] | None = None
 
     def read_state(self, body: Params) -> str:
-        """Give the state that an answer shows; empty if it shows none."""
+        """Return the state in a response; empty if it has none."""
         found: Json = dict(body)
         for name in (self.state_field or ("", ""))[0].split("."):
             found = found.get(name) if isinstance(found, dict) else None
@@ -224,14 +220,25 @@ class EffectSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveRows:
-    """Which of the things that an answer lists are under way.
+class Emulation:
+    """What the emulated cloud needs to know of an action, and production does not.
 
     Attributes:
-        rows: The field of the answer that lists them.
+        refused: Error codes by the state in which the resource refuses the action.
+    """
+
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRows:
+    """How to tell which resources in a response's list are active now.
+
+    Attributes:
+        rows: The field of the response that lists them.
         begins, ends: Fields of each, epoch seconds.
         ended: The field of each that is 0 unless it was stopped before its end.
-        more: The field of the answer that is not empty where the list goes on elsewhere.
+        more: The field of the response that is not empty if the list continues on another page.
     """
 
     rows: str
@@ -243,17 +250,17 @@ class ActiveRows:
 
 @dataclass(frozen=True, slots=True)
 class ReadingTemplate:
-    """What the answer of a read tells on a card, before a press.
+    """A sentence on a card about the response of a read, before a confirmation.
 
     Attributes:
         subject: Completes "could not be read: …".
-        words: A sentence; each `{}` stands for the next of the fields.
-        fields: Of the answer: dots lead into objects, a number into a list and `*` through all
-            of it; parts joined by a slash are one address, and `@` marks a time.
-        given: Parameters that the read was narrowed down by.
-        not_given: Parameters that it was not.
-        active: Leaves of a list only what is under way.
-        empty: The sentence where nothing is left.
+        words: A sentence; each `{}` is replaced by the next of the fields.
+        fields: Paths in the response: a dot enters an object, a number selects from a list and
+            `*` all of it; parts joined by a slash form one URL, and `@` marks a time.
+        given: Parameters that must be given for the sentence.
+        not_given: Parameters that must not be given.
+        active: Filters a list by what is active now.
+        empty: The sentence if nothing is left.
     """
 
     subject: str
@@ -267,10 +274,10 @@ class ReadingTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a read has told: a sentence, and what each `{}` in it stands for.
+    """A sentence about the response of a read.
 
     Attributes:
-        values: Foreign text; a number is a time, epoch seconds.
+        values: Replace each `{}`. Untrusted text; a number is a time, epoch seconds.
     """
 
     words: str
@@ -279,39 +286,40 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One Tencent Cloud API that may be asked for; a declaration in the catalog.
+    """A Tencent Cloud API that users may call; a declaration in the catalog.
 
     Attributes:
         api: Tencent's name of it.
-        words: What people type after the verb of its effect, e.g. `live`.
+        words: What users type after the verb of its effect, e.g. `live`.
         synonyms: Other words for it, which lead to a suggestion.
         summary: What it does in a few words, after its command in a suggestion.
-        does: What it does, for help and card; true in the light of Tencent's documents.
-        repeatable: Twice leaves the same as once, so a lost answer may be sent again.
-        per_second: Documented requests per second and account; the lower one of both sites.
-        params: In the order in which bare words fill the ones that are required and
-            have no default.
+        does: What it does, for help and card, according to Tencent's documentation.
+        repeatable: Idempotent: it may be sent again if the response is lost.
+        per_second: Documented requests per second and account; the lower of both sites.
+        params: In the order in which bare words fill those that are required and have no
+            default.
         errors: The codes its API page lists.
-        effect_spec: What the emulated cloud does with it.
-        regions: Regions by site where X-TC-Region is demanded; None where it is not.
-        already_codes: Codes that mean it was over before: the wish is fulfilled.
-        minimum_approval: What it demands of everyone, whatever the policy says.
-        afterwards: What the asker must know once it is accepted; `{word}` stands for the
+        effect_spec: The resource that it affects, and how.
+        regions: Regions by site if X-TC-Region is required; None if it is not.
+        already_codes: Codes that mean the resource already was in the desired state.
+        minimum_approval: The approval that everyone needs, whatever the policy says.
+        afterwards: What the user must know once it is accepted; `{word}` is replaced by the
             value of a parameter.
-        toggles: Whether people no longer get the thing, or get it again.
-        toggle_param: Parameter that turns it off where it is true, and on where it is false.
-        expiry: Parameter that says when it ends by itself, and the seconds after which it does
-            where that is left out.
+        toggles: Whether it takes a resource off air, or back on.
+        toggle_param: Parameter that takes it off air if true, and back on if false.
+        expiry: Parameter with the time at which the effect ends, and the seconds after which it
+            ends without that parameter.
         longer_variant: Name of the API that does the same for longer, with the same parameters.
-        undo: Name of the API that takes it back with the same parameters, and with what the
-            answer names where `touch.makes` something.
-        status_read: Name of the API that reads the state of the same thing.
-        impact_reads: Names of the APIs that tell what it hits, with the same parameters; what else
-            they need has a default.
-        readings: Of a read: what a card tells of its answer.
-        error_notes: Where a code means something else here: what it means, and the next step.
-        deprecated: Tencent's own advice against it, and what to use instead.
-        only: The one site that has it.
+        undo: Name of the API that undoes it with the same parameters, and with the field of
+            the response that `effect_spec.creates` names.
+        status_read: Name of the API that reads the state of the same resource.
+        impact_reads: Names of the APIs that read what it affects, with the same parameters; what
+            else they require has a default.
+        readings: For a read: the sentences on a card about its response.
+        error_notes: Meaning and next step of codes that mean something else here.
+        deprecated: Tencent's advice against it, and what to use instead.
+        only: The only site that has it.
+        emulation: What only the emulated cloud needs.
     """
 
     api: str
@@ -341,9 +349,10 @@ class Action:
     only: Site | None = None
     synonyms: tuple[str, ...] = ()
     summary: str = ""
+    emulation: Emulation = field(default_factory=Emulation)
 
     def param(self, name: str) -> Param | None:
-        """Find a parameter by one of Tencent's names or the short word, in any case."""
+        """Return a parameter by one of Tencent's names or its short word, in any case."""
         wanted = name.casefold()
         return next(
             (p for p in self.params if wanted in (p.word, *map(str.casefold, p.names))), None

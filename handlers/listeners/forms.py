@@ -199,7 +199,7 @@ def _said_by_address(values: Mapping[str, Any], action: Action | None) -> tuple[
     """Give the blocks that an address in the stream's field speaks for, too."""
     stream = action.param("stream") if action else None
     link = (
-        links.find_urls(_entered(values, views.param_block(stream.api)).strip()) if stream else None
+        links.find_url(_entered(values, views.param_block(stream.api)).strip()) if stream else None
     )
     if action is None or link is None:
         return ()

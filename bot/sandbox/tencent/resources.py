@@ -92,7 +92,7 @@ class Resources:
         if made:
             params = _timed(touch, params, now)
         else:
-            _refuse(touch, self._state(touch.resource_type.name, key, now))
+            _refuse(action, self._state(touch.resource_type.name, key, now))
         if touch.new_state is not None:
             self._become(action, key, params, now)
         shown = _shown(touch, self._state(touch.resource_type.name, key, now))
@@ -203,9 +203,10 @@ def _cut(stream: Resource, now: float) -> None:
     stream.state = "inactive"
 
 
-def _refuse(touch: EffectSpec, state: str | None) -> None:
-    if state is not None and state in touch.refused:
-        raise CodeError(touch.refused[state], "The object is not in a state for this.")
+def _refuse(action: Action, state: str | None) -> None:
+    touch, refused = action.effect_spec, action.emulation.refused
+    if state is not None and state in refused:
+        raise CodeError(refused[state], "The object is not in a state for this.")
     if touch.absent is not None and (state is None or state in touch.resource_type.gone):
         raise CodeError(touch.absent, "The specified object does not exist.")
 

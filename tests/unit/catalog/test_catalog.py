@@ -104,7 +104,7 @@ def test_catalog_effect_spec_is_complete(action: Action) -> None:
     assert (touch.new_state is None) == (action.effect is Effect.READ)
     reads = bool(touch.state_field or touch.counts or touch.lists)
     assert reads or action.effect is not Effect.READ
-    for code in (touch.absent, *touch.refused.values(), *action.error_notes):
+    for code in (touch.absent, *action.emulation.refused.values(), *action.error_notes):
         assert code is None or code in action.errors
 
 

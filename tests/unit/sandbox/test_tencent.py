@@ -23,7 +23,7 @@ from bot.catalog.registry import ACTIONS, by_api
 from bot.commands.formatting import example
 from bot.commands.parser import parse
 from bot.commands.vocabulary import Vocabulary
-from bot.model.actions import Action, EffectSpec, Json, ResourceType
+from bot.model.actions import Action, EffectSpec, Emulation, Json, ResourceType
 from bot.model.commands import Command
 from bot.sandbox.tencent.faults import Fault
 from bot.sandbox.tencent.resources import CodeError
@@ -300,9 +300,8 @@ async def test_emulator_runs_action_from_declaration() -> None:
     switch = replace(
         by_api("StopPublishStream"),
         api="SwitchLamp",
-        effect_spec=EffectSpec(
-            lamp, ("UserId",), new_state="off", refused={"off": "OperationDenied"}
-        ),
+        effect_spec=EffectSpec(lamp, ("UserId",), new_state="off"),
+        emulation=Emulation(refused={"off": "OperationDenied"}),
     )
     look = replace(
         by_api("DescribeConcurrentCount"),
