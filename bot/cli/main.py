@@ -44,7 +44,9 @@ from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
 from bot.operations.service import Accepted, DryRun, Invalid, NotRecorded, Service
 from bot.operations.worker import Worker, shown
-from bot.policy import evaluation as policy
+from bot.policy import explanation
+from bot.policy.matching import Context
+from bot.policy.schema import json_schema
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
@@ -63,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     telemetry.configure(settings.log_format, level="ERROR")
     match options.command, getattr(options, "what", ""):
         case "policy", "schema":
-            say(json.dumps(policy.schema(), indent=2))
+            say(json.dumps(json_schema(), indent=2))
             return DONE
         case "policy", "check":
             rules = serving.policy_file(settings, keys=False).value
@@ -420,7 +422,7 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
     except DirectoryError as error:
         complain(str(error))
         return FAILED
-    found = policy.explain(rules.policy, wanted, facts)
+    found = explanation.explain(rules.policy, wanted, facts)
     say(f"command: {one_line(format_command(wanted))}", *found.lines)
     groups = sorted(rules.policy.usergroups - facts.groups)
     if groups:
@@ -438,11 +440,11 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _facts(
     settings: Settings, options: argparse.Namespace, groups: frozenset[str]
-) -> policy.Context:
+) -> Context:
     """Ask Slack who the user is, if there is a token; the bot is taken to be in the channel."""
     async with _directory(settings) as (team, directory):
         actor = Actor(team, options.user)
-        return policy.Context(
+        return Context(
             person=await directory.person(actor),
             home_team=team,
             groups=frozenset(options.group) | await directory.groups(actor.user, groups),

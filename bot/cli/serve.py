@@ -18,7 +18,7 @@ from bot import telemetry
 from bot.audit import signing_key as keys
 from bot.audit.hash_chain import Fact
 from bot.catalog.registry import PRODUCTS
-from bot.cli.settings import Settings, WatchedFile, read_settings, variable
+from bot.cli.settings import Settings, read_settings, variable
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.model.actions import DEFAULT, Json, Site
 from bot.operations.approvals import ApprovalService
@@ -28,6 +28,7 @@ from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.service import Service
 from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy, loader
+from bot.policy.watched_file import WatchedFile
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor

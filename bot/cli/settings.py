@@ -1,10 +1,9 @@
-"""The environment, read once and checked; and the policy file, read again when it changes."""
+"""The environment, read once and checked."""
 
-import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -13,8 +12,6 @@ from bot.audit.checkpoints import is_key, seed
 from bot.errors import ConfigError
 from bot.model.actions import Site
 from bot.times import parse_duration
-
-T = TypeVar("T")
 
 _SITES: Mapping[str, Site] = {"mainland": "mainland", "intl": "intl"}
 
@@ -266,53 +263,3 @@ def _problem(error: Any) -> str:
 def variable(name: str) -> str | None:
     """Give what a variable holds that the policy file names."""
     return os.environ.get(name)
-
-
-class WatchedFile(Generic[T]):
-    """A file that is read again when its content changes; a broken one changes nothing.
-
-    Args:
-        load: Makes the value of the file's text; raises ConfigError.
-    """
-
-    def __init__(self, path: Path, load: Callable[[str], T]) -> None:
-        self.path = path
-        self._load = load
-        self._seen = ""
-        self.value = self._read()
-
-    def _read(self) -> T:
-        try:
-            raw = self.path.read_bytes()
-        except OSError as error:
-            raise ConfigError([f"{self.path}: {error.strerror or error}"]) from None
-        self._seen = hashlib.sha256(raw).hexdigest()
-        try:
-            return self._load(raw.decode())
-        except UnicodeDecodeError:
-            raise ConfigError([f"{self.path}: is not UTF-8 text"]) from None
-
-    @property
-    def digest(self) -> str:
-        """sha256 of the content that was read last, broken or not."""
-        return self._seen
-
-    def refresh(self) -> bool:
-        """Read the file if its content is new; say whether the value changed.
-
-        Raises:
-            ConfigError: The new content cannot be used, said once for each content; the
-                old value stays.
-        """
-        try:
-            now = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        except OSError as error:
-            gone = f"unreadable: {error.strerror}"
-            if self._seen == gone:
-                return False
-            self._seen = gone
-            raise ConfigError([f"{self.path}: {error.strerror or error}"]) from None
-        if now == self._seen:
-            return False
-        self.value = self._read()
-        return True

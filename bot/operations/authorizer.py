@@ -18,6 +18,7 @@ from bot.model.ports import Directory
 from bot.model.verdicts import Denied, Verdict
 from bot.policy import evaluation as policy
 from bot.policy.loader import LoadedPolicy
+from bot.policy.matching import Context
 from bot.redact import apart
 from bot.storage.store import Store
 
@@ -97,7 +98,7 @@ class Authorizer:
         came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
         return f"This is not what it was: {came}, so nothing was sent."
 
-    def _refused(self, held: Hold, account: str, facts: policy.Context) -> Denied:
+    def _refused(self, held: Hold, account: str, facts: Context) -> Denied:
         """Say who holds what a command would start, and who could release it.
 
         Args:
@@ -205,8 +206,8 @@ class Authorizer:
         """Give the ids of the users and user groups that roles consist of."""
         return policy.members(self._rules().policy, roles)
 
-    async def _facts(self, actor: Actor, operation: Operation) -> policy.Context:
-        return policy.Context(
+    async def _facts(self, actor: Actor, operation: Operation) -> Context:
+        return Context(
             person=await self._directory.person(actor),
             home_team=self._team,
             groups=await self._directory.groups(actor.user, self._rules().policy.usergroups),

@@ -32,8 +32,10 @@ from bot.operations.approvals import ApprovalService
 from bot.operations.follow_ups import UNDOING, FollowUp, asked_span, follow_up_command
 from bot.operations.worker import Worker, facts_of
 from bot.policy import evaluation as policy
-from bot.policy.evaluation import Permission
+from bot.policy import explanation, matching
+from bot.policy.explanation import Permission
 from bot.policy.loader import LoadedPolicy
+from bot.policy.matching import Context
 from bot.redact import redact
 from bot.storage.store import Store, permalink
 from bot.telemetry import Metrics
@@ -161,7 +163,7 @@ class _Sight:
     """
 
     rules: LoadedPolicy
-    facts: policy.Context
+    facts: Context
     user: str
 
     def shows(self, operation: Operation) -> bool:
@@ -180,7 +182,9 @@ class _Sight:
 
     def _may(self, wanted: Command, operation: Operation) -> bool:
         there = replace(self.facts, channel=operation.place.channel)
-        return any(policy.grants(self.rules.policy, wanted, facts) for facts in (self.facts, there))
+        return any(
+            matching.grants(self.rules.policy, wanted, facts) for facts in (self.facts, there)
+        )
 
 
 class Service:
@@ -454,8 +458,8 @@ class Service:
         facts = await self._facts(actor, place, rules)
         return Permissions(
             facts.person,
-            policy.roles_of(rules.policy, facts),
-            tuple(policy.permissions_for(rules.policy, facts, rules.vocabulary.actions)),
+            matching.roles_of(rules.policy, facts),
+            tuple(explanation.permissions_for(rules.policy, facts, rules.vocabulary.actions)),
             facts.in_channel,
         )
 
@@ -469,8 +473,8 @@ class Service:
         found = await self.permissions(actor, Place(""))
         facts = await self._facts(actor, Place(""), rules)
         elsewhere = [
-            (channel, policy.permissions_for(rules.policy, there, rules.vocabulary.actions))
-            for channel in policy.channels_of(rules.policy, facts)
+            (channel, explanation.permissions_for(rules.policy, there, rules.vocabulary.actions))
+            for channel in explanation.channels_of(rules.policy, facts)
             for there in [replace(facts, channel=channel)]
         ]
         return replace(found, elsewhere=tuple((one, tuple(may)) for one, may in elsewhere))
@@ -488,11 +492,11 @@ class Service:
             person = await self._directory.person(actor)
         except DirectoryError as error:
             return f"{error} Nothing was sent; try again in a moment."
-        facts = policy.Context(person, self._team, frozenset(), "", in_channel=True)
+        facts = Context(person, self._team, frozenset(), "", in_channel=True)
         return policy.outsider(facts) or ""
 
-    async def _facts(self, actor: Actor, place: Place, rules: LoadedPolicy) -> policy.Context:
-        return policy.Context(
+    async def _facts(self, actor: Actor, place: Place, rules: LoadedPolicy) -> Context:
+        return Context(
             person=await self._directory.person(actor),
             home_team=self._team,
             groups=await self._directory.groups(actor.user, rules.policy.usergroups),
@@ -535,7 +539,7 @@ class Service:
         """
         rules = self._rules()
         facts = await self._facts(actor, place, rules)
-        if not policy.roles_of(rules.policy, facts):
+        if not matching.roles_of(rules.policy, facts):
             return OffAirList(may=False)
         sight = _Sight(rules, facts, actor.user)
         every = await self._store.list_off_air(_KNOWN)

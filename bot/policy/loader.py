@@ -9,9 +9,8 @@ from bot.commands.vocabulary import Vocabulary
 from bot.errors import ParseError
 from bot.model.actions import DEFAULT, Account, Effect, Site
 from bot.model.commands import Command
-from bot.policy import evaluation as policy
-from bot.policy.evaluation import Policy
-from bot.policy.schema import AccountSettings
+from bot.policy import reader
+from bot.policy.schema import AccountSettings, Policy
 from bot.tencent.credentials import Access, Fixed, flaw
 from bot.tencent.tc3 import Credentials
 
@@ -75,7 +74,7 @@ def loader(
         return problems[0] if all(problems) else None
 
     def load(text: str) -> LoadedPolicy:
-        read = policy.load(
+        read = reader.load(
             text,
             actions=ALL_ACTIONS,
             source=source,

@@ -15,7 +15,7 @@ from bot.model.lifecycle import ENDINGS
 from bot.model.operations import Operation, State
 from bot.model.verdicts import Denied, DryRunResult, Verdict
 from bot.operations.service import Accepted, DryRun, Invalid, NotRecorded, Permissions, Reply
-from bot.policy.evaluation import Permission
+from bot.policy.explanation import Permission
 from handlers.messages import annotations as beside
 from handlers.messages import help as topics
 from handlers.messages.cards import (
@@ -460,8 +460,8 @@ def _why_not(how: Permission) -> str:
         return f"the policy forbids it to everyone ({code(how.forbidden)})"
     if how.channels:
         return f"you may in {', '.join(map(channel, how.channels))}"
-    if how.asks:
-        asks = " or ".join(code(role) for role in how.asks)
+    if how.request_from:
+        asks = " or ".join(code(role) for role in how.request_from)
         return f"{could} may, and {asks} can be asked to let it through"
     return f"{could} may" if could else "nobody may"
 

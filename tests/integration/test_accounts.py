@@ -19,8 +19,8 @@ from bot.model.actions import Account, Effect
 from bot.model.operations import Choice, Search, State
 from bot.model.people import Place
 from bot.operations.service import Invalid, SearchPage
-from bot.policy import evaluation as policy
 from bot.policy.loader import LoadedPolicy, loader
+from bot.policy.schema import json_schema
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.workspace import Workspace as Slack
 from bot.sandbox.tencent.server import CloudEmulator, Key
@@ -191,7 +191,7 @@ def test_policy_loads_without_access_to_the_keys() -> None:
 
 def test_policy_schema_accepts_variable_names_not_keys() -> None:
     """The JSON schema accepts a variable's name as secret_key and refuses a key."""
-    profile = policy.schema()["$defs"]["Profile"]
+    profile = json_schema()["$defs"]["AccountSettings"]
     pattern = profile["properties"]["secret_key"]["pattern"]
 
     assert re.fullmatch(pattern, "EU_SECRET_KEY")

@@ -8,8 +8,8 @@ import pytest
 from bot.catalog.registry import ACTIONS, by_api
 from bot.model.people import Actor, Person
 from bot.operations.service import Permissions
-from bot.policy import evaluation as policy
-from bot.policy.evaluation import Context
+from bot.policy import explanation, matching, reader
+from bot.policy.matching import Context
 from bot.storage.store import Store
 from handlers.messages import help as topics
 from handlers.messages import replies as receipts
@@ -41,11 +41,11 @@ roles:
 def lines() -> dict[str, str]:
     """Say for each action what whoami says of it."""
     facts = Context(Person("U0ALICE", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
-    read = policy.load(POLICY, actions=ACTIONS)
+    read = reader.load(POLICY, actions=ACTIONS)
     standing = Permissions(
         facts.person,
-        policy.roles_of(read, facts),
-        tuple(policy.permissions_for(read, facts, ACTIONS)),
+        matching.roles_of(read, facts),
+        tuple(explanation.permissions_for(read, facts, ACTIONS)),
     )
     said = [one for one in receipts.standing_lines(standing) if one.startswith("• ")]
     return {one.split()[1].strip(";"): one for one in said}
@@ -70,9 +70,9 @@ def test_whoami_explains_each_permission(api: str, said: str) -> None:
 def test_policy_offers_guest_no_access_request() -> None:
     """A guest, who may not make an access request, is offered none."""
     facts = Context(Person("U0EVE", TEAM, guest=True), TEAM, frozenset(), "C0INC", in_channel=True)
-    read = policy.load(POLICY, actions=ACTIONS)
+    read = reader.load(POLICY, actions=ACTIONS)
 
-    assert not any(how.asks for how in policy.permissions_for(read, facts, ACTIONS))
+    assert not any(how.request_from for how in explanation.permissions_for(read, facts, ACTIONS))
 
 
 def test_whoami_reports_bot_absent_from_channel() -> None:
@@ -147,11 +147,11 @@ async def test_help_is_unmarked_for_unknown_user(
 def test_help_with_all_actions_marked_is_not_cut() -> None:
     """Help with every action marked is complete up to its last sentence."""
     facts = Context(Person("U0BOB", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
-    read = policy.load(
+    read = reader.load(
         'roles: {all: {members: {users: [U0BOB]}, allow: [{actions: ["*"]}]}}', actions=ACTIONS
     )
     standing = Permissions(
-        facts.person, ("all",), tuple(policy.permissions_for(read, facts, ACTIONS))
+        facts.person, ("all",), tuple(explanation.permissions_for(read, facts, ACTIONS))
     )
     message = receipts.help_on("", ACTIONS, standing)
 

@@ -13,11 +13,12 @@ from structlog.testing import capture_logs
 from bot.audit.checkpoints import Signer
 from bot.cli.demo import emulated
 from bot.cli.serve import Server
-from bot.cli.settings import WatchedFile, read_settings
+from bot.cli.settings import read_settings
 from bot.model.operations import Decision, Operation
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.priority_queue import ApiQueue
 from bot.policy.loader import LoadedPolicy
+from bot.policy.watched_file import WatchedFile
 from bot.storage import database
 from bot.storage.store import OutboxMessage, Store
 from bot.supervision import DOWN, FIRST, LONGEST, MOST, Supervisor

@@ -13,8 +13,9 @@ from bot.model.actions import Effect
 from bot.model.commands import Command
 from bot.model.people import Person
 from bot.model.verdicts import Denied
-from bot.policy import evaluation as policy
+from bot.policy import explanation, matching
 from bot.policy.loader import LoadedPolicy, loader
+from bot.policy.matching import Context
 from bot.sandbox.slack.workspace import Workspace
 from handlers.listeners.commands import COMMANDS
 
@@ -66,7 +67,7 @@ class PolicyEditor:
 
     def roles(self, user: str) -> list[str]:
         """Give the roles that someone has."""
-        return list(policy.roles_of(self._rules.policy, self._facts(user, "")))
+        return list(matching.roles_of(self._rules.policy, self._facts(user, "")))
 
     def explain(self, text: str, user: str, channel: str, words: str) -> dict[str, Any]:
         """Say which rule of a text lets a command pass, or why none does.
@@ -90,14 +91,14 @@ class PolicyEditor:
             return {"mistake": f"{error.sentence}\n{caret(error)}"}
         if not isinstance(wanted, Command):
             return {"mistake": _NOT_AN_ACTION}
-        found = policy.explain(rules.policy, wanted, self._facts(user, channel))
+        found = explanation.explain(rules.policy, wanted, self._facts(user, channel))
         shown: dict[str, Any] = {"command": format_command(wanted), "lines": list(found.lines)}
         if isinstance(found.verdict, Denied):
             return shown | {"allowed": False, "verdict": found.verdict.reason}
         rule, approval = found.verdict.rule, found.verdict.approval.value
         return shown | {"allowed": True, "verdict": f"{rule}, approval: {approval}"}
 
-    def _facts(self, user: str, channel: str) -> policy.Context:
+    def _facts(self, user: str, channel: str) -> Context:
         slack = self._slack
         one, place = slack.users[user], slack.channels.get(channel)
         person = Person(
@@ -108,7 +109,7 @@ class PolicyEditor:
             deactivated=one.deleted,
             stranger=one.is_stranger,
         )
-        return policy.Context(
+        return Context(
             person=person,
             home_team=slack.team,
             groups=frozenset(name for name, inside in slack.groups.items() if user in inside),

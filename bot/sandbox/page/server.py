@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
-from bot.policy import evaluation as policy
+from bot.policy.schema import json_schema
 from bot.sandbox.page.faults import FaultControls
 from bot.sandbox.page.policy_editor import PolicyEditor
 from bot.sandbox.page.process import BotProcess
@@ -237,7 +237,7 @@ class Page:
         return self._answer({key: write() for key, (_, write) in parts.items()})
 
     async def _schema(self, _request: web.Request) -> web.Response:
-        return self._answer(policy.schema())
+        return self._answer(json_schema())
 
     async def _download(self, request: web.Request) -> web.Response:
         """Give a file to somebody who is where it was shared."""

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.cli.settings import Settings, WatchedFile, read_settings
+from bot.cli.settings import Settings, read_settings
 from bot.errors import ConfigError
+from bot.policy.watched_file import WatchedFile
 from bot.storage import database
 
 SECRET = "5ECRE7"

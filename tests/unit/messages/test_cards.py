@@ -32,7 +32,7 @@ from bot.model.operations import (
 )
 from bot.model.people import Actor, Person, Place
 from bot.operations.service import Accepted, Invalid, NotRecorded, Permissions, SearchPage
-from bot.policy.evaluation import Permission
+from bot.policy.explanation import Permission
 from bot.sandbox.slack import block_kit as blockkit
 from handlers.messages import (
     cards,

@@ -16,7 +16,10 @@ from bot.model.commands import Command
 from bot.model.people import Person
 from bot.model.verdicts import Denied, Verdict
 from bot.policy import evaluation as policy
-from bot.policy.evaluation import Context, Policy, decide
+from bot.policy import explanation, matching, reader
+from bot.policy.evaluation import decide
+from bot.policy.matching import Context
+from bot.policy.schema import Policy, json_schema
 
 TEAM = "T0HOME"
 EXAMPLE = """
@@ -47,7 +50,7 @@ roles:
 
 
 def load(text: str) -> Policy:
-    return policy.load(text, actions=ACTIONS)
+    return reader.load(text, actions=ACTIONS)
 
 
 def facts(user: str = "U0ALICE", channel: str = "C0INC", **given: Any) -> Context:
@@ -324,7 +327,7 @@ def test_policy_approver_is_another_role_member() -> None:
 def test_policy_load_refuses_invalid_target() -> None:
     """A target that fails its check is refused with its place in the file."""
     with pytest.raises(ConfigError, match=r"policy.yml:1: targets.x: no"):
-        policy.load("targets: {x: nonsense}", actions=ACTIONS, check_target=lambda _, __: "no")
+        reader.load("targets: {x: nonsense}", actions=ACTIONS, check_target=lambda _, __: "no")
 
 
 @given(
@@ -352,7 +355,7 @@ def test_policy_load_handles_any_text(text: str) -> None:
 
 def test_policy_schema_accepts_example() -> None:
     """The JSON schema accepts the example policy and rejects invalid ones."""
-    schema = policy.schema()
+    schema = json_schema()
     jsonschema.validate(yaml.safe_load(EXAMPLE), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"rolse": {}}, schema)
@@ -500,10 +503,10 @@ def test_policy_explain_agrees_with_decide(
 ) -> None:
     """The explanation of a policy decision has the same verdict as the decision."""
     read = validated({"roles": roles, "limits": limits})
-    assert policy.explain(read, command, who).verdict == decide(read, command, who)
-    for how in policy.permissions_for(read, who, ACTIONS):
+    assert explanation.explain(read, command, who).verdict == decide(read, command, who)
+    for how in explanation.permissions_for(read, who, ACTIONS):
         if how.approval is not None:
-            assert policy.roles_of(read, who)
+            assert matching.roles_of(read, who)
 
 
 @given(_ROLES, _LIMITS, _COMMANDS, _WHO)
@@ -517,7 +520,7 @@ def test_policy_request_is_approved_by_permitted_users(
         assert refused.request_from == (found.approvers if isinstance(found, Verdict) else ())
     if isinstance(found, Denied):
         return
-    assert policy.roles_of(read, who) or "no role" in found.lacking
+    assert matching.roles_of(read, who) or "no role" in found.lacking
     assert (found.approval, found.break_glass_rule, found.escalates_to) == (
         Approval.SECOND_PERSON,
         "",

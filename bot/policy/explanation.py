@@ -1,0 +1,158 @@
+"""Why the policy answers as it does, and what it permits a person in a place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.model.actions import Action, Approval
+from bot.model.commands import Command
+from bot.model.verdicts import Denied, Verdict
+from bot.policy.evaluation import decide
+from bot.policy.matching import (
+    Context,
+    Grant,
+    covers_account,
+    covers_action,
+    covers_channel,
+    is_full_member,
+    limit_applies,
+    limit_applies_to_any_target,
+    limits_of,
+    mismatch,
+    roles_of,
+    rules_of,
+)
+from bot.policy.schema import Policy, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A verdict, and a line for each rule and limit that was considered."""
+
+    verdict: Verdict | Denied
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the policy says of an action for one person in one place.
+
+    Attributes:
+        approval: None where no rule allows it.
+        where: The narrowest condition in words, or empty.
+        others: Roles that may.
+        channels: Other channels in which this person's own roles may.
+        request_from: Roles whose members may be asked to allow it here.
+        forbidden: The limit that denies it to everyone, whatever its target.
+        accounts: The accounts it applies to; empty where it is the same on all.
+    """
+
+    action: Action
+    approval: Approval | None
+    where: str
+    others: tuple[str, ...]
+    channels: tuple[str, ...] = ()
+    request_from: tuple[str, ...] = ()
+    forbidden: str = ""
+    accounts: tuple[str, ...] = ()
+
+
+def explain(policy: Policy, command: Command, context: Context) -> Explanation:
+    """Return the verdict of `decide` with what every rule and limit contributed."""
+    lines = []
+    own = roles_of(policy, context)
+    for name, role in policy.roles.items():
+        if name not in own:
+            lines.append(f"roles.{name}: not a member")
+            continue
+        for path, rule in rules_of(name, role):
+            why = mismatch(rule, command, context)
+            lines.append(f"{path}: {why or f'allows it, approval: {rule.approval.value}'}")
+    for path, limit in limits_of(policy):
+        if limit_applies(limit, command):
+            what = "denies it" if limit.deny else f"asks at least {limit.approval}"
+            lines.append(f"{path}: {what}")
+    return Explanation(decide(policy, command, context), tuple(lines))
+
+
+def permissions_for(
+    policy: Policy, context: Context, actions: Sequence[Action]
+) -> list[Permission]:
+    """Return for each action what this person may do here with some target."""
+    return [
+        permission
+        for action in actions
+        for permission in _permissions_by_account(policy, context, action)
+    ]
+
+
+def channels_of(policy: Policy, context: Context) -> tuple[str, ...]:
+    """Return the channels that are named in the rules of the person's roles."""
+    own = (rule for name in roles_of(policy, context) for rule in policy.roles[name].allow)
+    return tuple(dict.fromkeys(channel for rule in own for channel in rule.channels or ()))
+
+
+def _permissions_by_account(policy: Policy, context: Context, action: Action) -> list[Permission]:
+    """Return the permission on each account; accounts with the same one are joined."""
+    found: list[Permission] = []
+    for account in policy.account_names:
+        permission = _permission(policy, context, Command(action, {}, account=account))
+        same = [one for one in found if replace(one, accounts=()) == permission]
+        if same:
+            accounts = (*same[0].accounts, account)
+            found[found.index(same[0])] = replace(permission, accounts=accounts)
+        else:
+            found.append(replace(permission, accounts=(account,)))
+    return [replace(found[0], accounts=())] if len(found) == 1 else found
+
+
+def _permission(policy: Policy, context: Context, command: Command) -> Permission:
+    action = command.action
+    able = _grants_of_anyone(policy, command)
+    others = tuple(dict.fromkeys(grant.role for grant in able))
+    forbidden = _forbidding_limit(policy, command)
+    if forbidden:
+        return Permission(action, None, "", others, forbidden=forbidden)
+    here = [g.rule for g in able if context.in_channel and covers_channel(g.rule, context)]
+    roles = roles_of(policy, context)
+    own = [g.rule for g in able if g.role in roles]
+    minimum = _minimum_approval(policy, command)
+    if best := min((r for r in own if r in here), key=lambda r: r.approval.rank, default=None):
+        approval = max(best.approval, minimum, key=lambda a: a.rank)
+        return Permission(action, approval, _condition(best), others)
+    channels = tuple(dict.fromkeys(c for rule in own for c in rule.channels or ()))
+    may_request = minimum is not Approval.SECOND_PERSON and is_full_member(context)
+    request_from = [g.role for g in able if may_request and g.rule.requests and g.rule in here]
+    return Permission(action, None, "", others, channels, tuple(dict.fromkeys(request_from)))
+
+
+def _grants_of_anyone(policy: Policy, command: Command) -> list[Grant]:
+    """Return the rules that allow the action on the account to some role, in some channel."""
+    return [
+        Grant(name, path, rule)
+        for name, role in policy.roles.items()
+        for path, rule in rules_of(name, role)
+        if covers_action(rule.actions, command) and covers_account(rule.accounts, command.account)
+    ]
+
+
+def _condition(rule: Rule) -> str:
+    return ", ".join(f"{name} {pattern}" for name, pattern in (rule.where or {}).items())
+
+
+def _forbidding_limit(policy: Policy, command: Command) -> str:
+    """Return the limit that denies the action whatever its target; empty for none."""
+    found = (
+        path
+        for path, limit in limits_of(policy)
+        if limit.deny and limit_applies_to_any_target(limit, command)
+    )
+    return next(found, "")
+
+
+def _minimum_approval(policy: Policy, command: Command) -> Approval:
+    """Return the approval that the action and the limits require whatever the target."""
+    found = command.action.minimum_approval
+    for _, limit in limits_of(policy):
+        if limit_applies_to_any_target(limit, command):
+            found = max(found, limit.approval or found, key=lambda a: a.rank)
+    return found

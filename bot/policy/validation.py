@@ -1,0 +1,185 @@
+"""Problems of a policy file that is well-formed: what it names must exist and fit together."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, TypeAlias
+
+from bot.model.actions import Action, Approval
+from bot.policy.schema import AccountSettings, Policy, Rule
+from bot.times import parse_duration
+
+Location: TypeAlias = tuple[str | int, ...]
+"""Keys and indexes that lead to a value in the file."""
+
+Problem: TypeAlias = tuple[Location, str]
+"""The location of a value, and what is wrong with it."""
+
+RESERVED_WORDS = frozenset({"audit", "help", "off", "start", "status", "stop", "whoami"})
+"""Words that no target may have for a name."""
+
+
+def validate(policy: Policy, actions: Sequence[Action]) -> Iterable[Problem]:
+    """Return the problems of a well-formed file: names of nothing, and settings that conflict."""
+    for number, limit in enumerate(policy.limits):
+        entry = ("limits", number)
+        yield from _patterns((*entry, "actions"), limit.actions, actions)
+        yield from _conditions(entry, limit.where, limit.actions, actions)
+        yield from _account_patterns(policy, (*entry, "accounts"), limit.accounts or ())
+        if limit.deny == (limit.approval is not None):
+            yield entry, "needs either deny: true or an approval"
+    for number, runbook in enumerate(policy.runbooks):
+        yield from _patterns(("runbooks", number, "actions"), runbook.actions, actions)
+        yield from _conditions(("runbooks", number), runbook.where, runbook.actions, actions)
+    for name, role in policy.roles.items():
+        for number, rule in enumerate(role.allow):
+            yield from _rule(policy, ("roles", name, "allow", number), rule, actions)
+    yield from _defaults(("defaults",), policy.defaults, actions)
+    yield from _accounts(policy, actions)
+    taken = RESERVED_WORDS | {name for a in actions for name in (a.words, a.api.casefold())}
+    for name in policy.targets:
+        if name.casefold() in taken:
+            yield ("targets", name), "is a word of the bot's own, so nobody could say it"
+
+
+def _rule(
+    policy: Policy, location: Location, rule: Rule, actions: Sequence[Action]
+) -> Iterable[Problem]:
+    yield from _patterns((*location, "actions"), rule.actions, actions)
+    yield from _conditions(location, rule.where, rule.actions, actions)
+    yield from _account_patterns(policy, (*location, "accounts"), rule.accounts or ())
+    if rule.accounts is None and len(policy.accounts) > 1:
+        # Otherwise an account that is added would be open at once to everyone who has another.
+        several = ", ".join(policy.accounts)
+        yield (*location, "accounts"), f"is missing; there are {several}: say for which it holds"
+    for key, roles in (("approvers", rule.approvers or ()), ("then", rule.then)):
+        for at, other in enumerate(roles):
+            if other not in policy.roles:
+                yield (
+                    (*location, key, at),
+                    f'there is no role "{other}"' + suggest(other, policy.roles),
+                )
+    yield from _durations(location, rule)
+    if rule.requests and rule.approval is Approval.SECOND_PERSON:
+        yield (*location, "requests"), "needs a rule whose people may do it without a second person"
+
+
+def _account_patterns(
+    policy: Policy, location: Location, patterns: Sequence[str]
+) -> Iterable[Problem]:
+    names = policy.account_names
+    for at, pattern in enumerate(patterns):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            yield (*location, at), f'there is no account "{pattern}"{suggest(pattern, names)}'
+
+
+def _accounts(policy: Policy, actions: Sequence[Action]) -> Iterable[Problem]:
+    taken: dict[str, str] = {}
+    keyless = ""
+    for name, account in policy.accounts.items():
+        location = ("accounts", name)
+        yield from _defaults((*location, "defaults"), account.defaults, actions)
+        yield from _credentials(location, account)
+        if not account.variables:
+            if keyless:
+                why = f"has no secret_id and secret_key, and {keyless} has the bot's own already"
+                yield location, why
+            keyless = keyless or name
+        for at, channel in enumerate(account.channels):
+            if (other := taken.setdefault(channel, name)) != name:
+                yield (*location, "channels", at), f"is a channel of the account {other} already"
+        regions = {
+            region
+            for action in actions
+            for site, offered in (action.regions or {}).items()
+            if account.site in (None, site)
+            for region in offered
+        }
+        if account.region is not None and account.region not in regions:
+            why = f'no action is offered in "{account.region}"{suggest(account.region, regions)}'
+            yield (*location, "region"), why
+
+
+def _credentials(location: Location, account: AccountSettings) -> Iterable[Problem]:
+    named = account.variables
+    if named and not {"secret_id", "secret_key"} <= named.keys():
+        absent = "secret_key" if account.secret_id else "secret_id"
+        yield (*location, absent), "is missing; id and key go together"
+    if len(set(named.values())) < len(named):
+        yield location, "names the same variable twice"
+
+
+def _durations(location: Location, rule: Rule) -> Iterable[Problem]:
+    for name, given in (("expires", rule.expires), ("remind", rule.remind)):
+        try:
+            parse_duration(given or "1s")
+        except ValueError as error:
+            yield (*location, name), f"is no length of time: {error}"
+            return
+    if rule.remind is not None and parse_duration(rule.remind) >= rule.expires_in:
+        yield (*location, "remind"), f"is not shorter than expires ({rule.expires})"
+
+
+def _patterns(
+    location: Location, patterns: Sequence[str], actions: Sequence[Action]
+) -> Iterable[Problem]:
+    names = [action.api for action in actions]
+    for at, pattern in enumerate(patterns):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            yield (*location, at), f'there is no action "{pattern}"{suggest(pattern, names)}'
+
+
+def _conditions(
+    location: Location,
+    where: Mapping[str, str] | None,
+    patterns: Sequence[str],
+    actions: Sequence[Action],
+) -> Iterable[Problem]:
+    if not where:
+        return
+    chosen = [a for a in actions if any(fnmatchcase(a.api, p) for p in patterns)]
+    parameters = [_parameters_of(action) for action in chosen]
+    known = set().union(*parameters)
+    for name in where:
+        if name not in known:
+            why = f'none of these actions has a parameter "{name}"{suggest(name, known)}'
+            yield (*location, "where", name), why
+    if known.issuperset(where) and not any(names.issuperset(where) for names in parameters):
+        yield (*location, "where"), "no action has all of these parameters, so it would never hold"
+
+
+def _parameters_of(action: Action) -> set[str]:
+    region = {"Region"} if action.regions is not None else set[str]()
+    return region | {param.api for param in action.params}
+
+
+def _defaults(
+    under: Location, defaults: Mapping[str, Mapping[str, Any]], actions: Sequence[Action]
+) -> Iterable[Problem]:
+    names: dict[str, list[Action]] = {}
+    for action in actions:
+        for name in (action.api, action.words, action.product.name):
+            names.setdefault(name, []).append(action)
+    for kind, values in defaults.items():
+        location = (*under, kind)
+        if kind not in names:
+            yield location, f'there is no kind, API or product "{kind}"{suggest(kind, names)}'
+            continue
+        params = {param.api: param for action in names[kind] for param in action.params}
+        for name, value in values.items():
+            if name == "Region":
+                continue
+            if name not in params:
+                why = f'"{kind}" has no parameter "{name}"{suggest(name, params)}'
+                yield (*location, name), why
+                continue
+            try:
+                params[name].type.read(str(value), 0.0)
+            except ValueError:
+                yield (*location, name), f"is not {params[name].type.description}"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word[:64], list(known), n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""
