@@ -16,8 +16,10 @@ from bot.model.actions import Json
 from bot.sandbox.page.server import Page
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.faults import Fault
-from bot.sandbox.tencent.server import CloudEmulator, Key, Received
+from bot.sandbox.tencent.requests import Received
+from bot.sandbox.tencent.server import CloudEmulator
 from handlers.manifest import bot_scopes
 
 DOMAIN = "5000.livepush.myqcloud.com"
@@ -102,7 +104,7 @@ async def emulated(
     cloud.resources.put("recording", "stream2", 42)
     recorded: dict[str, Json] = {"StreamName": "stream2", "DomainName": DOMAIN, "AppName": "live"}
     recorded |= {"StartTime": int(cloud.now) - 3600, "EndTime": int(cloud.now) + 7200}
-    cloud.resources.put("record-task", "recording-1", said=recorded)
+    cloud.resources.put("record-task", "recording-1", params=recorded)
     cloud.resources.put("ingest", "task-1", 1400000000)
     cloud.resources.put("session", "user1")
     cloud.resources.put("domain", DOMAIN)

@@ -22,8 +22,9 @@ from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
 from bot.sandbox.slack.entities import Channel, Message
 from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.faults import Fault
-from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.sandbox.tencent.server import CloudEmulator
 from bot.storage import database
 from bot.storage.store import Store
 from handlers.manifest import bot_scopes

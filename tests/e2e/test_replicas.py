@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from bot.cli.demo import AUDIT, INCIDENTS
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.faults import Deaf
-from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.sandbox.tencent.server import CloudEmulator
 from bot.storage import database
 from handlers.manifest import bot_scopes
 from tests.support.processes import Process, until

@@ -17,8 +17,9 @@ from bot.cli.settings import read_settings
 from bot.errors import ConfigError
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.faults import Deaf, Fault
-from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.sandbox.tencent.server import CloudEmulator
 from handlers.manifest import bot_scopes
 from tests.support.processes import Process, until
 

@@ -23,7 +23,8 @@ from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.schema import json_schema
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.workspace import Workspace as Slack
-from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.sandbox.tencent.authentication import Key
+from bot.sandbox.tencent.server import CloudEmulator
 from bot.storage.store import Store
 from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import Fixed

@@ -12,7 +12,8 @@ import tempfile
 
 from bot.catalog.registry import ACTIONS
 from bot.model.actions import Action, Json
-from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.sandbox.tencent.authentication import Key
+from bot.sandbox.tencent.server import CloudEmulator
 from tests.support.fakes import made_up
 
 

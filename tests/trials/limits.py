@@ -12,7 +12,9 @@ from aiohttp import ClientError, ClientSession
 
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS
 from bot.sandbox.slack.workspace import Workspace
-from bot.sandbox.tencent.server import CloudEmulator, Key, Received
+from bot.sandbox.tencent.authentication import Key
+from bot.sandbox.tencent.requests import Received
+from bot.sandbox.tencent.server import CloudEmulator
 from handlers.manifest import bot_scopes
 from tests.bench.load import Load
 from tests.chaos.campaign import free_port

@@ -5,7 +5,8 @@ Source: https://www.tencentcloud.com/document/product/267/37447
 
 from typing import Any
 
-from bot.sandbox.tencent.server import SKEW, Received
+from bot.sandbox.tencent.authentication import SKEW
+from bot.sandbox.tencent.requests import Received
 
 _OF_THE_CLOCK = "AuthFailure.SignatureExpire"
 _OF_THE_KEY = ("AuthFailure.SecretIdNotFound", "AuthFailure.TokenFailure")

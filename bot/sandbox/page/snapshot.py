@@ -16,7 +16,8 @@ from bot.sandbox.page.process import BotProcess
 from bot.sandbox.page.signature_steps import steps
 from bot.sandbox.slack.entities import Channel, Message, User
 from bot.sandbox.slack.workspace import Workspace
-from bot.sandbox.tencent.server import CloudEmulator, Received
+from bot.sandbox.tencent.requests import Received
+from bot.sandbox.tencent.server import CloudEmulator
 from handlers import manifest
 
 Part = tuple[object, Callable[[], Any]]

@@ -1,4 +1,4 @@
-"""Bad weather for the emulated cloud: every way in which an answer can fail to arrive."""
+"""The faults of the emulated cloud: every way in which an answer can fail to arrive."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ def raw(
     content_type: str = "application/json",
     headers: dict[str, str] | None = None,
 ) -> web.Response:
-    """Answer with exact bytes; the official SDK reads errors only under this very type."""
+    """Return an answer of exact bytes; the official SDK reads errors under this type only."""
     return web.Response(
         body=payload, status=status, headers={"Content-Type": content_type, **(headers or {})}
     )
@@ -29,10 +29,10 @@ class Fault:
     """What happens to one request.
 
     Attributes:
-        before: Instead of doing anything.
+        before: Answers before the request is read.
         code: Refuse with this code.
-        seconds: Take so long to answer.
-        after: Instead of the answer, once it has run.
+        seconds: How long the answer takes.
+        after: Replaces the answer, after the action has run.
     """
 
     before: Before | None = None
@@ -73,15 +73,15 @@ def _instead(change: Callable[[bytes], web.Response]) -> After:
 
 
 Silent = Fault(before=_silence)
-"""Neither does nor says anything."""
+"""The action does not run, and no answer comes."""
 Deaf = Fault(after=_silence)
-"""Does it, and never says so."""
+"""The action runs, and no answer comes."""
 ResetUnread = Fault(before=_reset)
-"""Breaks the connection before it does anything."""
+"""The connection breaks before the action runs."""
 ResetAfter = Fault(after=_reset)
-"""Does it, and breaks the connection instead of answering."""
+"""The action runs, and the connection breaks instead of an answer."""
 Drip = Fault(after=_drip)
-"""Answers a byte a second."""
+"""The action runs, and the answer comes at one byte per second."""
 Http500 = Fault(after=_instead(lambda _: raw(b"oops", status=500, content_type="text/plain")))
 Html = Fault(after=_instead(lambda _: raw(b"<html>gateway</html>", content_type="text/html")))
 Truncated = Fault(after=_instead(lambda payload: raw(payload[: len(payload) // 2])))
@@ -89,33 +89,33 @@ WrongRequestId = Fault(after=_instead(lambda _: raw(b'{"Response": {"RequestId":
 
 
 class FaultQueue:
-    """The faults to come, by API, or for whichever request is next."""
+    """The faults that the next requests meet, by API or for any request."""
 
     def __init__(self) -> None:
-        self._coming: dict[str, deque[Fault]] = {}
-        self._lasting: dict[str, Fault] = {}
+        self._queued: dict[str, deque[Fault]] = {}
+        self._persistent: dict[str, Fault] = {}
 
     def add(self, fault: Fault, *, api: str = "", times: int = 1) -> None:
-        """Let the next requests of an API (any, if empty) meet a fault."""
-        self._coming.setdefault(api, deque()).extend([fault] * times)
+        """Queue a fault for the next requests of an API; of any, if it is empty."""
+        self._queued.setdefault(api, deque()).extend([fault] * times)
 
     def persist(self, fault: Fault, *, api: str = "") -> None:
-        """Let every request meet a fault until the weather clears."""
-        self._lasting[api] = fault
+        """Apply a fault to every request until `clear`."""
+        self._persistent[api] = fault
 
     def clear(self) -> None:
-        """Bring fair weather."""
-        self._coming.clear()
-        self._lasting.clear()
+        """Remove all faults."""
+        self._queued.clear()
+        self._persistent.clear()
 
     @property
     def pending(self) -> int:
-        """How many faults wait for a request each."""
-        return sum(map(len, self._coming.values()))
+        """How many faults are queued."""
+        return sum(map(len, self._queued.values()))
 
     def take(self, api: str) -> Fault:
-        """Take the fault that a request meets."""
+        """Remove and return the fault of a request."""
         for name in (api, ""):
-            if self._coming.get(name):
-                return self._coming[name].popleft()
-        return self._lasting.get(api) or self._lasting.get("") or NoFault
+            if self._queued.get(name):
+                return self._queued[name].popleft()
+        return self._persistent.get(api) or self._persistent.get("") or NoFault

@@ -1,4 +1,4 @@
-"""The things of the emulated cloud: streams, their encoders and bans, tasks, rooms and sessions."""
+"""The resources of the emulated cloud: streams with encoders and bans, tasks, sessions."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from bot.catalog.live import DOMAIN, RECORD_TASK, STREAM
 from bot.catalog.registry import RESOURCE_TYPES
 from bot.model.actions import Action, Effect, EffectSpec, Json, Params, ResourceType
+from bot.sandbox.tencent.errors import CodeError
 from bot.times import parse_instant
 
 BAN = 7 * 86_400.0
@@ -20,25 +21,16 @@ SPAN = 7 * 86_400.0
 """Seconds of time that may be asked about at once."""
 
 
-class CodeError(Exception):
-    """An action is refused with one of Tencent Cloud's codes."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 @dataclass(slots=True)
 class Resource:
-    """One thing and its state.
+    """One resource and its state.
 
     Attributes:
-        returns_after: Seconds after which a cut encoder pushes again; None: it stays away.
+        returns_after: Seconds after which a cut encoder pushes again; None for never.
         returns_at: When it does, epoch seconds.
-        runs: How often an action has run on it, by API: what a campaign counts.
-        params: The parameters of the actions that ran on it; a later one's value holds.
-        since: Since when it has been in its first state, epoch seconds; 0 if nobody knows.
+        runs: How often an action has run on it, by API.
+        params: The parameters of the actions that ran on it; a later value replaces an earlier one.
+        since: Start of its first state, epoch seconds; 0 if unknown.
         ended: When a stop ended it, epoch seconds; 0 if none did.
     """
 
@@ -55,7 +47,7 @@ class Resources:
     """Everything that exists in one account."""
 
     def __init__(self) -> None:
-        self._things: dict[tuple[str, tuple[str, ...]], Resource] = {}
+        self._resources: dict[tuple[str, tuple[str, ...]], Resource] = {}
         # By the stream's name.
         self._bans: dict[str, float] = {}
 
@@ -66,50 +58,50 @@ class Resources:
         state: str = "",
         returns_after: float | None = None,
         since: float = 0.0,
-        said: Params | None = None,
+        params: Params | None = None,
     ) -> Resource:
-        """Make a thing, in the state of one that has just come into being."""
+        """Add a resource; its default state is the first of its type."""
         state = state or RESOURCE_TYPES[kind].states[0]
-        thing = Resource(state, {}, returns_after, params=said or {}, since=since)
-        self._things[kind, tuple(map(str, key))] = thing
-        return thing
+        resource = Resource(state, {}, returns_after, params=params or {}, since=since)
+        self._resources[kind, tuple(map(str, key))] = resource
+        return resource
 
     def get(self, kind: str, *key: Json) -> Resource | None:
-        """Find a thing."""
-        return self._things.get((kind, tuple(map(str, key))))
+        """Return a resource."""
+        return self._resources.get((kind, tuple(map(str, key))))
 
     def run(self, action: Action, params: Params, now: float) -> dict[str, Json]:
-        """Do what an action's declaration says; give the fields of the answer.
+        """Run an action by its declaration, and return the fields of the answer.
 
         Raises:
-            CodeError: The declaration says that it is refused.
+            CodeError: The declaration refuses it.
         """
-        touch = action.effect_spec
-        if touch.counts or touch.lists:
+        spec = action.effect_spec
+        if spec.counts or spec.lists:
             return _nested(self._many(action, params, now))
-        made: dict[str, Json] = {touch.creates: uuid.uuid4().hex} if touch.creates else {}
-        key = tuple(str({**params, **made}.get(name, "")) for name in touch.key)
+        made: dict[str, Json] = {spec.creates: uuid.uuid4().hex} if spec.creates else {}
+        key = tuple(str({**params, **made}.get(name, "")) for name in spec.key)
         if made:
-            params = _timed(touch, params, now)
+            params = _timed(spec, params, now)
         else:
-            _refuse(action, self._state(touch.resource_type.name, key, now))
-        if touch.new_state is not None:
-            self._become(action, key, params, now)
-        shown = _shown(touch, self._state(touch.resource_type.name, key, now))
-        return _nested(made | shown | {name: params.get(of) for name, of in touch.echoes.items()})
+            _refuse(action, self._state(spec.resource_type.name, key, now))
+        if spec.new_state is not None:
+            self._apply(action, key, params, now)
+        shown = _shown(spec, self._state(spec.resource_type.name, key, now))
+        return _nested(made | shown | {name: params.get(of) for name, of in spec.echoes.items()})
 
     def _many(self, action: Action, params: Params, now: float) -> dict[str, Json]:
-        """Count and list the things that agree with what is given; a page of them at most."""
-        touch = action.effect_spec
-        _spanned(touch, params)
+        """Count and list the resources that match the parameters, one page of them."""
+        spec = action.effect_spec
+        _spanned(spec, params)
         found = [
-            (key, thing, self._state(touch.resource_type.name, key, now) or "")
-            for key, thing in self._of(touch.resource_type)
-            if _agrees(action, params, key, thing)
+            (key, resource, self._state(spec.resource_type.name, key, now) or "")
+            for key, resource in self._of(spec.resource_type)
+            if _agrees(action, params, key, resource)
         ]
         answer: dict[str, Json] = {
             name: sum(state in states for *_, state in found)
-            for name, states in touch.counts.items()
+            for name, states in spec.counts.items()
         }
         first, size = 0, len(found)
         if action.param("PageSize") is not None:
@@ -118,38 +110,38 @@ class Resources:
             total = next(iter(answer.values()), 0)
             pages = -(-int(str(total)) // size)
             answer |= {"PageNum": page, "PageSize": size, "TotalPage": pages}
-        for name, states in touch.lists.items():
-            rows = [_row(touch, key, thing) for key, thing, state in found if state in states]
+        for name, states in spec.lists.items():
+            rows = [_row(spec, key, resource) for key, resource, state in found if state in states]
             answer[name] = list[Json](rows[first : first + size])
         return answer
 
-    def _become(self, action: Action, key: tuple[str, ...], params: Params, now: float) -> None:
-        touch = action.effect_spec
-        becomes = str(touch.new_state)
-        if touch.resource_type == STREAM:
+    def _apply(self, action: Action, key: tuple[str, ...], params: Params, now: float) -> None:
+        spec = action.effect_spec
+        becomes = str(spec.new_state)
+        if spec.resource_type == STREAM:
             self._ban(action, params, key[0], now)
-        thing = self.get(touch.resource_type.name, *key)
-        if thing is None:
-            if touch.resource_type == STREAM:
-                # Nobody ever pushed it.
+        resource = self.get(spec.resource_type.name, *key)
+        if resource is None:
+            if spec.resource_type == STREAM:
+                # It was never pushed.
                 return
-            thing = self._things[touch.resource_type.name, key] = Resource(
-                touch.resource_type.states[0], {}
+            resource = self._resources[spec.resource_type.name, key] = Resource(
+                spec.resource_type.states[0], {}
             )
-        thing.runs[action.api] = thing.runs.get(action.api, 0) + 1
-        thing.params = {**thing.params, **params}
-        thing.ended = now if action.effect is Effect.STOP else 0.0
-        if touch.resource_type != STREAM:
-            thing.state = becomes
+        resource.runs[action.api] = resource.runs.get(action.api, 0) + 1
+        resource.params = {**resource.params, **params}
+        resource.ended = now if action.effect is Effect.STOP else 0.0
+        if spec.resource_type != STREAM:
+            resource.state = becomes
         elif action.effect is Effect.STOP:
-            _cut(thing, now)
-        if touch.resource_type == DOMAIN and becomes == "disabled":
+            _cut(resource, now)
+        if spec.resource_type == DOMAIN and becomes == "disabled":
             for (_, domain, _), stream in self._of(STREAM):
                 if domain == key[0]:
                     _cut(stream, now)
 
     def _ban(self, action: Action, params: Params, name: str, now: float) -> None:
-        """Set or lift a ban; it goes by the stream's name alone."""
+        """Set or lift a ban, which depends on the stream's name alone."""
         if action.effect_spec.new_state == "forbid":
             given = params.get("ResumeTime")
             self._bans[name] = now + BAN if given is None else parse_time(given)
@@ -157,39 +149,43 @@ class Resources:
             self._bans.pop(name, None)
 
     def _of(self, subject: ResourceType) -> Iterator[tuple[tuple[str, ...], Resource]]:
-        things = list(self._things.items())
-        yield from ((key, thing) for (kind, key), thing in things if kind == subject.name)
+        resources = list(self._resources.items())
+        yield from ((key, resource) for (kind, key), resource in resources if kind == subject.name)
 
     def _state(self, kind: str, key: tuple[str, ...], now: float) -> str | None:
-        thing = self.get(kind, *key)
+        resource = self.get(kind, *key)
         if kind == STREAM.name:
             if self._bans.get(key[0], 0.0) > now:
                 return "forbid"
             domain = self.get(DOMAIN.name, key[1])
-            if thing is None or (domain is not None and domain.state == "disabled"):
+            if resource is None or (domain is not None and domain.state == "disabled"):
                 return "inactive"
-            if thing.returns_at is not None and thing.returns_at <= now:
-                thing.state, thing.since, thing.returns_at = "active", thing.returns_at, None
-        return thing.state if thing else None
+            if resource.returns_at is not None and resource.returns_at <= now:
+                resource.state, resource.since, resource.returns_at = (
+                    "active",
+                    resource.returns_at,
+                    None,
+                )
+        return resource.state if resource else None
 
     def all(self) -> Mapping[tuple[str, tuple[str, ...]], Resource]:
-        """Give every thing by its kind and key."""
-        return self._things
+        """Return every resource by its type and key."""
+        return self._resources
 
     def banned_until(self, stream: str) -> float:
-        """Say when a stream's ban ends, epoch seconds; 0 if there is none."""
+        """Return when a stream's ban ends, in epoch seconds; 0 if there is none."""
         return self._bans.get(stream, 0.0)
 
     def states(self, now: float) -> Mapping[tuple[str, tuple[str, ...]], str]:
-        """Give the state of every thing now."""
-        return {(kind, key): self._state(kind, key, now) or "" for kind, key in self._things}
+        """Return the current state of every resource."""
+        return {(kind, key): self._state(kind, key, now) or "" for kind, key in self._resources}
 
 
 def parse_time(given: Json) -> float:
-    """Read a time as Tencent Cloud takes it, epoch seconds or UTC text; give epoch seconds.
+    """Return a time, which is epoch seconds or UTC text, in epoch seconds.
 
     Raises:
-        CodeError: It is none.
+        CodeError: It is not a time.
     """
     at = parse_instant(given)
     if at is None:
@@ -204,16 +200,16 @@ def _cut(stream: Resource, now: float) -> None:
 
 
 def _refuse(action: Action, state: str | None) -> None:
-    touch, refused = action.effect_spec, action.emulation.refused
+    spec, refused = action.effect_spec, action.emulation.refused
     if state is not None and state in refused:
         raise CodeError(refused[state], "The object is not in a state for this.")
-    if touch.absent is not None and (state is None or state in touch.resource_type.gone):
-        raise CodeError(touch.absent, "The specified object does not exist.")
+    if spec.absent is not None and (state is None or state in spec.resource_type.gone):
+        raise CodeError(spec.absent, "The specified object does not exist.")
 
 
-def _timed(touch: EffectSpec, params: Params, now: float) -> Params:
-    """See that a recording ends after it begins, and soon enough; say when it begins."""
-    if touch.resource_type != RECORD_TASK:
+def _timed(spec: EffectSpec, params: Params, now: float) -> Params:
+    """Check the times of a recording, and return the parameters with its start."""
+    if spec.resource_type != RECORD_TASK:
         return params
     begins = params.get("StartTime", int(now))
     if not parse_time(begins) < parse_time(params["EndTime"]) <= parse_time(begins) + RECORD:
@@ -221,34 +217,34 @@ def _timed(touch: EffectSpec, params: Params, now: float) -> Params:
     return {**params, "StartTime": begins}
 
 
-def _spanned(touch: EffectSpec, params: Params) -> None:
-    """See that not too much time is asked about."""
-    if touch.between is None:
+def _spanned(spec: EffectSpec, params: Params) -> None:
+    """Check the span of time of a read."""
+    if spec.between is None:
         return
-    begins, ends = (parse_time(params[name]) for name in touch.between)
+    begins, ends = (parse_time(params[name]) for name in spec.between)
     if not begins < ends <= begins + SPAN:
-        raise CodeError("InvalidParameter", f"{touch.between[1]} is out of range.")
+        raise CodeError("InvalidParameter", f"{spec.between[1]} is out of range.")
 
 
-def _shown(touch: EffectSpec, state: str | None) -> dict[str, Json]:
-    if touch.state_field is None:
+def _shown(spec: EffectSpec, state: str | None) -> dict[str, Json]:
+    if spec.state_field is None:
         return {}
-    name, nothing = touch.state_field
-    if state is None or state in touch.resource_type.gone:
+    name, nothing = spec.state_field
+    if state is None or state in spec.resource_type.gone:
         return {name: nothing}
-    return {name: touch.state_values.get(state, state)}
+    return {name: spec.state_values.get(state, state)}
 
 
-def _agrees(action: Action, params: Params, key: tuple[str, ...], thing: Resource) -> bool:
-    """Say whether a thing is one of those that a read of many asks for; what is unsaid agrees."""
-    touch, said = action.effect_spec, thing.params
-    asked = dict(zip(touch.key, key, strict=False))
-    asked |= {name: str(said[of]) for name, of in touch.echoes.items() if of in said}
-    for name in touch.between or ():
+def _agrees(action: Action, params: Params, key: tuple[str, ...], resource: Resource) -> bool:
+    """Return whether a resource matches a read of many; what is not recorded matches."""
+    spec, recorded = action.effect_spec, resource.params
+    asked = dict(zip(spec.key, key, strict=False))
+    asked |= {name: str(recorded[of]) for name, of in spec.echoes.items() if of in recorded}
+    for name in spec.between or ():
         asked.pop(name, None)
-    if touch.between is not None and said.keys() >= set(touch.between):
+    if spec.between is not None and recorded.keys() >= set(spec.between):
         (first, last), (begins, ends) = (
-            [parse_time(of[name]) for name in touch.between] for of in (params, said)
+            [parse_time(of[name]) for name in spec.between] for of in (params, recorded)
         )
         if not first <= begins < ends <= last:
             return False
@@ -256,23 +252,23 @@ def _agrees(action: Action, params: Params, key: tuple[str, ...], thing: Resourc
 
 
 def _wanted(action: Action, name: str, params: Params) -> str | None:
-    """Give what a part of the key must be; None where the request leaves it open."""
+    """Return the value that a part of the key must have; None for any."""
     param = action.param(name)
     value = params.get(name, param.default if param else None)
     return None if value is None else str(value)
 
 
-def _row(touch: EffectSpec, key: tuple[str, ...], thing: Resource) -> dict[str, Json]:
-    named: dict[str, Json] = dict(zip(touch.key, key, strict=True))
-    if touch.since and thing.since:
-        at = datetime.fromtimestamp(thing.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        named |= _listed(touch.since.split("."), at)
-    named |= {touch.ended: int(thing.ended)} if touch.ended else {}
-    return named | {name: thing.params.get(of) for name, of in touch.echoes.items()}
+def _row(spec: EffectSpec, key: tuple[str, ...], resource: Resource) -> dict[str, Json]:
+    named: dict[str, Json] = dict(zip(spec.key, key, strict=True))
+    if spec.since and resource.since:
+        at = datetime.fromtimestamp(resource.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        named |= _listed(spec.since.split("."), at)
+    named |= {spec.ended: int(resource.ended)} if spec.ended else {}
+    return named | {name: resource.params.get(of) for name, of in spec.echoes.items()}
 
 
 def _listed(path: list[str], value: str) -> dict[str, Json]:
-    """Put a value where a path like `PublishTimeList.0.PublishTime` leads."""
+    """Return a value at a path like `PublishTimeList.0.PublishTime`."""
     outer, _, inner = path
     return {outer: [{inner: value}]}
 
@@ -283,7 +279,7 @@ def _whole(params: Params, name: str, default: int) -> int:
 
 
 def _nested(flat: Mapping[str, Json]) -> dict[str, Json]:
-    """Put the fields whose names have a dot into their objects."""
+    """Return fields whose names have a dot as members of objects."""
     answer: dict[str, Json] = {}
     for name, value in flat.items():
         outer, dot, inner = name.partition(".")

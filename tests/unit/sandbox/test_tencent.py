@@ -25,9 +25,10 @@ from bot.commands.parser import parse
 from bot.commands.vocabulary import Vocabulary
 from bot.model.actions import Action, EffectSpec, Emulation, Json, ResourceType
 from bot.model.commands import Command
+from bot.sandbox.tencent.authentication import Key
+from bot.sandbox.tencent.errors import CodeError
 from bot.sandbox.tencent.faults import Fault
-from bot.sandbox.tencent.resources import CodeError
-from bot.sandbox.tencent.server import CloudEmulator, Key
+from bot.sandbox.tencent.server import CloudEmulator
 from bot.tencent import tc3
 from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import Fixed
