@@ -166,7 +166,7 @@ class House:
         assert isinstance(reply, Accepted), reply
         await self.engine.ending(reply.operation.id)
         await self.courier.drain()
-        found = await self.store.get(reply.operation.id)
+        found = await self.store.operations.get(reply.operation.id)
         assert found is not None
         return found
 
@@ -177,12 +177,12 @@ class House:
         place = Place(more.pop("channel", "C0INC"))
         key = more.pop("key", f"press-{uuid.uuid4().hex}")
         decision = Decision(key, id_, choice, actor, place, reason, **more)
-        booked = await self.store.decide(decision)
+        booked = await self.store.decisions.add(decision)
         assert booked is not None, "the same press twice"
         return await self.approvals.settle(booked)
 
     async def now(self, id_: str) -> Operation:
-        found = await self.store.get(id_)
+        found = await self.store.operations.get(id_)
         assert found is not None
         return found
 
@@ -196,7 +196,7 @@ class House:
 
     async def kinds(self) -> list[str]:
         """Give the kinds of all records on the trail but deliveries, which come when they come."""
-        with self.store.records() as records:
+        with self.store.audit_log.records() as records:
             return [record.kind for record in records if record.kind != "delivered"]
 
     def heard(self, owed: MessageKind) -> int:

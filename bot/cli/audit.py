@@ -19,7 +19,8 @@ from bot.cli.output import Progress, complain, one_line, say, table
 from bot.cli.settings import Settings
 from bot.errors import ConfigError, DirectoryError
 from bot.model.actions import Json
-from bot.storage.store import Audited, Store
+from bot.storage.audit_log import AuditSnapshot
+from bot.storage.store import Store
 from bot.times import parse_duration
 from handlers.slack.api_calls import CallError
 from handlers.slack.checkpoint_reader import witnessed
@@ -67,7 +68,7 @@ async def _verify(settings: Settings, options: argparse.Namespace) -> int:
     # For reading alone: looking at a trail must not make a key for it.
     store = serving.open_store(settings, sealing=False)
     try:
-        with store.read_audit_log() as audited:
+        with store.audit_log.snapshot() as audited:
             found = _check(audited, trusted)
             if seen is not None:
                 found = _hold(audited, seen) or found
@@ -84,7 +85,7 @@ def _trusted(settings: Settings, options: argparse.Namespace) -> list[str]:
     return [key for key in (ours, *settings.audit_trust, *options.trust) if key]
 
 
-def _check(audited: Audited, trusted: Iterable[str]) -> ChainError | None:
+def _check(audited: AuditSnapshot, trusted: Iterable[str]) -> ChainError | None:
     bar = Progress("verifying", audited.buried, audited.last)
     report = audited.verify(trusted, bar)
     bar.done()
@@ -119,9 +120,9 @@ async def _channel(settings: Settings) -> list[SignedCheckpoint]:
             raise ConfigError([f"the audit channel cannot be read: {error}"]) from None
 
 
-def _hold(audited: Audited, seen: Iterable[SignedCheckpoint]) -> ChainError | None:
+def _hold(audited: AuditSnapshot, seen: Iterable[SignedCheckpoint]) -> ChainError | None:
     """Hold the store to its witness."""
-    result = audited.against(seen)
+    result = audited.compare(seen)
     if result.found is not None:
         found = result.found
         say(f"the channel says otherwise, at record {found.seq}: {found.what}: {found.why}")
@@ -143,7 +144,7 @@ _OTHERS = ("owed", "channel", "permalink", "policy", "why", "upto", "key", "form
 
 
 def _tail(store: Store, options: argparse.Namespace) -> int:
-    with store.records(since=_since(options.since), last=max(1, options.n)) as records:
+    with store.audit_log.records(since=_since(options.since), last=max(1, options.n)) as records:
         rows = [_row(record) for record in records]
     say(*table(("record", "time (UTC)", "kind", "operation", "who", "what"), rows))
     return DONE
@@ -182,7 +183,7 @@ def _clock(at: float, form: str) -> str:
 
 def _show(store: Store, options: argparse.Namespace) -> int:
     """Tell the whole story of one operation on one screen."""
-    with store.records(operation=options.id) as records:
+    with store.audit_log.records(operation=options.id) as records:
         story = list(records)
     if not story:
         complain(f"the trail has no operation {one_line(options.id)}")
@@ -251,11 +252,11 @@ async def _export(store: Store, options: argparse.Namespace) -> int:
         "until": until,
     }
     # First the record, then the records: nobody takes the trail away unseen.
-    await store.record(Fact("exported", "", {n: v for n, v in asked.items() if v}))
+    await store.audit_log.record(Fact("exported", "", {n: v for n, v in asked.items() if v}))
     write = _as_jsonl if options.format == "jsonl" else _as_csv
-    with store.read_audit_log() as audited:
+    with store.audit_log.snapshot() as audited:
         bar = Progress("exporting", audited.buried, audited.last)
-    with store.records(since=since, until=until) as records:
+    with store.audit_log.records(since=since, until=until) as records:
         write(_counted(records, bar), sys.stdout.write)
     bar.done()
     return DONE
@@ -313,7 +314,7 @@ def _since(text: str) -> float:
 
 
 async def _checkpoint(store: Store) -> int:
-    made = await store.checkpoint()
+    made = await store.audit_log.checkpoint()
     say("sealed; the bot posts it" if made else "there is nothing new since the last checkpoint")
     return DONE
 
@@ -325,5 +326,5 @@ async def _prune(store: Store, settings: Settings, options: argparse.Namespace) 
     except ValueError as error:
         where = "--keep" if options.keep else "STOPSTREAM_AUDIT_KEEP"
         raise ConfigError([f"{where}: {error}"]) from None
-    say(f"{await store.prune(keep)} records removed, behind a tombstone")
+    say(f"{await store.audit_log.prune(keep)} records removed, behind a tombstone")
     return DONE

@@ -163,8 +163,8 @@ async def _house(settings: Settings) -> AsyncIterator[_House]:
                 metrics=metrics,
             )
             engine.keep_leases()
-            facts: dict[str, Json] = {"policy": rules.digest, "replica": store.owner}
-            await store.record(Fact("policy loaded", "", facts))
+            facts: dict[str, Json] = {"policy": rules.digest, "replica": store.session.owner}
+            await store.audit_log.record(Fact("policy loaded", "", facts))
             try:
                 yield _House(team, store, engine, approvals, service)
             finally:
@@ -313,7 +313,7 @@ def _spelled(operation: Operation) -> str:
 async def _pending(settings: Settings, _options: argparse.Namespace) -> int:
     store = serving.open_store(settings)
     try:
-        for operation in await store.unfinished():
+        for operation in await store.operations.unfinished():
             at = datetime.fromtimestamp(operation.asked_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
             line = f"{operation.id} {operation.state.value:<8} {at} {operation.actor.user} "
             line += f"{operation.api} {json.dumps(_shown(operation))}"
@@ -330,8 +330,11 @@ async def _off(settings: Settings, _options: argparse.Namespace) -> int:
     store = serving.open_store(settings)
     try:
         for word, one in [
-            *(("off", off) for off in await store.list_off_air(_LISTED)),
-            *(("held", OffAirEntry(operation, None)) for operation in await store.list_holds()),
+            *(("off", off) for off in await store.off_air.list(_LISTED)),
+            *(
+                ("held", OffAirEntry(operation, None))
+                for operation in await store.off_air.list_holds()
+            ),
         ]:
             operation = one.operation
             at = datetime.fromtimestamp(operation.ended_at or operation.asked_at, UTC)
@@ -368,7 +371,7 @@ def _waits_for(operation: Operation) -> str:
 async def _decide(settings: Settings, options: argparse.Namespace) -> int:
     """Decide over a waiting operation as its buttons would, and run it here once it is due."""
     async with _house(settings) as house:
-        found = await house.store.get(options.id)
+        found = await house.store.operations.get(options.id)
         own = found is not None and found.actor.user == options.actor
         confirm = found is not None and found.approval is Approval.CONFIRM
         if options.decision == "approve":
@@ -376,7 +379,7 @@ async def _decide(settings: Settings, options: argparse.Namespace) -> int:
             choice = Choice.EMERGENCY if options.emergency else choice
         else:
             choice = Choice.CANCEL if own else Choice.DENY
-        booked = await house.store.decide(
+        booked = await house.store.decisions.add(
             Decision(
                 key=f"terminal-{secrets.token_hex(12)}",
                 operation=options.id,

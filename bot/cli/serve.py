@@ -216,7 +216,7 @@ class Server:
             web_client(token.get_secret_value() if token else "", settings.slack_api_url)
         )
         identity = await self._identify(lambda: connect(client))
-        store.workspace = identity.url
+        store.session.workspace = identity.url
         directory = Directory(client, team=identity.team)
         cloud = open_cloud(settings, lambda: self._rules.value)
         self._parts.push_async_callback(cloud.close)
@@ -293,18 +293,18 @@ class Server:
 
     async def _say_started(self, store: Store, identity: Identity) -> None:
         facts: dict[str, Json] = {
-            "replica": store.owner,
+            "replica": store.session.owner,
             "team": identity.team,
             "policy": self._rules.digest,
         }
-        await store.record(Fact("started", "", facts))
+        await store.audit_log.record(Fact("started", "", facts))
         await self._adopt(store)
         self._parts.push_async_callback(self._say_stopped, store)
         log.info("started", workspace=identity.url, policy=self._rules.digest[:12])
 
     async def _say_stopped(self, store: Store) -> None:
         try:
-            await store.record(Fact("stopped", "", {"replica": store.owner}))
+            await store.audit_log.record(Fact("stopped", "", {"replica": store.session.owner}))
         except StoreError as error:
             log.error("the stop is not on the trail", why=str(error))
 
@@ -329,7 +329,7 @@ class Server:
             if changed:
                 log.info("policy loaded", policy=self._rules.digest[:12])
                 facts: dict[str, Json] = {"policy": self._rules.digest}
-                await store.record(Fact("policy loaded", "", facts))
+                await store.audit_log.record(Fact("policy loaded", "", facts))
                 await self._adopt(store)
         except ConfigError as error:
             log.error("the policy file is broken; the old one stays", problems=error.problems)
@@ -343,15 +343,15 @@ class Server:
         self._own = rules.bots_own or was
         for name in {DEFAULT, was} - set(rules.policy.account_names):
             if rules.bots_own:
-                await store.adopt_account(name, rules.bots_own)
+                await store.off_air.adopt_account(name, rules.bots_own)
 
     async def _say_broken(self, store: Store, error: ConfigError) -> None:
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
         text = f"The policy file is broken, so the old one stays: {error.problems[0]}{more}"
         problems: list[Json] = list(error.problems[:20])
         try:
-            await store.announce(
-                f"policy:{store.owner}:{time.time_ns()}",
+            await store.outbox.announce(
+                f"policy:{store.session.owner}:{time.time_ns()}",
                 text,
                 {"problems": problems},
                 "policy broken",
@@ -416,7 +416,7 @@ class Server:
     async def _figures(self, _request: web.Request) -> web.Response:
         if self._store is not None:
             with contextlib.suppress(StoreError):
-                self.metrics.owed.set(await self._store.outbox_depth())
+                self.metrics.owed.set(await self._store.outbox.depth())
         return web.Response(
             body=self.metrics.text(),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

@@ -1,9 +1,7 @@
 """The waiting room: presses of buttons have their effect once; cards remind, widen and expire."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import structlog
 
@@ -17,7 +15,8 @@ from bot.model.verdicts import Denied, Verdict
 from bot.operations.authorizer import Authorizer
 from bot.operations.worker import Worker, facts_of
 from bot.redact import redact
-from bot.storage.store import NEVER, Move, Store
+from bot.storage.store import Store
+from bot.storage.transition import NEVER, Changes, Effects, Guards, Transition
 from bot.supervision import Loop, Supervisor
 
 log = structlog.get_logger("stopstream.approvals")
@@ -86,9 +85,9 @@ class ApprovalService:
     async def _beat(self) -> None:
         """Look after what waits, and take over presses that nobody settles."""
         try:
-            for operation in await self._store.find_due_waits():
+            for operation in await self._store.operations.due_waits():
                 await self._lapse(operation)
-            for decision in await self._store.claim_decisions():
+            for decision in await self._store.decisions.claim():
                 self.take(decision)
         except StoreError as error:
             log.error("the store does not answer", why=str(error))
@@ -107,20 +106,20 @@ class ApprovalService:
         self._held.discard(decision.id)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a decision is not settled yet", operation=decision.operation, why=str(error))
-            self._store.release(decision)
+            self._store.leases.release(decision)
 
     # --- decisions -----------------------------------------------------------------
 
     async def settle(self, decision: Decision) -> Settled:
         """Let a decision have its effect, and owe its maker a sentence where one is due."""
         settled = await self._decided(decision)
-        await self._store.settle(decision, settled.words)
+        await self._store.decisions.settle(decision, settled.words)
         return settled
 
     async def objection(self, decision: Decision) -> str:
         """Say why a choice is not open to somebody, before they write down a reason for it."""
         try:
-            operation = await self._store.get(decision.operation)
+            operation = await self._store.operations.get(decision.operation)
         except UnreadableRowError:
             return _UNREADABLE
         if operation is None or (stale := _stale(operation, decision)):
@@ -143,7 +142,7 @@ class ApprovalService:
     async def _decided(self, decision: Decision) -> Settled:
         while True:
             try:
-                operation = await self._store.get(decision.operation)
+                operation = await self._store.operations.get(decision.operation)
             except UnreadableRowError:
                 return Settled(counts=False, words=_UNREADABLE)
             if operation is None:
@@ -207,7 +206,7 @@ class ApprovalService:
         preview = replace(preview, state_at_press=found)
         if changed and command.action.effect is not Effect.STOP:
             return await self._say_changed(operation, decision, preview)
-        changes: dict[str, Any] = {
+        changes: Changes = {
             "approvals": replace(operation.approvals, given=given, needed=verdict.needed),
             "preview": preview,
         }
@@ -249,7 +248,7 @@ class ApprovalService:
         """Let the card say first what has changed since it was asked."""
         try:
             async with asyncio.timeout(_SPEAK):
-                while await self._store.is_card_queued(operation.id):  # noqa: ASYNC110 (a row)
+                while await self._store.outbox.is_card_queued(operation.id):  # noqa: ASYNC110 (a row)
                     await asyncio.sleep(0.05)
         except (TimeoutError, StoreError):
             log.warning("the card does not show the change yet", operation=operation.id)
@@ -282,7 +281,7 @@ class ApprovalService:
     async def _end(
         self, operation: Operation, decision: Decision | None, state: State, detail: str = ""
     ) -> Operation | None:
-        changes: dict[str, Any] = {"detail": detail}
+        changes: Changes = {"detail": detail}
         if decision is not None and not detail:
             changes["decided_by"] = decision.actor.user
             changes["reason"] = redact(decision.reason)[:_LONGEST_REASON]
@@ -295,7 +294,7 @@ class ApprovalService:
         self,
         operation: Operation,
         decision: Decision | None,
-        changes: Mapping[str, Any],
+        changes: Changes,
         meanwhile: str,
         *,
         due_in: float | None = None,
@@ -314,7 +313,7 @@ class ApprovalService:
         operation: Operation,
         decision: Decision | None,
         path: tuple[State, State],
-        changes: Mapping[str, Any],
+        changes: Changes,
         *,
         decided: bool = False,
         meanwhile: str = "",
@@ -322,17 +321,15 @@ class ApprovalService:
     ) -> Operation | None:
         after = replace(operation, state=path[-1], **changes)
         facts = facts_of(after, action_of(operation)) | _facts(decision)
-        return await self._store.move(
-            Move(
+        return await self._store.operations.apply(
+            Transition(
                 operation.id,
                 path,
                 facts,
                 changes,
-                seq=operation.seq,
-                lapsed=path[-1] is State.EXPIRED,
+                guards=Guards(seq=operation.seq, lapsed=path[-1] is State.EXPIRED),
                 meanwhile=meanwhile,
-                decided=decided,
-                due_in=due_in,
+                effects=Effects(decided=decided, due_in=due_in),
             )
         )
 

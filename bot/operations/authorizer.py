@@ -53,14 +53,14 @@ class Authorizer:
             return verdict
         if operation.origin.undoes:
             try:
-                before = await self._store.get(operation.origin.undoes)
+                before = await self._store.operations.get(operation.origin.undoes)
                 overtaken = await self.superseded_by(before) if before else ""
             except UnreadableRowError:
                 overtaken = "This release of the bot cannot read what it takes back."
             if overtaken:
                 return Denied("overtaken", f"{overtaken} Ask for it anew if you still want it.")
         start = self.start_scope(command)
-        held = await self._store.find_hold(start) if start else None
+        held = await self._store.off_air.find_hold(start) if start else None
         return verdict if held is None else self._refused(held, command.account, facts)
 
     def start_scope(self, command: Command) -> StartScope | None:
@@ -85,16 +85,20 @@ class Authorizer:
         action = action_of(before)
         if action is None:
             return f"This release of the bot does not know {before.api}, so nothing was sent."
-        if await self._store.filed_account(before.id):
+        if await self._store.off_air.filed_account(before.id):
             return ""
         if action is HOLD:
-            held = await self._store.find_hold(StartScope(account, (str(before.params["Target"]),)))
+            held = await self._store.off_air.find_hold(
+                StartScope(account, (str(before.params["Target"]),))
+            )
             came = f"{held.held_by} holds it since" if held else "it is not held any more"
             return f"This is not what it was: {came}, so nothing was done."
         switch = offair.off_air_change(replace(before, account=account), action, {}, 0.0)
         if switch is None or not switch.off:
             return ""
-        now = await self._store.latest_stop(switch.account, switch.resource_type, switch.key)
+        now = await self._store.off_air.latest_stop(
+            switch.account, switch.resource_type, switch.key
+        )
         came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
         return f"This is not what it was: {came}, so nothing was sent."
 
@@ -227,9 +231,9 @@ class Authorizer:
 
     async def _card_stands(self, operation: Operation) -> bool:
         """Let the card itself show that the bot can speak there."""
-        await self._store.enqueue_card(operation.id)
+        await self._store.outbox.enqueue_card(operation.id)
         for _ in range(100):
-            found = await self._store.get(operation.id)
+            found = await self._store.operations.get(operation.id)
             if found is None or found.card_ts:
                 return found is not None
             await asyncio.sleep(0.05)

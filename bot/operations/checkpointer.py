@@ -55,14 +55,14 @@ class Checkpointer:
 
     async def _seal(self) -> None:
         try:
-            if await self._store.checkpoint(every=self._every, most=MOST):
+            if await self._store.audit_log.checkpoint(every=self._every, most=MOST):
                 log.info("the trail has a new checkpoint")
         except StoreError as error:
             log.error("no checkpoint now", why=str(error))
 
     async def _prune(self, keep: float) -> None:
         try:
-            if gone := await self._store.prune(keep):
+            if gone := await self._store.audit_log.prune(keep):
                 log.info("old records are removed", records=gone)
         except StoreError as error:
             log.error("old records are not removed now", why=str(error))

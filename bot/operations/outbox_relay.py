@@ -12,7 +12,8 @@ from bot.errors import StoreError
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import Delivery, MessageKind, RetryLater, Sent, Undeliverable
 from bot.model.ports import Notifier
-from bot.storage.store import OutboxMessage, Store
+from bot.storage.outbox import OutboxMessage
+from bot.storage.store import Store
 from bot.supervision import Loop, Supervisor, until_set
 from bot.telemetry import Metrics
 
@@ -82,7 +83,7 @@ class OutboxRelay:
         """Wait until nothing is owed any more."""
         while True:
             try:
-                if not await self._store.outbox_depth():
+                if not await self._store.outbox.depth():
                     return
             except StoreError:
                 return
@@ -90,10 +91,10 @@ class OutboxRelay:
 
     async def _run(self) -> None:
         """Look into the outbox once, and wait until there is something new."""
-        self._store.owing.clear()
+        self._store.session.outbox_changed.clear()
         began = self._clock()
         try:
-            claimed = await self._store.claim_messages(self._spacing, BURST)
+            claimed = await self._store.outbox.claim(self._spacing, BURST)
             for owing in claimed:
                 task = asyncio.create_task(self._carry(owing), name=f"message {owing.key}")
                 self._under_way.add(task)
@@ -102,25 +103,25 @@ class OutboxRelay:
             log.error("the store does not answer", why=str(error))
         # Looking must leave the store to those who write, however much is owed.
         await asyncio.sleep(_REST * (self._clock() - began))
-        await until_set(self._store.owing)
+        await until_set(self._store.session.outbox_changed)
 
     def _done(self, owing: OutboxMessage, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery broke off", exc_info=error)
-            self._store.release(owing)
+            self._store.leases.release(owing)
         # The next one to the same channel may go.
-        self._store.owing.set()
+        self._store.session.outbox_changed.set()
 
     async def _carry(self, owing: OutboxMessage) -> None:
         try:
             await asyncio.sleep(owing.wait)
             # From here on it may have reached Slack, whatever becomes of us.
-            if await self._store.mark_in_flight(owing):
+            if await self._store.outbox.mark_in_flight(owing):
                 await self._settle(owing, await self._hand_in(owing))
         except StoreError as error:
             log.error("a message waits for the store", key=owing.key, why=str(error))
-            self._store.release(owing)
+            self._store.leases.release(owing)
 
     async def _hand_in(self, owing: OutboxMessage) -> Sent | RetryLater | Undeliverable:
         if owing.notice is not None:
@@ -144,27 +145,32 @@ class OutboxRelay:
         kind = owing.kind.value
         match result:
             case Sent():
-                await self._store.mark_delivered(owing, result)
+                await self._store.outbox.mark_delivered(owing, result)
                 self._metrics.delivered.labels(kind, "sent").inc()
             case RetryLater(seconds, why, uncertain):
                 wait = max(seconds, min(LONGEST, 0.5 * 2.0 ** min(owing.attempts, 8)))
                 log.warning("not delivered yet", key=owing.key, why=why, again_in=round(wait, 1))
-                await self._store.mark_postponed(
+                await self._store.outbox.mark_postponed(
                     owing, wait, uncertain=uncertain or owing.uncertain
                 )
                 self._metrics.delivered.labels(kind, "later").inc()
             case Undeliverable(why, closed=True) if self._witnesses(owing):
                 # The trail has it; the channel catches up when it is mended.
                 log.error("the audit channel is closed", why=why, again_in=self._patience)
-                await self._store.mark_postponed(owing, self._patience, uncertain=owing.uncertain)
+                await self._store.outbox.mark_postponed(
+                    owing, self._patience, uncertain=owing.uncertain
+                )
                 self._metrics.delivered.labels(kind, "later").inc()
             case Undeliverable(why):
                 log.error("undeliverable", key=owing.key, why=why)
-                await self._store.mark_undeliverable(owing, why, tell=_lost(owing, why))
+                await self._store.outbox.mark_undeliverable(owing, why, tell=_lost(owing, why))
                 self._metrics.delivered.labels(kind, "never").inc()
 
     def _witnesses(self, owing: OutboxMessage) -> bool:
-        return owing.kind is MessageKind.AUDIT and owing.destination == self._store.audit_channel
+        return (
+            owing.kind is MessageKind.AUDIT
+            and owing.destination == self._store.session.audit_channel
+        )
 
 
 def _lost(owing: OutboxMessage, why: str) -> str:

@@ -37,7 +37,8 @@ from bot.policy.explanation import Permission
 from bot.policy.loader import LoadedPolicy
 from bot.policy.matching import Context
 from bot.redact import redact
-from bot.storage.store import Store, permalink
+from bot.storage.outbox import permalink
+from bot.storage.store import Store
 from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
@@ -266,9 +267,11 @@ class Service:
         operation = replace(operation, origin=replace(origin, spans=command.spans))
         try:
             async with asyncio.timeout(BOOKING):
-                booked = await self._store.ask(operation, facts_of(operation, command.action))
+                booked = await self._store.operations.add(
+                    operation, facts_of(operation, command.action)
+                )
                 if booked is None:
-                    first = await self._store.by_key(invocation.key)
+                    first = await self._store.operations.by_key(invocation.key)
                     return Accepted(first or operation, again=True)
         except StoreError as error:
             log.error("not recorded, so not done", why=str(error))
@@ -278,7 +281,7 @@ class Service:
             )
         except TimeoutError:
             log.error("not recorded in time")
-            self._store.release(operation.id)
+            self._store.leases.release(operation.id)
             return NotRecorded(
                 "The database did not answer in time. If a card appears in this channel, the "
                 "request is running; if none appears, nothing was sent. Try again in a moment."
@@ -301,7 +304,7 @@ class Service:
         facts = facts_of(replace(operation, rule=found.verdict.rule), command.action)
         allowed = isinstance(found.verdict, Verdict)
         facts |= {"state": "dry run", "allowed": allowed}
-        await self._store.record(Fact("dry run", "", facts))
+        await self._store.audit_log.record(Fact("dry run", "", facts))
         return found if found.hidden else replace(found, case=operation.case)
 
     async def decide(self, decision: Decision) -> str:
@@ -313,10 +316,10 @@ class Service:
         self._engine.note_ack()
         try:
             async with asyncio.timeout(BOOKING):
-                booked = await self._store.decide(decision)
+                booked = await self._store.decisions.add(decision)
         except (StoreError, TimeoutError) as error:
             log.error("a press is not recorded, so it has no effect", why=str(error))
-            self._store.release(decision)
+            self._store.leases.release(decision)
             return (
                 "Your press could not be recorded, so look at the card: if it does not change, "
                 "press again. If it stays so, tell whoever runs this bot."
@@ -335,8 +338,8 @@ class Service:
         """
         try:
             async with asyncio.timeout(BOOKING):
-                before = await self._store.get(id_)
-                account = await self._store.filed_account(id_)
+                before = await self._store.operations.get(id_)
+                account = await self._store.off_air.filed_account(id_)
                 key = await self._next_key(f"{id_}:{follow.value}:{asked.actor.user}")
         except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
@@ -380,7 +383,7 @@ class Service:
         self._engine.note_ack()
         try:
             async with asyncio.timeout(BOOKING):
-                before = await self._store.get(id_)
+                before = await self._store.operations.get(id_)
         except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
             return NotRecorded("Nobody was asked: the database does not answer. Press again.")
@@ -397,7 +400,7 @@ class Service:
     async def _next_key(self, begin: str) -> str:
         """Name a press: until the first one has ended, a second of the same person is the same."""
         for number in range(_PRESSES):
-            found = await self._store.by_key(f"{begin}:{number}")
+            found = await self._store.operations.by_key(f"{begin}:{number}")
             if found is None or found.state not in ENDINGS:
                 break
         return f"{begin}:{number}"
@@ -412,7 +415,7 @@ class Service:
         )
         try:
             async with asyncio.timeout(BOOKING):
-                await self._store.ask(operation, facts_of(operation, None))
+                await self._store.operations.add(operation, facts_of(operation, None))
         except (StoreError, TimeoutError) as trouble:
             # Nothing was going to be done, so the asker hears of the mistake all the same.
             log.error("a mistake is not on the trail", why=str(trouble))
@@ -481,7 +484,9 @@ class Service:
 
     def card_link(self, operation: Operation) -> str:
         """Give the address of an operation's card; empty where it stands nowhere yet."""
-        return permalink(self._store.workspace, Sent(operation.card_channel, operation.card_ts))
+        return permalink(
+            self._store.session.workspace, Sent(operation.card_channel, operation.card_ts)
+        )
 
     async def outsider(self, actor: Actor) -> str:
         """Say why somebody may not so much as look; empty for a full member.
@@ -524,7 +529,7 @@ class Service:
         whole = policy.may_audit(rules.policy, facts)
         reader, channel = ("", "") if whole else (actor.user, place.channel)
         wanted = replace(wanted, reader=reader, channel=channel)
-        found = await self._store.search(wanted, limit + 1)
+        found = await self._store.operations.search(wanted, limit + 1)
         return SearchPage(wanted, tuple(found[:limit]), len(found) > limit)
 
     async def off(self, actor: Actor, place: Place, *, look: bool = True) -> OffAirList:
@@ -542,7 +547,7 @@ class Service:
         if not matching.roles_of(rules.policy, facts):
             return OffAirList(may=False)
         sight = _Sight(rules, facts, actor.user)
-        every = await self._store.list_off_air(_KNOWN)
+        every = await self._store.off_air.list(_KNOWN)
         off = [one for one in every if sight.shows(one.operation)][:_LISTED]
         looks = {
             one.operation.id: self._engine.status_command(one.operation) for one in off if look
@@ -553,14 +558,18 @@ class Service:
         off = [read.get(one.operation.id, one) for one in off]
         on = tuple([one for one in seen if await self._is_on(one)])
         still = tuple(one for one in off if one not in on)
-        return OffAirList(still, tuple(filter(sight.shows, await self._store.list_holds())), on)
+        return OffAirList(
+            still, tuple(filter(sight.shows, await self._store.off_air.list_holds())), on
+        )
 
     async def _is_on(self, one: OffAirEntry) -> bool:
         """Say whether it was seen to be on again, and note it."""
         operation, action = one.operation, action_of(one.operation)
         if action is None or not offair.is_on(action, undo_of(action), one.state):
             return False
-        await self._store.record_on_again(operation.id, {"api": operation.api, "seen": one.state})
+        await self._store.off_air.record_on_again(
+            operation.id, {"api": operation.api, "seen": one.state}
+        )
         return True
 
     async def export(
@@ -591,7 +600,9 @@ class Service:
             "case": wanted.case,
             "account": wanted.account,
         }
-        await self._store.record(Fact("exported", "", {n: v for n, v in facts.items() if v}))
+        await self._store.audit_log.record(
+            Fact("exported", "", {n: v for n, v in facts.items() if v})
+        )
         return page
 
     async def open_ones(self, actor: Actor) -> tuple[list[Operation], list[Operation]]:
@@ -599,7 +610,7 @@ class Service:
 
         Waits for Slack.
         """
-        unfinished = await self._store.unfinished()
+        unfinished = await self._store.operations.unfinished()
         mine = [one for one in unfinished if one.actor == actor][:_OPEN_ONES]
         others = [
             one
@@ -617,7 +628,7 @@ class Service:
 
     async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
         """Give the newest operations, of one person or of all, newest first."""
-        return await self._store.recent(user=actor.user if actor else "", limit=limit)
+        return await self._store.operations.recent(user=actor.user if actor else "", limit=limit)
 
 
 def _refused(before: Operation, user: str) -> Command | None:

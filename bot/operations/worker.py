@@ -35,8 +35,8 @@ from bot.model.verdicts import Denied, DryRunResult, Verdict
 from bot.operations.authorizer import Authorizer
 from bot.operations.priority_queue import ApiQueue, BurstDetector, PriorityQueue
 from bot.redact import HIDDEN, apart, redact
-from bot.storage.rows import FIELD_OF
-from bot.storage.store import NEVER, Move, Store
+from bot.storage.store import Store
+from bot.storage.transition import NEVER, Changes, Effects, Guards, Transition
 from bot.supervision import Loop, Supervisor, until_set
 from bot.telemetry import Metrics
 from bot.times import format_duration
@@ -66,7 +66,7 @@ class QueuedRequest:
     operation: Operation
     command: Command
     path: tuple[State, ...]
-    changes: Mapping[str, Any]
+    changes: Changes
     judged_at: float
     bulk: bool = False
 
@@ -122,7 +122,9 @@ class Worker:
 
     def _begin_to_beat(self, *, take_over: bool) -> None:
         beat = partial(self._heartbeat, take_over=take_over)
-        self._pulse = self._supervisor.start("engine", beat, every=lambda: self._store.lease / 5)
+        self._pulse = self._supervisor.start(
+            "engine", beat, every=lambda: self._store.session.lease / 5
+        )
 
     async def stop(self, grace: float = 8.0) -> None:
         """Finish what is in hand, at most for `grace` seconds, and hand the rest over."""
@@ -130,7 +132,7 @@ class Worker:
             await asyncio.wait(self._tasks.values(), timeout=grace)
         self.abandon()
         try:
-            await self._store.hand_over()
+            await self._store.leases.hand_over()
         except StoreError as error:
             log.warning("leases not handed over; they run out by themselves", why=str(error))
 
@@ -152,14 +154,14 @@ class Worker:
     async def _heartbeat(self, *, take_over: bool) -> None:
         """Keep the leases, and take over what nobody keeps."""
         try:
-            await self._store.renew_leases()
-            for operation in await self._store.claim() if take_over else ():
+            await self._store.leases.renew()
+            for operation in await self._store.leases.claim() if take_over else ():
                 if operation.id not in self._held():
                     log.info("taken over", operation=operation.id, state=operation.state.value)
                     self.take(operation)
-            for operation in await self._store.claim_verifications() if take_over else ():
+            for operation in await self._store.verifications.claim() if take_over else ():
                 self._spawn(f"look:{operation.id}", self._look_after(operation))
-            for operation, ended in await self._store.claim_expiring() if take_over else ():
+            for operation, ended in await self._store.off_air.claim_expiring() if take_over else ():
                 self._spawn(f"lift:{operation.id}", self._see_lifted(operation, ended))
         except StoreError as error:
             log.error("the store does not answer", why=str(error))
@@ -211,13 +213,13 @@ class Worker:
         if not task.cancelled() and (error := task.exception()) is not None:
             # A fault of ours: the row keeps its state, and is taken up again.
             log.error("an operation's work broke off", operation=id_, exc_info=error)
-            self._store.release(id_)
+            self._store.leases.release(id_)
 
     async def ending(self, id_: str) -> Operation:
         """Wait until an operation has ended, or waits for somebody."""
         waiting = self._ended.setdefault(id_, asyncio.get_running_loop().create_future())
         while True:
-            found = await self._store.get(id_)
+            found = await self._store.operations.get(id_)
             if found is not None and (found.state in ENDINGS or found.state is State.WAITING):
                 return found
             # Another replica may end it, whose word does not reach here.
@@ -245,7 +247,7 @@ class Worker:
         except StoreError as error:
             # No trail, no action: it stays where it is and is taken up again.
             log.error("left where it is", operation=operation.id, why=str(error))
-            self._store.release(operation.id)
+            self._store.leases.release(operation.id)
 
     async def _orphan(self, operation: Operation) -> None:
         """End what another release began with an action that this one does not have."""
@@ -253,18 +255,18 @@ class Worker:
         detail = f"This release has no action {operation.api}; another one has begun this."
         facts = facts_of(replace(operation, detail=detail), None)
         try:
-            await self._store.move(
-                Move(
+            await self._store.operations.apply(
+                Transition(
                     operation.id,
                     (operation.state, ending),
                     facts,
                     {"detail": detail},
-                    owner=self._store.owner,
+                    guards=Guards(owner=self._store.session.owner),
                 )
             )
         except StoreError as error:
             log.error("left where it is", operation=operation.id, why=str(error))
-            self._store.release(operation.id)
+            self._store.leases.release(operation.id)
 
     async def _judge(self, operation: Operation, command: Command, *, bulk: bool) -> None:
         verdict = await self._rights.verdict(operation, command)
@@ -274,9 +276,9 @@ class Worker:
         if verdict.approval is not Approval.NONE:
             await self._ask_consent(operation, command, verdict)
             return
-        changes: dict[str, Any] = {
+        changes: Changes = {
             "rule": verdict.rule,
-            "approval": verdict.approval.value,
+            "approval": verdict.approval,
             "runbook": verdict.runbook,
         }
         path: tuple[State, ...] = (State.ASKED, *_FROM_DUE)
@@ -296,7 +298,7 @@ class Worker:
         denied: Denied,
         asks: tuple[str, ...] = (),
     ) -> None:
-        changes: dict[str, Any] = {"detail": denied.reason, "rule": denied.rule}
+        changes: Changes = {"detail": denied.reason, "rule": denied.rule}
         extra: dict[str, Json] = {"check": denied.check}
         if asks:
             changes["approvals"] = replace(operation.approvals, request_from=asks)
@@ -329,30 +331,29 @@ class Worker:
             lacking=verdict.lacking,
         )
         preview = replace(operation.preview, state=seen, readings=saw)
-        changes = {
+        changes: Changes = {
             "rule": verdict.rule,
-            "approval": verdict.approval.value,
+            "approval": verdict.approval,
             "runbook": verdict.runbook,
             "approvals": approvals,
             "preview": preview,
         }
-        after = replace(operation, state=State.WAITING, **_typed(changes))
-        move = Move(
+        after = replace(operation, state=State.WAITING, **changes)
+        move = Transition(
             operation.id,
             (State.ASKED, State.WAITING),
             facts_of(after, command.action) | _saw(preview),
             changes,
-            owner=self._store.owner,
-            due_in=verdict.remind or NEVER,
-            expires_in=verdict.expires,
+            guards=Guards(owner=self._store.session.owner),
+            effects=Effects(due_in=verdict.remind or NEVER, expires_in=verdict.expires),
         )
-        waits = await self._store.wait_for_approval(move, operation)
+        waits = await self._store.operations.wait(move, operation)
         if waits is not None and waits.id != operation.id:
             detail = f"The same waits already, asked by {waits.actor.user}."
-            joined = {
+            joined: Changes = {
                 "rule": verdict.rule,
                 "detail": detail,
-                "joined": waits.id,
+                "duplicate_of": waits.id,
                 "card_channel": waits.card_channel,
                 "card_ts": waits.card_ts,
             }
@@ -445,7 +446,9 @@ class Worker:
             return None
         try:
             async with asyncio.timeout(patience):
-                at = await self._store.reserve(asked.account, read.api, _interval(asked))
+                at = await self._store.rate_limits.reserve(
+                    asked.account, read.api, _interval(asked)
+                )
                 await self._turn(asked, at)
                 answer = await self._cloud.call(asked)
         except (CloudError, StoreError, TimeoutError) as error:
@@ -457,7 +460,7 @@ class Worker:
         """See whether a stop has held: an encoder that came back is what nobody else reports."""
         command = command_of(operation)
         if command is None:
-            await self._store.skip_verification(operation)
+            await self._store.verifications.skip(operation)
             return
         action = command.action
         hidden = await self._hidden(operation, command)
@@ -466,15 +469,15 @@ class Worker:
         facts: dict[str, Json] = {"api": operation.api, "seen": seen}
         try:
             if await self._changed_since(operation, action):
-                await self._store.skip_verification(operation)
+                await self._store.verifications.skip(operation)
                 return
             sure = seen == action.effect_spec.new_state and not operation.origin.request_of
             alike = await self._alike(command) if sure else ()
             if alike:
                 facts["alike"] = list(alike)
-            await self._store.record_verification(operation, seen, facts, alike)
+            await self._store.verifications.record(operation, seen, facts, alike)
             if offair.is_on(action, undo_of(action), seen):
-                await self._store.record_on_again(operation.id, facts)
+                await self._store.off_air.record_on_again(operation.id, facts)
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
 
@@ -486,7 +489,9 @@ class Worker:
         ends = offair.expires_at(operation, action)
         if ends is not None and ends <= self._clock():
             return True
-        now = await self._store.latest_stop(switch.account, switch.resource_type, switch.key)
+        now = await self._store.off_air.latest_stop(
+            switch.account, switch.resource_type, switch.key
+        )
         return now is None or (now.ended_at or 0.0) > (operation.ended_at or 0.0)
 
     async def _alike(self, command: Command) -> tuple[str, ...]:
@@ -505,7 +510,9 @@ class Worker:
         """Look at what has ended by itself, and say so: a ban, of which nobody thinks any more."""
         command = command_of(operation)
         if command is None:
-            await self._store.record_expiry(operation, "", {"api": operation.api}, still=True)
+            await self._store.off_air.record_expiry(
+                operation, "", {"api": operation.api}, still=True
+            )
             return
         seen = await self.read_state(command, _LOOKING)
         if not seen and self._clock() < ended + _LIFTING:
@@ -514,7 +521,7 @@ class Worker:
         facts: dict[str, Json] = {"api": operation.api, "seen": seen or UNREADABLE}
         try:
             still = not seen or seen == command.action.effect_spec.new_state
-            await self._store.record_expiry(operation, seen, facts, still=still)
+            await self._store.off_air.record_expiry(operation, seen, facts, still=still)
         except StoreError as error:
             log.error("an end is not on file", operation=operation.id, why=str(error))
 
@@ -545,7 +552,7 @@ class Worker:
             log.exception("giving turns broke off", why=str(error))
             self._lined.difference_update(turn.operation.id for turn in turns)
             for turn in turns:
-                self._store.release(turn.operation.id)
+                self._store.leases.release(turn.operation.id)
             return time.monotonic() + 1.0
 
     async def _dispatch(self, turns: list[QueuedRequest]) -> float:
@@ -557,13 +564,13 @@ class Worker:
         command = ready[0].command
         moves = [self._intent(turn) for turn in ready]
         try:
-            started = await self._store.start_requests(
+            started = await self._store.operations.start(
                 command.account, command.action.api, _interval(command), moves
             )
         except StoreError as error:
             log.error("not sent: the intent is not on disk", why=str(error))
             for turn in ready:
-                self._store.release(turn.operation.id)
+                self._store.leases.release(turn.operation.id)
             return time.monotonic() + 1.0
         for turn, (at, operation) in zip(ready, started, strict=True):
             if operation is not None:
@@ -590,7 +597,7 @@ class Worker:
         operation = turn.operation
         denied = await self._rights.recheck(operation, turn.command)
         if denied is None:
-            self._store.release(operation.id)
+            self._store.leases.release(operation.id)
         elif operation.state is State.RUNNING:
             # It has left before, and may have run.
             detail = f"It was not sent again. {denied.reason}"
@@ -598,18 +605,19 @@ class Worker:
         else:
             await self._deny(operation, turn.command, denied)
 
-    def _intent(self, turn: QueuedRequest) -> Move:
-        changes = dict(turn.changes) | {"attempts": turn.operation.attempts + 1}
+    def _intent(self, turn: QueuedRequest) -> Transition:
+        changes: Changes = {**turn.changes, "attempts": turn.operation.attempts + 1}
         if turn.operation.origin.spans and turn.path[0] is not State.RUNNING:
             changes["params"] = _timed(turn, self._clock())
-        operation = replace(turn.operation, **_typed(changes))
-        return Move(
+        operation = replace(turn.operation, **changes)
+        return Transition(
             operation.id,
             turn.path,
             facts_of(operation, turn.command.action),
             changes,
-            owner=self._store.owner,
-            start_scope=self._rights.start_scope(turn.command),
+            guards=Guards(
+                owner=self._store.session.owner, start_scope=self._rights.start_scope(turn.command)
+            ),
         )
 
     # --- sending -------------------------------------------------------------------
@@ -647,7 +655,7 @@ class Worker:
     async def _holder(self, start: StartScope) -> Hold | None:
         while True:
             try:
-                return await self._store.find_hold(start)
+                return await self._store.off_air.find_hold(start)
             except StoreError as error:
                 log.error("who holds it is not known yet", why=str(error))
                 await asyncio.sleep(1.0)
@@ -668,7 +676,7 @@ class Worker:
                 return
             try:
                 api = command.action.api
-                at = await self._store.reserve(command.account, api, _interval(command))
+                at = await self._store.rate_limits.reserve(command.account, api, _interval(command))
             except StoreError as error:
                 # The intent is on disk and the limit is the cloud's to keep, too.
                 log.warning("sent late, without another turn", why=str(error))
@@ -676,7 +684,12 @@ class Worker:
 
     async def _accepted(self, operation: Operation, command: Command, answer: Answer) -> None:
         self._metrics.answered.labels(operation.api).observe(answer.duration)
-        changes = {"request_id": answer.request_id, "took": answer.duration, "code": "", "said": ""}
+        changes: Changes = {
+            "request_id": answer.request_id,
+            "duration": answer.duration,
+            "code": "",
+            "error_message": "",
+        }
         if command.action.effect is Effect.READ or command.action.effect_spec.creates:
             changes["result"] = dict(answer.body)
         look_in = LOOK_AFTER if _may_come_back(operation, command.action) else None
@@ -701,10 +714,10 @@ class Worker:
     async def _refused(self, operation: Operation, command: Command, error: ApiError) -> None:
         action = command.action
         repeat = explain(error.code, action).repeat
-        changes = {
+        changes: Changes = {
             "request_id": error.request_id,
             "code": error.code,
-            "said": redact(error.message),
+            "error_message": redact(error.message),
             "detail": _skewed(error),
         }
         tries_left = operation.attempts < TRIES
@@ -731,7 +744,7 @@ class Worker:
         doubled = min(8.0, 2.0 ** (operation.attempts - 1))
         wait = self._patience * doubled * random.uniform(1.0, 1.25)  # noqa: S311 (spreads tries)
         request_id = f" (RequestId {error.request_id})" if isinstance(error, ApiError) else ""
-        changes = {"detail": f"{error}{request_id}"}
+        changes: Changes = {"detail": f"{error}{request_id}"}
         if path[-1] is State.DUE:
             moved = await self._move(operation, command, path, changes, due_in=wait)
             if moved is None:
@@ -758,15 +771,15 @@ class Worker:
         operation: Operation,
         command: Command,
         state: State,
-        changes: Mapping[str, Any],
+        changes: Changes,
         *,
         look_in: float | None = None,
         switch: OffAirChange | None = None,
     ) -> None:
         if state in _OVER:
             # Nothing asks for it again, so the keys it took need not lie there.
-            changes = {**changes, "params": _without_secrets(operation, command.action)}
-        ended = replace(operation, state=state, code=str(changes.get("code", "")))
+            changes = changes | Changes(params=_without_secrets(operation, command.action))
+        ended = replace(operation, state=state, code=changes.get("code", ""))
         switch = switch or offair.off_air_change(ended, command.action, {}, self._clock())
         path = (operation.state, state)
         await self._move(operation, command, path, changes, look_in=look_in, switch=switch)
@@ -776,7 +789,7 @@ class Worker:
         operation: Operation,
         command: Command,
         path: tuple[State, ...],
-        changes: Mapping[str, Any],
+        changes: Changes,
         *,
         due_in: float = 0.0,
         owes: tuple[MessageKind, ...] = (),
@@ -784,23 +797,23 @@ class Worker:
         look_in: float | None = None,
         switch: OffAirChange | None = None,
     ) -> Operation | None:
-        after = replace(operation, state=path[-1], **_typed(changes))
+        after = replace(operation, state=path[-1], **changes)
         facts = facts_of(after, command.action) | dict(extra or {})
-        move = Move(
+        move = Transition(
             operation.id,
             path,
             facts,
             changes,
-            owner=self._store.owner,
-            due_in=due_in,
-            enqueue=owes,
-            verify_in=look_in,
-            off_air=switch,
-            **self._ours(after, command),
+            guards=Guards(owner=self._store.session.owner),
+            effects=self._with_hold(
+                Effects(due_in=due_in, enqueue=owes, verify_in=look_in, off_air=switch),
+                after,
+                command,
+            ),
         )
         while True:
             try:
-                moved = await self._store.move(move)
+                moved = await self._store.operations.apply(move)
                 break
             except StoreError as error:
                 if path[0] is not State.RUNNING or isinstance(error, UnreadableRowError):
@@ -813,16 +826,16 @@ class Worker:
             self._heard(moved)
         return moved
 
-    def _ours(self, operation: Operation, command: Command) -> dict[str, Any]:
-        """Give what an action of the bot's own changes, once it is accepted."""
+    def _with_hold(self, effects: Effects, operation: Operation, command: Command) -> Effects:
+        """Add the hold that an accepted local action begins or ends."""
         if not command.action.product.local or operation.state is not State.ACCEPTED:
-            return {}
+            return effects
         start = self._rights.hold_scope(operation, command)
         if command.action is not HOLD:
-            return {"release": start}
+            return replace(effects, release=start)
         user, reason = operation.actor.user, str(command.params.get("Reason", ""))
         held = Hold(operation.account, start.targets[0], operation.id, user, reason, 0.0)
-        return {"hold": held}
+        return replace(effects, hold=held)
 
     def _heard(self, operation: Operation) -> None:
         """Wake whoever waits for what became of it."""
@@ -954,13 +967,6 @@ def shown(operation: Operation, action: Action | None) -> dict[str, Json]:
         else:
             values[name] = redact(value) if isinstance(value, str) else value
     return values
-
-
-def _typed(changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        FIELD_OF.get(name, name): Approval(value) if name == "approval" else value
-        for name, value in changes.items()
-    }
 
 
 def _skewed(error: ApiError) -> str:

@@ -1,44 +1,208 @@
-"""What is off and not yet on, and what nobody may start: the tables `off` and `holds`."""
+"""The tables `off` and `holds`: what is off the air, and what nobody may start."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from bot.audit.hash_chain import Fact
 from bot.catalog.effects import LISTED_FOR, announce_at
-from bot.model.off_air import Hold, OffAirChange, StartScope
+from bot.model.actions import Json
+from bot.model.messages import MessageKind
+from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
+from bot.model.operations import Operation
+from bot.storage.outbox import Outbox
+from bot.storage.session import Session, write
 from bot.storage.tables import ENDS, FOR_A_WHILE, holds, off, operations
+from bot.storage.writer import Transaction
 
-_LIFTED = 2.0
-"""Seconds after something has ended by itself at which somebody looks."""
-
-Insert = Callable[[sa.Table], Any]
-"""Makes an INSERT of the database's own dialect."""
+_VERIFIED_AFTER = 2.0
+"""Seconds from the end of something until its state is read."""
 
 
-def apply(
-    connection: sa.Connection, insert: Insert, now: float, operation: str, switch: OffAirChange
-) -> None:
-    """Note what an operation's ending changes."""
-    one = {"account": switch.account, "thing": switch.resource_type, "key": switch.key}
-    if switch.resource_gone or not switch.off:
-        is_one = {f"is_{name}": value for name, value in one.items()}
-        connection.execute(_TURN_ON, is_one | {"is_since": now - switch.minimum_age})
-    if not switch.off:
-        return
-    ends = switch.until
-    row = {
-        "operation": operation,
-        "weight": switch.weight,
-        "since": now,
-        "until": ends,
-        "next_at": announce_at(now, ends) if ends is not None else None,
-    }
-    connection.execute(_turn_off(insert), one | row)
+class OffAir:
+    """Lists what is off the air and what is held."""
+
+    def __init__(self, session: Session, outbox: Outbox) -> None:
+        self.session = session
+        self._outbox = outbox
+
+    # --- within a transition ---------------------------------------------------------
+
+    def apply(self, tx: Transaction, operation: Operation, change: OffAirChange) -> None:
+        """Store what an ending changes, and enqueue a message if it is known when it ends."""
+        one = {"account": change.account, "thing": change.resource_type, "key": change.key}
+        if change.resource_gone or not change.off:
+            key = {f"is_{name}": value for name, value in one.items()}
+            tx.connection.execute(_TURN_ON, key | {"is_since": tx.now - change.minimum_age})
+        if not change.off:
+            return
+        ends = change.until
+        row = {
+            "operation": operation.id,
+            "weight": change.weight,
+            "since": tx.now,
+            "until": ends,
+            "next_at": announce_at(tx.now, ends) if ends is not None else None,
+        }
+        tx.connection.execute(_turn_off(self.session.insert), one | row)
+        if change.announced:
+            self._outbox.enqueue(tx, operation, MessageKind.LIFT)
+
+    def hold(self, tx: Transaction, operation: Operation, hold: Hold) -> None:
+        """Store a hold, unless its target is held already."""
+        row = {
+            "account": hold.account,
+            "target": hold.target,
+            "operation": operation.id,
+            "actor": hold.held_by,
+            "reason": hold.reason,
+            "since": tx.now,
+        }
+        tx.connection.execute(self.session.insert(holds).values(row).on_conflict_do_nothing())
+
+    def release(self, tx: Transaction, scope: StartScope) -> None:
+        """Delete the holds of some targets."""
+        tx.connection.execute(sa.delete(holds).where(*_in_scope(scope)))
+
+    def holder(self, tx: Transaction, scope: StartScope) -> Hold | None:
+        """Return a hold of one of some targets, within a transaction."""
+        return _find_hold(tx.connection, scope)
+
+    # --- what ends by itself ---------------------------------------------------------
+
+    @write
+    def claim_expiring(self, tx: Transaction, limit: int = 16) -> Sequence[tuple[Operation, float]]:
+        """Announce what ends soon, and claim what has ended, to be verified.
+
+        What nothing brings back is taken off the list after a day.
+
+        Returns:
+            The operations that turned it off, and when it has ended, epoch seconds.
+        """
+        tx.connection.execute(sa.delete(off).where(FOR_A_WHILE, off.c.since < tx.now - LISTED_FOR))
+        return list(self._claim_some(tx, limit))
+
+    def _claim_some(self, tx: Transaction, limit: int) -> Iterator[tuple[Operation, float]]:
+        due = sa.select(off).where(ENDS, off.c.next_at <= tx.now).order_by(off.c.next_at)
+        for row in tx.connection.execute(due.limit(limit)).all():
+            ended = tx.now >= row.until
+            # A claim that is not followed up lapses.
+            next_at = tx.now + 3 * self.session.lease if ended else row.until + _VERIFIED_AFTER
+            one = off.c.account == row.account, off.c.thing == row.thing, off.c.key == row.key
+            tx.connection.execute(sa.update(off).where(*one).values(next_at=next_at))
+            query = sa.select(operations).where(operations.c.id == row.operation)
+            for operation in self.session.quarantine.operations(tx.connection.execute(query)):
+                if ended:
+                    yield operation, row.until
+                else:
+                    self._outbox.enqueue(tx, operation, MessageKind.LIFT, "soon")
+
+    @write
+    def record_expiry(
+        self,
+        tx: Transaction,
+        operation: Operation,
+        observed: str,
+        facts: Mapping[str, Json],
+        *,
+        still: bool,
+    ) -> None:
+        """Record, once, that something has ended by itself, and enqueue a message about it.
+
+        Args:
+            observed: Its state then; empty where it could not be read.
+            still: Whether it is off all the same.
+        """
+        mine = off.c.operation == operation.id, ENDS
+        ended = sa.delete(off).where(*mine)
+        stays = sa.update(off).where(*mine).values(until=None, next_at=None)
+        if tx.connection.execute(stays if still else ended).rowcount > 0:
+            tx.facts.append(Fact("lifted", operation.id, dict(facts)))
+            self._outbox.enqueue(tx, operation, MessageKind.LIFTED, observed)
+
+    @write
+    def record_on_again(self, tx: Transaction, id_: str, facts: Mapping[str, Json]) -> None:
+        """Record that what an operation turned off was observed to be on again."""
+        mine = sa.delete(off).where(off.c.operation == id_)
+        if tx.connection.execute(mine).rowcount > 0:
+            tx.facts.append(Fact("on again", id_, dict(facts)))
+
+    @write
+    def adopt_account(self, tx: Transaction, account: str, by: str) -> None:
+        """File what is off and held under the name of one account under another's."""
+        moved = 0
+        for table in (off, holds):
+            names = [column for column in table.primary_key if column.name != "account"]
+            theirs = sa.select(*names).where(table.c.account == by)
+            free = sa.tuple_(*names).not_in(theirs)
+            ours = sa.update(table).where(table.c.account == account, free)
+            moved += tx.connection.execute(ours.values(account=by)).rowcount
+        if moved:
+            tx.facts.append(Fact("adopted", "", {"account": account, "by": by, "rows": moved}))
+
+    # --- reading ---------------------------------------------------------------------
+
+    async def latest_stop(self, account: str, thing: str, key: str) -> Operation | None:
+        """Return the operation by which something is off now; see OffAirChange."""
+        one = off.c.account == account, off.c.thing == thing, off.c.key == key
+        query = sa.select(operations).join(off, off.c.operation == operations.c.id).where(*one)
+        return await self.session.fetch_operation(query)
+
+    async def list_holds(self) -> Sequence[Operation]:
+        """Return the operations by which targets are held, the newest first."""
+        query = (
+            sa.select(operations, holds.c.account.label("filed"))
+            .join(holds, holds.c.operation == operations.c.id)
+            .order_by(holds.c.since.desc())
+        )
+        return [one for one, _ in self._filed(await self.session.fetch(query))]
+
+    async def filed_account(self, id_: str) -> str:
+        """Return the account that an operation's entry or hold is filed under, or empty."""
+        under = (sa.select(t.c.account).where(t.c.operation == id_) for t in (off, holds))
+        query = sa.union_all(*under).limit(1)
+        return str(await self.session.read(lambda c: c.execute(query).scalar()) or "")
+
+    async def find_hold(self, scope: StartScope) -> Hold | None:
+        """Return a hold of what would be started, if there is one."""
+        return await self.session.read(lambda connection: _find_hold(connection, scope))
+
+    async def list(self, limit: int) -> Sequence[OffAirEntry]:
+        """Return what is off and not yet on, the newest first."""
+        query = (
+            sa.select(operations, off.c.until, off.c.account.label("filed"))
+            .join(off, off.c.operation == operations.c.id)
+            .order_by(off.c.since.desc())
+            .limit(limit)
+        )
+        found = self._filed(await self.session.fetch(query))
+        return [OffAirEntry(operation, row.until) for operation, row in found]
+
+    def _filed(self, found: Sequence[sa.Row[Any]]) -> Iterator[tuple[Operation, sa.Row[Any]]]:
+        """Decode operations, each with the account that its entry is filed under."""
+        for row in found:
+            for operation in self.session.quarantine.operations([row]):
+                yield replace(operation, account=row.filed), row
 
 
-# Made once, because looking them over costs SQLAlchemy more than the database takes.
+def _in_scope(scope: StartScope) -> tuple[sa.ColumnElement[bool], ...]:
+    account = holds.c.account == scope.account
+    if scope.known_accounts is not None:
+        account = sa.or_(account, holds.c.account.not_in(scope.known_accounts))
+    return account, holds.c.target.in_(scope.targets)
+
+
+def _find_hold(connection: sa.Connection, scope: StartScope) -> Hold | None:
+    row = connection.execute(sa.select(holds).where(*_in_scope(scope)).limit(1)).first()
+    if row is None:
+        return None
+    return Hold(row.account, row.target, row.operation, row.actor, row.reason, row.since)
+
+
+# Made once, because compiling them costs SQLAlchemy more than the database takes.
 _TURN_ON = sa.delete(off).where(
     *(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key")),
     off.c.since <= sa.bindparam("is_since"),
@@ -46,129 +210,11 @@ _TURN_ON = sa.delete(off).where(
 
 
 @cache
-def _turn_off(insert: Insert) -> Any:
+def _turn_off(insert: Callable[[sa.Table], Any]) -> Any:
     statement = insert(off)
     given = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=[off.c.account, off.c.thing, off.c.key],
         set_={n: given[n] for n in ("operation", "weight", "since", "until", "next_at")},
         where=off.c.weight <= given.weight,
-    )
-
-
-def claim_expiring(
-    connection: sa.Connection, now: float, lease: float, limit: int
-) -> Iterator[tuple[str, float, bool]]:
-    """Take what is about to end by itself, once, and what has ended.
-
-    Whoever dies while looking at what has ended leaves it to the next one, after `lease` seconds.
-
-    Returns:
-        The operation that turned it off, when it ends, and whether it has.
-    """
-    due = sa.select(off).where(ENDS, off.c.next_at <= now).order_by(off.c.next_at).limit(limit)
-    for row in connection.execute(due).all():
-        ended = now >= row.until
-        next_at = now + lease if ended else row.until + _LIFTED
-        one = off.c.account == row.account, off.c.thing == row.thing, off.c.key == row.key
-        connection.execute(sa.update(off).where(*one).values(next_at=next_at))
-        yield row.operation, row.until, ended
-
-
-def mark_expired(connection: sa.Connection, operation: str, *, still: bool) -> bool:
-    """Note that something has ended by itself; `still`: it is off all the same.
-
-    Returns:
-        False if that was noted before, or it was turned on or off anew.
-    """
-    mine = off.c.operation == operation, ENDS
-    if still:
-        stays = sa.update(off).where(*mine).values(until=None, next_at=None)
-        return connection.execute(stays).rowcount > 0
-    return connection.execute(sa.delete(off).where(*mine)).rowcount > 0
-
-
-def forget(connection: sa.Connection, operation: str) -> bool:
-    """Take out what an operation turned off; False if nothing is off by it."""
-    return connection.execute(sa.delete(off).where(off.c.operation == operation)).rowcount > 0
-
-
-def clear(connection: sa.Connection, now: float) -> None:
-    """Take out what nothing brings back: it would stand there for ever."""
-    connection.execute(sa.delete(off).where(FOR_A_WHILE, off.c.since < now - LISTED_FOR))
-
-
-def listed(limit: int) -> sa.Select[Any]:
-    """Select the operations by which something is off, the newest first, and until when."""
-    return (
-        sa.select(operations, off.c.until, off.c.account.label("filed"))
-        .join(off, off.c.operation == operations.c.id)
-        .order_by(off.c.since.desc())
-        .limit(limit)
-    )
-
-
-def latest(account: str, thing: str, key: str) -> sa.Select[Any]:
-    """Select the operation by which a thing is off now."""
-    one = off.c.account == account, off.c.thing == thing, off.c.key == key
-    return sa.select(operations).join(off, off.c.operation == operations.c.id).where(*one)
-
-
-def filed(operation: str) -> sa.Select[Any]:
-    """Select the account under which an operation's thing is off, or its target held."""
-    under = (sa.select(t.c.account).where(t.c.operation == operation) for t in (off, holds))
-    return sa.union_all(*under).limit(1)  # type: ignore[return-value] # as good as a select
-
-
-def hold(connection: sa.Connection, insert: Insert, held: Hold) -> None:
-    """Let nobody start a target, unless somebody holds it already."""
-    row = {
-        "account": held.account,
-        "target": held.target,
-        "operation": held.operation,
-        "actor": held.held_by,
-        "reason": held.reason,
-        "since": held.since,
-    }
-    connection.execute(insert(holds).values(row).on_conflict_do_nothing())
-
-
-def _held(start: StartScope) -> tuple[sa.ColumnElement[bool], ...]:
-    there = holds.c.account == start.account
-    if start.known_accounts is not None:
-        there = sa.or_(there, holds.c.account.not_in(start.known_accounts))
-    return there, holds.c.target.in_(start.targets)
-
-
-def adopt(connection: sa.Connection, account: str, by: str) -> int:
-    """Give what lies under one account's name to another's; give how much."""
-    moved = 0
-    for table in (off, holds):
-        names = [column for column in table.primary_key if column.name != "account"]
-        theirs = sa.select(*names).where(table.c.account == by)
-        free = sa.tuple_(*names).not_in(theirs)
-        ours = sa.update(table).where(table.c.account == account, free)
-        moved += connection.execute(ours.values(account=by)).rowcount
-    return moved
-
-
-def release(connection: sa.Connection, start: StartScope) -> None:
-    """End the holds of some targets."""
-    connection.execute(sa.delete(holds).where(*_held(start)))
-
-
-def held(connection: sa.Connection, start: StartScope) -> Hold | None:
-    """Find who holds one of some targets."""
-    row = connection.execute(sa.select(holds).where(*_held(start)).limit(1)).first()
-    if row is None:
-        return None
-    return Hold(row.account, row.target, row.operation, row.actor, row.reason, row.since)
-
-
-def holding() -> sa.Select[Any]:
-    """Select the operations by which targets are held, the newest first."""
-    return (
-        sa.select(operations, holds.c.account.label("filed"))
-        .join(holds, holds.c.operation == operations.c.id)
-        .order_by(holds.c.since.desc())
     )

@@ -1,36 +1,56 @@
-"""Remembers the stored rows that this release cannot read."""
+"""Decodes stored rows, and remembers those that this release cannot decode."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
+import sqlalchemy as sa
 import structlog
 
 from bot.errors import UnreadableRowError
+from bot.model.operations import Operation
+from bot.storage import rows
 
 log = structlog.get_logger("stopstream.store")
 
 MOST = 1000
 """How many rows of a table are remembered; one that is forgotten is found again."""
 
+T = TypeVar("T")
+
 
 class Quarantine:
-    """What this process does not touch any more, by table. Threads may share it.
+    """The rows that this process leaves alone, by table. Threads may share it.
 
-    In memory alone: a row that is mended, or that a newer release can read, is taken up by the
-    next process that finds it.
+    It is in memory: a row that is repaired, or that a newer release can decode, is processed by
+    the next process that finds it.
     """
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[int | str, None]] = {}
         self._unreported: list[UnreadableRowError] = []
 
+    def operations(self, found: Iterable[sa.Row[Any]]) -> Iterator[Operation]:
+        """Decode rows of `operations`; see `decode`."""
+        return self.decode(rows.operation, found)
+
+    def decode(
+        self, decode_row: Callable[[sa.Row[Any]], T], found: Iterable[sa.Row[Any]]
+    ) -> Iterator[T]:
+        """Decode rows, and quarantine those that cannot be decoded."""
+        for row in found:
+            try:
+                yield decode_row(row)
+            except UnreadableRowError as error:
+                self.add(error)
+
     def add(self, error: UnreadableRowError) -> None:
-        """Quarantine a row; the first time, the log says so."""
-        rows = self._rows.setdefault(error.table, {})
-        if error.row in rows:
+        """Quarantine a row, and log it the first time."""
+        quarantined = self._rows.setdefault(error.table, {})
+        if error.row in quarantined:
             return
-        if len(rows) >= MOST:
-            del rows[next(iter(rows))]
-        rows[error.row] = None
+        if len(quarantined) >= MOST:
+            del quarantined[next(iter(quarantined))]
+        quarantined[error.row] = None
         self._unreported.append(error)
         log.error(
             "a stored row is quarantined",
@@ -41,13 +61,18 @@ class Quarantine:
         )
 
     def of(self, table: str) -> Collection[int | str]:
-        """Return the ids of the rows of a table that are quarantined."""
+        """Return the ids of the quarantined rows of a table."""
         return tuple(self._rows.get(table, ()))
 
+    def excluding(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        """Return the condition that leaves the quarantined rows of a table out."""
+        found = self.of(table.name)
+        return table.c.id.not_in(found) if found else sa.true()
+
     def unreported(self) -> Sequence[UnreadableRowError]:
-        """Return what the trail has not been told of yet."""
+        """Return the errors that are not in the audit log yet."""
         return tuple(self._unreported)
 
     def reported(self, errors: Sequence[UnreadableRowError]) -> None:
-        """Note that the trail has been told."""
+        """Note that the oldest unreported errors are in the audit log now."""
         del self._unreported[: len(errors)]

@@ -1,7 +1,7 @@
-"""Reads rows of the database into what the model has, and writes the model's parts into them.
+"""Decodes rows of the database into the model, and encodes the model into columns.
 
-Another release may have written a row. Keys of JSON that this one does not know are left alone,
-keys that it misses take the model's defaults; anything else is an UnreadableRowError.
+Another release may have written a row. JSON keys that this one does not know are kept, keys that
+are missing take the model's defaults; anything else is an UnreadableRowError.
 """
 
 import json
@@ -18,8 +18,9 @@ from bot.model.commands import Via
 from bot.model.messages import EphemeralNotice, MessageKind
 from bot.model.operations import Approvals, Choice, Decision, Operation, Origin, Preview, State
 from bot.model.people import Actor, Place
+from bot.storage.transition import Changes
 
-_PLACE, _WORD = TypeAdapter(Place), TypeAdapter(EphemeralNotice)
+_PLACE, _NOTICE = TypeAdapter(Place), TypeAdapter(EphemeralNotice)
 _APPROVALS, _PREVIEW, _ORIGIN = TypeAdapter(Approvals), TypeAdapter(Preview), TypeAdapter(Origin)
 _NO_CONSENT = (Approvals(), Preview(), Origin())
 CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
@@ -38,7 +39,7 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
     "preview": {"state": "seen", "state_at_press": "found", "readings": "sights"},
     "origin": {"request_of": "request", "undoes": "undoes", "spans": "spans", "extension": "span"},
 }
-"""Three fields of an operation share the JSON of the column `consent`: where each part is in it."""
+"""Keys in the JSON of the column `consent`, which three fields of an operation share."""
 
 _NOTICE_KEYS = {"pressed_at": "at", "maybe_sent": "again"}
 """The same of a notice."""
@@ -51,15 +52,12 @@ COLUMN_OF = {
 }
 """Fields of an operation whose column has another name."""
 
-FIELD_OF = {column: field for field, column in COLUMN_OF.items()}
-"""The same, by column."""
-
 
 def operation(row: sa.Row[Any]) -> Operation:
-    """Read a row of `operations`.
+    """Decode a row of `operations`.
 
     Raises:
-        UnreadableRowError: This release cannot make sense of it.
+        UnreadableRowError: This release cannot decode it.
     """
     try:
         return _operation(row)
@@ -68,10 +66,10 @@ def operation(row: sa.Row[Any]) -> Operation:
 
 
 def decision(row: sa.Row[Any]) -> Decision:
-    """Read a row of `decisions`.
+    """Decode a row of `decisions`.
 
     Raises:
-        UnreadableRowError: This release cannot make sense of it.
+        UnreadableRowError: This release cannot decode it.
     """
     try:
         return Decision(
@@ -90,20 +88,34 @@ def decision(row: sa.Row[Any]) -> Decision:
 
 
 def message(row: sa.Row[Any]) -> tuple[MessageKind, State | None, EphemeralNotice | None]:
-    """Read from a row of `outbox` what it is, the state it is about, and the word it carries.
+    """Decode from a row of `outbox` its kind, the state that it is about, and its notice.
 
     Raises:
-        UnreadableRowError: This release cannot make sense of it.
+        UnreadableRowError: This release cannot decode it.
     """
     try:
-        return MessageKind(row.owed), State(row.about) if row.about else None, _word(row)
+        return MessageKind(row.owed), State(row.about) if row.about else None, _notice(row)
     except ValueError as error:
         raise UnreadableRowError("outbox", row.id, row.operation, _why(error)) from error
 
 
-def encoded(value: Any) -> Any:
-    """Return a value as its column holds it."""
-    return json.dumps(value) if isinstance(value, dict) else value
+def changed_columns(changes: Changes) -> dict[str, Any]:
+    """Return the columns of the fields that a transition sets, but for `consent`."""
+    return {
+        COLUMN_OF.get(name, name): _encoded(value)
+        for name, value in changes.items()
+        if name not in CONSENT_KEYS
+    }
+
+
+def _encoded(value: object) -> Any:
+    match value:
+        case Approval():
+            return value.value
+        case Mapping():
+            return json.dumps(dict(value))
+        case _:
+            return value
 
 
 def merged_consent(id_: str, stored: str, parts: Mapping[str, Any]) -> str:
@@ -143,7 +155,7 @@ def _named(stored: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]
 
 
 def columns(operation: Operation) -> dict[str, Any]:
-    """Return the columns of an operation that the store itself does not set."""
+    """Return the columns of an operation that its fields fill."""
     return {
         "id": operation.id,
         "key": operation.key,
@@ -264,12 +276,12 @@ def _parts_of(consent: str) -> tuple[Approvals, Preview, Origin]:
     )
 
 
-def _word(row: sa.Row[Any]) -> EphemeralNotice | None:
+def _notice(row: sa.Row[Any]) -> EphemeralNotice | None:
     if not row.place:
         return None
     stored = _named(_object(row.place), _NOTICE_KEYS)
     found = {**stored, "maybe_sent": bool(row.uncertain)}
-    return _WORD.validate_json(json.dumps(found), strict=True)
+    return _NOTICE.validate_json(json.dumps(found), strict=True)
 
 
 def _why(error: ValueError) -> str:

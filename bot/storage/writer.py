@@ -1,8 +1,8 @@
-"""One thread writes: whatever waits is done in one transaction, so a full sync is shared by many.
+"""A thread that does all writing: queued work shares a transaction, and so a full sync.
 
-A transaction holds the database's only write lock for its whole length (`BEGIN IMMEDIATE` on
-SQLite, an advisory lock on PostgreSQL), because every one of them adds to the trail and the
-trail has one end.
+A transaction holds the only write lock of the database for its whole length (`BEGIN IMMEDIATE`
+on SQLite, an advisory lock on PostgreSQL), because transactions append to the audit log, which
+has one end.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import structlog
 from bot.audit.checkpoints import Signer
 from bot.audit.hash_chain import Fact
 from bot.errors import StoreError
-from bot.storage import audit_records as trail
+from bot.storage import audit_records
 from bot.storage.audit_records import End
 
 log = structlog.get_logger("stopstream.writer")
@@ -42,25 +42,25 @@ class Transaction:
     Attributes:
         now: The store's clock, epoch seconds: the database's own on PostgreSQL.
         monotonic: This process's `time.monotonic` at that moment.
-        facts: Goes to the trail, in this order, when the work is done.
-        owes: Something was put into the outbox.
+        facts: Appended to the audit log, in this order, before the commit.
+        enqueued: Whether a message was put into the outbox.
     """
 
     connection: sa.Connection
     now: float
     monotonic: float
     facts: list[Fact] = field(default_factory=list)
-    owes: bool = False
+    enqueued: bool = False
 
 
 _FEW = 16
-"""How many pieces of work that nobody waits for share a transaction."""
+"""How many pieces of work that are not urgent share a transaction."""
 
 _RECENT = 5.0
 """Seconds for which a refusal is remembered: a full disk may still take what is small."""
 
 Work = Callable[[Transaction, Sequence[Item]], Sequence[Result]]
-"""Does several like things at once, and gives a result for each."""
+"""Processes several items in one transaction and returns a result for each."""
 
 
 @dataclass(slots=True, eq=False)
@@ -73,36 +73,38 @@ class _Job(Generic[Item, Result]):
 
 
 class Writer:
-    """Runs work in transactions, in the order in which it came.
+    """Runs work in transactions, in the order in which it was queued.
 
     Work may be run twice (a failed transaction is repeated one piece at a time), so it must
     change nothing but the database.
 
     Args:
-        owing: Set after a transaction that put something into the outbox.
-        most: How many pieces of work one transaction may hold.
-        signer: Seals the end of the trail; None leaves it unsealed.
-        alarm: Called with what is wrong with the trail's end, before something is added.
+        outbox_changed: Set after a transaction that put a message into the outbox.
+        most: How many pieces of urgent work one transaction may hold.
+        signer: Signs the end of the audit log; None leaves it unsigned.
+
+    Attributes:
+        on_tampering: Called, before records are appended, with what is wrong with the end of
+            the audit log.
     """
 
     def __init__(
         self,
         engine: sa.Engine,
-        owing: asyncio.Event,
+        outbox_changed: asyncio.Event,
         *,
         most: int = 256,
         signer: Signer | None = None,
-        alarm: "Callable[[Transaction, str], None]" = lambda _transaction, _why: None,
     ) -> None:
         self._engine = engine
         self._signer = signer
-        self._alarm = alarm
+        self.on_tampering: Callable[[Transaction, str], None] = lambda _transaction, _why: None
         self._seen: End | None = None
-        self._owing = owing
+        self._outbox_changed = outbox_changed
         self._most = most
         self._urgent: deque[_Job[Any, Any]] = deque()
         self._jobs: deque[_Job[Any, Any]] = deque()
-        # One permit for each job in either line, and one for the end.
+        # One permit for each queued job, and one for the end.
         self._permits = threading.Semaphore(0)
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -112,21 +114,21 @@ class Writer:
 
     @property
     def trouble(self) -> str:
-        """Why the database lately refused what was to be recorded; empty if it did not."""
+        """Why the database refused the last writes; empty if it did not."""
         if self._refused is None or time.monotonic() - self._refused[0] > _RECENT:
             return ""
         return self._refused[1]
 
     async def do(self, work: Work[Item, Result], item: Item, *, urgent: bool = False) -> Result:
-        """Do one thing; it is on disk when this returns.
+        """Process one item; its changes are on disk when this returns.
 
-        Cancelled before its turn, it is not done.
+        If this is cancelled while it is queued, nothing is done.
 
         Args:
-            urgent: Someone waits for an ack: it goes before everything that is not.
+            urgent: Somebody waits for an ack: it precedes everything that is not urgent.
 
         Raises:
-            StoreError: It was not done; the database says why.
+            StoreError: Nothing was done; the message is the database's.
         """
         job: _Job[Item, Result] = _Job(work, item, self._loop.create_future())
         (self._urgent if urgent else self._jobs).append(job)
@@ -134,7 +136,7 @@ class Writer:
         return await job.done
 
     async def close(self) -> None:
-        """Finish what waits, then stop."""
+        """Finish the queued work, then stop."""
         self._permits.release()
         await asyncio.to_thread(self._thread.join)
 
@@ -149,10 +151,10 @@ class Writer:
                 return
 
     def _next(self) -> tuple[list[_Job[Any, Any]], bool]:
-        """Wait for work; give what is urgent, or else a few others, so that acks wait little."""
+        """Wait for work; return what is urgent, or else a few others, so that acks wait little."""
         self._permits.acquire()
-        line, most = (self._urgent, self._most) if self._urgent else (self._jobs, _FEW)
-        jobs = [line.popleft() for _ in range(min(most, len(line)))]
+        queue, most = (self._urgent, self._most) if self._urgent else (self._jobs, _FEW)
+        jobs = [queue.popleft() for _ in range(min(most, len(queue)))]
         for _ in jobs[1:]:
             self._permits.acquire()
         return jobs, not jobs
@@ -160,7 +162,7 @@ class Writer:
     def _settle(self, jobs: list[_Job[Any, Any]]) -> None:
         try:
             self._commit(jobs)
-        except Exception as error:  # noqa: BLE001 (handed to whoever waits; the thread lives on)
+        except Exception as error:  # noqa: BLE001 (raised in the caller; the thread lives on)
             self._drop_connection()
             if len(jobs) > 1:
                 # One bad piece must not take the others with it.
@@ -188,21 +190,23 @@ class Writer:
                 for job, result in zip(alike, results, strict=True):
                     job.result = result
             seen = self._record(transaction) if transaction.facts else self._seen
-        # Only now it is there.
+        # Only now it is committed.
         self._seen = seen
         if transaction.facts:
             self._refused = None
-        if transaction.owes:
-            self._loop.call_soon_threadsafe(self._owing.set)
+        if transaction.enqueued:
+            self._loop.call_soon_threadsafe(self._outbox_changed.set)
 
     def _record(self, transaction: Transaction) -> End:
-        found = trail.end(transaction.connection)
+        found = audit_records.end(transaction.connection)
         if self._signer is not None:
-            why = trail.tampering(transaction.connection, found, self._seen)
+            why = audit_records.tampering(transaction.connection, found, self._seen)
             if why:
-                self._alarm(transaction, why)
+                self.on_tampering(transaction, why)
         facts = transaction.facts
-        return trail.append(transaction.connection, transaction.now, facts, self._signer, found)
+        return audit_records.append(
+            transaction.connection, transaction.now, facts, self._signer, found
+        )
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
@@ -218,7 +222,7 @@ class Writer:
 def _alike(
     jobs: Sequence[_Job[Any, Any]],
 ) -> list[tuple[Work[Any, Any], list[_Job[Any, Any]]]]:
-    """Bring neighbours with the same work together, keeping their order."""
+    """Group neighbours with the same work, keeping their order."""
     groups: list[tuple[Work[Any, Any], list[_Job[Any, Any]]]] = []
     for job in jobs:
         if groups and groups[-1][0] == job.work:
@@ -239,7 +243,7 @@ def _answer(jobs: Sequence[_Job[Any, Any]]) -> None:
 
 
 def _plainly(error: Exception) -> str:
-    """Give the database's own words in one line, without the statement and its values."""
+    """Return the database's own message in one line, without the statement and its values."""
     origin = getattr(error, "orig", None) or error
     lines = str(origin).strip().splitlines()
     return lines[0] if lines else type(origin).__name__

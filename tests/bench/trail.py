@@ -23,7 +23,8 @@ from bot.operations.service import new_id
 from bot.operations.worker import facts_of
 from bot.storage import database
 from bot.storage.rows import columns
-from bot.storage.store import Move, Store
+from bot.storage.store import Store
+from bot.storage.transition import Transition
 from tests.bench.load import quantile
 
 SIGNER = Signer(b"b" * 32)
@@ -149,20 +150,22 @@ async def _recording(store: Store, count: int = 1000, rounds: int = 5) -> float:
         ]
         facts = [facts_of(one, None) for one in begun]
         began = time.perf_counter()
-        await asyncio.gather(*(store.ask(*pair) for pair in zip(begun, facts, strict=True)))
+        await asyncio.gather(
+            *(store.operations.add(*pair) for pair in zip(begun, facts, strict=True))
+        )
         for path in (
             (State.ASKED, State.DUE, State.RUNNING),
             (State.RUNNING, State.ACCEPTED),
         ):
-            moves = [Move(one.id, path, of) for one, of in zip(begun, facts, strict=True)]
-            await asyncio.gather(*(store.move(move) for move in moves))
+            moves = [Transition(one.id, path, of) for one, of in zip(begun, facts, strict=True)]
+            await asyncio.gather(*(store.operations.apply(move) for move in moves))
         rates.append(4 * count / (time.perf_counter() - began))
     return statistics.median(rates)
 
 
 def _verifying(store: Store) -> str:
     """Verify all, and hash as many bodies as they are, already in memory, one after another."""
-    with store.records(last=1000) as records:
+    with store.audit_log.records(last=1000) as records:
         bodies = [record.body.encode() for record in records]
     began = time.perf_counter()
     last = GENESIS
@@ -173,7 +176,7 @@ def _verifying(store: Store) -> str:
     rates = []
     for _ in range(3):
         began = time.perf_counter()
-        with store.read_audit_log() as audited:
+        with store.audit_log.snapshot() as audited:
             report = audited.verify([SIGNER.public], lambda _seq: None)
         assert report.found is None, report.found
         rates.append(report.count / (time.perf_counter() - began))
@@ -187,7 +190,7 @@ def _verifying(store: Store) -> str:
 async def _searching(store: Store) -> str:
     """Search in many ways, each also for what is rare and for what is not there at all."""
     day = 86_400.0
-    newest = (await store.recent(limit=6000))[-1].asked_at
+    newest = (await store.operations.recent(limit=6000))[-1].asked_at
     ways = {
         "everything of a day": Search(since=newest - day),
         "a person's": Search(user="U000003"),
@@ -209,7 +212,7 @@ async def _searching(store: Store) -> str:
         times = []
         for _ in range(20):
             began = time.perf_counter()
-            await store.search(wanted, 11)
+            await store.operations.search(wanted, 11)
             times.append(time.perf_counter() - began)
         took[name] = quantile(times, 50)
     worst = max(took, key=lambda name: took[name])

@@ -301,7 +301,7 @@ class Campaign:
             async with asyncio.timeout(240):
                 while quiet < 3:
                     await asyncio.sleep(0.5)
-                    left = len(await store.unfinished()) + await store.outbox_depth()
+                    left = len(await store.operations.unfinished()) + await store.outbox.depth()
                     quiet = 0 if left or self._people else quiet + 1
                     self._slack.delivery.request_url = f"{victims[0].url}/slack/events"
                     if left and not self._people:
@@ -421,11 +421,11 @@ class Campaign:
                 rows = connection.exec_driver_sql("SELECT id FROM operations").scalars().all()
             found: dict[str, list[Operation]] = {}
             for id_ in rows:
-                operation = await store.get(id_)
+                operation = await store.operations.get(id_)
                 assert operation is not None
                 found.setdefault(_target(operation), []).append(operation)
-            off = {one.operation.id for one in await store.list_off_air(1_000_000)}
-            with store.read_audit_log() as audited:
+            off = {one.operation.id for one in await store.off_air.list(1_000_000)}
+            with store.audit_log.snapshot() as audited:
                 report = audited.verify((), lambda _seq: None)
             tally.trail = f"broken after {report.count}: {report.found}" if report.found else ""
         finally:

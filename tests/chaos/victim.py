@@ -25,7 +25,9 @@ from bot.model.actions import Json
 from bot.model.commands import Command
 from bot.model.operations import Answer, Operation, State
 from bot.operations.outbox_relay import OutboxRelay
-from bot.storage.store import Move, Store
+from bot.storage.operations import Operations
+from bot.storage.store import Store
+from bot.storage.transition import Transition
 from bot.tencent.client import TencentCloud
 from tests.chaos.points import Points
 
@@ -83,16 +85,16 @@ def quicken() -> None:
 
 def turn_round() -> None:
     """Act before the intent is on disk, in both places: what the campaign must find."""
-    ask, start, call = Store.ask, Store.start_requests, TencentCloud.call
+    ask, start, call = Operations.add, Operations.start, TencentCloud.call
     later: set[asyncio.Task[Any]] = set()
-    meant: dict[str, tuple[Store, tuple[str, str, float, list[Move]]]] = {}
+    meant: dict[str, tuple[Operations, tuple[str, str, float, list[Transition]]]] = {}
 
     async def ask_later(
-        store: Store, operation: Operation, facts: Mapping[str, Json]
+        repository: Operations, operation: Operation, facts: Mapping[str, Json]
     ) -> Operation | None:
         async def note() -> None:
             await asyncio.sleep(0.1)
-            await ask(store, operation, facts)
+            await ask(repository, operation, facts)
 
         task = asyncio.create_task(note())
         later.add(task)
@@ -100,16 +102,16 @@ def turn_round() -> None:
         return operation
 
     async def start_later(
-        store: Store, account: str, api: str, interval: float, moves: Sequence[Move]
+        repository: Operations, account: str, api: str, interval: float, moves: Sequence[Transition]
     ) -> list[tuple[float, Operation | None]]:
         found: list[tuple[float, Operation | None]] = []
         for move in moves:
             await asyncio.sleep(0.15)
-            one = await store.get(move.id)
+            one = await repository.get(move.id)
             if one is not None:
                 one = replace(one, state=State.RUNNING, attempts=one.attempts + 1)
                 target = json.dumps(dict(one.params), sort_keys=True)
-                meant[target] = (store, (account, api, interval, [move]))
+                meant[target] = (repository, (account, api, interval, [move]))
             found.append((time.monotonic(), one))
         return found
 
@@ -121,8 +123,8 @@ def turn_round() -> None:
             if mine is not None:
                 await start(mine[0], *mine[1])
 
-    Store.ask = ask_later  # type: ignore[method-assign, assignment]
-    Store.start_requests = start_later  # type: ignore[method-assign, assignment]
+    Operations.add = ask_later  # type: ignore[method-assign, assignment]
+    Operations.start = start_later  # type: ignore[method-assign, assignment]
     TencentCloud.call = call_first  # type: ignore[method-assign, assignment]
 
 

@@ -50,7 +50,7 @@ class Terminal:
         )
         store = self.world.bot._store  # noqa: SLF001 (what it has done)
         assert store is not None
-        return (await store.recent(limit=1))[0].id
+        return (await store.operations.recent(limit=1))[0].id
 
     async def checkpoint(self) -> None:
         """Seal, and wait until the channel has it."""

@@ -312,9 +312,9 @@ async def test_api_calls_use_the_key_and_site_of_their_account() -> None:
 
 async def test_rate_limits_are_kept_per_account(quick_store: Store) -> None:
     """Each account has its own rate limit, so one does not wait for another."""
-    first = await quick_store.reserve("main", "DropLiveStream", 10.0)
-    again = await quick_store.reserve("main", "DropLiveStream", 10.0)
-    other = await quick_store.reserve("europe", "DropLiveStream", 10.0)
+    first = await quick_store.rate_limits.reserve("main", "DropLiveStream", 10.0)
+    again = await quick_store.rate_limits.reserve("main", "DropLiveStream", 10.0)
+    other = await quick_store.rate_limits.reserve("europe", "DropLiveStream", 10.0)
 
     assert again - first == pytest.approx(10.0, abs=0.5)
     assert other - first < 1.0

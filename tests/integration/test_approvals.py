@@ -14,7 +14,8 @@ from bot.model.messages import MessageKind
 from bot.model.operations import Answer, Choice, Decision, GivenApproval, Operation, State
 from bot.model.people import Actor, Person, Place
 from bot.operations.service import Accepted
-from bot.storage.store import Move, Store
+from bot.storage.store import Store
+from bot.storage.transition import Transition
 from tests.conftest import House, built, opened
 from tests.support.fakes import ALICE, BOB, MALLORY, TEAM, FakeCloud, FakeDirectory, FakeNotifier
 
@@ -247,7 +248,9 @@ async def test_authorizer_rechecks_approver_before_sending(quick_store: Store) -
         operation = await waiting(house)
     given = replace(operation.approvals, given=(GivenApproval("U0BOB", 0.0),))
     path = (State.WAITING, State.DUE)
-    due = await quick_store.move(Move(operation.id, path, {}, {"approvals": given}))
+    due = await quick_store.operations.apply(
+        Transition(operation.id, path, {}, {"approvals": given})
+    )
     assert due is not None
 
     fewer = POLICY.replace("[U0BOB, U0CAROL]", "[U0CAROL]")
@@ -272,7 +275,7 @@ async def test_break_glass_runs_with_reason_and_is_audited(house: House) -> None
         True,
         "it leaks a face",
     )
-    with house.store.records(operation=operation.id) as records:
+    with house.store.audit_log.records(operation=operation.id) as records:
         bodies = {record.kind: record.body for record in records}
     assert '"emergency":true' in bodies["decided"]
     assert "it leaks a face" in bodies["decided"]
@@ -313,7 +316,7 @@ async def test_approval_past_expiry_is_refused_before_expiry_job(
         settled = await house.decide(operation.id, Choice.APPROVE, BOB)
 
     assert not settled.counts
-    assert (await quick_store.get(operation.id) or operation).state is State.EXPIRED
+    assert (await quick_store.operations.get(operation.id) or operation).state is State.EXPIRED
 
 
 async def test_approval_reminds_once_and_escalates_to_next_role(
@@ -435,7 +438,7 @@ async def test_approval_stored_decision_survives_replica(database_url: str) -> N
         async with built(store, policy=POLICY, directory=directory()) as house:
             operation = await waiting(house)
         press = Decision("trigger-1", operation.id, Choice.APPROVE, BOB, Place("C0INC"))
-        assert await store.decide(press) is not None
+        assert await store.decisions.add(press) is not None
 
         async with (
             opened(database_url, "replica-2", lease=0.4) as other,

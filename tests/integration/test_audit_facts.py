@@ -29,7 +29,7 @@ roles:
 
 
 def told(store: Store, operation: str = "") -> list[Record]:
-    with store.records(operation=operation) as records:
+    with store.audit_log.records(operation=operation) as records:
         return list(records)
 
 
@@ -40,7 +40,7 @@ def facts(records: list[Record], kind: str) -> dict[str, Any]:
 
 async def test_audit_log_records_each_fact_of_an_operation_once(quick_store: Store) -> None:
     """Each step of an operation is recorded once, with user, place, rule and result."""
-    quick_store.workspace = "https://example.slack.com/"
+    quick_store.session.workspace = "https://example.slack.com/"
     async with built(quick_store, policy=POLICY) as house:
         operation = await house.run("live stream1", thread_ts="7.5")
     records = told(quick_store, operation.id)

@@ -31,13 +31,15 @@ OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
 
 
 def check(store: Store, *trusted: str) -> Report:
-    with store.read_audit_log() as audited:
+    with store.audit_log.snapshot() as audited:
         return audited.verify(trusted or (OURS.public,), lambda _seq: None)
 
 
 async def fill(store: Store, count: int, begin: int = 0) -> None:
     for number in range(begin, begin + count):
-        await store.record(Fact("ended", f"op{number}", {"took": 0.1 * number, "user": "U0ÄLICE"}))
+        await store.audit_log.record(
+            Fact("ended", f"op{number}", {"took": 0.1 * number, "user": "U0ÄLICE"})
+        )
 
 
 def tamper(url: str, *statements: str) -> None:
@@ -55,7 +57,7 @@ async def test_audit_log_signs_head_in_every_transaction(database_url: str) -> N
         await fill(store, 5)
         report = check(store)
         assert (report.count, report.found, report.sealed) == (6, None, 6)
-        with store.records() as records:
+        with store.audit_log.records() as records:
             assert next(records).kind == "key"
 
 
@@ -83,7 +85,7 @@ async def test_audit_log_verifies_with_key_of_either_replica(database_url: str) 
         assert check(one).found is None
         assert check(one, THEIRS.public).found is None
         await fill(two, 1)
-        await two.checkpoint()
+        await two.audit_log.checkpoint()
         await fill(one, 1)
         assert check(one).found is None
 
@@ -155,9 +157,9 @@ async def test_audit_log_reports_tampering_at_next_write(
             await fill(store, 3)
             tamper(database_url, statement.format("0" * 64))
             await fill(store, 2)
-            with store.records(last=3) as records:
+            with store.audit_log.records(last=3) as records:
                 found = [record.facts["why"] for record in records if record.kind == "tampered"]
-            told = [one.text for one in await store.claim_messages()]
+            told = [one.text for one in await store.outbox.claim()]
         assert [why in one for one in found] == ([True] if why else [])
         assert bool(told) == bool(why)
         tamper(database_url, "DELETE FROM trail", "DELETE FROM seals", "DELETE FROM outbox")
@@ -176,7 +178,7 @@ async def test_audit_log_rewrite_is_reported_by_both_replicas(
         tamper(database_url, "UPDATE seals SET hash = 'changed'")
         await fill(two, 1)
         await fill(one, 1)
-        with one.records() as records:
+        with one.audit_log.records() as records:
             found = [record.facts["why"] for record in records if record.kind == "tampered"]
 
     assert len(found) == 2
@@ -192,31 +194,31 @@ async def test_checkpoint_is_enqueued_with_signature(
 ) -> None:
     """A checkpoint of new records is enqueued for the audit channel with its signature."""
     async with opened(database_url, signer=OURS) as store:
-        assert not await store.checkpoint()
+        assert not await store.audit_log.checkpoint()
         await fill(store, 2)
-        assert await store.checkpoint()
-        assert not await store.checkpoint()
-        (owing,) = await store.claim_messages()
+        assert await store.audit_log.checkpoint()
+        assert not await store.audit_log.checkpoint()
+        (owing,) = await store.outbox.claim()
         seal = parse_checkpoint(owing.key)
         assert seal is not None
         assert (seal.kind, seal.seq, seal.key) == (CheckpointKind.CHECKPOINT, 3, OURS.public)
-        with store.read_audit_log() as audited:
-            result = audited.against([seal])
+        with store.audit_log.snapshot() as audited:
+            result = audited.compare([seal])
         assert (result.compared, result.found) == (1, None)
 
 
 async def test_checkpoint_is_due_by_time_or_count(quick_store: Store, tmp_path: Path) -> None:
     """A checkpoint is due after its interval or after enough records, and needs a key."""
-    assert not await quick_store.checkpoint(), "without a key there is none"
+    assert not await quick_store.audit_log.checkpoint(), "without a key there is none"
     async with opened(f"sqlite:///{tmp_path / 'b.db'}", signer=OURS) as store:
         await fill(store, 2)
-        assert await store.checkpoint(every=3600.0, most=5)
+        assert await store.audit_log.checkpoint(every=3600.0, most=5)
         await fill(store, 2)
-        assert not await store.checkpoint(every=3600.0, most=5)
+        assert not await store.audit_log.checkpoint(every=3600.0, most=5)
         await fill(store, 3)
-        assert await store.checkpoint(every=3600.0, most=5)
+        assert await store.audit_log.checkpoint(every=3600.0, most=5)
         await fill(store, 1)
-        assert await store.checkpoint(every=0.0, most=5)
+        assert await store.audit_log.checkpoint(every=0.0, most=5)
 
 
 # --- retention ---------------------------------------------------------------------------
@@ -226,25 +228,25 @@ async def test_retention_pruned_log_still_verifies(database_url: str) -> None:
     """A pruned audit log still verifies and can be written and pruned again."""
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 6)
-        assert await store.checkpoint()
-        (owing,) = await store.claim_messages()
+        assert await store.audit_log.checkpoint()
+        (owing,) = await store.outbox.claim()
         await asyncio.sleep(0.3)
         await fill(store, 4)
-        removed = await store.prune(0.25)
+        removed = await store.audit_log.prune(0.25)
         assert removed == 7
         report = check(store)
         assert (report.first, report.count, report.found) == (8, 5, None)
-        assert await store.prune(3600.0) == 0
+        assert await store.audit_log.prune(3600.0) == 0
         # Its checkpoint is older than what is kept, but for its very end.
         seal = parse_checkpoint(owing.key)
         assert seal is not None
-        with store.read_audit_log() as audited:
-            assert audited.against([seal]).found is None
+        with store.audit_log.snapshot() as audited:
+            assert audited.compare([seal]).found is None
         await fill(store, 2)
-        assert await store.prune(0.0) == 6
+        assert await store.audit_log.prune(0.0) == 6
         report = check(store)
         assert (report.first, report.count, report.found) == (14, 2, None)
-        with store.records() as records:
+        with store.audit_log.records() as records:
             assert [record.kind for record in records] == ["ended", "pruned"]
 
 
@@ -255,7 +257,7 @@ async def test_retention_runs_in_background(database_url: str) -> None:
         keeper = Checkpointer(store, every=0.05, keep=0.2, supervisor=Supervisor(Metrics()))
         keeper.start()
         async with asyncio.timeout(10):
-            while check(store).first == 1 or not await store.outbox_depth():  # noqa: ASYNC110 (its pace)
+            while check(store).first == 1 or not await store.outbox.depth():  # noqa: ASYNC110 (its pace)
                 await asyncio.sleep(0.05)
         keeper.stop()
         assert check(store).found is None
@@ -265,7 +267,7 @@ async def test_retention_needs_signing_key(quick_store: Store) -> None:
     """An audit log without a signing key is not pruned."""
     await fill(quick_store, 3)
 
-    assert await quick_store.prune(0.0) == 0
+    assert await quick_store.audit_log.prune(0.0) == 0
 
 
 # --- export ----------------------------------------------------------------------------------
@@ -275,10 +277,10 @@ async def test_export_line_contains_hashed_bytes(quick_store: Store) -> None:
     """An exported JSON line contains the exact bytes that were hashed."""
     await fill(quick_store, 3)
     lines: list[str] = []
-    with quick_store.records() as records:
+    with quick_store.audit_log.records() as records:
         auditing._as_jsonl(records, lines.append)  # noqa: SLF001 (what `export` writes)
 
-    with quick_store.records() as records:
+    with quick_store.audit_log.records() as records:
         for line, record in zip(lines, records, strict=True):
             found = json.loads(line)
             assert found.pop("hash") == record.hash
@@ -291,7 +293,7 @@ async def test_export_uses_constant_memory(quick_store: Store) -> None:
 
     def peak() -> int:
         tracemalloc.start()
-        with quick_store.records() as records:
+        with quick_store.audit_log.records() as records:
             auditing._as_csv(records, len)  # noqa: SLF001 (what `export` writes)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -299,7 +301,7 @@ async def test_export_uses_constant_memory(quick_store: Store) -> None:
 
     async def more(count: int) -> None:
         await asyncio.gather(
-            *(quick_store.record(Fact("ended", "op", {"n": n})) for n in range(count))
+            *(quick_store.audit_log.record(Fact("ended", "op", {"n": n})) for n in range(count))
         )
 
     await more(5_000)

@@ -47,7 +47,7 @@ async def test_dry_run_sends_nothing_in_any_spelling(house: House, text: str) ->
 
     assert isinstance(reply, DryRun)
     assert reply.command.params["StreamName"] == "x"
-    assert await house.store.recent() == []
+    assert await house.store.operations.recent() == []
     assert house.cloud.sent == []
 
 

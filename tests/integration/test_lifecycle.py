@@ -15,7 +15,8 @@ from bot.model.lifecycle import ENDINGS
 from bot.model.messages import MessageKind, Sent
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
-from bot.storage.store import Move, Store
+from bot.storage.store import Store
+from bot.storage.transition import Guards, Transition
 from tests.conftest import opened
 
 FOLLOWS = {
@@ -74,7 +75,7 @@ class Life(RuleBasedStateMachine):
             asked_at=1.0,
             api="DropLiveStream",
         )
-        asked = self.do(self.store.ask(operation, {}))
+        asked = self.do(self.store.operations.add(operation, {}))
         assert (asked is None) == (id_ in self.states), "the same key is on file once"
         if asked is not None:
             self.states[id_] = "asked"
@@ -85,15 +86,15 @@ class Life(RuleBasedStateMachine):
     def a_step_is_wished(self, id_: str, before: str, after: str, mine: bool) -> None:
         allowed = after in FOLLOWS.get(before, set())
         meanwhile = "approved" if before == after == "waiting" else ""
-        move = Move(
+        move = Transition(
             id_,
             (State(before), State(after)),
             {},
-            owner=self.name if mine else "",
+            guards=Guards(owner=self.name if mine else ""),
             meanwhile=meanwhile,
         )
         try:
-            moved = self.do(self.store.move(move))
+            moved = self.do(self.store.operations.apply(move))
         except KeyError:
             assert not allowed
             return
@@ -106,7 +107,7 @@ class Life(RuleBasedStateMachine):
     @rule(id_=IDS)
     def it_is_let_through_and_sent_in_one_transaction(self, id_: str) -> None:
         path = (State.ASKED, State.DUE, State.RUNNING)
-        moved = self.do(self.store.move(Move(id_, path, {})))
+        moved = self.do(self.store.operations.apply(Transition(id_, path, {})))
         assert (moved is not None) == (self.states.get(id_) == "asked")
         if moved is not None:
             self.arrives(id_, "due")
@@ -123,10 +124,10 @@ class Life(RuleBasedStateMachine):
     def slack_hears_what_is_owed(self) -> None:
         async def deliver() -> list[str]:
             heard = []
-            while owing := await self.store.claim_messages():
+            while owing := await self.store.outbox.claim():
                 for one in owing:
-                    assert await self.store.mark_in_flight(one)
-                    await self.store.mark_delivered(one, Sent("C0INC", "1.0"))
+                    assert await self.store.outbox.mark_in_flight(one)
+                    await self.store.outbox.mark_delivered(one, Sent("C0INC", "1.0"))
                     if one.kind is MessageKind.ENDING:
                         assert one.operation is not None
                         heard.append(one.operation.id)
@@ -140,11 +141,11 @@ class Life(RuleBasedStateMachine):
             return
 
         async def read() -> dict[str, str]:
-            found = [await self.store.get(id_) for id_ in self.states]
+            found = [await self.store.operations.get(id_) for id_ in self.states]
             return {one.id: one.state.value for one in found if one is not None}
 
         assert self.do(read()) == self.states
-        with self.store.records() as records:
+        with self.store.audit_log.records() as records:
             kept = [record.operation for record in records if record.kind != "delivered"]
         assert {id_: kept.count(id_) for id_ in self.states} == self.steps, "one record a step"
         assert len(self.endings_heard) == len(set(self.endings_heard)), "said once"
@@ -152,7 +153,7 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if self.count:
-            with self.store.read_audit_log() as audited:
+            with self.store.audit_log.snapshot() as audited:
                 broken = audited.verify((), lambda _seq: None).found
             self.do(self.stack.aclose())
             assert broken is None

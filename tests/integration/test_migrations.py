@@ -35,11 +35,11 @@ async def test_migrations_upgrade_a_database_of_revision_0002(database_url: str)
     """Data of revision 0002 is completed by the upgrade, and its audit log verifies."""
     old(database_url)
     async with opened(database_url, signer=OURS) as store:
-        (one,) = await store.recent()
+        (one,) = await store.operations.recent()
         assert one.target == "stream1"
         assert one.ended_at == one.asked_at
-        await store.record(Fact("ended", "op1", {}))
-        with store.read_audit_log() as audited:
+        await store.audit_log.record(Fact("ended", "op1", {}))
+        with store.audit_log.snapshot() as audited:
             report = audited.verify([OURS.public], lambda _seq: None)
 
     assert (report.count, report.found) == (3, None)

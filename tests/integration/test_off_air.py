@@ -29,7 +29,8 @@ from bot.redact import apart
 from bot.sandbox.page.user_actions import UserActions
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.entities import Message
-from bot.storage.store import Move, Store
+from bot.storage.store import Store
+from bot.storage.transition import Effects, Guards, Transition
 from bot.times import format_utc, parse_instant
 from handlers.messages import mrkdwn as words
 from handlers.messages import off_air as shown
@@ -298,7 +299,7 @@ async def test_stream_url_key_is_hidden_after_the_call(home: House) -> None:
     assert sent.params["PublishStreamURL"] == url
     assert ran.params["PublishStreamURL"] == "[hidden]"
     await home.run("live s1")
-    (dropped,) = await home.store.list_off_air(10)
+    (dropped,) = await home.store.off_air.list(10)
     assert dropped.operation.params["StreamName"] == "s1"
 
 
@@ -332,7 +333,7 @@ async def test_off_air_list_forgets_drops_but_keeps_bans(
     await home.run("live s1")
     await home.run("ban s2")
     monkeypatch.setattr("bot.storage.off_air.LISTED_FOR", -1.0)
-    await home.store.claim_expiring()
+    await home.store.off_air.claim_expiring()
     assert await listed(home) == ["ForbidLiveStream s2"]
 
 
@@ -371,8 +372,8 @@ async def test_expiry_is_announced_once_before_and_after(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ban's expiry is announced with the ban, shortly before it and after it, once each."""
-    monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
-    home.store.lease = 1.0
+    monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
+    home.store.session.lease = 1.0
     banned = await home.run("live s1 for=3s")
     assert banned.api == "ForbidLiveStream"
     (first,) = home.desk.said(MessageKind.LIFT)
@@ -393,8 +394,8 @@ async def test_expiry_keeps_a_stream_that_is_still_forbidden(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream still forbidden after its expiry stays on the off-air list and is reported."""
-    monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
-    home.store.lease = 1.0
+    monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
+    home.store.session.lease = 1.0
     home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
     await home.run("live s1 for=1s")
     async with asyncio.timeout(15):
@@ -411,19 +412,21 @@ async def test_expiry_keeps_a_stream_that_is_still_forbidden(
 async def test_expiry_is_claimed_once(store: Store) -> None:
     """An expired ban is claimed once and recorded as lifted once."""
     operation = replace(ended("ForbidLiveStream"), state=State.ASKED, id="op9", key="k9")
-    await store.ask(operation, {})
+    await store.operations.add(operation, {})
     ban = OffAirChange("default", "stream", "[]", off=True, weight=2, until=time.time() - 1)
     for path in ((State.ASKED, State.DUE), (State.DUE, State.RUNNING)):
-        assert await store.move(Move("op9", path, {}))
-    assert await store.move(Move("op9", (State.RUNNING, State.ACCEPTED), {}, off_air=ban))
+        assert await store.operations.apply(Transition("op9", path, {}))
+    assert await store.operations.apply(
+        Transition("op9", (State.RUNNING, State.ACCEPTED), {}, effects=Effects(off_air=ban))
+    )
 
-    taken = await store.claim_expiring()
+    taken = await store.off_air.claim_expiring()
     assert [found.id for found, _ in taken] == ["op9"]
-    assert await store.claim_expiring() == [], "another one has it"
+    assert await store.off_air.claim_expiring() == [], "another one has it"
     for _ in range(2):
-        await store.record_expiry(taken[0][0], "inactive", {}, still=False)
-    assert await store.list_off_air(10) == []
-    with store.records() as records:
+        await store.off_air.record_expiry(taken[0][0], "inactive", {}, still=False)
+    assert await store.off_air.list(10) == []
+    with store.audit_log.records() as records:
         assert [record.kind for record in records].count("lifted") == 1
 
 
@@ -440,14 +443,14 @@ async def test_expiry_moves_with_extend_and_ends_with_lift(
     assert before is not None
     assert after is not None
     assert 1700 < after - before < 1900
-    (one,) = await home.store.list_off_air(10)
+    (one,) = await home.store.off_air.list(10)
     assert (one.operation.id, one.until) == (again.id, after)
 
     lifted = await home.service.follow(again.id, FollowUp.LIFT, replace(press, key="press2"))
     assert isinstance(lifted, Accepted)
     await home.ended(lifted.operation.id)
     assert await listed(home) == []
-    assert await home.store.claim_expiring() == []
+    assert await home.store.off_air.claim_expiring() == []
 
 
 # --- holds -----------------------------------------------------------------------------
@@ -485,7 +488,7 @@ async def test_hold_and_release_are_idempotent(home: House) -> None:
     await home.run("release live s1")
     twice = await home.run("release live s1", key="twice")
     assert (twice.state, twice.detail) == (State.ALREADY, "Nobody holds it.")
-    assert await home.store.list_holds() == []
+    assert await home.store.off_air.list_holds() == []
     assert [c for c in home.cloud.sent if c.action.product.local] == [], "nothing is sent"
 
 
@@ -509,25 +512,27 @@ async def test_hold_is_rechecked_in_the_starting_transaction(home: House) -> Non
     operation = replace(
         ended("ResumeLiveStream"), state=State.ASKED, id="op7", key="k7", ended_at=None
     )
-    await home.store.ask(operation, {})
+    await home.store.operations.add(operation, {})
     held = Hold("default", "stream s1", "op8", "U0BOB", "legal", 0.0)
     other = replace(operation, id="op8", key="k8")
-    await home.store.ask(other, {})
-    await home.store.move(Move("op8", (State.ASKED, State.DUE), {}, hold=held))
+    await home.store.operations.add(other, {})
+    await home.store.operations.apply(
+        Transition("op8", (State.ASKED, State.DUE), {}, effects=Effects(hold=held))
+    )
     path = (State.ASKED, State.DUE, State.RUNNING)
 
     start = StartScope("default", ("stream s1",), ("default",))
-    move = Move("op7", path, {}, start_scope=start)
-    ((_, started),) = await home.store.start_requests("default", "ResumeLiveStream", 0.01, [move])
+    move = Transition("op7", path, {}, guards=Guards(start_scope=start))
+    ((_, started),) = await home.store.operations.start("default", "ResumeLiveStream", 0.01, [move])
     assert started is None
     # A hold on an account that the policy names no more holds on all.
-    gone = replace(move, start_scope=StartScope("second", ("stream s1",), ("second",)))
-    ((_, started),) = await home.store.start_requests("default", "ResumeLiveStream", 0.01, [gone])
+    second = StartScope("second", ("stream s1",), ("second",))
+    gone = replace(move, guards=Guards(start_scope=second))
+    ((_, started),) = await home.store.operations.start("default", "ResumeLiveStream", 0.01, [gone])
     assert started is None
-    elsewhere = replace(
-        move, start_scope=StartScope("second", ("stream s1",), ("default", "second"))
-    )
-    ((_, started),) = await home.store.start_requests(
+    both = StartScope("second", ("stream s1",), ("default", "second"))
+    elsewhere = replace(move, guards=Guards(start_scope=both))
+    ((_, started),) = await home.store.operations.start(
         "default", "ResumeLiveStream", 0.01, [elsewhere]
     )
     assert started is not None, "a hold is one account's"
@@ -560,7 +565,7 @@ async def test_hold_accepts_one_of_two_concurrent_requests(home: House) -> None:
         home.run("hold live s1 reason=one"), home.run("hold live s1 reason=two", BOB)
     )
     assert sorted(o.state for o in (one, two)) == [State.ACCEPTED, State.ALREADY]
-    (held,) = await home.store.list_holds()
+    (held,) = await home.store.off_air.list_holds()
     assert held.state is State.ACCEPTED
 
 
@@ -592,7 +597,7 @@ async def test_follow_up_awaiting_confirmation_is_superseded(
 
     assert "U0ALICE asked for ForbidLiveStream since" in settled.words
     assert "no longer lets" not in settled.words
-    (one,) = await home.store.list_off_air(10)
+    (one,) = await home.store.off_air.list(10)
     assert one.operation.id == court.id
 
 
@@ -642,7 +647,7 @@ async def test_hold_reason_hides_a_stream_key(home: House) -> None:
     refused = await home.run("live s1", verb=Effect.START)
     listed_ = shown.listed(await home.service.off(ALICE, Place("C0INC")))
     again = await home.run("hold live s1 reason=x", BOB)
-    with home.store.records() as records:
+    with home.store.audit_log.records() as records:
         everything = f"{held}{refused.detail}{listed_}{again}{list(records)}"
     assert "5ECRE7" not in everything
 
@@ -665,7 +670,7 @@ async def test_off_air_list_and_holds_survive_naming_the_account(home: House) ->
     home.policy(named)
     refused = await home.run("live s2", verb=Effect.START)
     assert "legal" in refused.detail, "before it is adopted, too"
-    await home.store.adopt_account("default", home.rules[0].account_now("default"))
+    await home.store.off_air.adopt_account("default", home.rules[0].account_now("default"))
     assert "legal" in (await home.run("live s2", verb=Effect.START, key="again")).detail
 
     press = press_of(ALICE)
@@ -677,7 +682,7 @@ async def test_off_air_list_and_holds_survive_naming_the_account(home: House) ->
     released = await home.service.follow(held.id, FollowUp.UNDO, replace(press, key="press2"))
     assert isinstance(released, Accepted), released
     assert (await home.ended(released.operation.id)).state is State.ACCEPTED
-    assert await home.store.list_holds() == []
+    assert await home.store.off_air.list_holds() == []
 
 
 async def test_hold_on_a_removed_account_is_released_on_another(
@@ -694,7 +699,7 @@ async def test_hold_on_a_removed_account_is_released_on_another(
     refused = await home.run("live s1", verb=Effect.START)
     assert "«/stopstream release stream s1 account=main»" in refused.detail
     assert (await home.run("release stream s1 account=main")).state is State.ACCEPTED
-    assert await home.store.list_holds() == []
+    assert await home.store.off_air.list_holds() == []
     assert (await home.run("live s1", verb=Effect.START, key="2")).state is State.ACCEPTED
 
 
@@ -717,7 +722,7 @@ async def test_access_request_for_a_follow_up_is_superseded(home: House) -> None
     court = await home.run("ban s1 for=30d reason=court", ALICE)
     settled = await home.decide(asked.operation.id, Choice.APPROVE, ALICE)
     assert "ForbidLiveStream since" in settled.words
-    (one,) = await home.store.list_off_air(10)
+    (one,) = await home.store.off_air.list(10)
     assert one.operation.id == court.id
 
 
@@ -738,14 +743,14 @@ async def test_expiry_of_an_unknown_action_is_cleared(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The expiry of an action that this release does not know is cleared once it is due."""
-    monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
+    monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
     monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1e6)
-    home.store.lease = 0.5
+    home.store.session.lease = 0.5
     await home.run("live s1 for=2s")
-    with home.store._engine.begin() as connection:  # noqa: SLF001 (another release wrote it)
+    with home.store.session.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE operations SET api = 'NewAction'")
     async with asyncio.timeout(15):
-        while (await home.store.list_off_air(1))[0].until is not None:  # noqa: ASYNC110
+        while (await home.store.off_air.list(1))[0].until is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
@@ -785,7 +790,7 @@ async def test_off_air_list_drops_resources_that_are_gone(home: House) -> None:
 async def test_off_air_list_shows_an_unknown_action(home: House) -> None:
     """The off-air list still renders an entry whose action this release does not know."""
     await home.run("live s1")
-    with home.store._engine.begin() as connection:  # noqa: SLF001 (another release wrote it)
+    with home.store.session.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE operations SET api = 'NewAction'")
     found = await home.service.off(ALICE, Place("C0INC"))
     assert "NewAction" in shown.listed(found).text
@@ -795,9 +800,9 @@ async def test_expiry_reading_is_retried_after_no_answer(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reading after an expiry is retried when the cloud does not answer."""
-    monkeypatch.setattr("bot.storage.off_air._LIFTED", 0.0)
+    monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
     monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1e6)
-    home.store.lease = 0.5
+    home.store.session.lease = 0.5
     await home.run("live s1 for=1s")
     home.cloud.faults += [NoAnswerError("away"), NoAnswerError("away")]
     async with asyncio.timeout(20):
@@ -834,7 +839,7 @@ async def test_dry_run_of_a_hold_sends_and_stores_nothing(home: House) -> None:
     asked = Invocation("k", ALICE, Place("C0INC"), "")
     found = await home.service.dry_run(asked, reply.command)  # type: ignore[union-attr]
     assert "Nothing would leave" in receipts.rehearsal(found).text
-    assert await home.store.list_holds() == []
+    assert await home.store.off_air.list_holds() == []
 
 
 # --- as it is seen ---------------------------------------------------------------------

@@ -114,7 +114,7 @@ async def test_readings_list_live_streams_on_domain_card(house: House) -> None:
 async def test_audit_log_records_readings_of_card(house: House) -> None:
     """The audit log records the readings and the state that the card showed."""
     operation = await house.run("live stream1")
-    with house.store.records(operation=operation.id) as records:
+    with house.store.audit_log.records(operation=operation.id) as records:
         (body,) = [record.body for record in records if record.kind == "waiting"]
 
     assert "Live since 2026-11-20T10:00:00Z, pushed to push.example.com/live/stream1." in body
@@ -363,7 +363,7 @@ async def test_case_appears_in_messages_and_audit_log(house: House) -> None:
         cards.audit_line(ended, action),
     ):
         assert "ase `INC-42`" in message.text
-    with house.store.records(operation=operation.id) as records:
+    with house.store.audit_log.records(operation=operation.id) as records:
         bodies = [record.body for record in records if record.kind != "delivered"]
     assert all('"case":"INC-42"' in body for body in bodies)
 
@@ -381,7 +381,7 @@ async def test_search_finds_operation_by_case(store: Store) -> None:
     async with built(store, policy=POLICY) as house:
         wanted = await house.run("live a case=INC-42")
         await house.run("live b")
-    found = await store.search(Search(case="INC-42", user="U0ALICE"), 10)
+    found = await store.operations.search(Search(case="INC-42", user="U0ALICE"), 10)
 
     assert [one.id for one in found] == [wanted.id]
 
@@ -496,7 +496,7 @@ async def test_access_request_waits_for_permitted_approver(house: House) -> None
     assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
     ended = await house.ended(operation.id)
     assert ended.state is State.ACCEPTED
-    with house.store.records(operation=operation.id) as records:
+    with house.store.audit_log.records(operation=operation.id) as records:
         bodies = {record.kind: record.body for record in records}
     assert f'"request_of":"{operation.origin.request_of}"' in bodies["asked"]
     assert '"lacks":"they have no role"' in bodies["ended"]

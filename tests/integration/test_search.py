@@ -10,7 +10,8 @@ from bot.model.commands import Via
 from bot.model.lifecycle import ENDINGS
 from bot.model.operations import Operation, Search, State
 from bot.model.people import Actor, Place
-from bot.storage.store import Move, Store
+from bot.storage.store import Store
+from bot.storage.transition import Transition
 
 STATES = (State.ACCEPTED, State.DENIED, State.INVALID, State.DUE)
 APIS = ("DropLiveStream", "ForbidLiveStream", "StopPublishStream")
@@ -36,18 +37,20 @@ def operation(number: int) -> Operation:
 async def fill(store: Store, count: int = 60) -> list[Operation]:
     for number in range(count):
         one = operation(number)
-        await store.ask(one, {})
+        await store.operations.add(one, {})
         match STATES[number % 4]:
             case State.ACCEPTED:
-                await store.move(Move(one.id, RUN, {}))
-                await store.move(Move(one.id, (State.RUNNING, State.ACCEPTED), {}))
+                await store.operations.apply(Transition(one.id, RUN, {}))
+                await store.operations.apply(
+                    Transition(one.id, (State.RUNNING, State.ACCEPTED), {})
+                )
             case State.DENIED:
-                await store.move(Move(one.id, (State.ASKED, State.DENIED), {}))
+                await store.operations.apply(Transition(one.id, (State.ASKED, State.DENIED), {}))
             case State.DUE:
-                await store.move(Move(one.id, (State.ASKED, State.DUE), {}))
+                await store.operations.apply(Transition(one.id, (State.ASKED, State.DUE), {}))
             case _:
                 pass
-    return await store.recent(limit=1000)
+    return await store.operations.recent(limit=1000)
 
 
 def is_as(wanted: Search, one: Operation) -> bool:
@@ -85,7 +88,7 @@ async def test_search_matches_a_full_scan(store: Store) -> None:
     for wanted in searches(rows[40].asked_at):
         expected = [one for one in rows if is_as(wanted, one)]
 
-        found = await store.search(wanted, 100)
+        found = await store.operations.search(wanted, 100)
 
         assert {one.id for one in found} == {one.id for one in expected}, wanted
         assert [one.asked_at for one in found] == sorted(
@@ -99,9 +102,9 @@ async def test_search_matches_a_full_scan(store: Store) -> None:
 async def test_search_pages_show_every_operation_once(store: Store, wanted: Search) -> None:
     """Consecutive search pages show every matching operation once, in order."""
     await fill(store)
-    everything = [one.id for one in await store.search(wanted, 1000)]
+    everything = [one.id for one in await store.operations.search(wanted, 1000)]
     shown: list[str] = []
-    while page := await store.search(wanted, 7):
+    while page := await store.operations.search(wanted, 7):
         shown += [one.id for one in page]
         wanted = replace(wanted, before=(page[-1].asked_at, page[-1].id))
 

@@ -17,7 +17,9 @@ from bot.model.messages import MessageKind, Sent
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
 from bot.storage import database
-from bot.storage.store import Move, OutboxMessage, Store
+from bot.storage.outbox import OutboxMessage
+from bot.storage.store import Store
+from bot.storage.transition import Transition
 from tests.conftest import built, opened
 from tests.support.fakes import BOB
 
@@ -46,24 +48,24 @@ END = (State.RUNNING, State.ACCEPTED)
 async def test_store_returns_an_operation_by_id_and_key(store: Store) -> None:
     """A stored operation is returned unchanged by its id and by its key."""
     asked = operation()
-    await store.ask(asked, FACTS)
+    await store.operations.add(asked, FACTS)
 
-    found = await store.get("op1")
+    found = await store.operations.get("op1")
 
     assert found is not None
     assert found.asked_at > 0
     assert found.params == asked.params
-    assert await store.by_key("key1") == found
+    assert await store.operations.by_key("key1") == found
 
 
 async def test_store_accepts_an_idempotency_key_once(store: Store) -> None:
     """Of 50 concurrent operations with the same key, one is stored."""
     same = [operation(number, key="same") for number in range(50)]
 
-    booked = await asyncio.gather(*(store.ask(one, FACTS) for one in same))
+    booked = await asyncio.gather(*(store.operations.add(one, FACTS) for one in same))
 
     assert sum(one is not None for one in booked) == 1
-    assert len(await store.recent(limit=100)) == 1
+    assert len(await store.operations.recent(limit=100)) == 1
 
 
 async def test_store_accepts_a_key_once_across_replicas(database_url: str) -> None:
@@ -71,12 +73,12 @@ async def test_store_accepts_a_key_once_across_replicas(database_url: str) -> No
     async with opened(database_url) as one, opened(database_url, owner="replica-2") as two:
         booked = await asyncio.gather(
             *(
-                replica.ask(operation(number * 2 + side, key=f"same{number}"), FACTS)
+                replica.operations.add(operation(number * 2 + side, key=f"same{number}"), FACTS)
                 for number in range(25)
                 for side, replica in enumerate((one, two))
             )
         )
-        with one.records() as records:
+        with one.audit_log.records() as records:
             seqs = [record.seq for record in records]
 
     assert sum(one is not None for one in booked) == 25
@@ -85,39 +87,41 @@ async def test_store_accepts_a_key_once_across_replicas(database_url: str) -> No
 
 async def test_store_lets_one_concurrent_transition_win(store: Store) -> None:
     """Of 100 concurrent transitions of an operation, one succeeds."""
-    await store.ask(operation(), FACTS)
+    await store.operations.add(operation(), FACTS)
 
-    moved = await asyncio.gather(*(store.move(Move("op1", RUN, FACTS)) for _ in range(100)))
+    moved = await asyncio.gather(
+        *(store.operations.apply(Transition("op1", RUN, FACTS)) for _ in range(100))
+    )
 
     assert sum(one is not None for one in moved) == 1
 
 
 async def test_audit_log_records_each_transition(store: Store) -> None:
     """Each step of an operation's path through its states is recorded in the audit log."""
-    await store.ask(operation(), FACTS)
-    await store.move(Move("op1", RUN, FACTS))
-    await store.move(Move("op1", END, FACTS))
+    await store.operations.add(operation(), FACTS)
+    await store.operations.apply(Transition("op1", RUN, FACTS))
+    await store.operations.apply(Transition("op1", END, FACTS))
 
-    with store.records(operation="op1") as records:
+    with store.audit_log.records(operation="op1") as records:
         assert [record.kind for record in records] == ["asked", "allowed", "sending", "ended"]
 
 
 async def test_store_rejects_an_unknown_transition(store: Store) -> None:
     """A transition that the lifecycle does not define raises KeyError."""
-    await store.ask(operation(), FACTS)
+    await store.operations.add(operation(), FACTS)
     with pytest.raises(KeyError):
-        await store.move(Move("op1", (State.ASKED, State.ACCEPTED), FACTS))
+        await store.operations.apply(Transition("op1", (State.ASKED, State.ACCEPTED), FACTS))
 
 
 async def owing(store: Store) -> list[OutboxMessage]:
-    return await store.claim_messages()
+    return await store.outbox.claim()
 
 
 async def test_outbox_merges_updates_of_one_card(store: Store) -> None:
     """Several changes before delivery leave one card in the outbox, in its newest state."""
-    await store.ask(operation(), FACTS)
-    await store.move(Move("op1", RUN, FACTS))
-    await store.move(Move("op1", END, FACTS))
+    await store.operations.add(operation(), FACTS)
+    await store.operations.apply(Transition("op1", RUN, FACTS))
+    await store.operations.apply(Transition("op1", END, FACTS))
 
     card, audit = await owing(store)
 
@@ -128,18 +132,18 @@ async def test_outbox_merges_updates_of_one_card(store: Store) -> None:
 
 async def test_outbox_requeues_a_card_that_changed_in_delivery(store: Store) -> None:
     """A card that changed during its delivery is sent again before the result."""
-    await store.ask(operation(), FACTS)
-    await store.move(Move("op1", RUN, FACTS))
+    await store.operations.add(operation(), FACTS)
+    await store.operations.apply(Transition("op1", RUN, FACTS))
     (card,) = await owing(store)
-    await store.move(Move("op1", END, FACTS))
-    await store.mark_delivered(card, Sent("C0INC", "1.0"))
+    await store.operations.apply(Transition("op1", END, FACTS))
+    await store.outbox.mark_delivered(card, Sent("C0INC", "1.0"))
 
     newer = [row for row in await owing(store) if row.destination == "C0INC"]
 
     assert [row.kind for row in newer] == [MessageKind.CARD]
     assert newer[0].operation is not None
     assert newer[0].operation.card_ts == "1.0"
-    await store.mark_delivered(newer[0], Sent("C0INC", "1.0"))
+    await store.outbox.mark_delivered(newer[0], Sent("C0INC", "1.0"))
     assert MessageKind.ENDING in [row.kind for row in await owing(store)]
 
 
@@ -147,27 +151,27 @@ async def test_outbox_keeps_order_within_a_channel(store: Store) -> None:
     """A channel's messages are claimed one by one in order; other channels do not wait."""
     for number in (1, 2, 3):
         channel = "C0OTHER" if number == 3 else "C0INC"
-        await store.ask(operation(number, channel=channel), FACTS)
-        await store.move(Move(f"op{number}", RUN, FACTS))
+        await store.operations.add(operation(number, channel=channel), FACTS)
+        await store.operations.apply(Transition(f"op{number}", RUN, FACTS))
 
     first = await owing(store)
 
     assert [row.key for row in first] == ["op1:card", "op3:card"]
-    await store.mark_postponed(first[0], 60.0, uncertain=True)
+    await store.outbox.mark_postponed(first[0], 60.0, uncertain=True)
     assert await owing(store) == []
 
 
 async def test_outbox_marks_a_message_uncertain_after_a_crash(database_url: str) -> None:
     """A message whose sender died after an attempt is claimed as uncertain by another."""
     async with opened(database_url, lease=0.2) as one:
-        await one.ask(operation(), FACTS)
-        await one.move(Move("op1", RUN, FACTS))
-        (card,) = await one.claim_messages()
+        await one.operations.add(operation(), FACTS)
+        await one.operations.apply(Transition("op1", RUN, FACTS))
+        (card,) = await one.outbox.claim()
         assert not card.uncertain
-        await one.mark_in_flight(card)
+        await one.outbox.mark_in_flight(card)
     await asyncio.sleep(0.25)
     async with opened(database_url, owner="replica-2", lease=0.2) as two:
-        (card,) = await two.claim_messages()
+        (card,) = await two.outbox.claim()
         assert card.uncertain
 
 
@@ -175,24 +179,26 @@ async def test_outbox_reports_an_undeliverable_message(
     store: Store,
 ) -> None:
     """An undeliverable card is recorded and announced, and its requester is told once."""
-    await store.ask(operation(), FACTS)
-    await store.move(Move("op1", RUN, FACTS))
+    await store.operations.add(operation(), FACTS)
+    await store.operations.apply(Transition("op1", RUN, FACTS))
     (card,) = await owing(store)
 
-    await store.mark_undeliverable(card, "the channel is archived", tell="Nobody heard of it")
+    await store.outbox.mark_undeliverable(
+        card, "the channel is archived", tell="Nobody heard of it"
+    )
 
     rows = {row.kind: row for row in await owing(store)}
     assert rows[MessageKind.AUDIT].text == "Nobody heard of it"
     assert MessageKind.PRIVATE not in rows, "its ending will be told"
-    with store.records(last=1) as records:
+    with store.audit_log.records(last=1) as records:
         assert next(records).kind == "undeliverable"
 
-    await store.move(Move("op1", (State.RUNNING, State.ACCEPTED), FACTS))
+    await store.operations.apply(Transition("op1", (State.RUNNING, State.ACCEPTED), FACTS))
     told = []
     for _ in range(4):
         for row in await owing(store):
             if row.kind in (MessageKind.CARD, MessageKind.ENDING):
-                await store.mark_undeliverable(row, "the channel is archived")
+                await store.outbox.mark_undeliverable(row, "the channel is archived")
             told += [row] if row.kind is MessageKind.PRIVATE else []
     assert [row.destination for row in told] == ["@U0ALICE"], "once"
 
@@ -200,13 +206,13 @@ async def test_outbox_reports_an_undeliverable_message(
 async def test_rate_limits_space_starts_evenly(store: Store) -> None:
     """Starts of one API get evenly spaced slots, and a started one is not started again."""
     for number in range(6):
-        await store.ask(operation(number), FACTS)
-        await store.move(Move(f"op{number}", (State.ASKED, State.DUE), FACTS))
-    moves = [Move(f"op{number}", (State.DUE, State.RUNNING), FACTS) for number in range(6)]
+        await store.operations.add(operation(number), FACTS)
+        await store.operations.apply(Transition(f"op{number}", (State.ASKED, State.DUE), FACTS))
+    moves = [Transition(f"op{number}", (State.DUE, State.RUNNING), FACTS) for number in range(6)]
 
-    started = await store.start_requests("default", "DropLiveStream", 10.0, moves[:3])
-    later = await store.start_requests("default", "DropLiveStream", 10.0, moves[3:] + moves[:1])
-    other = await store.start_requests("default", "ResumeLiveStream", 10.0, [])
+    started = await store.operations.start("default", "DropLiveStream", 10.0, moves[:3])
+    later = await store.operations.start("default", "DropLiveStream", 10.0, moves[3:] + moves[:1])
+    other = await store.operations.start("default", "ResumeLiveStream", 10.0, [])
 
     now = time.monotonic()
     waits = [at - now for at, one in started + later if one is not None]
@@ -220,28 +226,33 @@ async def test_store_refuses_while_locked_and_recovers(tmp_path: Path) -> None:
     """A locked database raises StoreError, and the store works once the lock is gone."""
     file = tmp_path / "a.db"
     async with opened(f"sqlite:///{file}?timeout=0.05") as store:
-        await store.ask(operation(1), FACTS)
+        await store.operations.add(operation(1), FACTS)
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             with pytest.raises(StoreError, match="locked"):
-                await store.ask(operation(2), FACTS)
+                await store.operations.add(operation(2), FACTS)
             with pytest.raises(StoreError, match="locked"):
                 await store.ready()
-        assert await store.ask(operation(3), FACTS) is not None
+        assert await store.operations.add(operation(3), FACTS) is not None
         await store.ready()
-        with store.records() as records:
+        with store.audit_log.records() as records:
             assert [record.operation for record in records] == ["op1", "op3"]
 
 
 async def test_writer_isolates_a_failing_write_in_a_batch(store: Store) -> None:
     """A write that fails does not fail the other writes submitted with it."""
-    twice = [store.ask(operation(1), FACTS), store.ask(operation(1, key="other"), FACTS)]
+    twice = [
+        store.operations.add(operation(1), FACTS),
+        store.operations.add(operation(1, key="other"), FACTS),
+    ]
 
-    results = await asyncio.gather(*twice, store.ask(operation(2), FACTS), return_exceptions=True)
+    results = await asyncio.gather(
+        *twice, store.operations.add(operation(2), FACTS), return_exceptions=True
+    )
 
     assert isinstance(results[1], StoreError)
-    assert await store.get("op1") is not None
-    assert await store.get("op2") is not None
+    assert await store.operations.get("op1") is not None
+    assert await store.operations.get("op2") is not None
 
 
 async def test_outbox_leaves_a_reclaimed_message_to_its_owner(database_url: str) -> None:
@@ -250,28 +261,28 @@ async def test_outbox_leaves_a_reclaimed_message_to_its_owner(database_url: str)
         opened(database_url, "slow", lease=0.05) as slow,
         opened(database_url, "quick") as quick,
     ):
-        await slow.announce("key", "a notice", {}, "notice")
-        (first,) = await slow.claim_messages()
+        await slow.outbox.announce("key", "a notice", {}, "notice")
+        (first,) = await slow.outbox.claim()
         await asyncio.sleep(0.1)
-        (second,) = await quick.claim_messages()
-        assert not await slow.mark_in_flight(first)
-        assert await quick.mark_in_flight(second)
+        (second,) = await quick.outbox.claim()
+        assert not await slow.outbox.mark_in_flight(first)
+        assert await quick.outbox.mark_in_flight(second)
 
-        await slow.mark_postponed(first, 0.0, uncertain=False)
-        assert await slow.claim_messages() == [], "the slow one's word changes nothing"
+        await slow.outbox.mark_postponed(first, 0.0, uncertain=False)
+        assert await slow.outbox.claim() == [], "the slow one's word changes nothing"
 
 
 async def test_outbox_keeps_a_message_in_flight_on_shutdown(database_url: str) -> None:
     """A message in flight at a shutdown is claimed only after its lease, as uncertain."""
     async with opened(database_url, "one", lease=0.3) as one, opened(database_url, "two") as two:
-        await one.announce("key", "a notice", {}, "notice")
-        (owing,) = await one.claim_messages()
-        assert await one.mark_in_flight(owing)
-        await one.hand_over()
+        await one.outbox.announce("key", "a notice", {}, "notice")
+        (owing,) = await one.outbox.claim()
+        assert await one.outbox.mark_in_flight(owing)
+        await one.leases.hand_over()
 
-        assert await two.claim_messages() == []
+        assert await two.outbox.claim() == []
         await asyncio.sleep(0.4)
-        (found,) = await two.claim_messages()
+        (found,) = await two.outbox.claim()
         assert found.uncertain
 
 
@@ -292,15 +303,15 @@ async def test_store_statements_use_an_index_on_large_tables(tmp_path: Path) -> 
         await house.run("live two for=30m")
         await house.run("hold live two reason=x")
         await house.run("live two", verb=Effect.START)
-        await store.list_off_air(10)
-        await store.list_holds()
-        await store.claim_expiring()
-        await store.record_on_again("nothing", {})
-        await store.unfinished()
-        await store.find_due_waits()
-        await store.claim_decisions()
-        await store.recent(user="U0ALICE")
-        await store.hand_over()
+        await store.off_air.list(10)
+        await store.off_air.list_holds()
+        await store.off_air.claim_expiring()
+        await store.off_air.record_on_again("nothing", {})
+        await store.operations.unfinished()
+        await store.operations.due_waits()
+        await store.decisions.claim()
+        await store.operations.recent(user="U0ALICE")
+        await store.leases.hand_over()
     plans = {}
     with engine.connect().execution_options(reads=True) as connection:
         for statement, given in list(seen.items()):

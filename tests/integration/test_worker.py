@@ -22,7 +22,8 @@ from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
 from bot.model.people import Person, Place, Presence
 from bot.operations.service import Accepted, Invalid, NotRecorded
-from bot.storage.store import OutboxMessage, Store
+from bot.storage.outbox import OutboxMessage
+from bot.storage.store import Store
 from handlers.messages import cards
 from tests.conftest import House, built, opened
 from tests.support.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
@@ -51,7 +52,7 @@ async def test_worker_survives_unexpected_error_in_recheck(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unexpected error in the permission recheck blocks neither its operation nor others."""
-    house.store.lease = 0.5
+    house.store.session.lease = 0.5
     monkeypatch.setattr("bot.operations.worker.FRESH", -1.0)
     rights = house.engine._rights  # noqa: SLF001 (a fault that nobody has foreseen)
     still, faults = rights.recheck, [ValueError("a fault of ours")]
@@ -134,7 +135,7 @@ async def test_audit_log_records_intent_before_request_is_sent(quick_store: Stor
     seen: list[list[str]] = []
 
     def look(_: Command) -> None:
-        with quick_store.records() as records:
+        with quick_store.audit_log.records() as records:
             seen.append([record.kind for record in records if record.kind != "delivered"])
 
     async with built(quick_store, cloud=FakeCloud(before=look)) as house:
@@ -236,7 +237,7 @@ async def test_audit_log_never_contains_stream_keys(house: House) -> None:
 
     assert pushed.state is State.ACCEPTED
     assert "5ECRE7" not in operation.text + pushed.text
-    with house.store.records() as records:
+    with house.store.audit_log.records() as records:
         assert not [record for record in records if "5ECRE7" in record.body]
     assert house.cloud.sent[-1].params["PublishStreamArgs"] == "txSecret=5ECRE7"
 
@@ -305,7 +306,7 @@ async def test_worker_denies_operation_of_unknown_api(
             asked_at=0.0,
             api="StopTheMusic",
         )
-        booked = await quick_store.ask(stranger, {})
+        booked = await quick_store.operations.add(stranger, {})
         assert booked is not None
         house.engine.take(booked)
         await house.courier.drain()
@@ -325,7 +326,7 @@ async def test_lease_prevents_takeover_while_renewed(database_url: str) -> None:
             async with opened(database_url, owner="replica-2", lease=0.3) as other:
                 for _ in range(8):
                     await asyncio.sleep(0.1)
-                    assert await other.claim() == []
+                    assert await other.leases.claim() == []
             assert slow.gate is not None
             slow.gate.set()
 
@@ -362,7 +363,7 @@ async def test_authorizer_rechecks_requester_before_retry(
 async def test_worker_resumes_operations_after_storage_errors(tmp_path: Path) -> None:
     """Operations left behind by storage errors are claimed again and sent."""
     async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
-        start, ask = store.start_requests, store.ask
+        start, ask = store.operations.start, store.operations.add
         refused = ["once"]
 
         async def falters(*given: Any) -> Any:
@@ -375,32 +376,32 @@ async def test_worker_resumes_operations_after_storage_errors(tmp_path: Path) ->
             await ask(*given)
             raise TimeoutError
 
-        store.start_requests = falters  # type: ignore[method-assign, assignment]
+        store.operations.start = falters  # type: ignore[method-assign, assignment]
         first = await house.ask("live one")
         assert isinstance(first, Accepted)
-        store.ask = booked_too_late  # type: ignore[method-assign, assignment]
+        store.operations.add = booked_too_late  # type: ignore[method-assign, assignment]
         late = await house.ask("live two")
         assert isinstance(late, NotRecorded)
-        store.ask = ask  # type: ignore[method-assign]
+        store.operations.add = ask  # type: ignore[method-assign]
 
         async with asyncio.timeout(10):
-            while len(house.cloud.sent) < 2 or await store.unfinished():  # noqa: ASYNC110
+            while len(house.cloud.sent) < 2 or await store.operations.unfinished():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
 
 async def test_outbox_relay_delivers_after_storage_errors(tmp_path: Path) -> None:
     """The outbox relay delivers a result once although storage fails at first."""
     async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
-        trying = store.mark_in_flight
+        trying = store.outbox.mark_in_flight
         refused = [1, 2, 3]
 
-        async def falters(owing: OutboxMessage) -> bool:
+        async def falters(message: OutboxMessage) -> bool:
             if refused:
                 refused.pop()
                 raise StoreError("the database is locked")
-            return await trying(owing)
+            return await trying(message)
 
-        store.mark_in_flight = falters  # type: ignore[method-assign]
+        store.outbox.mark_in_flight = falters  # type: ignore[method-assign]
         await house.run("live one")
         assert not refused
         assert house.heard(MessageKind.ENDING) == 1

@@ -95,7 +95,7 @@ async def test_audit_search_pages_and_exports_csv(world: Sandbox) -> None:
     assert len(rows) == 17
     store = world.bot._store  # noqa: SLF001 (the trail behind it)
     assert store is not None
-    with store.records() as records:
+    with store.audit_log.records() as records:
         (exported,) = [record.facts for record in records if record.kind == "exported"]
     assert (exported["user"], exported["records"]) == ("U0BOB", len(rows))
     assert exported["whole"] is True

@@ -1,7 +1,7 @@
 """Loops that live long: whatever breaks them off, they go on, and it is seen."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,13 +14,12 @@ from bot.audit.checkpoints import Signer
 from bot.cli.demo import emulated
 from bot.cli.serve import Server
 from bot.cli.settings import read_settings
-from bot.model.operations import Decision, Operation
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.priority_queue import ApiQueue
 from bot.policy.loader import LoadedPolicy
 from bot.policy.watched_file import WatchedFile
 from bot.storage import database
-from bot.storage.store import OutboxMessage, Store
+from bot.storage.store import Store
 from bot.supervision import DOWN, FIRST, LONGEST, MOST, Supervisor
 from bot.telemetry import Metrics
 from handlers.slack.background import BackgroundQueue
@@ -176,49 +175,27 @@ async def test_supervisor_names_loop_that_hangs() -> None:
 
 
 class Planted(Store):
-    """A store in which the first call of one method breaks off, as no database error does."""
+    """A store in which the first call of one method fails, as no database error does.
+
+    Args:
+        plant: The repository and its method, e.g. `outbox.claim`.
+    """
 
     def __init__(self, *args: Any, plant: str, **given: Any) -> None:
         super().__init__(*args, **given)
-        self.plant = plant
         self.tries = 0
         self.worked = asyncio.Event()
+        repository, method = plant.split(".")
+        self._call = getattr(getattr(self, repository), method)
+        setattr(getattr(self, repository), method, self._planted)
 
-    async def _planted(self, name: str, call: Awaitable[Any]) -> Any:
-        if name != self.plant:
-            return await call
+    async def _planted(self, *args: Any, **given: Any) -> Any:
         self.tries += 1
-        found = await call
+        found = await self._call(*args, **given)
         if self.tries == 1:
             raise ZeroDivisionError("planted")
         self.worked.set()
         return found
-
-    async def renew_leases(self) -> None:
-        await self._planted("keep", super().renew_leases())
-
-    async def find_due_waits(self, limit: int = 50) -> list[Operation]:
-        found: list[Operation] = await self._planted("lapsing", super().find_due_waits(limit))
-        return found
-
-    async def claim_decisions(self, limit: int = 50) -> list[Decision]:
-        call = super().claim_decisions(limit)
-        found: list[Decision] = await self._planted("claim_decisions", call)
-        return found
-
-    async def claim_messages(
-        self, spacing: float = 0.0, burst: int = 1, *, limit: int = 50
-    ) -> list[OutboxMessage]:
-        call = super().claim_messages(spacing, burst, limit=limit)
-        found: list[OutboxMessage] = await self._planted("claim_owing", call)
-        return found
-
-    async def checkpoint(self, *, every: float = 0.0, most: int = 1) -> bool:
-        call = super().checkpoint(every=every, most=most)
-        return bool(await self._planted("checkpoint", call))
-
-    async def prune(self, keep: float) -> int:
-        return int(await self._planted("prune", super().prune(keep)))
 
 
 @pytest.fixture
@@ -240,10 +217,10 @@ async def plant(tmp_path: Path) -> AsyncIterator[Callable[[str], Planted]]:
 @pytest.mark.parametrize(
     ("call", "loop"),
     [
-        ("keep", "engine"),
-        ("lapsing", "approvals"),
-        ("claim_decisions", "approvals"),
-        ("claim_owing", "courier"),
+        ("leases.renew", "engine"),
+        ("operations.due_waits", "approvals"),
+        ("decisions.claim", "approvals"),
+        ("outbox.claim", "courier"),
     ],
 )
 async def test_loop_survives_what_no_one_expected(
@@ -260,7 +237,9 @@ async def test_loop_survives_what_no_one_expected(
     assert [line["loop"] for line in logs if line.get("exc_info")] == [loop]
 
 
-@pytest.mark.parametrize(("call", "loop"), [("checkpoint", "checkpoints"), ("prune", "retention")])
+@pytest.mark.parametrize(
+    ("call", "loop"), [("audit_log.checkpoint", "checkpoints"), ("audit_log.prune", "retention")]
+)
 async def test_keeper_survives_what_no_one_expected(
     plant: Callable[[str], Planted], call: str, loop: str
 ) -> None:

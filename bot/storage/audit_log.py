@@ -1,0 +1,152 @@
+"""The audit log: single records, signed checkpoints, retention, and reading it for verification."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.audit import hash_chain
+from bot.audit.checkpoints import (
+    CheckpointKind,
+    SignedCheckpoint,
+    fingerprint,
+    format_checkpoint,
+)
+from bot.audit.hash_chain import Fact, Record, Report, Witnessed
+from bot.errors import UnreadableRowError
+from bot.storage import audit_records
+from bot.storage.outbox import Outbox
+from bot.storage.session import Session, write
+from bot.storage.writer import Transaction
+
+_PRUNED_AT_ONCE = 1000
+"""Old records that are removed in one transaction."""
+
+
+class AuditSnapshot:
+    """The audit log at one moment, as it is stored."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self.seals = audit_records.checkpoints(connection)
+        self.buried = max(
+            (one.seq for one in self.seals if one.kind is CheckpointKind.TOMBSTONE), default=0
+        )
+        self.last = audit_records.end(connection).seq
+
+    def verify(self, trusted: Iterable[str], progress: Callable[[int], None]) -> Report:
+        """Verify all records; see `hash_chain.verify`."""
+        return hash_chain.verify(
+            audit_records.raw(self._connection, self.buried),
+            lookup=lambda seq: audit_records.raw_one(self._connection, seq),
+            seals=self.seals,
+            trusted=trusted,
+            progress=progress,
+        )
+
+    def compare(self, witnessed: Iterable[SignedCheckpoint]) -> Witnessed:
+        """Compare with the checkpoints that the audit channel keeps; see `hash_chain.compare`."""
+        return hash_chain.compare(witnessed, self._hash, self.buried)
+
+    def _hash(self, seq: int) -> str | None:
+        record = audit_records.raw_one(self._connection, seq)
+        if record is not None:
+            return record[5].decode(errors="replace")
+        tombstones = (one for one in self.seals if one.kind is CheckpointKind.TOMBSTONE)
+        return next((one.hash for one in tombstones if one.seq == seq), None)
+
+
+class AuditLog:
+    """Appends to the audit log and reads it."""
+
+    def __init__(self, session: Session, outbox: Outbox) -> None:
+        self.session = session
+        self._outbox = outbox
+
+    @write
+    def record(self, tx: Transaction, fact: Fact) -> None:
+        """Append one record."""
+        tx.facts.append(fact)
+
+    @write
+    def checkpoint(self, tx: Transaction, *, every: float = 0.0, most: int = 1) -> bool:
+        """Sign the end of the log and enqueue that for the audit channel; False if it is early.
+
+        Args:
+            every: Seconds between two checkpoints, if there are new records.
+            most: How many new records make one due at once.
+        """
+        if self.session.signer is None:
+            return False
+        signed = audit_records.checkpoint(
+            tx.connection, tx.now, self.session.signer, every=every, most=most
+        )
+        if signed is None:
+            return False
+        text = (
+            f"Checkpoint of the trail: {signed.seq} records, the last one's hash is {signed.hash}, "
+            f"sealed with the key {fingerprint(signed.key)}."
+        )
+        # The message's metadata has its key, and so the channel keeps the whole checkpoint.
+        self._outbox.enqueue_audit(tx, format_checkpoint(signed), text)
+        return True
+
+    def report_tampering(self, tx: Transaction, why: str) -> None:
+        """Record and announce that the end of the log is not what was written."""
+        owner = self.session.owner
+        tx.facts.insert(0, Fact("tampered", "", {"why": why, "replica": owner}))
+        text = f"Somebody has changed the trail behind my back: {why}. Run audit verify."
+        self._outbox.enqueue_audit(tx, f"tampered:{owner}:{tx.now}", text)
+
+    @write
+    def report_unreadable(self, tx: Transaction, errors: Sequence[UnreadableRowError]) -> None:
+        """Record and announce rows that cannot be decoded, each once."""
+        for error in errors:
+            fact = Fact("unreadable", error.operation, {"table": error.table, "row": error.row})
+            if audit_records.has(tx.connection, fact):
+                continue
+            tx.facts.append(replace(fact, facts={**fact.facts, "why": error.why}))
+            key = f"unreadable:{error.table}:{error.row}"
+            text = f"Something stored is quarantined and is not run: {error}."
+            self._outbox.enqueue_audit(tx, key, text)
+
+    async def prune(self, keep: float) -> int:
+        """Remove records older than `keep` seconds, behind a tombstone, and return how many.
+
+        They are removed a few at a time, so that other writes wait little.
+        """
+        await self._add_tombstone(keep)
+        total = 0
+        while gone := await self._forget():
+            total += gone
+        return total
+
+    @write
+    def _add_tombstone(self, tx: Transaction, keep: float) -> None:
+        if self.session.signer is None:
+            return
+        before = tx.now - keep
+        fact = audit_records.prune(tx.connection, tx.now, self.session.signer, before=before)
+        if fact is not None:
+            tx.facts.append(fact)
+
+    @write
+    def _forget(self, tx: Transaction) -> int:
+        return audit_records.forget(tx.connection, _PRUNED_AT_ONCE)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[AuditSnapshot]:
+        """Open the log as it is stored, to verify it. Blocks: for terminals."""
+        with self.session.reading(isolation_level="REPEATABLE READ") as connection:
+            yield AuditSnapshot(connection)
+
+    @contextlib.contextmanager
+    def records(self, **criteria: Any) -> Iterator[Iterator[Record]]:
+        """Stream records, by the arguments of `audit_records.read`. Blocks: for terminals."""
+        with (
+            self.session.reading() as connection,
+            contextlib.closing(audit_records.read(connection, **criteria)) as records,
+        ):
+            yield records

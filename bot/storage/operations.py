@@ -1,0 +1,308 @@
+"""Operations: their rows, and the transitions that are one transaction with all that follows."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.audit.hash_chain import Fact
+from bot.model.actions import Json
+from bot.model.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, Step, step
+from bot.model.off_air import StartScope
+from bot.model.operations import Operation, Search, State
+from bot.storage import operation_search, rows
+from bot.storage.off_air import OffAir
+from bot.storage.outbox import Outbox
+from bot.storage.rate_limits import RateLimits
+from bot.storage.session import Session, write
+from bot.storage.tables import UNFINISHED, WAITING, operations
+from bot.storage.transition import Transition
+from bot.storage.writer import Transaction
+
+
+class Operations:
+    """Stores operations and applies transitions to them."""
+
+    def __init__(
+        self, session: Session, *, outbox: Outbox, off_air: OffAir, rate_limits: RateLimits
+    ) -> None:
+        self.session = session
+        self._outbox = outbox
+        self._off_air = off_air
+        self._rate_limits = rate_limits
+
+    # --- writing ---------------------------------------------------------------------
+
+    async def add(self, operation: Operation, facts: Mapping[str, Json]) -> Operation | None:
+        """Store a new operation; None if its key is stored already."""
+        # Somebody waits for the ack.
+        return await self.session.writer.do(self._add, (operation, facts), urgent=True)
+
+    def _add(
+        self, tx: Transaction, added: Sequence[tuple[Operation, Mapping[str, Json]]]
+    ) -> list[Operation | None]:
+        keys = [operation.key for operation, _ in added]
+        stored = sa.select(operations.c.key).where(operations.c.key.in_(keys))
+        known = set(tx.connection.execute(stored).scalars())
+        new: list[dict[str, Any]] = []
+        results: list[Operation | None] = []
+        for operation, facts in added:
+            if operation.key in known:
+                results.append(None)
+                continue
+            known.add(operation.key)
+            new.append(rows.columns(operation) | self._first_values(tx, operation))
+            tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, dict(facts)))
+            results.append(operation)
+        if new:
+            tx.connection.execute(sa.insert(operations), new)
+        return results
+
+    def _first_values(self, tx: Transaction, operation: Operation) -> dict[str, Any]:
+        return {
+            **self._lease(tx, operation.state),
+            "asked_at": tx.now,
+            "due_at": 0.0,
+            "ended_at": tx.now if operation.state in ENDINGS else None,
+        }
+
+    def _lease(self, tx: Transaction, state: State) -> dict[str, Any]:
+        """Return the columns of the lease: this replica's in a state that is worked on."""
+        mine = state in IN_HAND
+        return {
+            "owner": self.session.owner if mine else "",
+            "lease_until": tx.now + self.session.lease if mine else 0.0,
+        }
+
+    @write
+    def apply(self, tx: Transaction, transition: Transition) -> Operation | None:
+        """Apply a transition; None if a guard is not met or the state is another one.
+
+        The row, the audit records of every step, the messages and the other effects are one
+        transaction.
+        """
+        return self._apply(tx, transition)
+
+    @write
+    def start(
+        self,
+        tx: Transaction,
+        account: str,
+        api: str,
+        interval: float,
+        transitions: Sequence[Transition],
+    ) -> list[tuple[float, Operation | None]]:
+        """Store the intent to send requests, and reserve a slot for each.
+
+        Args:
+            interval: Seconds between two requests, over all replicas.
+
+        Returns:
+            For each transition when its request may leave, by `time.monotonic`, and the
+            operation; None as for `apply`.
+        """
+        applied = [self._apply(tx, transition) for transition in transitions]
+        count = len(applied) - applied.count(None)
+        slots = iter(self._rate_limits.reserve_slots(tx, account, api, interval, count=count))
+        return [(next(slots) if one else 0.0, one) for one in applied]
+
+    @write
+    def wait(self, tx: Transaction, transition: Transition, like: Operation) -> Operation | None:
+        """Apply a transition to WAITING, unless another operation waits for the very same.
+
+        Args:
+            like: The operation itself: same action, parameters and account is the same.
+
+        Returns:
+            The operation that waits, which may be another one; None as for `apply`.
+        """
+        return self._duplicate(tx, like) or self._update(tx, transition)
+
+    def _duplicate(self, tx: Transaction, like: Operation) -> Operation | None:
+        waiting = tx.connection.execute(
+            sa.select(operations).where(
+                WAITING,
+                operations.c.api == like.api,
+                operations.c.account == like.account,
+                operations.c.region == like.region,
+                operations.c.expires_at > tx.now,
+                operations.c.id != like.id,
+            )
+        )
+        others = self.session.quarantine.operations(waiting)
+        return next((other for other in others if other.params == like.params), None)
+
+    def _apply(self, tx: Transaction, transition: Transition) -> Operation | None:
+        return None if self._is_held(tx, transition) else self._update(tx, transition)
+
+    def _is_held(self, tx: Transaction, transition: Transition) -> bool:
+        """Return whether a hold, or the end of one, prevents a transition."""
+        start, effects = transition.guards.start_scope, transition.effects
+        if start is not None and self._off_air.holder(tx, start) is not None:
+            return True
+        if effects.hold is not None:
+            scope = StartScope(effects.hold.account, (effects.hold.target,))
+            there = self._off_air.holder(tx, scope)
+            return there is not None and there.operation != transition.id
+        if effects.release is not None:
+            return self._off_air.holder(tx, effects.release) is None
+        return False
+
+    def _update(self, tx: Transaction, transition: Transition) -> Operation | None:
+        # A transition that the lifecycle does not have fails before anything is written.
+        steps = [step(*two, transition.meanwhile) for two in pairwise(transition.path)]
+        values, guards = self._values(tx, transition), transition.guards
+        update = _conditional_update(
+            tuple(sorted(values)),
+            owned=bool(guards.owner),
+            unchanged=guards.seq is not None,
+            lapsed=guards.lapsed,
+        )
+        given = {f"new_{name}": value for name, value in values.items()}
+        given |= {
+            "is_id": transition.id,
+            "is_state": transition.path[0].value,
+            "is_owner": guards.owner,
+            "is_seq": guards.seq,
+            "is_now": tx.now,
+        }
+        row = tx.connection.execute(update, given).first()
+        if row is None:
+            return None
+        operation = rows.operation(row)
+        self._follow(tx, transition, steps, operation)
+        return operation
+
+    def _values(self, tx: Transaction, transition: Transition) -> dict[str, Any]:
+        """Return the columns that a transition sets."""
+        final, effects = transition.path[-1], transition.effects
+        values = _changed_columns(tx, transition) | self._lease(tx, final)
+        values["state"] = final.value
+        if effects.due_in is not None:
+            values["due_at"] = tx.now + effects.due_in
+        if final in ENDINGS:
+            values["ended_at"] = tx.now
+        if final is State.RUNNING:
+            values["sent_at"] = tx.now
+        if effects.expires_in is not None:
+            values["expires_at"] = tx.now + effects.expires_in
+        if effects.decided:
+            values["decided_at"] = tx.now
+        if effects.verify_in is not None:
+            values["look_at"] = tx.now + effects.verify_in
+        return values
+
+    def _follow(
+        self,
+        tx: Transaction,
+        transition: Transition,
+        steps: Sequence[Step],
+        operation: Operation,
+    ) -> None:
+        """Write the audit records, the messages and the holds that follow from a transition."""
+        facts, effects = transition.facts, transition.effects
+        for one, after in zip(steps, transition.path[1:], strict=True):
+            state: dict[str, Json] = {"state": after.value} if "state" in facts else {}
+            tx.facts.append(Fact(one.record, operation.id, {**facts, **state}))
+        kinds = [kind for one in steps for kind in one.owes]
+        for kind in dict.fromkeys([*kinds, *effects.enqueue]):
+            self._outbox.enqueue(tx, operation, kind)
+        if effects.off_air is not None:
+            self._off_air.apply(tx, operation, effects.off_air)
+        if effects.hold is not None:
+            self._off_air.hold(tx, operation, effects.hold)
+        if effects.release is not None:
+            self._off_air.release(tx, effects.release)
+
+    # --- reading ---------------------------------------------------------------------
+
+    async def get(self, id_: str) -> Operation | None:
+        """Return an operation by its id.
+
+        Raises:
+            UnreadableRowError: It is stored, and this release cannot decode it.
+        """
+        return await self.session.fetch_operation(
+            sa.select(operations).where(operations.c.id == id_)
+        )
+
+    async def by_key(self, key: str) -> Operation | None:
+        """Return an operation by the key that makes it unique."""
+        return await self.session.fetch_operation(
+            sa.select(operations).where(operations.c.key == key)
+        )
+
+    async def due_waits(self, limit: int = 50) -> list[Operation]:
+        """Return waiting operations that are due for a reminder or have expired."""
+        now = self.session.now()
+        query = (
+            sa.select(operations)
+            .where(
+                WAITING,
+                self.session.quarantine.excluding(operations),
+                sa.or_(operations.c.due_at <= now, operations.c.expires_at <= now),
+            )
+            .order_by(operations.c.due_at)
+            .limit(limit)
+        )
+        return self._decode(await self.session.fetch(query))
+
+    async def recent(self, *, user: str = "", limit: int = 10) -> list[Operation]:
+        """Return the newest operations, newest first."""
+        query = sa.select(operations).order_by(operations.c.asked_at.desc()).limit(limit)
+        if user:
+            query = query.where(operations.c.actor == user)
+        return self._decode(await self.session.fetch(query))
+
+    async def search(self, wanted: Search, limit: int) -> list[Operation]:
+        """Return the newest operations that match, newest first."""
+        return self._decode(
+            await self.session.read(lambda c: operation_search.find(c, wanted, limit))
+        )
+
+    async def unfinished(self) -> list[Operation]:
+        """Return all operations that have not ended, oldest first."""
+        query = sa.select(operations).where(UNFINISHED).order_by(operations.c.asked_at)
+        return self._decode(await self.session.fetch(query))
+
+    def _decode(self, found: Sequence[sa.Row[Any]]) -> list[Operation]:
+        return list(self.session.quarantine.operations(found))
+
+
+def _changed_columns(tx: Transaction, transition: Transition) -> dict[str, Any]:
+    values = rows.changed_columns(transition.changes)
+    parts = {name: value for name, value in transition.changes.items() if name in rows.CONSENT_KEYS}
+    if parts:
+        # The write lock keeps the parts that are not changed as they are until the update.
+        query = sa.select(operations.c.consent).where(operations.c.id == transition.id)
+        stored = tx.connection.execute(query).scalar()
+        values["consent"] = rows.merged_consent(transition.id, stored or "{}", parts)
+    return values
+
+
+@lru_cache(256)
+def _conditional_update(
+    names: tuple[str, ...], *, owned: bool, unchanged: bool, lapsed: bool | None
+) -> sa.Update:
+    """Build the UPDATE of a transition, once for each form: building it costs the most."""
+    update = (
+        sa.update(operations)
+        .where(
+            operations.c.id == sa.bindparam("is_id"),
+            operations.c.state == sa.bindparam("is_state"),
+        )
+        .values({name: sa.bindparam(f"new_{name}") for name in names})
+        .values(seq=operations.c.seq + 1)
+        .returning(*operations.c)
+    )
+    if owned:
+        update = update.where(operations.c.owner == sa.bindparam("is_owner"))
+    if unchanged:
+        update = update.where(operations.c.seq == sa.bindparam("is_seq"))
+    if lapsed is not None:
+        now = sa.bindparam("is_now", type_=sa.Double)
+        expired = operations.c.expires_at <= now
+        update = update.where(expired if lapsed else sa.not_(expired))
+    return update

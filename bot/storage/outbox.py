@@ -1,0 +1,382 @@
+"""The outbox: messages to Slack, enqueued in the transaction of what they are about."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.audit.checkpoints import parse_checkpoint
+from bot.audit.hash_chain import Fact
+from bot.errors import UnreadableRowError
+from bot.model.actions import Json
+from bot.model.commands import Via
+from bot.model.messages import EphemeralNotice, MessageKind, Sent
+from bot.model.operations import Operation, State
+from bot.storage import rows
+from bot.storage.rate_limits import RateLimits
+from bot.storage.session import Session, write
+from bot.storage.tables import operations, outbox
+from bot.storage.writer import Transaction
+
+_SLACK = "slack:"
+"""Account of Slack's destinations among the rate limits; a policy can name no account so."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """A row of the outbox, claimed by this replica.
+
+    Attributes:
+        operation: As it is now; None for an announcement or a notice, which have `text` instead.
+        destination: A channel id, or `@` and a user id.
+        about_state: The state that it was enqueued for.
+        text: Of an announcement or a notice, its text; of others, the state that was observed.
+        notice: The notice, if it is one.
+        wait: Seconds until its destination may be sent another message.
+    """
+
+    id: int
+    key: str
+    kind: MessageKind
+    operation: Operation | None
+    text: str
+    destination: str
+    attempts: int
+    uncertain: bool
+    about_state: State | None = None
+    notice: EphemeralNotice | None = None
+    wait: float = 0.0
+
+
+class Outbox:
+    """Enqueues messages and hands them out for delivery, in order for each destination."""
+
+    def __init__(self, session: Session, rate_limits: RateLimits) -> None:
+        self.session = session
+        self._rate_limits = rate_limits
+        inserted = session.insert(outbox)
+        self._upsert = inserted.on_conflict_do_update(
+            index_elements=[outbox.c.key], set_={"wanted": inserted.excluded.wanted}
+        )
+
+    # --- enqueueing ------------------------------------------------------------------
+
+    def enqueue(
+        self, tx: Transaction, operation: Operation, kind: MessageKind, observed: str = ""
+    ) -> None:
+        """Enqueue a message about an operation, unless it has no destination.
+
+        Args:
+            observed: See Delivery.
+        """
+        destination = self._destination(operation, kind)
+        if not destination:
+            return
+        self._insert(
+            tx,
+            _key(operation, kind, observed),
+            kind,
+            destination,
+            operation=operation,
+            text=observed,
+        )
+
+    def enqueue_notice(self, tx: Transaction, key: str, notice: EphemeralNotice) -> None:
+        """Enqueue a notice to one person."""
+        destination = f"@{notice.actor.user}"
+        self._insert(tx, key, MessageKind.WORD, destination, text=notice.text, notice=notice)
+
+    def enqueue_audit(self, tx: Transaction, key: str, text: str) -> None:
+        """Enqueue a text to the audit channel, if there is one; the same key again does nothing."""
+        if self.session.audit_channel:
+            self._insert(tx, key, MessageKind.AUDIT, self.session.audit_channel, text=text)
+
+    @write
+    def enqueue_card(self, tx: Transaction, id_: str) -> None:
+        """Enqueue the card of an operation as it is now."""
+        found = tx.connection.execute(sa.select(operations).where(operations.c.id == id_))
+        for operation in self.session.quarantine.operations(found):
+            self.enqueue(tx, operation, MessageKind.CARD)
+
+    @write
+    def announce(
+        self, tx: Transaction, key: str, text: str, facts: Mapping[str, Json], kind: str
+    ) -> None:
+        """Record something that belongs to no operation, and announce it in the audit channel.
+
+        Args:
+            key: The same key again is the same announcement.
+            kind: Of the audit record, e.g. `policy broken`.
+        """
+        tx.facts.append(Fact(kind, "", dict(facts)))
+        self.enqueue_audit(tx, key, text)
+
+    def _insert(
+        self,
+        tx: Transaction,
+        key: str,
+        kind: MessageKind,
+        destination: str,
+        *,
+        operation: Operation | None = None,
+        text: str = "",
+        notice: EphemeralNotice | None = None,
+    ) -> None:
+        tx.enqueued = True
+        tx.connection.execute(
+            self._upsert,
+            {
+                "key": key,
+                "operation": operation.id if operation else "",
+                "owed": kind.value,
+                "text": text,
+                "about": operation.state.value if operation else "",
+                "place": rows.notice(notice) if notice else "",
+                "destination": destination,
+                "wanted": operation.seq if operation else 0,
+                "attempts": 0,
+                "uncertain": False,
+                "next_at": 0.0,
+                "owner": "",
+                "lease_until": 0.0,
+            },
+        )
+
+    def _destination(self, operation: Operation, kind: MessageKind) -> str:
+        match kind:
+            case MessageKind.AUDIT:
+                return self.session.audit_channel
+            case MessageKind.PRIVATE:
+                return "" if operation.via is Via.TERMINAL else f"@{operation.actor.user}"
+            case MessageKind.WORD:
+                return ""
+            case _:
+                return operation.place.channel
+
+    # --- delivery --------------------------------------------------------------------
+
+    @write
+    def claim(
+        self, tx: Transaction, spacing: float = 0.0, burst: int = 1, *, limit: int = 50
+    ) -> list[OutboxMessage]:
+        """Claim the first message of each destination that may be tried now.
+
+        Args:
+            spacing: Seconds between two messages to one destination, over all replicas.
+            burst: How many may be sent at once after a pause.
+        """
+        quarantined = self.session.quarantine.of(outbox.name)
+        ready = (
+            sa.select(outbox.c.id)
+            .where(
+                outbox.c.id.in_(_first_ids(quarantined) if quarantined else _FIRST_IDS),
+                outbox.c.next_at <= tx.now,
+                outbox.c.lease_until <= tx.now,
+            )
+            .order_by(outbox.c.id)
+            .limit(limit)
+        )
+        claimed = self.session.lease_rows(tx, outbox, ready)
+        if not claimed:
+            return []
+        messages = self._decode(tx, claimed)
+        self.session.release_quarantined(tx, outbox)
+        return [replace(one, wait=self._wait(tx, one, spacing, burst)) for one in messages]
+
+    def _decode(self, tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> list[OutboxMessage]:
+        ids = {row.operation for row in claimed if row.operation}
+        query = sa.select(operations).where(operations.c.id.in_(ids))
+        quarantine = self.session.quarantine
+        found = {one.id: one for one in quarantine.operations(tx.connection.execute(query))}
+        in_order = sorted(claimed, key=lambda row: row.id)
+        return list(quarantine.decode(partial(_message, found), in_order))
+
+    def _wait(self, tx: Transaction, message: OutboxMessage, spacing: float, burst: int) -> float:
+        """Reserve a slot of a message's destination and return the seconds until it begins."""
+        slots = self._rate_limits.reserve_slots(
+            tx, _SLACK, message.destination, spacing, burst=burst
+        )
+        return max(0.0, slots[0] - tx.monotonic)
+
+    @write
+    def mark_in_flight(self, tx: Transaction, message: OutboxMessage) -> bool:
+        """Note that a message is about to be sent: from now on it may have reached Slack.
+
+        Returns:
+            False if another replica has claimed it since, which must be left to it.
+        """
+        in_flight = (
+            sa.update(outbox)
+            .where(outbox.c.id == message.id, outbox.c.owner == self.session.owner)
+            .values(attempts=outbox.c.attempts + 1, uncertain=True)
+        )
+        return tx.connection.execute(in_flight).rowcount > 0
+
+    @write
+    def mark_delivered(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> None:
+        """Delete a message, unless it is a card that has changed since it was rendered."""
+        operation = message.operation
+        seq = operation.seq if operation else 0
+        gone = tx.connection.execute(
+            sa.delete(outbox).where(outbox.c.id == message.id, outbox.c.wanted <= seq)
+        )
+        if not gone.rowcount:
+            self._postpone(tx, message, 0.0, uncertain=False)
+        if _is_recorded(message, sent):
+            tx.facts.append(self._delivery(message, sent))
+        if operation and message.kind is MessageKind.CARD and sent.ts != operation.card_ts:
+            tx.connection.execute(
+                sa.update(operations)
+                .where(operations.c.id == operation.id)
+                .values(card_channel=sent.channel, card_ts=sent.ts)
+            )
+
+    def _delivery(self, message: OutboxMessage, sent: Sent) -> Fact:
+        operation, destination = message.operation, message.destination
+        facts: dict[str, Json] = {
+            "owed": message.kind.value,
+            "about": message.about_state.value if message.about_state else "",
+            "channel": sent.channel,
+            "ts": sent.ts,
+            "permalink": permalink(self.session.workspace, sent),
+            "to": destination.removeprefix("@") if destination[:1] == "@" else "",
+            "tries": message.attempts + 1,
+            "notice": message.key if operation is None and message.notice is None else "",
+        }
+        id_ = operation.id if operation else ""
+        return Fact("delivered", id_, {name: value for name, value in facts.items() if value})
+
+    @write
+    def mark_postponed(
+        self, tx: Transaction, message: OutboxMessage, seconds: float, *, uncertain: bool
+    ) -> None:
+        """Have a message tried again after some seconds."""
+        self._postpone(tx, message, tx.now + seconds, uncertain=uncertain)
+
+    def _postpone(
+        self, tx: Transaction, message: OutboxMessage, next_at: float, *, uncertain: bool
+    ) -> None:
+        tx.connection.execute(
+            sa.update(outbox)
+            .where(outbox.c.id == message.id, outbox.c.owner == self.session.owner)
+            .values(next_at=next_at, uncertain=uncertain, owner="", lease_until=0.0)
+        )
+
+    @write
+    def mark_undeliverable(
+        self, tx: Transaction, message: OutboxMessage, why: str, *, tell: str = ""
+    ) -> None:
+        """Delete a message that Slack will never take, and record that.
+
+        Args:
+            tell: A line for the audit channel, unless the message was for that channel.
+        """
+        tx.connection.execute(sa.delete(outbox).where(outbox.c.id == message.id))
+        facts: dict[str, Json] = {"owed": message.kind.value, "why": why}
+        operation = message.operation
+        tx.facts.append(Fact("undeliverable", operation.id if operation else "", facts))
+        if operation and _is_told_privately(message.kind, operation):
+            self.enqueue(tx, operation, MessageKind.PRIVATE)
+        if tell and message.kind is not MessageKind.AUDIT:
+            self.enqueue_audit(tx, f"{message.key}:undeliverable", tell)
+
+    # --- reading ---------------------------------------------------------------------
+
+    async def is_card_queued(self, id_: str) -> bool:
+        """Return whether the newest card of an operation has not reached Slack yet."""
+        query = sa.select(outbox.c.id).where(outbox.c.key == f"{id_}:{MessageKind.CARD.value}")
+        return bool(await self.session.fetch(query))
+
+    async def depth(self) -> int:
+        """Count the queued messages, without those that this process cannot decode."""
+        readable = self.session.quarantine.excluding(outbox)
+        query = sa.select(sa.func.count()).select_from(outbox).where(readable)
+        return int((await self.session.fetch(query))[0][0])
+
+
+def _key(operation: Operation, kind: MessageKind, observed: str) -> str:
+    """Return the key that makes a message unique.
+
+    A card is one message whose newest form counts; any other is sent once for each state.
+    """
+    key = f"{operation.id}:{kind.value}"
+    match kind:
+        case MessageKind.CARD:
+            return key
+        case MessageKind.REMINDER:
+            return f"{key}:{operation.approvals.reminded}"
+        case MessageKind.LIFT:
+            # Once when the end is known, and once more shortly before it.
+            return f"{key}:{observed}"
+        case _:
+            return f"{key}:{operation.state.value}"
+
+
+def _is_recorded(message: OutboxMessage, sent: Sent) -> bool:
+    """Return whether a delivery is recorded: an edit of the same card is not.
+
+    Nor is a checkpoint: its record would be what the next one is about.
+    """
+    if message.kind is MessageKind.CARD and message.operation is not None:
+        return sent.ts != message.operation.card_ts
+    return parse_checkpoint(message.key) is None
+
+
+def _is_told_privately(lost: MessageKind, operation: Operation) -> bool:
+    """Return whether the asker is told alone what the channel was not; once for each ending."""
+    no_card = lost is MessageKind.CARD and not operation.card_ts
+    # An operation in progress has an ending that is told.
+    return lost is MessageKind.ENDING or (no_card and operation.state is State.WAITING)
+
+
+def _message(found: Mapping[str, Operation], row: sa.Row[Any]) -> OutboxMessage:
+    """Decode a row of the outbox; `found` has the operations that could be decoded, by id."""
+    kind, about, notice = rows.message(row)
+    if row.operation and row.operation not in found:
+        why = f"its operation {row.operation} cannot be read"
+        raise UnreadableRowError(outbox.name, row.id, row.operation, why)
+    return OutboxMessage(
+        row.id,
+        row.key,
+        kind,
+        found.get(row.operation),
+        row.text,
+        row.destination,
+        row.attempts,
+        row.uncertain,
+        about,
+        notice,
+    )
+
+
+def permalink(workspace: str, sent: Sent) -> str:
+    """Return the address of a message, as Slack makes it; empty where it is not known."""
+    if not (workspace and sent.channel and sent.ts):
+        return ""
+    return f"{workspace.rstrip('/')}/archives/{sent.channel}/p{sent.ts.replace('.', '')}"
+
+
+def _first_ids(quarantined: Collection[int | str] = ()) -> sa.ScalarSelect[int]:
+    """Select the id of the first row of each destination by a loose index scan.
+
+    Grouping would read a backlog of thousands for every message.
+
+    Args:
+        quarantined: Rows that delay no other.
+    """
+    nearest = sa.select(sa.func.min(outbox.c.destination).label("name")).cte("d", recursive=True)
+    further = (
+        sa.select(sa.func.min(outbox.c.destination))
+        .where(outbox.c.destination > nearest.c.name)
+        .scalar_subquery()
+    )
+    every = nearest.union_all(sa.select(further).where(nearest.c.name.is_not(None)))
+    first = sa.select(sa.func.min(outbox.c.id)).where(outbox.c.destination == every.c.name)
+    if quarantined:
+        first = first.where(outbox.c.id.not_in(quarantined))
+    return sa.select(first.scalar_subquery()).select_from(every).scalar_subquery()
+
+
+_FIRST_IDS = _first_ids()

@@ -1,0 +1,52 @@
+"""Rate limits that all replicas share: GCRA, one row per account and API."""
+
+import sqlalchemy as sa
+
+from bot.storage.session import Session, write
+from bot.storage.tables import limits
+from bot.storage.writer import Transaction
+
+
+class RateLimits:
+    """Reserves the times at which requests may leave."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @write
+    def reserve(self, tx: Transaction, account: str, api: str, interval: float) -> float:
+        """Reserve the next slot of an API and return its time by `time.monotonic`.
+
+        Args:
+            interval: Seconds between two requests, over all replicas.
+        """
+        return self.reserve_slots(tx, account, api, interval)[0]
+
+    def reserve_slots(
+        self,
+        tx: Transaction,
+        account: str,
+        api: str,
+        interval: float,
+        *,
+        count: int = 1,
+        burst: int = 1,
+    ) -> list[float]:
+        """Reserve the next `count` slots and return their times by `time.monotonic`.
+
+        Args:
+            burst: How many may leave at once after a pause.
+        """
+        row = (limits.c.account == account, limits.c.api == api)
+        free_at = tx.connection.execute(sa.select(limits.c.free_at).where(*row)).scalar()
+        first = max(free_at or 0.0, tx.now - interval * (burst - 1))
+        after = first + interval * count
+        tx.connection.execute(
+            self.session.insert(limits)
+            .values(account=account, api=api, free_at=after)
+            .on_conflict_do_update(
+                index_elements=[limits.c.account, limits.c.api], set_={"free_at": after}
+            )
+        )
+        begin = tx.monotonic + first - tx.now
+        return [begin + interval * slot for slot in range(count)]

@@ -1,0 +1,71 @@
+"""Verifications: whether a stop has held, read from the cloud a moment after it."""
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from bot.audit.hash_chain import Fact
+from bot.model.actions import Json
+from bot.model.messages import MessageKind
+from bot.model.operations import Operation
+from bot.storage import rows
+from bot.storage.outbox import Outbox
+from bot.storage.session import Session, write
+from bot.storage.tables import UNSEEN, operations
+from bot.storage.writer import Transaction
+
+
+class Verifications:
+    """Hands out the operations that are due for verification, and records what was observed."""
+
+    def __init__(self, session: Session, outbox: Outbox) -> None:
+        self.session = session
+        self._outbox = outbox
+
+    @write
+    def claim(self, tx: Transaction, limit: int = 16) -> list[Operation]:
+        """Claim ended operations that are due; a claim that is not followed up lapses."""
+        quarantine = self.session.quarantine
+        due = (
+            sa.select(operations.c.id)
+            .where(UNSEEN, operations.c.look_at <= tx.now, quarantine.excluding(operations))
+            .order_by(operations.c.look_at)
+            .limit(limit)
+        )
+        claimed = tx.connection.execute(
+            sa.update(operations)
+            .where(operations.c.id.in_(due.scalar_subquery()))
+            .values(look_at=tx.now + 3 * self.session.lease)
+            .returning(*operations.c)
+        )
+        return list(quarantine.operations(claimed))
+
+    @write
+    def skip(self, tx: Transaction, operation: Operation) -> None:
+        """Cancel a verification: its subject has been changed since, on purpose."""
+        due = sa.update(operations).where(operations.c.id == operation.id, UNSEEN)
+        tx.connection.execute(due.values(look_at=None))
+
+    @write
+    def record(
+        self,
+        tx: Transaction,
+        operation: Operation,
+        observed: str,
+        facts: Mapping[str, Json],
+        alike: Sequence[str] = (),
+    ) -> None:
+        """Record the state that was observed, once, and enqueue a message about it.
+
+        Args:
+            alike: Names like the one that was meant.
+        """
+        row = tx.connection.execute(
+            sa.update(operations)
+            .where(operations.c.id == operation.id, operations.c.look_at.is_not(None))
+            .values(look_at=None, looked=observed, seq=operations.c.seq + 1)
+            .returning(*operations.c)
+        ).first()
+        if row is not None:
+            tx.facts.append(Fact("looked", operation.id, dict(facts)))
+            self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, "\n".join(alike))
