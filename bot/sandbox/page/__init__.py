@@ -1,1 +1,1 @@
-"""The demo's page: a workspace, a cloud, their weather and the policy in a browser, on loopback."""
+"""The demo's page: a workspace, a cloud, their faults and the policy in a browser, on loopback."""

@@ -1,4 +1,4 @@
-"""The weather that the page can bring over both emulators, and clear."""
+"""The faults that the page can set on both emulators, and clear."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,82 +31,85 @@ FAULTS: Mapping[str, tuple[str, Fault]] = {
     "html": ("does it, and answers with a web page", Html),
     "truncated": ("does it, and sends half an answer", Truncated),
 }
-"""What may happen to requests, beside a refusal with a chosen code."""
+"""What may happen to requests, apart from a refusal with a chosen code."""
 
 _CALLS = ("chat.postMessage", "chat.update", "chat.postEphemeral", "views.open", "views.update")
-_SLOWEST, _FURTHEST, _MOST = 10.0, 86_400.0, 50
+_LONGEST_DELAY, _LARGEST_SKEW, _MOST_REQUESTS = 10.0, 86_400.0, 50
 
 
 class FaultControls:
-    """The weather over the emulated Slack and the emulated cloud."""
+    """Sets and clears the faults of the emulated Slack and the emulated cloud."""
 
     def __init__(self, slack: Workspace, cloud: CloudEmulator) -> None:
         self._slack = slack
         self._cloud = cloud
-        self._lasting = ""
+        self._persistent = ""
 
     def state(self) -> dict[str, Any]:
-        """Give the weather as it is."""
+        """Return the faults that are set."""
         slack = self._slack.faults
         return {
             "slack_down": slack.down,
             "slack_delay": slack.delay,
             "slack_limited": sum(slack.limit_next.values()),
-            "cloud_fault": self._lasting,
+            "cloud_fault": self._persistent,
             "cloud_next": self._cloud.faults.pending,
             "cloud_skew": self._cloud.skew,
         }
 
     def clear(self) -> None:
-        """Bring fair weather everywhere."""
+        """Clear all faults of both emulators."""
         slack = self._slack.faults
         slack.down, slack.revoked, slack.delay = False, False, 0.0
         slack.limit_next.clear()
         slack.lose_next.clear()
         self._cloud.faults.clear()
         self._cloud.skew = 0.0
-        self._lasting = ""
+        self._persistent = ""
 
     def set_slack(self, *, down: bool, delay: float, limited: int) -> None:
-        """Set Slack's weather.
+        """Set the faults of Slack.
 
         Args:
             delay: Seconds that each call takes.
             limited: How many of the next calls of each writing method are refused with 429.
         """
-        weather = self._slack.faults
-        weather.down = down
-        weather.delay = min(max(delay, 0.0), _SLOWEST)
-        weather.retry_after = 2.0
-        weather.limit_next.clear()
+        faults = self._slack.faults
+        faults.down = down
+        faults.delay = min(max(delay, 0.0), _LONGEST_DELAY)
+        faults.retry_after = 2.0
+        faults.limit_next.clear()
         if limited > 0:
-            weather.limit_next |= dict.fromkeys(_CALLS, min(limited, _MOST))
+            faults.limit_next |= dict.fromkeys(_CALLS, min(limited, _MOST_REQUESTS))
 
     def set_cloud(self, fault: str, code: str, *, times: int) -> None:
-        """Let the cloud's requests meet a fault.
+        """Set a fault of the cloud.
 
         Args:
             fault: One of FAULTS, `code` for a refusal with `code`, or empty for none.
-            times: How many of the next requests; 0: all until it clears.
+            times: How many of the next requests; 0 for all until it is cleared.
 
         Raises:
             KeyError: There is no such fault.
         """
-        weather = self._cloud.faults
-        weather.clear()
-        self._lasting = ""
+        faults = self._cloud.faults
+        faults.clear()
+        self._persistent = ""
         if not fault:
             return
         if fault == "code":
-            words, coming = f"refuses with {code}", Fault(code=code, message=explain(code).means)
+            description, pending = (
+                f"refuses with {code}",
+                Fault(code=code, message=explain(code).means),
+            )
         else:
-            words, coming = FAULTS[fault]
+            description, pending = FAULTS[fault]
         if times > 0:
-            weather.add(coming, times=min(times, _MOST))
+            faults.add(pending, times=min(times, _MOST_REQUESTS))
         else:
-            weather.persist(coming)
-            self._lasting = words
+            faults.persist(pending)
+            self._persistent = description
 
     def set_clock_skew(self, seconds: float) -> None:
-        """Put the cloud's clock ahead, or behind."""
-        self._cloud.skew = min(max(seconds, -_FURTHEST), _FURTHEST)
+        """Set how far the cloud's clock is ahead, or behind if negative."""
+        self._cloud.skew = min(max(seconds, -_LARGEST_SKEW), _LARGEST_SKEW)

@@ -1,4 +1,4 @@
-"""The policy file in the page: read, tried, saved, explained."""
+"""The policy file in the page: read, checked, saved, explained."""
 
 import re
 import time
@@ -28,7 +28,7 @@ class PolicyEditor:
     """The policy file of the demo.
 
     Args:
-        file: Where it is; the bot reads it, too.
+        file: The path; the bot reads it, too.
     """
 
     def __init__(self, file: Path, slack: Workspace) -> None:
@@ -40,7 +40,7 @@ class PolicyEditor:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the file again if somebody changed it; a broken one leaves the old roles."""
+        """Read the file again if it has changed; an invalid one leaves the roles as they were."""
         changed_at = self._file.stat().st_mtime_ns
         if changed_at == self._read_at:
             return
@@ -50,7 +50,7 @@ class PolicyEditor:
             self._rules = self._load(self.text)
 
     def save(self, text: str, *, broken_too: bool = False) -> list[dict[str, Any]]:
-        """Write it, unless it has problems; give those."""
+        """Write the file unless it has problems, and return those."""
         found = self.problems(text)
         if not found or broken_too:
             self._file.write_text(text)
@@ -58,7 +58,7 @@ class PolicyEditor:
         return found
 
     def problems(self, text: str) -> list[dict[str, Any]]:
-        """Give every problem of a text with its line; 0 where it has none."""
+        """Return every problem of a text with its line; 0 for none."""
         try:
             self._load(text)
         except ConfigError as error:
@@ -66,11 +66,11 @@ class PolicyEditor:
         return []
 
     def roles(self, user: str) -> list[str]:
-        """Give the roles that someone has."""
-        return list(matching.roles_of(self._rules.policy, self._facts(user, "")))
+        """Return the roles of a user."""
+        return list(matching.roles_of(self._rules.policy, self._context(user, "")))
 
     def explain(self, text: str, user: str, channel: str, words: str) -> dict[str, Any]:
-        """Say which rule of a text lets a command pass, or why none does.
+        """Return which rule of a text allows a command, or why none does.
 
         Raises:
             KeyError: There is no such user.
@@ -81,33 +81,33 @@ class PolicyEditor:
             return {"problems": [_placed(problem) for problem in error.problems]}
         command, _, rest = words.strip().partition(" ")
         verb = COMMANDS.get(command)
-        said = rest if verb else words.strip()
+        typed = rest if verb else words.strip()
         if verb is None and command.casefold() not in _VERBS:
             verb = Effect.STOP
         try:
             vocabulary = rules.vocabulary.at(channel)
-            wanted = parse(said, verb=verb, vocabulary=vocabulary, now=time.time())
+            wanted = parse(typed, verb=verb, vocabulary=vocabulary, now=time.time())
         except ParseError as error:
             return {"mistake": f"{error.sentence}\n{caret(error)}"}
         if not isinstance(wanted, Command):
             return {"mistake": _NOT_AN_ACTION}
-        found = explanation.explain(rules.policy, wanted, self._facts(user, channel))
+        found = explanation.explain(rules.policy, wanted, self._context(user, channel))
         shown: dict[str, Any] = {"command": format_command(wanted), "lines": list(found.lines)}
         if isinstance(found.verdict, Denied):
             return shown | {"allowed": False, "verdict": found.verdict.reason}
         rule, approval = found.verdict.rule, found.verdict.approval.value
         return shown | {"allowed": True, "verdict": f"{rule}, approval: {approval}"}
 
-    def _facts(self, user: str, channel: str) -> Context:
+    def _context(self, user: str, channel: str) -> Context:
         slack = self._slack
-        one, place = slack.users[user], slack.channels.get(channel)
+        member, place = slack.users[user], slack.channels.get(channel)
         person = Person(
-            one.id,
-            one.team_id,
-            bot=one.is_bot,
-            guest=one.is_restricted or one.is_ultra_restricted,
-            deactivated=one.deleted,
-            stranger=one.is_stranger,
+            member.id,
+            member.team_id,
+            bot=member.is_bot,
+            guest=member.is_restricted or member.is_ultra_restricted,
+            deactivated=member.deleted,
+            stranger=member.is_stranger,
         )
         return Context(
             person=person,

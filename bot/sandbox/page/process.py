@@ -1,4 +1,4 @@
-"""The demo's bot in a process of its own, so that it can be killed and started again."""
+"""The demo's bot in a process of its own, so that it can be killed and restarted."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-_OURS = ("SLACK_", "STOPSTREAM_", "TENCENTCLOUD_")
+_OWN_PREFIXES = ("SLACK_", "STOPSTREAM_", "TENCENTCLOUD_")
 _LINES = 300
 _GRACE = 10.0
 
@@ -20,22 +20,24 @@ class BotProcess:
     """`stopstream serve` as a child.
 
     Args:
-        settings: By environment name; nothing else of these names reaches the child.
-        changed: Called when it comes, goes or says something.
+        settings: By environment variable; the child inherits no other variable of the bot.
+        changed: Called when it starts, ends or logs a line.
 
     Attributes:
         starts: How often it was started.
-        lines: What it logged last, each with its number.
+        lines: The last lines of its log, each with its number.
     """
 
     def __init__(self, settings: Mapping[str, str], changed: Callable[[], None]) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(_OWN_PREFIXES)
+        }
         self._environment = {**kept, **settings, "STOPSTREAM_LOG_FORMAT": "json"}
         self._changed = changed
         self._child: asyncio.subprocess.Process | None = None
-        self._listening: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()
-        self._said = 0
+        self._reading: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._line_count = 0
         self.starts = 0
         self.lines: deque[tuple[int, dict[str, Any]]] = deque(maxlen=_LINES)
 
@@ -50,8 +52,8 @@ class BotProcess:
         return self._child is not None and self._child.returncode is None
 
     async def start(self) -> None:
-        """Start it, unless it runs."""
-        async with self._turn:
+        """Start it unless it is running."""
+        async with self._lock:
             if self.runs:
                 return
             self._child = await asyncio.create_subprocess_exec(
@@ -66,50 +68,50 @@ class BotProcess:
                 stderr=asyncio.subprocess.PIPE,
             )
             self.starts += 1
-            self._listening = asyncio.create_task(self._listen(self._child))
-            self._note({"event": "the process is started", "pid": self._child.pid})
+            self._reading = asyncio.create_task(self._read_log(self._child))
+            self._append({"event": "the process is started", "pid": self._child.pid})
 
     async def kill(self) -> None:
-        """End it as a crash would: signal 9, no word to anybody."""
-        async with self._turn:
+        """End it as a crash would, with signal 9."""
+        async with self._lock:
             if self._child is not None and self.runs:
                 self._child.kill()
-                await self._gone()
+                await self._ended()
 
     async def stop(self) -> None:
-        """Ask it to stop, and make it if it takes too long."""
-        async with self._turn:
+        """Ask it to stop, and kill it if that takes too long."""
+        async with self._lock:
             if self._child is None or not self.runs:
                 return
             self._child.terminate()
             try:
                 async with asyncio.timeout(_GRACE):
-                    await self._gone()
+                    await self._ended()
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     self._child.kill()
-                await self._gone()
+                await self._ended()
 
-    async def _gone(self) -> None:
-        if self._listening is not None:
-            await asyncio.shield(self._listening)
+    async def _ended(self) -> None:
+        if self._reading is not None:
+            await asyncio.shield(self._reading)
 
-    async def _listen(self, child: asyncio.subprocess.Process) -> None:
-        """Keep what it says until it is gone."""
+    async def _read_log(self, child: asyncio.subprocess.Process) -> None:
+        """Keep its log until it has ended."""
         if child.stderr is not None:
             async for raw in child.stderr:
-                self._note(_read(raw.decode(errors="replace").rstrip()))
+                self._append(_parse(raw.decode(errors="replace").rstrip()))
         code = await child.wait()
-        self._note({"event": "the process is gone", "pid": child.pid, "exit_code": code})
+        self._append({"event": "the process is gone", "pid": child.pid, "exit_code": code})
 
-    def _note(self, line: dict[str, Any]) -> None:
-        self._said += 1
+    def _append(self, line: dict[str, Any]) -> None:
+        self._line_count += 1
         line.setdefault("timestamp", datetime.now(UTC).isoformat())
-        self.lines.append((self._said, line))
+        self.lines.append((self._line_count, line))
         self._changed()
 
 
-def _read(line: str) -> dict[str, Any]:
+def _parse(line: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How a request's signature was checked, as steps to read; pure.
+"""The steps of the check of a request's signature, for the page; no I/O.
 
 Source: https://www.tencentcloud.com/document/product/267/37447
 """
@@ -14,7 +14,7 @@ _NOT_HERE = "not reached"
 
 
 def steps(one: Received) -> list[dict[str, Any]]:
-    """Give each step of the check: its name, whether it held, and what was looked at.
+    """Return each step of the check: its name, whether it passed, and what it compared.
 
     `holds` is None for a step that was not reached.
     """

@@ -21,7 +21,7 @@ from bot.sandbox.tencent.server import CloudEmulator
 from handlers import manifest
 
 Part = tuple[object, Callable[[], Any]]
-"""What tells that a part is another than before, and how to write it."""
+"""A version to compare with an earlier one, and a function that renders the part."""
 
 _REQUESTS = 100
 
@@ -37,7 +37,7 @@ class Snapshot:
     faults: FaultControls
 
     def parts(self, user: str) -> dict[str, Part]:
-        """Give every part for one person, by its key."""
+        """Return every part for one person, by its key."""
         found: dict[str, Part] = {"setup": ("", self._setup)}
         for key, value in self._small(user):
             found[key] = (value, partial(_same, value))
@@ -53,7 +53,7 @@ class Snapshot:
         return found
 
     def _setup(self) -> dict[str, Any]:
-        """Give what stays as it is."""
+        """Render what never changes."""
         features = manifest.read()["features"]
         slack = self.slack
         return {
@@ -67,7 +67,7 @@ class Snapshot:
         }
 
     def _small(self, user: str) -> Iterator[tuple[str, Any]]:
-        """Give the parts that are compared as they are."""
+        """Yield the parts that are compared by value."""
         yield "people", [self._person(one) for one in self.slack.users.values()]
         yield "channels", [_channel(one) for one in self._channels(user)]
         yield "modal", self.slack.modals.get(user)
@@ -77,18 +77,18 @@ class Snapshot:
         yield "policy", self.policy.text
         yield "gauges", self._gauges()
         states = self.cloud.resources.states(self.cloud.now)
-        for (kind, key), thing in self.cloud.resources.all().items():
-            back = None if thing.returns_at is None else thing.returns_at - self.cloud.skew
+        for (kind, key), resource in self.cloud.resources.all().items():
+            back = None if resource.returns_at is None else resource.returns_at - self.cloud.skew
             yield (
                 f"thing/{kind}/{'/'.join(key)}",
                 {
                     "kind": kind,
                     "key": list(key),
                     "state": states[kind, key],
-                    "returns_after": thing.returns_after,
+                    "returns_after": resource.returns_after,
                     "returns_at": back,
                     "banned_until": self.cloud.resources.banned_until(key[0]) - self.cloud.skew,
-                    "runs": dict(thing.runs),
+                    "runs": dict(resource.runs),
                 },
             )
 
@@ -113,7 +113,7 @@ class Snapshot:
         return {"state": state, "pid": self.bot.pid, "starts": self.bot.starts}
 
     def _gauges(self) -> list[dict[str, Any]]:
-        """Give how many requests of each API came within the last second, against its limit."""
+        """Return the requests of each API in the last second, and its limit."""
         since = self.cloud.now - 1.0
         recent: dict[str, int] = {}
         for one in reversed(self.cloud.received):
@@ -145,20 +145,20 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Window:
-    """One open window: who sits before it, and what it was sent."""
+    """An open window: its user, and the version of each part that it was sent."""
 
     user: str
     sent: dict[str, object] = field(default_factory=dict[str, object])
 
-    def become(self, user: str) -> None:
-        """Let someone else sit down: all is sent anew."""
+    def switch_user(self, user: str) -> None:
+        """Change the user; everything is sent again."""
         self.user = user
         self.sent = {}
 
-    def news(self, scene: Snapshot) -> Mapping[str, Any] | None:
-        """Give what changed since the last time, or nothing."""
+    def changes(self, snapshot: Snapshot) -> Mapping[str, Any] | None:
+        """Return what has changed since the last call, or None."""
         first = not self.sent
-        parts = scene.parts(self.user)
+        parts = snapshot.parts(self.user)
         changed = {
             key: write()
             for key, (mark, write) in parts.items()
@@ -192,7 +192,7 @@ def _message(channel: Channel, message: Message) -> dict[str, Any]:
 
 
 def _without_secrets(one: Received) -> dict[str, Json]:
-    """Give what came, as the bot's own cards would show it."""
+    """Return the parameters with secrets hidden, as on the bot's cards."""
     try:
         action = by_api(one.api)
     except KeyError:

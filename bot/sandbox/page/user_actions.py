@@ -1,4 +1,4 @@
-"""What a person does in the page, on top of what hands can do in the workspace."""
+"""What a person can do in the page, in addition to `Person`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,14 +18,14 @@ _SELECTED = {
 
 
 class GoneError(LookupError):
-    """What was pressed or chosen is not there any more."""
+    """What was pressed or chosen does not exist any more."""
 
 
 class UserActions(Person):
-    """A person in front of the page."""
+    """A person who uses the page."""
 
     async def type(self, text: str, channel: str, thread_ts: str = "") -> str:
-        """Type into the composer: a slash command or a message; give what came back at once."""
+        """Type a slash command or a message, and return the immediate answer."""
         if text.startswith("/") and not thread_ts:
             command, _, rest = text.partition(" ")
             return await self.slash(command, rest.strip(), channel)
@@ -33,7 +33,7 @@ class UserActions(Person):
         return ""
 
     def _marked_up(self, text: str) -> str:
-        """Write a text as Slack's composer does: people and channels by id."""
+        """Return a text as Slack's composer sends it, with ids for people and channels."""
         slack = self._slack
         users = {user.name: f"<@{user.id}>" for user in slack.users.values()}
         channels = {one.name: f"<#{one.id}>" for one in slack.channels.values() if one.name}
@@ -47,7 +47,7 @@ class UserActions(Person):
         """Press a button or choose an option under a message.
 
         Raises:
-            GoneError: The message does not have it any more.
+            GoneError: The message has no such element any more.
         """
         return await self.click(_action(message.blocks, action_id, value), message, channel)
 
@@ -57,10 +57,10 @@ class UserActions(Person):
         """Press a button or choose an option in a form or the home tab.
 
         Args:
-            values: What the view's fields hold.
+            values: The state of the view's fields.
 
         Raises:
-            GoneError: The view does not have it any more.
+            GoneError: The view has no such element any more.
         """
         slack = self._slack
         view_id = str(view.get("id") or "V0HOME")
@@ -80,7 +80,7 @@ class UserActions(Person):
         return await slack.delivery.deliver("interaction", payload)
 
     async def submit_form(self, values: dict[str, dict[str, Any]]) -> Ack:
-        """Send the open form off, and show what the app puts in its place."""
+        """Submit the open form, and open the view that the app answers with."""
         slack = self._slack
         before = slack.modals[self._user]
         ack = await self.submit(values)
@@ -95,7 +95,7 @@ class UserActions(Person):
         return ack
 
     async def close_form(self) -> None:
-        """Close the open form; the app hears of it if it asked to."""
+        """Close the open form; the app gets an event if the view asks for one."""
         slack = self._slack
         view = slack.modals.pop(self._user, None)
         slack.changed()
@@ -104,7 +104,7 @@ class UserActions(Person):
             await slack.delivery.deliver("interaction", self._interaction("view_closed") | more)
 
     async def shortcut(self, callback_id: str, channel: str = "", ts: str = "") -> Ack:
-        """Use a shortcut of the manifest: on a message, or on nothing.
+        """Use a shortcut of the manifest: a global one, or one on a message.
 
         Raises:
             GoneError: There is no such message.
@@ -116,7 +116,11 @@ class UserActions(Person):
 
 
 def _action(blocks: list[Any], action_id: str, value: str) -> dict[str, Any]:
-    """Find an element that can be used so, and write what Slack says of its use."""
+    """Return the payload of an action on an element.
+
+    Raises:
+        GoneError: There is no such element or option.
+    """
     for block, element in _elements(blocks):
         if element.get("action_id") != action_id:
             continue

@@ -1,4 +1,4 @@
-"""A Block Kit validator: refuses what Slack refuses, in the words of Slack's server.
+"""A validator for Block Kit that refuses what Slack refuses, with the messages of Slack.
 
 Source: https://docs.slack.dev/reference/block-kit
 """
@@ -33,12 +33,12 @@ _IN_INPUT = frozenset(
 
 
 def problems(blocks: Any, surface: str = MESSAGE) -> list[str]:
-    """Give every fault of some blocks, each with its JSON pointer."""
+    """Return every problem of some blocks, each with its JSON pointer."""
     return list(_blocks(blocks, surface))
 
 
 def view_problems(view: Any) -> list[str]:
-    """Give every fault of a modal or home view."""
+    """Return every problem of a modal or home view."""
     if not isinstance(view, Mapping) or view.get("type") not in (MODAL, HOME):
         return ["must be a modal or home view [json-pointer:/type]"]
     surface = str(view["type"])
@@ -240,5 +240,5 @@ def _long(text: Any, at: str, most: int) -> Iterator[str]:
 
 
 def _utf16(text: str) -> int:
-    """Count as Slack does: what is beyond the first plane counts twice."""
+    """Return the length as Slack counts it: in UTF-16 code units."""
     return len(text.encode("utf-16-le")) // 2

@@ -1,4 +1,4 @@
-"""What the emulated workspace holds: people, groups, channels, messages."""
+"""The users, channels, messages and files of the emulated workspace."""
 
 import itertools
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class User:
-    """A user, with Slack's own names for what they are."""
+    """A user, with the field names of Slack's API."""
 
     id: str
     name: str
@@ -22,7 +22,7 @@ class User:
     tz: str = "Europe/Amsterdam"
 
     def info(self) -> dict[str, Any]:
-        """Give it as `users.info` does."""
+        """Return the user as `users.info` does."""
         return {
             "id": self.id,
             "name": self.name,
@@ -40,10 +40,10 @@ class User:
 
 @dataclass(slots=True)
 class Message:
-    """A message as it stands now.
+    """A message in its current state.
 
     Attributes:
-        edits: How often it was changed.
+        edits: How often it was edited.
         to: The one user who sees it; empty for everyone.
         files: Id and name of each file that it shares.
     """
@@ -60,7 +60,7 @@ class Message:
     files: tuple[tuple[str, str], ...] = ()
 
     def data(self, *, metadata: bool = False) -> dict[str, Any]:
-        """Give it as `conversations.history` does."""
+        """Return the message as `conversations.history` does."""
         found: dict[str, Any] = {
             "type": "message",
             "ts": self.ts,
@@ -77,7 +77,7 @@ class Message:
         return found
 
     def buttons(self) -> dict[str, dict[str, Any]]:
-        """Give the buttons by what stands on them."""
+        """Return the buttons by their label."""
         return {
             element["text"]["text"]: element | {"block_id": block.get("block_id", "")}
             for block in self.blocks
@@ -88,7 +88,7 @@ class Message:
 
 @dataclass(slots=True)
 class Channel:
-    """A channel and what was said in it."""
+    """A channel and its messages."""
 
     id: str
     name: str
@@ -99,19 +99,19 @@ class Channel:
 
     @property
     def roots(self) -> list[Message]:
-        """The messages outside threads that everyone sees."""
+        """The messages outside threads that every member sees."""
         return [m for m in self.messages if not m.thread_ts and not m.to]
 
     def thread(self, ts: str) -> list[Message]:
-        """The replies to a message that everyone sees."""
+        """Return the replies to a message that every member sees."""
         return [m for m in self.messages if m.thread_ts == ts and not m.to]
 
     def find(self, ts: str) -> Message | None:
-        """Find a message."""
+        """Return a message."""
         return next((m for m in self.messages if m.ts == ts), None)
 
     def info(self, bot: str) -> dict[str, Any]:
-        """Give it as `conversations.info` does."""
+        """Return the channel as `conversations.info` does."""
         kind = {"C": "is_channel", "G": "is_group", "D": "is_im"}[self.id[0]]
         found: dict[str, Any] = {"id": self.id, "name": self.name, kind: True}
         found |= {"is_private": self.is_private, "is_archived": self.is_archived}
@@ -124,11 +124,11 @@ class Channel:
 
 @dataclass(slots=True)
 class File:
-    """A file that is uploaded, or about to be.
+    """A file that is uploaded, or will be.
 
     Attributes:
         length: Bytes that were announced.
-        channel: Where it is shared; empty for nowhere.
+        channel: The channel where it is shared; empty for none.
     """
 
     id: str
@@ -139,7 +139,7 @@ class File:
 
 
 class Timestamps:
-    """Makes Slack's message ids: seconds with six digits, each later than the one before."""
+    """Creates Slack's timestamps, each later than the one before, and other unique ids."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -147,12 +147,12 @@ class Timestamps:
         self._ids = itertools.count(1)
 
     def ts(self) -> str:
-        """Give the next one."""
+        """Return the next timestamp: seconds with six decimals."""
         self._last = max(self._last + 1, int(self._clock() * 1_000_000))
         return f"{self._last // 1_000_000}.{self._last % 1_000_000:06d}"
 
     def id(self, prefix: str) -> str:
-        """Make an id that nothing else has."""
+        """Return a new unique id."""
         return f"{prefix}{next(self._ids):08d}"
 
 
@@ -160,6 +160,6 @@ _AUTO_LINK = re.compile(r"(?:https?|rtmps?|webrtc)://[^\s<>]+")
 
 
 def escaped(text: str) -> str:
-    """Write what a person types as Slack hands it on with `should_escape`."""
+    """Return typed text as Slack sends it with `should_escape`."""
     safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _AUTO_LINK.sub(lambda found: f"<{found[0]}>", safe)

@@ -1,4 +1,4 @@
-"""How the emulated Slack reaches the app: signed HTTP with retries, or Socket Mode.
+"""Deliveries to the app: signed HTTP with retries, or Socket Mode.
 
 Source: https://docs.slack.dev/apis/events-api/using-socket-mode
 """
@@ -21,17 +21,17 @@ ACK = 3.0
 """Seconds that Slack waits for an ack."""
 
 RETRIES = (0.0, 60.0, 300.0)
-"""Seconds after which an event that was not acked comes again."""
+"""Seconds after which an event that was not acked is sent again."""
 
 _TYPES = {"command": "slash_commands", "event": "events_api", "interaction": "interactive"}
 
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """What came back.
+    """The app's answer.
 
     Attributes:
-        error: What the person sees instead of an answer; empty if all went well.
+        error: The code that the person sees instead of an answer; empty if it succeeded.
     """
 
     body: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -39,7 +39,7 @@ class Ack:
 
 
 class EventDelivery:
-    """Brings payloads to the app.
+    """Sends payloads to the app.
 
     Args:
         pace: Multiplies the waits between an event's retries, for tests.
@@ -62,7 +62,7 @@ class EventDelivery:
         self._retrying: set[asyncio.Task[Ack]] = set()
 
     async def close(self) -> None:
-        """Break every connection."""
+        """Close every connection."""
         for task in self._retrying:
             task.cancel()
         for socket in list(self._sockets):
@@ -71,13 +71,13 @@ class EventDelivery:
             await self._session.close()
 
     async def deliver(self, kind: str, payload: dict[str, Any]) -> Ack:
-        """Bring one payload once: a `command`, an `event` or an `interaction`."""
+        """Send one payload once: a `command`, an `event` or an `interaction`."""
         if self.request_url:
             return await self._post(kind, payload, {})
         return await self._send(kind, payload, {})
 
     async def deliver_event(self, payload: dict[str, Any]) -> Ack:
-        """Bring an event, again and again until it is acked, at most three times more."""
+        """Send an event, and retry at most three times until it is acked."""
         ack = await self.deliver("event", payload)
         if ack.error:
             task = asyncio.create_task(self._retry(payload))
@@ -99,10 +99,8 @@ class EventDelivery:
                 break
         return ack
 
-    # --- signed HTTP -----------------------------------------------------------------
-
     def signed(self, raw: bytes) -> dict[str, str]:
-        """Sign a body as Slack does."""
+        """Return the headers that sign a body as Slack does."""
         timestamp = str(int(self._clock()))
         base = f"v0:{timestamp}:".encode() + raw
         digest = hmac.new(self._secret.encode(), base, hashlib.sha256).hexdigest()
@@ -132,21 +130,19 @@ class EventDelivery:
             return Ack(error=f"http_error {response.status}")
         return Ack(_read(text, response.content_type))
 
-    # --- Socket Mode -----------------------------------------------------------------
-
     def socket_url(self) -> str:
-        """Make the address of a socket; its ticket is good once."""
+        """Return the address of a socket; its ticket is valid once."""
         ticket = secrets.token_hex(8)
         self._tickets.add(ticket)
         return f"{self.base.replace('http', 'ws', 1)}/link?ticket={ticket}"
 
     @property
     def sockets(self) -> int:
-        """How many connections stand."""
+        """How many connections are open."""
         return len(self._sockets)
 
     async def serve_socket(self, request: web.Request) -> web.StreamResponse:
-        """Hold one connection of the app."""
+        """Serve one connection of the app."""
         ticket = request.query.get("ticket", "")
         if ticket not in self._tickets or len(self._sockets) >= 10:  # noqa: PLR2004 (Slack's)
             return web.Response(status=403)
@@ -203,12 +199,12 @@ class EventDelivery:
         return Ack(body)
 
     async def refresh(self, reason: str = "refresh_requested") -> None:
-        """Ask every connection to come anew, as Slack does every few hours."""
+        """Ask the app to renew every connection, as Slack does every few hours."""
         for socket in list(self._sockets):
             await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
 
     async def cut(self) -> None:
-        """Break every connection without a word."""
+        """Close every connection without notice."""
         for socket in list(self._sockets):
             await socket.close()
 

@@ -1,4 +1,4 @@
-"""What the fields of an emulated form hold, and keep when the form is drawn anew.
+"""The values of a form's fields, which survive an update of the form.
 
 Source: https://docs.slack.dev/reference/methods/views.update
 """
@@ -6,7 +6,7 @@ Source: https://docs.slack.dev/reference/methods/views.update
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_HELD = {
+_VALUE_KEYS = {
     "plain_text_input": ("value", "initial_value"),
     "static_select": ("selected_option", "initial_option"),
     "conversations_select": ("selected_conversation", "initial_conversation"),
@@ -16,15 +16,15 @@ _HELD = {
 def entries(
     view: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Give what a view's fields hold, as `state.values` does.
+    """Return the values of a view's fields, as in `state.values`.
 
-    A field whose `block_id` and `action_id` are those of one before keeps what that one held,
-    whatever its initial value; any other begins with its own.
+    A field with the `block_id` and `action_id` of an earlier one keeps the value of that one;
+    any other starts with its initial value.
     """
     values: dict[str, dict[str, Any]] = {}
     for block_id, element in _fields(view):
         action_id, kind = element.get("action_id", ""), element["type"]
-        held, initial = _HELD[kind]
+        held, initial = _VALUE_KEYS[kind]
         begins = {"type": kind, held: element.get(initial)}
         kept = before.get(block_id, {}).get(action_id)
         values.setdefault(block_id, {})[action_id] = begins if kept is None else kept
@@ -32,12 +32,16 @@ def entries(
 
 
 def entry(kind: str, value: Any) -> dict[str, Any]:
-    """Write what somebody put into a field: a text, an option, or the id of a channel."""
-    return {"type": kind, _HELD[kind][0]: value}
+    """Return the state of a field with a value: a text, an option, or the id of a channel."""
+    return {"type": kind, _VALUE_KEYS[kind][0]: value}
 
 
 def _fields(view: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for block in view.get("blocks", ()):
         element = block.get("element")
-        if block.get("block_id") and isinstance(element, Mapping) and element["type"] in _HELD:
+        if (
+            block.get("block_id")
+            and isinstance(element, Mapping)
+            and element["type"] in _VALUE_KEYS
+        ):
             yield block["block_id"], element
