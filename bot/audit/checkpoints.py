@@ -1,7 +1,6 @@
-"""Seals: signed statements of where the trail ended at some moment; pure.
+"""Signed checkpoints: statements of where the audit log ended at some time.
 
-Whoever can write the database can make a chain of hashes anew; without the key nobody can
-make a seal for it.
+Write access to the database is enough to compute a new chain of hashes, but not to sign it.
 """
 
 import base64
@@ -23,14 +22,14 @@ _PARTS = 7
 
 
 class CheckpointKind(StrEnum):
-    """What a seal says of the record it names."""
+    """What a checkpoint says of its record."""
 
     HEAD = "head"
-    """It is the last one: renewed by every transaction."""
+    """It is the last one; replaced by every transaction."""
     CHECKPOINT = "checkpoint"
-    """It was the last one: kept, and posted to the audit channel."""
+    """It was the last one; kept, and posted to the audit channel."""
     TOMBSTONE = "tombstone"
-    """It and all before it were removed, for they were older than is kept."""
+    """It and all before it were removed at the end of their retention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class SignedCheckpoint:
     Attributes:
         seq: The record's number.
         hash: The record's hash, hex.
-        at: When it was sealed, by the store's clock.
+        at: When it was signed, by the store's clock.
         key: The public key, base64.
         signature: Ed25519 over `statement`, base64.
     """
@@ -54,7 +53,7 @@ class SignedCheckpoint:
 
 
 def statement(kind: CheckpointKind, seq: int, hash_: str, at: float) -> bytes:
-    """Write what is signed: five lines, each with its line feed.
+    """Return what is signed: five lines, each with its line feed.
 
     A head and a checkpoint say the same: the trail ended there then.
     """
@@ -63,7 +62,7 @@ def statement(kind: CheckpointKind, seq: int, hash_: str, at: float) -> bytes:
 
 
 class Signer:
-    """Holds a private key; nothing of it is ever shown.
+    """Signs with a private key, which is never shown.
 
     Args:
         seed: The 32 bytes of RFC 8032.
@@ -75,51 +74,62 @@ class Signer:
         self.public = base64.b64encode(raw).decode()
         """The public key, base64."""
 
-    def seal(self, kind: CheckpointKind, seq: int, hash_: str, at: float) -> SignedCheckpoint:
-        """Sign a statement."""
+    def sign(self, kind: CheckpointKind, seq: int, hash_: str, at: float) -> SignedCheckpoint:
+        """Return the signed checkpoint of a record."""
         at = round(at, 6)
         signed = base64.b64encode(self._key.sign(statement(kind, seq, hash_, at))).decode()
         return SignedCheckpoint(kind, seq, hash_, at, self.public, signed)
 
 
-def is_genuine(seal: SignedCheckpoint) -> bool:
-    """Say whether the signature is that of the key over this very statement."""
+def is_genuine(checkpoint: SignedCheckpoint) -> bool:
+    """Return whether the signature is valid for the key and the statement."""
     try:
-        public = Ed25519PublicKey.from_public_bytes(_decoded(seal.key))
-        public.verify(_decoded(seal.signature), statement(seal.kind, seal.seq, seal.hash, seal.at))
+        public = Ed25519PublicKey.from_public_bytes(_decoded(checkpoint.key))
+        public.verify(
+            _decoded(checkpoint.signature),
+            statement(checkpoint.kind, checkpoint.seq, checkpoint.hash, checkpoint.at),
+        )
     except (InvalidSignature, ValueError):
         return False
     return True
 
 
 def fingerprint(key: str) -> str:
-    """Give a public key's short name, for people: the first 16 digits of its sha256."""
+    """Return the short name of a public key: the first 16 digits of its sha256."""
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def format_checkpoint(seal: SignedCheckpoint) -> str:
-    """Write a seal as one word, as the audit channel keeps it."""
-    at = repr(round(seal.at, 6))
-    parts = (_PREFIX, seal.kind.value, str(seal.seq), at, seal.hash, seal.key, seal.signature)
+def format_checkpoint(checkpoint: SignedCheckpoint) -> str:
+    """Return a checkpoint as one word, as it is posted to the audit channel."""
+    at = repr(round(checkpoint.at, 6))
+    parts = (
+        _PREFIX,
+        checkpoint.kind.value,
+        str(checkpoint.seq),
+        at,
+        checkpoint.hash,
+        checkpoint.key,
+        checkpoint.signature,
+    )
     return ":".join(parts)
 
 
 def parse_checkpoint(text: str) -> SignedCheckpoint | None:
-    """Read a word of `written` back; None if it is none."""
+    """Read what `format_checkpoint` returned; None if it is anything else."""
     parts = text.split(":")
     if len(parts) != _PARTS or parts[0] != _PREFIX or len(parts[4]) != _HASH:
         return None
     try:
-        seal = SignedCheckpoint(
+        checkpoint = SignedCheckpoint(
             CheckpointKind(parts[1]), int(parts[2]), parts[4], float(parts[3]), *parts[5:]
         )
     except ValueError:
         return None
-    return seal if format_checkpoint(seal) == text else None
+    return checkpoint if format_checkpoint(checkpoint) == text else None
 
 
 def is_key(text: str) -> bool:
-    """Say whether a text is a public key."""
+    """Return whether a text is a public key."""
     try:
         return len(_decoded(text)) == SEED
     except ValueError:

@@ -1,4 +1,4 @@
-"""The trail as rows of a spreadsheet, in which nothing is a formula; pure."""
+"""Audit records as CSV rows in which no cell is a formula."""
 
 import csv
 import io
@@ -38,14 +38,14 @@ COLUMNS = (
     "hash",
     "body",
 )
-"""Of a record: what is asked for most; `body` holds everything, as it was hashed."""
+"""The facts that are needed most; `body` holds all of them, as hashed."""
 
-# A spreadsheet takes what begins so for a formula, in full-width forms, too.
+# A spreadsheet reads a cell that begins with one of these as a formula, also in full width.
 _FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def cell(value: Json) -> str:
-    """Write a value so that no spreadsheet takes it for a formula."""
+    """Render a value so that no spreadsheet reads it as a formula."""
     if value is None:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -55,14 +55,14 @@ def cell(value: Json) -> str:
 
 
 def line(values: Iterable[Json]) -> str:
-    """Write one row, with its end of line as RFC 4180 wants it."""
+    """Render one row, with the end of line of RFC 4180."""
     out = io.StringIO()
     csv.writer(out).writerow([cell(value) for value in values])
     return out.getvalue()
 
 
 def row(record: Record) -> list[Json]:
-    """Give the cells of a record."""
+    """Return the cells of a record."""
     given: dict[str, Json] = {
         **record.facts,
         "seq": record.seq,
@@ -77,7 +77,7 @@ def row(record: Record) -> list[Json]:
 
 
 def moment(at: float | None) -> str:
-    """Write a time of epoch seconds as ISO 8601, in UTC, to the millisecond."""
+    """Render epoch seconds as ISO 8601 in UTC, to the millisecond."""
     if at is None:
         return ""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -1,4 +1,4 @@
-"""The key that seals the trail: from the environment, from a file, or made at the first start."""
+"""The key that signs the audit log: from the environment, a file, or created at first start."""
 
 import base64
 import os
@@ -14,11 +14,11 @@ _FILE = "STOPSTREAM_AUDIT_KEY_FILE: "
 
 
 def load_signer(given: SecretStr | None, file: Path) -> Signer:
-    """Give the key; one that is made is on disk before it is used.
+    """Return the signer; a key that is created is on disk before it is used.
 
     Args:
-        given: What the environment says; it wins.
-        file: Where it lies otherwise, readable for its owner alone.
+        given: The key in the environment, which takes precedence.
+        file: The file of the key otherwise, readable by its owner only.
 
     Raises:
         ConfigError: The file cannot be read, written or used.
@@ -28,13 +28,13 @@ def load_signer(given: SecretStr | None, file: Path) -> Signer:
     try:
         return _read(file)
     except FileNotFoundError:
-        return _made(file)
+        return _create(file)
     except OSError as error:
         raise ConfigError([f"{_FILE}{file}: {error.strerror or error}"]) from None
 
 
 def load_public_key(given: SecretStr | None, file: Path) -> str:
-    """Give the public key, or nothing where there is no key yet; makes none.
+    """Return the public key, or an empty text if there is no key yet; creates none.
 
     Raises:
         ConfigError: The file cannot be used.
@@ -51,8 +51,8 @@ def _read(file: Path) -> Signer:
         raise ConfigError([f"{_FILE}{file}: holds no key; 32 bytes in base64"]) from None
 
 
-def _made(file: Path) -> Signer:
-    """Make a key; of several that start at once, one does, and the others read it."""
+def _create(file: Path) -> Signer:
+    """Create a key; of several replicas that start at once, one does and the others read it."""
     text = base64.b64encode(secrets.token_bytes(SEED)).decode() + "\n"
     draft = file.with_name(f".{file.name}.{secrets.token_hex(6)}")
     try:
@@ -61,7 +61,7 @@ def _made(file: Path) -> Signer:
             out.flush()
             os.fsync(out.fileno())
         try:
-            # A link fails where a file is; a rename would put ours over another's.
+            # A link fails if the file exists; a rename would replace another replica's key.
             os.link(draft, file)
         except FileExistsError:
             pass

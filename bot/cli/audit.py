@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from bot.audit import csv_rows as sheet
 from bot.audit import signing_key as keys
 from bot.audit.checkpoints import SignedCheckpoint, fingerprint, is_key
-from bot.audit.hash_chain import ChainError, Fact, Record
+from bot.audit.hash_chain import Fact, Record
+from bot.audit.verifier import ChainError
 from bot.cli import serve as serving
 from bot.cli.output import Progress, complain, one_line, say, table
 from bot.cli.settings import Settings

@@ -7,14 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.audit import hash_chain
+from bot.audit import verifier, witness
 from bot.audit.checkpoints import (
     CheckpointKind,
     SignedCheckpoint,
     fingerprint,
     format_checkpoint,
 )
-from bot.audit.hash_chain import Fact, Record, Report, Witnessed
+from bot.audit.hash_chain import Fact, Record
+from bot.audit.verifier import Report
+from bot.audit.witness import Witnessed
 from bot.errors import UnreadableRowError
 from bot.storage import audit_records
 from bot.storage.outbox import Outbox
@@ -37,18 +39,18 @@ class AuditSnapshot:
         self.last = audit_records.end(connection).seq
 
     def verify(self, trusted: Iterable[str], progress: Callable[[int], None]) -> Report:
-        """Verify all records; see `hash_chain.verify`."""
-        return hash_chain.verify(
+        """Verify all records; see `verifier.verify`."""
+        return verifier.verify(
             audit_records.raw(self._connection, self.buried),
             lookup=lambda seq: audit_records.raw_one(self._connection, seq),
-            seals=self.seals,
+            checkpoints=self.seals,
             trusted=trusted,
             progress=progress,
         )
 
     def compare(self, witnessed: Iterable[SignedCheckpoint]) -> Witnessed:
-        """Compare with the checkpoints that the audit channel keeps; see `hash_chain.compare`."""
-        return hash_chain.compare(witnessed, self._hash, self.buried)
+        """Compare with the checkpoints that the audit channel keeps; see `witness.compare`."""
+        return witness.compare(witnessed, self._hash, self.buried)
 
     def _hash(self, seq: int) -> str | None:
         record = audit_records.raw_one(self._connection, seq)

@@ -88,7 +88,7 @@ def append(
     connection.execute(_INSERT, rows)
     head = after.head
     if signer is not None:
-        head = signer.seal(CheckpointKind.HEAD, seq, last, now)
+        head = signer.sign(CheckpointKind.HEAD, seq, last, now)
         connection.execute(_RENEW if key else _SEAL, _values(head))
     return End(seq, last, head, stands=signer is not None)
 
@@ -228,7 +228,7 @@ def checkpoint(
         return None
     if before and now - before.at < every and seq - before.seq < most:
         return None
-    seal = signer.seal(CheckpointKind.CHECKPOINT, seq, hash_, now)
+    seal = signer.sign(CheckpointKind.CHECKPOINT, seq, hash_, now)
     connection.execute(_SEAL, _values(seal))
     return seal
 
@@ -251,7 +251,7 @@ def prune(connection: sa.Connection, now: float, signer: Signer, *, before: floa
     if row is None:
         return None
     keys = connection.execute(sa.select(seals.c.key).distinct()).scalars().all()
-    seal = signer.seal(CheckpointKind.TOMBSTONE, upto, row.hash, now)
+    seal = signer.sign(CheckpointKind.TOMBSTONE, upto, row.hash, now)
     connection.execute(_SEAL, _values(seal))
     return Fact(
         PRUNED,

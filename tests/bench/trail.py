@@ -105,7 +105,7 @@ def _fill(file: Path, records: int) -> None:
         raw.executemany(insert, given)
         seq, hash_ = raw.execute("SELECT seq, hash FROM trail ORDER BY seq DESC LIMIT 1").fetchone()
         for kind in (CheckpointKind.HEAD, CheckpointKind.CHECKPOINT):
-            seal = SIGNER.seal(kind, seq, hash_, BEGIN)
+            seal = SIGNER.sign(kind, seq, hash_, BEGIN)
             values = (kind.value, seq, hash_, seal.at, seal.key, seal.signature)
             raw.execute("INSERT INTO seals VALUES (?, ?, ?, ?, ?, ?)", values)
         raw.commit()

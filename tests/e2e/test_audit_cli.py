@@ -92,7 +92,7 @@ async def test_audit_verify_ignores_forged_checkpoint(terminal: Terminal) -> Non
     """A checkpoint that another user posted to the audit channel is not compared."""
     slack = terminal.world.slack
     forged = slack.say(AUDIT, "U0BOB", "Checkpoint of the trail")
-    seal = Signer(b"x" * 32).seal(CheckpointKind.CHECKPOINT, 2, "0" * 64, 0.0)
+    seal = Signer(b"x" * 32).sign(CheckpointKind.CHECKPOINT, 2, "0" * 64, 0.0)
     key = f"seal:checkpoint:2:0.0:{'0' * 64}:{seal.key}:{seal.signature}"
     assert parse_checkpoint(key) is not None
     forged.metadata = {"event_type": "stopstream_operation", "event_payload": {"key": key}}
@@ -133,7 +133,7 @@ def rewrite(file: Path, key: Path) -> None:
                 sa.text("UPDATE trail SET body = :body, hash = :hash WHERE seq = :seq"),
                 {"body": body, "hash": last, "seq": row.seq},
             )
-        seal = signer.seal(CheckpointKind.HEAD, rows[-1].seq, last, rows[-1].at)
+        seal = signer.sign(CheckpointKind.HEAD, rows[-1].seq, last, rows[-1].at)
         connection.execute(sa.text("DELETE FROM seals"))
         connection.execute(
             sa.text("INSERT INTO seals VALUES ('head', :seq, :hash, :at, :key, :signature)"),

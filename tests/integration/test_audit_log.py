@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from bot.audit import csv_rows as sheet
 from bot.audit import signing_key as keys
 from bot.audit.checkpoints import CheckpointKind, Signer, parse_checkpoint
-from bot.audit.hash_chain import Fact, Report
+from bot.audit.hash_chain import Fact
+from bot.audit.verifier import Report
 from bot.cli import audit as auditing
 from bot.errors import ConfigError
 from bot.operations.checkpointer import Checkpointer

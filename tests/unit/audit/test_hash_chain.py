@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from bot.audit import checkpoints as seals
 from bot.audit import hash_chain as chain
+from bot.audit import verifier, witness
 from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer
-from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Report
+from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw
+from bot.audit.verifier import Report
 from bot.model.actions import Json
 from tests.support.paths import ROOT
 
@@ -52,13 +54,13 @@ def seal(
     rows: Sequence[Raw], seq: int, kind: CheckpointKind = HEAD, signer: Signer = OURS
 ) -> SignedCheckpoint:
     hash_ = next(row[5] for row in rows if row[0] == seq).decode()
-    return signer.seal(kind, seq, hash_, AT)
+    return signer.sign(kind, seq, hash_, AT)
 
 
 def verified(rows: Sequence[Raw], sealed: Sequence[SignedCheckpoint] = (), *trusted: str) -> Report:
     batches = [rows[at : at + 4] for at in range(0, len(rows), 4)]
     numbered = {row[0]: row for row in rows}
-    return chain.verify(batches, lookup=numbered.get, seals=sealed, trusted=trusted)
+    return verifier.verify(batches, lookup=numbered.get, checkpoints=sealed, trusted=trusted)
 
 
 def told(report: Report) -> tuple[int, str]:
@@ -90,7 +92,7 @@ def test_hash_chain_canonical_form_matches_its_vector() -> None:
 def test_checkpoint_signature_matches_its_vector() -> None:
     """The signed statement and its Ed25519 signature match the documented test vector."""
     signer = Signer(bytes.fromhex(PRIVATE))
-    sealed = signer.seal(CHECKPOINT, 7, "ab" * 32, 1_700_000_000.5)
+    sealed = signer.sign(CHECKPOINT, 7, "ab" * 32, 1_700_000_000.5)
 
     # The key of RFC 8032, section 7.1, test 1.
     assert base64.b64decode(signer.public).hex() == (
@@ -130,7 +132,7 @@ def test_checkpoint_round_trips_through_its_text(
     seq: int, at: float, kind: CheckpointKind, hash_: bytes
 ) -> None:
     """A signed checkpoint parsed from its text equals the original and verifies."""
-    sealed = OURS.seal(kind, seq, hash_.hex(), at)
+    sealed = OURS.sign(kind, seq, hash_.hex(), at)
 
     assert seals.parse_checkpoint(seals.format_checkpoint(sealed)) == sealed
     assert seals.is_genuine(sealed)
@@ -355,14 +357,14 @@ def hashes(rows: Sequence[Raw]) -> Any:
 def test_checkpoints_in_the_channel_reveal_a_rewrite() -> None:
     """A log rewritten with the real key is exposed by the checkpoints in the channel."""
     seen = [seal(ROWS, 4, CHECKPOINT), seal(ROWS, 8, CHECKPOINT)]
-    assert chain.compare(seen, hashes(ROWS), 0).found is None
+    assert witness.compare(seen, hashes(ROWS), 0).found is None
     # Even with the very key.
     changed = facts(COUNT)
     changed[6] = Fact("ended", "op7", {"user": "U0NOBODY"})
     rows = linked(changed)
     assert verified(rows, [seal(rows, COUNT)], OURS.public).found is None
 
-    found = chain.compare(seen, hashes(rows), 0).found
+    found = witness.compare(seen, hashes(rows), 0).found
 
     assert found is not None
     assert (found.seq, found.what) == (5, "rewritten")
@@ -373,7 +375,7 @@ def test_checkpoints_in_the_channel_reveal_a_rollback() -> None:
     rows = ROWS[:6]
     assert verified(rows, [seal(rows, 6)], OURS.public).found is None
 
-    found = chain.compare([seal(ROWS, 8, CHECKPOINT)], hashes(rows), 0).found
+    found = witness.compare([seal(ROWS, 8, CHECKPOINT)], hashes(rows), 0).found
 
     assert found is not None
     assert (found.seq, found.what) == (8, "cut off")
@@ -382,7 +384,7 @@ def test_checkpoints_in_the_channel_reveal_a_rollback() -> None:
 def test_checkpoints_of_pruned_records_are_only_counted() -> None:
     """Checkpoints of pruned records are counted as older and are not compared."""
     seen = [seal(ROWS, 4, CHECKPOINT), seal(ROWS, 8, CHECKPOINT)]
-    result = chain.compare(seen, hashes(ROWS[6:]), 6)
+    result = witness.compare(seen, hashes(ROWS[6:]), 6)
 
     assert (result.older, result.compared, result.found) == (1, 1, None)
 

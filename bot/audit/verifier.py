@@ -1,0 +1,325 @@
+"""Verifies the audit log: every hash, every signature, and what was done where one fails."""
+
+import json
+from binascii import hexlify
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TypeAlias
+
+from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, is_genuine
+from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Raw
+from bot.audit.keyring import Keyring
+
+Lookup: TypeAlias = Callable[[int], Raw | None]
+"""Returns a record by its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainError:
+    """The first record that fails verification.
+
+    Attributes:
+        seq: The number of the record.
+        what: `altered`, `missing`, `inserted`, `swapped`, `cut off`, `rewritten` or `forged`.
+        why: A sentence for people.
+    """
+
+    seq: int
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a verification.
+
+    Attributes:
+        first: Number of the first record that is kept.
+        last: Number of the last valid record.
+        found: The first error; None if all records are valid.
+        sealed: Number of the last record that a checkpoint with a trusted key covers.
+        keys: The trusted keys.
+        notes: What people should know even if it is valid.
+    """
+
+    first: int
+    last: int
+    found: ChainError | None
+    sealed: int = 0
+    keys: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Return how many records are valid."""
+        return self.last - self.first + 1
+
+
+def verify(
+    batches: Iterable[Sequence[Raw]],
+    *,
+    lookup: Lookup,
+    checkpoints: Iterable[SignedCheckpoint] = (),
+    trusted: Iterable[str] = (),
+    progress: Callable[[int], None] = lambda _seq: None,
+) -> Report:
+    """Verify all records from the first, and return the first error.
+
+    Args:
+        batches: All records in the order of their numbers.
+        checkpoints: All that are stored; of tombstones the newest counts.
+        trusted: Public keys that are known to be good. Another is trusted once a checkpoint
+            with a trusted key covers the record that names it; without any, the first key
+            that the log names is.
+        progress: Called with the number of records seen, after each batch.
+    """
+    verifier = Verifier(lookup, checkpoints, trusted)
+    for batch in batches:
+        found = verifier.check(batch)
+        if found is not None:
+            return verifier.report(found)
+        progress(verifier.count)
+    return verifier.report(verifier.end())
+
+
+class Verifier:
+    """One verification of an audit log."""
+
+    def __init__(
+        self, lookup: Lookup, checkpoints: Iterable[SignedCheckpoint], trusted: Iterable[str]
+    ) -> None:
+        every = list(checkpoints)
+        tombstones = [
+            checkpoint for checkpoint in every if checkpoint.kind is CheckpointKind.TOMBSTONE
+        ]
+        self.tombstone = max(tombstones, key=lambda checkpoint: checkpoint.seq, default=None)
+        self.head = next(
+            (checkpoint for checkpoint in every if checkpoint.kind is CheckpointKind.HEAD), None
+        )
+        self.lookup = lookup
+        self.count = self.tombstone.seq if self.tombstone else 0
+        self.first = self.count + 1
+        self.previous = (self.tombstone.hash if self.tombstone else GENESIS).encode()
+        self.before = b""
+        self.keyring = Keyring(trusted)
+        later = [s for s in every if s.kind is not CheckpointKind.TOMBSTONE and s.seq >= self.first]
+        # The last one of a number stands first, for `pop` takes from the end.
+        self.checkpoints = sorted(later, key=lambda checkpoint: -checkpoint.seq)
+        self.has_checkpoints = bool(every)
+        self.signed_upto = self.count
+        self.tombstonestone_recorded = False
+
+    def check(self, batch: Sequence[Raw]) -> ChainError | None:
+        """Check the next records and return the first error."""
+        # The loop runs once for each of a million records: it is kept free of calls.
+        previous, before, count = self.previous, self.before, self.count
+        stop = self.checkpoints[-1].seq if self.checkpoints else 0
+        at_seen: float | None = None
+        begin, of, of_quoted = b"", b"", b'""'
+        for row in batch:
+            seq, at, kind, operation, body, hash_ = row
+            if seq != count + 1:
+                self.previous, self.before, self.count = previous, before, count
+                return self._misplaced(seq)
+            if at != at_seen:
+                at_seen, begin = at, b'{"at":%b,"facts":' % repr(at).encode()
+            if operation != of:
+                of, of_quoted = operation, _quoted(operation)
+            kind_quoted = _QUOTED.get(kind) or _quoted(kind)
+            end = b',"kind":%b,"operation":%b,"seq":%d}' % (kind_quoted, of_quoted, seq)
+            if (
+                hexlify(sha256(b"%b\n%b" % (previous, body)).digest()) != hash_
+                or not body.startswith(begin)
+                or not body.endswith(end)
+            ):
+                self.previous, self.before, self.count = previous, before, count
+                return self._diagnose(row)
+            before, previous, count = previous, hash_, seq
+            if kind in _NOTED:
+                self._note(seq, kind, body)
+            if seq == stop:
+                self.count = seq
+                if (found := self._check_signed(hash_.decode())) is not None:
+                    return found
+                stop = self.checkpoints[-1].seq if self.checkpoints else 0
+        self.previous, self.before, self.count = previous, before, count
+        return None
+
+    def end(self) -> ChainError | None:
+        """Return the error of the end of the log, or of a key that is not trusted."""
+        return self._cut_off() or self._added() or self._untrusted()
+
+    def _cut_off(self) -> ChainError | None:
+        last = self.count
+        if self.checkpoints:
+            checkpoint = self.checkpoints[0]
+            if not is_genuine(checkpoint):
+                return ChainError(last + 1, "forged", _unsigned(checkpoint))
+            lost = (
+                f"record {last + 1} is"
+                if checkpoint.seq == last + 1
+                else f"{checkpoint.seq - last} are"
+            )
+            why = f"{lost} cut off at the end: once there were {checkpoint.seq}"
+            return ChainError(last + 1, "cut off", why)
+        if self.head is None and (self.has_checkpoints or self.keyring.has_keys):
+            why = "the signed end was removed, so records may be cut off there"
+            return ChainError(last + 1, "cut off", why)
+        return None
+
+    def _added(self) -> ChainError | None:
+        head = self.head
+        if head is None or self.count <= head.seq:
+            return None
+        self.count = head.seq
+        why = f"record {head.seq + 1} was added behind the signed end, without the key"
+        return ChainError(head.seq + 1, "inserted", why)
+
+    def _untrusted(self) -> ChainError | None:
+        tombstone = self.tombstone
+        if tombstone is not None and not (is_genuine(tombstone) and self.tombstonestone_recorded):
+            self.count = tombstone.seq
+            why = f"the tombstone of the records up to {tombstone.seq} is not genuine"
+            return ChainError(tombstone.seq, "forged", why)
+        if tombstone is not None:
+            self.keyring.accept(tombstone)
+        untrusted = self.keyring.untrusted()
+        if untrusted is None:
+            return None
+        self.count = max(self.first, untrusted.seq) - 1
+        return ChainError(
+            untrusted.seq,
+            "forged",
+            f"a {untrusted.kind.value} of record {untrusted.seq} is signed with the key "
+            f"{untrusted.key}, for which nobody here vouches",
+        )
+
+    def report(self, found: ChainError | None) -> Report:
+        """Return the result."""
+        notes = []
+        if self.tombstone is not None:
+            notes.append(
+                f"the records up to {self.tombstone.seq} were removed; a tombstone says so"
+            )
+        if not self.keyring.given and self.keyring.trusted:
+            notes.append(
+                "no key was given, so the one that the trail itself names is taken: "
+                + ", ".join(sorted(self.keyring.trusted))
+            )
+        if found is None and not self.signed_upto and self.count:
+            notes.append("no seal vouches for it: whoever can write the database can make it anew")
+        keys = tuple(sorted(self.keyring.trusted))
+        return Report(self.first, self.count, found, self.signed_upto, keys, tuple(notes))
+
+    def _note(self, seq: int, kind: bytes, body: bytes) -> None:
+        facts = json.loads(body)["facts"]
+        for key in (facts.get("key"), *facts.get("keys", ())):
+            if isinstance(key, str):
+                self.keyring.add(seq, key)
+        tombstone = self.tombstone
+        if kind == PRUNED.encode() and tombstone is not None:
+            self.tombstonestone_recorded |= (facts.get("upto"), facts.get("hash")) == (
+                tombstone.seq,
+                tombstone.hash,
+            )
+
+    def _check_signed(self, hash_: str) -> ChainError | None:
+        """Compare the record that was just read with its checkpoints."""
+        while self.checkpoints and self.checkpoints[-1].seq == self.count:
+            checkpoint = self.checkpoints.pop()
+            if not is_genuine(checkpoint):
+                self.count -= 1
+                return ChainError(checkpoint.seq, "forged", _unsigned(checkpoint))
+            if checkpoint.hash != hash_:
+                after = self.lookup(checkpoint.seq + 1)
+                if after is not None and after[5] == checkpoint.hash.encode():
+                    self.count -= 1
+                    return ChainError(
+                        checkpoint.seq, "inserted", f"record {checkpoint.seq} was put in"
+                    )
+                first = self.signed_upto + 1
+                self.count = self.signed_upto
+                which = f"record {checkpoint.seq} was"
+                if first != checkpoint.seq:
+                    which = f"records {first} to {checkpoint.seq}, or some of them, were"
+                why = f"{which} rewritten: its {checkpoint.kind.value} was signed over another hash"
+                return ChainError(first, "rewritten", why)
+            self.keyring.accept(checkpoint)
+            self.signed_upto = checkpoint.seq
+        return None
+
+    def _misplaced(self, seq: int) -> ChainError:
+        due = self.count + 1
+        if seq > due:
+            return ChainError(due, "missing", f"record {due} is missing; {seq} comes next")
+        return ChainError(seq, "inserted", f"record {seq} stands there a second time")
+
+    def _diagnose(self, row: Raw) -> ChainError:
+        """Return what was done to a record whose hash does not match."""
+        seq, body, hash_ = row[0], row[4], row[5]
+        if self.before and _chained(self.before, body) == hash_:
+            # This one follows on the one before the last.
+            self.count -= 1
+            return ChainError(seq - 1, "inserted", f"record {seq - 1} was put in")
+        after, said = self.lookup(seq + 1), _number(body)
+        if said is not None and said > seq:
+            if self._swapped(row, said):
+                why = f"record {seq} has changed places with record {said}"
+                return ChainError(seq, "swapped", why)
+            follows = (
+                after is not None
+                and _number(after[4]) == said + 1
+                and _chained(hash_, after[4]) == after[5]
+            )
+            sealed = any(one.seq == said and one.hash.encode() == hash_ for one in self.checkpoints)
+            if follows or sealed:
+                why = f"record {seq} is missing; {said} stands in its place"
+                return ChainError(seq, "missing", why)
+        if after is not None and _chained(self.previous, after[4]) == after[5]:
+            return ChainError(seq, "inserted", f"record {seq} was put in")
+        if _chained(self.previous, body) == hash_:
+            why = f"record {seq} was altered: its columns say something else than its body"
+        else:
+            why = f"record {seq} was altered: it does not match its hash"
+        return ChainError(seq, "altered", why)
+
+    def _swapped(self, row: Raw, said: int) -> bool:
+        """Return whether a record and the one in whose place it is match in each other's place."""
+        due = self.lookup(said)
+        if due is None or _chained(self.previous, due[4]) != due[5]:
+            return False
+        before = due if said == row[0] + 1 else self.lookup(said - 1)
+        return before is not None and _chained(before[5], row[4]) == row[5]
+
+
+_NOTED = frozenset({KEY.encode(), PRUNED.encode()})
+_QUOTED: dict[bytes, bytes] = {}
+_ID = 16
+"""Letters of an operation's id; a shorter text is a kind, of which there are few."""
+
+
+def _quoted(text: bytes) -> bytes:
+    """Return a text as JSON; kinds are cached, for they repeat, and ids are not."""
+    if len(text) >= _ID and text.isalnum() and text.isascii():
+        return b'"%b"' % text
+    found = json.dumps(text.decode(errors="replace")).encode()
+    if len(_QUOTED) < 1000 and len(text) < _ID:  # noqa: PLR2004 (bounds it)
+        _QUOTED[text] = found
+    return found
+
+
+def _unsigned(checkpoint: SignedCheckpoint) -> str:
+    return f"the signature of the {checkpoint.kind.value} of record {checkpoint.seq} does not hold"
+
+
+def _chained(previous: bytes, body: bytes) -> bytes:
+    return hexlify(sha256(b"%b\n%b" % (previous, body)).digest())
+
+
+def _number(body: bytes) -> int | None:
+    try:
+        found = json.loads(body)["seq"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return found if isinstance(found, int) else None
