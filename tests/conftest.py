@@ -16,13 +16,13 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from bot.audit.checkpoints import Signer
+from bot.cli.wiring import build
 from bot.model.commands import Invocation, Via
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import MessageKind
 from bot.model.operations import Choice, Decision, Operation
 from bot.model.people import Actor, Place
 from bot.operations.approvals import ApprovalService, Settled
-from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.service import Accepted, Reply, Service
 from bot.operations.worker import Worker
@@ -212,37 +212,24 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     desk = given.pop("desk", None) or FakeNotifier()
     load = loader(source="policy.yml", sites={}, region="", now=1_700_000_000.0)
     rules = [load(given.pop("policy", POLICY))]
-    patience = given.pop("channel_patience", 60.0)
     metrics = Metrics()
     supervisor = given.pop("supervisor", None) or Supervisor(metrics)
-    rights = Authorizer(store=store, directory=directory, rules=lambda: rules[0], team=TEAM)
-    engine = Worker(
+    parts = build(
         store=store,
         cloud=cloud,
-        rights=rights,
-        metrics=metrics,
-        supervisor=supervisor,
-        patience=0.01,
-        **given,
-    )
-    approvals = ApprovalService(store=store, engine=engine, rights=rights, supervisor=supervisor)
-    courier = OutboxRelay(
-        store=store,
-        desk=desk,
-        metrics=metrics,
-        supervisor=supervisor,
-        spacing=0.0,
-        patience=patience,
-    )
-    service = Service(
-        store=store,
-        engine=engine,
-        approvals=approvals,
         directory=directory,
-        rules=lambda: rules[0],
+        notifier=desk,
+        policy=lambda: rules[0],
         team=TEAM,
         metrics=metrics,
+        supervisor=supervisor,
+        retry_after=0.01,
+        spacing=0.0,
+        **given,
     )
+    engine, approvals, service = parts.worker, parts.approvals, parts.service
+    courier = parts.relay
+    assert courier is not None
     engine.start()
     approvals.start()
     courier.start()

@@ -20,11 +20,11 @@ from typing import Any
 # Alembic is imported late by the program, and would be by every child anew.
 import alembic.command  # noqa: F401
 
+from bot.cli import wiring
 from bot.cli.serve import serve
 from bot.model.actions import Json
 from bot.model.commands import Command
 from bot.model.operations import Answer, Operation, State
-from bot.operations.outbox_relay import OutboxRelay
 from bot.storage.operations import Operations
 from bot.storage.store import Store
 from bot.storage.transition import Transition
@@ -78,9 +78,8 @@ def _live(log: Path, order: Mapping[str, Any]) -> None:
 
 def quicken() -> None:
     """Shorten what a campaign would only wait for."""
-    for room, name, seconds in ((Store, "lease", LEASE), (OutboxRelay, "spacing", SPACING)):
-        defaults = inspect.getattr_static(room, "__init__").__kwdefaults__
-        defaults[name] = seconds
+    inspect.getattr_static(Store, "__init__").__kwdefaults__["lease"] = LEASE
+    inspect.getattr_static(wiring, "build").__kwdefaults__["spacing"] = SPACING
 
 
 def turn_round() -> None:

@@ -1,5 +1,6 @@
 """`stopstream audit` beside a bot that serves: verify against the channel, show, tail, export."""
 
+import argparse
 import asyncio
 import csv
 import io
@@ -11,16 +12,21 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.__main__ import _parser
 from bot.audit.checkpoints import CheckpointKind, Signer, parse_checkpoint
 from bot.audit.hash_chain import GENESIS, canonical, digest
-from bot.cli import audit as auditing
+from bot.cli import audit
 from bot.cli.demo import AUDIT, INCIDENTS, Sandbox, sandbox
+from bot.cli.main import build_parser
 from bot.cli.settings import Settings, read_settings
 from bot.errors import ConfigError
 from bot.storage import database
 from bot.storage.audit_records import Fact
 from tests.support.paths import ROOT
+
+
+async def in_a_loop_of_its_own(settings: Settings, options: argparse.Namespace) -> int:
+    """Run `stopstream audit` as a process would, beside the bot of the test."""
+    return await asyncio.to_thread(lambda: asyncio.run(audit.run(settings, options)))
 
 
 class Terminal:
@@ -32,12 +38,12 @@ class Terminal:
 
     @property
     def settings(self) -> Settings:
-        return self.world.bot._settings  # noqa: SLF001 (as the bot has them)
+        return self.world.bot.settings
 
     async def run(self, *arguments: str) -> tuple[int, str]:
-        options = _parser().parse_args(["audit", *arguments])
+        options = build_parser().parse_args(["audit", *arguments])
         self._capsys.readouterr()
-        code = await asyncio.to_thread(auditing.run, self.settings, options.what, options)
+        code = await in_a_loop_of_its_own(self.settings, options)
         return code, self._capsys.readouterr().out
 
     async def stop(self, stream: str) -> str:
@@ -48,7 +54,7 @@ class Terminal:
         await self.world.slack.wait_for(
             lambda: len([m for m in channel.messages if m.thread_ts]) > before
         )
-        store = self.world.bot._store  # noqa: SLF001 (what it has done)
+        store = self.world.bot.store
         assert store is not None
         return (await store.operations.recent(limit=1))[0].id
 
@@ -253,9 +259,9 @@ async def test_audit_verify_creates_no_key(
 ) -> None:
     """Verifying an empty audit log creates no key file."""
     settings = read_settings(STOPSTREAM_DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
-    options = _parser().parse_args(["audit", "verify"])
+    options = build_parser().parse_args(["audit", "verify"])
 
-    assert await asyncio.to_thread(auditing.run, settings, "verify", options) == 0
+    assert await in_a_loop_of_its_own(settings, options) == 0
 
     assert "0 of 0" in capsys.readouterr().out
     assert not settings.key_file.exists()

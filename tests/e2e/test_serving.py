@@ -11,9 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, Story, sandbox
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.cli.serve import Server
 from bot.cli.settings import read_settings
+from bot.cli.story import Story
 from bot.errors import ConfigError
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.workspace import Workspace

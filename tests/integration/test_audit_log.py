@@ -19,7 +19,7 @@ from bot.audit import signing_key as keys
 from bot.audit.checkpoints import CheckpointKind, Signer, parse_checkpoint
 from bot.audit.hash_chain import Fact
 from bot.audit.verifier import Report
-from bot.cli import audit as auditing
+from bot.cli.audit_export import write_csv, write_jsonl
 from bot.errors import ConfigError
 from bot.operations.checkpointer import Checkpointer
 from bot.storage import database
@@ -279,7 +279,7 @@ async def test_export_line_contains_hashed_bytes(quick_store: Store) -> None:
     await fill(quick_store, 3)
     lines: list[str] = []
     with quick_store.audit_log.records() as records:
-        auditing._as_jsonl(records, lines.append)  # noqa: SLF001 (what `export` writes)
+        write_jsonl(records, lines.append)
 
     with quick_store.audit_log.records() as records:
         for line, record in zip(lines, records, strict=True):
@@ -295,7 +295,7 @@ async def test_export_uses_constant_memory(quick_store: Store) -> None:
     def peak() -> int:
         tracemalloc.start()
         with quick_store.audit_log.records() as records:
-            auditing._as_csv(records, len)  # noqa: SLF001 (what `export` writes)
+            write_csv(records, len)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

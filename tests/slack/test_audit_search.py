@@ -93,7 +93,7 @@ async def test_audit_search_pages_and_exports_csv(world: Sandbox) -> None:
     assert {row["user"] for row in rows} == {"U0ALICE"}
     assert states == {"invalid"}
     assert len(rows) == 17
-    store = world.bot._store  # noqa: SLF001 (the trail behind it)
+    store = world.bot.store
     assert store is not None
     with store.audit_log.records() as records:
         (exported,) = [record.facts for record in records if record.kind == "exported"]
@@ -167,7 +167,7 @@ async def test_audit_search_rechecks_permission(world: Sandbox) -> None:
 
 def _unread(world: Sandbox) -> bool:
     world.slack.changed()
-    return not world.bot._rules.value.policy.roles["leads"].audit  # noqa: SLF001 (when it is read)
+    return not world.bot.policy.value.policy.roles["leads"].audit
 
 
 # --- what is typed and pressed -------------------------------------------------------------

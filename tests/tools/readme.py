@@ -3,9 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from bot.__main__ import _parser
 from bot.catalog import builtin as own
 from bot.catalog.registry import ACTIONS
+from bot.cli.main import build_parser
 from bot.cli.settings import Settings
 from bot.commands.formatting import example
 from bot.model.actions import Action, Effect
@@ -114,7 +114,7 @@ def _subcommands() -> list[tuple[ArgumentParser, str]]:
                 else:
                     found.append((sub, helps[name]))
 
-    walk(_parser())
+    walk(build_parser())
     return found
 
 

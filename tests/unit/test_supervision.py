@@ -16,7 +16,7 @@ from bot.cli.serve import Server
 from bot.cli.settings import read_settings
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.priority_queue import ApiQueue
-from bot.policy.loader import LoadedPolicy
+from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.watched_file import WatchedFile
 from bot.storage import database
 from bot.storage.store import Store
@@ -351,18 +351,15 @@ class Fickle(WatchedFile[LoadedPolicy]):
 
 async def test_policy_file_is_read_after_what_no_one_expected(tmp_path: Path) -> None:
     """A new policy file is loaded, though a look at it broke off before."""
-    async with (
-        emulated(tmp_path, socket=False, limits=False) as world,
-        Server(read_settings(**world.environment)) as bot,
-    ):
-        rules = bot._rules  # noqa: SLF001 (plants a file that breaks)
-        bot._rules = Fickle(rules.path, rules._load)  # noqa: SLF001 (see above)
-        before = bot._rules.value  # noqa: SLF001 (see above)
-        world.policy.write_text(world.policy.read_text() + "\n# new\n")
-        async with asyncio.timeout(PATIENCE):
-            while bot._rules.value is before:  # noqa: ASYNC110, SLF001 (its pace)
-                await asyncio.sleep(0.05)
-        assert restarts(bot.metrics, "policy file") == 1
+    async with emulated(tmp_path, socket=False, limits=False) as world:
+        file = Fickle(world.policy, loader(source="policy.yml", sites={}, region="", now=0.0))
+        before = file.value
+        async with Server(read_settings(**world.environment), policy=file) as bot:
+            world.policy.write_text(world.policy.read_text() + "\n# new\n")
+            async with asyncio.timeout(PATIENCE):
+                while file.value is before:  # noqa: ASYNC110 (its pace)
+                    await asyncio.sleep(0.05)
+            assert restarts(bot.metrics, "policy file") == 1
 
 
 # --- what is seen from outside -----------------------------------------------------------

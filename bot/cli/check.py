@@ -1,0 +1,113 @@
+"""`stopstream check`: looks at everything that can be wrong before the bot is started."""
+
+import argparse
+from collections.abc import AsyncIterator
+from typing import TypeAlias
+
+from bot.audit.checkpoints import fingerprint
+from bot.audit.signing_key import load_signer
+from bot.catalog.error_codes import Sort, explain
+from bot.catalog.registry import by_api
+from bot.cli.output import DONE, FAILED, one_line, say
+from bot.cli.settings import Settings
+from bot.cli.wiring import open_cloud, open_policy, open_store, require_slack
+from bot.errors import ApiError, CloudError, ConfigError, StopstreamError
+from bot.model.commands import Command
+from bot.model.ports import Cloud
+from handlers import manifest
+from handlers.slack.transports import connect, web_client
+
+Findings: TypeAlias = AsyncIterator[tuple[bool, str]]
+"""Whether each thing is as it should be, with a line that says so."""
+
+_OPERATOR_ERRORS = frozenset({Sort.KEY, Sort.CLOCK, Sort.PERMISSION, Sort.ACCOUNT, Sort.OURS})
+"""What the operator of the bot has to repair, not who asks for an action."""
+
+
+async def check(settings: Settings, _options: argparse.Namespace) -> int:
+    """Check the policy, the database, Slack and the cloud, and print a line for each finding."""
+    problems = 0
+    reported: list[str] = []
+    for findings in (_check_policy, _check_store, _check_slack, _check_cloud):
+        try:
+            async for fine, line in findings(settings):
+                problems += not fine
+                say(f"{'ok  ' if fine else 'MEND'} {line}")
+        except ConfigError as error:
+            # More than one check reads the policy file.
+            new = [problem for problem in error.problems if problem not in reported]
+            reported += new
+            problems += len(new)
+            say(*(f"MEND {problem}" for problem in new))
+        except StopstreamError as error:
+            problems += 1
+            say(f"MEND {one_line(str(error))}")
+    return FAILED if problems else DONE
+
+
+async def _check_policy(settings: Settings) -> Findings:
+    policy = open_policy(settings).value.policy
+    yield True, f"policy: {settings.policy} holds, {len(policy.roles)} roles"
+    if not policy.roles:
+        yield False, "policy: it has no roles, so nobody may do anything"
+
+
+async def _check_store(settings: Settings) -> Findings:
+    store = open_store(settings)
+    try:
+        await store.ready()
+    finally:
+        await store.close()
+    yield True, "database: it can be written"
+    key = load_signer(settings.audit_key, settings.key_file).public
+    where = "the environment" if settings.audit_key else str(settings.key_file)
+    yield True, f"trail: sealed with the key {fingerprint(key)} from {where}; public key {key}"
+
+
+async def _check_slack(settings: Settings) -> Findings:
+    require_slack(settings)
+    token = settings.slack_bot_token
+    async with web_client(token.get_secret_value() if token else "", settings.slack_api_url) as c:
+        identity = await connect(c)
+    yield True, f"slack: auth.test says {identity.user} of {identity.team} ({identity.url})"
+    wanted = manifest.bot_scopes()
+    if not identity.scopes:
+        yield True, "slack: it does not tell the granted scopes, so they are not compared"
+        wanted = frozenset()
+    for scope in sorted(wanted - identity.scopes):
+        yield False, f"slack: the scope {scope} is not granted; install the app anew"
+    for scope in sorted(identity.scopes - wanted):
+        yield True, f"slack: the scope {scope} is granted and not needed"
+    if settings.audit_channel:
+        yield True, f"slack: audit lines go to {settings.audit_channel}; invite the bot there"
+    else:
+        yield True, "slack: no STOPSTREAM_AUDIT_CHANNEL, so the trail is in the database alone"
+
+
+async def _check_cloud(settings: Settings) -> Findings:
+    """Read the state of a stream that need not exist: harmless, and it shows that a key works."""
+    loaded = open_policy(settings).value
+    cloud = open_cloud(settings, lambda: loaded)
+    try:
+        for account in loaded.policy.account_names:
+            fine, line = await _check_account(cloud, account)
+            named = f" ({account})" if loaded.policy.accounts else ""
+            yield fine, f"tencent cloud{named}: {line}"
+    finally:
+        await cloud.close()
+
+
+async def _check_account(cloud: Cloud, account: str) -> tuple[bool, str]:
+    action = by_api("DescribeLiveStreamState")
+    values = {"AppName": "live", "DomainName": "check.example.com", "StreamName": "stopstream"}
+    try:
+        answer = await cloud.call(Command(action, dict(values), account=account))
+    except ApiError as error:
+        words = explain(error.code, action)
+        if words.sort in _OPERATOR_ERRORS:
+            skew = f" The clocks differ by {error.skew:.0f} s." if error.skew else ""
+            return False, f"{error.code}: {words.means}{skew} {words.next_step}"
+        return True, f"the key is taken ({error.code} for a made-up stream)"
+    except CloudError as error:
+        return False, one_line(str(error))
+    return True, f"{action.api} was answered, RequestId {answer.request_id}"

@@ -1,0 +1,123 @@
+"""The HTTP side of `serve`: health, readiness, metrics, and the endpoint that Slack calls."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from aiohttp import web
+
+from bot.errors import StoreError
+from bot.storage.store import Store
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
+from handlers.slack.messenger import Messenger
+from handlers.slack.transports import PATH, Socket
+
+Receiver: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
+
+_BODY_MOST = 2 * 1024 * 1024
+"""Bytes of a request that are accepted."""
+
+_GRACE = 3.0
+"""Seconds for which requests in progress may go on when the server stops."""
+
+_STORE_PATIENCE = 2.0
+"""Seconds within which the database has to answer, for the bot to be ready."""
+
+
+class HttpServer:
+    """Answers health and metrics as soon as it listens, readiness once Slack is connected.
+
+    Attributes:
+        url: Where it listens, once it does.
+    """
+
+    def __init__(self, *, store: Store, metrics: Metrics, supervisor: Supervisor) -> None:
+        self.url = ""
+        self._store = store
+        self._metrics = metrics
+        self._supervisor = supervisor
+        self._messenger: Messenger | None = None
+        self._receiver: Receiver | None = None
+        self._socket: Socket | None = None
+        app = web.Application(client_max_size=_BODY_MOST)
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/readyz", self._ready)
+        app.router.add_get("/metrics", self._prometheus)
+        app.router.add_post(PATH, self._slack)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 takes any free one.
+
+        Raises:
+            OSError: The address cannot be used.
+        """
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Finish the requests in progress and close the port."""
+        await self._runner.cleanup()
+
+    def connect(
+        self,
+        messenger: Messenger,
+        *,
+        receiver: Receiver | None = None,
+        socket: Socket | None = None,
+    ) -> None:
+        """Be ready from now on, as long as nothing fails.
+
+        Args:
+            messenger: Knows whether Slack accepts the bot's messages.
+            receiver: Takes Slack's requests; None in Socket Mode.
+            socket: None where Slack calls by HTTP.
+        """
+        self._messenger, self._receiver, self._socket = messenger, receiver, socket
+
+    def disconnect(self) -> None:
+        """Be not ready from now on; requests are still taken, so that none is lost."""
+        self._messenger = None
+
+    async def _slack(self, request: web.Request) -> web.Response:
+        if self._receiver is not None:
+            return await self._receiver(request)
+        if self._socket is not None:
+            return web.Response(status=404, text="in Socket Mode Slack does not call here\n")
+        return web.Response(status=503, text="not ready yet\n")
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        trouble = await self._trouble()
+        if trouble:
+            return web.Response(status=503, text=trouble + "\n")
+        return web.Response(text="ready\n")
+
+    async def _trouble(self) -> str:
+        """Return why the bot cannot serve now; empty if it can."""
+        if self._messenger is None:
+            return "starting: Slack is not reached yet"
+        if self._socket is not None and not self._socket.healthy:
+            return "no socket to Slack stands"
+        if trouble := self._messenger.trouble or self._supervisor.trouble():
+            return trouble
+        try:
+            async with asyncio.timeout(_STORE_PATIENCE):
+                await self._store.ready()
+        except (StoreError, TimeoutError) as error:
+            return f"the database cannot be written: {str(error) or 'it does not answer'}"
+        return ""
+
+    async def _prometheus(self, _request: web.Request) -> web.Response:
+        with contextlib.suppress(StoreError):
+            self._metrics.owed.set(await self._store.outbox.depth())
+        return web.Response(
+            body=self._metrics.text(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )

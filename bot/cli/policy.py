@@ -1,0 +1,89 @@
+"""`stopstream policy`: explain a decision, validate the file, print its schema."""
+
+import argparse
+import json
+import time
+
+from bot.cli.command_text import complain_of_no_action, complain_of_syntax, implied_verb
+from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
+from bot.cli.settings import Settings
+from bot.cli.wiring import open_directory, open_policy
+from bot.commands.formatting import format_command
+from bot.commands.parser import parse
+from bot.errors import DirectoryError, ParseError
+from bot.model.commands import Command
+from bot.model.people import Actor
+from bot.model.verdicts import Denied, Verdict
+from bot.policy.explanation import explain
+from bot.policy.matching import Context
+from bot.policy.schema import json_schema
+
+
+async def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Run one command of `stopstream policy`."""
+    match options.what:
+        case "schema":
+            say(json.dumps(json_schema(), indent=2))
+            return DONE
+        case "check":
+            return _check(settings)
+        case _:
+            return await _explain(settings, options)
+
+
+def _check(settings: Settings) -> int:
+    policy = open_policy(settings, with_keys=False).value.policy
+    say(f"{settings.policy}: holds: {len(policy.roles)} roles, {len(policy.limits)} limits")
+    return DONE
+
+
+async def _explain(settings: Settings, options: argparse.Namespace) -> int:
+    loaded = open_policy(settings, with_keys=False).value
+    vocabulary = loaded.vocabulary.at(options.channel)
+    verb = implied_verb(options.text)
+    try:
+        command = parse(options.text, verb=verb, vocabulary=vocabulary, now=time.time())
+    except ParseError as error:
+        complain_of_syntax(error)
+        return USAGE
+    if not isinstance(command, Command):
+        complain_of_no_action()
+        return USAGE
+    try:
+        context = await _context(settings, options, loaded.policy.usergroups)
+    except DirectoryError as error:
+        complain(str(error))
+        return FAILED
+    explanation = explain(loaded.policy, command, context)
+    say(f"command: {one_line(format_command(command))}", *explanation.lines)
+    groups = sorted(loaded.policy.usergroups - context.groups)
+    if groups:
+        say(f"(as someone who is not in {', '.join(groups)}; --group says otherwise)")
+    return _report(explanation.verdict)
+
+
+def _report(verdict: Verdict | Denied) -> int:
+    if isinstance(verdict, Denied):
+        say(f"denied: {verdict.reason}")
+        if verdict.request_from:
+            say(f"may ask someone in {', '.join(verdict.request_from)} to let it through")
+        return FAILED
+    say(f"allowed by {verdict.rule}, approval: {verdict.approval.value}")
+    if verdict.runbook:
+        say(f"runbook: {verdict.runbook}")
+    return DONE
+
+
+async def _context(
+    settings: Settings, options: argparse.Namespace, groups: frozenset[str]
+) -> Context:
+    """Return who the user is, as Slack says if there is a token; the channel is taken as joined."""
+    async with open_directory(settings) as (team, directory):
+        actor = Actor(team, options.user)
+        return Context(
+            person=await directory.person(actor),
+            home_team=team,
+            groups=frozenset(options.group) | await directory.groups(actor.user, groups),
+            channel=options.channel,
+            in_channel=True,
+        )

@@ -1,0 +1,66 @@
+"""Loads the policy file again when it changes, and records that it did."""
+
+import time
+
+import structlog
+
+from bot.audit.hash_chain import Fact
+from bot.errors import ConfigError, StoreError
+from bot.model.actions import DEFAULT, Json
+from bot.policy.loader import LoadedPolicy
+from bot.policy.watched_file import WatchedFile
+from bot.storage.store import Store
+
+log = structlog.get_logger("stopstream")
+
+_PROBLEMS_MOST = 20
+"""Problems of a broken file that are recorded."""
+
+
+class PolicyReloader:
+    """Keeps the policy and what depends on it up to date.
+
+    Args:
+        file: Its value is what the bot decides by.
+    """
+
+    def __init__(self, file: WatchedFile[LoadedPolicy], store: Store) -> None:
+        self._file = file
+        self._store = store
+        self._own_account = DEFAULT
+
+    async def check(self) -> None:
+        """Load the file if its content is new; a broken one leaves the policy as it is."""
+        try:
+            if self._file.refresh():
+                log.info("policy loaded", policy=self._file.digest[:12])
+                facts: dict[str, Json] = {"policy": self._file.digest}
+                await self._store.audit_log.record(Fact("policy loaded", "", facts))
+                await self.adopt_account()
+        except ConfigError as error:
+            log.error("the policy file is broken; the old one stays", problems=error.problems)
+            await self._announce_broken(error)
+        except StoreError as error:
+            log.error("the new policy is not on the trail", why=str(error))
+
+    async def adopt_account(self) -> None:
+        """Keep what is off and held where the policy names the bot's own account anew."""
+        loaded, before = self._file.value, self._own_account
+        self._own_account = loaded.bots_own or before
+        for name in {DEFAULT, before} - set(loaded.policy.account_names):
+            if loaded.bots_own:
+                await self._store.off_air.adopt_account(name, loaded.bots_own)
+
+    async def _announce_broken(self, error: ConfigError) -> None:
+        more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+        text = f"The policy file is broken, so the old one stays: {error.problems[0]}{more}"
+        problems: list[Json] = list(error.problems[:_PROBLEMS_MOST])
+        try:
+            await self._store.outbox.announce(
+                f"policy:{self._store.session.owner}:{time.time_ns()}",
+                text,
+                {"problems": problems},
+                "policy broken",
+            )
+        except StoreError as trouble:
+            log.error("the broken policy is not on the trail", why=str(trouble))

@@ -1,0 +1,225 @@
+"""`stopstream run` and `stopstream decide`: operations from a terminal, for when Slack is down."""
+
+import argparse
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+from bot.audit.hash_chain import Fact
+from bot.catalog.error_codes import Explanation, explain
+from bot.catalog.registry import by_api, command_of
+from bot.cli.command_text import complain_of_no_action, complain_of_syntax, implied_verb
+from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
+from bot.cli.pending import awaited
+from bot.cli.settings import Settings
+from bot.cli.wiring import Parts, build, open_cloud, open_directory, open_policy, open_store
+from bot.commands.formatting import format_command
+from bot.errors import ParseError
+from bot.model.actions import Approval, Json
+from bot.model.commands import Command, Invocation, Via
+from bot.model.operations import Choice, Decision, Operation, State
+from bot.model.people import Actor, Place
+from bot.model.verdicts import RequestPreview, Verdict
+from bot.operations.service import Accepted, DryRun, Invalid, NotRecorded, Service
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
+
+_SUCCESSFUL = frozenset({State.ACCEPTED, State.ALREADY})
+
+
+async def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Run one command, wait for its ending and print it."""
+    async with _replica(settings) as parts:
+        invocation = Invocation(
+            key=_new_key(),
+            actor=Actor(parts.team, options.actor),
+            place=Place(options.channel),
+            text=options.text,
+            via=Via.TERMINAL,
+            verb=implied_verb(options.text),
+        )
+        match await parts.service.ask(invocation):
+            case Accepted(operation):
+                ended = await parts.worker.ending(operation.id)
+                return _report(ended, as_json=options.json)
+            case Invalid(error):
+                return _report_syntax(error, as_json=options.json)
+            case NotRecorded(sentence):
+                complain(sentence)
+                return FAILED
+            case DryRun(command):
+                return await _dry_run(parts.service, invocation, command, as_json=options.json)
+            case _:
+                complain_of_no_action()
+                return USAGE
+
+
+async def decide(settings: Settings, options: argparse.Namespace) -> int:
+    """Decide on a waiting operation as its buttons would, and run it here once it is due."""
+    async with _replica(settings) as parts:
+        decision = Decision(
+            key=_new_key(),
+            operation=options.id,
+            choice=_choice(await parts.store.operations.get(options.id), options),
+            actor=Actor(parts.team, options.actor),
+            place=Place(""),
+            reason=options.reason,
+        )
+        booked = await parts.store.decisions.add(decision)
+        assert booked is not None  # noqa: S101 (its key is new)
+        settled = await parts.approvals.settle(booked)
+        if not settled.counts:
+            complain(settled.words)
+            return FAILED
+        operation = await parts.worker.ending(options.id)
+        code = _report(operation, as_json=options.json)
+        still_waiting = operation.state is State.WAITING
+        return DONE if still_waiting or options.decision == "deny" else code
+
+
+@asynccontextmanager
+async def _replica(settings: Settings) -> AsyncIterator[Parts]:
+    """Yield a replica that runs its own operations and delivers nothing to Slack."""
+    policy = open_policy(settings)
+    store = open_store(settings)
+    cloud = open_cloud(settings, lambda: policy.value)
+    metrics = Metrics()
+    try:
+        async with open_directory(settings) as (team, directory):
+            parts = build(
+                store=store,
+                cloud=cloud,
+                directory=directory,
+                notifier=None,
+                policy=lambda: policy.value,
+                team=team,
+                metrics=metrics,
+                supervisor=Supervisor(metrics),
+            )
+            parts.worker.keep_leases()
+            facts: dict[str, Json] = {"policy": policy.digest, "replica": store.session.owner}
+            await store.audit_log.record(Fact("policy loaded", "", facts))
+            try:
+                yield parts
+            finally:
+                await parts.worker.stop()
+    finally:
+        await cloud.close()
+        await store.close()
+
+
+def _new_key() -> str:
+    return f"terminal-{secrets.token_hex(12)}"
+
+
+def _choice(operation: Operation | None, options: argparse.Namespace) -> Choice:
+    """Return the button that the decision stands for."""
+    own = operation is not None and operation.actor.user == options.actor
+    if options.decision == "deny":
+        return Choice.CANCEL if own else Choice.DENY
+    if options.emergency:
+        return Choice.EMERGENCY
+    confirm = operation is not None and operation.approval is Approval.CONFIRM
+    return Choice.CONFIRM if confirm else Choice.APPROVE
+
+
+async def _dry_run(
+    service: Service, invocation: Invocation, command: Command, *, as_json: bool
+) -> int:
+    """Print what would happen, and return 0 if the policy would let it pass."""
+    result = await service.dry_run(invocation, command)
+    verdict, request = result.verdict, result.request
+    allowed = isinstance(verdict, Verdict)
+    why = verdict.rule if isinstance(verdict, Verdict) else verdict.reason
+    approval = verdict.approval.value if isinstance(verdict, Verdict) else ""
+    runbook = verdict.runbook if isinstance(verdict, Verdict) else ""
+    if as_json:
+        fields = {"dry_run": True, "allowed": allowed, "why": why, "approval": approval}
+        fields |= {"request": asdict(request) if request else None}
+        say(json.dumps(fields, ensure_ascii=False))
+    else:
+        say(
+            f"dry run: {command.action.api}: {'allowed by' if allowed else 'denied:'} {why}",
+            *([f"approval: {approval}"] if approval else []),
+            *([f"case: {result.case}"] if result.case else []),
+            *([f"runbook: {runbook}"] if runbook else []),
+            *_request_lines(request, hidden=result.hidden),
+        )
+    return DONE if allowed else FAILED
+
+
+def _request_lines(request: RequestPreview | None, *, hidden: bool) -> list[str]:
+    if request is None:
+        return [] if hidden else ["nothing would leave: the bot keeps it itself"]
+    headers = (f"{name}: {value}" for name, value in request.headers.items())
+    return [f"{request.method} {request.url}", *headers, "", request.payload]
+
+
+def _report_syntax(error: ParseError, *, as_json: bool) -> int:
+    if as_json:
+        say(json.dumps({"ending": "invalid", "detail": error.sentence}))
+    complain_of_syntax(error)
+    return USAGE
+
+
+def _report(operation: Operation, *, as_json: bool) -> int:
+    """Print the state of an operation, and return the exit code."""
+    action = by_api(operation.api)
+    meaning = explain(operation.code, action) if operation.code else None
+    if as_json:
+        say(json.dumps(_as_json(operation, meaning), ensure_ascii=False))
+    else:
+        say(" · ".join(one_line(part) for part in _as_text(operation, meaning)))
+    return DONE if operation.state in _SUCCESSFUL else FAILED
+
+
+def _as_json(operation: Operation, meaning: Explanation | None) -> dict[str, object]:
+    return {
+        "ending": operation.state.value,
+        "id": operation.id,
+        "action": operation.api,
+        "command": _spelled(operation),
+        "actor": operation.actor.user,
+        "rule": operation.rule,
+        "request_id": operation.request_id,
+        "code": operation.code,
+        "message": operation.error_message,
+        "means": meaning.means if meaning else "",
+        "next": meaning.next_step if meaning else "",
+        "detail": operation.detail,
+        "attempts": operation.attempts,
+        "approval": operation.approval.value,
+        "approvers": list(operation.approvals.roles),
+        "expires_at": operation.expires_at,
+        "decided_by": operation.decided_by,
+        "reason": operation.reason,
+        "account": operation.account,
+        "case": operation.case,
+        "runbook": operation.runbook,
+        "result": dict(operation.result),
+    }
+
+
+def _as_text(operation: Operation, meaning: Explanation | None) -> list[str]:
+    parts = [f"{operation.state.value}: {_spelled(operation)}"]
+    parts += [f"{name}={value}" for name, value in operation.result.items()]
+    if operation.code:
+        parts.append(operation.code)
+    if meaning and operation.state is not State.ALREADY:
+        parts.append(f"{meaning.means} {meaning.next_step}")
+    elif meaning:
+        parts.append(meaning.means)
+    parts += [operation.detail] if operation.detail else []
+    if operation.state is State.WAITING:
+        parts.append(awaited(operation))
+        parts.append(f"stopstream decide {operation.id} approve --actor U…")
+    parts += [f"RequestId {operation.request_id}"] if operation.request_id else []
+    parts.append(f"operation {operation.id}")
+    return parts
+
+
+def _spelled(operation: Operation) -> str:
+    command = command_of(operation)
+    return format_command(command) if command else operation.api

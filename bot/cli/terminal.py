@@ -1,0 +1,30 @@
+"""The commands that run once and exit, by name; they use the same rules and audit log as Slack."""
+
+import argparse
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from bot import telemetry
+from bot.cli import audit, check, pending, policy
+from bot.cli import run as operations
+from bot.cli.settings import Settings, read_settings
+
+Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
+
+COMMANDS: Mapping[str, Command] = {
+    "audit": audit.run,
+    "check": check.check,
+    "decide": operations.decide,
+    "off": pending.off,
+    "pending": pending.pending,
+    "policy": policy.run,
+    "run": operations.run,
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one command and return its exit code."""
+    settings = read_settings()
+    telemetry.configure(settings.log_format, level="ERROR")
+    return asyncio.run(COMMANDS[options.command](settings, options))

@@ -1,0 +1,239 @@
+"""Builds the objects of the program from its settings and connects them."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bot.audit.signing_key import load_signer
+from bot.catalog.registry import PRODUCTS
+from bot.cli.output import complain
+from bot.cli.settings import Settings, variable
+from bot.errors import ConfigError, DirectoryError
+from bot.model.actions import Site
+from bot.model.people import Actor, Person, Presence
+from bot.model.ports import Cloud, Directory, Notifier
+from bot.operations.approvals import ApprovalService
+from bot.operations.authorizer import Authorizer
+from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
+from bot.operations.service import Service
+from bot.operations.worker import Worker
+from bot.policy.loader import LoadedPolicy, loader
+from bot.policy.watched_file import WatchedFile
+from bot.storage import database
+from bot.storage.store import Store
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
+from bot.tencent.client import TencentCloud
+from bot.tencent.credentials import chain
+from handlers.slack.directory import Directory as SlackDirectory
+from handlers.slack.transports import connect, web_client
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What takes, approves, runs and reports operations; nothing in it has been started.
+
+    Attributes:
+        team: The bot's own workspace.
+        relay: None where nothing is delivered, as from a terminal.
+    """
+
+    team: str
+    store: Store
+    worker: Worker
+    approvals: ApprovalService
+    service: Service
+    relay: OutboxRelay | None
+
+
+def build(
+    *,
+    store: Store,
+    cloud: Cloud,
+    directory: Directory,
+    notifier: Notifier | None,
+    policy: Callable[[], LoadedPolicy],
+    team: str,
+    metrics: Metrics,
+    supervisor: Supervisor,
+    retry_after: float = 1.0,
+    spacing: float = SPACING,
+    channel_patience: float = PATIENCE,
+    clock: Callable[[], float] = time.time,
+) -> Parts:
+    """Connect the parts of one replica.
+
+    Args:
+        notifier: Delivers what the outbox holds; None leaves it to other replicas.
+        policy: Returns the policy as it is now.
+        retry_after: Seconds before the second try of a request.
+        spacing: Seconds between two messages to one channel.
+        channel_patience: Seconds for which a message to a lost channel is tried.
+        clock: Epoch seconds.
+    """
+    rights = Authorizer(store=store, directory=directory, rules=policy, team=team)
+    worker = Worker(
+        store=store,
+        cloud=cloud,
+        rights=rights,
+        metrics=metrics,
+        supervisor=supervisor,
+        patience=retry_after,
+        clock=clock,
+    )
+    approvals = ApprovalService(store=store, engine=worker, rights=rights, supervisor=supervisor)
+    service = Service(
+        store=store,
+        engine=worker,
+        approvals=approvals,
+        directory=directory,
+        rules=policy,
+        team=team,
+        metrics=metrics,
+        clock=clock,
+    )
+    relay = None
+    if notifier is not None:
+        relay = OutboxRelay(
+            store=store,
+            desk=notifier,
+            metrics=metrics,
+            supervisor=supervisor,
+            spacing=spacing,
+            patience=channel_patience,
+        )
+    return Parts(team, store, worker, approvals, service, relay)
+
+
+def require_slack(settings: Settings) -> None:
+    """Check that everything is set that `serve` needs of Slack.
+
+    Raises:
+        ConfigError: A token or the signing secret is missing.
+    """
+    problems = []
+    if settings.slack_bot_token is None:
+        problems.append("SLACK_BOT_TOKEN: is missing")
+    if settings.slack_app_token is None and settings.slack_signing_secret is None:
+        problems.append(
+            "SLACK_SIGNING_SECRET: is missing; set it for HTTP, or SLACK_APP_TOKEN for Socket Mode"
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def open_policy(settings: Settings, *, with_keys: bool = True) -> WatchedFile[LoadedPolicy]:
+    """Read the policy file.
+
+    Args:
+        with_keys: Read the keys of its accounts; without them nothing can be sent.
+
+    Raises:
+        ConfigError: It is absent or cannot be used.
+    """
+    load = loader(
+        source=str(settings.policy),
+        sites=_sites(settings),
+        region=settings.region,
+        now=time.time(),
+        variable=variable if with_keys else None,
+    )
+    return WatchedFile(settings.policy, load)
+
+
+def open_store(settings: Settings, *, with_signer: bool = True) -> Store:
+    """Open the database, bring its schema up to date, and load the key that signs the audit log.
+
+    Args:
+        with_signer: Without the key, nothing may be written to the audit log.
+
+    Raises:
+        ConfigError: The address or the key cannot be used.
+        StoreError: The database does not answer.
+    """
+    engine = database.connect(settings.database_url)
+    database.migrate(engine)
+    owner = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns():x}"
+    signer = load_signer(settings.audit_key, settings.key_file) if with_signer else None
+    return Store(engine, owner=owner, audit_channel=settings.audit_channel, signer=signer)
+
+
+def open_cloud(settings: Settings, policy: Callable[[], LoadedPolicy]) -> TencentCloud:
+    """Open the one client to Tencent Cloud.
+
+    Args:
+        policy: Returns the policy as it is now, which names the accounts.
+
+    Raises:
+        ConfigError: The credentials are incomplete or contain blanks.
+    """
+    return TencentCloud(
+        credentials=chain(_credential_values(settings)),
+        accounts=lambda: policy().credentials,
+        sites=_sites(settings),
+        base_url=settings.tencent_url or None,
+    )
+
+
+def _sites(settings: Settings) -> Mapping[str, Site]:
+    return {product.name: settings.site(product.name, product.site) for product in PRODUCTS}
+
+
+def _credential_values(settings: Settings) -> Mapping[str, str]:
+    """Return the settings under the official names of the environment."""
+    key, token = settings.secret_key, settings.token
+    return {
+        "TENCENTCLOUD_SECRET_ID": settings.secret_id,
+        "TENCENTCLOUD_SECRET_KEY": key.get_secret_value() if key else "",
+        "TENCENTCLOUD_TOKEN": token.get_secret_value() if token else "",
+    }
+
+
+class OfflineDirectory:
+    """A directory for when Slack is down: every actor is the user that the terminal names.
+
+    Nobody is in a user group, because nobody can be asked; so only users whom the policy lists
+    by id may do anything.
+    """
+
+    def __init__(self, team: str) -> None:
+        self._team = team
+
+    async def person(self, actor: Actor) -> Person:
+        """Return the actor as a member of the bot's own workspace."""
+        return Person(actor.user, self._team)
+
+    async def groups(self, user: str, among: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
+        """Return no group."""
+        return frozenset()
+
+    async def presence(self, channel: str) -> Presence:  # noqa: ARG002
+        """Return that it is not known; the outbox is delivered once Slack is back."""
+        return Presence.UNKNOWN
+
+
+_TERMINAL_TEAM = "terminal"
+_SLACK_PATIENCE = 5.0
+"""Seconds that a terminal waits for Slack to answer."""
+
+
+@asynccontextmanager
+async def open_directory(settings: Settings) -> AsyncIterator[tuple[str, Directory]]:
+    """Yield the workspace and Slack's directory, or the offline one while Slack is down."""
+    token = settings.slack_bot_token
+    if token is None:
+        yield _TERMINAL_TEAM, OfflineDirectory(_TERMINAL_TEAM)
+        return
+    async with web_client(token.get_secret_value(), settings.slack_api_url) as client:
+        try:
+            async with asyncio.timeout(_SLACK_PATIENCE):
+                identity = await connect(client)
+        except (DirectoryError, TimeoutError):
+            complain("Slack is not reached: only users whom the policy lists by id count now")
+            yield _TERMINAL_TEAM, OfflineDirectory(_TERMINAL_TEAM)
+        else:
+            yield identity.team, SlackDirectory(client, team=identity.team)
