@@ -71,8 +71,8 @@ def build(
         notifier: Delivers what the outbox holds; None leaves it to other replicas.
         policy: Returns the policy as it is now.
         retry_after: Seconds before the second try of a request.
-        spacing: Seconds between two messages to one channel.
-        channel_patience: Seconds for which a message to a lost channel is tried.
+        spacing: Seconds between two messages to one channel, over all replicas.
+        channel_patience: Seconds between two tries of a closed audit channel.
         clock: Epoch seconds.
     """
     rights = Authorizer(store=store, directory=directory, rules=policy, team=team)
