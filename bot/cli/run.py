@@ -115,7 +115,7 @@ def _new_key() -> str:
 
 
 def _choice(operation: Operation | None, options: argparse.Namespace) -> Choice:
-    """Return the button that the decision stands for."""
+    """Return the button whose press the decision equals."""
     own = operation is not None and operation.actor.user == options.actor
     if options.decision == "deny":
         return Choice.CANCEL if own else Choice.DENY

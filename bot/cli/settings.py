@@ -219,15 +219,15 @@ class Settings(BaseSettings):
 
     @property
     def key_file(self) -> Path:
-        """Where the key that seals the trail lies, if it is not in the environment."""
+        """Path of the key that signs the audit log, if it is not in the environment."""
         if self.audit_key_file is not None:
             return self.audit_key_file
         scheme, _, file = self.database_url.partition(":///")
-        beside = Path(file.partition("?")[0]) if scheme.startswith("sqlite") and file else Path()
-        return beside.with_suffix(".key") if beside.name else Path("stopstream.key")
+        database = Path(file.partition("?")[0]) if scheme.startswith("sqlite") and file else Path()
+        return database.with_suffix(".key") if database.name else Path("stopstream.key")
 
     def site(self, product: str, default: Site) -> Site:
-        """Give the site of a product: its own setting, the one for all, or its default."""
+        """Return the site of a product: its own setting, that of all products, or its default."""
         return self.sites.get(product) or self.sites.get("") or default
 
 
@@ -261,5 +261,5 @@ def _problem(error: Any) -> str:
 
 
 def variable(name: str) -> str | None:
-    """Give what a variable holds that the policy file names."""
+    """Return the value of an environment variable that the policy file names."""
     return os.environ.get(name)

@@ -1,4 +1,4 @@
-"""`stopstream audit` beside a bot that serves: verify against the channel, show, tail, export."""
+"""`stopstream audit` while a bot serves: verify against the channel, show, tail, export."""
 
 import argparse
 import asyncio
@@ -24,8 +24,8 @@ from bot.storage.audit_records import Fact
 from tests.support.paths import ROOT
 
 
-async def in_a_loop_of_its_own(settings: Settings, options: argparse.Namespace) -> int:
-    """Run `stopstream audit` as a process would, beside the bot of the test."""
+async def run_audit(settings: Settings, options: argparse.Namespace) -> int:
+    """Run `stopstream audit` in an event loop of its own, while the bot serves in this one."""
     return await asyncio.to_thread(lambda: asyncio.run(audit.run(settings, options)))
 
 
@@ -43,7 +43,7 @@ class Terminal:
     async def run(self, *arguments: str) -> tuple[int, str]:
         options = build_parser().parse_args(["audit", *arguments])
         self._capsys.readouterr()
-        code = await in_a_loop_of_its_own(self.settings, options)
+        code = await run_audit(self.settings, options)
         return code, self._capsys.readouterr().out
 
     async def stop(self, stream: str) -> str:
@@ -261,7 +261,7 @@ async def test_audit_verify_creates_no_key(
     settings = read_settings(STOPSTREAM_DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
     options = build_parser().parse_args(["audit", "verify"])
 
-    assert await in_a_loop_of_its_own(settings, options) == 0
+    assert await run_audit(settings, options) == 0
 
     assert "0 of 0" in capsys.readouterr().out
     assert not settings.key_file.exists()

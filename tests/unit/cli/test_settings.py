@@ -111,12 +111,12 @@ def test_settings_validate_the_audit_log_variables(name: str, value: str) -> Non
     assert value not in str(raised.value) or name != "STOPSTREAM_AUDIT_KEY"
 
 
-def test_settings_put_the_key_file_beside_the_database() -> None:
-    """The key file lies beside the SQLite file unless the environment sets its path."""
-    beside = read_settings(STOPSTREAM_DATABASE_URL="sqlite:////var/x/a.db?timeout=1").key_file
+def test_settings_put_the_key_file_next_to_the_database() -> None:
+    """The key file is next to the SQLite file unless the environment sets its path."""
+    default = read_settings(STOPSTREAM_DATABASE_URL="sqlite:////var/x/a.db?timeout=1").key_file
     elsewhere = read_settings(STOPSTREAM_DATABASE_URL="postgresql://host/x").key_file
 
-    assert beside == Path("/var/x/a.key")
+    assert default == Path("/var/x/a.key")
     assert elsewhere == Path("stopstream.key")
     assert read_settings(STOPSTREAM_AUDIT_KEY_FILE="/k").key_file == Path("/k")
 
