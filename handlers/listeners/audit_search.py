@@ -13,8 +13,8 @@ from bot.model.commands import Invocation, Via
 from bot.model.operations import Search
 from bot.model.verdicts import Denied
 from bot.operations.service import Service
-from handlers.messages import search_results as pages
-from handlers.messages.cards import Message
+from handlers.messages import search_results
+from handlers.messages.blocks import Message
 from handlers.slack.api_calls import call_or_raise, upload
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import actor_of, place_of, text_at
@@ -35,17 +35,17 @@ def register(
     """Take the presses."""
     history = _History(service, answers, errands, client)
 
-    @app.action(pages.OLDER)
+    @app.action(search_results.OLDER)
     async def older(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Show the next page, right after the ack."""
         await ack()
-        history.turn(asked(body), pages.unpacked(text_at(action, "value")))
+        history.turn(asked(body), search_results.decode_search(text_at(action, "value")))
 
-    @app.action(pages.FILE)
+    @app.action(search_results.FILE)
     async def file(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Write the file, right after the ack."""
         await ack()
-        history.write(asked(body), pages.unpacked(text_at(action, "value")))
+        history.write(asked(body), search_results.decode_search(text_at(action, "value")))
 
 
 class _History:
@@ -66,8 +66,10 @@ class _History:
             return
 
         async def work() -> None:
-            found = await self._service.audit(who.actor, who.place, wanted, pages.SHOWN)
-            await self._answers.whisper(who, pages.found(found))
+            found = await self._service.audit(
+                who.actor, who.place, wanted, search_results.PAGE_MOST
+            )
+            await self._answers.whisper(who, search_results.search_reply(found))
 
         self._take("an older page", who, work)
 
@@ -78,12 +80,18 @@ class _History:
             return
 
         async def work() -> None:
-            found = await self._service.export(who.actor, who.place, wanted, pages.WRITTEN)
+            found = await self._service.export(
+                who.actor, who.place, wanted, search_results.FILE_MOST
+            )
             if isinstance(found, Denied):
-                await self._answers.whisper(who, pages.found(found))
+                await self._answers.whisper(who, search_results.search_reply(found))
                 return
-            await self._send(who.actor.user, pages.sheet(found.operations).encode())
-            more = f" It holds the newest {pages.WRITTEN}; there are more." if found.older else ""
+            await self._send(who.actor.user, search_results.csv_file(found.operations).encode())
+            more = (
+                f" It holds the newest {search_results.FILE_MOST}; there are more."
+                if found.older
+                else ""
+            )
             await self._answers.whisper(who, Message(_FILED + more))
 
         self._take("a file of the trail", who, work)

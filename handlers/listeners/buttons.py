@@ -19,11 +19,11 @@ from bot.model.operations import Choice, Decision
 from bot.model.people import Actor, Place
 from bot.operations.follow_ups import FollowUp
 from bot.operations.service import Accepted, Service
-from handlers.messages import replies as receipts
-from handlers.messages import views
-from handlers.messages.cards import DECIDE, FOLLOW, Message
+from handlers.messages import reason_view, replies, views
+from handlers.messages.blocks import Message
+from handlers.messages.buttons import DECIDE, FOLLOW
 from handlers.messages.mrkdwn import escape
-from handlers.messages.off_air import BRING
+from handlers.messages.off_air import FOLLOW_IN_LIST
 from handlers.slack.api_calls import call_or_raise
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import actor_of, place_of, text_at
@@ -62,7 +62,7 @@ def register(
 
     _take_follows(app, service, answers)
 
-    @app.view(views.REASON)
+    @app.view(reason_view.REASON)
     async def reason(ack: AsyncAck, body: dict[str, Any]) -> None:
         """Put the choice and its reason on the books; an emergency must have one."""
         found = reasoned(body)
@@ -73,7 +73,7 @@ def register(
         else:
             trouble = await service.decide(found)
         if trouble:
-            await ack(response_action="errors", errors={views.REASON_BLOCK: escape(trouble)})
+            await ack(response_action="errors", errors={reason_view.REASON_BLOCK: escape(trouble)})
         else:
             await ack()
 
@@ -86,21 +86,21 @@ def _take_follows(app: AsyncApp, service: Service, answers: Responder) -> None:
             await ack()
             answers.tell(asked, Message(_ODD))
             return
-        afar = kind == BRING
+        afar = kind == FOLLOW_IN_LIST
         asked = replace(asked, via=Via.LIST) if afar else asked
         reply = await service.follow(id_[:64], wish, asked, afar=afar)
         await ack()
         if not isinstance(reply, Accepted) or reply.again:
             answers.tell(asked, answers.aside(reply))
         elif afar:
-            answers.tell(asked, receipts.brought(reply.operation))
+            answers.tell(asked, replies.accepted_from_list(reply.operation))
 
     @app.action(re.compile(rf"{FOLLOW}:.*"))
     async def follow(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Ask for what follows; what is taken shows as a card of its own in the thread."""
         await pressed(ack, body, action)
 
-    @app.action(re.compile(rf"{BRING}:.*"))
+    @app.action(re.compile(rf"{FOLLOW_IN_LIST}:.*"))
     async def bring(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Ask for the same from the list of what is off: where the thing was stopped."""
         await pressed(ack, body, action)
@@ -126,7 +126,7 @@ class _Forms:
             if objection:
                 await self._answers.whisper(asked, Message(views.sentence(objection)))
                 return
-            view = views.reason(found)
+            view = reason_view.reason_form(found)
             await call_or_raise(self._client.views_open(trigger_id=found.key, view=view))
 
         async def sorry(fault: str) -> None:
@@ -147,12 +147,14 @@ def decision(body: Mapping[str, Any], action: Mapping[str, Any]) -> Decision | N
 
 def reasoned(body: Mapping[str, Any]) -> Decision | None:
     """Translate the form of a reason; None if it is not as `views.reason` draws it."""
-    form = views.unpacked_reason(text_at(body, "view", "private_metadata"))
+    form = reason_view.decode_reason(text_at(body, "view", "private_metadata"))
     key, actor = text_at(body, "trigger_id"), actor_of(body)
     choice = _CHOICES.get(form.choice) if form else None
     if form is None or choice is None or actor is None or not key:
         return None
-    written = text_at(body, "view", "state", "values", views.REASON_BLOCK, views.VALUE, "value")
+    written = text_at(
+        body, "view", "state", "values", reason_view.REASON_BLOCK, views.VALUE, "value"
+    )
     place = Place(form.channel, form.thread_ts)
     return Decision(
         key, form.operation, choice, actor, place, written.strip(), message_ts=form.message_ts

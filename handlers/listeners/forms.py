@@ -120,7 +120,7 @@ def _take_choices(
 
         errands.take("follow what was chosen", update)
 
-    @app.action(re.compile(rf"{views.CHOOSE}(?::.*)?"))
+    @app.action(re.compile(rf"{views.CHOOSE_ACTION}(?::.*)?"))
     async def choose(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Let the fields follow the chosen action."""
         await ack()
@@ -129,7 +129,7 @@ def _take_choices(
             api = text_at(action, "selected_option", "value")
             redraw(body, views.form(place, service.vocabulary, api))
 
-    @app.action(views.ON)
+    @app.action(views.CHOOSE_ACCOUNT)
     async def choose_account(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Let the fields follow the chosen account."""
         await ack()
@@ -138,15 +138,16 @@ def _take_choices(
             on = replace(place, account=text_at(action, "selected_option", "value"))
             redraw(body, views.form(on, service.vocabulary, _api(values)))
 
-    @app.action(views.FOUND)
+    @app.action(views.CHOOSE_CANDIDATE)
     async def choose_found(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Let the fields follow what was chosen of the message."""
         await ack()
         place = _form_place(body)
         at = text_at(action, "selected_option", "value")
-        if place is None or not place.found or at not in map(str, range(len(place.found))):
+        candidates = (place.candidates if place else None) or ()
+        if place is None or at not in map(str, range(len(candidates))):
             return
-        redraw(body, views.form(replace(place, at=int(at)), service.vocabulary))
+        redraw(body, views.form(replace(place, chosen=int(at)), service.vocabulary))
 
 
 async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, str]:
@@ -209,7 +210,7 @@ def _said_by_address(values: Mapping[str, Any], action: Action | None) -> tuple[
 
 
 def _is_untouched(values: Mapping[str, Any], block: str) -> bool:
-    return any(views.untouched(name, _entered(values, block)) for name in values[block])
+    return any(views.is_prefilled(name, _entered(values, block)) for name in values[block])
 
 
 def _entered(values: Mapping[str, Any], block: str) -> str:
@@ -227,7 +228,7 @@ def _api(values: Mapping[str, Any]) -> str:
 
 
 def _form_place(body: Mapping[str, Any]) -> views.FormPlace | None:
-    return views.unpacked(text_at(body, "view", "private_metadata"))
+    return views.decode_place(text_at(body, "view", "private_metadata"))
 
 
 def _values(body: Mapping[str, Any]) -> Mapping[str, Any]:

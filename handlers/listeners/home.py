@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import DirectoryError, StoreError
 from bot.model.people import Actor, Place
 from bot.operations.service import Service
-from handlers.messages import views
+from handlers.messages import home_view
 from handlers.slack.api_calls import CallError, call_or_raise
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import text_at
@@ -65,7 +65,7 @@ class _Homes:
 
         async def sorry(fault: str) -> None:
             trouble = _FAILED.format(fault=fault)
-            await self._publish(actor, views.home(None, [], trouble=trouble))
+            await self._publish(actor, home_view.home(None, [], trouble=trouble))
 
         self._errands.take("draw the home tab", draw, sorry)
 
@@ -95,7 +95,7 @@ class _Homes:
         mine, waiting = await self._service.open_ones(actor)
         away = await self._service.off(actor, Place(""), look=False)
         recent = await self._service.recent(actor)
-        return views.home(standing, recent, mine, waiting, away, card=self._service.card_link)
+        return home_view.home(standing, recent, mine, waiting, away, card=self._service.card_link)
 
     async def _publish(self, actor: Actor, view: dict[str, Any]) -> None:
         await call_or_raise(self._client.views_publish(user_id=actor.user, view=view))

@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
-from handlers.messages.cards import Message
+from handlers.messages.blocks import Message
 from handlers.slack.payloads import text_at
 from handlers.slack.responder import Responder
 

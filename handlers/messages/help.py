@@ -1,138 +1,142 @@
-"""What help says of all that is no action: dry runs, the audit, the policy's targets; pure."""
+"""Help: an overview, one kind of action in full, or a topic that is no action; pure."""
 
-import re
 from collections.abc import Mapping, Sequence
 
+from bot.commands.formatting import example
 from bot.model.actions import Action, Effect
-from bot.redact import redact
-from handlers.messages.mrkdwn import code
+from bot.operations.service import Permissions
+from bot.policy.explanation import Permission
+from handlers.messages.blocks import TEXT_MOST, Message, arrange, section
+from handlers.messages.help_topics import as_mentions, targets_line, topic_lines
+from handlers.messages.mrkdwn import code, escape, format_value, truncate
+from handlers.messages.rights import permission_sentence
 
-_MOST_NAMED, _MOST_LISTED = 20, 60
-
-_DRY_RUN = (
-    "*Dry run*",
-    "`--dry-run` on any command shows you alone what would be sent; nothing is sent.",
-    "It says which rule lets it pass, and who would have to agree.",
-    "Example: `/stopstream live stream1 --dry-run`. A form cannot be a dry run.",
-)
-_AUDIT = (
-    "*Audit*",
-    "`/stopstream audit since=24h` lists what was asked and what became of it.",
-    "It takes `since=7d`, `user=@…`, `action=ban`, `target=stream1` or `target=prod-*`,",
-    "`ending=denied`, `case=INC-42` and `account=…`, each once and each if you like.",
-)
-_WHOAMI = (
-    "*Whoami*",
-    "`/stopstream whoami` says which roles you have and what you may do in this channel.",
-)
-_OFF = (
-    "*Off*",
-    "`/stopstream off` lists what was stopped and is not yet on again, and what is held.",
-)
-_FORM = ("*Form*", "`/stopstream` or `/startstream` alone opens a form.")
-_CASE = (
-    "*Case*",
-    "Any action takes `case=INC-42`, the incident that it belongs to; else it is the channel's.",
-    "`/stopstream audit case=INC-42` lists what belongs to it.",
-)
-_ACCOUNT = (
-    "*Account*",
-    "Where there are several cloud accounts, `account=…` names one.",
-    "Without it, the channel's is meant, or the policy's default.",
-)
-_TOPICS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("dry-run", "dryrun", "dry_run"), _DRY_RUN),
-    "audit": _AUDIT,
-    "off": _OFF,
-    "whoami": _WHOAMI,
-    "form": _FORM,
-    "case": _CASE,
-    "account": _ACCOUNT,
+EFFECT_LABELS = {
+    Effect.STOP: "Stop",
+    Effect.START: "Start",
+    Effect.CHANGE: "Change",
+    Effect.READ: "Look",
 }
-_VERBS = ("stop", "start", "status")
-_BEGINNINGS: Mapping[Effect, str] = {
-    Effect.STOP: "/stopstream",
-    Effect.START: "/startstream",
-    Effect.READ: "/stopstream status",
-}
+"""What people call the actions of an effect."""
+
+_NO_TARGETS: Mapping[str, str] = {}
+
+_LEGEND = "What you may do here is marked ✓; `/stopstream whoami` says how, and why not the rest."
+
+_MORE = (
+    "*More*",
+    "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
+    "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
+    "`/stopstream off` lists what is off and not yet on, and what is held.",
+    "`user=@…`, `action=…`, `target=…`, `ending=…`, `case=…`, `account=…` narrow down what ran.",
+    "Any action takes `case=INC-42`, the incident that it belongs to.",
+    "Where there are several accounts, `account=…` names one, or the channel does.",
+    "Values are `name=value` or `--name value`, quoted where they hold spaces.",
+    "`--dry-run` on any command shows you what would be sent, and sends nothing.",
+    "Every action goes by its API name, too. In a thread, say `@stopstream stop live stream1`.",
+)
 
 
-def on(topic: str, targets: Mapping[str, str], actions: Sequence[Action]) -> list[str]:
-    """Explain a topic that is no action, or a target; nothing where it is neither."""
+def in_thread(message: Message) -> Message:
+    """Return a help message, which consists of sections, with its commands as mentions."""
+    texts = (as_mentions(block["text"]["text"]) for block in message.blocks)
+    return Message(as_mentions(message.text), tuple(map(section, texts)))
+
+
+def help_on(
+    topic: str,
+    actions: Sequence[Action],
+    permissions: Permissions | None = None,
+    targets: Mapping[str, str] = _NO_TARGETS,
+) -> Message:
+    """Explain a topic in full, or everything in short if there is none.
+
+    Args:
+        permissions: Of the reader, so that what they may do here is marked; None if unknown.
+        targets: Of the policy, by name.
+    """
+    may: dict[str, list[Permission]] = {}
+    for permission in permissions.may if permissions else ():
+        may.setdefault(permission.action.api, []).append(permission)
+    if not topic:
+        return _overview(actions, may, targets=targets)
     folded = topic.casefold()
-    if folded in _TOPICS:
-        return [*_TOPICS[folded]]
-    if folded in ("target", "targets"):
-        return _listed(targets, actions)
-    same = [name for name in targets if name.casefold() == folded]
-    name = topic if topic in targets else (same or [""])[0]
-    return _target(name, targets[name], actions) if name else []
+    named = [action for action in actions if folded in (action.words, action.api.casefold())]
+    family = [action for action in actions if folded in (action.product.name, action.effect.value)]
+    if named:
+        return _in_full(topic, named, family, may)
+    if family:
+        return _overview(family, may)
+    if lines := topic_lines(topic, targets, actions):
+        return arrange(lines)
+    unknown = f"There is no help on {code(topic, 80)}; this is what there is."
+    return _overview(actions, may, unknown, targets=targets)
 
 
-def named(targets: Mapping[str, str]) -> list[str]:
-    """Name the targets in a line; none where the policy has none."""
-    if not targets:
-        return []
-    names = ", ".join(map(code, list(targets)[:_MOST_NAMED]))
-    more = f" and {len(targets) - _MOST_NAMED} more" if len(targets) > _MOST_NAMED else ""
-    return [f"Targets of the policy: {names}{more}; `/stopstream help targets` says what they are."]
+def _in_full(
+    topic: str,
+    named: Sequence[Action],
+    family: Sequence[Action],
+    may: Mapping[str, Sequence[Permission]],
+) -> Message:
+    lines: list[str] = []
+    for action in named:
+        lines += _action_lines(action)
+        lines += map(permission_sentence, may.get(action.api, ()))
+    others = dict.fromkeys(action.words for action in family if action not in named)
+    if others:
+        lines.append(f"To {code(topic, 80)} belong, too: {', '.join(map(code, others))}.")
+    return arrange(lines)
 
 
-def _listed(targets: Mapping[str, str], actions: Sequence[Action]) -> list[str]:
-    if not targets:
-        return ["The policy names no targets: names of your own for a stream or a task."]
-    shown = list(targets.items())[:_MOST_LISTED]
-    lines = [f"• {code(name)}: {_means(text, actions)}" for name, text in shown]
-    more = len(targets) - len(shown)
-    return ["*Targets of the policy*", *lines, *([f"{more} more are left out."] if more else [])]
+def _overview(
+    actions: Sequence[Action],
+    may: Mapping[str, Sequence[Permission]],
+    *before: str,
+    targets: Mapping[str, str] = _NO_TARGETS,
+) -> Message:
+    """List an example of each action; what each does is in the blocks, which hold more text."""
+    long = [*before, *([_LEGEND] if may else [])]
+    short = [*long]
+    for effect, title in EFFECT_LABELS.items():
+        found = [action for action in actions if action.effect is effect]
+        if found:
+            long.append(f"*{title}*")
+            short.append(f"*{title}*")
+        for action in found:
+            line = f"{code(example(action))}{_mark(may.get(action.api, ()))}"
+            long.append(f"{line} {_first_sentence(action.does)}")
+            short.append(line)
+    more = [*_MORE, *targets_line(targets)]
+    text = truncate("\n".join([*short, *more]), TEXT_MOST)
+    return Message(text, arrange([*long, *more]).blocks)
 
 
-def _target(name: str, text: str, actions: Sequence[Action]) -> list[str]:
-    kind = _kind(text)
-    effects = {action.effect for action in actions if kind.casefold() in _names(action)}
-    ways = [code(f"{begin} {name}") for effect, begin in _BEGINNINGS.items() if effect in effects]
-    return [
-        f"*{code(name)}*",
-        f"A target of the policy: it stands for {_means(text, actions)}.",
-        f"Type it in place of these words: {' or '.join(ways) or code(f'/stopstream {name}')}.",
-        f"{code(f'/stopstream help {kind}')} explains the kind.",
-    ]
+def _mark(permissions: Sequence[Permission]) -> str:
+    return " ✓" if any(one.approval is not None for one in permissions) else ""
 
 
-def _names(action: Action) -> tuple[str, str]:
-    return action.words, action.api.casefold()
+def _first_sentence(text: str) -> str:
+    return text.partition(". ")[0].removesuffix(".") + "."
 
 
-def _kind(text: str) -> str:
-    words = text.split()
-    first = next((word for word in words if word.casefold() not in _VERBS), "")
-    return redact(first)
-
-
-def _means(text: str, actions: Sequence[Action]) -> str:
-    """Show what a target stands for; its kind alone where that takes secrets."""
-    kind = _kind(text).casefold()
-    found = [action for action in actions if kind in _names(action)]
-    if any(param.secret for action in found for param in action.params):
-        return code(f"{kind} …")
-    return code(redact(text), 200)
-
-
-# --- in a thread ---------------------------------------------------------------------
-
-# A command with what follows it; Slack offers no slash commands in threads.
-_COMMAND = re.compile(r"/(?P<verb>stop|start)stream (?P<word>[A-Za-z-]+)")
-_ASIDES = frozenset({"status", "help", "whoami", "audit", "off"})
-
-
-def in_thread(text: str) -> str:
-    """Write our commands as they are typed in a thread, where the bot is mentioned instead."""
-    return _COMMAND.sub(_mentioned, text)
-
-
-def _mentioned(found: re.Match[str]) -> str:
-    word = found["word"]
-    # An aside is no verb's, and the name of an API says by itself what is done.
-    if word in _ASIDES or word[:1].isupper():
-        return f"@stopstream {word}"
-    return f"@stopstream {found['verb']} {word}"
+def _action_lines(action: Action) -> list[str]:
+    lines = [f"*{action.api}*", action.does, f"Example: {code(example(action), 300)}"]
+    for param in action.params:
+        need = "" if param.required else " (may be left out)"
+        if param.default is not None:
+            need = f" ({code(format_value(param.default))} if left out)"
+        lines.append(f"• {code(param.word)} or {code(param.api)}: {escape(param.help)}{need}")
+    if action.only:
+        lines.append(f"It exists on the {action.only} site alone.")
+    for site, regions in (action.regions or {}).items():
+        lines.append(f"• {code('region')} on the {site} site: {', '.join(regions)}")
+    twice = "may be sent twice" if action.repeatable else "is never sent twice by itself"
+    lines.append(f"At most {action.per_second} a second; a request whose answer is lost {twice}.")
+    if action.undo:
+        lines.append(f"What takes it back: {action.undo}.")
+    if action.status_read:
+        lines.append(f"What reads the state: {action.status_read}.")
+    if action.deprecated:
+        lines.append(action.deprecated)
+    return lines

@@ -1,4 +1,4 @@
-"""Foreign text made harmless; people, channels, times and commands as Slack shows them; pure.
+"""Untrusted text escaped; users, channels, times and commands as Slack's mrkdwn; pure.
 
 Source: https://docs.slack.dev/messaging/formatting-message-text
 """
@@ -15,14 +15,14 @@ from bot.times import parse_instant
 ELLIPSIS = "…"
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# What needs no work, as most names and sentences do not.
+# Text that needs no escaping, as most names and sentences do not.
 _PLAIN = re.compile(r"[A-Za-z0-9 .,;/()'\"=+-]*")
 _NAME = re.compile(r"[A-Za-z0-9._:/=-]+")
-# Letters and marks that show nothing, beside those that Unicode calls control or format.
+# Invisible letters and marks, besides those that Unicode calls control or format.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _EDGES = re.compile(r"(?<![0-9A-Za-z])[*_~]|[*_~](?![0-9A-Za-z])")
 _EMOJI = re.compile(r":(?=[\w+'-]+:)")
-# Signs that look like the ones that Slack reads as markup.
+# Characters that look like those that Slack reads as markup.
 _TICK, _AT, _COLON = "\u02cb", "\uff20", "\u2236"
 _LOOKALIKES = {"*": "\u2217", "_": "\uff3f", "~": "\u223c"}
 _USER = re.compile(r"[UW][A-Z0-9]{1,31}")
@@ -39,12 +39,12 @@ _LAST_MOMENT = 253_402_300_799
 
 
 def escape(text: str, most: int = 300) -> str:
-    """Make foreign text harmless in the flow of a sentence: one line, no markup, no mention.
+    """Escape untrusted text for use in a sentence: one line, no markup, no mention.
 
-    What Slack would read as markup is shown by letters that look alike; for text that is
-    to be copied use `code`.
+    Markup is replaced by characters that look alike; use `code` for text that is copied.
 
-    At most `most` characters as Slack counts them; the rest becomes an ellipsis.
+    Args:
+        most: Characters as Slack counts them; an ellipsis replaces the rest.
     """
     if len(text) <= most and _PLAIN.fullmatch(text):
         return text
@@ -55,7 +55,7 @@ def escape(text: str, most: int = 300) -> str:
 
 
 def code(text: str, most: int = 150) -> str:
-    """Show foreign text as it is, in a code span, where Slack reads no markup."""
+    """Render untrusted text in a code span, where Slack reads no markup."""
     if len(text) <= most and _NAME.fullmatch(text):
         return f"`{text}`"
     shown = _visible(text[: 4 * most]).replace("`", _TICK)
@@ -63,15 +63,15 @@ def code(text: str, most: int = 150) -> str:
 
 
 def code_block(text: str, most: int = 1000) -> str:
-    """Show foreign lines in a monospaced block; their places stay where they are."""
+    """Render untrusted lines in a code block; columns stay aligned."""
     lines = [
         "".join(_seen(c) or "·" for c in line).replace("`", _TICK) for line in text.splitlines()
     ]
     return "```\n" + _limited("\n".join(lines), most) + "\n```"
 
 
-def fit(markup: str, most: int) -> str:
-    """Cut our own markup where it is too long, never inside an entity or a mention."""
+def truncate(markup: str, most: int) -> str:
+    """Truncate markup, never inside an entity or a mention."""
     if _size(markup) <= most:
         return markup
     kept, size = [], 0
@@ -84,33 +84,33 @@ def fit(markup: str, most: int) -> str:
 
 
 def user(id_: str) -> str:
-    """Show a user by name, if the id is one."""
+    """Render a user as a mention, if the id is valid."""
     return f"<@{id_}>" if _USER.fullmatch(id_) else code(id_)
 
 
 def channel(id_: str) -> str:
-    """Show a channel by name, if the id is one."""
+    """Render a channel as a link, if the id is valid."""
     if _CHANNEL.fullmatch(id_):
         return f"<#{id_}>"
     return "a direct message" if id_.startswith("D") else code(id_)
 
 
 def with_names(escaped: str) -> str:
-    """Show the ids of channels and users in a sentence of ours by name, its times as times."""
+    """Render the ids and UTC times in an escaped sentence as mentions, links and Slack dates."""
     escaped = _UTC_IN_TEXT.sub(_in_their_zone, escaped)
     named = _CHANNEL_IN_TEXT.sub(lambda found: channel(found[0]), escaped)
     return _USER_IN_TEXT.sub(lambda found: user(found[0]), named)
 
 
-def worded(text: str, most: int = 900) -> str:
-    """Show a sentence of ours: people, channels and times by name, foreign text apart as code."""
+def render_sentence(text: str, most: int = 900) -> str:
+    """Render a sentence of the bot's: ids and times as Slack shows them, «quoted» text as code."""
     parts = _APART.split(text)
     shown = (code(part, 300) if at % 2 else _with_edges(part) for at, part in enumerate(parts))
-    return fit("".join(shown), most)
+    return truncate("".join(shown), most)
 
 
 def _with_edges(text: str) -> str:
-    """Escape a part of a sentence; the blanks at its edges stay."""
+    """Escape a part of a sentence; spaces at its edges are kept."""
     inner = text.strip(" ")
     if not inner:
         return text
@@ -120,52 +120,52 @@ def _with_edges(text: str) -> str:
 
 def _in_their_zone(found: re.Match[str]) -> str:
     try:
-        return moment(
+        return format_slack_time(
             datetime.strptime(found[0], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC).timestamp()
         )
     except ValueError:
         return found[0]
 
 
-def people(ids: Iterable[str]) -> str:
-    """Show users and user groups by name, so that Slack tells them."""
+def mentions(ids: Iterable[str]) -> str:
+    """Render users and user groups as mentions, so that Slack notifies them."""
     return " ".join(f"<!subteam^{id_}>" if _GROUP.fullmatch(id_) else user(id_) for id_ in ids)
 
 
 def link(url: str, label: str) -> str:
-    """Give a link to a message of Slack's, or nothing if it does not look like one."""
+    """Render a link to a Slack message; empty if the address does not look like one."""
     return f"<{url}|{label}>" if _LINK.fullmatch(url) else ""
 
 
-def moment(at: float) -> str:
-    """Show a time of epoch seconds in the reader's zone."""
+def format_slack_time(at: float) -> str:
+    """Render epoch seconds as a date in the reader's time zone."""
     if not 0 <= at < _LAST_MOMENT:
         return "at an unknown time"
     fallback = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{fallback}>"
 
 
-def spoken(markup: str) -> str:
-    """Give markup of ours as plain text, for labels that are read aloud."""
+def plain_text(markup: str) -> str:
+    """Return markup as plain text, for labels that screen readers read."""
     return _DATE.sub(r"\1", markup).replace("`", "")
 
 
-def value(param: Param | None, given: Json, most: int = 150) -> str:
-    """Show a parameter's value; a secret one and one that nobody declared are not shown."""
+def param_value(param: Param | None, given: Json, most: int = 150) -> str:
+    """Render a parameter's value; secret and undeclared ones are hidden."""
     if param is None or param.secret:
         return HIDDEN
     at = parse_instant(given) if param.type.max_days_ahead is not None else None
     if at is not None:
-        return moment(at)
-    return code(redact(written(given)), most)
+        return format_slack_time(at)
+    return code(redact(format_value(given)), most)
 
 
-def typed(
+def format_command(
     action: Action, params: Mapping[str, Json], region: str = "", account: str = DEFAULT
 ) -> str:
-    """Write what to type for an action with these parameters, as far as it has them.
+    """Render the command for an action with these parameters.
 
-    A secret one is left out, and one that has its default anyway.
+    Parameters that are secret, or that have their default, are left out.
     """
     words = [_BEGINNINGS.get(action.effect, "/stopstream"), action.words]
     first = next((p for p in action.params if p.required and p.default is None), None)
@@ -173,7 +173,7 @@ def typed(
         given = params.get(param.api)
         if given is None or param.secret or given == param.default:
             continue
-        shown = quoted(redact(written(given)))
+        shown = quoted(redact(format_value(given)))
         words.append(shown if param is first else f"{param.word}={shown}")
     if region and action.regions is not None:
         words.append(f"region={quoted(region)}")
@@ -183,7 +183,7 @@ def typed(
 
 
 def quoted(text: str) -> str:
-    """Write a value so that it is read back as one."""
+    """Quote a value so that it is parsed as one."""
     if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9_-])?", text):
         return text
     if not set(text) & {'"', "\u201d"}:
@@ -196,8 +196,8 @@ def quoted(text: str) -> str:
 _BEGINNINGS = {Effect.START: "/startstream", Effect.READ: "/stopstream status"}
 
 
-def written(given: Json) -> str:
-    """Write a value as people type it."""
+def format_value(given: Json) -> str:
+    """Render a value as people type it."""
     if isinstance(given, bool):
         return "yes" if given else "no"
     return ",".join(map(str, given)) if isinstance(given, list) else str(given)
@@ -217,7 +217,7 @@ def _seen(char: str) -> str:
 
 
 def _size(text: str) -> int:
-    """Count as Slack does: what is beyond the first plane counts twice."""
+    """Return the length as Slack counts it, in UTF-16 units."""
     return len(text) + sum(char > "\uffff" for char in text)
 
 

@@ -1,9 +1,9 @@
-"""What is off and not yet on, what is held, and what ends by itself: as people read it; pure."""
+"""What is off the air and not yet on, what is held, and what ends by itself; pure."""
 
 from collections.abc import Iterable
 
-from bot.catalog import effects as offair
 from bot.catalog.builtin import HOLD
+from bot.catalog.effects import expires_at
 from bot.catalog.registry import action_of
 from bot.model.actions import DEFAULT, Action
 from bot.model.off_air import OffAirEntry
@@ -12,132 +12,137 @@ from bot.operations.follow_ups import FollowUp, added, follow_ups
 from bot.operations.service import OffAirList
 from bot.redact import redact
 from bot.times import format_duration
-from handlers.messages import annotations as beside
-from handlers.messages.cards import (
-    TEXT_MOST,
-    Block,
-    Message,
-    follow_button,
-    follow_buttons,
-    section,
-    wanted,
-)
-from handlers.messages.mrkdwn import channel, code, escape, fit, moment, user
+from handlers.messages.annotations import case_text
+from handlers.messages.blocks import TEXT_MOST, Block, Message, section
+from handlers.messages.buttons import follow_up_button, follow_up_buttons
+from handlers.messages.mrkdwn import channel, code, escape, format_slack_time, truncate, user
+from handlers.messages.operation_text import request_text
 
-BRING = "off"
-"""What the action_id of a button in the list begins with; its value is an operation's id."""
+FOLLOW_IN_LIST = "off"
+"""Prefix of the action_id of a button in the list; its value is an operation's id."""
 
-SHOWN = 15
-"""How many of each are listed."""
+LISTED_MOST = 15
+"""How many entries and how many holds are listed."""
+
+_LABELS = {FollowUp.UNDO: "Bring it back", FollowUp.CHECK: "Check status"}
 
 _LONG = 30 * 86_400.0
 _NOTHING = "Nothing that was stopped here is off now, and nothing is held."
 _NO_ROLE = "You have no role in the policy, so what is off is not shown to you."
 
 
-def lift(operation: Operation, action: Action | None, soon: str) -> Message:
-    """Say in the thread when something ends by itself; `soon`, where that is not empty."""
-    ends = offair.expires_at(operation, action) if action else None
-    when = moment(ends) if ends is not None else "by itself"
-    what = wanted(operation, action)
+def expiry_notice(operation: Operation, action: Action | None, soon: str) -> Message:
+    """Describe in the thread when something ends by itself.
+
+    Args:
+        soon: Not empty if the end is near.
+    """
+    ends_at = expires_at(operation, action) if action else None
+    when = format_slack_time(ends_at) if ends_at is not None else "by itself"
     begin = f"{user(operation.actor.user)} *It ends soon*" if soon else "*It ends by itself*"
-    buttons = follow_buttons(operation, [FollowUp.EXTEND, FollowUp.LIFT])
-    ways = f" Extend {_added(operation, ends)}, Lift now ends it at once." if buttons else ""
-    text = f"{begin}, {when}.{ways} It is {what}."
-    blocks = (section(text), *buttons)
-    return Message(fit(text, TEXT_MOST), blocks)
+    buttons = follow_up_buttons(operation, [FollowUp.EXTEND, FollowUp.LIFT])
+    extension = _extension(operation, ends_at)
+    ways = f" Extend {extension}, Lift now ends it at once." if buttons else ""
+    text = f"{begin}, {when}.{ways} It is {request_text(operation, action)}."
+    return Message(truncate(text, TEXT_MOST), (section(text), *buttons))
 
 
-def _added(operation: Operation, ends: float | None) -> str:
-    """Say by how much it is extended; see `bot.follow`."""
-    by = added(operation, ends or 0.0)
-    # So long that the most may be less.
-    return f"adds {code(format_duration(by))}" if by < _LONG else "makes it last longer"
+def _extension(operation: Operation, ends_at: float | None) -> str:
+    """Describe by how much it would be extended."""
+    seconds = added(operation, ends_at or 0.0)
+    # The maximum may be less than a long extension.
+    return f"adds {code(format_duration(seconds))}" if seconds < _LONG else "makes it last longer"
 
 
-def lifted(operation: Operation, action: Action | None, seen: str) -> Message:
-    """Say in the thread that something has ended by itself, and what was seen then."""
-    what = wanted(operation, action)
-    if action is not None and seen == action.effect_spec.new_state:
-        text = (
-            f"{user(operation.actor.user)} *Its time is over, and it is off all the same*: "
-            f"its state is {code(seen)}. It was {what}."
-        )
-        blocks = (section(text), *follow_buttons(operation, [FollowUp.LIFT, FollowUp.CHECK]))
-        return Message(fit(text, TEXT_MOST), blocks)
-    now = f"its state is {code(seen)} now" if seen else "its state could not be read"
-    text = f"{user(operation.actor.user)} *Its time is over*: {now}. It was {what}."
-    blocks = (section(text), *follow_buttons(operation, [FollowUp.CHECK]))
-    return Message(fit(text, TEXT_MOST), blocks)
+def expired_notice(operation: Operation, action: Action | None, state: str) -> Message:
+    """Describe in the thread that something has ended by itself.
+
+    Args:
+        state: As it was read then; empty if it could not be read.
+    """
+    request = request_text(operation, action)
+    still_off = action is not None and state == action.effect_spec.new_state
+    if still_off:
+        result = f"*Its time is over, and it is off all the same*: its state is {code(state)}."
+    elif state:
+        result = f"*Its time is over*: its state is {code(state)} now."
+    else:
+        result = "*Its time is over*: its state could not be read."
+    text = f"{user(operation.actor.user)} {result} It was {request}."
+    wanted = [FollowUp.LIFT, FollowUp.CHECK] if still_off else [FollowUp.CHECK]
+    blocks = (section(text), *follow_up_buttons(operation, wanted))
+    return Message(truncate(text, TEXT_MOST), blocks)
 
 
-def listed(found: OffAirList) -> Message:
+def off_air_list(found: OffAirList) -> Message:
     """List what is off and what is held, each with the button that brings it back."""
     if not found.may:
         return Message(_NO_ROLE)
-    blocks = list(blocks_of(found, SHOWN))
-    lines = [_back(one) for one in found.on] + [_off(one) for one in found.off[:SHOWN]]
-    lines += [_held(one) for one in found.holds[:SHOWN]]
+    blocks = list(off_air_blocks(found, LISTED_MOST))
+    lines = [_on_line(entry) for entry in found.on]
+    lines += [_off_line(entry) for entry in found.off[:LISTED_MOST]]
+    lines += [_hold_line(hold) for hold in found.holds[:LISTED_MOST]]
     if not lines:
         return Message(_NOTHING)
-    more = len(found.off[SHOWN:]) + len(found.holds[SHOWN:])
+    more = len(found.off[LISTED_MOST:]) + len(found.holds[LISTED_MOST:])
     if more:
         lines.append(f"{more} more are not shown.")
         blocks.append(section(lines[-1]))
-    return Message(fit("\n".join(lines), TEXT_MOST), tuple(blocks))
+    return Message(truncate("\n".join(lines), TEXT_MOST), tuple(blocks))
 
 
-def blocks_of(found: OffAirList, most: int) -> Iterable[Block]:
-    """Draw the same, at most so many of each."""
-    for back in found.on:
-        yield section(_back(back))
-    for one in found.off[:most]:
-        yield _with_button(_off(one), one.operation, [FollowUp.UNDO, FollowUp.CHECK])
-    for held in found.holds[:most]:
-        yield _with_button(_held(held), held, [FollowUp.UNDO])
+def off_air_blocks(found: OffAirList, most: int) -> Iterable[Block]:
+    """Return the blocks of that list, with at most so many of what is off and of what is held."""
+    for entry in found.on:
+        yield section(_on_line(entry))
+    for entry in found.off[:most]:
+        wanted = [FollowUp.UNDO, FollowUp.CHECK]
+        yield _with_button(_off_line(entry), entry.operation, wanted)
+    for hold in found.holds[:most]:
+        yield _with_button(_hold_line(hold), hold, [FollowUp.UNDO])
 
 
-def _with_button(text: str, operation: Operation, wished: Iterable[FollowUp]) -> Block:
+def _with_button(text: str, operation: Operation, wanted: Iterable[FollowUp]) -> Block:
+    """Return a section with the first of these follow-ups that is possible as its button."""
     block = section(text)
-    open_to = follow_ups(operation)
-    for one in wished:
-        if one in open_to:
+    possible = follow_ups(operation)
+    for one in wanted:
+        if one in possible:
             label = _LABELS[one] if operation.api != HOLD.api else "Release"
-            return {**block, "accessory": follow_button(BRING, one, operation, label)}
+            return {**block, "accessory": follow_up_button(FOLLOW_IN_LIST, one, operation, label)}
     return block
 
 
-_LABELS = {FollowUp.UNDO: "Bring it back", FollowUp.CHECK: "Check status"}
-
-
-def _off(one: OffAirEntry) -> str:
-    operation = one.operation
-    sure = "Off" if operation.state is not State.UNKNOWN else "May be off"
+def _off_line(entry: OffAirEntry) -> str:
+    operation = entry.operation
+    label = "Off" if operation.state is not State.UNKNOWN else "May be off"
     parts = [
-        f"{sure}: {wanted(operation, action_of(operation))}",
+        f"{label}: {request_text(operation, action_of(operation))}",
         f"{user(operation.actor.user)} {_since(operation)}",
     ]
-    if one.until is not None and not _says_until(operation):
-        parts.append(f"ends by itself {moment(one.until)}")
-    if one.state:
-        parts.append(f"{_whose(operation)} {code(one.state)}")
+    if entry.until is not None and not _shows_expiry(operation):
+        parts.append(f"ends by itself {format_slack_time(entry.until)}")
+    if entry.state:
+        parts.append(f"{_state_owner(operation)} {code(entry.state)}")
     return _line(parts, operation)
 
 
-def _whose(operation: Operation) -> str:
-    """Say whose state is read: a pad that is on hides a stream."""
+def _state_owner(operation: Operation) -> str:
+    """Name the resource whose state was read: a pad that is on hides a stream."""
     action = action_of(operation)
-    thing = action.effect_spec.resource_type if action else None
-    return f"its {thing.name} is" if thing and thing.of and thing.on == "off" else "now"
+    resource = action.effect_spec.resource_type if action else None
+    hides = resource and resource.of and resource.on == "off"
+    return f"its {resource.name} is" if resource and hides else "now"
 
 
-def _says_until(operation: Operation) -> bool:
+def _shows_expiry(operation: Operation) -> bool:
+    """Return whether the parameters already show when it ends."""
     action = action_of(operation)
-    ends = action.expiry if action else None
-    return ends is not None and ends[0] in operation.params
+    expiry = action.expiry if action else None
+    return expiry is not None and expiry[0] in operation.params
 
 
-def _held(operation: Operation) -> str:
+def _hold_line(operation: Operation) -> str:
     target, reason = (str(operation.params.get(name, "")) for name in ("Target", "Reason"))
     parts = [
         f"Held: {code(redact(target))}",
@@ -147,13 +152,13 @@ def _held(operation: Operation) -> str:
     return _line(parts, operation)
 
 
-def _back(one: OffAirEntry) -> str:
-    what = wanted(one.operation, action_of(one.operation))
-    return f"• On again, and so off this list: {what} · now {code(one.state)}"
+def _on_line(entry: OffAirEntry) -> str:
+    request = request_text(entry.operation, action_of(entry.operation))
+    return f"• On again, and so off this list: {request} · now {code(entry.state)}"
 
 
 def _since(operation: Operation) -> str:
-    return moment(operation.ended_at or operation.asked_at)
+    return format_slack_time(operation.ended_at or operation.asked_at)
 
 
 def _line(parts: list[str], operation: Operation) -> str:
@@ -161,6 +166,6 @@ def _line(parts: list[str], operation: Operation) -> str:
         parts.append(channel(operation.place.channel))
     if operation.api == HOLD.api and operation.account != DEFAULT:
         parts.append(f"account {code(operation.account)}")
-    if case := beside.case(operation):
+    if case := case_text(operation):
         parts.append(case)
     return "• " + " · ".join(parts)

@@ -1,8 +1,7 @@
-"""What a search of the trail found: a page with its buttons, or a file; pure."""
+"""The results of an audit search: a page with its buttons, or a CSV file; pure."""
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from bot.audit.csv_rows import line, moment
 from bot.catalog.error_codes import explain
@@ -12,20 +11,18 @@ from bot.model.operations import Operation, Search, State
 from bot.model.verdicts import Denied
 from bot.operations.service import SearchPage
 from bot.operations.worker import shown
-from handlers.messages.cards import Block, Message
+from handlers.messages.blocks import Block, Message, arrange, button_row, plain
 from handlers.messages.mrkdwn import escape
-from handlers.messages.replies import arranged, buttons, operation_line
+from handlers.messages.replies import operation_line
 
 OLDER, FILE = "audit:older", "audit:file"
 """The action_ids of the buttons; the value of each is a search."""
 
-SHOWN, WRITTEN = 15, 5000
-"""How many operations stand on a page, and in a file."""
+PAGE_MOST, FILE_MOST = 15, 5000
+"""How many operations a page and a file have."""
 
 _VALUE_MOST = 2000
 """Characters of a button's value; Slack's limit."""
-
-_PARTS = 7
 
 _COLUMNS = (
     "operation",
@@ -57,30 +54,30 @@ _COLUMNS = (
 )
 
 
-def found(answer: SearchPage | Denied) -> Message:
-    """Show a page, or why somebody may see none."""
+def search_reply(answer: SearchPage | Denied) -> Message:
+    """Render a page of results, or why the reader may see none."""
     return page(answer) if isinstance(answer, SearchPage) else Message(escape(answer.reason))
 
 
 def page(found: SearchPage) -> Message:
-    """List what was found, with buttons for older ones and for a file."""
-    whose = "Asked here or by you" if found.search.reader else "Asked by anyone, anywhere"
+    """List the results, with buttons for older ones and for a file."""
+    scope = "Asked here or by you" if found.search.reader else "Asked by anyone, anywhere"
     if not found.operations:
         none = "Nothing older" if found.search.before else "Nothing"
-        return Message(f"{none} was found. {whose} is what was looked through.")
+        return Message(f"{none} was found. {scope} is what was looked through.")
     lines = [operation_line(operation) for operation in found.operations]
-    message = arranged([f"*{whose}, newest first*", *lines])
+    message = arrange([f"*{scope}, newest first*", *lines])
     return Message(message.text, (*message.blocks, *_buttons(found)))
 
 
 def _buttons(found: SearchPage) -> Sequence[Block]:
     last = found.operations[-1]
-    older = packed(found.search, (last.asked_at, last.id))
-    every = packed(found.search, None)
+    older = encode_search(found.search, (last.asked_at, last.id))
+    every = encode_search(found.search, None)
     if len(older) > _VALUE_MOST:
         return ()
     elements = [_button(OLDER, "Older", older)] if found.older else []
-    return [buttons(*elements, _button(FILE, "As a CSV file", every))]
+    return [button_row(*elements, _button(FILE, "As a CSV file", every))]
 
 
 def _button(action_id: str, label: str, value: str) -> Block:
@@ -88,20 +85,20 @@ def _button(action_id: str, label: str, value: str) -> Block:
         "type": "button",
         "action_id": action_id,
         "value": value,
-        "text": {"type": "plain_text", "text": label, "emoji": False},
+        "text": plain(label),
     }
 
 
-def packed(search: Search, before: tuple[float, str] | None) -> str:
-    """Write a search for a button, without who reads: that is asked anew."""
+def encode_search(search: Search, before: tuple[float, str] | None) -> str:
+    """Encode a search as a button's value, without its reader, who is determined at the press."""
     state = search.state.value if search.state else ""
     given = [search.since, search.user, list(search.apis), search.target, state]
     given += [search.case, search.account, *(before or (0.0, ""))]
     return json.dumps(given, separators=(",", ":"))
 
 
-def unpacked(value: str) -> Search | None:
-    """Read it back; None if it is not what `packed` writes."""
+def decode_search(value: str) -> Search | None:
+    """Decode a button's value; None if it is not what `encode_search` returns."""
     try:
         found = json.loads(value)
         since, user, apis, target, state, case, account, at, id_ = found
@@ -116,19 +113,19 @@ def unpacked(value: str) -> Search | None:
         return None
 
 
-def sheet(operations: Sequence[Operation]) -> str:
-    """Write operations as CSV, secrets hidden and no cell a formula."""
+def csv_file(operations: Sequence[Operation]) -> str:
+    """Render operations as CSV, with secrets hidden and no cell that is a formula."""
     rows = [line(_COLUMNS)]
     for operation in operations:
-        given = _cells(operation)
-        rows.append(line([given.get(name) for name in _COLUMNS]))
+        cells = _cells(operation)
+        rows.append(line([cells.get(name) for name in _COLUMNS]))
     return "".join(rows)
 
 
 def _cells(operation: Operation) -> Mapping[str, Json]:
     action = action_of(operation)
     means = explain(operation.code, action).means if operation.code else ""
-    found: dict[str, Any] = {
+    return {
         "operation": operation.id,
         "asked": moment(operation.asked_at),
         "ended": moment(operation.ended_at),
@@ -156,4 +153,3 @@ def _cells(operation: Operation) -> Mapping[str, Json]:
         "attempts": operation.attempts,
         "detail": operation.detail,
     }
-    return found

@@ -13,7 +13,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import StopstreamError
 from bot.model.people import Place
-from handlers.messages.cards import Message
+from handlers.messages.blocks import Message
 
 PATIENCE = 10.0
 """Seconds that a call may take."""

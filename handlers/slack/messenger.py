@@ -22,9 +22,9 @@ from bot.model.messages import (
 )
 from bot.model.operations import Operation, State
 from bot.model.people import Place
-from handlers.messages import cards
-from handlers.messages import off_air as offair
-from handlers.messages.cards import Message
+from handlers.messages import audit_line, cards, endings, replies
+from handlers.messages import off_air as off_air_messages
+from handlers.messages.blocks import Message
 from handlers.slack.api_calls import (
     AUTH,
     Answered,
@@ -130,7 +130,7 @@ class Messenger:
             word.actor.user,
             word.place,
             word.pressed_at,
-            cards.word(word),
+            replies.ephemeral_notice(word),
             f"word:{word.actor.user}",
         )
 
@@ -143,7 +143,12 @@ class Messenger:
             uncertain: An earlier try may have reached Slack.
         """
         return await self._say(
-            self._audit_channel, "", cards.notice(text), key, uncertain=uncertain, since=0.0
+            self._audit_channel,
+            "",
+            audit_line.audit_notice(text),
+            key,
+            uncertain=uncertain,
+            since=0.0,
         )
 
     # --- the kinds --------------------------------------------------------------
@@ -183,7 +188,7 @@ class Messenger:
     async def _private(self, delivery: Delivery, action: Action | None) -> DeliveryResult:
         operation = delivery.operation
         link = await self._permalink(operation) if operation.duplicate_of else ""
-        message = cards.private(operation, action, link, again=delivery.uncertain)
+        message = endings.private_reply(operation, action, link, again=delivery.uncertain)
         user, key = operation.actor.user, f"{operation.id}:private"
         # Whoever pressed in a list does not look at the thread that it is about.
         elsewhere = Place("", reply_url=operation.place.reply_url)
@@ -221,7 +226,7 @@ class Messenger:
         if young and operation.state is not State.DENIED and _has_no_card_yet(operation):
             return RetryLater(0.5, "the card that it links to does not stand yet")
         link = await self._permalink(operation)
-        message = cards.audit_line(operation, action, link, delivery.about_state)
+        message = audit_line.audit_line(operation, action, link, delivery.about_state)
         return await self._say(
             self._audit_channel,
             "",
@@ -384,11 +389,11 @@ class Messenger:
 _NO_CHANNEL = "There is no channel to post it in."
 
 _IN_THREAD: Mapping[MessageKind, Callable[[Operation, Action | None, str], Message]] = {
-    MessageKind.ENDING: lambda operation, action, _: cards.ending(operation, action),
-    MessageKind.REMINDER: lambda operation, action, _: cards.reminder(operation, action),
-    MessageKind.LOOKED: cards.looked,
-    MessageKind.LIFT: offair.lift,
-    MessageKind.LIFTED: offair.lifted,
+    MessageKind.ENDING: lambda operation, action, _: endings.ending(operation, action),
+    MessageKind.REMINDER: lambda operation, action, _: endings.reminder(operation, action),
+    MessageKind.LOOKED: endings.verification,
+    MessageKind.LIFT: off_air_messages.expiry_notice,
+    MessageKind.LIFTED: off_air_messages.expired_notice,
 }
 
 

@@ -12,11 +12,11 @@ from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
 from bot.model.commands import Command, Invocation
 from bot.model.operations import Search
 from bot.operations.service import Accepted, DryRun, Invalid, Permissions, Reply, Service
-from handlers.messages import off_air as offair
-from handlers.messages import replies as receipts
-from handlers.messages import search_results as pages
-from handlers.messages import views
-from handlers.messages.cards import Message
+from handlers.messages import dry_run as dry_run_messages
+from handlers.messages import help as help_messages
+from handlers.messages import off_air as off_air_messages
+from handlers.messages import replies, rights, search_results, views
+from handlers.messages.blocks import Message
 from handlers.messages.mrkdwn import escape
 from handlers.slack.api_calls import Answered, CallError, call, call_or_raise, reply, seen_thread
 from handlers.slack.background import BackgroundQueue
@@ -66,7 +66,7 @@ class Responder:
         found = await self._service.ask(asked)
         if isinstance(found, Accepted):
             action = action_of(found.operation)
-            return receipts.receipt(found, self._service.vocabulary, action)
+            return replies.receipt(found, self._service.vocabulary, action)
         if isinstance(found, Help):
             return await self._help(found, asked)
         return self._follow(found, asked, trigger_id)
@@ -80,7 +80,7 @@ class Responder:
             self._look_up("help", asked, lambda: self._marked(found, asked), found)
             return
         if isinstance(found, Invalid):
-            self.tell(asked, receipts.mistake(found.error, in_thread=True))
+            self.tell(asked, replies.parse_error(found.error, in_thread=True))
             return
         if not isinstance(found, WhoAmI | Audit | DryRun | OffAir):
             self.tell(asked, self._follow(found, asked, ""))
@@ -92,14 +92,14 @@ class Responder:
         action = action_of(reply.operation) if isinstance(reply, Accepted) else None
         if isinstance(reply, Accepted) and reply.again:
             address = self._service.card_link(reply.operation)
-            return receipts.asked_before(reply.operation, action, address)
-        return receipts.receipt(reply, self._service.vocabulary, action)
+            return replies.asked_before(reply.operation, action, address)
+        return replies.receipt(reply, self._service.vocabulary, action)
 
     def _follow(self, found: Reply, asked: Invocation, trigger_id: str) -> Message:
         taken = True
         match found:
             case Form(verb) if not trigger_id:
-                return receipts.form_offer(verb)
+                return replies.form_offer(verb)
             case Form(verb):
                 place = views.FormPlace(verb, asked.place.channel, asked.place.thread_ts)
                 taken = self.open_form(place, trigger_id, asked)
@@ -113,7 +113,7 @@ class Responder:
                 taken = self._look_up("what is off", asked, lambda: self._off(asked))
             case _:
                 pass
-        return receipts.receipt(found, self._service.vocabulary) if taken else BUSY
+        return replies.receipt(found, self._service.vocabulary) if taken else BUSY
 
     def open_form(self, place: views.FormPlace, trigger_id: str, asked: Invocation) -> bool:
         """Open the form for a member; False if too much waits. The trigger lives for 3 s."""
@@ -200,7 +200,7 @@ class Responder:
             return self._page(wanted, standing)
 
         async def work() -> None:
-            await self.whisper(asked, receipts.yours(wanted.topic, await looking))
+            await self.whisper(asked, rights.whoami_on(wanted.topic, await looking))
 
         if not self._errands.take("what of the help is theirs", work):
             looking.cancel()
@@ -208,11 +208,11 @@ class Responder:
 
     async def _marked(self, wanted: Help, asked: Invocation) -> Message:
         standing = await self._service.permissions(asked.actor, asked.place)
-        return receipts.in_thread(self._page(wanted, standing))
+        return help_messages.in_thread(self._page(wanted, standing))
 
     def _page(self, wanted: Help, standing: Permissions | None) -> Message:
         said = self._service.vocabulary
-        return receipts.help_on(wanted.topic, said.actions, standing, said.targets)
+        return help_messages.help_on(wanted.topic, said.actions, standing, said.targets)
 
     # --- look-ups ------------------------------------------------------------------
 
@@ -228,19 +228,19 @@ class Responder:
 
         async def sorry(fault: str) -> None:
             failed = Message(LOOK_UP_FAILED.format(fault=fault))
-            shown = receipts.in_thread(self._page(instead, None)) if instead else failed
+            shown = help_messages.in_thread(self._page(instead, None)) if instead else failed
             await self.whisper(asked, shown)
 
         return self._errands.take(name, work, sorry)
 
     async def _whoami(self, asked: Invocation) -> Message:
-        return receipts.whoami(await self._service.permissions(asked.actor, asked.place))
+        return rights.whoami(await self._service.permissions(asked.actor, asked.place))
 
     async def _rehearsed(self, asked: Invocation, command: Command) -> Message:
-        return receipts.rehearsal(await self._service.dry_run(asked, command))
+        return dry_run_messages.dry_run_reply(await self._service.dry_run(asked, command))
 
     async def _off(self, asked: Invocation) -> Message:
-        return offair.listed(await self._service.off(asked.actor, asked.place))
+        return off_air_messages.off_air_list(await self._service.off(asked.actor, asked.place))
 
     async def _trail(self, asked: Invocation, wanted: Audit) -> Message:
         search = Search(
@@ -252,4 +252,6 @@ class Responder:
             case=wanted.case,
             account=wanted.account,
         )
-        return pages.found(await self._service.audit(asked.actor, asked.place, search, pages.SHOWN))
+        return search_results.search_reply(
+            await self._service.audit(asked.actor, asked.place, search, search_results.PAGE_MOST)
+        )

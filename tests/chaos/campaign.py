@@ -28,7 +28,7 @@ from bot.sandbox.tencent.server import CloudEmulator
 from bot.storage import database
 from bot.storage.store import Store
 from handlers.manifest import bot_scopes
-from handlers.messages.cards import STATES
+from handlers.messages.state_text import STATE_TEXTS
 
 DOMAIN = "push.example.com"
 AUDIT = "C0AUDIT"
@@ -487,7 +487,7 @@ class Campaign:
         tally.unposted += [
             f"{name}: its card still says: {card.text[:60]}"
             for card in cards
-            if not card.text.startswith(STATES[state])
+            if not card.text.startswith(STATE_TEXTS[state].label)
         ]
         kinds = Counter(_key(message).split(":")[1] for message in said)
         announced = state is State.ACCEPTED and "ResumeTime" in operation.params

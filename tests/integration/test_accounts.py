@@ -30,8 +30,8 @@ from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import Fixed
 from bot.tencent.tc3 import Credentials
 from handlers.manifest import bot_scopes
-from handlers.messages import cards, views
-from handlers.messages import replies as receipts
+from handlers.messages import audit_line, cards, replies, rights, views
+from handlers.messages import help as help_messages
 from tests.conftest import built
 from tests.slack.test_listeners import opened, submission
 from tests.support.fakes import ALICE, BOB
@@ -238,12 +238,12 @@ async def test_whoami_names_the_account_of_each_permission(quick_store: Store) -
     """The whoami and help replies name the account of each permission."""
     async with built(quick_store, policy=POLICY) as house:
         standing = await house.service.permissions(ALICE, Place("C0INC"))
-    text = receipts.whoami(standing).text
+    text = rights.whoami(standing).text
 
     assert "DropLiveStream on `main` at once" in text
     assert "DropLiveStream on `europe` after a confirmation" in text
     assert "ForbidLiveStream on `europe`; the policy forbids it to everyone" in text
-    helped = receipts.help_on("live", rules().vocabulary.actions, standing).text
+    helped = help_messages.help_on("live", rules().vocabulary.actions, standing).text
     assert "You may do this here on `europe` after a confirmation." in helped
 
 
@@ -269,8 +269,8 @@ async def test_cards_and_audit_lines_name_the_account(quick_store: Store) -> Non
 
     assert done.account == "main"
     assert "account `main`" in cards.card(done, action).text
-    assert "account `main`" in cards.audit_line(done, action).text
-    assert "account `main`" in receipts.operation_line(done)
+    assert "account `main`" in audit_line.audit_line(done, action).text
+    assert "account `main`" in replies.operation_line(done)
     assert isinstance(mistaken, Invalid)
 
 
@@ -362,7 +362,7 @@ async def test_form_fields_follow_the_chosen_account(
     async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
         form = submission("StopStreamIngest")
         action = {
-            "action_id": views.ON,
+            "action_id": views.CHOOSE_ACCOUNT,
             "block_id": views.ACCOUNT_BLOCK,
             "type": "static_select",
             "selected_option": {"value": "europe"},
@@ -370,7 +370,7 @@ async def test_form_fields_follow_the_chosen_account(
         chosen = {"type": "block_actions", "actions": [action]}
         await workspace.interact(form | chosen | {"view": form["view"] | {"hash": "h1"}})
         sent = submission(StreamName="s1", Case="INC-9")
-        entered = {views.ON: {"selected_option": {"value": "europe"}}}
+        entered = {views.CHOOSE_ACCOUNT: {"selected_option": {"value": "europe"}}}
         sent["view"]["state"]["values"][views.ACCOUNT_BLOCK] = entered
         assert await workspace.interact(sent) == ""
         await workspace.errands.stop()
@@ -381,9 +381,9 @@ async def test_form_fields_follow_the_chosen_account(
     assert (found.account, found.case) == ("europe", "INC-9")
     region = _blocks(view)[views.REGION_BLOCK]["element"]
     assert region["initial_option"]["value"] == "ap-singapore"
-    assert (views.unpacked(view["private_metadata"]) or views.FormPlace(Effect.STOP)).account == (
-        "europe"
-    )
+    assert (
+        views.decode_place(view["private_metadata"]) or views.FormPlace(Effect.STOP)
+    ).account == ("europe")
 
 
 # --- as a process ------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from bot.storage.store import Store
 from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import Fixed
 from bot.tencent.tc3 import Credentials
-from handlers.messages import replies as receipts
+from handlers.messages import dry_run as dry_run_messages
 from tests.conftest import POLICY, House, built
 from tests.support.fakes import ALICE
 
@@ -108,17 +108,19 @@ async def test_dry_run_help_explains_option(house: House) -> None:
 
 def test_dry_run_reports_missing_approvers() -> None:
     """A dry run says that nobody could approve, or which roles could after a reminder."""
-    told = receipts.rehearsal(rehearsed(Verdict("a.b", Approval.SECOND_PERSON))).text
+    told = dry_run_messages.dry_run_reply(rehearsed(Verdict("a.b", Approval.SECOND_PERSON))).text
     later = Verdict("a.b", Approval.SECOND_PERSON, escalates_to=("chiefs",))
 
     assert "Allowed by `a.b`, but its list of approvers is empty: nobody could approve it." in told
-    assert "`chiefs` could, once a reminder" in receipts.rehearsal(rehearsed(later)).text
+    assert (
+        "`chiefs` could, once a reminder" in dry_run_messages.dry_run_reply(rehearsed(later)).text
+    )
 
 
 def test_dry_run_names_role_without_known_members() -> None:
     """Approvers without known members are named by their role alone."""
     verdict = Verdict("a.b", Approval.SECOND_PERSON, ("leads",), needed=2)
-    told = receipts.rehearsal(rehearsed(verdict)).text
+    told = dry_run_messages.dry_run_reply(rehearsed(verdict)).text
 
     assert "after 2 of `leads` approve it." in told
 
@@ -126,7 +128,7 @@ def test_dry_run_names_role_without_known_members() -> None:
 def test_dry_run_shows_case_and_runbook() -> None:
     """A dry run shows the case and the runbook, and no account if there is only one."""
     verdict = Verdict("a.b", Approval.NONE, runbook="https://wiki.example.com/stop")
-    told = receipts.rehearsal(rehearsed(verdict)).text
+    told = dry_run_messages.dry_run_reply(rehearsed(verdict)).text
 
     assert "Case `INC-42`, <https://wiki.example.com/stop|runbook>" in told
     assert "Account" not in told, "there is but one"

@@ -32,11 +32,10 @@ from bot.sandbox.slack.entities import Message
 from bot.storage.store import Store
 from bot.storage.transition import Effects, Guards, Transition
 from bot.times import format_utc, parse_instant
-from handlers.messages import mrkdwn as words
-from handlers.messages import off_air as shown
-from handlers.messages import replies as receipts
-from handlers.messages import views
-from handlers.messages.cards import wanted
+from handlers.messages import dry_run as dry_run_messages
+from handlers.messages import home_view, mrkdwn, replies
+from handlers.messages import off_air as off_air_messages
+from handlers.messages.operation_text import request_text
 from tests.conftest import House, built
 from tests.support.fakes import ALICE, BOB, MALLORY
 
@@ -309,7 +308,7 @@ async def test_off_air_list_refuses_a_user_without_a_role(home: House) -> None:
     home.policy(POLICY.replace("U0MALLORY", "U0OTHER"))
     found = await home.service.off(MALLORY, Place("C0INC"))
     assert found == OffAirList(may=False)
-    assert "no role" in shown.listed(found).text
+    assert "no role" in off_air_messages.off_air_list(found).text
 
 
 async def test_off_air_list_removes_streams_that_are_on_again(home: House) -> None:
@@ -321,7 +320,7 @@ async def test_off_air_list_removes_streams_that_are_on_again(home: House) -> No
 
     assert found.off == ()
     assert {one.operation.target for one in found.on} == {"s1", "s2"}
-    assert "On again" in shown.listed(found).text
+    assert "On again" in off_air_messages.off_air_list(found).text
     assert await listed(home) == []
     assert (await home.kinds()).count("on again") == 2
 
@@ -362,7 +361,7 @@ async def test_undo_of_a_terminal_operation_shows_the_command(home: House) -> No
     assert isinstance(told, NotRecorded)
     assert told.instead is not None
     assert told.instead.action.api == "ResumeLiveStream"
-    assert "`/startstream live s1 domain=push.example.com`" in receipts.receipt(told, WORDS).text
+    assert "`/startstream live s1 domain=push.example.com`" in replies.receipt(told, WORDS).text
 
 
 # --- ends by itself --------------------------------------------------------------------
@@ -404,7 +403,9 @@ async def test_expiry_keeps_a_stream_that_is_still_forbidden(
 
     assert await listed(home) == ["ForbidLiveStream s1"]
     (after,) = home.desk.said(MessageKind.LIFTED)
-    said = shown.lifted(after.operation, action_of(after.operation), after.observed)
+    said = off_air_messages.expired_notice(
+        after.operation, action_of(after.operation), after.observed
+    )
     assert "off all the same" in said.text
     assert "Lift now" in str(said.blocks)
 
@@ -606,7 +607,7 @@ async def test_expiry_of_a_duration_counts_from_the_call(
 ) -> None:
     """A duration counts from when the call is sent, and a point in time is kept as given."""
     waiting = await home.run("live s1 for=30m", BOB)
-    assert "for `30m`" in wanted(waiting, action_of(waiting))
+    assert "for `30m`" in request_text(waiting, action_of(waiting))
     later = time.time() + 600
     monkeypatch.setattr(home.engine, "_clock", lambda: later)
     await home.decide(waiting.id, Choice.CONFIRM, BOB)
@@ -645,7 +646,7 @@ async def test_hold_reason_hides_a_stream_key(home: House) -> None:
     url = "rtmp://push.example.com/live/s?txSecret=5ECRE75ECRE7"
     held = await home.run(f"hold live s1 reason='pushed by {url}'", key="k1")
     refused = await home.run("live s1", verb=Effect.START)
-    listed_ = shown.listed(await home.service.off(ALICE, Place("C0INC")))
+    listed_ = off_air_messages.off_air_list(await home.service.off(ALICE, Place("C0INC")))
     again = await home.run("hold live s1 reason=x", BOB)
     with home.store.audit_log.records() as records:
         everything = f"{held}{refused.detail}{listed_}{again}{list(records)}"
@@ -793,7 +794,7 @@ async def test_off_air_list_shows_an_unknown_action(home: House) -> None:
     with home.store.session.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE operations SET api = 'NewAction'")
     found = await home.service.off(ALICE, Place("C0INC"))
-    assert "NewAction" in shown.listed(found).text
+    assert "NewAction" in off_air_messages.off_air_list(found).text
 
 
 async def test_expiry_reading_is_retried_after_no_answer(
@@ -824,13 +825,15 @@ async def test_verifier_skips_a_reading_after_the_expiry(home: House) -> None:
 
 def test_mrkdwn_links_no_user_from_quoted_text() -> None:
     """User ids and markup in quoted text are not rendered as mentions."""
-    said = words.worded("U0ALICE holds «U0BOB C0INC» since 2026-11-21 08:00 UTC: «a `b` <!here>».")
+    said = mrkdwn.render_sentence(
+        "U0ALICE holds «U0BOB C0INC» since 2026-11-21 08:00 UTC: «a `b` <!here>»."
+    )
     assert said.startswith("<@U0ALICE> holds `U0BOB C0INC` since <!date^")
     assert "<!here>" not in said
     assert "<@U0BOB>" not in said
-    long = words.worded(f"U0ALICE: {apart('x' * 990 + ' U0BOB')}. To end that: say so.")
+    long = mrkdwn.render_sentence(f"U0ALICE: {apart('x' * 990 + ' U0BOB')}. To end that: say so.")
     assert long.endswith("To end that: say so.")
-    assert "<@U0BOB>" not in words.worded("«U0BOB is not closed")
+    assert "<@U0BOB>" not in mrkdwn.render_sentence("«U0BOB is not closed")
 
 
 async def test_dry_run_of_a_hold_sends_and_stores_nothing(home: House) -> None:
@@ -838,7 +841,7 @@ async def test_dry_run_of_a_hold_sends_and_stores_nothing(home: House) -> None:
     reply = await home.ask("hold live s1 reason=x --dry-run")
     asked = Invocation("k", ALICE, Place("C0INC"), "")
     found = await home.service.dry_run(asked, reply.command)  # type: ignore[union-attr]
-    assert "Nothing would leave" in receipts.rehearsal(found).text
+    assert "Nothing would leave" in dry_run_messages.dry_run_reply(found).text
     assert await home.store.off_air.list_holds() == []
 
 
@@ -967,15 +970,15 @@ def test_off_air_list_fits_slack_limits() -> None:
     hold = replace(ended("Hold"), params={"Target": "stream " + "é" * 1000, "Reason": "`" * 2000})
     off, on = OffAirEntry(long, 1.0, "&" * 80), OffAirEntry(long, None, "x")
     absent = OffAirList((off,) * 60, (hold,) * 60, (on,) * 10)
-    message = shown.listed(absent)
+    message = off_air_messages.off_air_list(absent)
     assert blockkit.problems(list(message.blocks)) == []
     assert len(message.text) <= 4000
-    home = views.home(None, [], away=absent)
+    home = home_view.home(None, [], off_air=absent)
     assert blockkit.view_problems(home) == []
     for text in (
-        shown.lift(long, action_of(long), "soon"),
-        shown.lifted(long, action_of(long), "&" * 80),
-        shown.lifted(long, action_of(long), "forbid"),
+        off_air_messages.expiry_notice(long, action_of(long), "soon"),
+        off_air_messages.expired_notice(long, action_of(long), "&" * 80),
+        off_air_messages.expired_notice(long, action_of(long), "forbid"),
     ):
         assert blockkit.problems(list(text.blocks)) == []
         assert len(text.text) <= 4000

@@ -21,9 +21,7 @@ from bot.model.people import Place
 from bot.operations.service import Accepted, Invalid
 from bot.policy.loader import loader
 from bot.storage.store import Store
-from handlers.messages import annotations as beside
-from handlers.messages import cards
-from handlers.messages import replies as receipts
+from handlers.messages import annotations, audit_line, cards, endings, replies
 from tests.conftest import House, built
 from tests.support.fakes import ALICE, BOB, MALLORY, FakeCloud
 
@@ -359,8 +357,8 @@ async def test_case_appears_in_messages_and_audit_log(house: House) -> None:
     for message in (
         cards.card(operation, action),
         cards.card(ended, action),
-        cards.ending(ended, action),
-        cards.audit_line(ended, action),
+        endings.ending(ended, action),
+        audit_line.audit_line(ended, action),
     ):
         assert "ase `INC-42`" in message.text
     with house.store.audit_log.records(operation=operation.id) as records:
@@ -419,7 +417,7 @@ async def test_runbook_link_requires_plain_https_url(house: House, address: str)
     operation = await house.run("live stream1")
     forged = replace(operation, runbook=address)
 
-    assert beside.runbook(forged) == ""
+    assert annotations.runbook_link(forged) == ""
 
 
 # --- asking somebody who may ---------------------------------------------------------------
@@ -448,7 +446,7 @@ async def requested(house: House) -> Operation:
 async def test_denial_names_roles_and_offers_access_request(house: House) -> None:
     """A denial names the roles that may act and offers a button to ask them."""
     operation = await refused(house)
-    message = cards.private(operation, by_api("DropLiveStream"))
+    message = endings.private_reply(operation, by_api("DropLiveStream"))
 
     assert "Ask someone in oncall or leads." in message.text
     assert "You can ask someone in `leads` to let it through" in message.text
@@ -460,7 +458,7 @@ async def test_denial_names_roles_and_offers_access_request(house: House) -> Non
 async def test_denial_offers_no_request_unless_policy_allows(house: House, text: str) -> None:
     """A denial offers no access request where the policy does not allow one."""
     operation = await refused(house, text)
-    message = cards.private(operation, action_of(operation))
+    message = endings.private_reply(operation, action_of(operation))
     reply = await press(house, operation)
 
     assert len(message.blocks) == 1
@@ -500,7 +498,9 @@ async def test_access_request_waits_for_permitted_approver(house: House) -> None
         bodies = {record.kind: record.body for record in records}
     assert f'"request_of":"{operation.origin.request_of}"' in bodies["asked"]
     assert '"lacks":"they have no role"' in bodies["ended"]
-    assert "may not do this themselves" in cards.audit_line(ended, by_api("DropLiveStream")).text
+    assert (
+        "may not do this themselves" in audit_line.audit_line(ended, by_api("DropLiveStream")).text
+    )
 
 
 async def test_access_request_skips_reads_requester_lacks(house: House) -> None:
@@ -553,8 +553,8 @@ async def test_access_request_repeat_links_to_first_card(
     """A repeated access request is answered with the state and the card of the first."""
     operation = replace(await refused(house), state=state)
     action = by_api(operation.api)
-    there = receipts.asked_before(operation, action, "https://a.slack.com/archives/C/p1").text
-    nowhere = receipts.asked_before(operation, action).text
+    there = replies.asked_before(operation, action, "https://a.slack.com/archives/C/p1").text
+    nowhere = replies.asked_before(operation, action).text
 
     assert there.startswith("You asked this already: ")
     assert said in there
@@ -571,7 +571,7 @@ async def test_access_request_is_denied_if_policy_drops_requests(house: House) -
 
     assert ended.state is State.DENIED
     assert "lets nobody ask" in ended.detail
-    assert len(cards.private(ended, by_api("DropLiveStream")).blocks) == 1
+    assert len(endings.private_reply(ended, by_api("DropLiveStream")).blocks) == 1
 
 
 async def test_access_request_approval_rechecks_policy(house: House) -> None:

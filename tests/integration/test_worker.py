@@ -24,7 +24,7 @@ from bot.model.people import Person, Place, Presence
 from bot.operations.service import Accepted, Invalid, NotRecorded
 from bot.storage.outbox import OutboxMessage
 from bot.storage.store import Store
-from handlers.messages import cards
+from handlers.messages import endings
 from tests.conftest import House, built, opened
 from tests.support.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
 
@@ -251,7 +251,7 @@ async def test_operation_keeps_and_shows_result_of_start(house: House) -> None:
 
     assert made.state is ended.state is State.ACCEPTED
     assert made.result == {"StreamState": "active"}, "all that the answer names"
-    assert "`StreamState` is" in cards.ending(made, by_api(made.api)).text
+    assert "`StreamState` is" in endings.ending(made, by_api(made.api)).text
     assert not ended.result
 
 

@@ -24,7 +24,7 @@ from bot.model.people import Actor, Place
 from bot.operations.service import SearchPage
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.entities import Message
-from handlers.messages import search_results as pages
+from handlers.messages import search_results
 
 VOCABULARY = Vocabulary(ACTIONS, {}, {}, "", {})
 OTHER = "C0OTHER"
@@ -222,8 +222,8 @@ searches = st.builds(
 @given(searches, st.floats(0, 4e9), st.text(min_size=1, max_size=20))
 def test_audit_search_button_round_trips(search: Search, at: float, id_: str) -> None:
     """A search packed into a button is unpacked unchanged, with its page cursor."""
-    assert pages.unpacked(pages.packed(search, None)) == search
-    found = pages.unpacked(pages.packed(search, (at, id_)))
+    assert search_results.decode_search(search_results.encode_search(search, None)) == search
+    found = search_results.decode_search(search_results.encode_search(search, (at, id_)))
     assert found is not None
     assert found.before == (at, id_)
 
@@ -234,7 +234,7 @@ odd = st.none() | st.text() | st.integers() | st.floats() | st.lists(st.text(), 
 @given(st.text() | st.lists(odd, max_size=8).map(json.dumps))
 def test_audit_search_button_rejects_forged_value(value: str) -> None:
     """A forged button value is rejected, or is unpacked without a reader."""
-    found = pages.unpacked(value)
+    found = search_results.decode_search(value)
 
     assert found is None or not found.reader
 
@@ -261,8 +261,8 @@ def operation(number: int, target: str) -> Operation:
 def test_audit_search_page_is_valid_for_slack(targets: list[str], older: bool) -> None:
     """Any page of results has valid blocks, and no secret is in it or its CSV file."""
     found = SearchPage(Search(), tuple(operation(n, t) for n, t in enumerate(targets)), older)
-    message = pages.page(found)
+    message = search_results.page(found)
 
     assert blockkit.problems(list(message.blocks)) == []
     assert "5ECRE7" not in message.text
-    assert "5ECRE7" not in pages.sheet(found.operations)
+    assert "5ECRE7" not in search_results.csv_file(found.operations)

@@ -11,8 +11,8 @@ from bot.operations.service import Permissions
 from bot.policy import explanation, matching, reader
 from bot.policy.matching import Context
 from bot.storage.store import Store
-from handlers.messages import help as topics
-from handlers.messages import replies as receipts
+from handlers.messages import help as help_messages
+from handlers.messages import help_topics, rights
 from tests.conftest import built
 from tests.slack.test_listeners import mention, opened
 from tests.support.fakes import TEAM, FakeDirectory
@@ -47,7 +47,7 @@ def lines() -> dict[str, str]:
         matching.roles_of(read, facts),
         tuple(explanation.permissions_for(read, facts, ACTIONS)),
     )
-    said = [one for one in receipts.standing_lines(standing) if one.startswith("• ")]
+    said = [one for one in rights.rights_here(standing) if one.startswith("• ")]
     return {one.split()[1].strip(";"): one for one in said}
 
 
@@ -79,7 +79,7 @@ def test_whoami_reports_bot_absent_from_channel() -> None:
     """In a channel without the bot, whoami says that the bot is not there."""
     standing = Permissions(Person("U0ALICE", TEAM), ("oncall",), (), here=False)
 
-    assert "I am not in this channel" in receipts.whoami(standing).text
+    assert "I am not in this channel" in rights.whoami(standing).text
 
 
 @dataclass
@@ -153,7 +153,7 @@ def test_help_with_all_actions_marked_is_not_cut() -> None:
     standing = Permissions(
         facts.person, ("all",), tuple(explanation.permissions_for(read, facts, ACTIONS))
     )
-    message = receipts.help_on("", ACTIONS, standing)
+    message = help_messages.help_on("", ACTIONS, standing)
 
     assert message.text.count("✓") == len(ACTIONS) + 1
     assert message.text.endswith("say `@stopstream stop live stream1`.")
@@ -168,7 +168,7 @@ TARGETS = {
 
 
 def helped(topic: str) -> str:
-    return receipts.help_on(topic, ACTIONS, targets=TARGETS).text
+    return help_messages.help_on(topic, ACTIONS, targets=TARGETS).text
 
 
 @pytest.mark.parametrize(
@@ -207,10 +207,10 @@ def test_help_lists_targets_escaped_and_without_keys() -> None:
     for text in (every, named, *map(helped, TARGETS)):
         assert "5ECRE7" not in text
         assert "<!here>" not in text
-    assert "names no targets" in receipts.help_on("targets", ACTIONS).text
+    assert "names no targets" in help_messages.help_on("targets", ACTIONS).text
     assert (
         "and 180 more;"
-        in receipts.help_on(
+        in help_messages.help_on(
             "", ACTIONS, targets={f"t{number}": "live x" for number in range(200)}
         ).text
     )
@@ -218,7 +218,9 @@ def test_help_lists_targets_escaped_and_without_keys() -> None:
 
 def test_help_prefers_kind_over_target_of_same_name() -> None:
     """Help on a word that is both a kind and a target explains the kind."""
-    assert "DropLiveStream" in receipts.help_on("live", ACTIONS, targets={"live": "ban x"}).text
+    assert (
+        "DropLiveStream" in help_messages.help_on("live", ACTIONS, targets={"live": "ban x"}).text
+    )
 
 
 def test_help_overview_names_dry_run() -> None:
@@ -239,7 +241,7 @@ def test_help_overview_names_dry_run() -> None:
 )
 def test_help_in_thread_rewrites_commands_as_mentions(ours: str, typed: str) -> None:
     """Slash commands in a text become mentions for a thread, except the one for the form."""
-    assert topics.in_thread(ours) == typed
+    assert help_topics.as_mentions(ours) == typed
 
 
 async def test_mention_replies_show_commands_as_mentions(quick_store: Store) -> None:

@@ -10,7 +10,7 @@ import pytest
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.sandbox.slack import block_kit as blockkit
 from bot.storage.store import Store
-from handlers.messages import views
+from handlers.messages import home_view
 from tests.conftest import built
 from tests.support.fakes import ALICE, MALLORY
 
@@ -76,8 +76,8 @@ def whole(found: dict[str, Any]) -> str:
 async def test_home_tab_lists_permissions_by_channel(quick_store: Store) -> None:
     """The home tab lists the permissions of its user channel by channel."""
     async with built(quick_store, policy=ROLES) as house:
-        told = whole(views.home(await house.service.permissions_everywhere(ALICE), []))
-        nobody = whole(views.home(await house.service.permissions_everywhere(MALLORY), []))
+        told = whole(home_view.home(await house.service.permissions_everywhere(ALICE), []))
+        nobody = whole(home_view.home(await house.service.permissions_everywhere(MALLORY), []))
 
     incidents, _, rest = told.partition("*In <#C0OTHER> you may*")
     other, _, rest = rest.partition("*In any channel I am in you may*")
@@ -103,7 +103,7 @@ async def test_home_tab_stays_within_slack_limits(quick_store: Store) -> None:
         "C0INC, C0OTHER", many
     )
     async with built(quick_store, policy=policy) as house:
-        view = views.home(await house.service.permissions_everywhere(ALICE), [])
+        view = home_view.home(await house.service.permissions_everywhere(ALICE), [])
 
     assert blockkit.view_problems(view) == []
     assert len(view["blocks"]) <= 100
@@ -111,7 +111,7 @@ async def test_home_tab_stays_within_slack_limits(quick_store: Store) -> None:
 
 async def test_home_tab_has_button_per_verb() -> None:
     """The home tab has one button each to stop, start and look at something."""
-    labels = [e["text"]["text"] for e in views.home(None, [])["blocks"][1]["elements"]]
+    labels = [e["text"]["text"] for e in home_view.home(None, [])["blocks"][1]["elements"]]
 
     assert labels == ["Stop something", "Start something", "Look at something"]
 

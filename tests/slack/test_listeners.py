@@ -32,9 +32,7 @@ from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from handlers.app import build_app
 from handlers.listeners import commands, mentions
-from handlers.messages import replies as receipts
-from handlers.messages import search_results as pages
-from handlers.messages import views
+from handlers.messages import replies, search_results, views
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
 from handlers.slack.transports import BODY_MOST, PATH, Socket, connect, receiver
@@ -197,7 +195,7 @@ async def test_slash_command_accepts_the_word_payload(
 @pytest.mark.parametrize("absent", ["trigger_id", "user_id", "team_id", "channel_id"])
 async def test_slash_command_rejects_missing_fields(workspace: Workspace, absent: str) -> None:
     """A slash command without trigger, user, team or channel is rejected and not stored."""
-    assert await workspace.command("live stream1", **{absent: ""}) == receipts.MALFORMED
+    assert await workspace.command("live stream1", **{absent: ""}) == replies.MALFORMED
     assert await workspace.house.service.recent(None) == []
 
 
@@ -261,7 +259,7 @@ async def test_form_opens_for_bare_slash_command(workspace: Workspace) -> None:
     view = json.loads(opened_["view"]) if isinstance(opened_["view"], str) else opened_["view"]
     assert blockkit.view_problems(view) == []
     place = views.FormPlace(Effect.STOP, "C0INC")
-    assert views.unpacked(view["private_metadata"]) == place
+    assert views.decode_place(view["private_metadata"]) == place
 
 
 async def test_form_reports_expired_trigger(workspace: Workspace) -> None:
@@ -428,7 +426,7 @@ def test_mention_strips_only_own_user_id() -> None:
 
 
 def submission(api: str = "DropLiveStream", place: str = "C0INC", **fields: str) -> dict[str, Any]:
-    choice = {views.CHOOSE: {"selected_option": {"value": api}}}
+    choice = {views.CHOOSE_ACTION: {"selected_option": {"value": api}}}
     values: dict[str, Any] = {views.ACTION_BLOCK: choice}
     for name, value in fields.items():
         values[f"param:{name}"] = {views.VALUE: {"type": "plain_text_input", "value": value}}
@@ -441,7 +439,7 @@ def submission(api: str = "DropLiveStream", place: str = "C0INC", **fields: str)
             "id": "V1",
             "type": "modal",
             "callback_id": views.FORM,
-            "private_metadata": views.packed(views.FormPlace(Effect.STOP, place)),
+            "private_metadata": views.encode_place(views.FormPlace(Effect.STOP, place)),
             "state": {"values": values},
         },
     }
@@ -600,7 +598,7 @@ async def test_form_updates_fields_for_chosen_action(workspace: Workspace) -> No
             "view": chosen["view"] | {"hash": "h1"},
             "actions": [
                 {
-                    "action_id": views.CHOOSE,
+                    "action_id": views.CHOOSE_ACTION,
                     "block_id": views.ACTION_BLOCK,
                     "type": "static_select",
                     "selected_option": {"value": "StopStreamIngest"},
@@ -626,7 +624,7 @@ async def test_form_button_opens_form_of_its_verb(workspace: Workspace) -> None:
             "container": {"type": "message", "channel_id": "C0INC", "thread_ts": "1.5"},
             "response_url": workspace.slack.reply_url,
             "actions": [
-                {"action_id": f"{receipts.OPEN_FORM}:start", "value": "start", "type": "button"}
+                {"action_id": f"{replies.OPEN_FORM}:start", "value": "start", "type": "button"}
             ],
         }
     )
@@ -634,7 +632,9 @@ async def test_form_button_opens_form_of_its_verb(workspace: Workspace) -> None:
 
     (opened_,) = workspace.slack.asked("views.open")
     view = json.loads(opened_["view"]) if isinstance(opened_["view"], str) else opened_["view"]
-    assert views.unpacked(view["private_metadata"]) == views.FormPlace(Effect.START, "C0INC", "1.5")
+    assert views.decode_place(view["private_metadata"]) == views.FormPlace(
+        Effect.START, "C0INC", "1.5"
+    )
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -676,7 +676,7 @@ async def test_button_reply_goes_to_its_thread(
             "user": {"id": "U0ALICE", "team_id": TEAM},
             "container": {"type": "message", "channel_id": "C0INC", "thread_ts": "1.5"},
             "response_url": workspace.slack.reply_url,
-            "actions": [{"action_id": pages.OLDER, "value": "odd", "type": "button"}],
+            "actions": [{"action_id": search_results.OLDER, "value": "odd", "type": "button"}],
         }
     )
     await workspace.errands.stop()

@@ -35,19 +35,20 @@ from bot.operations.service import Accepted, Invalid, NotRecorded, Permissions, 
 from bot.policy.explanation import Permission
 from bot.sandbox.slack import block_kit as blockkit
 from handlers.messages import (
+    audit_line,
+    blocks,
     cards,
+    endings,
+    home_view,
+    mrkdwn,
+    replies,
+    rights,
+    search_results,
+    state_text,
     views,
 )
-from handlers.messages import (
-    mrkdwn as words,
-)
-from handlers.messages import (
-    replies as receipts,
-)
-from handlers.messages import (
-    search_results as pages,
-)
-from handlers.messages.cards import Message
+from handlers.messages import help as help_messages
+from handlers.messages.blocks import Message
 from tests.support.fakes import made_up
 
 VOCABULARY = Vocabulary(
@@ -140,7 +141,7 @@ nasty = st.one_of(
 @given(nasty, st.integers(10, 400))
 def test_mrkdwn_escape_is_one_safe_line(text: str, most: int) -> None:
     """Escaped text is one line without markup, within the requested length."""
-    shown = words.escape(text, most)
+    shown = mrkdwn.escape(text, most)
 
     assert len(shown) + sum(c > "\uffff" for c in shown) <= most
     assert "\n" not in shown
@@ -155,7 +156,7 @@ def test_mrkdwn_escape_is_one_safe_line(text: str, most: int) -> None:
 @given(nasty, st.integers(10, 400))
 def test_mrkdwn_code_is_one_span(text: str, most: int) -> None:
     """Text in a code span cannot leave the span or exceed the requested length."""
-    shown = words.code(text, most)
+    shown = mrkdwn.code(text, most)
 
     assert shown == "(empty)" or re.fullmatch(r"`[^`\n<>]+`", shown)
     assert len(shown) + sum(c > "\uffff" for c in shown) <= most + 2
@@ -165,7 +166,7 @@ def test_mrkdwn_code_is_one_span(text: str, most: int) -> None:
 @given(nasty)
 def test_mrkdwn_code_block_cannot_be_left(text: str) -> None:
     """Text in a code block cannot close the block or contain angle brackets."""
-    shown = words.code_block(text)
+    shown = mrkdwn.code_block(text)
 
     assert shown.count("`") == 6
     assert not re.search(r"[<>]", shown)
@@ -176,21 +177,21 @@ def test_mrkdwn_code_block_cannot_be_left(text: str) -> None:
 )
 def test_mrkdwn_escape_keeps_plain_text(text: str) -> None:
     """Text without markup is unchanged when escaped, and only quoted as code."""
-    assert words.escape(text) == text
-    assert words.code(text) == f"`{text}`"
+    assert mrkdwn.escape(text) == text
+    assert mrkdwn.code(text) == f"`{text}`"
 
 
 @given(nasty)
 def test_mrkdwn_mentions_only_valid_ids(text: str) -> None:
     """Only a valid Slack ID is rendered as a user or channel mention."""
-    for shown in (words.user(text), words.channel(text)):
+    for shown in (mrkdwn.user(text), mrkdwn.channel(text)):
         assert OURS.fullmatch(shown) or shown == "a direct message" or "<" not in shown
 
 
 @given(nasty)
 def test_mrkdwn_link_renders_only_safe_urls(text: str) -> None:
     """A link is rendered only for a safe HTTPS URL; any other text renders nothing."""
-    shown = words.link(text, "card")
+    shown = mrkdwn.link(text, "card")
 
     assert shown == "" or OURS.fullmatch(shown)
 
@@ -198,7 +199,7 @@ def test_mrkdwn_link_renders_only_safe_urls(text: str) -> None:
 @given(st.floats())
 def test_mrkdwn_time_renders_any_float(at: float) -> None:
     """Any float is rendered as a Slack date or as an unknown time."""
-    shown = words.moment(at)
+    shown = mrkdwn.format_slack_time(at)
 
     assert OURS.fullmatch(shown) or shown == "at an unknown time"
 
@@ -210,7 +211,7 @@ PARTS = ("ab ", "<@U0ALICE>", "<#C0INC>", "&lt;", "&amp;", "`x`", "<https://x.ex
 def test_mrkdwn_truncate_keeps_markup_whole(parts: list[str], most: int) -> None:
     """Truncation never splits a mention, link or entity."""
     text = "".join(parts)
-    cut = words.fit(text, most)
+    cut = mrkdwn.truncate(text, most)
 
     assert len(cut) <= most
     assert cut == text or cut.endswith("…")
@@ -295,18 +296,20 @@ def test_replies_escape_untrusted_text(operation: Operation, permalink: str) -> 
     action = action_of(operation)
     for message in (
         cards.card(operation, action),
-        cards.ending(operation, action),
-        cards.private(operation, action, permalink, again=True),
-        cards.reminder(operation, action),
-        cards.looked(operation, action),
-        cards.word(EphemeralNotice(operation.actor, operation.place, operation.detail or "x", 0.0)),
-        cards.audit_line(operation, action, permalink, State.DUE),
-        cards.audit_line(operation, action, permalink),
-        cards.notice(operation.text or "x"),
-        receipts.receipt(Accepted(operation), VOCABULARY, action),
-        receipts.receipt(NotRecorded(operation.detail or "x"), VOCABULARY),
-        receipts.receipt(Help(operation.text), VOCABULARY),
-        pages.page(SearchPage(Search(), (operation,) * 15, older=True)),
+        endings.ending(operation, action),
+        endings.private_reply(operation, action, permalink, again=True),
+        endings.reminder(operation, action),
+        endings.verification(operation, action),
+        replies.ephemeral_notice(
+            EphemeralNotice(operation.actor, operation.place, operation.detail or "x", 0.0)
+        ),
+        audit_line.audit_line(operation, action, permalink, State.DUE),
+        audit_line.audit_line(operation, action, permalink),
+        audit_line.audit_notice(operation.text or "x"),
+        replies.receipt(Accepted(operation), VOCABULARY, action),
+        replies.receipt(NotRecorded(operation.detail or "x"), VOCABULARY),
+        replies.receipt(Help(operation.text), VOCABULARY),
+        search_results.page(SearchPage(Search(), (operation,) * 15, older=True)),
     ):
         if not message.text:
             continue  # nothing visible was in it
@@ -324,7 +327,7 @@ def test_parse_error_reply_escapes_quoted_text(
         sentence or "x", text=text, start=start, end=start + length, suggestion=suggestion
     )
 
-    message = receipts.mistake(error)
+    message = replies.parse_error(error)
 
     if message.text:
         is_harmless(message)
@@ -335,7 +338,7 @@ def test_parse_error_reply_marks_position() -> None:
     with pytest.raises(ParseError) as caught:
         parse("lvie stream1", verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0)
 
-    text = receipts.receipt(Invalid(caught.value), VOCABULARY).text
+    text = replies.receipt(Invalid(caught.value), VOCABULARY).text
 
     assert 'Did you mean "live"?' in text
     assert "lvie stream1\n^^^^" in text
@@ -346,7 +349,7 @@ def test_card_text_is_complete(state: State) -> None:
     """The text of a card names state, action, parameters, user, rule and region."""
     text = cards.card(replace(OPERATION, state=state, region="ap-singapore"), DROP).text
 
-    assert text.startswith(cards.STATES[state])
+    assert text.startswith(state_text.STATE_TEXTS[state].label)
     for part in ("DropLiveStream", "`stream1`", "`push.example.com`", "<@U0ALICE>"):
         assert part in text
     assert "`roles.oncall.allow[0]`" in text
@@ -359,15 +362,15 @@ def test_replies_claim_success_only_when_accepted(state: State) -> None:
     operation = replace(OPERATION, state=state, request_id="", duration=None)
     for message in (
         cards.card(operation, DROP),
-        cards.ending(operation, DROP),
-        receipts.receipt(Accepted(operation), VOCABULARY, DROP),
+        endings.ending(operation, DROP),
+        replies.receipt(Accepted(operation), VOCABULARY, DROP),
     ):
         assert not re.search(r"\b(accepted|stopped|done)\b", message.text, re.IGNORECASE)
 
 
 def test_outcome_of_drop_suggests_next_commands() -> None:
     """The outcome of a drop has the request ID, the duration and the next commands."""
-    text = cards.ending(OPERATION, DROP).text
+    text = endings.ending(OPERATION, DROP).text
 
     assert "`8e50cdb5-56dc-408b-89b0-31818958d424`" in text
     assert "0.1 s" in text
@@ -387,8 +390,8 @@ def test_outcome_commands_can_be_parsed() -> None:
         )
         offered = re.findall(
             r"`(/[a-z]+stream [^`]+)`",
-            cards.ending(replace(operation, state=State.ACCEPTED), action).text
-            + cards.ending(operation, action).text,
+            endings.ending(replace(operation, state=State.ACCEPTED), action).text
+            + endings.ending(operation, action).text,
         )
         assert offered or not (action.status_read or "{" in action.afterwards)
         for text in offered:
@@ -413,7 +416,7 @@ def test_format_command_round_trips_values(name: str) -> None:
     """A command formatted for any stream name is parsed back to that name."""
     if "://" in name or name in VOCABULARY.targets or "\u2060" in name or "\ufeff" in name:
         return
-    text = words.typed(DROP, {"StreamName": name, "DomainName": "push.example.com"})
+    text = mrkdwn.format_command(DROP, {"StreamName": name, "DomainName": "push.example.com"})
     if "[hidden]" in text:
         return
 
@@ -429,7 +432,7 @@ def test_status_read_shows_result_first() -> None:
         OPERATION, api=READ.api, result={"StreamState": "active", "Other": [1, "<x>"]}
     )
 
-    for message in (cards.card(operation, READ), cards.ending(operation, READ)):
+    for message in (cards.card(operation, READ), endings.ending(operation, READ)):
         assert '`stream1` is `active`. `Other` is `[1, "&lt;x&gt;"]`.' in message.text
         assert message.text.index("is `active`") < message.text.index("Tencent Cloud answered")
 
@@ -439,9 +442,9 @@ def test_status_read_is_shown_as_answered() -> None:
     operation = replace(OPERATION, api=READ.api, result={"StreamState": "active"})
 
     assert cards.card(operation, READ).text.startswith("Answered: ")
-    assert "*Answered.*" in cards.ending(operation, READ).text
-    assert cards.audit_line(operation, READ).text.startswith("Answered: ")
-    assert receipts.operation_line(operation).startswith("• Answered: ")
+    assert "*Answered.*" in endings.ending(operation, READ).text
+    assert audit_line.audit_line(operation, READ).text.startswith("Answered: ")
+    assert replies.operation_line(operation).startswith("• Answered: ")
 
 
 SINCE = "<!date^1704067200^{date_short_pretty} {time}|2024-01-01 00:00 UTC>"
@@ -449,7 +452,9 @@ SINCE = "<!date^1704067200^{date_short_pretty} {time}|2024-01-01 00:00 UTC>"
 
 def told(api: str, result: dict[str, Json], **params: Json) -> str:
     """Give the words of a read's ending, up to how long it took."""
-    text = cards.ending(replace(OPERATION, api=api, params=params, result=result), by_api(api)).text
+    text = endings.ending(
+        replace(OPERATION, api=api, params=params, result=result), by_api(api)
+    ).text
     return text.partition("*Answered.* ")[2].partition(" Tencent Cloud answered")[0]
 
 
@@ -542,7 +547,7 @@ def test_parse_error_reply_has_example() -> None:
         parse("ingest 12", verb=Effect.START, vocabulary=VOCABULARY, now=0.0)
 
     assert " For example: `/startstream ingest 1234 pullurl=rtmp://pull.example.com" in (
-        receipts.mistake(caught.value).text
+        replies.parse_error(caught.value).text
     )
 
 
@@ -575,9 +580,9 @@ def test_readings_escape_any_result(given: Json) -> None:
             (action.effect_spec.state_field or ("x", ""))[0],
         ]
         result: dict[str, Json] = dict.fromkeys(fields, given)
-        message = cards.ending(replace(OPERATION, api=action.api, result=result), action)
+        message = endings.ending(replace(OPERATION, api=action.api, result=result), action)
         assert not re.search(r"<(?!@U0|!date)", message.text)
-        assert len(message.text) <= cards.TEXT_MOST
+        assert len(message.text) <= blocks.TEXT_MOST
 
 
 def test_card_omits_approve_without_approvers() -> None:
@@ -605,7 +610,7 @@ def test_outcome_of_failure_explains_error_code() -> None:
         detail="This machine's clock is 400 s ahead of Tencent Cloud's.",
     )
 
-    text = cards.ending(operation, DROP).text
+    text = endings.ending(operation, DROP).text
 
     assert "`AuthFailure.SignatureExpire`" in text
     assert "five minutes off" in text
@@ -621,7 +626,7 @@ def test_outcome_unknown_suggests_status_read() -> None:
         OPERATION, state=State.UNKNOWN, request_id="", detail="No answer within 10 s."
     )
 
-    text = cards.ending(operation, DROP).text
+    text = endings.ending(operation, DROP).text
 
     assert "it may have run" in text
     assert "No answer within 10 s." in text
@@ -636,7 +641,7 @@ def test_outcome_already_done_is_stated() -> None:
     )
 
     assert "The task had ended before." in cards.card(operation, stop).text
-    assert operation.request_id in cards.ending(operation, stop).text
+    assert operation.request_id in endings.ending(operation, stop).text
 
 
 def test_replies_hide_secret_parameters() -> None:
@@ -647,10 +652,10 @@ def test_replies_hide_secret_parameters() -> None:
         operation = replace(OPERATION, api=start.api, params=params, state=state)
         for message in (
             cards.card(operation, start),
-            cards.ending(operation, start),
-            cards.private(operation, start),
-            cards.audit_line(operation, start),
-            receipts.receipt(Accepted(operation), VOCABULARY, start),
+            endings.ending(operation, start),
+            endings.private_reply(operation, start),
+            audit_line.audit_line(operation, start),
+            replies.receipt(Accepted(operation), VOCABULARY, start),
         ):
             assert "abc" not in str(message)
             assert "Unheard `of`" not in str(message)
@@ -662,7 +667,7 @@ def test_denial_states_that_nothing_was_sent() -> None:
         OPERATION, state=State.DENIED, detail="You may in C0INC. Ask someone in leads."
     )
 
-    text = cards.private(operation, DROP).text
+    text = endings.private_reply(operation, DROP).text
 
     assert "You may in <#C0INC>. Ask someone in leads." in text
     assert text.endswith("Nothing was sent.")
@@ -670,7 +675,7 @@ def test_denial_states_that_nothing_was_sent() -> None:
 
 def test_private_reply_contains_outcome() -> None:
     """A private reply has the request ID and states that only its recipient sees it."""
-    text = cards.private(OPERATION, DROP).text
+    text = endings.private_reply(OPERATION, DROP).text
 
     assert OPERATION.request_id in text
     assert "only you see this" in text
@@ -678,7 +683,7 @@ def test_private_reply_contains_outcome() -> None:
 
 def test_audit_line_is_one_line() -> None:
     """An audit line is one line with the user, the channel and a link to the card."""
-    line = cards.audit_line(OPERATION, DROP, "https://example.slack.com/archives/C0INC/p1")
+    line = audit_line.audit_line(OPERATION, DROP, "https://example.slack.com/archives/C0INC/p1")
 
     assert "\n" not in line.text
     assert "<@U0ALICE> in <#C0INC>" in line.text
@@ -690,13 +695,13 @@ def test_receipt_states_only_what_is_known() -> None:
     """A receipt states what was asked, and names a duplicate or a thread as such."""
     asked = replace(OPERATION, state=State.ASKED)
 
-    assert receipts.receipt(Accepted(asked), VOCABULARY, DROP).text.startswith("Asked: DropLive")
-    again = receipts.receipt(Accepted(asked, again=True), VOCABULARY, DROP).text
+    assert replies.receipt(Accepted(asked), VOCABULARY, DROP).text.startswith("Asked: DropLive")
+    again = replies.receipt(Accepted(asked, again=True), VOCABULARY, DROP).text
     assert "it runs once" in again
     in_thread = replace(asked, place=Place("C0INC", "1.5"))
-    assert "this thread" in receipts.receipt(Accepted(in_thread), VOCABULARY, DROP).text
+    assert "this thread" in replies.receipt(Accepted(in_thread), VOCABULARY, DROP).text
     for reply in (Form(Effect.STOP), WhoAmI(), Audit()):
-        assert receipts.receipt(reply, VOCABULARY).text
+        assert replies.receipt(reply, VOCABULARY).text
 
 
 # --- help ------------------------------------------------------------------------------
@@ -704,7 +709,7 @@ def test_receipt_states_only_what_is_known() -> None:
 
 def test_help_examples_can_be_parsed() -> None:
     """Every example in the help is parsed without an error."""
-    help_text = receipts.help_on("", ACTIONS).text
+    help_text = help_messages.help_on("", ACTIONS).text
     offered = [example(action) for action in ACTIONS]
 
     for text in (*offered, "/stopstream audit since=24h"):
@@ -717,7 +722,7 @@ def test_help_examples_can_be_parsed() -> None:
 def test_help_topic_describes_action(action: Action) -> None:
     """Help on an action has its purpose, its deprecation and all its parameters."""
     for topic in (action.words, action.api, action.api.upper()):
-        message = receipts.help_on(topic, ACTIONS)
+        message = help_messages.help_on(topic, ACTIONS)
         assert action.does in message.text
         assert action.deprecated in message.text
         for param in action.params:
@@ -728,7 +733,7 @@ def test_help_topic_describes_action(action: Action) -> None:
 @pytest.mark.parametrize("topic", ["live", "trtc", "CAR", "stop", "start", "status"])
 def test_help_topic_lists_product_or_verb(topic: str) -> None:
     """Help on a product or a verb lists all of its actions."""
-    message = receipts.help_on(topic, ACTIONS)
+    message = help_messages.help_on(topic, ACTIONS)
 
     for action in ACTIONS:
         if topic.lower() in (action.product.name, action.effect.value):
@@ -738,7 +743,7 @@ def test_help_topic_lists_product_or_verb(topic: str) -> None:
 
 def test_help_overview_describes_every_action() -> None:
     """The help overview states the purpose of every action."""
-    message = receipts.help_on("", ACTIONS)
+    message = help_messages.help_on("", ACTIONS)
     blocks = "\n".join(block["text"]["text"] for block in message.blocks)
 
     assert all(action.does.partition(". ")[0] in blocks for action in ACTIONS)
@@ -748,7 +753,7 @@ def test_help_overview_describes_every_action() -> None:
 
 def test_help_unknown_topic_lists_commands() -> None:
     """Help on an unknown topic says so and lists the available commands."""
-    message = receipts.help_on("lvie", ACTIONS)
+    message = help_messages.help_on("lvie", ACTIONS)
 
     assert message.text.startswith("There is no help on `lvie`")
     assert "DropLiveStream" in message.text or "`/stopstream live" in message.text
@@ -756,8 +761,8 @@ def test_help_unknown_topic_lists_commands() -> None:
 
 def test_help_stays_within_slack_limits() -> None:
     """Help on ten times as many actions stays within the limits of Slack."""
-    is_harmless(receipts.help_on("", ACTIONS * 10))
-    is_harmless(receipts.help_on("live", ACTIONS * 10))
+    is_harmless(help_messages.help_on("", ACTIONS * 10))
+    is_harmless(help_messages.help_on("live", ACTIONS * 10))
 
 
 # --- who they are ----------------------------------------------------------------------
@@ -771,7 +776,7 @@ HOWS = tuple(
 
 def test_whoami_lists_roles_and_permissions() -> None:
     """Whoami lists roles, permissions, and the roles that may do the rest."""
-    message = receipts.whoami(Permissions(Person("U0ALICE", "T0HOME"), ("oncall",), HOWS))
+    message = rights.whoami(Permissions(Person("U0ALICE", "T0HOME"), ("oncall",), HOWS))
 
     assert "in the roles `oncall`" in message.text
     assert "• DropLiveStream at once" in message.text
@@ -786,9 +791,9 @@ def test_whoami_explains_ineligible_user(flag: str) -> None:
     against: dict[str, Any] = {flag: True}
     person = replace(Person("U0ALICE", "T0HOME"), **against)
 
-    text = receipts.whoami(Permissions(person, (), HOWS)).text
+    text = rights.whoami(Permissions(person, (), HOWS)).text
 
-    assert receipts.TROUBLE[flag] in text
+    assert rights.INELIGIBLE[flag] in text
     assert "at once" not in text
 
 
@@ -861,7 +866,7 @@ def test_form_view_offers_regions_of_site() -> None:
 )
 def test_form_metadata_round_trips(place: views.FormPlace) -> None:
     """The metadata of a form is unpacked to the place that was packed."""
-    assert views.unpacked(views.packed(place)) == place
+    assert views.decode_place(views.encode_place(place)) == place
 
 
 @pytest.mark.parametrize(
@@ -869,7 +874,7 @@ def test_form_metadata_round_trips(place: views.FormPlace) -> None:
 )
 def test_form_metadata_rejects_forged_value(metadata: str) -> None:
     """Forged form metadata is unpacked to None."""
-    assert views.unpacked(metadata) is None
+    assert views.decode_place(metadata) is None
 
 
 def test_home_tab_view_is_valid_for_slack() -> None:
@@ -878,8 +883,8 @@ def test_home_tab_view_is_valid_for_slack() -> None:
     long = replace(OPERATION, request_id="x" * 5000, params={"StreamName": "&" * 5000})
 
     for view in (
-        views.home(standing, [long] * 50),
-        views.home(None, [], trouble="x" * 5000),
+        home_view.home(standing, [long] * 50),
+        home_view.home(None, [], trouble="x" * 5000),
     ):
         assert blockkit.view_problems(view) == []
         for text in texts(view):
@@ -888,7 +893,7 @@ def test_home_tab_view_is_valid_for_slack() -> None:
 
 def test_form_offer_has_button() -> None:
     """An offer of the form is a message with a button that opens it."""
-    message = receipts.form_offer(Effect.STOP)
+    message = replies.form_offer(Effect.STOP)
 
     is_harmless(message)
-    assert message.blocks[1]["elements"][0]["action_id"] == f"{receipts.OPEN_FORM}:stop"
+    assert message.blocks[1]["elements"][0]["action_id"] == f"{replies.OPEN_FORM}:stop"

@@ -1,0 +1,64 @@
+"""Lines for the audit channel; pure."""
+
+from bot.model.actions import Action
+from bot.model.operations import Operation, State
+from handlers.messages.annotations import access_request_text, case_text
+from handlers.messages.blocks import SECTION_MOST, Message
+from handlers.messages.mrkdwn import channel, code, escape, link, truncate, user
+from handlers.messages.operation_text import detail_text, request_text
+from handlers.messages.state_text import STATE_TEXTS, decision_text, state_label
+
+
+def audit_line(
+    operation: Operation,
+    action: Action | None,
+    permalink: str = "",
+    about: State | None = None,
+) -> Message:
+    """Render a line for the audit channel, about a decision or about an ending.
+
+    Args:
+        permalink: Of the card.
+        about: The state that the line is about: `DUE` for a decision.
+    """
+    decided = about is State.DUE
+    parts = [
+        f"{_begin(operation, action, decided=decided)}: {request_text(operation, action)}",
+        f"{user(operation.actor.user)} in {_place(operation)}",
+        access_request_text(operation),
+        decision_text(operation),
+        case_text(operation),
+        f"reason: {escape(operation.reason, 500)}" if operation.reason else "",
+        f"region {code(operation.region)}" if operation.region else "",
+        f"rule {code(operation.rule)}" if operation.rule else "",
+        *([] if decided else _answer(operation)),
+        detail_text(operation) if _has_detail(operation) else "",
+        f"operation {code(operation.id)}",
+        link(permalink, "card"),
+    ]
+    return Message(truncate(" · ".join(filter(None, parts)), SECTION_MOST))
+
+
+def _begin(operation: Operation, action: Action | None, *, decided: bool) -> str:
+    label = "Let through" if decided else state_label(operation, action)
+    return f"*EMERGENCY without a second person* · {label}" if operation.emergency else label
+
+
+def _place(operation: Operation) -> str:
+    return channel(operation.place.channel) if operation.place.channel else "a terminal"
+
+
+def _answer(operation: Operation) -> list[str]:
+    return [
+        f"code {code(operation.code)}" if operation.code else "",
+        f"RequestId {code(operation.request_id)}" if operation.request_id else "",
+    ]
+
+
+def _has_detail(operation: Operation) -> bool:
+    return bool(operation.detail) and STATE_TEXTS[operation.state].audit_detail
+
+
+def audit_notice(text: str) -> Message:
+    """Render a sentence for the audit channel that belongs to no operation."""
+    return Message(escape(text, SECTION_MOST))

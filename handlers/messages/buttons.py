@@ -1,0 +1,103 @@
+"""The buttons of a waiting card, and those of what may follow an ending; pure."""
+
+from collections.abc import Iterable, Mapping
+
+from bot.catalog.registry import action_of
+from bot.model.actions import Approval
+from bot.model.operations import Choice, Operation
+from bot.operations.follow_ups import FollowUp, follow_ups
+from handlers.messages.blocks import Block, plain
+from handlers.messages.mrkdwn import plain_text, truncate
+from handlers.messages.operation_text import request_text
+
+DECIDE = "decide"
+"""Prefix of the action_id of a button that decides on an operation; its value is the
+operation's id."""
+
+CHOICE_LABELS: Mapping[Choice, str] = {
+    Choice.CONFIRM: "Confirm",
+    Choice.APPROVE: "Approve",
+    Choice.DENY: "Deny",
+    Choice.CANCEL: "Cancel",
+    Choice.EMERGENCY: "Emergency",
+}
+
+FOLLOW = "follow"
+"""Prefix of the action_id of a button for what may follow an ending; its value is the
+operation's id."""
+
+FOLLOW_UP_LABELS: Mapping[FollowUp, str] = {
+    FollowUp.UNDO: "Undo",
+    FollowUp.KEEP_OFF: "Keep it off",
+    FollowUp.RETRY: "Retry",
+    FollowUp.CHECK: "Check status",
+    FollowUp.EXTEND: "Extend",
+    FollowUp.LIFT: "Lift now",
+}
+
+_STYLES: Mapping[Choice, Mapping[str, str]] = {
+    Choice.CONFIRM: {"style": "primary"},
+    Choice.APPROVE: {"style": "primary"},
+    Choice.EMERGENCY: {"style": "danger"},
+}
+
+
+def choice_buttons(operation: Operation, request: str) -> Block:
+    """Return the buttons of a waiting card.
+
+    Args:
+        request: What was asked, in words; it is read aloud with each label.
+    """
+    return {
+        "type": "actions",
+        "block_id": f"{DECIDE}:{operation.id}",
+        "elements": [_choice_button(one, operation.id, request) for one in _choices(operation)],
+    }
+
+
+def _choices(operation: Operation) -> list[Choice]:
+    if operation.approval is Approval.CONFIRM:
+        return [Choice.CONFIRM, Choice.CANCEL]
+    approvals = operation.approvals
+    # Where nobody may approve, nobody may deny it either.
+    others = [Choice.APPROVE, Choice.DENY] if approvals.roles or approvals.escalates_to else []
+    emergency = [Choice.EMERGENCY] if approvals.break_glass_rule else []
+    return [*others, Choice.CANCEL, *emergency]
+
+
+def _choice_button(choice: Choice, id_: str, request: str) -> Block:
+    label = CHOICE_LABELS[choice]
+    return {**_button(f"{DECIDE}:{choice.value}", id_, label, request), **_STYLES.get(choice, {})}
+
+
+def follow_up_buttons(operation: Operation, wanted: Iterable[FollowUp]) -> list[Block]:
+    """Return a block with the buttons of those follow-ups that are possible; none if none is."""
+    possible = follow_ups(operation)
+    found = [follow_up_button(FOLLOW, one, operation) for one in wanted if one in possible]
+    if not found:
+        return []
+    return [{"type": "actions", "block_id": f"{FOLLOW}:{operation.id}", "elements": found}]
+
+
+def follow_up_button(
+    kind: str, follow_up: FollowUp, operation: Operation, label: str = ""
+) -> Block:
+    """Return one button of what may follow.
+
+    Args:
+        kind: Prefix of its action_id.
+    """
+    request = request_text(operation, action_of(operation))
+    label = label or FOLLOW_UP_LABELS[follow_up]
+    return _button(f"{kind}:{follow_up.value}", operation.id, label, request)
+
+
+def _button(action_id: str, id_: str, label: str, request: str) -> Block:
+    """Return a button that refers to an operation by its id and carries nothing else."""
+    return {
+        "type": "button",
+        "action_id": action_id,
+        "value": id_,
+        "text": plain(label),
+        "accessibility_label": truncate(f"{label} {plain_text(request)}", 70),
+    }

@@ -1,0 +1,137 @@
+"""What is said in the thread about an ending, and to the asker alone; pure."""
+
+from bot.catalog.effects import is_on
+from bot.catalog.registry import undo_of
+from bot.model.actions import Action
+from bot.model.operations import UNREADABLE, Operation, State
+from bot.operations.follow_ups import FollowUp
+from bot.redact import redact
+from handlers.messages.annotations import case_text, offer_button, offer_text, runbook_link
+from handlers.messages.blocks import SECTION_MOST, TEXT_MOST, Message, section
+from handlers.messages.buttons import follow_up_buttons
+from handlers.messages.mrkdwn import (
+    channel,
+    code,
+    escape,
+    format_slack_time,
+    link,
+    truncate,
+    user,
+)
+from handlers.messages.next_steps import check_text
+from handlers.messages.operation_text import (
+    approvers_text,
+    detail_text,
+    emergency_text,
+    request_text,
+)
+from handlers.messages.state_text import outcome_lines
+
+_FOLLOW_UPS = (FollowUp.UNDO, FollowUp.KEEP_OFF, FollowUp.RETRY, FollowUp.CHECK)
+
+
+def reminder(operation: Operation, action: Action | None) -> Message:
+    """Remind those who may approve, in the thread, that it is still waiting."""
+    expires_at = operation.expires_at
+    until = f" until {format_slack_time(expires_at)}" if expires_at else ""
+    text = (
+        f"Still waiting for approval: {request_text(operation, action)}, asked by "
+        f"{user(operation.actor.user)}. Whoever is in {approvers_text(operation)} can approve or "
+        f"deny it on the card above{until}."
+    )
+    return Message(truncate(text, SECTION_MOST), (section(text),))
+
+
+def ending(operation: Operation, action: Action | None) -> Message:
+    """Describe in the thread how an operation ended, and what to do next."""
+    text = _outcome(operation, action)
+    decided_by_other = operation.decided_by not in ("", operation.actor.user)
+    if decided_by_other or operation.state is State.EXPIRED:
+        # The asker may no longer be watching.
+        text = f"{user(operation.actor.user)} {text}"
+    if notes := " · ".join(filter(None, (case_text(operation), runbook_link(operation)))):
+        text = f"{text}\n{notes[:1].upper()}{notes[1:]}"
+    blocks = (section(text), *follow_up_buttons(operation, _FOLLOW_UPS))
+    return Message(truncate(f"{request_text(operation, action)}. {text}", TEXT_MOST), blocks)
+
+
+def _outcome(operation: Operation, action: Action | None) -> str:
+    emergency = emergency_text(operation)
+    lines = outcome_lines(operation, action)
+    return "\n".join([emergency, *lines] if emergency else lines)
+
+
+def verification(operation: Operation, action: Action | None, alike: str = "") -> Message:
+    """Describe in the thread which state was read a moment after the stop.
+
+    Args:
+        alike: Names like the one that was stopped and that are live, a line each.
+    """
+    state = operation.verified_state
+    becomes = action.effect_spec.new_state if action else state
+    held = state == becomes != UNREADABLE
+    text = _verified(operation, action, held=held)
+    if held and alike:
+        text += _wrong_name(operation, alike)
+    blocks = [section(text)]
+    if not held:
+        blocks += follow_up_buttons(operation, [FollowUp.KEEP_OFF, FollowUp.CHECK])
+    return Message(truncate(text, TEXT_MOST), tuple(blocks))
+
+
+def _verified(operation: Operation, action: Action | None, *, held: bool) -> str:
+    request, state = request_text(operation, action), operation.verified_state
+    if state == UNREADABLE:
+        return (
+            f"Whether it has held is not known: {check_text(operation, action)}. It was {request}."
+        )
+    if action is not None and is_on(action, undo_of(action), state):
+        return (
+            f"{user(operation.actor.user)} *It is back*: looked at after the stop, its state is "
+            f"{code(state)} again. It was {request}."
+        )
+    if held:
+        return f"It has held: looked at afterwards, its state is {code(state)}."
+    return f"Looked at afterwards, its state is {code(state)}. It was {request}."
+
+
+def _wrong_name(operation: Operation, alike: str) -> str:
+    names = ", ".join(code(redact(name), 80) for name in alike.splitlines())
+    return (
+        f" {user(operation.actor.user)} *Is it the right name?* Live there now is {names}; "
+        f"this one was {code(redact(operation.target), 80)}."
+    )
+
+
+def private_reply(
+    operation: Operation, action: Action | None, permalink: str = "", *, again: bool = False
+) -> Message:
+    """Tell the asker alone why it was refused, or an ending whose card could not be posted.
+
+    Args:
+        permalink: Of the card of the operation that this one duplicates.
+        again: It may have been shown before: Slack cannot be asked whether it was.
+    """
+    text = _private_text(operation, action, permalink)
+    text = f"(You may have read this before.) {text}" if again else text
+    text = truncate(text, SECTION_MOST)
+    offers = (offer_button(operation),) if operation.approvals.request_from else ()
+    return Message(text, (section(text), *offers))
+
+
+def _private_text(operation: Operation, action: Action | None, permalink: str) -> str:
+    request, place = request_text(operation, action), channel(operation.place.channel)
+    match operation.state:
+        case State.DENIED:
+            text = f"Denied: {request}. {detail_text(operation)} Nothing was sent."
+            return f"{text} {offer_text(operation)}".rstrip()
+        case State.INVALID:
+            return f"Not understood: {escape(operation.detail, 600)} Nothing was done."
+        case State.CANCELLED if operation.duplicate_of:
+            where = link(permalink, "its card") or place
+            added = f"So nothing was added: {request} is decided on {where}."
+            return f"{detail_text(operation)} {added}"
+        case _:
+            asked = f"This is {request}, asked {format_slack_time(operation.asked_at)}."
+            why = f"I could not post its card in {place}, so only you see this."
+            return f"{_outcome(operation, action)}\n{asked} {why}"

@@ -1,0 +1,133 @@
+"""What an operation asks for, who decided on it and what came back, in words; pure."""
+
+from bot.catalog import readings
+from bot.catalog.effects import expires_at
+from bot.model.actions import DEFAULT, Action, Effect, Json, Param
+from bot.model.operations import Operation, State
+from bot.times import format_duration
+from handlers.messages.annotations import reading_text
+from handlers.messages.mrkdwn import (
+    code,
+    escape,
+    format_slack_time,
+    mentions,
+    param_value,
+    render_sentence,
+)
+
+_UNSENT = (State.ASKED, State.WAITING, State.DUE, State.DENIED, State.EXPIRED, State.CANCELLED)
+
+_APPROVERS_MOST = 10
+
+
+def request_text(operation: Operation, action: Action | None) -> str:
+    """Describe what was asked: the API, its parameters without secrets, and the account."""
+    if not operation.api:
+        return code(operation.text, 300)
+    # A duration counts from when the request is sent.
+    spans = operation.origin.spans if operation.state in _UNSENT else {}
+    params = [
+        f"{escape(_label(name, param), 40)} {param_value(param, given)}"
+        if name not in spans
+        else f"for {code(format_duration(spans[name]))}"
+        for name, param, given in _params(operation, action)
+    ]
+    account = [f"account {code(operation.account)}"] if operation.account != DEFAULT else []
+    return f"{escape(operation.api, 80)} {', '.join(params[:12] + account)}".strip()
+
+
+def _label(name: str, param: Param | None) -> str:
+    if param is None:
+        return name
+    # People type a duration; what is stored and shown is the time at which it ends.
+    return "until" if param.word == "for" else param.word
+
+
+def _params(operation: Operation, action: Action | None) -> list[tuple[str, Param | None, Json]]:
+    """Return the parameters in the order of their declaration, undeclared ones last."""
+    declared = {param.api: param for param in action.params} if action else {}
+    order = [*(n for n in declared if n in operation.params), *operation.params]
+    return [(n, declared.get(n), operation.params[n]) for n in dict.fromkeys(order)]
+
+
+def is_local(action: Action | None) -> bool:
+    """Return whether the bot does it itself, without a request to Tencent Cloud."""
+    return action is not None and action.product.local
+
+
+def is_read(action: Action | None) -> bool:
+    """Return whether an action only reads."""
+    return action is not None and action.effect is Effect.READ
+
+
+def detail_text(operation: Operation) -> str:
+    """Render the sentence on how an operation came to its state."""
+    return render_sentence(operation.detail)
+
+
+def emergency_text(operation: Operation) -> str:
+    """Render the warning that no second person agreed; empty where it is no emergency."""
+    if not operation.emergency:
+        return ""
+    return f"*EMERGENCY, without a second person.* Reason: {escape(operation.reason, 500)}"
+
+
+def approvers_text(operation: Operation) -> str:
+    """Name the roles whose members may approve, and their members."""
+    approvals = operation.approvals
+    if not approvals.roles:
+        return "Nobody"
+    members = mentions(approvals.people[:_APPROVERS_MOST])
+    others = " and others" if len(approvals.people) > _APPROVERS_MOST else ""
+    return f"{' or '.join(code(role) for role in approvals.roles)} ({members}{others})"
+
+
+def state_change_text(operation: Operation) -> str:
+    """Describe how the state changed between request and decision; empty if it did not."""
+    preview = operation.preview
+    if not preview.state_at_press:
+        return ""
+    return (
+        f"*Changed:* the state was {code(preview.state)} when it was asked and "
+        f"{code(preview.state_at_press)} when it was decided."
+    )
+
+
+def expiry_text(operation: Operation, action: Action | None) -> str:
+    """Describe when the effect ends, if the request left that to the default."""
+    left_out = action is not None and action.expiry and action.expiry[0] not in operation.params
+    ends = expires_at(operation, action) if action and left_out else None
+    return f"It ends by itself {format_slack_time(ends)}." if ends is not None else ""
+
+
+def attempts_text(operation: Operation) -> str:
+    """Describe how often a request was sent, if more than once."""
+    return f"It was sent {operation.attempts} times." if operation.attempts > 1 else ""
+
+
+def request_id_text(operation: Operation) -> str:
+    """Name the RequestId, if there is one."""
+    return f"RequestId {code(operation.request_id)}" if operation.request_id else ""
+
+
+def error_message_text(operation: Operation) -> str:
+    """Quote Tencent Cloud's error message, if there is one."""
+    if not operation.error_message:
+        return ""
+    return f"Tencent Cloud said: {code(operation.error_message, 800)}"
+
+
+def answer_text(operation: Operation, action: Action | None) -> str:
+    """Describe what came back: the result of a read first, then how long it took."""
+    took = f" in {operation.duration:.1f} s" if operation.duration is not None else ""
+    taken = f"Tencent Cloud {'answered' if is_read(action) else 'took it'}{took}."
+    result = _result(operation, action)
+    return " ".join(filter(None, (result, taken) if is_read(action) else (taken, result)))
+
+
+def _result(operation: Operation, action: Action | None) -> str:
+    """Describe the fields of the answer; empty if the catalog no longer has the action."""
+    if action is None:
+        return ""
+    answered = readings.answered(action, operation.params, operation.result)
+    return " ".join(map(reading_text, answered))
