@@ -1,14 +1,14 @@
-"""What can go wrong, named for what the reader must do.
+"""Exceptions, named for what has to be done about them.
 
 StopstreamError
-├─ ConfigError            mend the environment or the policy file
-├─ ParseError             mend the command
+├─ ConfigError            correct the environment or the policy file
+├─ ParseError             correct the command
 ├─ StoreError             nothing can be recorded, so nothing is done
-│  └─ UnreadableRowError  another release wrote it, or nobody; it is quarantined
+│  └─ UnreadableRowError  from another release, or corrupt; it is quarantined
 ├─ DirectoryError         Slack did not say who someone is, so the answer is no
 └─ CloudError
-   ├─ NeverSentError      the request did not leave: safe to send again
-   ├─ NoAnswerError       it left, and may have run
+   ├─ NeverSentError      the request was not sent: safe to send again
+   ├─ NoAnswerError       it was sent, and may have run
    │  └─ UnreadableAnswerError   something came back, but not the documented JSON
    └─ ApiError            Tencent Cloud refused it, with a code
 """
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 
 class StopstreamError(Exception):
-    """Whatever this program raises on purpose."""
+    """Base class of the exceptions of this program."""
 
 
 class ConfigError(StopstreamError):
@@ -71,7 +71,7 @@ class UnreadableRowError(StoreError):
     """This release cannot make sense of a stored row.
 
     Attributes:
-        table: Where it stands.
+        table: The table of the row.
         row: Its id.
         operation: Id of the operation that it belongs to, or empty.
         why: One line, without what is stored.
@@ -94,11 +94,11 @@ class CloudError(StopstreamError):
 
 
 class NeverSentError(CloudError):
-    """The request did not leave this machine, so it did not run."""
+    """The request was not sent, so it did not run."""
 
 
 class NoAnswerError(CloudError):
-    """The request left and no usable answer came: it may have run."""
+    """The request was sent and no usable response came: it may have run."""
 
 
 class UnreadableAnswerError(NoAnswerError):

@@ -1,4 +1,4 @@
-"""Takes stream keys and secrets out of any text before a person, a log or the trail sees it.
+"""Removes stream keys and secrets from text for people, logs and the audit log.
 
 Where it is unclear how far a value goes, more is hidden rather than less.
 """
@@ -48,7 +48,7 @@ _CLOSES = {
     "«": re.compile("[^»]*"),
 }
 
-# One of these is in every name: most texts have none, and are done with.
+# One of these is in every name: most texts have none and are returned as they are.
 _HINTS = ("key", "secret", "sig", "token", "pass", "pwd", "arg", "auth", "time", "url")
 
 # After `NAME: ` these say something of the name, as this program's own mistakes do.
@@ -86,7 +86,7 @@ _NO_MARKS = str.maketrans("«»", '""')
 
 
 def apart(text: str) -> str:
-    """Set foreign text apart in a sentence of ours: nothing in it means a person or a channel."""
+    """Quote foreign text in a sentence of ours: nothing in it is read as a user or a channel."""
     shown = redact(text).translate(_NO_MARKS)
     return f"«{shown if len(shown) <= _APART else shown[: _APART - 1] + '…'}»"
 
@@ -96,7 +96,7 @@ def redact(text: str) -> str:
 
     Meant are stream keys (txSecret, wsSecret, … and their times), signatures, tokens, keys and
     passwords by name, key ids of Tencent Cloud and tokens of Slack by their form, and what stands
-    before the `@` of an address. It takes time in proportion to the text, whatever the text.
+    before the `@` of an address. It takes linear time for any text.
     """
     text = _TOKEN.sub(HIDDEN, _without_values(text))
     return _USERINFO.sub(rf"\g<scheme>{HIDDEN}\g<at>", text)
@@ -126,7 +126,7 @@ def _without_values(text: str) -> str:
 
 
 def _value(text: str, start: int, found: re.Match[str]) -> tuple[str, int]:
-    """Give the quote that opens the value, if any, and where the value ends."""
+    """Return the quote that opens the value, if any, and where the value ends."""
     if level := found["percent"]:
         return "", _end(_ENCODED[level], text, start)
     if escaped := _ESCAPED_QUOTE.match(text, start):
@@ -142,7 +142,7 @@ def _value(text: str, start: int, found: re.Match[str]) -> tuple[str, int]:
 
 
 def _closing(text: str, end: int, opening: str) -> str:
-    """Give the quote that closes a value, or nothing where it is bare or never closed."""
+    """Return the quote that closes a value, or nothing where it is bare or never closed."""
     return text[end : end + len(opening)]
 
 

@@ -1,4 +1,4 @@
-"""Keeps every loop that lives long running, and tells which one is not."""
+"""Supervision of long-running loops: restarts, and a report of those that do not run."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ IDLE = 1.0
 
 
 async def until_set(event: asyncio.Event) -> None:
-    """Wait until an event is set, at most for IDLE, so that an idle loop is seen to live."""
+    """Wait until an event is set, at most for IDLE, so that an idle loop is known to run."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(IDLE):
             await event.wait()
@@ -41,9 +41,9 @@ class Loop:
     """A loop under supervision.
 
     Attributes:
-        name: Stands in the log, in the metrics and in `/readyz`.
+        name: Used in the log, in the metrics and in `/readyz`.
         longest: Seconds that one pass may take.
-        began: When the pass that is under way began; None between two passes.
+        began: When the current pass began; None between two passes.
         broken: Since when every try has failed; None while it runs.
         failures: How many tries have failed one after the other.
         passes: The task that its passes run in, until one breaks off.
@@ -60,11 +60,11 @@ class Loop:
         self._on_stop: Callable[[], None] = lambda: None
 
     def run(self, task: "asyncio.Task[None]", on_stop: Callable[[], None]) -> None:
-        """Note the task that the loop runs in, and whom to tell that it was stopped."""
+        """Note the task that the loop runs in, and what to call when it is stopped."""
         self._task, self._on_stop = task, on_stop
 
     def stop(self) -> None:
-        """End the loop, on purpose."""
+        """Stop the loop for good."""
         if self._task is not None:
             self._task.cancel()
             if self.passes is not None:
@@ -115,7 +115,7 @@ class Supervisor:
         """Run `work` again and again until the loop is stopped.
 
         Args:
-            every: Seconds between two passes; a function is asked after each of them.
+            every: Seconds between two passes; a function is called after each.
             after: Seconds before the first one.
             longest: Seconds that one pass may take; a longer one counts as hung.
         """

@@ -1,4 +1,4 @@
-"""Logs and metrics: what the program says of itself, never a payload, a header or a secret."""
+"""Logs and metrics; they never contain a payload, a header or a secret."""
 
 import logging
 import sys
@@ -14,7 +14,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """The program's own figures, in a registry of their own."""
+    """The metrics of this program, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -66,7 +66,7 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """Render everything in Prometheus' text format."""
+        """Render all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
@@ -113,7 +113,7 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(lowest)
-    # Their INFO speaks of every request; their DEBUG prints payloads.
+    # Their INFO logs every request, and their DEBUG prints payloads.
     for noisy in ("aiohttp.access", "httpx", "httpcore", "alembic", "slack_bolt", "slack_sdk"):
         logging.getLogger(noisy).setLevel(max(lowest, logging.WARNING))
     structlog.configure(

@@ -9,7 +9,7 @@ _PART = re.compile(r"([0-9]+)([smhdw])")
 
 
 def parse_duration(text: str) -> float:
-    """Read `90s`, `15m`, `2h30m`, `7d` or `1w`; give seconds.
+    """Read `90s`, `15m`, `2h30m`, `7d` or `1w`, and return seconds.
 
     Raises:
         ValueError: It is none of these, or nothing at all.
@@ -24,7 +24,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Write a span of time as people type it, e.g. `1h30m`."""
+    """Render a duration as people type it, e.g. `1h30m`."""
     left, words = int(seconds), ""
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
         count, left = divmod(left, length)
@@ -32,13 +32,20 @@ def format_duration(seconds: float) -> str:
     return words or "0s"
 
 
-def format_utc(at: float) -> str:
-    """Write a time of epoch seconds in Tencent's form, `2026-11-27T10:00:00Z`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+TO_SECOND = "%Y-%m-%d %H:%M:%S"
+"""The form of times in a terminal."""
+
+TO_MINUTE = "%Y-%m-%d %H:%M UTC"
+"""The form of times in a sentence."""
+
+
+def format_utc(at: float, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
+    """Render epoch seconds in UTC, by default as Tencent Cloud does: `2026-11-27T10:00:00Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime(form)
 
 
 def parse_instant(given: object) -> float | None:
-    """Read a time as Tencent's form writes it, or epoch seconds; None if it is neither."""
+    """Read a time in Tencent's form, or epoch seconds; None if it is neither."""
     if isinstance(given, int | float) and not isinstance(given, bool):
         return float(given)
     try:

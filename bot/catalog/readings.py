@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
 
 from bot.model.actions import Action, ActiveRows, EffectSpec, Json, Params, Reading
 from bot.model.commands import Command
 from bot.redact import HIDDEN, redact
-from bot.times import parse_instant
+from bot.times import format_utc, parse_instant
 
 _LONGEST_LIST, _MOMENT = 1200, 70
 """Characters of a list in a result, and of a time in it as Slack formats it."""
@@ -191,7 +190,7 @@ def to_text(reading: Reading) -> str:
     """Return a reading as text for the audit log."""
     words = reading.words
     for value in reading.values:
-        shown = value if isinstance(value, str) else _utc(value)
+        shown = value if isinstance(value, str) else format_utc(value)
         words = words.replace("{}", shown.replace("{}", "{ }"), 1)
     return words
 
@@ -245,7 +244,3 @@ def _time(given: Json) -> str | float:
     """Return the epoch seconds of a time in Tencent Cloud's format; empty if it is none."""
     at = parse_instant(given)
     return "" if at is None else at
-
-
-def _utc(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

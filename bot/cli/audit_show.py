@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from bot.audit.hash_chain import Record
 from bot.cli.output import DONE, FAILED, complain, one_line, say, table
 from bot.model.actions import Json
 from bot.storage.store import Store
+from bot.times import TO_SECOND, format_utc
 
 _OPERATION_FACTS = ("api", "params", "code", "request_id", "took", "rule", "detail", "reason")
 _OTHER_FACTS = (
@@ -62,7 +62,7 @@ def tail(store: Store, *, since: float, count: int) -> int:
 def _tail_row(record: Record) -> list[str]:
     facts = record.facts
     text = _facts_text(facts, (*_OPERATION_FACTS, *_OTHER_FACTS))
-    at = _utc(record.at, "%Y-%m-%d %H:%M:%S")
+    at = format_utc(record.at, TO_SECOND)
     return [str(record.seq), at, record.kind, record.operation, _who(facts), text[:300]]
 
 
@@ -77,7 +77,7 @@ def show(store: Store, id_: str) -> int:
     first, last = history[0].at, history[-1].at
     say(f"operation {id_}", "")
     say(*(one_line(f"{name:<12} {_value(summary[name])}") for name in _SUMMARY if name in summary))
-    say(f"{'asked':<12} {_utc(first, '%Y-%m-%d %H:%M:%S')} UTC, {last - first:.3f} s in all", "")
+    say(f"{'asked':<12} {format_utc(first, TO_SECOND)} UTC, {last - first:.3f} s in all", "")
     say(*table(("record", "time (UTC)", "s", "kind", "who", "what"), _history_rows(history)))
     return DONE
 
@@ -97,7 +97,7 @@ def _history_rows(history: Sequence[Record]) -> list[list[str]]:
         facts = record.facts
         changed = {n: v for n, v in facts.items() if n not in _LASTING or before.get(n) != v}
         before |= {n: v for n, v in facts.items() if record.kind not in _MESSAGE_KINDS}
-        at = f"{_utc(record.at, '%H:%M:%S')}.{int(record.at * 1000) % 1000:03}"
+        at = f"{format_utc(record.at, '%H:%M:%S')}.{int(record.at * 1000) % 1000:03}"
         passed = f"+{record.at - history[0].at:.3f}"
         text = _facts_text(changed, sorted(changed.keys() - _NOT_SHOWN, key=_rank))
         rows.append([str(record.seq), at, passed, record.kind, _who(facts), text])
@@ -124,7 +124,3 @@ def _value(value: Json) -> str:
     if isinstance(value, str) and value.isascii() and not set(value) & set(' ="'):
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _utc(at: float, form: str) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime(form)

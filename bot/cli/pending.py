@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from datetime import UTC, datetime
 
 from bot.catalog import readings
 from bot.catalog.registry import action_of
@@ -13,6 +12,7 @@ from bot.model.actions import DEFAULT, Approval
 from bot.model.off_air import OffAirEntry
 from bot.model.operations import Operation, State
 from bot.operations.worker import shown
+from bot.times import TO_SECOND, format_utc
 
 _MOST = 1000
 """Off-air entries that are listed."""
@@ -47,7 +47,7 @@ async def off(settings: Settings, _options: argparse.Namespace) -> int:
             operation = entry.operation
             line = _line(operation, f"{word:<4}", operation.ended_at or operation.asked_at)
             if entry.until is not None:
-                line += f" · until {datetime.fromtimestamp(entry.until, UTC):%Y-%m-%d %H:%M:%S UTC}"
+                line += f" · until {format_utc(entry.until, TO_SECOND)} UTC"
             say(one_line(line + _belongs_to(operation)))
     finally:
         await store.close()
@@ -55,9 +55,9 @@ async def off(settings: Settings, _options: argparse.Namespace) -> int:
 
 
 def _line(operation: Operation, word: str, time: float) -> str:
-    at = datetime.fromtimestamp(time, UTC)
+    at = format_utc(time, TO_SECOND)
     params = json.dumps(shown(operation, action_of(operation)))
-    line = f"{operation.id} {word} {at:%Y-%m-%d %H:%M:%S} {operation.actor.user} "
+    line = f"{operation.id} {word} {at} {operation.actor.user} "
     return line + f"{operation.api} {params}"
 
 
@@ -74,5 +74,5 @@ def awaited(operation: Operation) -> str:
     else:
         left = approvals.needed - len(approvals.given)
         who = f"for {left} of {', '.join(approvals.roles) or 'nobody'}"
-    until = datetime.fromtimestamp(operation.expires_at or 0.0, UTC).strftime("%H:%M:%S UTC")
+    until = format_utc(operation.expires_at or 0.0, "%H:%M:%S UTC")
     return f"waits {who} until {until}"

@@ -1,4 +1,4 @@
-"""What was asked: an invocation as typed, a command as understood."""
+"""Invocations as typed, and the commands that they mean."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from bot.model.people import Actor, Place
 
 
 class Via(StrEnum):
-    """The way in."""
+    """The way in which an invocation arrives."""
 
     COMMAND = "command"
     MENTION = "mention"
     FORM = "form"
     BUTTON = "button"
     LIST = "list"
-    """A button that stands elsewhere than what it is about: in a list, or on the home tab."""
+    """A button in a list or on the home tab, away from the operation's own card."""
     TERMINAL = "terminal"
 
 
@@ -58,8 +58,8 @@ class Command:
 
     @property
     def target(self) -> str:
-        """What it is about, as people search for it: the first parameter that must be said."""
+        """Return what people search for: the first parameter that must be given."""
         must = (p for p in self.action.params if p.required and p.default is None and not p.secret)
         found = str(self.params.get(next((p.api for p in must), ""), ""))
-        # What is held goes by its sort first, which nobody searches for.
+        # The target of a hold begins with its type, which nobody searches for.
         return found.partition(" ")[2] if self.action.product.local else found

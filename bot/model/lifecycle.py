@@ -1,4 +1,4 @@
-"""What may follow what in the life of an operation, and what each step owes to trail and Slack."""
+"""The transitions of an operation, and the audit record and messages of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ ENDINGS = frozenset(
         State.CANCELLED,
     }
 )
-"""States that nothing follows."""
+"""Final states."""
 
 IN_HAND = frozenset({State.ASKED, State.DUE, State.RUNNING})
-"""States in which some replica must be working on it."""
+"""States in which a replica must be working on the operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one transition leaves behind.
+    """The effects of one transition.
 
     Attributes:
-        record: Kind of the trail record.
-        owes: Messages that Slack must hear, in this order.
+        record: Kind of the audit record.
+        owes: Messages to queue, in this order.
     """
 
     record: str
@@ -75,11 +75,11 @@ MEANWHILE: Mapping[str, Step] = {
     "changed": Step("changed", (MessageKind.CARD,)),
     "reminded": Step("reminded", (MessageKind.CARD, MessageKind.REMINDER)),
 }
-"""What may happen to an operation that goes on waiting."""
+"""What may happen to an operation that stays in WAITING."""
 
 
 def step(before: State, after: State, meanwhile: str = "") -> Step:
-    """Give what a transition leaves behind.
+    """Return the effects of a transition.
 
     Raises:
         KeyError: It is not allowed.

@@ -9,18 +9,18 @@ from bot.model.people import Actor, Place
 
 
 class MessageKind(StrEnum):
-    """A kind of message that Slack must still hear about an operation."""
+    """A kind of message about an operation."""
 
     CARD = "card"
     """The root message: posted once, edited afterwards."""
     ENDING = "ending"
     """The line in its thread."""
     PRIVATE = "private"
-    """For the asker alone."""
+    """To the actor only."""
     AUDIT = "audit"
     """The line in the audit channel."""
     REMINDER = "reminder"
-    """A word in the thread to those who may approve."""
+    """A reminder in the thread for those who may approve."""
     LOOKED = "looked"
     """What was seen in the cloud a moment after a stop, in the thread."""
     LIFT = "lift"
@@ -28,19 +28,19 @@ class MessageKind(StrEnum):
     LIFTED = "lifted"
     """That it has ended, in the thread, and what was seen then."""
     WORD = "word"
-    """A sentence to somebody who pressed a button, alone."""
+    """An ephemeral sentence to a person who pressed a button."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One owed message on its way out.
+    """A queued message that is being delivered.
 
     Attributes:
-        key: Stands in the message's metadata, so that a lost answer can be looked up.
+        key: Stored in the message's metadata, so that a lost answer can be looked up.
         about_state: The state that an audit line is about.
         uncertain: An earlier try may have reached Slack.
-        observed: The state that was seen when it came to be owed, or names like the one that was
-            meant, a line each; foreign text.
+        observed: The state that was read when it was queued, or names similar to the one that was
+            given, a line each; foreign text.
     """
 
     operation: Operation

@@ -1,4 +1,4 @@
-"""What is off the air, and what is held."""
+"""What is off the air, and the holds against starting it."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ from bot.model.operations import Operation
 
 @dataclass(frozen=True, slots=True)
 class OffAirChange:
-    """What an ending changes about what is off.
+    """How the end of an operation changes the off-air list.
 
     Attributes:
-        resource_type: The sort of thing, and `key`, JSON, which one.
+        resource_type: The type of the resource; `key`, JSON, identifies it.
         off: Whether it is off now, or on again.
-        weight: What has more of it is not replaced by what has less: it may be off, it is, it is
-            and something brings it back.
+        weight: A change does not replace one of greater weight: it may be off, it is off, it is
+            off and something brings it back.
         until: When it ends by itself, epoch seconds; None: it does not.
-        announced: Whoever asked said until when.
+        announced: The actor said until when.
         minimum_age: Only if it has been off for so many seconds.
-        resource_gone: The thing is no more, so what turned it off before has nothing to bring back.
+        resource_gone: The resource no longer exists, so nothing of it can be brought back.
     """
 
     account: str
@@ -33,10 +33,10 @@ class OffAirChange:
 
 @dataclass(frozen=True, slots=True)
 class StartScope:
-    """What would be started, as holds name it.
+    """What a command would start, in the terms of holds.
 
     Attributes:
-        targets: See `offair.held_as`.
+        targets: See `effects.start_targets`.
         known_accounts: The accounts that the policy names: a hold on any other applies to all.
             None: only one on this very account counts.
     """
@@ -48,12 +48,12 @@ class StartScope:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Nobody may start a target.
+    """A rule that nobody may start a target.
 
     Attributes:
-        target: As `offair.held_as` names it.
+        target: As `effects.hold_target` names it.
         operation: Id of the operation that began it.
-        held_by: Who holds it.
+        held_by: The user who placed it.
         since: Epoch seconds.
     """
 
@@ -72,7 +72,7 @@ class OffAirEntry:
     Attributes:
         operation: What stopped it.
         until: When it ends by itself, epoch seconds; None: it does not.
-        state: Its state as it was just read; empty if nobody looked.
+        state: Its state as it was just read; empty if it was not read.
     """
 
     operation: Operation

@@ -10,7 +10,7 @@ from bot.model.people import Actor, Place
 
 
 class State(StrEnum):
-    """Where an operation is in its life; `lifecycle` says what may follow what."""
+    """The state of an operation; `lifecycle` has the transitions."""
 
     ASKED = "asked"
     WAITING = "waiting"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Tencent Cloud took the request.
+    """An accepted request.
 
     Attributes:
         body: The fields of `Response` besides RequestId.
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class GivenApproval:
-    """Somebody said yes."""
+    """An approval by one person."""
 
     user: str
     at: float
@@ -126,12 +126,12 @@ class Decision:
 
     Attributes:
         key: Makes it unique: `trigger_id`.
-        operation: Id of the operation it is about: a reference, nothing more.
+        operation: Id of the operation that it decides on.
         actor: Who decides.
-        place: Where they did, and where they are answered.
+        place: Where the button was pressed and the answer goes.
         reason: In their own words; may be empty.
         message_ts: The message whose button it was; empty where there was none.
-        at: By the store's clock, once it is booked.
+        at: By the store's clock, once it is stored.
     """
 
     key: str
@@ -147,7 +147,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One run, from asking to its ending: a row in the store. Times are epoch seconds.
+    """One run of a command: a row in the store. Times are epoch seconds.
 
     Attributes:
         text: What was typed, with stream keys taken out.
@@ -158,7 +158,7 @@ class Operation:
         attempts: How often the request has left.
         result: Fields of the answer, for reads.
         duration: Seconds that Tencent Cloud took to answer.
-        card_channel: Where the root message stands, once it does.
+        card_channel: The channel of the root message, once it is posted.
         approvals: The approvals that it needs, and those it has.
         preview: What was read of the resource before it was decided.
         origin: The operation that it follows from.
@@ -166,10 +166,10 @@ class Operation:
         emergency: It went without the second person that the policy wants.
         duplicate_of: Id of the operation that waits for the same and does it in this one's place.
         target: What it is about, as people search for it.
-        verified_state: The state that was seen a moment after a stop, or UNSEEN; empty before.
+        verified_state: The state that was read shortly after a stop, or UNSEEN; empty before.
         case: The incident or ticket it belongs to, or empty.
         runbook: Address of what the policy says to read about it, or empty.
-        seq: Grows with every change of the row; a card drawn from a lower one is stale.
+        seq: Grows with every change of the row; a card rendered from a lower one is stale.
     """
 
     id: str
@@ -215,7 +215,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What somebody wants to know of what was asked. Empty fields ask for nothing.
+    """The filters of a search for operations. Empty fields match all.
 
     Attributes:
         since: Epoch seconds.
@@ -240,4 +240,4 @@ class Search:
 
 
 UNREADABLE = "unseen"
-"""Stands for a state that could not be read."""
+"""The value of a state that could not be read."""

@@ -22,7 +22,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What Slack says of a user; whatever it did not say counts against them."""
+    """What Slack says of a user; what it left out is read as a restriction."""
 
     user: str
     team: str

@@ -1,4 +1,4 @@
-"""The shapes that rooms above and beside must fit, so that the service knows no room by name."""
+"""Protocols of what operations use: the cloud, the directory of users and the notifier."""
 
 from typing import Protocol
 
@@ -13,22 +13,22 @@ class Cloud(Protocol):
     """Sends one signed request."""
 
     def preview(self, command: Command) -> RequestPreview:
-        """Write the request as it would leave, without key, signature and secret parameters."""
+        """Render the request as it would be sent, without key, signature and secret parameters."""
         ...
 
     async def call(self, command: Command) -> Answer:
         """Send it once.
 
         Raises:
-            NeverSentError: It did not leave; it may be tried again.
-            NoAnswerError: It left, and may have run.
+            NeverSentError: It was not sent, and may be retried.
+            NoAnswerError: It was sent, and may have run.
             ApiError: It was refused with a code.
         """
         ...
 
 
 class Directory(Protocol):
-    """Answers who someone is."""
+    """Knows users, user groups and channels."""
 
     async def person(self, actor: Actor) -> Person:
         """Look a user up.
@@ -39,7 +39,7 @@ class Directory(Protocol):
         ...
 
     async def groups(self, user: str, among: frozenset[str]) -> frozenset[str]:
-        """Give those of the user groups `among` that the user is in.
+        """Return those of the user groups `among` that the user is in.
 
         Raises:
             DirectoryError: A group could not be read.
@@ -47,7 +47,7 @@ class Directory(Protocol):
         ...
 
     async def presence(self, channel: str) -> Presence:
-        """Say whether the bot is in a channel."""
+        """Return whether the bot is in a channel."""
         ...
 
 
@@ -55,18 +55,18 @@ class Notifier(Protocol):
     """Delivers messages to people."""
 
     async def deliver(self, delivery: Delivery) -> DeliveryResult:
-        """Render the operation as it is now and hand it to Slack. Never raises for Slack's sake."""
+        """Render the operation as it is now and send it to Slack; Slack's errors are returned."""
         ...
 
     async def send_ephemeral(self, word: EphemeralNotice) -> DeliveryResult:
-        """Say a sentence to one person alone."""
+        """Send a sentence to one person only."""
         ...
 
     async def announce(self, text: str, key: str, *, uncertain: bool) -> DeliveryResult:
-        """Say something that belongs to no operation in the audit channel.
+        """Post a message that belongs to no operation in the audit channel.
 
         Args:
-            text: Plain; it is escaped here.
+            text: Plain; it is escaped by the notifier.
             key: For the message's metadata.
             uncertain: An earlier try may have reached Slack.
         """

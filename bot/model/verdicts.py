@@ -1,4 +1,4 @@
-"""What the policy answers to a command."""
+"""The policy's answers to a command."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from bot.model.commands import Command
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The policy lets it pass.
+    """The policy allows a command.
 
     Attributes:
         rule: Where in the policy file, e.g. `roles.oncall.allow[0]`.
         approvers: Roles whose members may approve.
         expires: Seconds until an unanswered approval lapses.
-        needed: How many of them it takes.
+        needed: How many of them must approve.
         remind: Seconds after which an unanswered card reminds.
         escalates_to: Roles that may approve too, one more with each reminder.
         break_glass_rule: The rule under which an emergency needs no second person; empty for none.
         runbook: Address of what to read about it, or empty.
-        lacking: Why the asker may not do it themselves, where it is only a request.
+        lacking: Why the actor may not do it without approval, for a request.
     """
 
     rule: str
@@ -37,7 +37,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class RequestPreview:
-    """A request as it would leave, without key, signature and secret parameters."""
+    """A request as it would be sent, without key, signature and secret parameters."""
 
     method: str
     url: str
@@ -47,13 +47,13 @@ class RequestPreview:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The policy does not let it pass.
+    """The policy denies a command.
 
     Attributes:
-        check: Name of the check that said no.
+        check: Id of the check that failed.
         reason: One sentence for the asker, with who could do it.
         rule: The rule that forbids it, where one does.
-        request_from: Roles whose members may be asked to let it pass all the same.
+        request_from: Roles whose members may be asked to allow it.
     """
 
     check: str
@@ -64,12 +64,12 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class DryRunResult:
-    """What would become of a command.
+    """What would happen to a command.
 
     Attributes:
         people: Ids of those who could approve it: users and user groups.
-        request: None where nothing would be sent, or for whoever may not see it.
-        hidden: Whoever asked may not see what would be sent.
+        request: None where nothing would be sent, or where the actor may not see it.
+        hidden: The actor may not see what would be sent.
         case: The case it would belong to, or empty.
     """
 

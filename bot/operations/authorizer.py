@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from bot.catalog import effects as offair
 from bot.catalog.builtin import HOLD
@@ -21,6 +20,7 @@ from bot.policy.loader import LoadedPolicy
 from bot.policy.matching import Context
 from bot.redact import apart
 from bot.storage.store import Store
+from bot.times import TO_MINUTE, format_utc
 
 
 class Authorizer:
@@ -110,7 +110,7 @@ class Authorizer:
         """
         names = self._rules().policy.account_names
         account = held.account if held.account in names else account
-        since = datetime.fromtimestamp(held.since, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        since = format_utc(held.since, TO_MINUTE)
         release = Command(by_api("Release"), {"Target": held.target}, account=account)
         could = policy.who_could(self._rules().policy, release, facts)
         on = f" account={account}" if account != DEFAULT else ""

@@ -1,1 +1,1 @@
-"""The policy file and the answers that it gives."""
+"""The policy file and its decisions."""

@@ -1,4 +1,4 @@
-"""The policy file as the program uses it: who may, what can be said, and with which keys."""
+"""Loads the policy file with the vocabulary and the credentials that follow from it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from bot.tencent.credentials import Access, Fixed, flaw
 from bot.tencent.tc3 import Credentials
 
 Variable = Callable[[str], str | None]
-"""Gives what an environment variable holds; None or empty where it is not set."""
+"""Returns the value of an environment variable; None or empty where it is not set."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """One reading of the policy file.
+    """A valid policy file, as loaded.
 
     Attributes:
-        credentials: How each account is reached, by name; unusable if the loader had no variables.
+        credentials: The access of each account, by name; unusable without variables.
     """
 
     policy: Policy
@@ -32,12 +32,12 @@ class LoadedPolicy:
 
     @property
     def bots_own(self) -> str:
-        """Name the account of the bot's own key; empty where the file names none with it."""
+        """Return the account of the bot's own key; empty where the file names none with it."""
         named = self.policy.accounts.items()
         return next((name for name, one in named if not one.variables), "") if named else DEFAULT
 
     def account_now(self, name: str) -> str:
-        """Give the account that was once called so: the file may name the bot's own since."""
+        """Return the present name of an account: the file may have named the bot's own since."""
         gone = name == DEFAULT and name not in self.policy.account_names
         return (self.bots_own or name) if gone else name
 
@@ -50,7 +50,7 @@ def loader(
     now: float,
     variable: Variable | None = None,
 ) -> Callable[[str], LoadedPolicy]:
-    """Make the function that turns the file's text into rules.
+    """Return the function that loads the policy from the file's text.
 
     Args:
         source: The file's name, for its problems.

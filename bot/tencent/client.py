@@ -1,6 +1,7 @@
-"""Sends one signed request to Tencent Cloud and keeps apart what is known of its fate.
+"""HTTP client for Tencent Cloud: sends one signed request and classifies its result.
 
-never sent · no answer · refused with a code · accepted. Nothing is repeated here.
+Never sent, no answer, refused with a code, or accepted. Nothing is retried here.
+Source: https://www.tencentcloud.com/document/product/267/37447
 """
 
 import asyncio
@@ -27,23 +28,23 @@ from bot.tencent import tc3
 from bot.tencent.credentials import Access, CredentialSource
 
 CONNECT = 3.0
-"""Seconds for a connection to stand."""
+"""Seconds to connect."""
 
 WHOLE = 10.0
-"""Seconds for the whole exchange, however slowly bytes drip."""
+"""Seconds for the whole exchange, however slowly the bytes arrive."""
 
 _SHORTEST_SECRET = 8
 
 LARGEST = 1 << 20
-"""Bytes of an answer; a larger one is not read to its end."""
+"""Bytes of a response; a larger one is not read to its end."""
 
 _CONTENT_TYPE = "application/json"
 
-# Made once: json.dumps makes a new encoder for every call with separators.
+# Created once: json.dumps creates a new encoder for every call with separators.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
-# The transport calls a connection that broke under a sent request a connect timeout, too; so
-# its cause is asked. Only these mean that no byte of the request has left.
+# The transport calls a connection that broke under a sent request a connect timeout, too, so
+# its cause is examined. Only these mean that no byte of the request has left.
 _BEFORE_SENDING = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -60,9 +61,9 @@ class TencentCloud:
 
     Args:
         credentials: The bot's own key.
-        accounts: Gives those that the policy names now; without it there is the one of the
-            bot's own key.
-        sites: By product name; an absent one keeps the product's own.
+        accounts: Returns the accounts that the policy names now; by default the one of
+            the bot's own key.
+        sites: By product name; a missing one keeps the product's own.
         base_url: One address for every service instead of their hosts.
         clock: Epoch seconds.
         transport: Instead of the network.
@@ -88,7 +89,7 @@ class TencentCloud:
         # No proxy from the environment: it would see every request, and a forgotten variable
         # would decide where stops go. STOPSTREAM_TENCENT_URL names one on purpose.
         self._client = httpx.AsyncClient(
-            # 0 is no limit: the lanes bound what is under way, and waiting for a connection
+            # 0 is no limit: the queues limit how many requests run, and waiting for a connection
             # would count as an answer that did not come.
             transport=transport
             or AiohttpTransport(trust_env=False, limits=httpx.Limits(max_connections=0)),
@@ -98,11 +99,11 @@ class TencentCloud:
         )
 
     async def close(self) -> None:
-        """Let every connection go."""
+        """Close all connections."""
         await self._client.aclose()
 
     def preview(self, command: Command) -> RequestPreview:
-        """Write the request as it would leave, without key, signature and secret parameters."""
+        """Render the request as it would be sent, without key, signature and secret parameters."""
         params: dict[str, Json] = {}
         for name, value in command.params.items():
             param = command.action.param(name)
@@ -120,8 +121,8 @@ class TencentCloud:
         """Sign and send a command once.
 
         Raises:
-            NeverSentError: It did not leave; it may be tried again.
-            NoAnswerError: It left, and may have run.
+            NeverSentError: It was not sent, and may be retried.
+            NoAnswerError: It was sent, and may have run.
             ApiError: It was refused with a code.
         """
         access = self._accounts().get(command.account)
@@ -221,7 +222,7 @@ class TencentCloud:
         return ApiError(code, message[:1000], request_id=request_id[:100], skew=skew)
 
     def _skew(self, date: str) -> float | None:
-        """Give the seconds by which this clock is ahead of the server's."""
+        """Return the seconds by which this clock is ahead of the server's."""
         try:
             return self._clock() - parsedate_to_datetime(date).timestamp()
         except ValueError:
@@ -259,7 +260,7 @@ def _lost(error: Exception) -> NeverSentError | NoAnswerError:
 
 
 def _secrets(command: Command, credentials: tc3.Credentials) -> list[str]:
-    """Give what no answer may bring back to a person: the key, and the secret parameters."""
+    """Return what must not be shown from a response: the key and the secret parameters."""
     given = [str(command.params.get(p.api) or "") for p in command.action.params if p.secret]
     # Of an address, what follows the last slash is the key; a short one is a word like any other.
     given += [one.rpartition("/")[2] for one in given]

@@ -1,4 +1,4 @@
-"""Where the key comes from: the environment, the official file, the CVM's role; in that order.
+"""Credentials for Tencent Cloud: from the environment, the official file or the CVM's role.
 
 Source: https://www.tencentcloud.com/document/product/1278/46715
 """
@@ -28,13 +28,13 @@ _PATIENCE = 2.0
 
 
 class CredentialSource(Protocol):
-    """Gives the key to sign with."""
+    """A source of the key to sign with."""
 
     async def get(self) -> Credentials:
-        """Give a key that is good now.
+        """Return a key that is valid now.
 
         Raises:
-            NeverSentError: There is none; says where it was looked for.
+            NeverSentError: There is none; it names the places that were searched.
         """
         ...
 
@@ -46,7 +46,7 @@ class Fixed:
     credentials: Credentials
 
     async def get(self) -> Credentials:
-        """Give it."""
+        """Return the key."""
         return self.credentials
 
 
@@ -55,7 +55,7 @@ class Access:
     """How an account is reached.
 
     Attributes:
-        source: Gives its key; None: the bot's own key is its.
+        source: The source of its key; None for the bot's own key.
         site: Whose hosts it calls; None: each product's, as the settings say.
     """
 
@@ -86,7 +86,7 @@ class CvmRole:
         self._until = 0.0
 
     async def get(self) -> Credentials:
-        """Give the key, renewed at most once however many ask."""
+        """Return the key; concurrent callers renew it once."""
         async with self._lock:
             if self._kept is None or self._until - self._clock() <= _EARLY:
                 try:
@@ -119,7 +119,7 @@ _NOWHERE = (
 
 
 def chain(environment: Mapping[str, str], *, files: Sequence[str] = FILES) -> CredentialSource:
-    """Choose the source: the environment, else the first file that is there, else the CVM role.
+    """Return the source: the environment, else the first file that exists, else the CVM role.
 
     Raises:
         ConfigError: A key is given in part, or with blanks; names the variable or the file.
@@ -140,7 +140,7 @@ def chain(environment: Mapping[str, str], *, files: Sequence[str] = FILES) -> Cr
 
 
 def flaw(value: str | None) -> str:
-    """Say what is wrong with a part of a key as a variable holds it; empty if nothing is."""
+    """Return what is wrong with a part of a key in a variable; empty if nothing is."""
     return _wrong(value, "") if value else "is not set"
 
 

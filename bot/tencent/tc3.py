@@ -8,8 +8,9 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
+
+from bot.times import format_utc
 
 ALGORITHM = "TC3-HMAC-SHA256"
 SIGNED_HEADERS = ("content-type", "host", "x-tc-action")
@@ -28,7 +29,7 @@ class Credentials:
     """A key of Tencent Cloud.
 
     Attributes:
-        token: Of a temporary key; goes along as X-TC-Token, unsigned.
+        token: Of a temporary key; sent as X-TC-Token, unsigned.
     """
 
     secret_id: str
@@ -48,17 +49,17 @@ class Authorization:
 
 
 def utc_day(timestamp: int) -> str:
-    """Give the UTC day of a timestamp, the signature's `Date`."""
+    """Return the UTC day of a timestamp, the signature's `Date`."""
     return _day(timestamp // 86_400)
 
 
 @lru_cache(8)
 def _day(number: int) -> str:
-    return datetime.fromtimestamp(number * 86_400, UTC).strftime("%Y-%m-%d")
+    return format_utc(number * 86_400, "%Y-%m-%d")
 
 
 def hashed(payload: bytes) -> str:
-    """Give the hex sha256 of a payload, `HashedRequestPayload`."""
+    """Return the hex sha256 of a payload, `HashedRequestPayload`."""
     return hashlib.sha256(payload).hexdigest()
 
 
@@ -69,7 +70,7 @@ def canonical_request(
     signed_headers: Sequence[str],
     payload: bytes,
 ) -> str:
-    """Write a request in the one form that is hashed.
+    """Return the canonical request, step 1 of the signature.
 
     Args:
         query: The query string exactly as sent, without `?`; empty for POST.
@@ -84,7 +85,7 @@ def canonical_request(
 
 
 def string_to_sign(timestamp: int, service: str, request: str) -> str:
-    """Wrap the hash of a canonical request with the time and the scope it is good for."""
+    """Return the string to sign of a canonical request, step 2 of the signature."""
     scope = _scope(utc_day(timestamp), service)
     return f"{ALGORITHM}\n{timestamp}\n{scope}\n{hashed(request.encode())}"
 
@@ -112,12 +113,12 @@ def secret_signing(key_of_service: bytes) -> bytes:
 # the lock that it then needs, costs more than the rest of a signature.
 @lru_cache(64)
 def signing_key(secret_key: str, date: str, service: str) -> bytes:
-    """Derive the signing key; the same for a key, a UTC day and a service, so it is kept."""
+    """Derive the signing key; cached, as it is the same for a key, a UTC day and a service."""
     return secret_signing(secret_service(secret_date(secret_key, date), service))
 
 
 def signature(key: bytes, text: str) -> str:
-    """Sign a string to sign; hex."""
+    """Return the hex signature of a string to sign, step 3 of the signature."""
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
@@ -156,7 +157,7 @@ def authorization(
 
 
 def parse_authorization(header: str) -> Authorization:
-    """Take an `Authorization` header apart.
+    """Parse an `Authorization` header.
 
     Raises:
         ValueError: It is not in Tencent Cloud's form.

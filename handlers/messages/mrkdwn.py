@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bot.model.actions import DEFAULT, Action, Effect, Json, Param
 from bot.redact import HIDDEN, redact
-from bot.times import parse_instant
+from bot.times import TO_MINUTE, format_utc, parse_instant
 
 ELLIPSIS = "…"
 
@@ -121,7 +121,7 @@ def _with_edges(text: str) -> str:
 def _in_their_zone(found: re.Match[str]) -> str:
     try:
         return format_slack_time(
-            datetime.strptime(found[0], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC).timestamp()
+            datetime.strptime(found[0], TO_MINUTE).replace(tzinfo=UTC).timestamp()
         )
     except ValueError:
         return found[0]
@@ -141,7 +141,7 @@ def format_slack_time(at: float) -> str:
     """Render epoch seconds as a date in the reader's time zone."""
     if not 0 <= at < _LAST_MOMENT:
         return "at an unknown time"
-    fallback = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    fallback = format_utc(at, TO_MINUTE)
     return f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{fallback}>"
 
 

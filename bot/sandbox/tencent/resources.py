@@ -3,13 +3,12 @@
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from bot.catalog.live import DOMAIN, RECORD_TASK, STREAM
 from bot.catalog.registry import RESOURCE_TYPES
 from bot.model.actions import Action, Effect, EffectSpec, Json, Params, ResourceType
 from bot.sandbox.tencent.errors import CodeError
-from bot.times import parse_instant
+from bot.times import format_utc, parse_instant
 
 BAN = 7 * 86_400.0
 """Seconds that a ban lasts unless it says otherwise."""
@@ -261,7 +260,7 @@ def _wanted(action: Action, name: str, params: Params) -> str | None:
 def _row(spec: EffectSpec, key: tuple[str, ...], resource: Resource) -> dict[str, Json]:
     named: dict[str, Json] = dict(zip(spec.key, key, strict=True))
     if spec.since and resource.since:
-        at = datetime.fromtimestamp(resource.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = format_utc(resource.since)
         named |= _listed(spec.since.split("."), at)
     named |= {spec.ended: int(resource.ended)} if spec.ended else {}
     return named | {name: resource.params.get(of) for name, of in spec.echoes.items()}
