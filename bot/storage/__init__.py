@@ -1,1 +1,1 @@
-"""What must survive a crash: the database behind repositories."""
+"""The database: repositories over one session."""

@@ -1,4 +1,4 @@
-"""The audit trail on disk: records that each carry on the hash of the one before; and seals."""
+"""The tables `trail` and `seals`: the hash chain of audit records, and its signed checkpoints."""
 
 import contextlib
 import json
@@ -8,47 +8,30 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.audit import hash_chain as chain
+from bot.audit import hash_chain
 from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer, is_genuine
 from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Record
 from bot.storage.tables import seals, trail
 
-__all__ = [
-    "End",
-    "Fact",
-    "Record",
-    "append",
-    "checkpoint",
-    "checkpoints",
-    "end",
-    "forget",
-    "has",
-    "prune",
-    "raw",
-    "raw_one",
-    "read",
-    "tampering",
-]
-
 _BATCH = 2000
-"""Records that are in memory at once."""
+"""How many records are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where the trail ends.
+    """The end of the audit log.
 
     Attributes:
-        seq: The last record's number.
+        seq: Number of the last record.
         hash: Its hash.
         head: The signed end, if there is one.
-        stands: Whether the last record is the one that was signed.
+        is_signed: Whether the last record is the one that was signed.
     """
 
     seq: int
     hash: str
     head: SignedCheckpoint | None
-    stands: bool
+    is_signed: bool
 
 
 def append(
@@ -58,23 +41,23 @@ def append(
     signer: Signer | None,
     after: End,
 ) -> End:
-    """Add records at the end and renew the signed end, in the caller's transaction.
+    """Append records and sign the new end, in the caller's transaction.
 
-    The caller must be the only writer: the chain has one end.
+    The caller must be the only writer, because the chain has one end.
     """
     if not facts:
         return after
     now = round(now, 6)
     seq, last, key = after.seq, after.hash, after.head.key if after.head else ""
     if signer is not None and key != signer.public:
-        connection.execute(_KEEP)
+        connection.execute(_KEEP_HEAD)
         if not _known(connection, signer.public):
             facts = [Fact(KEY, "", {"key": signer.public}), *facts]
     rows: list[dict[str, object]] = []
     for fact in facts:
         seq += 1
-        body = chain.canonical(seq, now, fact)
-        last = chain.digest(last, body)
+        body = hash_chain.canonical(seq, now, fact)
+        last = hash_chain.digest(last, body)
         rows.append(
             {
                 "seq": seq,
@@ -89,21 +72,21 @@ def append(
     head = after.head
     if signer is not None:
         head = signer.sign(CheckpointKind.HEAD, seq, last, now)
-        connection.execute(_RENEW if key else _SEAL, _values(head))
-    return End(seq, last, head, stands=signer is not None)
+        connection.execute(_UPDATE_HEAD if key else _ADD_SEAL, _values(head))
+    return End(seq, last, head, is_signed=signer is not None)
 
 
 def tampering(connection: sa.Connection, found: End, seen: End | None) -> str:
-    """Say what is wrong with how the trail ends; empty if nothing is.
+    """Describe what is wrong with the end of the log; empty if nothing is.
 
     Args:
-        found: As it ends now.
-        seen: As it ended when this process had written last.
+        found: The end now.
+        seen: The end after the last write of this process.
     """
     head = found.head
     if head is None:
         return "the signed end of the trail is gone" if seen and seen.head else ""
-    if not found.stands:
+    if not found.is_signed:
         return f"the last record is not the one that was signed, {head.seq}"
     if seen is None or (head.seq, head.hash) != (seen.seq, seen.hash):
         if not is_genuine(head):
@@ -116,21 +99,21 @@ def tampering(connection: sa.Connection, found: End, seen: End | None) -> str:
 def _hash(connection: sa.Connection, seq: int) -> str | None:
     row = connection.execute(sa.select(trail.c.hash).where(trail.c.seq == seq)).first()
     if row is None:
-        buried = connection.execute(sa.select(_BURIED.c.seq, _BURIED.c.hash)).first()
+        buried = connection.execute(sa.select(_TOMBSTONE.c.seq, _TOMBSTONE.c.hash)).first()
         return buried.hash if buried is not None and buried.seq == seq else None
     return str(row.hash)
 
 
 _INSERT = sa.insert(trail)
-_SEAL = sa.insert(seals)
-_RENEW = (
+_ADD_SEAL = sa.insert(seals)
+_UPDATE_HEAD = (
     sa.update(seals)
     .where(seals.c.kind == CheckpointKind.HEAD.value)
     .values({c.name: sa.bindparam(c.name) for c in seals.c if c.name != "kind"})
 )
 _OTHER = seals.alias()
-# Where one key takes over from another, the other's last word stays, if it has no other.
-_KEEP = sa.insert(seals).from_select(
+# When the key changes, the last head of the old key is kept if it has no checkpoint.
+_KEEP_HEAD = sa.insert(seals).from_select(
     [c.name for c in seals.c],
     sa.select(
         sa.literal(CheckpointKind.CHECKPOINT.value).label("kind"),
@@ -144,7 +127,7 @@ _KEEP = sa.insert(seals).from_select(
     ),
 )
 _LAST = sa.select(trail.c.seq, trail.c.hash).order_by(trail.c.seq.desc()).limit(1).subquery()
-_BURIED = (
+_TOMBSTONE = (
     sa.select(seals.c.seq, seals.c.hash)
     .where(seals.c.kind == CheckpointKind.TOMBSTONE.value)
     .order_by(seals.c.seq.desc())
@@ -155,7 +138,7 @@ _COLUMNS = ("kind", "seq", "hash", "at", "key", "signature")
 _NOTHING = [sa.literal(0.0).label("at"), *(sa.literal("").label(n) for n in _COLUMNS[4:])]
 _END = sa.union_all(
     sa.select(sa.literal("last").label("kind"), _LAST.c.seq, _LAST.c.hash, *_NOTHING),
-    sa.select(sa.literal("buried").label("kind"), _BURIED.c.seq, _BURIED.c.hash, *_NOTHING),
+    sa.select(sa.literal("buried").label("kind"), _TOMBSTONE.c.seq, _TOMBSTONE.c.hash, *_NOTHING),
     sa.select(*(seals.c[name] for name in _COLUMNS)).where(
         seals.c.kind == CheckpointKind.HEAD.value
     ),
@@ -163,21 +146,21 @@ _END = sa.union_all(
 
 
 def end(connection: sa.Connection) -> End:
-    """Say where the trail ends.
+    """Return the end of the log.
 
-    Where it is shorter than its signed end says, the end counts: what goes on from there leaves
-    the gap to be seen.
+    Where records are missing before the signed end, the signed end counts: what is appended
+    after it leaves the gap visible.
     """
     found = {row.kind: row for row in connection.execute(_END)}
     signed = found.get(CheckpointKind.HEAD.value)
     head = SignedCheckpoint(CheckpointKind.HEAD, *signed[1:]) if signed is not None else None
     last = found.get("last") or found.get("buried")
     if last is not None and (head is None or last.seq > head.seq):
-        return End(last.seq, last.hash, head, stands=False)
+        return End(last.seq, last.hash, head, is_signed=False)
     if head is None:
-        return End(0, GENESIS, None, stands=False)
-    stands = last is not None and (last.seq, last.hash) == (head.seq, head.hash)
-    return End(head.seq, head.hash, head, stands)
+        return End(0, GENESIS, None, is_signed=False)
+    is_signed = last is not None and (last.seq, last.hash) == (head.seq, head.hash)
+    return End(head.seq, head.hash, head, is_signed)
 
 
 def _known(connection: sa.Connection, key: str) -> bool:
@@ -197,7 +180,7 @@ def _values(seal: SignedCheckpoint) -> dict[str, object]:
 
 
 def checkpoints(connection: sa.Connection) -> list[SignedCheckpoint]:
-    """Give every seal."""
+    """Return all signed checkpoints, tombstones and the head."""
     return [
         SignedCheckpoint(
             CheckpointKind(row.kind), row.seq, row.hash, row.at, row.key, row.signature
@@ -209,11 +192,11 @@ def checkpoints(connection: sa.Connection) -> list[SignedCheckpoint]:
 def checkpoint(
     connection: sa.Connection, now: float, signer: Signer, *, every: float, most: int
 ) -> SignedCheckpoint | None:
-    """Seal where the trail ends now and keep that; None if it is too early.
+    """Sign the end of the log and store that; None if it is too early.
 
     Args:
-        every: Seconds between two, if the trail has grown.
-        most: So many new records make one due at once.
+        every: Seconds between two checkpoints, if there are new records.
+        most: How many new records make one due at once.
     """
     found = end(connection)
     seq, hash_ = found.seq, found.hash
@@ -229,22 +212,19 @@ def checkpoint(
     if before and now - before.at < every and seq - before.seq < most:
         return None
     seal = signer.sign(CheckpointKind.CHECKPOINT, seq, hash_, now)
-    connection.execute(_SEAL, _values(seal))
+    connection.execute(_ADD_SEAL, _values(seal))
     return seal
 
 
-# --- retention -------------------------------------------------------------------------
-
-
 def prune(connection: sa.Connection, now: float, signer: Signer, *, before: float) -> Fact | None:
-    """Put a tombstone on all records older than `before`; None if there are none.
+    """Store a tombstone for all records older than `before`; None if there are none.
 
-    The last record always stays. The records themselves are removed by `forget`, a few at a time.
+    The last record always stays. The records themselves are deleted by `forget`, a few at a time.
     """
     oldest = sa.select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1)
     kept = connection.execute(oldest).scalar()
     upto = (kept if kept is not None else end(connection).seq) - 1
-    buried = connection.execute(sa.select(_BURIED.c.seq)).scalar() or 0
+    buried = connection.execute(sa.select(_TOMBSTONE.c.seq)).scalar() or 0
     if upto <= buried:
         return None
     row = connection.execute(sa.select(trail).where(trail.c.seq == upto)).first()
@@ -252,7 +232,7 @@ def prune(connection: sa.Connection, now: float, signer: Signer, *, before: floa
         return None
     keys = connection.execute(sa.select(seals.c.key).distinct()).scalars().all()
     seal = signer.sign(CheckpointKind.TOMBSTONE, upto, row.hash, now)
-    connection.execute(_SEAL, _values(seal))
+    connection.execute(_ADD_SEAL, _values(seal))
     return Fact(
         PRUNED,
         "",
@@ -267,20 +247,17 @@ def prune(connection: sa.Connection, now: float, signer: Signer, *, before: floa
 
 
 def forget(connection: sa.Connection, most: int) -> int:
-    """Remove some of the records that a tombstone stands for; give how many."""
-    buried = sa.select(_BURIED.c.seq).scalar_subquery()
+    """Delete some of the records behind a tombstone, and return how many."""
+    buried = sa.select(_TOMBSTONE.c.seq).scalar_subquery()
     some = sa.select(trail.c.seq).where(trail.c.seq <= buried).order_by(trail.c.seq).limit(most)
     gone = connection.execute(sa.delete(trail).where(trail.c.seq.in_(some.scalar_subquery())))
-    # Their checkpoints have nothing left to be held to.
+    # There is nothing left to compare their checkpoints with.
     connection.execute(
         sa.delete(seals).where(
             seals.c.kind == CheckpointKind.CHECKPOINT.value, seals.c.seq <= buried
         )
     )
     return gone.rowcount
-
-
-# --- reading ---------------------------------------------------------------------------
 
 
 def read(
@@ -301,7 +278,7 @@ def read(
     """
     query = sa.select(trail).order_by(trail.c.seq)
     if since:
-        # In the order of their numbers, so that nothing need be sorted, from where it can begin.
+        # By number from the first that matches, so that nothing has to be sorted.
         begin = sa.select(sa.func.min(trail.c.seq)).where(trail.c.at >= since)
         query = query.where(trail.c.seq >= begin.scalar_subquery(), trail.c.at + 0.0 >= since)
     if until:
@@ -324,7 +301,7 @@ def has(connection: sa.Connection, fact: Fact) -> bool:
 
 
 def _facts(body: str) -> dict[str, object]:
-    """Read the facts of a record; none where somebody has made it unreadable."""
+    """Decode the facts of a record; none if somebody has damaged it."""
     with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
         found = json.loads(body)["facts"]
         return found if isinstance(found, dict) else {}
@@ -332,7 +309,7 @@ def _facts(body: str) -> dict[str, object]:
 
 
 def raw(connection: sa.Connection, after: int) -> Iterator[Sequence[Raw]]:
-    """Stream the records behind a number as they lie there, in batches, for verifying.
+    """Stream the records after a number as they are stored, in batches, to verify them.
 
     As bytes: what was tampered with need not be text any more.
     """
@@ -342,13 +319,13 @@ def raw(connection: sa.Connection, after: int) -> Iterator[Sequence[Raw]]:
             yield from rows.partitions()
         return
     with connection.execute(query) as rows:
-        # The driver's own rows: making them SQLAlchemy's takes as long as all the rest.
+        # The rows of the driver: converting them to SQLAlchemy's takes as long as all the rest.
         while batch := rows.cursor.fetchmany(_BATCH):
             yield batch
 
 
 def raw_one(connection: sa.Connection, seq: int) -> Raw | None:
-    """Give one record as it lies there."""
+    """Return one record as it is stored."""
     row = connection.execute(_raw(connection).where(trail.c.seq == seq)).first()
     return tuple(row) if row is not None else None
 

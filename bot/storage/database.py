@@ -1,4 +1,4 @@
-"""Opens the database: an engine with the right manners, and the schema brought up to date."""
+"""Open the database: an engine with the right settings, and the schema brought up to date."""
 
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,13 @@ from bot.errors import ConfigError, StoreError
 from bot.storage.tables import METADATA
 
 HEAD = "0006"
-"""The newest migration. A test holds it to the files."""
+"""The newest migration. A test compares it with the files."""
 
 _ADDRESS = "STOPSTREAM_DATABASE_URL: "
 
 
 def connect(url: str) -> sa.Engine:
-    """Make an engine for `sqlite:///FILE` or `postgresql://…`; opens nothing yet.
+    """Return an engine for `sqlite:///FILE` or `postgresql://…`; opens nothing yet.
 
     Raises:
         ConfigError: The address is not one of these.
@@ -48,16 +48,16 @@ def _sqlite(address: sa.URL) -> sa.Engine:
     folder = Path(file).parent
     if not folder.is_dir():
         raise ConfigError([_ADDRESS + f"the folder {folder} does not exist"])
-    # Shorter than an ack may wait, so that the asker hears why. `?timeout=` says otherwise.
+    # Shorter than an ack may take, so that the asker is told why. `?timeout=` says otherwise.
     waits = {} if "timeout" in address.query else {"timeout": 1.5}
     engine = sa.create_engine(address, connect_args={**waits, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
-    def manners(connection: Any, _record: Any) -> None:
-        # SQLAlchemy says BEGIN itself, below; the driver must not.
+    def configure(connection: Any, _record: Any) -> None:
+        # SQLAlchemy issues BEGIN itself, below; the driver must not.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
-        # Intent before action: on the platter before the request leaves.
+        # Intent before action: on disk before the request leaves.
         connection.execute("PRAGMA synchronous=FULL")
 
     @sa.event.listens_for(engine, "begin")
@@ -91,7 +91,7 @@ def _current(engine: sa.Engine) -> str | None:
 
 
 def _upgrade(engine: sa.Engine) -> None:
-    # Only a first start or a new release pays for importing alembic.
+    # Imported only at a first start or with a new release, because alembic is slow to import.
     from alembic import command  # noqa: PLC0415 (see above)
     from alembic.config import Config  # noqa: PLC0415 (see above)
     from alembic.util import CommandError  # noqa: PLC0415 (see above)

@@ -1,4 +1,4 @@
-"""Finds operations among a million: along the index with the fewest of them."""
+"""Search for operations among a million, by the index with the fewest matches."""
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
@@ -12,32 +12,32 @@ from bot.model.operations import Search, State
 from bot.storage.tables import OF_A_CASE, operations
 
 _FEW = 20_000
-"""Entries of an index that are counted to see whether it leads to few."""
+"""How many entries of an index are counted at most to compare it with others."""
 
-_WHISPERED = [State.DENIED.value, State.INVALID.value]
-"""What the asker alone was told."""
+_TOLD_PRIVATELY = [State.DENIED.value, State.INVALID.value]
+"""States that only the asker was told of."""
 
 
 Clause: TypeAlias = sa.ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """A condition with an index of its own, within which the newest come first.
+class _IndexedCondition:
+    """A condition with an index of its own, which is sorted by time.
 
     Attributes:
-        column: What the index begins with.
-        holds: Makes the condition of the column, or of an expression that no index knows.
-        sorted: Without it the index must be read whole and sorted.
+        column: The first column of the index.
+        applied_to: Makes the condition of the column, or of an expression that has no index.
+        sorted: Whether the matches are sorted by time already.
     """
 
     column: sa.Column[str]
-    holds: Callable[[sa.ColumnElement[str]], Clause]
+    applied_to: Callable[[sa.ColumnElement[str]], Clause]
     sorted: bool = True
 
 
 def find(connection: sa.Connection, wanted: Search, limit: int) -> list[sa.Row[Any]]:
-    """Give the newest rows that are as wanted, newest first."""
+    """Return the newest rows that match, newest first."""
     parts = [
         _rows(connection, wanted, api, audience, limit)
         for api in wanted.apis or ("",)
@@ -47,86 +47,97 @@ def find(connection: sa.Connection, wanted: Search, limit: int) -> list[sa.Row[A
     return _distinct(merged, limit)
 
 
-def _audiences(wanted: Search) -> Sequence[_Way | None]:
-    """Split what a reader may see: their own, and what their channel saw."""
+def _audiences(wanted: Search) -> Sequence[_IndexedCondition | None]:
+    """Return the conditions for what a reader may see: their own, and what their channel saw."""
     if not wanted.reader:
         return (None,)
     own = _equal(operations.c.actor, wanted.reader)
-    told = operations.c.state.not_in(_WHISPERED)
-    there = _Way(operations.c.channel, lambda c: sa.and_(c == wanted.channel, told))
+    public = operations.c.state.not_in(_TOLD_PRIVATELY)
+    there = _IndexedCondition(operations.c.channel, lambda c: sa.and_(c == wanted.channel, public))
     return (own, there) if wanted.channel else (own,)
 
 
 def _rows(
-    connection: sa.Connection, wanted: Search, api: str, audience: _Way | None, limit: int
+    connection: sa.Connection,
+    wanted: Search,
+    api: str,
+    audience: _IndexedCondition | None,
+    limit: int,
 ) -> Sequence[sa.Row[Any]]:
     table = operations.c
-    ways = [audience] if audience else []
-    ways += [_equal(table.actor, wanted.user)] if wanted.user else []
-    ways += [_equal(table.api, api)] if api else []
-    ways += [_target(connection, wanted.target)] if wanted.target else []
-    ways += [_case(wanted.case)] if wanted.case else []
-    ways += [_state(wanted.state)] if wanted.state is not None else []
+    conditions = [audience] if audience else []
+    conditions += [_equal(table.actor, wanted.user)] if wanted.user else []
+    conditions += [_equal(table.api, api)] if api else []
+    conditions += [_target(connection, wanted.target)] if wanted.target else []
+    conditions += [_case(wanted.case)] if wanted.case else []
+    conditions += [_state(wanted.state)] if wanted.state is not None else []
     times: list[Clause] = [table.asked_at >= wanted.since]
-    # There are few accounts: an index would lead to much of everything.
+    # There are few accounts: an index on them would match too much.
     times += [table.account == wanted.account] if wanted.account else []
     if wanted.before is not None:
         at, id_ = wanted.before
         times += [table.asked_at <= at, sa.or_(table.asked_at < at, table.id > id_)]
     query = (
         sa.select(operations)
-        .where(*times, *_along(connection, ways, times))
+        .where(*times, *_by_best_index(connection, conditions, times))
         .order_by(table.asked_at.desc(), table.id)
         .limit(limit)
     )
     return connection.execute(query).all()
 
 
-def _equal(column: sa.Column[str], value: str) -> _Way:
-    return _Way(column, lambda c: c == value)
+def _equal(column: sa.Column[str], value: str) -> _IndexedCondition:
+    return _IndexedCondition(column, lambda c: c == value)
 
 
-def _case(case: str) -> _Way:
-    # The index has those alone that belong to one.
-    return _Way(operations.c.case, lambda c: sa.and_(c == case, OF_A_CASE))
+def _case(case: str) -> _IndexedCondition:
+    # The index has only operations that belong to a case.
+    return _IndexedCondition(operations.c.case, lambda c: sa.and_(c == case, OF_A_CASE))
 
 
-def _state(state: State) -> _Way:
-    # Those that have no ending are few and of late, and in no index.
+def _state(state: State) -> _IndexedCondition:
+    # Unfinished operations are few and recent, and in no index.
     ended = operations.c.ended_at.is_not(None) if state in ENDINGS else sa.true()
-    return _Way(operations.c.state, lambda c: sa.and_(c == state.value, ended))
+    return _IndexedCondition(operations.c.state, lambda c: sa.and_(c == state.value, ended))
 
 
-def _target(connection: sa.Connection, target: str) -> _Way:
+def _target(connection: sa.Connection, target: str) -> _IndexedCondition:
     column, prefix = operations.c.target, target.removesuffix("*")
     if prefix == target:
         return _equal(column, target)
     if connection.dialect.name == "sqlite":
-        # Its LIKE ignores case and so takes no index.
+        # Its LIKE ignores case and so uses no index.
         last = prefix + "\U0010ffff"
-        return _Way(column, lambda c: sa.and_(c >= prefix, c < last), sorted=False)
-    return _Way(column, lambda c: c.startswith(prefix, autoescape=True), sorted=False)
+        return _IndexedCondition(column, lambda c: sa.and_(c >= prefix, c < last), sorted=False)
+    return _IndexedCondition(column, lambda c: c.startswith(prefix, autoescape=True), sorted=False)
 
 
-def _along(
-    connection: sa.Connection, ways: Sequence[_Way], times: Sequence[Clause]
+def _by_best_index(
+    connection: sa.Connection, conditions: Sequence[_IndexedCondition], times: Sequence[Clause]
 ) -> Sequence[Clause]:
-    """Give the conditions so that the one with the fewest entries leads.
+    """Return the conditions so that the index with the fewest entries is used.
 
-    PostgreSQL counts for itself. SQLite knows nothing of how often a value stands there, so a
-    little is counted, and all other conditions are hidden from its planner.
+    PostgreSQL has statistics. SQLite does not know how often a value occurs, so some entries are
+    counted, and all other conditions are hidden from its planner.
     """
     if connection.dialect.name != "sqlite":
-        return [way.holds(way.column) for way in ways]
-    best: _Way | None = None
+        return [condition.applied_to(condition.column) for condition in conditions]
+    best: _IndexedCondition | None = None
     fewest = _FEW
-    for way in ways:
-        some = sa.select(operations.c.asked_at).where(way.holds(way.column), times[0]).limit(_FEW)
+    for condition in conditions:
+        some = (
+            sa.select(operations.c.asked_at)
+            .where(condition.applied_to(condition.column), times[0])
+            .limit(_FEW)
+        )
         count = connection.execute(sa.select(sa.func.count()).select_from(some.subquery()))
         found = count.scalar_one()
-        if found < fewest or (best is None and way.sorted):
-            best, fewest = way, found
-    return [way.holds(way.column if way is best else way.column.concat("")) for way in ways]
+        if found < fewest or (best is None and condition.sorted):
+            best, fewest = condition, found
+    return [
+        condition.applied_to(condition.column if condition is best else condition.column.concat(""))
+        for condition in conditions
+    ]
 
 
 def _distinct(rows: Iterator[sa.Row[Any]], limit: int) -> list[sa.Row[Any]]:

@@ -1,4 +1,4 @@
-"""Decodes stored rows, and remembers those that this release cannot decode."""
+"""Decode stored rows, and remember those that this release cannot decode."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Decodes rows of the database into the model, and encodes the model into columns.
+"""Decode rows of the database into the model, and encode the model into columns.
 
 Another release may have written a row. JSON keys that this one does not know are kept, keys that
 are missing take the model's defaults; anything else is an UnreadableRowError.

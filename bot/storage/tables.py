@@ -19,7 +19,7 @@ operations = sa.Table(
     sa.Column("reply_url", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("api", sa.Text, nullable=False),
-    # What is sent, stream keys included: never shown, never on the trail.
+    # What is sent, stream keys included: never shown, never in the audit log.
     sa.Column("params", sa.Text, nullable=False),
     sa.Column("region", sa.Text, nullable=False),
     sa.Column("account", sa.Text, nullable=False),
@@ -50,17 +50,17 @@ operations = sa.Table(
     # The incident or ticket it belongs to, and what to read about it.
     sa.Column("case", sa.Text, nullable=False, server_default=""),
     sa.Column("runbook", sa.Text, nullable=False, server_default=""),
-    # Whoever works on it, until when, and when its next try, reminder or expiry is due.
+    # The lease on it, and when its next try, reminder or expiry is due.
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
     sa.Column("due_at", sa.Double, nullable=False),
-    # When to look whether a stop has held, and what was seen.
+    # When to verify whether a stop has held, and the state that was observed.
     sa.Column("look_at", sa.Double),
     sa.Column("looked", sa.Text, nullable=False, server_default=""),
 )
 
 # A million finished operations must not slow down the search for unfinished ones. Queries repeat
-# these words, because SQLite takes a partial index only where it finds its very condition.
+# these conditions, because SQLite uses a partial index only where it finds its exact text.
 UNSEEN = sa.text("look_at IS NOT NULL")
 UNFINISHED = sa.text("state IN ('asked', 'waiting', 'due', 'running')")
 WAITING = sa.text("state = 'waiting'")
@@ -84,8 +84,8 @@ sa.Index(
 )
 sa.Index("operations_by_actor", operations.c.actor, operations.c.asked_at)
 sa.Index("operations_by_time", operations.c.asked_at)
-# A search goes along one of these; ends alone are looked for by ending, so that a row that
-# changes four times enters that index once.
+# A search uses one of these. Only ended operations are in the index by state, so that a row that
+# changes four times enters it once.
 sa.Index("operations_by_api", operations.c.api, operations.c.asked_at)
 sa.Index("operations_by_channel", operations.c.channel, operations.c.asked_at)
 sa.Index(
@@ -140,7 +140,7 @@ seals = sa.Table(
 outbox = sa.Table(
     "outbox",
     METADATA,
-    # Rows leave when they are delivered; what is here is still owed.
+    # Rows are deleted when they are delivered; what is here is queued.
     sa.Column(
         "id",
         sa.BigInteger().with_variant(sa.Integer, "sqlite"),
@@ -150,15 +150,15 @@ outbox = sa.Table(
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("operation", sa.Text, nullable=False),
     sa.Column("owed", sa.Text, nullable=False),
-    # For a notice that belongs to no operation, and for a word to one person.
+    # Of an announcement that belongs to no operation, and of a notice to one person.
     sa.Column("text", sa.Text, nullable=False),
-    # The state of the operation when it was owed.
+    # The state of the operation when this was enqueued.
     sa.Column("about", sa.Text, nullable=False),
-    # Where a word goes, as JSON; empty for everything else.
+    # The notice, as JSON; empty for everything else.
     sa.Column("place", sa.Text, nullable=False),
     # Messages to one destination keep their order.
     sa.Column("destination", sa.Text, nullable=False),
-    # The operation's seq it was last owed for: if it grew meanwhile, it is owed again.
+    # The operation's seq when this was last enqueued: a later one has it sent again.
     sa.Column("wanted", sa.Integer, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("uncertain", sa.Boolean, nullable=False),
@@ -178,7 +178,7 @@ decisions = sa.Table(
         primary_key=True,
         autoincrement=True,
     ),
-    # They stay when they are settled: the same press never counts twice.
+    # Rows stay when they are settled: the same press never counts twice.
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("operation", sa.Text, nullable=False),
     sa.Column("choice", sa.Text, nullable=False),
@@ -213,16 +213,16 @@ limits = sa.Table(
 off = sa.Table(
     "off",
     METADATA,
-    # The thing; what is on again has no row.
+    # The resource; what is on again has no row.
     sa.Column("account", sa.Text, primary_key=True),
     sa.Column("thing", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
-    # What turned it off.
+    # The operation that turned it off.
     sa.Column("operation", sa.Text, nullable=False),
-    # See model.Switch.
+    # See OffAirChange.
     sa.Column("weight", sa.Integer, nullable=False),
     sa.Column("since", sa.Double, nullable=False),
-    # When it ends by itself, and when the next word of that is due.
+    # When it ends by itself, and when the next message about that is due.
     sa.Column("until", sa.Double),
     sa.Column("next_at", sa.Double),
 )

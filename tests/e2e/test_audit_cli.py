@@ -13,14 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import CheckpointKind, Signer, parse_checkpoint
-from bot.audit.hash_chain import GENESIS, canonical, digest
+from bot.audit.hash_chain import GENESIS, Fact, canonical, digest
 from bot.cli import audit
 from bot.cli.demo import AUDIT, INCIDENTS, Sandbox, sandbox
 from bot.cli.main import build_parser
 from bot.cli.settings import Settings, read_settings
 from bot.errors import ConfigError
 from bot.storage import database
-from bot.storage.audit_records import Fact
 from tests.support.paths import ROOT
 
 

@@ -15,8 +15,7 @@ from bot.model.commands import Command, Invocation
 from bot.model.people import Actor, Place
 from bot.model.verdicts import Denied, DryRunResult, RequestPreview, Verdict
 from bot.operations.service import Accepted, DryRun, Invalid
-from bot.storage import audit_records as trail
-from bot.storage import database
+from bot.storage import audit_records, database
 from bot.storage.store import Store
 from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import Fixed
@@ -181,7 +180,7 @@ async def test_dry_run_shows_rule_and_request_to_its_user(world: Sandbox) -> Non
     assert not world.cloud.received
     engine = database.connect(f"sqlite:///{world.policy.parent / 'stopstream.db'}")
     with engine.connect().execution_options(reads=True) as connection:
-        (kept,) = [r for r in trail.read(connection) if r.kind == "dry run"]
+        (kept,) = [r for r in audit_records.read(connection) if r.kind == "dry run"]
     engine.dispose()
     assert "U0ALICE" in kept.body
 

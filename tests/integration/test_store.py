@@ -113,7 +113,7 @@ async def test_store_rejects_an_unknown_transition(store: Store) -> None:
         await store.operations.apply(Transition("op1", (State.ASKED, State.ACCEPTED), FACTS))
 
 
-async def owing(store: Store) -> list[OutboxMessage]:
+async def claimed(store: Store) -> list[OutboxMessage]:
     return await store.outbox.claim()
 
 
@@ -123,7 +123,7 @@ async def test_outbox_merges_updates_of_one_card(store: Store) -> None:
     await store.operations.apply(Transition("op1", RUN, FACTS))
     await store.operations.apply(Transition("op1", END, FACTS))
 
-    card, audit = await owing(store)
+    card, audit = await claimed(store)
 
     assert (card.kind, audit.kind) == (MessageKind.CARD, MessageKind.AUDIT)
     assert card.operation is not None
@@ -134,17 +134,17 @@ async def test_outbox_requeues_a_card_that_changed_in_delivery(store: Store) -> 
     """A card that changed during its delivery is sent again before the result."""
     await store.operations.add(operation(), FACTS)
     await store.operations.apply(Transition("op1", RUN, FACTS))
-    (card,) = await owing(store)
+    (card,) = await claimed(store)
     await store.operations.apply(Transition("op1", END, FACTS))
     await store.outbox.mark_delivered(card, Sent("C0INC", "1.0"))
 
-    newer = [row for row in await owing(store) if row.destination == "C0INC"]
+    newer = [row for row in await claimed(store) if row.destination == "C0INC"]
 
     assert [row.kind for row in newer] == [MessageKind.CARD]
     assert newer[0].operation is not None
     assert newer[0].operation.card_ts == "1.0"
     await store.outbox.mark_delivered(newer[0], Sent("C0INC", "1.0"))
-    assert MessageKind.ENDING in [row.kind for row in await owing(store)]
+    assert MessageKind.ENDING in [row.kind for row in await claimed(store)]
 
 
 async def test_outbox_keeps_order_within_a_channel(store: Store) -> None:
@@ -154,11 +154,11 @@ async def test_outbox_keeps_order_within_a_channel(store: Store) -> None:
         await store.operations.add(operation(number, channel=channel), FACTS)
         await store.operations.apply(Transition(f"op{number}", RUN, FACTS))
 
-    first = await owing(store)
+    first = await claimed(store)
 
     assert [row.key for row in first] == ["op1:card", "op3:card"]
     await store.outbox.mark_postponed(first[0], 60.0, uncertain=True)
-    assert await owing(store) == []
+    assert await claimed(store) == []
 
 
 async def test_outbox_marks_a_message_uncertain_after_a_crash(database_url: str) -> None:
@@ -181,13 +181,13 @@ async def test_outbox_reports_an_undeliverable_message(
     """An undeliverable card is recorded and announced, and its requester is told once."""
     await store.operations.add(operation(), FACTS)
     await store.operations.apply(Transition("op1", RUN, FACTS))
-    (card,) = await owing(store)
+    (card,) = await claimed(store)
 
     await store.outbox.mark_undeliverable(
         card, "the channel is archived", tell="Nobody heard of it"
     )
 
-    rows = {row.kind: row for row in await owing(store)}
+    rows = {row.kind: row for row in await claimed(store)}
     assert rows[MessageKind.AUDIT].text == "Nobody heard of it"
     assert MessageKind.PRIVATE not in rows, "its ending will be told"
     with store.audit_log.records(last=1) as records:
@@ -196,7 +196,7 @@ async def test_outbox_reports_an_undeliverable_message(
     await store.operations.apply(Transition("op1", (State.RUNNING, State.ACCEPTED), FACTS))
     told = []
     for _ in range(4):
-        for row in await owing(store):
+        for row in await claimed(store):
             if row.kind in (MessageKind.CARD, MessageKind.ENDING):
                 await store.outbox.mark_undeliverable(row, "the channel is archived")
             told += [row] if row.kind is MessageKind.PRIVATE else []
@@ -276,8 +276,8 @@ async def test_outbox_keeps_a_message_in_flight_on_shutdown(database_url: str) -
     """A message in flight at a shutdown is claimed only after its lease, as uncertain."""
     async with opened(database_url, "one", lease=0.3) as one, opened(database_url, "two") as two:
         await one.outbox.announce("key", "a notice", {}, "notice")
-        (owing,) = await one.outbox.claim()
-        assert await one.outbox.mark_in_flight(owing)
+        (message,) = await one.outbox.claim()
+        assert await one.outbox.mark_in_flight(message)
         await one.leases.hand_over()
 
         assert await two.outbox.claim() == []
@@ -297,12 +297,12 @@ async def test_store_statements_use_an_index_on_large_tables(tmp_path: Path) -> 
     database.migrate(engine)
     sa.event.listen(engine, "before_cursor_execute", note)
     store = Store(engine, owner="one", audit_channel="C0AUDIT")
-    async with built(store) as house:
-        await house.run("live one")
-        await house.ask("live one", BOB)
-        await house.run("live two for=30m")
-        await house.run("hold live two reason=x")
-        await house.run("live two", verb=Effect.START)
+    async with built(store) as app:
+        await app.run("live one")
+        await app.ask("live one", BOB)
+        await app.run("live two for=30m")
+        await app.run("hold live two reason=x")
+        await app.run("live two", verb=Effect.START)
         await store.off_air.list(10)
         await store.off_air.list_holds()
         await store.off_air.claim_expiring()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
 from bot.sandbox.slack.entities import Message
-from bot.storage import audit_records as trail
-from bot.storage import database
+from bot.storage import audit_records, database
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +121,8 @@ def _in_order(world: Sandbox, messages: list[Message], kind: str) -> bool:
     keys = [m.metadata["event_payload"]["key"].partition(":")[0] for m in messages]
     engine = database.connect(f"sqlite:///{world.policy.parent / 'stopstream.db'}")
     with engine.connect().execution_options(reads=True) as connection:
-        happened = [record.operation for record in trail.read(connection) if record.kind == kind]
+        happened = [
+            record.operation for record in audit_records.read(connection) if record.kind == kind
+        ]
     engine.dispose()
     return keys == [id_ for id_ in happened if id_ in keys]

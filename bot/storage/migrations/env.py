@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `database.migrate` holds."""
+"""Run the migrations on the connection of `database.migrate`."""
 
 from alembic import context
 
