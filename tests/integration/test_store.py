@@ -16,7 +16,7 @@ from bot.model.commands import Via
 from bot.model.messages import MessageKind, Sent
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
-from bot.storage import database
+from bot.storage import database, tables
 from bot.storage.outbox import OutboxMessage
 from bot.storage.store import Store
 from bot.storage.transition import Transition
@@ -274,14 +274,15 @@ async def test_outbox_leaves_a_reclaimed_message_to_its_owner(database_url: str)
 
 async def test_outbox_keeps_a_message_in_flight_on_shutdown(database_url: str) -> None:
     """A message in flight at a shutdown is claimed only after its lease, as uncertain."""
-    async with opened(database_url, "one", lease=0.3) as one, opened(database_url, "two") as two:
+    async with opened(database_url, "one") as one, opened(database_url, "two") as two:
         await one.outbox.announce("key", "a notice", {}, "notice")
         (message,) = await one.outbox.claim()
         assert await one.outbox.mark_in_flight(message)
         await one.leases.hand_over()
 
         assert await two.outbox.claim() == []
-        await asyncio.sleep(0.4)
+        with one.session.engine.begin() as connection:
+            connection.execute(sa.update(tables.outbox).values(lease_until=1.0))
         (found,) = await two.outbox.claim()
         assert found.uncertain
 
