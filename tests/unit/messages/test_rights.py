@@ -1,0 +1,36 @@
+"""Whoami describes roles, permissions and why there are none."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.model.people import Person
+from bot.operations.service import Permissions
+from handlers.messages import (
+    rights,
+)
+from tests.unit.messages.samples import PERMISSIONS, is_harmless
+
+
+def test_whoami_lists_roles_and_permissions() -> None:
+    """Whoami lists roles, permissions, and the roles that may do the rest."""
+    message = rights.whoami(Permissions(Person("U0ALICE", "T0HOME"), ("oncall",), PERMISSIONS))
+
+    assert "in the roles `oncall`" in message.text
+    assert "• DropLiveStream at once" in message.text
+    assert "after a second person" in message.text
+    assert "`leads` may" in message.text
+    is_harmless(message)
+
+
+@pytest.mark.parametrize("flag", ["bot", "guest", "deactivated", "stranger"])
+def test_whoami_explains_ineligible_user(flag: str) -> None:
+    """Whoami explains why a bot, guest, deactivated or foreign user has no permission."""
+    against: dict[str, Any] = {flag: True}
+    person = replace(Person("U0ALICE", "T0HOME"), **against)
+
+    text = rights.whoami(Permissions(person, (), PERMISSIONS)).text
+
+    assert rights.INELIGIBLE[flag] in text
+    assert "at once" not in text
