@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -22,9 +23,12 @@ from bot.model.lifecycle import ENDINGS
 from bot.model.messages import MessageKind
 from bot.model.operations import Choice, Decision, Operation
 from bot.model.people import Actor, Place
-from bot.operations.approvals import ApprovalService, Settled
+from bot.operations.approvals import ApprovalService
+from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import OutboxRelay
-from bot.operations.service import Accepted, Reply, Service
+from bot.operations.results import Accepted, Reply, Settled
+from bot.operations.service import Service
+from bot.operations.verifier import Verifier
 from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy, loader
 from bot.storage import database
@@ -137,6 +141,16 @@ async def quick_store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @dataclass
+class Clock:
+    """The real time, or so many seconds later."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@dataclass
 class House:
     """The real service, engine and courier, between fakes."""
 
@@ -150,6 +164,9 @@ class House:
     service: Service
     rules: list[LoadedPolicy]
     load: Callable[[str], LoadedPolicy]
+    authorizer: Authorizer
+    verifier: Verifier
+    clock: "Clock"
 
     def policy(self, text: str) -> None:
         """Change the rules, as a new file would."""
@@ -214,6 +231,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     rules = [load(given.pop("policy", POLICY))]
     metrics = Metrics()
     supervisor = given.pop("supervisor", None) or Supervisor(metrics)
+    clock = Clock()
     parts = build(
         store=store,
         cloud=cloud,
@@ -225,6 +243,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
         supervisor=supervisor,
         retry_after=0.01,
         spacing=0.0,
+        clock=given.pop("clock", clock),
         **given,
     )
     engine, approvals, service = parts.worker, parts.approvals, parts.service
@@ -234,7 +253,21 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     approvals.start()
     courier.start()
     try:
-        yield House(store, cloud, directory, desk, engine, approvals, courier, service, rules, load)
+        yield House(
+            store,
+            cloud,
+            directory,
+            desk,
+            engine,
+            approvals,
+            courier,
+            service,
+            rules,
+            load,
+            parts.authorizer,
+            parts.verifier,
+            clock,
+        )
     finally:
         await approvals.stop(grace=0.5)
         await courier.stop(grace=0.5)

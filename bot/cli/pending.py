@@ -11,7 +11,7 @@ from bot.cli.wiring import open_store
 from bot.model.actions import DEFAULT, Approval
 from bot.model.off_air import OffAirEntry
 from bot.model.operations import Operation, State
-from bot.operations.worker import shown
+from bot.operations.audit_facts import visible_params
 from bot.times import TO_SECOND, format_utc
 
 _MOST = 1000
@@ -56,7 +56,7 @@ async def off(settings: Settings, _options: argparse.Namespace) -> int:
 
 def _line(operation: Operation, word: str, time: float) -> str:
     at = format_utc(time, TO_SECOND)
-    params = json.dumps(shown(operation, action_of(operation)))
+    params = json.dumps(visible_params(operation, action_of(operation)))
     line = f"{operation.id} {word} {at} {operation.actor.user} "
     return line + f"{operation.api} {params}"
 

@@ -22,7 +22,8 @@ from bot.model.commands import Command, Invocation, Via
 from bot.model.operations import Choice, Decision, Operation, State
 from bot.model.people import Actor, Place
 from bot.model.verdicts import RequestPreview, Verdict
-from bot.operations.service import Accepted, DryRun, Invalid, NotRecorded, Service
+from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded
+from bot.operations.service import Service
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 

@@ -17,9 +17,11 @@ from bot.model.actions import Site
 from bot.model.people import Actor, Person, Presence
 from bot.model.ports import Cloud, Directory, Notifier
 from bot.operations.approvals import ApprovalService
+from bot.operations.assembly import assemble
 from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
 from bot.operations.service import Service
+from bot.operations.verifier import Verifier
 from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.watched_file import WatchedFile
@@ -48,6 +50,8 @@ class Parts:
     approvals: ApprovalService
     service: Service
     relay: OutboxRelay | None
+    authorizer: Authorizer
+    verifier: Verifier
 
 
 def build(
@@ -75,25 +79,15 @@ def build(
         channel_patience: Seconds between two tries of a closed audit channel.
         clock: Epoch seconds.
     """
-    rights = Authorizer(store=store, directory=directory, rules=policy, team=team)
-    worker = Worker(
+    operations = assemble(
         store=store,
         cloud=cloud,
-        rights=rights,
-        metrics=metrics,
-        supervisor=supervisor,
-        patience=retry_after,
-        clock=clock,
-    )
-    approvals = ApprovalService(store=store, engine=worker, rights=rights, supervisor=supervisor)
-    service = Service(
-        store=store,
-        engine=worker,
-        approvals=approvals,
         directory=directory,
-        rules=policy,
+        policy=policy,
         team=team,
         metrics=metrics,
+        supervisor=supervisor,
+        retry_after=retry_after,
         clock=clock,
     )
     relay = None
@@ -106,7 +100,16 @@ def build(
             spacing=spacing,
             patience=channel_patience,
         )
-    return Parts(team, store, worker, approvals, service, relay)
+    return Parts(
+        team=team,
+        store=store,
+        worker=operations.worker,
+        approvals=operations.approvals,
+        service=operations.service,
+        relay=relay,
+        authorizer=operations.authorizer,
+        verifier=operations.verifier,
+    )
 
 
 def require_slack(settings: Settings) -> None:

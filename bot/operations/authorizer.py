@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.catalog import effects as offair
 from bot.catalog.builtin import HOLD
@@ -21,6 +21,13 @@ from bot.policy.matching import Context
 from bot.redact import apart
 from bot.storage.store import Store
 from bot.times import TO_MINUTE, format_utc
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Something has come after an operation, as a sentence for people."""
+
+    sentence: str
 
 
 class Authorizer:
@@ -52,16 +59,21 @@ class Authorizer:
         if isinstance(verdict, Denied):
             return verdict
         if operation.origin.undoes:
-            try:
-                before = await self._store.operations.get(operation.origin.undoes)
-                overtaken = await self.superseded_by(before) if before else ""
-            except UnreadableRowError:
-                overtaken = "This release of the bot cannot read what it takes back."
-            if overtaken:
-                return Denied("overtaken", f"{overtaken} Ask for it anew if you still want it.")
+            superseded = await self._undone_superseded(operation.origin.undoes)
+            if superseded is not None:
+                again = "Ask for it anew if you still want it."
+                return Denied("overtaken", f"{superseded.sentence} {again}")
         start = self.start_scope(command)
         held = await self._store.off_air.find_hold(start) if start else None
         return verdict if held is None else self._refused(held, command.account, facts)
+
+    async def _undone_superseded(self, id_: str) -> Superseded | None:
+        """Return what has come after the operation that another one would undo."""
+        try:
+            before = await self._store.operations.get(id_)
+            return await self.superseded_by(before) if before else None
+        except UnreadableRowError:
+            return Superseded("This release of the bot cannot read what it takes back.")
 
     def start_scope(self, command: Command) -> StartScope | None:
         """Say what a command would start, as holds name it; None for nothing."""
@@ -75,8 +87,8 @@ class Authorizer:
         known = None if command.action is HOLD else self._rules().policy.account_names
         return StartScope(operation.account, (str(command.params["Target"]),), known)
 
-    async def superseded_by(self, before: Operation) -> str:
-        """Say what has come after an operation, so that its button no longer means it.
+    async def superseded_by(self, before: Operation) -> Superseded | None:
+        """Return what has come after an operation, so that its button no longer means it.
 
         Raises:
             StoreError: It is not known.
@@ -84,23 +96,24 @@ class Authorizer:
         account = self._rules().account_now(before.account)
         action = action_of(before)
         if action is None:
-            return f"This release of the bot does not know {before.api}, so nothing was sent."
+            api = before.api
+            return Superseded(f"This release of the bot does not know {api}, so nothing was sent.")
         if await self._store.off_air.filed_account(before.id):
-            return ""
+            return None
         if action is HOLD:
             held = await self._store.off_air.find_hold(
                 StartScope(account, (str(before.params["Target"]),))
             )
             came = f"{held.held_by} holds it since" if held else "it is not held any more"
-            return f"This is not what it was: {came}, so nothing was done."
-        switch = offair.off_air_change(replace(before, account=account), action, {}, 0.0)
-        if switch is None or not switch.off:
-            return ""
+            return Superseded(f"This is not what it was: {came}, so nothing was done.")
+        change = offair.off_air_change(replace(before, account=account), action, {}, 0.0)
+        if change is None or not change.off:
+            return None
         now = await self._store.off_air.latest_stop(
-            switch.account, switch.resource_type, switch.key
+            change.account, change.resource_type, change.key
         )
         came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
-        return f"This is not what it was: {came}, so nothing was sent."
+        return Superseded(f"This is not what it was: {came}, so nothing was sent.")
 
     def _refused(self, held: Hold, account: str, facts: Context) -> Denied:
         """Say who holds what a command would start, and who could release it.

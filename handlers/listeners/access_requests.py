@@ -9,7 +9,8 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.operations.service import Accepted, Service
+from bot.operations.results import Accepted
+from bot.operations.service import Service
 from handlers.listeners.audit_search import asked
 from handlers.messages.annotations import REQUEST
 from handlers.slack.payloads import text_at

@@ -66,7 +66,7 @@ class _History:
             return
 
         async def work() -> None:
-            found = await self._service.audit(
+            found = await self._service.queries.audit(
                 who.actor, who.place, wanted, search_results.PAGE_MOST
             )
             await self._answers.whisper(who, search_results.search_reply(found))
@@ -80,7 +80,7 @@ class _History:
             return
 
         async def work() -> None:
-            found = await self._service.export(
+            found = await self._service.queries.export(
                 who.actor, who.place, wanted, search_results.FILE_MOST
             )
             if isinstance(found, Denied):

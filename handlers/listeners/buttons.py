@@ -18,7 +18,8 @@ from bot.model.commands import Invocation, Via
 from bot.model.operations import Choice, Decision
 from bot.model.people import Actor, Place
 from bot.operations.follow_ups import FollowUp
-from bot.operations.service import Accepted, Service
+from bot.operations.results import Accepted
+from bot.operations.service import Service
 from handlers.messages import reason_view, replies, views
 from handlers.messages.blocks import Message
 from handlers.messages.buttons import DECIDE, FOLLOW
@@ -53,7 +54,7 @@ def register(
         """Put the choice on the books before the ack; a reason is asked for first."""
         found = decision(body, action)
         reasons = found is not None and found.choice in _REASONED
-        trouble = _ODD if found is None else "" if reasons else await service.decide(found)
+        trouble = await _decide(service, found) if not reasons else ""
         await ack()
         if found is not None and reasons:
             forms.open(found)
@@ -66,16 +67,22 @@ def register(
     async def reason(ack: AsyncAck, body: dict[str, Any]) -> None:
         """Put the choice and its reason on the books; an emergency must have one."""
         found = reasoned(body)
-        if found is None:
-            trouble = _ODD
-        elif found.choice is Choice.EMERGENCY and not found.reason:
+        if found is not None and found.choice is Choice.EMERGENCY and not found.reason:
             trouble = _WHY
         else:
-            trouble = await service.decide(found)
+            trouble = await _decide(service, found)
         if trouble:
             await ack(response_action="errors", errors={reason_view.REASON_BLOCK: escape(trouble)})
         else:
             await ack()
+
+
+async def _decide(service: Service, found: Decision | None) -> str:
+    """Record a decision; return a sentence where it is none or is not recorded."""
+    if found is None:
+        return _ODD
+    not_recorded = await service.decide(found)
+    return not_recorded.sentence if not_recorded else ""
 
 
 def _take_follows(app: AsyncApp, service: Service, answers: Responder) -> None:
@@ -124,7 +131,7 @@ class _Forms:
         async def work() -> None:
             objection = await self._service.objection(found)
             if objection:
-                await self._answers.whisper(asked, Message(views.sentence(objection)))
+                await self._answers.whisper(asked, Message(views.sentence(objection.sentence)))
                 return
             view = reason_view.reason_form(found)
             await call_or_raise(self._client.views_open(trigger_id=found.key, view=view))

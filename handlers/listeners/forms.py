@@ -18,7 +18,8 @@ from bot.errors import ParseError
 from bot.model.actions import Action, Effect
 from bot.model.commands import Invocation, Via
 from bot.model.people import Place
-from bot.operations.service import Accepted, Invalid, NotRecorded, Service
+from bot.operations.results import Accepted, Invalid, NotRecorded
+from bot.operations.service import Service
 from handlers.messages import views
 from handlers.messages.mrkdwn import escape, quoted
 from handlers.messages.replies import MALFORMED, OPEN_FORM

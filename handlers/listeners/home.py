@@ -91,11 +91,13 @@ class _Homes:
         self._shown.pop(actor.user, None)
 
     async def _drawn(self, actor: Actor) -> dict[str, Any]:
-        standing = await self._service.permissions_everywhere(actor)
-        mine, waiting = await self._service.open_ones(actor)
-        away = await self._service.off(actor, Place(""), look=False)
-        recent = await self._service.recent(actor)
-        return home_view.home(standing, recent, mine, waiting, away, card=self._service.card_link)
+        standing = await self._service.queries.permissions_everywhere(actor)
+        mine, waiting = await self._service.queries.open_requests(actor)
+        away = await self._service.queries.off_air(actor, Place(""), read_states=False)
+        recent = await self._service.queries.recent(actor)
+        return home_view.home(
+            standing, recent, mine, waiting, away, card=self._service.queries.card_link
+        )
 
     async def _publish(self, actor: Actor, view: dict[str, Any]) -> None:
         await call_or_raise(self._client.views_publish(user_id=actor.user, view=view))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.commands.formatting import example
 from bot.model.actions import Action, Effect
-from bot.operations.service import Permissions
+from bot.operations.results import Permissions
 from bot.policy.explanation import Permission
 from handlers.messages.blocks import TEXT_MOST, Message, arrange, section
 from handlers.messages.help_topics import as_mentions, targets_line, topic_lines

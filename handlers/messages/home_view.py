@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.model.actions import Effect
 from bot.model.operations import Operation
-from bot.operations.service import OffAirList, Permissions
+from bot.operations.results import OffAirList, Permissions
 from handlers.messages.blocks import Block, button_row, plain, section
 from handlers.messages.mrkdwn import escape, format_slack_time, link
 from handlers.messages.off_air import off_air_blocks

@@ -9,7 +9,7 @@ from bot.model.actions import DEFAULT, Action
 from bot.model.off_air import OffAirEntry
 from bot.model.operations import Operation, State
 from bot.operations.follow_ups import FollowUp, added, follow_ups
-from bot.operations.service import OffAirList
+from bot.operations.results import OffAirList
 from bot.redact import redact
 from bot.times import format_duration
 from handlers.messages.annotations import case_text

@@ -12,7 +12,7 @@ from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import EphemeralNotice
 from bot.model.operations import Operation, State
-from bot.operations.service import Accepted, DryRun, Invalid, NotRecorded, Reply
+from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded, Reply
 from handlers.messages.annotations import case_text
 from handlers.messages.blocks import Block, Message, button_row, plain, section
 from handlers.messages.help import help_on

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.model.actions import Action, Approval
-from bot.operations.service import Permissions
+from bot.operations.results import Permissions
 from bot.policy.explanation import Permission
 from handlers.messages.blocks import Message, arrange
 from handlers.messages.mrkdwn import channel, code, user

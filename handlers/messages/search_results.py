@@ -9,8 +9,8 @@ from bot.catalog.registry import action_of
 from bot.model.actions import Json
 from bot.model.operations import Operation, Search, State
 from bot.model.verdicts import Denied
-from bot.operations.service import SearchPage
-from bot.operations.worker import shown
+from bot.operations.audit_facts import visible_params
+from bot.operations.results import SearchPage
 from handlers.messages.blocks import Block, Message, arrange, button_row, plain
 from handlers.messages.mrkdwn import escape
 from handlers.messages.replies import operation_line
@@ -135,7 +135,7 @@ def _cells(operation: Operation) -> Mapping[str, Json]:
         "channel": operation.place.channel,
         "action": operation.api,
         "target": operation.target,
-        "params": shown(operation, action) if operation.api else None,
+        "params": visible_params(operation, action) if operation.api else None,
         "region": operation.region,
         "account": operation.account,
         "rule": operation.rule,

@@ -11,7 +11,8 @@ from bot.catalog.registry import action_of
 from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
 from bot.model.commands import Command, Invocation
 from bot.model.operations import Search
-from bot.operations.service import Accepted, DryRun, Invalid, Permissions, Reply, Service
+from bot.operations.results import Accepted, DryRun, Invalid, Permissions, Reply
+from bot.operations.service import Service
 from handlers.messages import dry_run as dry_run_messages
 from handlers.messages import help as help_messages
 from handlers.messages import off_air as off_air_messages
@@ -91,7 +92,7 @@ class Responder:
         """Give what to tell somebody whose press was not taken, or was taken before."""
         action = action_of(reply.operation) if isinstance(reply, Accepted) else None
         if isinstance(reply, Accepted) and reply.again:
-            address = self._service.card_link(reply.operation)
+            address = self._service.queries.card_link(reply.operation)
             return replies.asked_before(reply.operation, action, address)
         return replies.receipt(reply, self._service.vocabulary, action)
 
@@ -120,8 +121,8 @@ class Responder:
 
         async def work() -> None:
             # The policy's defaults stand in it.
-            if why := await self._service.outsider(asked.actor):
-                await self.whisper(asked, Message(escape(why)))
+            if denied := await self._service.queries.outsider(asked.actor):
+                await self.whisper(asked, Message(escape(denied.reason)))
                 return
             view = views.form(place, self._service.vocabulary)
             await call_or_raise(self._client.views_open(trigger_id=trigger_id, view=view))
@@ -192,7 +193,7 @@ class Responder:
 
     async def _help(self, wanted: Help, asked: Invocation) -> Message:
         """Give help at once: marked where rights are remembered, else the marks come after it."""
-        looking = asyncio.create_task(self._service.permissions(asked.actor, asked.place))
+        looking = asyncio.create_task(self._service.queries.permissions(asked.actor, asked.place))
         await asyncio.wait({looking}, timeout=GLANCE)
         if looking.done():
             # Where Slack does not say who they are, help stays unmarked.
@@ -207,7 +208,7 @@ class Responder:
         return self._page(wanted, None)
 
     async def _marked(self, wanted: Help, asked: Invocation) -> Message:
-        standing = await self._service.permissions(asked.actor, asked.place)
+        standing = await self._service.queries.permissions(asked.actor, asked.place)
         return help_messages.in_thread(self._page(wanted, standing))
 
     def _page(self, wanted: Help, standing: Permissions | None) -> Message:
@@ -234,13 +235,15 @@ class Responder:
         return self._errands.take(name, work, sorry)
 
     async def _whoami(self, asked: Invocation) -> Message:
-        return rights.whoami(await self._service.permissions(asked.actor, asked.place))
+        return rights.whoami(await self._service.queries.permissions(asked.actor, asked.place))
 
     async def _rehearsed(self, asked: Invocation, command: Command) -> Message:
         return dry_run_messages.dry_run_reply(await self._service.dry_run(asked, command))
 
     async def _off(self, asked: Invocation) -> Message:
-        return off_air_messages.off_air_list(await self._service.off(asked.actor, asked.place))
+        return off_air_messages.off_air_list(
+            await self._service.queries.off_air(asked.actor, asked.place)
+        )
 
     async def _trail(self, asked: Invocation, wanted: Audit) -> Message:
         search = Search(
@@ -253,5 +256,7 @@ class Responder:
             account=wanted.account,
         )
         return search_results.search_reply(
-            await self._service.audit(asked.actor, asked.place, search, search_results.PAGE_MOST)
+            await self._service.queries.audit(
+                asked.actor, asked.place, search, search_results.PAGE_MOST
+            )
         )

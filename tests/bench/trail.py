@@ -19,8 +19,8 @@ from bot.catalog.registry import ACTIONS
 from bot.model.commands import Via
 from bot.model.operations import Operation, Search, State
 from bot.model.people import Actor, Place
-from bot.operations.service import new_id
-from bot.operations.worker import facts_of
+from bot.operations.audit_facts import facts_of
+from bot.operations.operation_ids import new_id
 from bot.storage import database
 from bot.storage.rows import columns
 from bot.storage.store import Store

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.operations.worker import Worker
+from bot.operations.assembly import assemble
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.tencent.faults import (
     Deaf,
@@ -27,8 +27,10 @@ from bot.tencent.client import TencentCloud
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    for room, name, seconds in ((TencentCloud, "whole", 1.5), (Worker, "patience", 0.2)):
-        monkeypatch.setitem(getattr(room, "__init__").__kwdefaults__, name, seconds)  # noqa: B009
+    client = getattr(TencentCloud, "__init__")  # noqa: B009
+    monkeypatch.setitem(client.__kwdefaults__, "whole", 1.5)
+    assert assemble.__kwdefaults__
+    monkeypatch.setitem(assemble.__kwdefaults__, "retry_after", 0.2)
     async with sandbox(tmp_path, socket=False, limits=False) as built:
         yield built
 

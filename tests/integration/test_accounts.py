@@ -18,7 +18,7 @@ from bot.errors import ConfigError, NeverSentError, ParseError
 from bot.model.actions import Account, Effect
 from bot.model.operations import Choice, Search, State
 from bot.model.people import Place
-from bot.operations.service import Invalid, SearchPage
+from bot.operations.results import Invalid, SearchPage
 from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.schema import json_schema
 from bot.sandbox.slack import block_kit as blockkit
@@ -237,7 +237,7 @@ async def test_policy_recheck_denies_a_removed_account(
 async def test_whoami_names_the_account_of_each_permission(quick_store: Store) -> None:
     """The whoami and help replies name the account of each permission."""
     async with built(quick_store, policy=POLICY) as house:
-        standing = await house.service.permissions(ALICE, Place("C0INC"))
+        standing = await house.service.queries.permissions(ALICE, Place("C0INC"))
     text = rights.whoami(standing).text
 
     assert "DropLiveStream on `main` at once" in text
@@ -257,10 +257,10 @@ async def test_cards_and_audit_lines_name_the_account(quick_store: Store) -> Non
         await house.decide(done.id, Choice.CONFIRM, BOB)
         done = await house.ended(done.id)
         mistaken = await house.ask("live s1", ALICE, channel="C0OTHER")
-        page = await house.service.audit(
+        page = await house.service.queries.audit(
             BOB, Place("C0INC"), Search(account="main", user=BOB.user), 10
         )
-        none = await house.service.audit(BOB, Place("C0INC"), Search(account="europe"), 10)
+        none = await house.service.queries.audit(BOB, Place("C0INC"), Search(account="europe"), 10)
     action = action_of(done)
     assert isinstance(page, SearchPage)
     assert isinstance(none, SearchPage)
@@ -374,7 +374,7 @@ async def test_form_fields_follow_the_chosen_account(
         sent["view"]["state"]["values"][views.ACCOUNT_BLOCK] = entered
         assert await workspace.interact(sent) == ""
         await workspace.errands.stop()
-        (found,) = await house.service.recent(None)
+        (found,) = await house.service.queries.recent(None)
         (update,) = workspace.slack.asked("views.update")
     view = json.loads(update["view"]) if isinstance(update["view"], str) else update["view"]
 

@@ -13,7 +13,7 @@ from bot.model.commands import Command
 from bot.model.messages import MessageKind
 from bot.model.operations import Answer, Choice, Decision, GivenApproval, Operation, State
 from bot.model.people import Actor, Person, Place
-from bot.operations.service import Accepted
+from bot.operations.results import Accepted
 from bot.storage.store import Store
 from bot.storage.transition import Transition
 from tests.conftest import House, built, opened
@@ -425,7 +425,7 @@ async def test_approval_deduplicates_redelivered_decision(house: House) -> None:
     """A decision that Slack delivers several times counts once."""
     operation = await waiting(house)
     press = Decision("trigger-1", operation.id, Choice.APPROVE, BOB, Place("C0INC"))
-    assert [await house.service.decide(press) for _ in range(5)] == [""] * 5
+    assert [await house.service.decide(press) for _ in range(5)] == [None] * 5
     await house.ended(operation.id)
 
     assert ran(house) == ["DropLiveStream"]

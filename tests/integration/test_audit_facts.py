@@ -8,7 +8,7 @@ from bot.audit.hash_chain import Record
 from bot.errors import ApiError
 from bot.model.messages import MessageKind, Undeliverable
 from bot.model.operations import Choice, State
-from bot.operations.service import Accepted
+from bot.operations.results import Accepted
 from bot.storage.store import Store
 from tests.conftest import House, built
 from tests.support.fakes import ALICE, BOB, MALLORY, FakeCloud, FakeNotifier

@@ -14,7 +14,7 @@ from bot.model.actions import Approval, Effect
 from bot.model.commands import Command, Invocation
 from bot.model.people import Actor, Place
 from bot.model.verdicts import Denied, DryRunResult, RequestPreview, Verdict
-from bot.operations.service import Accepted, DryRun, Invalid
+from bot.operations.results import Accepted, DryRun, Invalid
 from bot.storage import audit_records, database
 from bot.storage.store import Store
 from bot.tencent.client import TencentCloud

@@ -81,7 +81,7 @@ def test_follow_up_retry_requires_an_idempotent_action() -> None:
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1.0)
+    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1.0)
     async with sandbox(tmp_path, socket=False, limits=False) as built:
         yield built
 

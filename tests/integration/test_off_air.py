@@ -24,7 +24,7 @@ from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
 from bot.model.operations import Choice, Operation, State
 from bot.model.people import Actor, Place, Presence
 from bot.operations.follow_ups import FollowUp
-from bot.operations.service import Accepted, NotRecorded, OffAirList
+from bot.operations.results import Accepted, NotRecorded, OffAirList
 from bot.redact import apart
 from bot.sandbox.page.user_actions import UserActions
 from bot.sandbox.slack import block_kit as blockkit
@@ -260,8 +260,8 @@ def press_of(actor: Actor) -> Invocation:
     return Invocation("press", actor, Place("C0INC"), "", Via.BUTTON, None)
 
 
-async def listed(house: House, actor: Actor = ALICE, *, look: bool = False) -> list[str]:
-    found = await house.service.off(actor, Place("C0INC"), look=look)
+async def listed(house: House, actor: Actor = ALICE, *, read_states: bool = False) -> list[str]:
+    found = await house.service.queries.off_air(actor, Place("C0INC"), read_states=read_states)
     return [f"{one.operation.api} {one.operation.target}" for one in found.off]
 
 
@@ -306,7 +306,7 @@ async def test_off_air_list_refuses_a_user_without_a_role(home: House) -> None:
     """A user without a role sees no off-air list and is told why."""
     await home.run("live s1")
     home.policy(POLICY.replace("U0MALLORY", "U0OTHER"))
-    found = await home.service.off(MALLORY, Place("C0INC"))
+    found = await home.service.queries.off_air(MALLORY, Place("C0INC"))
     assert found == OffAirList(may=False)
     assert "no role" in off_air_messages.off_air_list(found).text
 
@@ -316,7 +316,7 @@ async def test_off_air_list_removes_streams_that_are_on_again(home: House) -> No
     await home.run("live s1")
     await home.run("ban s2")
     home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "active"}
-    found = await home.service.off(ALICE, Place("C0INC"))
+    found = await home.service.queries.off_air(ALICE, Place("C0INC"))
 
     assert found.off == ()
     assert {one.operation.target for one in found.on} == {"s1", "s2"}
@@ -542,7 +542,7 @@ async def test_hold_is_rechecked_in_the_starting_transaction(home: House) -> Non
 async def test_hold_denies_a_start_after_its_policy_decision(home: House) -> None:
     """A start is denied when a hold is placed between its policy decision and its call."""
     gate = asyncio.Event()
-    verdict = home.engine._rights.verdict  # noqa: SLF001 (to hold it up between two steps)
+    verdict = home.authorizer.verdict
 
     async def slow(operation: Operation, command: Command) -> Any:
         found = await verdict(operation, command)
@@ -551,7 +551,7 @@ async def test_hold_denies_a_start_after_its_policy_decision(home: House) -> Non
             await home.run("hold live s1 reason=legal")
         return found
 
-    home.engine._rights.verdict = slow  # type: ignore[method-assign] # noqa: SLF001
+    home.authorizer.verdict = slow  # type: ignore[method-assign] # held up between two steps
     ran = await home.run("live s1", verb=Effect.START)
 
     assert ran.state is State.DENIED
@@ -602,14 +602,12 @@ async def test_follow_up_awaiting_confirmation_is_superseded(
     assert one.operation.id == court.id
 
 
-async def test_expiry_of_a_duration_counts_from_the_call(
-    home: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_expiry_of_a_duration_counts_from_the_call(home: House) -> None:
     """A duration counts from when the call is sent, and a point in time is kept as given."""
     waiting = await home.run("live s1 for=30m", BOB)
     assert "for `30m`" in request_text(waiting, action_of(waiting))
-    later = time.time() + 600
-    monkeypatch.setattr(home.engine, "_clock", lambda: later)
+    home.clock.ahead = 600
+    later = home.clock()
     await home.decide(waiting.id, Choice.CONFIRM, BOB)
     ran = await home.ended(waiting.id)
 
@@ -622,15 +620,13 @@ async def test_expiry_of_a_duration_counts_from_the_call(
     assert said.params["ResumeTime"] == fixed, "a moment stays what it is"
 
 
-async def test_retry_of_a_ban_keeps_its_duration(
-    home: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_retry_of_a_ban_keeps_its_duration(home: House) -> None:
     """A retried ban lasts its full duration, counted from the retry."""
     home.cloud.faults += [NeverSentError("away")] * 3
     failed = await home.run("live s1 for=30m")
     assert failed.state is State.FAILED
-    later = time.time() + 3000
-    monkeypatch.setattr(home.engine, "_clock", lambda: later)
+    home.clock.ahead = 3000
+    later = home.clock()
     press = press_of(ALICE)
     again = await home.service.follow(failed.id, FollowUp.RETRY, press)
     assert isinstance(again, Accepted), again
@@ -646,7 +642,9 @@ async def test_hold_reason_hides_a_stream_key(home: House) -> None:
     url = "rtmp://push.example.com/live/s?txSecret=5ECRE75ECRE7"
     held = await home.run(f"hold live s1 reason='pushed by {url}'", key="k1")
     refused = await home.run("live s1", verb=Effect.START)
-    listed_ = off_air_messages.off_air_list(await home.service.off(ALICE, Place("C0INC")))
+    listed_ = off_air_messages.off_air_list(
+        await home.service.queries.off_air(ALICE, Place("C0INC"))
+    )
     again = await home.run("hold live s1 reason=x", BOB)
     with home.store.audit_log.records() as records:
         everything = f"{held}{refused.detail}{listed_}{again}{list(records)}"
@@ -679,7 +677,7 @@ async def test_off_air_list_and_holds_survive_naming_the_account(home: House) ->
     assert isinstance(undone, Accepted), undone
     assert (await home.ended(undone.operation.id)).account == "main"
     assert await listed(home) == []
-    (held,) = (await home.service.off(ALICE, Place("C0INC"))).holds
+    (held,) = (await home.service.queries.off_air(ALICE, Place("C0INC"))).holds
     released = await home.service.follow(held.id, FollowUp.UNDO, replace(press, key="press2"))
     assert isinstance(released, Accepted), released
     assert (await home.ended(released.operation.id)).state is State.ACCEPTED
@@ -731,7 +729,7 @@ async def test_off_air_list_limit_counts_only_visible_entries(
     home: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Entries that a user may not see do not use up the limit of the off-air list."""
-    monkeypatch.setattr("bot.operations.service._LISTED", 2)
+    monkeypatch.setattr("bot.operations.queries._LISTED", 2)
     home.directory.channels["C0PRIV"] = Presence.IN
     home.policy(POLICY.replace('"*LiveStream"', '"Describe*"'))
     await home.run("ban s0")
@@ -745,7 +743,7 @@ async def test_expiry_of_an_unknown_action_is_cleared(
 ) -> None:
     """The expiry of an action that this release does not know is cleared once it is due."""
     monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
-    monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1e6)
+    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1e6)
     home.store.session.lease = 0.5
     await home.run("live s1 for=2s")
     with home.store.session.engine.begin() as connection:
@@ -765,13 +763,13 @@ async def test_off_air_list_shows_only_what_the_user_may_see(home: House) -> Non
     )
     await home.run("ban s1 reason=raid", channel="C0PRIV")
     await home.run("hold live s1 reason=informant", channel="C0PRIV")
-    theirs = await home.service.off(MALLORY, Place("C0INC"))
+    theirs = await home.service.queries.off_air(MALLORY, Place("C0INC"))
     assert theirs == OffAirList(), "she may bring nothing back, and has not seen it"
-    assert len((await home.service.off(MALLORY, Place("C0PRIV"))).off) == 1
-    assert len((await home.service.off(BOB, Place("C0INC"))).holds) == 1
+    assert len((await home.service.queries.off_air(MALLORY, Place("C0PRIV"))).off) == 1
+    assert len((await home.service.queries.off_air(BOB, Place("C0INC"))).holds) == 1
     before = len(home.cloud.sent)
     home.policy(POLICY.replace('"*LiveStream"', "ForbidLiveStream, ResumeLiveStream"))
-    (seen,) = (await home.service.off(MALLORY, Place("C0INC"))).off
+    (seen,) = (await home.service.queries.off_air(MALLORY, Place("C0INC"))).off
     assert seen.state == "", "she may not read how it is"
     assert len(home.cloud.sent) == before
 
@@ -793,7 +791,7 @@ async def test_off_air_list_shows_an_unknown_action(home: House) -> None:
     await home.run("live s1")
     with home.store.session.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE operations SET api = 'NewAction'")
-    found = await home.service.off(ALICE, Place("C0INC"))
+    found = await home.service.queries.off_air(ALICE, Place("C0INC"))
     assert "NewAction" in off_air_messages.off_air_list(found).text
 
 
@@ -802,7 +800,7 @@ async def test_expiry_reading_is_retried_after_no_answer(
 ) -> None:
     """A reading after an expiry is retried when the cloud does not answer."""
     monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
-    monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 1e6)
+    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1e6)
     home.store.session.lease = 0.5
     await home.run("live s1 for=1s")
     home.cloud.faults += [NoAnswerError("away"), NoAnswerError("away")]
@@ -817,8 +815,9 @@ async def test_verifier_skips_a_reading_after_the_expiry(home: House) -> None:
     """The verifier sends no reading for a ban that has already expired."""
     ran = await home.run("live s1 for=30m")
     late = (offair.expires_at(ran, by_api(ran.api)) or 0.0) + 1
-    home.engine._clock = lambda: late  # noqa: SLF001 (the bot was down meanwhile)
-    await home.engine._look_after(ran)  # noqa: SLF001
+    # The bot was down meanwhile.
+    home.clock.ahead = late - time.time()
+    await home.verifier.verify(ran)
     await home.courier.drain()
     assert home.desk.said(MessageKind.LOOKED) == []
 
@@ -850,7 +849,7 @@ async def test_dry_run_of_a_hold_sends_and_stores_nothing(home: House) -> None:
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.setattr("bot.operations.worker.LOOK_AFTER", 0.5)
+    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 0.5)
     monkeypatch.setattr("handlers.listeners.home.EVERY", 0.2)
     policy = "roles: {r: {members: {users: [U0ALICE, U0BOB]}, allow: [{actions: ['*']}]}}\n"
     text = f"defaults: {{live: {{DomainName: {DOMAIN}}}}}\n{policy}"

@@ -18,7 +18,7 @@ from bot.model.commands import Command, Invocation, Via
 from bot.model.messages import MessageKind
 from bot.model.operations import Answer, Choice, Operation, Search, State
 from bot.model.people import Place
-from bot.operations.service import Accepted, Invalid
+from bot.operations.results import Accepted, Invalid
 from bot.policy.loader import loader
 from bot.storage.store import Store
 from handlers.messages import annotations, audit_line, cards, endings, replies

@@ -21,7 +21,7 @@ from bot.model.commands import Command, Via
 from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
 from bot.model.people import Person, Place, Presence
-from bot.operations.service import Accepted, Invalid, NotRecorded
+from bot.operations.results import Accepted, Invalid, NotRecorded
 from bot.storage.outbox import OutboxMessage
 from bot.storage.store import Store
 from handlers.messages import endings
@@ -53,16 +53,15 @@ async def test_worker_survives_unexpected_error_in_recheck(
 ) -> None:
     """An unexpected error in the permission recheck blocks neither its operation nor others."""
     house.store.session.lease = 0.5
-    monkeypatch.setattr("bot.operations.worker.FRESH", -1.0)
-    rights = house.engine._rights  # noqa: SLF001 (a fault that nobody has foreseen)
-    still, faults = rights.recheck, [ValueError("a fault of ours")]
+    monkeypatch.setattr("bot.operations.scheduler.FRESH", -1.0)
+    recheck, faults = house.authorizer.recheck, [ValueError("a fault of ours")]
 
     async def once(*given: Any) -> Any:
         if faults:
             raise faults.pop()
-        return await still(*given)
+        return await recheck(*given)
 
-    monkeypatch.setattr(rights, "recheck", once)
+    monkeypatch.setattr(house.authorizer, "recheck", once)
     assert (await house.run("live s1")).state is State.ACCEPTED
     assert (await house.run("live s2")).state is State.ACCEPTED
     assert faults == []

@@ -21,7 +21,7 @@ from bot.model.actions import Effect
 from bot.model.commands import Via
 from bot.model.operations import Operation, Search, State
 from bot.model.people import Actor, Place
-from bot.operations.service import SearchPage
+from bot.operations.results import SearchPage
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.entities import Message
 from handlers.messages import search_results

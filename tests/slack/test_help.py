@@ -7,7 +7,7 @@ import pytest
 
 from bot.catalog.registry import ACTIONS, by_api
 from bot.model.people import Actor, Person
-from bot.operations.service import Permissions
+from bot.operations.results import Permissions
 from bot.policy import explanation, matching, reader
 from bot.policy.matching import Context
 from bot.storage.store import Store

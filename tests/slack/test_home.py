@@ -76,8 +76,10 @@ def whole(found: dict[str, Any]) -> str:
 async def test_home_tab_lists_permissions_by_channel(quick_store: Store) -> None:
     """The home tab lists the permissions of its user channel by channel."""
     async with built(quick_store, policy=ROLES) as house:
-        told = whole(home_view.home(await house.service.permissions_everywhere(ALICE), []))
-        nobody = whole(home_view.home(await house.service.permissions_everywhere(MALLORY), []))
+        told = whole(home_view.home(await house.service.queries.permissions_everywhere(ALICE), []))
+        nobody = whole(
+            home_view.home(await house.service.queries.permissions_everywhere(MALLORY), [])
+        )
 
     incidents, _, rest = told.partition("*In <#C0OTHER> you may*")
     other, _, rest = rest.partition("*In any channel I am in you may*")
@@ -103,7 +105,7 @@ async def test_home_tab_stays_within_slack_limits(quick_store: Store) -> None:
         "C0INC, C0OTHER", many
     )
     async with built(quick_store, policy=policy) as house:
-        view = home_view.home(await house.service.permissions_everywhere(ALICE), [])
+        view = home_view.home(await house.service.queries.permissions_everywhere(ALICE), [])
 
     assert blockkit.view_problems(view) == []
     assert len(view["blocks"]) <= 100

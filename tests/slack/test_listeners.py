@@ -102,7 +102,7 @@ class Workspace:
     async def settle(self) -> None:
         """Wait until all errands are run, and everything asked has ended and been told."""
         await self.errands.stop()
-        for operation in await self.house.service.recent(None):
+        for operation in await self.house.service.queries.recent(None):
             if operation.state is not State.INVALID:
                 await self.house.engine.ending(operation.id)
         await self.house.courier.drain()
@@ -144,7 +144,7 @@ async def test_slash_command_is_stored_before_ack(workspace: Workspace) -> None:
     text = await workspace.command("live stream1")
 
     assert text.startswith("Asked: DropLiveStream stream `stream1`")
-    (operation,) = await workspace.house.service.recent(None)
+    (operation,) = await workspace.house.service.queries.recent(None)
     assert (operation.key, operation.via) == ("trigger.live stream1", Via.COMMAND)
     assert operation.place.channel == "C0INC"
     await workspace.settle()
@@ -196,7 +196,7 @@ async def test_slash_command_accepts_the_word_payload(
 async def test_slash_command_rejects_missing_fields(workspace: Workspace, absent: str) -> None:
     """A slash command without trigger, user, team or channel is rejected and not stored."""
     assert await workspace.command("live stream1", **{absent: ""}) == replies.MALFORMED
-    assert await workspace.house.service.recent(None) == []
+    assert await workspace.house.service.queries.recent(None) == []
 
 
 @pytest.mark.parametrize("value", [None, 1, [], {}])
@@ -325,7 +325,7 @@ async def test_mention_outside_thread_starts_one(workspace: Workspace) -> None:
     """A mention outside a thread starts a thread under its own message."""
     await workspace.event(mention("stop live stream1"))
 
-    (operation,) = await workspace.house.service.recent(None)
+    (operation,) = await workspace.house.service.queries.recent(None)
     assert operation.place.thread_ts == "1700000000.000100"
 
 
@@ -381,7 +381,7 @@ async def test_mention_from_another_bot_is_ignored(
     await workspace.event(mention("stop live stream1", **more))
     await workspace.errands.stop()
 
-    assert await workspace.house.service.recent(None) == []
+    assert await workspace.house.service.queries.recent(None) == []
     assert workspace.slack.calls == []
 
 
@@ -389,7 +389,7 @@ async def test_mention_from_the_bot_itself_is_ignored(workspace: Workspace) -> N
     """A mention written by the bot itself is not stored."""
     await workspace.event(mention("stop live stream1", user=BOT_USER))
 
-    assert await workspace.house.service.recent(None) == []
+    assert await workspace.house.service.queries.recent(None) == []
 
 
 async def test_mention_edited_is_not_run(workspace: Workspace) -> None:
@@ -397,7 +397,7 @@ async def test_mention_edited_is_not_run(workspace: Workspace) -> None:
     await workspace.event(mention("stop live stream1", edited={"user": "U0ALICE", "ts": "1"}))
     await workspace.errands.stop()
 
-    assert await workspace.house.service.recent(None) == []
+    assert await workspace.house.service.queries.recent(None) == []
     (whisper,) = workspace.slack.asked("chat.postEphemeral")
     assert "not read again" in whisper["text"]
 
@@ -407,7 +407,7 @@ async def test_mention_rejects_missing_fields(workspace: Workspace, absent: str)
     """A mention without user, channel or timestamp is not stored."""
     await workspace.event(mention("stop live stream1", **{absent: None}))
 
-    assert await workspace.house.service.recent(None) == []
+    assert await workspace.house.service.queries.recent(None) == []
 
 
 def test_mention_strips_only_own_user_id() -> None:
@@ -451,7 +451,7 @@ async def test_form_submission_stores_values_verbatim(workspace: Workspace) -> N
 
     assert await workspace.interact(submission(StreamName=name, DomainName="")) == ""
 
-    (operation,) = await workspace.house.service.recent(None)
+    (operation,) = await workspace.house.service.queries.recent(None)
     assert operation.params["StreamName"] == name
     assert operation.params["DomainName"] == "push.example.com"
     assert (operation.via, operation.key) == (Via.FORM, "trigger.form")
@@ -529,7 +529,7 @@ async def test_form_stream_url_overrides_prefilled_values(
     }
 
     assert await workspace.interact(form) == ""
-    (operation,) = await workspace.house.service.recent(None)
+    (operation,) = await workspace.house.service.queries.recent(None)
     wanted = {"StreamName": "s1", "DomainName": domain, "AppName": app}
     assert operation.params == wanted
 
@@ -549,7 +549,7 @@ async def test_form_is_accepted_after_correction(workspace: Workspace) -> None:
     mended = submission(StreamName="s1") | {"trigger_id": "trigger.form2"}
 
     assert await workspace.interact(mended) == ""
-    states = {operation.state for operation in await workspace.house.service.recent(None)}
+    states = {operation.state for operation in await workspace.house.service.queries.recent(None)}
     assert len(states) == 2
 
 
@@ -561,7 +561,7 @@ async def test_form_from_home_tab_uses_chosen_channel(workspace: Workspace) -> N
 
     await workspace.interact(form)
 
-    (operation,) = await workspace.house.service.recent(None)
+    (operation,) = await workspace.house.service.queries.recent(None)
     assert operation.place.channel == "C0INC"
 
 
@@ -585,7 +585,7 @@ async def test_form_rejects_malformed_submission(
     answer = await workspace.interact(submission(StreamName="s1") | broken)
 
     assert answer["response_action"] == "errors"
-    assert await workspace.house.service.recent(None) == []
+    assert await workspace.house.service.queries.recent(None) == []
 
 
 async def test_form_updates_fields_for_chosen_action(workspace: Workspace) -> None:
@@ -755,7 +755,7 @@ async def test_receiver_rejects_invalid_signature(
     given = {"command": "/stopstream", "text": "live stream1", "trigger_id": "t"}
 
     assert (await workspace.send(urlencode(given), **headers))[0] == status
-    assert await workspace.house.service.recent(None) == []
+    assert await workspace.house.service.queries.recent(None) == []
 
 
 @pytest.mark.parametrize(
@@ -824,7 +824,7 @@ async def test_receiver_survives_unexpected_payloads(
     status, _ = await workspace.send(json.dumps(body), "application/json")
 
     assert status in (200, 400)
-    assert await workspace.house.service.recent(None) == []
+    assert await workspace.house.service.queries.recent(None) == []
 
 
 async def test_receiver_answers_url_verification(workspace: Workspace) -> None:

@@ -14,7 +14,7 @@ from bot.model.operations import (
     Search,
     State,
 )
-from bot.operations.service import Accepted, NotRecorded, SearchPage
+from bot.operations.results import Accepted, NotRecorded, SearchPage
 from handlers.messages import (
     audit_line,
     cards,

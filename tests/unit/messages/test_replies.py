@@ -15,7 +15,7 @@ from bot.model.operations import (
     State,
 )
 from bot.model.people import Place
-from bot.operations.service import Accepted, Invalid
+from bot.operations.results import Accepted, Invalid
 from handlers.messages import (
     replies,
 )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.model.people import Person
-from bot.operations.service import Permissions
+from bot.operations.results import Permissions
 from handlers.messages import (
     rights,
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.catalog.registry import ACTIONS, by_api
 from bot.model.actions import Effect
 from bot.model.people import Person
-from bot.operations.service import Permissions
+from bot.operations.results import Permissions
 from bot.sandbox.slack import block_kit as blockkit
 from handlers.messages import (
     home_view,

@@ -1,0 +1,129 @@
+"""Builds the parts of this package and passes each what it needs."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.model.ports import Cloud, Directory
+from bot.operations.admission import Admission
+from bot.operations.approval_transitions import ApprovalTransitions
+from bot.operations.approvals import ApprovalService
+from bot.operations.authorizer import Authorizer
+from bot.operations.decisions import Decisions
+from bot.operations.executor import Executor
+from bot.operations.local_actions import LocalActions
+from bot.operations.queries import Queries
+from bot.operations.rate_limiter import RateLimiter
+from bot.operations.scheduler import Scheduler
+from bot.operations.service import Service
+from bot.operations.state_reader import StateReader
+from bot.operations.tasks import OperationTasks
+from bot.operations.transitions import Transitions
+from bot.operations.verifier import Verifier
+from bot.operations.worker import Worker
+from bot.policy.loader import LoadedPolicy
+from bot.storage.store import Store
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """The parts that others use; none has started yet."""
+
+    authorizer: Authorizer
+    worker: Worker
+    verifier: Verifier
+    approvals: ApprovalService
+    service: Service
+
+
+def assemble(
+    *,
+    store: Store,
+    cloud: Cloud,
+    directory: Directory,
+    policy: Callable[[], LoadedPolicy],
+    team: str,
+    metrics: Metrics,
+    supervisor: Supervisor,
+    retry_after: float = 1.0,
+    clock: Callable[[], float] = time.time,
+) -> Operations:
+    """Build the service with the worker and the approvals behind it.
+
+    Args:
+        policy: Returns the policy as it is now.
+        team: The workspace the bot belongs to.
+        retry_after: Seconds before a request's second try; doubled for each further one.
+        clock: Epoch seconds, for all that is not asked of the store.
+    """
+    authorizer = Authorizer(store=store, directory=directory, rules=policy, team=team)
+    limiter = RateLimiter(store)
+    reader = StateReader(cloud=cloud, limiter=limiter, authorizer=authorizer, clock=clock)
+    tasks = OperationTasks(store=store, metrics=metrics)
+    transitions = Transitions(store=store, authorizer=authorizer, metrics=metrics, clock=clock)
+    scheduler = Scheduler(
+        store=store,
+        authorizer=authorizer,
+        transitions=transitions,
+        executor=Executor(
+            cloud=cloud, limiter=limiter, metrics=metrics, patience=retry_after, clock=clock
+        ),
+        local_actions=LocalActions(store=store, authorizer=authorizer, transitions=transitions),
+        tasks=tasks,
+        supervisor=supervisor,
+        clock=clock,
+    )
+    admission = Admission(
+        store=store,
+        cloud=cloud,
+        authorizer=authorizer,
+        reader=reader,
+        transitions=transitions,
+        scheduler=scheduler,
+        clock=clock,
+    )
+    verifier = Verifier(store=store, reader=reader, clock=clock)
+    worker = Worker(
+        store=store,
+        tasks=tasks,
+        transitions=transitions,
+        scheduler=scheduler,
+        admission=admission,
+        verifier=verifier,
+        supervisor=supervisor,
+    )
+    approval_transitions = ApprovalTransitions(store)
+    approvals = ApprovalService(
+        store=store,
+        authorizer=authorizer,
+        decisions=Decisions(
+            store=store,
+            authorizer=authorizer,
+            reader=reader,
+            transitions=approval_transitions,
+            worker=worker,
+        ),
+        transitions=approval_transitions,
+        supervisor=supervisor,
+    )
+    service = Service(
+        store=store,
+        worker=worker,
+        admission=admission,
+        approvals=approvals,
+        authorizer=authorizer,
+        queries=Queries(
+            store=store,
+            reader=reader,
+            approvals=approvals,
+            directory=directory,
+            rules=policy,
+            team=team,
+        ),
+        rules=policy,
+        metrics=metrics,
+        clock=clock,
+    )
+    return Operations(authorizer, worker, verifier, approvals, service)

@@ -1,0 +1,147 @@
+"""Sends requests to Tencent Cloud, and turns each answer into an outcome or another try."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.catalog.error_codes import Repeat, explain
+from bot.errors import ApiError, CloudError, NeverSentError, NoAnswerError
+from bot.model.actions import Action, Effect
+from bot.model.commands import Command
+from bot.model.operations import Answer, Operation, State
+from bot.model.ports import Cloud
+from bot.operations.rate_limiter import RateLimiter
+from bot.operations.state_reader import status_read
+from bot.operations.transitions import Outcome
+from bot.redact import redact
+from bot.storage.transition import Changes
+from bot.telemetry import Metrics
+
+TRIES = 3
+"""How often a request may be sent before its operation ends."""
+
+LOOK_AFTER = 5.0
+"""Seconds after a stop at which the bot verifies that it has lasted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Send it again.
+
+    Attributes:
+        why: For the operation's detail.
+        wait: Seconds until then.
+        may_have_run: What was sent may have had its effect.
+    """
+
+    why: str
+    wait: float
+    may_have_run: bool
+
+
+class Executor:
+    """Sends one request at a time; decides nothing about queues and stores nothing.
+
+    Args:
+        patience: Seconds before a request's second try; doubled for each further one.
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        cloud: Cloud,
+        limiter: RateLimiter,
+        metrics: Metrics,
+        patience: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._cloud = cloud
+        self._limiter = limiter
+        self._metrics = metrics
+        self._patience = patience
+        self._clock = clock
+
+    async def send(self, operation: Operation, command: Command, at: float) -> Outcome | Retry:
+        """Send the request in its slot of the rate limit.
+
+        Args:
+            at: When the slot begins, by `time.monotonic`.
+        """
+        try:
+            await self._limiter.wait_for(command, at)
+            self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
+            answer = await self._cloud.call(command)
+        except CloudError as error:
+            return self._failed(operation, command.action, error)
+        self._metrics.answered.labels(operation.api).observe(answer.duration)
+        return _accepted(operation, command.action, answer)
+
+    def _failed(self, operation: Operation, action: Action, error: CloudError) -> Outcome | Retry:
+        tries_left = operation.attempts < TRIES
+        match error:
+            case ApiError():
+                return self._refused(operation, action, error)
+            case NoAnswerError() if action.repeatable and tries_left:
+                return self._retry(operation, error, may_have_run=True)
+            case NoAnswerError():
+                return Outcome(State.UNKNOWN, {"detail": str(error)})
+            case NeverSentError() if tries_left:
+                return self._retry(operation, error, may_have_run=False)
+            case _:
+                return Outcome(State.FAILED, {"detail": str(error)})
+
+    def _refused(self, operation: Operation, action: Action, error: ApiError) -> Outcome | Retry:
+        repeat = explain(error.code, action).repeat
+        changes: Changes = {
+            "request_id": error.request_id,
+            "code": error.code,
+            "error_message": redact(error.message),
+            "detail": _clock_skew(error),
+        }
+        if error.code in action.already_codes:
+            return Outcome(State.ALREADY, changes)
+        if repeat is Repeat.ANY and operation.attempts < 2 * TRIES:
+            return self._retry(operation, error, may_have_run=False)
+        if repeat is Repeat.READS and action.repeatable and operation.attempts < TRIES:
+            return self._retry(operation, error, may_have_run=True)
+        if repeat is Repeat.READS and action.effect is not Effect.READ:
+            # The service failed while it worked on the request: it may have run.
+            return Outcome(State.UNKNOWN, changes)
+        return Outcome(State.FAILED, changes)
+
+    def _retry(self, operation: Operation, error: CloudError, *, may_have_run: bool) -> Retry:
+        doubled = min(8.0, 2.0 ** (operation.attempts - 1))
+        wait = self._patience * doubled * random.uniform(1.0, 1.25)  # noqa: S311 (spreads tries)
+        request_id = f" (RequestId {error.request_id})" if isinstance(error, ApiError) else ""
+        return Retry(f"{error}{request_id}", wait, may_have_run)
+
+
+def _accepted(operation: Operation, action: Action, answer: Answer) -> Outcome:
+    changes: Changes = {
+        "request_id": answer.request_id,
+        "duration": answer.duration,
+        "code": "",
+        "error_message": "",
+    }
+    if action.effect is Effect.READ or action.effect_spec.creates:
+        changes["result"] = dict(answer.body)
+    verify_in = LOOK_AFTER if _needs_verification(operation, action) else None
+    return Outcome(State.ACCEPTED, changes, answer.body, verify_in)
+
+
+def _needs_verification(operation: Operation, action: Action) -> bool:
+    """Return whether it is a stop whose state can be read, and a channel that reads of it."""
+    is_stop = action.effect is Effect.STOP
+    return is_stop and status_read(action) is not None and bool(operation.place.channel)
+
+
+def _clock_skew(error: ApiError) -> str:
+    if error.skew is None:
+        return ""
+    side = "ahead of" if error.skew > 0 else "behind"
+    return (
+        f"This machine's clock is {abs(error.skew):.0f} s {side} Tencent Cloud's; "
+        "more than 300 s is refused."
+    )

@@ -1,0 +1,271 @@
+"""The use cases that only read: permissions, the audit search, what is off, recent operations."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.audit.hash_chain import Fact
+from bot.catalog import effects as offair
+from bot.catalog.registry import action_of, command_of, undo_of
+from bot.errors import DirectoryError
+from bot.model.actions import Approval, Json
+from bot.model.commands import Command
+from bot.model.messages import Sent
+from bot.model.off_air import OffAirEntry
+from bot.model.operations import Choice, Decision, Operation, Search, State
+from bot.model.people import Actor, Place, Presence
+from bot.model.ports import Directory
+from bot.model.verdicts import Denied
+from bot.operations.approvals import ApprovalService
+from bot.operations.follow_ups import FollowUp, follow_up_command
+from bot.operations.results import OffAirList, Permissions, SearchPage
+from bot.operations.state_reader import StateReader
+from bot.policy import evaluation as policy
+from bot.policy import explanation, matching
+from bot.policy.loader import LoadedPolicy
+from bot.policy.matching import Context
+from bot.storage.outbox import permalink
+from bot.storage.store import Store
+
+_OPEN = 10
+"""How many open requests are shown to one person."""
+
+_KNOWN, _LISTED, _SEEN = 5000, 50, 10
+"""How many entries of what is off are looked through, listed, and read the state of."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visibility:
+    """What one person may see of what is off.
+
+    Attributes:
+        context: Of the person, where they ask.
+    """
+
+    rules: LoadedPolicy
+    context: Context
+    user: str
+
+    def shows(self, operation: Operation) -> bool:
+        """Return whether they may know of it."""
+        here = operation.place.channel and operation.place.channel == self.context.channel
+        if here or operation.actor.user == self.user:
+            return True
+        if policy.may_audit(self.rules.policy, self.context):
+            return True
+        back = follow_up_command(operation, FollowUp.UNDO) or command_of(operation)
+        return back is not None and self._may(back, operation)
+
+    def may_read(self, read: Command | None, entry: OffAirEntry) -> bool:
+        """Return whether they may read its state."""
+        return read is not None and self._may(read, entry.operation)
+
+    def _may(self, command: Command, operation: Operation) -> bool:
+        there = replace(self.context, channel=operation.place.channel)
+        return any(
+            matching.grants(self.rules.policy, command, context)
+            for context in (self.context, there)
+        )
+
+
+class Queries:
+    """Reads what people ask to see. The policy is asked anew each time.
+
+    Most wait for Slack, so they are not for the path of an ack.
+
+    Args:
+        rules: Returns the policy as it is now.
+        team: The workspace the bot belongs to.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        reader: StateReader,
+        approvals: ApprovalService,
+        directory: Directory,
+        rules: Callable[[], LoadedPolicy],
+        team: str,
+    ) -> None:
+        self._store = store
+        self._reader = reader
+        self._approvals = approvals
+        self._directory = directory
+        self._rules = rules
+        self._team = team
+
+    async def permissions(self, actor: Actor, place: Place) -> Permissions:
+        """Return what somebody may do in a place.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        context = await self._context(actor, place, rules)
+        return Permissions(
+            context.person,
+            matching.roles_of(rules.policy, context),
+            tuple(explanation.permissions_for(rules.policy, context, rules.vocabulary.actions)),
+            context.in_channel,
+        )
+
+    async def permissions_everywhere(self, actor: Actor) -> Permissions:
+        """Return what somebody may do in any channel, and in those that the policy names.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        found = await self.permissions(actor, Place(""))
+        context = await self._context(actor, Place(""), rules)
+        elsewhere = [
+            (channel, explanation.permissions_for(rules.policy, there, rules.vocabulary.actions))
+            for channel in explanation.channels_of(rules.policy, context)
+            for there in [replace(context, channel=channel)]
+        ]
+        return replace(found, elsewhere=tuple((one, tuple(may)) for one, may in elsewhere))
+
+    async def outsider(self, actor: Actor) -> Denied | None:
+        """Return why somebody may not so much as look; None for a full member."""
+        try:
+            person = await self._directory.person(actor)
+        except DirectoryError as error:
+            return Denied("directory", f"{error} Nothing was sent; try again in a moment.")
+        context = Context(person, self._team, frozenset(), "", in_channel=True)
+        why = policy.outsider(context)
+        return Denied("outsider", why) if why is not None else None
+
+    def card_link(self, operation: Operation) -> str:
+        """Return the address of an operation's card; empty where it has none yet."""
+        return permalink(
+            self._store.session.workspace, Sent(operation.card_channel, operation.card_ts)
+        )
+
+    async def audit(
+        self, actor: Actor, place: Place, wanted: Search, limit: int
+    ) -> SearchPage | Denied:
+        """Search what was asked, as far as the policy lets somebody see it.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        context = await self._context(actor, place, rules)
+        if (why := policy.outsider(context)) is not None:
+            return Denied("outsider", why)
+        everything = policy.may_audit(rules.policy, context)
+        reader, channel = ("", "") if everything else (actor.user, place.channel)
+        wanted = replace(wanted, reader=reader, channel=channel)
+        found = await self._store.operations.search(wanted, limit + 1)
+        return SearchPage(wanted, tuple(found[:limit]), len(found) > limit)
+
+    async def export(
+        self, actor: Actor, place: Place, wanted: Search, limit: int
+    ) -> SearchPage | Denied:
+        """Search for somebody who exports the result, which is recorded before they have it.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+            StoreError: It cannot be recorded, so nothing is returned.
+        """
+        page = await self.audit(actor, place, replace(wanted, before=None), limit)
+        if isinstance(page, Denied):
+            return page
+        facts: dict[str, Json] = {
+            "team": actor.team,
+            "user": actor.user,
+            "channel": place.channel,
+            "via": "button",
+            "format": "csv",
+            "records": len(page.operations),
+            "whole": not page.search.reader,
+            "since": wanted.since,
+            "of_user": wanted.user,
+            "apis": list(wanted.apis),
+            "target": wanted.target,
+            "ending": wanted.state.value if wanted.state else "",
+            "case": wanted.case,
+            "account": wanted.account,
+        }
+        await self._store.audit_log.record(
+            Fact("exported", "", {n: v for n, v in facts.items() if v})
+        )
+        return page
+
+    async def off_air(self, actor: Actor, place: Place, *, read_states: bool = True) -> OffAirList:
+        """Return what is off and not yet on, and what is held, as far as somebody may see it.
+
+        That is what they asked for, what their channel saw, what they may bring back, or stop
+        where nothing does, and all of it for a person who may read the audit log.
+
+        Args:
+            read_states: Ask Tencent Cloud for the states, which takes its time.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        rules = self._rules()
+        context = await self._context(actor, place, rules)
+        if not matching.roles_of(rules.policy, context):
+            return OffAirList(may=False)
+        visible = _Visibility(rules, context, actor.user)
+        entries = await self._store.off_air.list(_KNOWN)
+        off = [one for one in entries if visible.shows(one.operation)][:_LISTED]
+        refreshed = await self._refreshed(off, visible) if read_states else {}
+        off = [refreshed.get(one.operation.id, one) for one in off]
+        on = tuple([one for one in refreshed.values() if await self._is_on(one)])
+        still = tuple(one for one in off if one not in on)
+        holds = tuple(filter(visible.shows, await self._store.off_air.list_holds()))
+        return OffAirList(still, holds, on)
+
+    async def _refreshed(
+        self, off: list[OffAirEntry], visible: _Visibility
+    ) -> dict[str, OffAirEntry]:
+        """Return the first entries whose state may be read, with it, by operation."""
+        may = [
+            one for one in off if visible.may_read(self._reader.status_command(one.operation), one)
+        ]
+        seen = await asyncio.gather(*(self._reader.refresh(one) for one in may[:_SEEN]))
+        return {one.operation.id: one for one in seen}
+
+    async def _is_on(self, entry: OffAirEntry) -> bool:
+        """Return whether it was seen to be on again, and record it."""
+        operation, action = entry.operation, action_of(entry.operation)
+        if action is None or not offair.is_on(action, undo_of(action), entry.state):
+            return False
+        facts: dict[str, Json] = {"api": operation.api, "seen": entry.state}
+        await self._store.off_air.record_on_again(operation.id, facts)
+        return True
+
+    async def open_requests(self, actor: Actor) -> tuple[list[Operation], list[Operation]]:
+        """Return what somebody asked for and has no ending, and what they may approve."""
+        unfinished = await self._store.operations.unfinished()
+        mine = [one for one in unfinished if one.actor == actor][:_OPEN]
+        others = [
+            one
+            for one in unfinished
+            if one.state is State.WAITING
+            and one.approval is Approval.SECOND_PERSON
+            and one.actor != actor
+        ]
+        theirs: list[Operation] = []
+        for one in others[: 5 * _OPEN]:
+            approve = Decision("", one.id, Choice.APPROVE, actor, one.place, message_ts="")
+            if len(theirs) < _OPEN and await self._approvals.objection(approve) is None:
+                theirs.append(one)
+        return mine, theirs
+
+    async def recent(self, actor: Actor | None, limit: int = 10) -> list[Operation]:
+        """Return the newest operations, of one person or of all, newest first."""
+        return await self._store.operations.recent(user=actor.user if actor else "", limit=limit)
+
+    async def _context(self, actor: Actor, place: Place, rules: LoadedPolicy) -> Context:
+        return Context(
+            person=await self._directory.person(actor),
+            home_team=self._team,
+            groups=await self._directory.groups(actor.user, rules.policy.usergroups),
+            channel=place.channel,
+            in_channel=not place.channel
+            or await self._directory.presence(place.channel) is not Presence.OUT,
+        )

@@ -1,0 +1,60 @@
+"""Keeps the requests to each API below its documented limit, over all replicas."""
+
+import asyncio
+import time
+
+import structlog
+
+from bot.errors import StoreError
+from bot.model.commands import Command
+from bot.storage.store import Store
+
+log = structlog.get_logger("stopstream.engine")
+
+PACE = 0.965
+"""The part of a documented limit that is used, so that the network's jitter stays below it."""
+
+_LATE = 0.015
+"""Seconds by which a request may miss its slot: a later one would crowd the next second."""
+
+
+def interval(command: Command) -> float:
+    """Return the seconds between two requests to the command's API, over all replicas."""
+    return 1 / (command.action.per_second * PACE)
+
+
+class RateLimiter:
+    """Reserves slots under an account's limit of an API, and waits for them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def acquire(self, command: Command) -> None:
+        """Reserve a slot and wait for it.
+
+        Raises:
+            StoreError: No slot could be reserved.
+        """
+        await self.wait_for(command, await self._reserve(command))
+
+    async def wait_for(self, command: Command, at: float) -> None:
+        """Wait for a reserved slot; reserve another where it is missed, so none is overfull.
+
+        Args:
+            at: When the slot begins, by `time.monotonic`.
+        """
+        while True:
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            if time.monotonic() - at < _LATE:
+                return
+            try:
+                at = await self._reserve(command)
+            except StoreError as error:
+                # The intent is on disk, and the cloud keeps the limit, too.
+                log.warning("sent late, without another turn", why=str(error))
+                return
+
+    async def _reserve(self, command: Command) -> float:
+        return await self._store.rate_limits.reserve(
+            command.account, command.action.api, interval(command)
+        )

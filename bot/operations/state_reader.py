@@ -1,0 +1,151 @@
+"""Reads the state of what a command is about, and what else it would affect."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+import structlog
+
+from bot.catalog import readings as sights
+from bot.catalog.registry import by_api, command_of
+from bot.errors import CloudError, StoreError
+from bot.model.actions import Action, Params, Reading
+from bot.model.commands import Command
+from bot.model.off_air import OffAirEntry
+from bot.model.operations import Operation
+from bot.model.ports import Cloud
+from bot.operations.authorizer import Authorizer
+from bot.operations.rate_limiter import RateLimiter
+from bot.redact import redact
+
+log = structlog.get_logger("stopstream.engine")
+
+LOOK = 2.0
+"""Seconds that reading a state for a card may take."""
+
+_LONGEST_STATE = 80
+
+
+def status_read(action: Action) -> Action | None:
+    """Return the read that shows the state of what an action is about; None if there is none."""
+    read = by_api(action.status_read) if action.status_read else None
+    return read if read is not None and read.effect_spec.state_field is not None else None
+
+
+class StateReader:
+    """Reads from Tencent Cloud, under the same limits as everything that is sent.
+
+    Args:
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        cloud: Cloud,
+        limiter: RateLimiter,
+        authorizer: Authorizer,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._cloud = cloud
+        self._limiter = limiter
+        self._authorizer = authorizer
+        self._clock = clock
+
+    async def read_state(self, command: Command, patience: float = LOOK) -> str | None:
+        """Return the state of what a command is about; None without a read or an answer in time.
+
+        Args:
+            patience: Seconds that the answer may take.
+        """
+        read = status_read(command.action)
+        if read is None:
+            return None
+        body = await self.read(command, read, patience)
+        if body is None:
+            return None
+        return redact(read.effect_spec.read_state(body))[:_LONGEST_STATE] or None
+
+    async def refresh(self, entry: OffAirEntry) -> OffAirEntry:
+        """Return an entry with its state as it is now."""
+        command = command_of(entry.operation)
+        return replace(entry, state=await self.read_state(command) or "") if command else entry
+
+    def status_command(self, operation: Operation) -> Command | None:
+        """Return the read of the state of what an operation was about; None if there is none."""
+        command = command_of(operation)
+        read = status_read(command.action) if command else None
+        return self._command_of(command, read) if command and read else None
+
+    async def preview(
+        self, command: Command, hidden: Collection[str] = ()
+    ) -> tuple[str | None, tuple[Reading, ...]]:
+        """Return the state of what a command would affect, and what else can be read of it.
+
+        Args:
+            hidden: Names of reads that are not made.
+        """
+        status = status_read(command.action)
+        shows = status is not None and status.api not in hidden
+        reads = [by_api(api) for api in command.action.impact_reads if api not in hidden]
+        state, bodies = await asyncio.gather(
+            self.read_state(command) if shows else _nothing(),
+            asyncio.gather(*(self.read(command, read) for read in reads)),
+        )
+        found = [sights.unread()] if shows and state is None else []
+        if status is None and not command.action.impact_reads and not command.action.product.local:
+            found.append(sights.unreadable())
+        found += [sights.unshown(hidden)] if hidden else []
+        for read, body in zip(reads, bodies, strict=True):
+            given = sights.narrowing_params(command, read)
+            found += sights.describe(read, given, body, self._clock())
+        return state, tuple(found)
+
+    async def hidden_reads(self, operation: Operation, command: Command) -> tuple[str, ...]:
+        """Return the names of the reads that a request leaves out: its author may not make them.
+
+        Those who decide over it can make them themselves.
+        """
+        if not operation.origin.request_of:
+            return ()
+        status = status_read(command.action)
+        apis = dict.fromkeys([*([status.api] if status else []), *command.action.impact_reads])
+        reads = {api: self._command_of(command, by_api(api)) for api in apis}
+        return tuple(
+            [
+                api
+                for api, read in reads.items()
+                if read is not None and not await self._authorizer.may_read(operation, read)
+            ]
+        )
+
+    async def read(self, command: Command, read: Action, patience: float = LOOK) -> Params | None:
+        """Return what a read answers about the target of a command; None without an answer.
+
+        Args:
+            patience: Seconds that the answer may take.
+        """
+        asked = self._command_of(command, read)
+        if asked is None:
+            log.warning("its state is not known", api=read.api, why="no region is configured")
+            return None
+        try:
+            async with asyncio.timeout(patience):
+                await self._limiter.acquire(asked)
+                answer = await self._cloud.call(asked)
+        except (CloudError, StoreError, TimeoutError) as error:
+            log.warning("its state is not known", api=read.api, why=str(error))
+            return None
+        return answer.body
+
+    def _command_of(self, command: Command, read: Action) -> Command | None:
+        """Return a read of the target of a command; None where no region is known for it."""
+        region = self._authorizer.region(read, command.account, command.region)
+        given = sights.narrowing_params(command, read)
+        params = sights.complete_params(read, given, self._clock())
+        return None if region is None else Command(read, params, region, command.account)
+
+
+async def _nothing() -> None:
+    return None

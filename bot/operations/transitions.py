@@ -1,0 +1,206 @@
+"""Moves operations from state to state, and wakes those that wait for an ending."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from bot.catalog import effects as offair
+from bot.catalog.builtin import HOLD
+from bot.errors import StoreError, UnreadableRowError
+from bot.model.actions import Json, Params
+from bot.model.commands import Command
+from bot.model.lifecycle import ENDINGS
+from bot.model.messages import MessageKind
+from bot.model.off_air import Hold, OffAirChange
+from bot.model.operations import Operation, State
+from bot.model.verdicts import Denied
+from bot.operations.audit_facts import facts_of, without_secrets
+from bot.operations.authorizer import Authorizer
+from bot.storage.store import Store
+from bot.storage.transition import Changes, Effects, Guards, Transition
+from bot.telemetry import Metrics
+
+log = structlog.get_logger("stopstream.engine")
+
+TO_RUNNING = (State.DUE, State.RUNNING)
+
+_DONE = (State.ACCEPTED, State.ALREADY)
+
+_AGAIN = 1.0
+"""Seconds between two tries to store an ending, or two looks at an operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an operation ends.
+
+    Attributes:
+        changes: Fields to set besides the state.
+        body: Fields of the answer.
+        verify_in: Seconds until its effect is verified; None: it is not.
+    """
+
+    state: State
+    changes: Changes = field(default_factory=Changes)
+    body: Params = field(default_factory=dict[str, Json])
+    verify_in: float | None = None
+
+
+class Transitions:
+    """Stores each transition with its audit record and its messages, in one transaction.
+
+    Args:
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        authorizer: Authorizer,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._authorizer = authorizer
+        self._metrics = metrics
+        self._clock = clock
+        self._waiting: dict[str, asyncio.Future[Operation]] = {}
+
+    async def wait_for_ending(self, id_: str) -> Operation:
+        """Wait until an operation has ended, or waits for somebody; return it."""
+        waiting = self._waiting.setdefault(id_, asyncio.get_running_loop().create_future())
+        while True:
+            found = await self._store.operations.get(id_)
+            if found is not None and (found.state in ENDINGS or found.state is State.WAITING):
+                return found
+            # Another replica may end it, which wakes nobody here.
+            await asyncio.wait({waiting}, timeout=_AGAIN)
+            if waiting.done():
+                return waiting.result()
+
+    def wake(self, operation: Operation) -> None:
+        """Wake those that wait for an operation's ending."""
+        if (waiting := self._waiting.pop(operation.id, None)) and not waiting.done():
+            waiting.set_result(operation)
+
+    async def end(self, operation: Operation, command: Command, outcome: Outcome) -> None:
+        """Store an ending, with what it changes about what is off."""
+        state, changes = outcome.state, outcome.changes
+        if state in _DONE:
+            # Nothing asks for it again, so its secrets need not stay stored.
+            changes = changes | Changes(params=without_secrets(operation, command.action))
+        ended = replace(operation, state=state, code=changes.get("code", ""))
+        await self.move(
+            operation,
+            command,
+            (operation.state, state),
+            changes,
+            verify_in=outcome.verify_in,
+            off_air=offair.off_air_change(ended, command.action, outcome.body, self._clock()),
+        )
+
+    async def deny(
+        self,
+        operation: Operation,
+        command: Command,
+        denied: Denied,
+        request_from: tuple[str, ...] = (),
+    ) -> None:
+        """Store that the policy does not allow it.
+
+        Args:
+            request_from: Roles whose members may be asked to let it pass all the same.
+        """
+        changes: Changes = {"detail": denied.reason, "rule": denied.rule}
+        extra: dict[str, Json] = {"check": denied.check}
+        if request_from:
+            changes["approvals"] = replace(operation.approvals, request_from=request_from)
+            extra["may_ask"] = list(request_from)
+        await self.move(
+            operation,
+            command,
+            (operation.state, State.DENIED),
+            changes,
+            enqueue=(MessageKind.CARD,) if operation.card_ts else (),
+            extra=extra,
+        )
+
+    async def end_unknown_action(self, operation: Operation) -> None:
+        """End what another release began with an action that this one does not have.
+
+        Raises:
+            StoreError: It is not stored.
+        """
+        ending = State.UNKNOWN if operation.state is State.RUNNING else State.DENIED
+        detail = f"This release has no action {operation.api}; another one has begun this."
+        facts = facts_of(replace(operation, detail=detail), None)
+        path = (operation.state, ending)
+        guards = Guards(owner=self._store.session.owner)
+        await self._store.operations.apply(
+            Transition(operation.id, path, facts, {"detail": detail}, guards)
+        )
+
+    async def move(
+        self,
+        operation: Operation,
+        command: Command,
+        path: tuple[State, ...],
+        changes: Changes,
+        *,
+        due_in: float = 0.0,
+        enqueue: tuple[MessageKind, ...] = (),
+        extra: Mapping[str, Json] | None = None,
+        verify_in: float | None = None,
+        off_air: OffAirChange | None = None,
+    ) -> Operation | None:
+        """Store one transition; return the operation after it, or None if it was not possible.
+
+        Args:
+            extra: Facts to record besides those of the operation.
+
+        Raises:
+            StoreError: It is not stored. An ending of what has run is tried until it is.
+        """
+        after = replace(operation, state=path[-1], **changes)
+        effects = Effects(due_in=due_in, enqueue=enqueue, verify_in=verify_in, off_air=off_air)
+        transition = Transition(
+            operation.id,
+            path,
+            facts_of(after, command.action) | dict(extra or {}),
+            changes,
+            guards=Guards(owner=self._store.session.owner),
+            effects=self._with_hold(effects, after, command),
+        )
+        moved = await self._apply(transition)
+        if moved is not None and moved.state in ENDINGS:
+            self._metrics.ended.labels(moved.state.value, moved.api).inc()
+            self.wake(moved)
+        return moved
+
+    async def _apply(self, transition: Transition) -> Operation | None:
+        while True:
+            try:
+                return await self._store.operations.apply(transition)
+            except StoreError as error:
+                ran = transition.path[0] is State.RUNNING
+                if not ran or isinstance(error, UnreadableRowError):
+                    raise
+                # It has run: its ending must not be lost while the database is away.
+                log.error("the ending waits for the store", operation=transition.id, why=str(error))
+                await asyncio.sleep(_AGAIN)
+
+    def _with_hold(self, effects: Effects, operation: Operation, command: Command) -> Effects:
+        """Add the hold that an accepted action of the bot itself begins or releases."""
+        if not command.action.product.local or operation.state is not State.ACCEPTED:
+            return effects
+        scope = self._authorizer.hold_scope(operation, command)
+        if command.action is not HOLD:
+            return replace(effects, release=scope)
+        user, reason = operation.actor.user, str(command.params.get("Reason", ""))
+        target = scope.targets[0]
+        hold = Hold(operation.account, target, operation.id, user, reason, since=0.0)
+        return replace(effects, hold=hold)
