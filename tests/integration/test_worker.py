@@ -318,13 +318,13 @@ async def test_worker_denies_operation_of_unknown_api(
 
 async def test_lease_prevents_takeover_while_renewed(database_url: str) -> None:
     """No other replica claims an operation while its lease is renewed."""
-    async with opened(database_url, lease=0.3) as store:
+    async with opened(database_url, lease=3.0) as store:
         slow = FakeCloud(gate=asyncio.Event())
         async with built(store, cloud=slow) as house:
             await house.ask(STOP)
-            async with opened(database_url, owner="replica-2", lease=0.3) as other:
+            async with opened(database_url, owner="replica-2", lease=3.0) as other:
                 for _ in range(8):
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.5)
                     assert await other.leases.claim() == []
             assert slow.gate is not None
             slow.gate.set()
