@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
-from bot.operations.assembly import assemble
+from bot.cli.wiring import build
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.tencent.faults import (
     Deaf,
@@ -29,8 +29,8 @@ from bot.tencent.client import TencentCloud
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
     client = getattr(TencentCloud, "__init__")  # noqa: B009
     monkeypatch.setitem(client.__kwdefaults__, "whole", 1.5)
-    assert assemble.__kwdefaults__
-    monkeypatch.setitem(assemble.__kwdefaults__, "retry_after", 0.2)
+    assert build.__kwdefaults__
+    monkeypatch.setitem(build.__kwdefaults__, "retry_after", 0.2)
     async with sandbox(tmp_path, socket=False, limits=False) as built:
         yield built
 
