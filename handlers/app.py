@@ -1,7 +1,7 @@
-"""Builds the Bolt app: every way in, set up so that an ack never waits for Slack.
+"""Builds the Bolt app with every listener, so that an ack never waits for Slack.
 
-Acks run inline (`process_before_response`): Bolt's own way polls every 10 ms. Handlers do
-nothing but translate, ask and ack; what needs Slack afterwards is an errand.
+Acks run inline (`process_before_response`): Bolt's own way polls every 10 ms. Listeners only
+translate, ask the service and ack; what needs Slack afterwards runs in the background queue.
 """
 
 import logging
@@ -13,12 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.operations.service import Service
 from handlers.listeners import (
-    access_requests as requests,
-)
-from handlers.listeners import (
-    audit_search as history,
-)
-from handlers.listeners import (
+    access_requests,
+    audit_search,
     buttons,
     commands,
     errors,
@@ -26,15 +22,13 @@ from handlers.listeners import (
     home,
     mentions,
     shortcuts,
-)
-from handlers.listeners import (
-    user_groups as membership,
+    user_groups,
 )
 from handlers.slack.api_calls import with_rate_limit_retries
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
 from handlers.slack.responder import Responder
-from handlers.slack.transports import Identity
+from handlers.slack.web_client import Identity
 
 
 def build_app(
@@ -42,18 +36,18 @@ def build_app(
     client: AsyncWebClient,
     identity: Identity,
     service: Service,
-    errands: BackgroundQueue,
+    background: BackgroundQueue,
     directory: Directory,
     signing_secret: str = "",
 ) -> AsyncApp:
-    """Build the app; it answers only when a transport brings requests.
+    """Build the app; an HTTP receiver or Socket Mode passes requests to it.
 
     Args:
-        client: On the one pooled session.
-        identity: What `connect` found out.
-        service: Asked by every handler.
-        errands: Run what needs Slack after an ack.
-        directory: Told what has changed.
+        client: On the pooled session.
+        identity: As returned by `connect`.
+        service: Asked by every listener.
+        background: Runs what needs Slack after an ack.
+        directory: Its cache follows changes of user groups.
         signing_secret: Empty in Socket Mode, where nothing is signed.
     """
     app = AsyncApp(
@@ -61,29 +55,35 @@ def build_app(
         logger=_quiet_logger(),
         client=client,
         signing_secret=signing_secret,
-        authorize=_Known(identity, client.token or ""),
+        authorize=_FixedIdentity(identity, client.token or ""),
         process_before_response=True,
         raise_error_for_unhandled_request=True,
         attaching_function_token_enabled=False,
     )
-    calmly = with_rate_limit_retries(client)
-    answers = Responder(service=service, errands=errands, client=calmly)
-    # Bolt asks listener after listener: what is urgent stands first.
-    commands.register(app, answers=answers)
-    mentions.register(app, answers=answers, bot_user=identity.user)
-    buttons.register(app, service=service, answers=answers, errands=errands, client=calmly)
-    requests.register(app, service=service, answers=answers)
-    forms.register(app, service=service, answers=answers, errands=errands, client=calmly)
-    history.register(app, service=service, answers=answers, errands=errands, client=calmly)
-    shortcuts.register(app, answers=answers)
-    home.register(app, service=service, errands=errands, client=calmly)
-    membership.register(app, directory=directory)
+    retrying = with_rate_limit_retries(client)
+    responder = Responder(service=service, background=background, client=retrying)
+    # Bolt tries the listeners in this order: the urgent ones come first.
+    commands.register(app, responder=responder)
+    mentions.register(app, responder=responder, bot_user=identity.user)
+    buttons.register(
+        app, service=service, responder=responder, background=background, client=retrying
+    )
+    access_requests.register(app, service=service, responder=responder)
+    forms.register(
+        app, service=service, responder=responder, background=background, client=retrying
+    )
+    audit_search.register(
+        app, service=service, responder=responder, background=background, client=retrying
+    )
+    shortcuts.register(app, responder=responder)
+    home.register(app, service=service, background=background, client=retrying)
+    user_groups.register(app, directory=directory)
     errors.register(app)
     return app
 
 
-class _Known(AsyncAuthorize):
-    """Says who we are from what was found out at the start, so that no request waits for it."""
+class _FixedIdentity(AsyncAuthorize):
+    """Authorizes with the identity found at the start, so that no request waits for it."""
 
     def __init__(self, identity: Identity, token: str) -> None:
         self._identity = identity
@@ -101,7 +101,7 @@ class _Known(AsyncAuthorize):
 
 
 def _quiet_logger() -> logging.Logger:
-    """Give Bolt a logger that says only what is wrong: its warnings print payloads."""
+    """Return a logger that drops Bolt's warnings, because they print payloads."""
     logger = logging.getLogger("stopstream.bolt")
     logger.setLevel(logging.ERROR)
     return logger

@@ -1,4 +1,4 @@
-"""The app's manifest, as it is shipped: what the bot asks Slack for."""
+"""The app's manifest as shipped, and the scopes that its methods, events and commands need."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +10,10 @@ from bot.errors import ConfigError
 
 
 def read() -> dict[str, Any]:
-    """Read the manifest: beside the package when installed, at the top of a checkout.
+    """Read the manifest: next to the package when installed, at the top of a checkout.
 
     Raises:
-        ConfigError: It is at neither place.
+        ConfigError: There is none.
     """
     here = Path(__file__).parent
     for file in (here / "manifest.yml", here.parent / "manifest.yml"):
@@ -24,7 +24,7 @@ def read() -> dict[str, Any]:
 
 
 def bot_scopes() -> frozenset[str]:
-    """Give the scopes that the bot's token must have."""
+    """Return the scopes that the bot's token must have."""
     return frozenset(read()["oauth_config"]["scopes"]["bot"])
 
 
@@ -61,7 +61,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "app_mention": frozenset({"app_mentions:read"}),
     "subteam_members_changed": frozenset({"usergroups:read"}),
 }
-"""Scopes by event that is subscribed to."""
+"""Scopes by subscribed event."""
 
 
 COMMANDS = frozenset({"commands"})

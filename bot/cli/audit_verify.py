@@ -13,7 +13,7 @@ from bot.errors import ConfigError, DirectoryError
 from bot.storage.audit_log import AuditSnapshot
 from handlers.slack.api_calls import CallError
 from handlers.slack.checkpoint_reader import witnessed
-from handlers.slack.transports import connect, web_client
+from handlers.slack.web_client import connect, web_client
 
 
 async def verify(settings: Settings, options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from bot.errors import ApiError, CloudError, ConfigError, StopstreamError
 from bot.model.commands import Command
 from bot.model.ports import Cloud
 from handlers import manifest
-from handlers.slack.transports import connect, web_client
+from handlers.slack.web_client import connect, web_client
 
 Findings: TypeAlias = AsyncIterator[tuple[bool, str]]
 """Whether each thing is as it should be, with a line that says so."""

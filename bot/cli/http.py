@@ -11,8 +11,9 @@ from bot.errors import StoreError
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
+from handlers.slack.http_receiver import PATH
 from handlers.slack.messenger import Messenger
-from handlers.slack.transports import PATH, Socket
+from handlers.slack.socket_mode import SocketMode
 
 Receiver: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -40,7 +41,7 @@ class HttpServer:
         self._supervisor = supervisor
         self._messenger: Messenger | None = None
         self._receiver: Receiver | None = None
-        self._socket: Socket | None = None
+        self._socket: SocketMode | None = None
         app = web.Application(client_max_size=_BODY_MOST)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/readyz", self._ready)
@@ -68,7 +69,7 @@ class HttpServer:
         messenger: Messenger,
         *,
         receiver: Receiver | None = None,
-        socket: Socket | None = None,
+        socket: SocketMode | None = None,
     ) -> None:
         """Be ready from now on, as long as nothing fails.
 

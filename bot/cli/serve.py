@@ -31,8 +31,10 @@ from bot.times import parse_duration
 from handlers.app import build_app
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
+from handlers.slack.http_receiver import receiver
 from handlers.slack.messenger import Messenger
-from handlers.slack.transports import Identity, Socket, connect, receiver, web_client
+from handlers.slack.socket_mode import SocketMode
+from handlers.slack.web_client import Identity, connect, web_client
 
 log = structlog.get_logger("stopstream")
 
@@ -142,7 +144,7 @@ class Server:
             client,
             bot=identity.bot,
             audit_channel=settings.audit_channel,
-            lost=directory.forget_channel,
+            on_channel_lost=directory.forget_channel,
         )
         parts = self._start(store, directory, messenger, identity)
         background = BackgroundQueue(supervisor=self.supervisor)
@@ -153,7 +155,7 @@ class Server:
             client=client,
             identity=identity,
             service=parts.service,
-            errands=background,
+            background=background,
             directory=directory,
             signing_secret=signing_secret,
         )
@@ -163,7 +165,7 @@ class Server:
             http.connect(messenger, receiver=receiver(app, signing_secret=signing_secret))
         else:
             token = _text(settings.slack_app_token)
-            socket = Socket(app, token, supervisor=self.supervisor)
+            socket = SocketMode(app, token, supervisor=self.supervisor)
             self._stack.push_async_callback(socket.close)
             await socket.start()
             http.connect(messenger, socket=socket)

@@ -32,7 +32,7 @@ from bot.telemetry import Metrics
 from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import chain
 from handlers.slack.directory import Directory as SlackDirectory
-from handlers.slack.transports import connect, web_client
+from handlers.slack.web_client import connect, web_client
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What Bolt calls: one file for each way in."""
+"""The listeners that Bolt calls: one module for each way in."""

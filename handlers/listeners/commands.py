@@ -17,30 +17,34 @@ from handlers.slack.payloads import text_at
 from handlers.slack.responder import Responder
 
 COMMANDS = {"/stopstream": Effect.STOP, "/startstream": Effect.START}
-"""The commands and the verb that each implies."""
+"""The verb that each command implies."""
 
 
-def register(app: AsyncApp, *, answers: Responder) -> None:
-    """Take the slash commands."""
+def register(app: AsyncApp, *, responder: Responder) -> None:
+    """Register the slash commands."""
 
     @app.command("/stopstream")
     async def stopstream(ack: AsyncAck, command: dict[str, Any]) -> None:
-        """Put what was asked on the books, then ack inside Slack's 3 s."""
+        """Store the request, then ack within Slack's 3 s."""
         await _answer(ack, command, Effect.STOP)
 
     @app.command("/startstream")
     async def startstream(ack: AsyncAck, command: dict[str, Any]) -> None:
-        """Put what was asked on the books, then ack inside Slack's 3 s."""
+        """Store the request, then ack within Slack's 3 s."""
         await _answer(ack, command, Effect.START)
 
     async def _answer(ack: AsyncAck, command: Mapping[str, Any], verb: Effect) -> None:
-        asked = invocation(command, verb)
-        message = await answers.ask(asked, asked.key) if asked else Message(MALFORMED)
+        invocation = parse_command(command, verb)
+        message = (
+            await responder.reply(invocation, trigger_id=invocation.key)
+            if invocation
+            else Message(MALFORMED)
+        )
         await ack(text=message.text, blocks=message.blocks, response_type="ephemeral")
 
 
-def invocation(command: Mapping[str, Any], verb: Effect) -> Invocation | None:
-    """Translate a payload; None if it lacks what makes a run unique or says who asks where."""
+def parse_command(command: Mapping[str, Any], verb: Effect) -> Invocation | None:
+    """Translate a payload; return None if trigger, user, team or channel is missing."""
     key, user = text_at(command, "trigger_id"), text_at(command, "user_id")
     team, channel = text_at(command, "team_id"), text_at(command, "channel_id")
     if not (key and user and team and channel):

@@ -1,4 +1,4 @@
-"""What breaks or fits no handler: a sentence for the asker, a number for the log, never a 500."""
+"""Answers requests that fail or match no listener: a sentence with a number, never a 500."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,15 +21,15 @@ UNKNOWN = "I do not know this. `/stopstream help` shows what there is."
 
 
 def register(app: AsyncApp) -> None:
-    """Answer what no handler takes, and what broke in one."""
-    handler = _Answering()
-    # `app.error` would read the payload in every shape first, and break on an odd one.
+    """Register the handler of errors and of requests that no listener takes."""
+    handler = _ErrorHandler()
+    # `app.error` reads the payload in every shape first, and raises on an unexpected one.
     app.listener_runner.listener_error_handler = handler
     app._async_middleware_error_handler = handler  # noqa: SLF001 (see above)
 
 
-class _Answering(AsyncListenerErrorHandler, AsyncMiddlewareErrorHandler):
-    """Answers with HTTP 200: Slack shows its own words for anything else."""
+class _ErrorHandler(AsyncListenerErrorHandler, AsyncMiddlewareErrorHandler):
+    """Answers with HTTP 200: for anything else Slack shows a message of its own."""
 
     async def handle(
         self, error: Exception, request: AsyncBoltRequest, response: BoltResponse | None
@@ -57,10 +57,10 @@ def _answer(body: Mapping[str, Any], sentence: str) -> dict[str, Any] | str:
         return {"response_type": "ephemeral", "text": sentence}
     if body.get("type") == "view_submission":
         return {"response_action": "errors", "errors": {views.ACTION_BLOCK: sentence}}
-    # Buttons and events have no answer that anyone would see.
+    # Nobody would see an answer to a button or an event.
     return ""
 
 
 def _kind(body: Mapping[str, Any]) -> str:
-    """Name the sort of a request; nothing of its content."""
+    """Return the type of a request, and nothing of its content."""
     return text_at(body, "event", "type") or text_at(body, "type") or text_at(body, "command")

@@ -1,4 +1,4 @@
-"""The form: opened by a button, its fields following the chosen action, its text asked as typed.
+"""The form: its fields follow the chosen action, and it is submitted as the text of a command.
 
 Source: https://docs.slack.dev/surfaces/modals
 """
@@ -11,12 +11,12 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.catalog import stream_urls as links
+from bot.catalog.stream_urls import find_url
 from bot.commands.parser import LONGEST
 from bot.commands.tokens import unescape
 from bot.errors import ParseError
 from bot.model.actions import Action, Effect
-from bot.model.commands import Invocation, Via
+from bot.model.commands import Invocation
 from bot.model.people import Place
 from bot.operations.results import Accepted, Invalid, NotRecorded
 from bot.operations.service import Service
@@ -25,22 +25,22 @@ from handlers.messages.mrkdwn import escape, quoted
 from handlers.messages.replies import MALFORMED, OPEN_FORM
 from handlers.slack.api_calls import call_or_raise
 from handlers.slack.background import BackgroundQueue
-from handlers.slack.payloads import asked_of, place_of, text_at
+from handlers.slack.payloads import form_invocation, place_of, text_at
 from handlers.slack.responder import Responder
 
-_ERROR_MOST = 300
+_MAX_ERROR = 300
 _EFFECTS = {effect.value: effect for effect in Effect}
 _NOT_A_COMMAND = "The form asks for something else than an action. Close it and open it again."
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """The text that a form stands for.
+class FormText:
+    """The text of the command that a form represents.
 
     Attributes:
         text: Escaped as Slack does in commands, because the parser undoes it.
-        read_as: What the parser reads, its escapes undone.
-        spans: Where each block stands in what is read.
+        read_as: What the parser reads, unescaped.
+        spans: The position of each block in `read_as`.
         empty: The blocks that were left empty.
     """
 
@@ -50,7 +50,7 @@ class Written:
     empty: tuple[str, ...]
 
     def block_of(self, error: ParseError, action: Action | None) -> str:
-        """Give the block that a mistake is about, or the choice of the action."""
+        """Return the block that an error is about, or the choice of the action."""
         if error.start >= len(error.text) and self.empty:
             # Something is missing: the sentence begins with its word.
             word = error.sentence.partition(" ")[0]
@@ -69,61 +69,55 @@ def register(
     app: AsyncApp,
     *,
     service: Service,
-    answers: Responder,
-    errands: BackgroundQueue,
+    responder: Responder,
+    background: BackgroundQueue,
     client: AsyncWebClient,
 ) -> None:
-    """Take the form's buttons, choices and submissions."""
+    """Register the form's buttons, choices and submissions."""
 
     @app.action(re.compile(rf"{OPEN_FORM}:.*"))
     async def open_form(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Open the form of the button's verb."""
         await ack()
         verb = _EFFECTS.get(text_at(action, "value"))
-        asked = asked_of(body, place_of(body))
-        if verb is not None and asked is not None:
-            place = views.FormPlace(verb, asked.place.channel, asked.place.thread_ts)
-            answers.open_form(place, asked.key, asked)
+        invocation = form_invocation(body, place_of(body))
+        if verb is not None and invocation is not None:
+            source = invocation.place
+            place = views.FormPlace(verb, source.channel, source.thread_ts)
+            responder.open_form(place, invocation.key, invocation)
 
-    _take_choices(app, service, errands, client)
+    _register_choices(app, service, background, client)
 
     @app.view(views.FORM)
     async def submit(ack: AsyncAck, body: dict[str, Any]) -> None:
-        """Ask what the form says; a mistake is shown at its field."""
-        place = _form_place(body)
+        """Submit the form's command; an error is shown at its field."""
         values = _values(body)
-        asked = None
-        if place is not None:
-            channel = place.channel or text_at(
-                values, views.CHANNEL_BLOCK, views.VALUE, "selected_conversation"
-            )
-            asked = asked_of(body, Place(channel, place.thread_ts))
-        if asked is None or not asked.place.channel:
+        invocation = _submitter(body, values)
+        if invocation is None:
             await ack(response_action="errors", errors={views.ACTION_BLOCK: MALFORMED})
             return
-        form = written(values, service.vocabulary.actions)
-        problem = await _ask(service, asked, form)
-        if problem:
-            await ack(response_action="errors", errors=problem)
+        errors = await _submit(service, invocation, form_text(values, service.vocabulary.actions))
+        if errors:
+            await ack(response_action="errors", errors=errors)
         else:
             await ack()
 
 
-def _take_choices(
-    app: AsyncApp, service: Service, errands: BackgroundQueue, client: AsyncWebClient
+def _register_choices(
+    app: AsyncApp, service: Service, background: BackgroundQueue, client: AsyncWebClient
 ) -> None:
-    """Let the fields follow what is chosen in the form."""
+    """Register the choices in the form that change its fields."""
 
     def redraw(body: Mapping[str, Any], view: dict[str, Any]) -> None:
         async def update() -> None:
             view_id, version = text_at(body, "view", "id"), text_at(body, "view", "hash")
             await call_or_raise(client.views_update(view_id=view_id, hash=version, view=view))
 
-        errands.take("follow what was chosen", update)
+        background.submit("follow what was chosen", update)
 
     @app.action(re.compile(rf"{views.CHOOSE_ACTION}(?::.*)?"))
     async def choose(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """Let the fields follow the chosen action."""
+        """Show the fields of the chosen action."""
         await ack()
         place = _form_place(body)
         if place is not None:
@@ -132,16 +126,16 @@ def _take_choices(
 
     @app.action(views.CHOOSE_ACCOUNT)
     async def choose_account(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """Let the fields follow the chosen account."""
+        """Show the fields for the chosen account."""
         await ack()
         place, values = _form_place(body), _values(body)
         if place is not None:
-            on = replace(place, account=text_at(action, "selected_option", "value"))
-            redraw(body, views.form(on, service.vocabulary, _api(values)))
+            chosen = replace(place, account=text_at(action, "selected_option", "value"))
+            redraw(body, views.form(chosen, service.vocabulary, _api(values)))
 
     @app.action(views.CHOOSE_CANDIDATE)
     async def choose_found(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """Let the fields follow what was chosen of the message."""
+        """Fill in the chosen candidate of the message."""
         await ack()
         place = _form_place(body)
         at = text_at(action, "selected_option", "value")
@@ -151,38 +145,47 @@ def _take_choices(
         redraw(body, views.form(replace(place, chosen=int(at)), service.vocabulary))
 
 
-async def _ask(service: Service, asked: Invocation, form: Written) -> dict[str, str]:
-    """Ask, and give what stands against it, by block."""
-    reply = await service.ask(
-        Invocation(asked.key, asked.actor, asked.place, form.text, Via.FORM, None)
+def _submitter(body: Mapping[str, Any], values: Mapping[str, Any]) -> Invocation | None:
+    """Return who submitted the form and for which channel; None if either is missing."""
+    place = _form_place(body)
+    if place is None:
+        return None
+    channel = place.channel or text_at(
+        values, views.CHANNEL_BLOCK, views.VALUE, "selected_conversation"
     )
+    return form_invocation(body, Place(channel, place.thread_ts)) if channel else None
+
+
+async def _submit(service: Service, invocation: Invocation, form: FormText) -> dict[str, str]:
+    """Ask the service, and return its objections by block."""
+    reply = await service.ask(replace(invocation, text=form.text))
     match reply:
         case Accepted():
             return {}
         case Invalid(error):
             api = form.read_as.partition(" ")[0]
             action = next((a for a in service.vocabulary.actions if a.api == api), None)
-            return {form.block_of(error, action): escape(error.sentence, _ERROR_MOST)}
+            return {form.block_of(error, action): escape(error.sentence, _MAX_ERROR)}
         case NotRecorded(sentence, _):
-            return {views.ACTION_BLOCK: escape(sentence, _ERROR_MOST)}
+            return {views.ACTION_BLOCK: escape(sentence, _MAX_ERROR)}
         case _:
             return {views.ACTION_BLOCK: _NOT_A_COMMAND}
 
 
-def written(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> Written:
-    """Write a form's fields as the text of a command, by Tencent's names.
+def form_text(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> FormText:
+    """Return a form's fields as the text of a command, with Tencent's parameter names.
 
-    Where an address stands in place of the stream, what it says is left out of the others, as
-    long as these hold what the form put there.
+    If the stream's field holds a URL, the fields whose values the URL contains are left out, as
+    long as they hold what the form prefilled.
     """
     api = _api(values)
-    said = _said_by_address(values, next((a for a in actions if a.api == api), None))
+    covered = _covered_by_url(values, next((a for a in actions if a.api == api), None))
     text, spans, empty = api, [(0, len(api), views.ACTION_BLOCK)], []
     for block in values:
         name = block.removeprefix("param:") if block.startswith("param:") else ""
-        if not name or (block in said and _is_untouched(values, block)):
+        if not name or (block in covered and _is_untouched(values, block)):
             continue
-        # As the parser reads it, so that a mistake's place in what is read is its field's.
+        # As the parser reads it, so that an error's position falls into its field's span.
         value = unescape(_escaped(_entered(values, block)))
         if not value:
             empty.append(block)
@@ -190,22 +193,20 @@ def written(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> Writte
         start = len(text) + 1
         text = f"{text} {name}={quoted(value)}"
         spans.append((start, len(text), block))
-    return Written(_escaped(text), text, tuple(spans), tuple(empty))
+    return FormText(_escaped(text), text, tuple(spans), tuple(empty))
 
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _said_by_address(values: Mapping[str, Any], action: Action | None) -> tuple[str, ...]:
-    """Give the blocks that an address in the stream's field speaks for, too."""
+def _covered_by_url(values: Mapping[str, Any], action: Action | None) -> tuple[str, ...]:
+    """Return the blocks whose values a URL in the stream's field contains."""
     stream = action.param("stream") if action else None
-    link = (
-        links.find_url(_entered(values, views.param_block(stream.api)).strip()) if stream else None
-    )
-    if action is None or link is None:
+    url = find_url(_entered(values, views.param_block(stream.api)).strip()) if stream else None
+    if action is None or url is None:
         return ()
-    words = ("domain", "app") if link.side == "push" else ("app",)
+    words = ("domain", "app") if url.side == "push" else ("app",)
     params = filter(None, map(action.param, words))
     return tuple(views.param_block(param.api) for param in params)
 
@@ -215,7 +216,7 @@ def _is_untouched(values: Mapping[str, Any], block: str) -> bool:
 
 
 def _entered(values: Mapping[str, Any], block: str) -> str:
-    """Give what a field holds, whatever its entry is called."""
+    """Return what a field holds, whatever its entry is called."""
     entries = values.get(block)
     for name in entries if isinstance(entries, Mapping) else ():
         entered = text_at(values, block, name, "value")

@@ -1,4 +1,4 @@
-"""The home tab: what waits, what one asked lately and may do; drawn anew while someone looks at it.
+"""The home tab: open and recent requests and permissions, updated while someone looks at it.
 
 Source: https://docs.slack.dev/surfaces/app-home
 """
@@ -22,90 +22,92 @@ from handlers.slack.payloads import text_at
 
 log = structlog.get_logger("stopstream.home")
 
-LOOKING = 600.0
-"""Seconds for which somebody who opened the tab is taken to look at it."""
+WATCHED_FOR = 600.0
+"""Seconds for which someone who opened the tab is assumed to look at it."""
 
-EVERY = 5.0
-"""Seconds between two looks for changes; Slack hears of real ones alone."""
+REFRESH_EVERY = 5.0
+"""Seconds between two checks for changes; an unchanged view is not published."""
 
-_LOOKERS = 50
+_MAX_WATCHED = 50
 _FAILED = "Your roles could not be read (fault {fault}). Open this tab again in a moment."
 
 
 def register(
-    app: AsyncApp, *, service: Service, errands: BackgroundQueue, client: AsyncWebClient
+    app: AsyncApp, *, service: Service, background: BackgroundQueue, client: AsyncWebClient
 ) -> None:
-    """Take the opening of the home tab."""
-    homes = _Homes(service, errands, client)
+    """Register the opening of the home tab."""
+    tabs = _HomeTabs(service, background, client)
 
     @app.event("app_home_opened")
     async def app_home_opened(body: dict[str, Any]) -> None:
-        """Draw it, right after the ack."""
+        """Publish it, right after the ack."""
         actor = opener(body)
         if actor is not None:
-            homes.opened(actor)
+            tabs.open(actor)
 
 
-class _Homes:
-    """Draws the tabs, and redraws those that somebody looks at."""
+class _HomeTabs:
+    """Publishes the tabs, and keeps those that someone looks at up to date."""
 
-    def __init__(self, service: Service, errands: BackgroundQueue, client: AsyncWebClient) -> None:
+    def __init__(
+        self, service: Service, background: BackgroundQueue, client: AsyncWebClient
+    ) -> None:
         self._service = service
-        self._errands = errands
+        self._background = background
         self._client = client
-        self._shown: dict[str, dict[str, Any]] = {}
+        self._published: dict[str, dict[str, Any]] = {}
         self._watching: dict[str, asyncio.Task[None]] = {}
 
-    def opened(self, actor: Actor) -> None:
-        """Draw it now, and again when it changes."""
+    def open(self, actor: Actor) -> None:
+        """Publish it now, and again when it changes."""
 
-        async def draw() -> None:
-            await self._publish(actor, await self._drawn(actor))
+        async def publish() -> None:
+            await self._publish(actor, await self._render(actor))
             self._watch(actor)
 
-        async def sorry(fault: str) -> None:
-            trouble = _FAILED.format(fault=fault)
-            await self._publish(actor, home_view.home(None, [], trouble=trouble))
+        async def on_failure(fault: str) -> None:
+            problem = _FAILED.format(fault=fault)
+            await self._publish(actor, home_view.home(None, [], trouble=problem))
 
-        self._errands.take("draw the home tab", draw, sorry)
+        self._background.submit("draw the home tab", publish, on_failure)
 
     def _watch(self, actor: Actor) -> None:
-        before = self._watching.pop(actor.user, None)
-        if before is not None:
-            before.cancel()
-        if len(self._watching) < _LOOKERS:
-            watch = self._errands.keep(f"home of {actor.user}", self._follow(actor))
+        previous = self._watching.pop(actor.user, None)
+        if previous is not None:
+            previous.cancel()
+        if len(self._watching) < _MAX_WATCHED:
+            watch = self._background.spawn(f"home of {actor.user}", self._follow(actor))
             self._watching[actor.user] = watch
 
     async def _follow(self, actor: Actor) -> None:
-        until = time.monotonic() + LOOKING
+        until = time.monotonic() + WATCHED_FOR
         while time.monotonic() < until:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(REFRESH_EVERY)
             try:
-                view = await self._drawn(actor)
-                if view != self._shown.get(actor.user):
+                view = await self._render(actor)
+                if view != self._published.get(actor.user):
                     await self._publish(actor, view)
             except (CallError, DirectoryError, StoreError) as error:
                 log.warning("a home tab is not drawn anew", user=actor.user, why=str(error))
         self._watching.pop(actor.user, None)
-        self._shown.pop(actor.user, None)
+        self._published.pop(actor.user, None)
 
-    async def _drawn(self, actor: Actor) -> dict[str, Any]:
-        standing = await self._service.queries.permissions_everywhere(actor)
+    async def _render(self, actor: Actor) -> dict[str, Any]:
+        permissions = await self._service.queries.permissions_everywhere(actor)
         mine, waiting = await self._service.queries.open_requests(actor)
-        away = await self._service.queries.off_air(actor, Place(""), read_states=False)
+        off = await self._service.queries.off_air(actor, Place(""), read_states=False)
         recent = await self._service.queries.recent(actor)
         return home_view.home(
-            standing, recent, mine, waiting, away, card=self._service.queries.card_link
+            permissions, recent, mine, waiting, off, card=self._service.queries.card_link
         )
 
     async def _publish(self, actor: Actor, view: dict[str, Any]) -> None:
         await call_or_raise(self._client.views_publish(user_id=actor.user, view=view))
-        self._shown[actor.user] = view
+        self._published[actor.user] = view
 
 
 def opener(body: Mapping[str, Any]) -> Actor | None:
-    """Say who opened the home tab; None for the other tab."""
+    """Return who opened the home tab; None for the other tab."""
     event = body.get("event")
     user, team = text_at(event, "user"), text_at(body, "team_id")
     return Actor(team, user) if user and team and text_at(event, "tab") == "home" else None

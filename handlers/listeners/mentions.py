@@ -23,23 +23,23 @@ EDITED = Message(
 )
 
 
-def register(app: AsyncApp, *, answers: Responder, bot_user: str) -> None:
-    """Take mentions of the bot user."""
+def register(app: AsyncApp, *, responder: Responder, bot_user: str) -> None:
+    """Register mentions of the bot user."""
 
     @app.event("app_mention")
     async def app_mention(body: dict[str, Any]) -> None:
-        """Put what was asked on the books; Bolt acks once that is done."""
-        asked = invocation(body, bot_user)
-        if asked is None:
+        """Store the request; Bolt acks once that is done."""
+        invocation = parse_mention(body, bot_user)
+        if invocation is None:
             return
         if "edited" in body["event"]:
-            answers.tell(asked, EDITED)
+            responder.queue_ephemeral(invocation, EDITED)
             return
-        await answers.ask_aside(asked)
+        await responder.reply_ephemeral(invocation)
 
 
-def invocation(body: Mapping[str, Any], bot_user: str) -> Invocation | None:
-    """Translate an event; None for a bot's message, or one that lacks what a run needs."""
+def parse_mention(body: Mapping[str, Any], bot_user: str) -> Invocation | None:
+    """Translate an event; return None for a bot's message, or if a field is missing."""
     event = body.get("event")
     if not isinstance(event, Mapping) or "bot_id" in event or "subtype" in event:
         return None

@@ -12,30 +12,30 @@ from bot.commands.alerts import find_candidates
 from bot.model.actions import Effect
 from bot.model.people import Place
 from handlers.messages import views
-from handlers.slack.payloads import asked_of, text_at
+from handlers.slack.payloads import form_invocation, text_at
 from handlers.slack.responder import Responder
 
 
-def register(app: AsyncApp, *, answers: Responder) -> None:
-    """Take the shortcuts; both only open a form."""
+def register(app: AsyncApp, *, responder: Responder) -> None:
+    """Register the shortcuts; both only open a form."""
 
     @app.global_shortcut("open_form")
     async def anywhere(ack: AsyncAck, body: dict[str, Any]) -> None:
         """Open the form; it asks for the channel itself."""
         await ack()
-        if (asked := asked_of(body, Place(""))) is not None:
-            answers.open_form(views.FormPlace(Effect.STOP), asked.key, asked)
+        if (invocation := form_invocation(body, Place(""))) is not None:
+            responder.open_form(views.FormPlace(Effect.STOP), invocation.key, invocation)
 
     @app.message_shortcut("stop_in_message")
     async def in_message(ack: AsyncAck, body: dict[str, Any]) -> None:
-        """Open the form with what the message names; the answer comes in that message's thread."""
+        """Open the form filled in from the message; the answer goes to that message's thread."""
         await ack()
         message = body.get("message")
         message = message if isinstance(message, Mapping) else {}
         thread_ts = text_at(message, "thread_ts") or text_at(message, "ts")
         channel = text_at(body, "channel", "id")
-        asked = asked_of(body, Place(channel, thread_ts, text_at(body, "response_url")))
-        if asked is None or not channel:
+        invocation = form_invocation(body, Place(channel, thread_ts, text_at(body, "response_url")))
+        if invocation is None or not channel:
             return
         place = views.FormPlace(Effect.STOP, channel, thread_ts, find_candidates(message))
-        answers.open_form(place, asked.key, asked)
+        responder.open_form(place, invocation.key, invocation)

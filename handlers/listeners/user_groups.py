@@ -1,4 +1,4 @@
-"""Keeps the directory fresh: a change of a user group counts at once, not when memory lapses.
+"""Changes of user groups take effect at once, not when the directory's cache expires.
 
 Source: https://docs.slack.dev/reference/events/subteam_members_changed
 """
@@ -12,9 +12,9 @@ from handlers.slack.payloads import text_at
 
 
 def register(app: AsyncApp, *, directory: Directory) -> None:
-    """Take changes of user groups."""
+    """Register changes of user groups."""
 
     @app.event("subteam_members_changed")
     async def subteam_members_changed(event: dict[str, Any]) -> None:
-        """Forget who was in the group."""
+        """Drop the group's members from the cache."""
         directory.forget_group(text_at(event, "subteam_id"))

@@ -1,4 +1,4 @@
-"""One call to Slack and what came of it, as data: answered, refused, never sent, or no answer."""
+"""One call to Slack and its outcome as data: answered, refused, never sent, or no answer."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -12,13 +12,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import StopstreamError
-from bot.model.people import Place
 from handlers.messages.blocks import Message
 
-PATIENCE = 10.0
+CALL_TIMEOUT = 10.0
 """Seconds that a call may take."""
 
-AUTH = frozenset(
+AUTH_ERRORS = frozenset(
     {
         "account_inactive",
         "invalid_auth",
@@ -33,17 +32,19 @@ AUTH = frozenset(
         "token_revoked",
     }
 )
-"""Refusals that a new token or a new installation mends."""
+"""Refusals that only a new token or a new installation ends."""
 
-_BROKEN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
-"""Codes with which Slack says that it does not know what came of it."""
+AUTH_RETRY_AFTER = 60.0
+"""Seconds between two attempts while the token or the installation is refused."""
 
-_GLANCE = 2.0
-"""Seconds for looking at a thread before somebody is told something."""
+_UNCLEAR_ERRORS = frozenset(
+    {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+)
+"""Codes with which Slack does not know the outcome itself."""
 
-_UNSAID_WAIT = 30.0
-_DIGITS = 6
-_OK, _TOO_MANY, _BROKEN_FROM = 200, 429, 500
+_DEFAULT_WAIT = 30.0
+_MAX_DIGITS = 6
+_OK, _RATE_LIMITED, _SERVER_ERROR = 200, 429, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +69,20 @@ class Refused:
 
     @property
     def why(self) -> str:
-        """Say it in words."""
+        """Return the refusal in words."""
         return f"Slack refused it ({self.code})"
 
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """No connection: it did not reach Slack."""
+    """There was no connection: the request did not reach Slack."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownOutcome:
-    """It left and no usable answer came: Slack may have done it."""
+    """The request was sent and no usable answer came: Slack may have done it."""
 
     why: str
 
@@ -90,7 +91,7 @@ Outcome: TypeAlias = Answered | Refused | NotSent | UnknownOutcome
 
 
 class CallError(StopstreamError):
-    """A call that someone waits for did not succeed.
+    """A call that must succeed failed.
 
     Attributes:
         outcome: How it failed.
@@ -101,7 +102,7 @@ class CallError(StopstreamError):
         self.outcome = outcome
 
 
-async def call(request: Awaitable[AsyncSlackResponse], seconds: float = PATIENCE) -> Outcome:
+async def call(request: Awaitable[AsyncSlackResponse], seconds: float = CALL_TIMEOUT) -> Outcome:
     """Await one call of the Web API."""
     try:
         async with asyncio.timeout(seconds):
@@ -118,7 +119,7 @@ async def call(request: Awaitable[AsyncSlackResponse], seconds: float = PATIENCE
 
 
 async def call_or_raise(
-    request: Awaitable[AsyncSlackResponse], seconds: float = PATIENCE
+    request: Awaitable[AsyncSlackResponse], seconds: float = CALL_TIMEOUT
 ) -> Answered:
     """Await one call that must succeed.
 
@@ -131,24 +132,24 @@ async def call_or_raise(
     return outcome
 
 
-async def reply(
-    client: AsyncWebClient, url: str, message: Message, *, instead: bool = False
+async def respond(
+    client: AsyncWebClient, url: str, message: Message, *, replace: bool = False
 ) -> Outcome:
-    """Answer the asker alone through a `response_url`.
+    """Send an ephemeral message through a `response_url`.
 
     Args:
-        instead: In place of the message whose button was pressed.
+        replace: In place of the message whose button was pressed.
 
     Source: https://docs.slack.dev/interactivity/handling-user-interaction
     """
     body = {
         "response_type": "ephemeral",
-        "replace_original": instead,
+        "replace_original": replace,
         "text": message.text,
         "blocks": list(message.blocks),
     }
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(CALL_TIMEOUT):
             return await _post(client, url, body)
     except aiohttp.ClientConnectorError as error:
         return NotSent(f"Slack cannot be reached ({type(error).__name__})")
@@ -156,33 +157,15 @@ async def reply(
         return UnknownOutcome(f"Slack gave no usable answer ({type(error).__name__})")
 
 
-async def seen_thread(client: AsyncWebClient, place: Place) -> str:
-    """Give the thread of a place if Slack shows there what is for one person alone, else nothing.
-
-    It does so only in a thread that has a reply already, so a message that began none has none.
-    Where Slack does not say, the channel shows it in any case.
-
-    Source: https://docs.slack.dev/reference/methods/chat.postEphemeral
-    """
-    if not (place.channel and place.thread_ts):
-        return ""
-    request = client.conversations_replies(channel=place.channel, ts=place.thread_ts, limit=2)
-    outcome = await call(request, _GLANCE)
-    found = outcome.data.get("messages") if isinstance(outcome, Answered) else None
-    messages = found if isinstance(found, list) else []
-    replies = any(isinstance(m, dict) and m.get("ts") != place.thread_ts for m in messages)
-    return place.thread_ts if replies else ""
-
-
 async def upload(client: AsyncWebClient, url: str, content: bytes) -> None:
-    """Upload a file's content to the address that Slack gave for it.
+    """Upload a file's content to the URL that Slack returned for it.
 
     Raises:
-        CallError: Slack did not take it.
+        CallError: Slack did not accept it.
     """
     outcome: Outcome
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(CALL_TIMEOUT):
             outcome = await _upload(client, url, content)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         outcome = UnknownOutcome(f"Slack did not take the file ({type(error).__name__})")
@@ -199,17 +182,22 @@ async def _upload(client: AsyncWebClient, url: str, content: bytes) -> Outcome:
         return Refused(f"http_{response.status}")
 
 
+def auth_problem(code: str) -> str:
+    """Return the sentence for a code of `AUTH_ERRORS`."""
+    return f"Slack does not accept the bot's token or scopes ({code}); mend SLACK_BOT_TOKEN"
+
+
 def without_retries(client: AsyncWebClient) -> AsyncWebClient:
-    """Give the same client, on the same connections, that sends everything once."""
-    return _copied(client, 0)
+    """Return a client on the same connections that sends everything once."""
+    return _copy(client, 0)
 
 
 def with_rate_limit_retries(client: AsyncWebClient) -> AsyncWebClient:
-    """Give the same client that waits where Slack says so; nothing else is sent again."""
-    return _copied(client, 2)
+    """Return a client on the same connections that repeats only rate-limited calls."""
+    return _copy(client, 2)
 
 
-def _copied(client: AsyncWebClient, retries: int) -> AsyncWebClient:
+def _copy(client: AsyncWebClient, retries: int) -> AsyncWebClient:
     copy = AsyncWebClient(
         token=client.token,
         base_url=client.base_url,
@@ -227,27 +215,26 @@ async def _post(client: AsyncWebClient, url: str, body: dict[str, Any]) -> Outco
     async with client.session.post(url, json=body, allow_redirects=False) as response:
         if response.status == _OK:
             return Answered({}, response.headers)
-        if response.status == _TOO_MANY:
-            return Refused("ratelimited", _wait(response.headers))
-        if response.status >= _BROKEN_FROM:
+        if response.status == _RATE_LIMITED:
+            return Refused("ratelimited", _retry_after(response.headers))
+        if response.status >= _SERVER_ERROR:
             return UnknownOutcome(f"Slack answered with HTTP {response.status}")
         return Refused(f"http_{response.status}")
 
 
 def _refusal(response: object) -> Outcome:
-    """Read an error's response, which is Slack's answer or, where it was no JSON, aiohttp's."""
+    """Return the outcome of an error's response: Slack's, or aiohttp's where it was no JSON."""
     status: int = getattr(response, "status_code", 0) or getattr(response, "status", 0)
     data = getattr(response, "data", None)
     code = data.get("error") if isinstance(data, dict) else None
-    if status == _TOO_MANY or code in ("ratelimited", "rate_limited"):
-        return Refused("ratelimited", _wait(getattr(response, "headers", {})))
-    if not isinstance(code, str) or not code or code in _BROKEN or status >= _BROKEN_FROM:
+    if status == _RATE_LIMITED or code in ("ratelimited", "rate_limited"):
+        return Refused("ratelimited", _retry_after(getattr(response, "headers", {})))
+    if not isinstance(code, str) or not code or code in _UNCLEAR_ERRORS or status >= _SERVER_ERROR:
         return UnknownOutcome(f"Slack answered with HTTP {status} {code or ''}".rstrip())
     return Refused(code)
 
 
-def _wait(headers: Mapping[str, str]) -> float:
-    said = headers.get("Retry-After", "")
-    return (
-        float(said) if said.isascii() and said.isdigit() and len(said) < _DIGITS else _UNSAID_WAIT
-    )
+def _retry_after(headers: Mapping[str, str]) -> float:
+    value = headers.get("Retry-After", "")
+    valid = value.isascii() and value.isdigit() and len(value) < _MAX_DIGITS
+    return float(value) if valid else _DEFAULT_WAIT

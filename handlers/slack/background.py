@@ -1,4 +1,4 @@
-"""What must happen right after an ack and needs Slack: a bounded queue and a few workers."""
+"""Runs what must happen right after an ack and needs Slack: a bounded queue, a few workers."""
 
 import asyncio
 import secrets
@@ -15,28 +15,28 @@ log = structlog.get_logger("stopstream.errands")
 
 Work: TypeAlias = Callable[[], Awaitable[object]]
 FailureReply: TypeAlias = Callable[[str], Awaitable[object]]
-"""Tells someone that it failed, given the fault's number."""
+"""Tells someone that a job failed, given the fault's number."""
 
 
 def fault_number() -> str:
-    """Make the number that stands both in the answer and in the log."""
+    """Return a new number that appears both in the answer and in the log."""
     return secrets.token_hex(4)
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
+class _Job:
     name: str
     work: Work
-    sorry: FailureReply | None
+    on_failure: FailureReply | None
 
 
 class BackgroundQueue:
-    """Runs errands in the order they came; a failure is logged and never stops a worker.
+    """Runs jobs in the order of their submission; a failure is logged and stops no worker.
 
     Args:
-        workers: How many run at once.
-        most: How many may wait.
-        patience: Seconds that one may take.
+        workers: How many jobs run at once.
+        capacity: How many jobs may wait.
+        timeout: Seconds that a job may take.
     """
 
     def __init__(
@@ -44,28 +44,28 @@ class BackgroundQueue:
         *,
         supervisor: Supervisor,
         workers: int = 4,
-        most: int = 200,
-        patience: float = 15.0,
+        capacity: int = 200,
+        timeout: float = 15.0,
     ) -> None:
         self._supervisor = supervisor
-        self._queue: asyncio.Queue[_Errand] = asyncio.Queue(most)
-        self._count = workers
-        self._patience = patience
+        self._queue: asyncio.Queue[_Job] = asyncio.Queue(capacity)
+        self._worker_count = workers
+        self._timeout = timeout
         self._workers: list[Loop] = []
-        self._kept: set[asyncio.Task[None]] = set()
+        self._spawned: set[asyncio.Task[None]] = set()
         self._attempts: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Begin to work."""
-        # An errand and its apology, and as long again until a busy machine has cancelled them.
-        longest = 4 * self._patience + LONGEST
+        """Start the workers."""
+        # A job and its failure reply, and as long again until a busy machine has cancelled them.
+        longest = 4 * self._timeout + LONGEST
         self._workers = [
             self._supervisor.start(f"errands {number}", self._serve, longest=longest)
-            for number in range(self._count)
+            for number in range(self._worker_count)
         ]
 
     async def stop(self, grace: float = 1.0) -> None:
-        """Finish what waits, at most for `grace` seconds."""
+        """Run the jobs that wait, at most for `grace` seconds, then stop."""
         if self._workers:
             done = asyncio.create_task(self._queue.join())
             await asyncio.wait({done}, timeout=grace)
@@ -73,58 +73,57 @@ class BackgroundQueue:
         for loop in self._workers:
             loop.stop()
         self._workers = []
-        running = (*self._kept, *self._attempts)
+        running = (*self._spawned, *self._attempts)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    def keep(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Let something go on beside the errands until it ends or these do."""
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something outside the workers until it ends or the queue is stopped."""
         task = asyncio.create_task(work, name=name)
-        self._kept.add(task)
-        task.add_done_callback(self._kept.discard)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
         return task
 
-    def take(self, name: str, work: Work, sorry: FailureReply | None = None) -> bool:
-        """Put an errand into the queue; False if it is full and nothing will happen.
+    def submit(self, name: str, work: Work, on_failure: FailureReply | None = None) -> bool:
+        """Put a job into the queue; return False if the queue is full and the job is dropped.
 
         Args:
             name: For the log.
             work: Runs in a task of its own.
-            sorry: Called with the fault's number if the work failed.
+            on_failure: Called with the fault's number if the work failed.
         """
         if self._queue.full():
             log.error("too many errands wait", errand=name)
             return False
-        self._queue.put_nowait(_Errand(name, work, sorry))
+        self._queue.put_nowait(_Job(name, work, on_failure))
         return True
 
     async def _serve(self) -> None:
-        """Run the next errand, or wait a little for one to come."""
+        """Run the next job, or return after a short wait for one."""
         try:
             async with asyncio.timeout(IDLE):
-                errand = await self._queue.get()
+                job = await self._queue.get()
         except TimeoutError:
             return
         try:
-            failed = await self._attempt(errand.name, errand.work)
-            if failed and errand.sorry is not None:
-                apology = partial(errand.sorry, failed)
-                await self._attempt(f"{errand.name}: apology", apology)
+            fault = await self._attempt(job.name, job.work)
+            if fault and job.on_failure is not None:
+                await self._attempt(f"{job.name}: apology", partial(job.on_failure, fault))
         finally:
             self._queue.task_done()
 
     async def _attempt(self, name: str, work: Work) -> str:
-        """Run something in a task of its own, so that whatever it raises stays there.
+        """Run a job in a task of its own, which contains whatever it raises.
 
         Returns:
-            The fault's number, or nothing if all went well.
+            The fault's number, or nothing if it succeeded.
         """
         task = asyncio.create_task(_awaited(work), name=name)
         self._attempts.add(task)
         task.add_done_callback(self._attempts.discard)
         try:
-            await asyncio.wait({task}, timeout=self._patience)
+            await asyncio.wait({task}, timeout=self._timeout)
         finally:
             task.cancel()
         await asyncio.wait({task})

@@ -1,4 +1,4 @@
-"""Answers who someone is and where the bot is: asks Slack, and remembers it for a short while."""
+"""Looks up in Slack who someone is and where the bot is, and caches the answers for a while."""
 
 import asyncio
 import time
@@ -11,15 +11,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import DirectoryError
 from bot.model.people import Actor, Person, Presence
-from handlers.slack.api_calls import AUTH, Answered, Outcome, Refused, call, without_retries
+from handlers.slack.api_calls import AUTH_ERRORS, Answered, Outcome, Refused, call, without_retries
 
 log = structlog.get_logger("stopstream.directory")
 
-PATIENCE = 3.0
+TIMEOUT = 3.0
 """Seconds for one look-up."""
 
-USERS_FOR, GROUPS_FOR, PRESENCE_FOR = 60.0, 300.0, 300.0
-"""Seconds for which an answer is remembered. A group's changes come as events besides."""
+USERS_TTL, GROUPS_TTL, PRESENCE_TTL = 60.0, 300.0, 300.0
+"""Seconds for which an answer is cached. A group's changes also come as events."""
 
 SLACKBOT = "USLACKBOT"
 
@@ -27,38 +27,38 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class _Remembered(Generic[K, V]):
-    """Answers by key: remembered for a while, asked for once however many wait.
+class _Cache(Generic[K, V]):
+    """Answers by key: cached for a while, and fetched once for all callers that wait.
 
-    What fails is not remembered.
+    A failure is not cached.
     """
 
     def __init__(self, most: int, seconds: float, clock: Callable[[], float]) -> None:
-        self._known: TTLCache[K, V] = TTLCache(most, seconds, timer=clock)
-        self._asked: dict[K, asyncio.Task[V]] = {}
+        self._values: TTLCache[K, V] = TTLCache(most, seconds, timer=clock)
+        self._pending: dict[K, asyncio.Task[V]] = {}
 
-    async def get(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
-        known = self._known.get(key)
+    async def get(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
+        known = self._values.get(key)
         if known is not None:
             return known
-        task = self._asked.get(key)
+        task = self._pending.get(key)
         if task is None:
-            task = self._asked[key] = asyncio.create_task(_run(ask))
-            task.add_done_callback(lambda done: self._answered(key, done))
-        # One who gives up must not take the answer from the others.
+            task = self._pending[key] = asyncio.create_task(_run(fetch))
+            task.add_done_callback(lambda done: self._store(key, done))
+        # A cancelled caller must not cancel the others' answer.
         return await asyncio.shield(task)
 
     def forget(self, key: K) -> None:
-        self._known.pop(key, None)
-        self._asked.pop(key, None)
+        self._values.pop(key, None)
+        self._pending.pop(key, None)
 
-    def _answered(self, key: K, task: "asyncio.Task[V]") -> None:
-        current = self._asked.get(key) is task
+    def _store(self, key: K, task: "asyncio.Task[V]") -> None:
+        current = self._pending.get(key) is task
         if current:
-            del self._asked[key]
-        # Forgotten meanwhile: the answer may be older than the change.
+            del self._pending[key]
+        # If it was forgotten meanwhile, the answer may be older than the change.
         if not task.cancelled() and task.exception() is None and current:
-            self._known[key] = task.result()
+            self._values[key] = task.result()
 
 
 class Directory:
@@ -66,7 +66,7 @@ class Directory:
 
     Args:
         team: The workspace the bot belongs to.
-        clock: Seconds, for the memory alone.
+        clock: Seconds, for the cache alone.
     """
 
     def __init__(
@@ -75,14 +75,14 @@ class Directory:
         *,
         team: str,
         clock: Callable[[], float] = time.monotonic,
-        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
     ) -> None:
         self._client = without_retries(client)
         self._team = team
-        self._patience = patience
-        self._users: _Remembered[Actor, Person] = _Remembered(10_000, USERS_FOR, clock)
-        self._groups: _Remembered[str, frozenset[str]] = _Remembered(500, GROUPS_FOR, clock)
-        self._channels: _Remembered[str, Presence] = _Remembered(5_000, PRESENCE_FOR, clock)
+        self._timeout = timeout
+        self._users: _Cache[Actor, Person] = _Cache(10_000, USERS_TTL, clock)
+        self._groups: _Cache[str, frozenset[str]] = _Cache(500, GROUPS_TTL, clock)
+        self._channels: _Cache[str, Presence] = _Cache(5_000, PRESENCE_TTL, clock)
 
     async def person(self, actor: Actor) -> Person:
         """Look a user up.
@@ -90,10 +90,10 @@ class Directory:
         Raises:
             DirectoryError: Slack did not answer, or knows no such user.
         """
-        return await self._users.get(actor, lambda: self._ask_person(actor))
+        return await self._users.get(actor, lambda: self._fetch_person(actor))
 
     async def groups(self, user: str, among: frozenset[str]) -> frozenset[str]:
-        """Give those of the user groups `among` that the user is in.
+        """Return those of the user groups `among` that the user is in.
 
         Raises:
             DirectoryError: A group could not be read.
@@ -103,24 +103,22 @@ class Directory:
         return frozenset(g for g, users in zip(ordered, members, strict=True) if user in users)
 
     async def presence(self, channel: str) -> Presence:
-        """Say whether the bot is in a channel. Only a yes is remembered."""
+        """Return whether the bot is in a channel. Only a yes is cached."""
         try:
-            return await self._channels.get(channel, lambda: self._ask_presence(channel))
+            return await self._channels.get(channel, lambda: self._fetch_presence(channel))
         except _NotInError as error:
             return error.presence
 
     def forget_group(self, group: str) -> None:
-        """Ask Slack again who is in a user group."""
+        """Fetch the members of a user group again."""
         self._groups.forget(group)
 
     def forget_channel(self, channel: str) -> None:
-        """Ask Slack again whether the bot is in a channel."""
+        """Fetch again whether the bot is in a channel."""
         self._channels.forget(channel)
 
-    # --- asking --------------------------------------------------------------------
-
-    async def _ask_person(self, actor: Actor) -> Person:
-        outcome = await call(self._client.users_info(user=actor.user), self._patience)
+    async def _fetch_person(self, actor: Actor) -> Person:
+        outcome = await call(self._client.users_info(user=actor.user), self._timeout)
         match outcome:
             case Answered(data) if isinstance(user := data.get("user"), dict):
                 return _person(actor, user, self._team)
@@ -132,11 +130,11 @@ class Directory:
                 raise DirectoryError(_sentence("who you are", outcome))
 
     async def _members(self, group: str) -> frozenset[str]:
-        return await self._groups.get(group, lambda: self._ask_members(group))
+        return await self._groups.get(group, lambda: self._fetch_members(group))
 
-    async def _ask_members(self, group: str) -> frozenset[str]:
+    async def _fetch_members(self, group: str) -> frozenset[str]:
         request = self._client.usergroups_users_list(usergroup=group, team_id=self._team)
-        outcome = await call(request, self._patience)
+        outcome = await call(request, self._timeout)
         match outcome:
             case Answered(data) if isinstance(users := data.get("users"), list):
                 return frozenset(user for user in users if isinstance(user, str))
@@ -151,8 +149,8 @@ class Directory:
             case _:
                 raise DirectoryError(_sentence("who is in a user group of the policy", outcome))
 
-    async def _ask_presence(self, channel: str) -> Presence:
-        outcome = await call(self._client.conversations_info(channel=channel), self._patience)
+    async def _fetch_presence(self, channel: str) -> Presence:
+        outcome = await call(self._client.conversations_info(channel=channel), self._timeout)
         match outcome:
             case Answered(data) if isinstance(found := data.get("channel"), dict):
                 if found.get("is_im") is True or found.get("is_member") is True:
@@ -167,19 +165,19 @@ class Directory:
 
 
 class _NotInError(Exception):
-    """Anything but a yes, so that it is not remembered."""
+    """Anything but a yes, raised so that it is not cached."""
 
     def __init__(self, presence: Presence) -> None:
         super().__init__(presence.value)
         self.presence = presence
 
 
-async def _run(ask: Callable[[], Awaitable[V]]) -> V:
-    return await ask()
+async def _run(fetch: Callable[[], Awaitable[V]]) -> V:
+    return await fetch()
 
 
 def _person(actor: Actor, user: Mapping[str, Any], home: str) -> Person:
-    """Read Slack's user object; what it does not say of a right counts against them.
+    """Read Slack's user object; an unclear flag counts as set.
 
     Source: https://docs.slack.dev/reference/objects/user-object
     """
@@ -192,15 +190,15 @@ def _person(actor: Actor, user: Mapping[str, Any], home: str) -> Person:
     return Person(
         user=actor.user,
         team=team,
-        bot=_says(user, "is_bot") or actor.user == SLACKBOT,
-        guest=_says(user, "is_restricted") or _says(user, "is_ultra_restricted"),
-        deactivated=_says(user, "deleted"),
-        stranger=_says(user, "is_stranger") or team != home or not home,
+        bot=_flag(user, "is_bot") or actor.user == SLACKBOT,
+        guest=_flag(user, "is_restricted") or _flag(user, "is_ultra_restricted"),
+        deactivated=_flag(user, "deleted"),
+        stranger=_flag(user, "is_stranger") or team != home or not home,
     )
 
 
-def _says(user: Mapping[str, Any], name: str) -> bool:
-    """Say whether a flag stands against them; one that is no boolean does."""
+def _flag(user: Mapping[str, Any], name: str) -> bool:
+    """Return whether a flag is set; one that is no boolean counts as set."""
     return user.get(name, False) is not False
 
 
@@ -212,7 +210,7 @@ def _sentence(what: str, outcome: Outcome) -> str:
     match outcome:
         case Refused("ratelimited"):
             return f"Slack is asked too often at the moment and did not say {what}."
-        case Refused(code) if code in AUTH:
+        case Refused(code) if code in AUTH_ERRORS:
             return f"Slack does not let me ask {what} ({code}); whoever runs this bot must mend it."
         case Answered():
             return f"Slack's answer did not say {what}."

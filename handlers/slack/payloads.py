@@ -11,21 +11,21 @@ _TEXTS = ("type", "command", "callback_id", "team_id", "user_id", "trigger_id", 
 
 
 def text_at(payload: object, *path: str) -> str:
-    """Give the text at a path of keys; empty if it is absent or of another type."""
+    """Return the text at a path of keys; empty if it is absent or of another type."""
     for name in path:
         payload = payload.get(name) if isinstance(payload, Mapping) else None
     return payload if isinstance(payload, str) else ""
 
 
 def actor_of(body: Mapping[str, Any]) -> Actor | None:
-    """Say who pressed, chose or sent something; None if Slack did not."""
+    """Return who pressed, chose or sent something; None if Slack did not say."""
     user = text_at(body, "user", "id")
     team = text_at(body, "user", "team_id") or text_at(body, "team", "id")
     return Actor(team, user) if user and team else None
 
 
 def place_of(body: Mapping[str, Any]) -> Place:
-    """Say where a button stands; nowhere for one of the home tab."""
+    """Return where a button is; an empty place for one of the home tab."""
     return Place(
         text_at(body, "channel", "id") or text_at(body, "container", "channel_id"),
         text_at(body, "container", "thread_ts") or text_at(body, "message", "thread_ts"),
@@ -33,23 +33,29 @@ def place_of(body: Mapping[str, Any]) -> Place:
     )
 
 
-def asked_of(body: Mapping[str, Any], place: Place) -> Invocation | None:
-    """Say who asks by a form and where the answer goes; None if it lacks what a run needs."""
+def button_invocation(body: Mapping[str, Any]) -> Invocation | None:
+    """Return who pressed a button and where; None if Slack did not say who."""
+    key, actor = text_at(body, "trigger_id"), actor_of(body)
+    return Invocation(key, actor, place_of(body), "", Via.BUTTON, None) if actor else None
+
+
+def form_invocation(body: Mapping[str, Any], place: Place) -> Invocation | None:
+    """Return who uses a form and where the answer goes; None if it lacks what a run needs."""
     key, actor = text_at(body, "trigger_id"), actor_of(body)
     return Invocation(key, actor, place, "", Via.FORM, None) if key and actor else None
 
 
 def well_formed(body: Mapping[str, Any]) -> bool:
-    """Say whether a request has the shape that Bolt takes for granted and breaks without."""
+    """Return whether a request has the shape that Bolt assumes and raises without."""
     return (
         all(isinstance(body.get(name), str | None) for name in _TEXTS)
         and all(isinstance(body.get(name), Mapping | str | None) for name in _OBJECTS)
         and _all_objects(body.get("authorizations") or [])
-        and _as_its_type_demands(body)
+        and _matches_type(body)
     )
 
 
-def _as_its_type_demands(body: Mapping[str, Any]) -> bool:
+def _matches_type(body: Mapping[str, Any]) -> bool:
     match body.get("type"):
         case "event_callback":
             return bool(text_at(body, "event", "type"))

@@ -33,9 +33,9 @@ from handlers.manifest import bot_scopes
 from handlers.messages import audit_line, cards, replies, rights, views
 from handlers.messages import help as help_messages
 from tests.conftest import built
-from tests.slack.test_listeners import opened, submission
 from tests.support.fakes import ALICE, BOB
 from tests.support.processes import Process
+from tests.support.slack_app import opened, submission
 
 ACCOUNTS = """
 defaults:
@@ -373,7 +373,7 @@ async def test_form_fields_follow_the_chosen_account(
         entered = {views.CHOOSE_ACCOUNT: {"selected_option": {"value": "europe"}}}
         sent["view"]["state"]["values"][views.ACCOUNT_BLOCK] = entered
         assert await workspace.interact(sent) == ""
-        await workspace.errands.stop()
+        await workspace.background.stop(grace=60.0)
         (found,) = await house.service.queries.recent(None)
         (update,) = workspace.slack.asked("views.update")
     view = json.loads(update["view"]) if isinstance(update["view"], str) else update["view"]

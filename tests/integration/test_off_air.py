@@ -850,7 +850,7 @@ async def test_dry_run_of_a_hold_sends_and_stores_nothing(home: House) -> None:
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
     monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 0.5)
-    monkeypatch.setattr("handlers.listeners.home.EVERY", 0.2)
+    monkeypatch.setattr("handlers.listeners.home.REFRESH_EVERY", 0.2)
     policy = "roles: {r: {members: {users: [U0ALICE, U0BOB]}, allow: [{actions: ['*']}]}}\n"
     text = f"defaults: {{live: {{DomainName: {DOMAIN}}}}}\n{policy}"
     async with sandbox(tmp_path, policy=text, socket=False, limits=False) as one:

@@ -43,7 +43,7 @@ async def ran(world: Sandbox, count: int) -> None:
     for number in range(count):
         await world.slack.person("U0ALICE").slash("/stopstream", f"live stream{number}")
     await world.slack.wait_for(
-        lambda: len([m for m in channel.messages if m.thread_ts]) >= count, timeout=30
+        lambda: len([m for m in channel.messages if m.thread_ts]) >= count, timeout=60
     )
 
 
@@ -155,7 +155,7 @@ async def test_audit_search_rechecks_permission(world: Sandbox) -> None:
     await ran(world, 2)
     first = await audit(world, "U0BOB", "", OTHER)
     world.policy.write_text(world.policy.read_text().replace("audit: true", "audit: false"))
-    await world.slack.wait_for(lambda: _unread(world), timeout=10)
+    await world.slack.wait_for(lambda: _unread(world))
     seen = len(world.slack.ephemerals("U0BOB"))
 
     await world.slack.person("U0BOB").press("As a CSV file", first, OTHER)

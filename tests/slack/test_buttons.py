@@ -9,6 +9,9 @@ import pytest
 
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, POLICY, Sandbox, sandbox
 from bot.sandbox.slack.entities import Message
+from handlers.messages import search_results
+from tests.support.fake_slack import TEAM
+from tests.support.slack_app import Workspace
 
 
 @pytest.fixture(params=["socket", "http"])
@@ -227,3 +230,25 @@ async def test_duplicate_request_links_to_waiting_card(one_world: Sandbox) -> No
 
     assert "|its card>" in seen[0].text
     assert len([m for m in slack.channels[INCIDENTS].roots if m.bot_id and not m.to]) == 1
+
+
+async def test_button_reply_goes_to_its_thread(
+    workspace: Workspace,
+) -> None:
+    """A button pressed in a thread is answered in that thread, not by the response URL."""
+    workspace.slack.threads.add("1.5")
+    await workspace.interact(
+        {
+            "type": "block_actions",
+            "trigger_id": "trigger.odd",
+            "user": {"id": "U0ALICE", "team_id": TEAM},
+            "container": {"type": "message", "channel_id": "C0INC", "thread_ts": "1.5"},
+            "response_url": workspace.slack.reply_url,
+            "actions": [{"action_id": search_results.OLDER, "value": "odd", "type": "button"}],
+        }
+    )
+    await workspace.background.stop(grace=60.0)
+
+    (whisper,) = workspace.slack.asked("chat.postEphemeral")
+    assert whisper["thread_ts"] == "1.5"
+    assert workspace.slack.replies == []

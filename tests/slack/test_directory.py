@@ -13,7 +13,7 @@ from handlers.slack.directory import Directory
 from tests.support.fake_slack import TEAM, FakeSlack, Fault, slack
 
 ALICE = Actor(TEAM, "U0ALICE")
-MEMBER: dict[str, Any] = {"team_id": TEAM, "tz": "Europe/Berlin", "deleted": False}
+MEMBER: dict[str, Any] = {"team_id": TEAM, "deleted": False}
 
 
 class Clock:
@@ -35,7 +35,7 @@ class Office:
 async def office() -> AsyncIterator[Office]:
     async with slack() as (fake, client):
         clock = Clock()
-        yield Office(fake, Directory(client, team=TEAM, clock=clock, patience=1.0), clock)
+        yield Office(fake, Directory(client, team=TEAM, clock=clock, timeout=60.0), clock)
 
 
 async def test_user_directory_returns_full_member(office: Office) -> None:

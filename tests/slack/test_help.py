@@ -14,8 +14,8 @@ from bot.storage.store import Store
 from handlers.messages import help as help_messages
 from handlers.messages import help_topics, rights
 from tests.conftest import built
-from tests.slack.test_listeners import mention, opened
 from tests.support.fakes import TEAM, FakeDirectory
+from tests.support.slack_app import mention, opened
 
 POLICY = """
 limits:
@@ -117,7 +117,7 @@ async def test_help_replies_first_and_permissions_follow(quick_store: Store) -> 
         built(quick_store, policy=POLICY, directory=slow) as house,
         opened(house) as workspace,
     ):
-        text = await asyncio.wait_for(workspace.command("help live"), 1.0)
+        text = await asyncio.wait_for(workspace.command("help live"), 60.0)
         assert "DropLiveStream" in text
         assert "You may" not in text
         slow.gate.set()

@@ -17,7 +17,7 @@ from tests.support.fakes import ALICE, MALLORY
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.setattr("handlers.listeners.home.EVERY", 0.2)
+    monkeypatch.setattr("handlers.listeners.home.REFRESH_EVERY", 0.2)
     async with sandbox(tmp_path, socket=False, limits=False) as built:
         yield built
 

@@ -10,7 +10,8 @@ from bot.model.commands import Via
 from bot.model.messages import Delivery, MessageKind, RetryLater, Sent, Undeliverable
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
-from handlers.slack.messenger import EVENT_TYPE, Messenger
+from handlers.slack.messenger import Messenger
+from handlers.slack.posting import EVENT_TYPE
 from tests.support.fake_slack import BOT, FakeSlack, Fault, slack
 
 ASKED_AT = 1_700_000_000.0
@@ -58,7 +59,9 @@ class Office:
 async def office() -> AsyncIterator[Office]:
     async with slack() as (fake, client):
         clock, lost = Clock(), list[str]()
-        desk = Messenger(client, bot=BOT, audit_channel="C0AUDIT", lost=lost.append, clock=clock)
+        desk = Messenger(
+            client, bot=BOT, audit_channel="C0AUDIT", on_channel_lost=lost.append, clock=clock
+        )
         yield Office(fake, desk, clock, lost)
 
 

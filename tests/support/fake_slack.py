@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers.slack.transports import web_client
+from handlers.slack.web_client import web_client
 
 TEAM, BOT_USER, BOT = "T0HOME", "U0BOT", "B0BOT"
 

@@ -57,6 +57,6 @@ class Process:
 
 async def until(so: Callable[[], object]) -> None:
     """Wait until another process has made something so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not so():  # noqa: ASYNC110 (another process)
             await asyncio.sleep(0.02)

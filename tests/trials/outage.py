@@ -67,7 +67,7 @@ async def outage(folder: Path, *, asks: int, seconds: float) -> Arrived:
             said = await alice.slash("/stopstream", f"live x{number}", INCIDENTS)
             slowest = max(slowest, time.monotonic() - began)
             assert said.startswith("Asked"), said
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(world.cloud.ran("DropLiveStream")) < asks + 1:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await asyncio.sleep(seconds)

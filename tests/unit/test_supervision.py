@@ -24,8 +24,8 @@ from bot.supervision import DOWN, FIRST, LONGEST, MOST, Supervisor
 from bot.telemetry import Metrics
 from handlers.slack.background import BackgroundQueue
 from tests.conftest import House, built
-from tests.slack.test_listeners import on_socket
 from tests.support.fakes import ALICE
+from tests.support.slack_app import on_socket
 
 PATIENCE = 20.0
 """Seconds after which a test that waits for something has failed; never how long it takes."""
@@ -281,7 +281,7 @@ async def test_errands_survive_a_worker_that_breaks_off() -> None:
     """A worker that breaks off between two errands goes on with the next one."""
     metrics, clock = Metrics(), Clock()
     supervisor = Supervisor(metrics, clock=clock, sleep=clock.sleep)
-    errands = BackgroundQueue(supervisor=supervisor, workers=1)
+    background = BackgroundQueue(supervisor=supervisor, workers=1)
     fine = asyncio.Event()
 
     async def broken() -> None:
@@ -290,12 +290,12 @@ async def test_errands_survive_a_worker_that_breaks_off() -> None:
     async def work() -> None:
         fine.set()
 
-    errands.start()
-    errands.take("broken", broken, 7)  # type: ignore[arg-type] # nobody can be told
-    errands.take("fine", work)
+    background.start()
+    background.submit("broken", broken, 7)  # type: ignore[arg-type] # nobody can be told
+    background.submit("fine", work)
     await come(fine)
     assert restarts(metrics, "errands 0") == 1
-    await errands.stop()
+    await background.stop()
 
 
 async def test_admission_survives_what_no_one_expected(quick_store: Store) -> None:
@@ -332,7 +332,7 @@ async def test_sockets_are_watched_after_what_no_one_expected(house: House) -> N
     with capture_logs() as logs:
         async with on_socket(house) as (socket, _, _fake):
             await socket.start(connections=1)
-            socket._sockets.append(planted)  # type: ignore[arg-type] # noqa: SLF001 (plants it)
+            socket._connections.append(planted)  # type: ignore[arg-type] # noqa: SLF001 (plants it)
             await come(planted.worked)
     assert [line["loop"] for line in logs if line.get("exc_info")] == ["sockets"]
 

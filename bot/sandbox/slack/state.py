@@ -143,7 +143,7 @@ class WorkspaceState:
         for listener in self.listeners:
             listener()
 
-    async def wait_for(self, happened: Callable[[], Any], timeout: float = 10.0) -> Any:  # noqa: ASYNC109
+    async def wait_for(self, happened: Callable[[], Any], timeout: float = 60.0) -> Any:  # noqa: ASYNC109
         """Wait until a condition is true, and return its value.
 
         Raises:

@@ -20,7 +20,7 @@ from handlers.listeners import commands
 from handlers.manifest import EVENTS, METHODS, NEEDED
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
-from handlers.slack.transports import Identity
+from handlers.slack.web_client import Identity
 from tests.support.paths import ROOT
 
 _HERE = ROOT
@@ -109,7 +109,7 @@ async def test_app_is_built_without_calling_slack() -> None:
         client=client,
         identity=identity,
         service=None,  # type: ignore[arg-type] # nothing is asked
-        errands=BackgroundQueue(supervisor=Supervisor(Metrics())),
+        background=BackgroundQueue(supervisor=Supervisor(Metrics())),
         directory=Directory(client, team="T0HOME"),
         signing_secret="made up",
     )

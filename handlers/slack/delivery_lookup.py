@@ -1,0 +1,106 @@
+"""Looks up whether a message whose answer was lost has reached Slack, by its metadata key."""
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.model.messages import RetryLater, Sent
+from handlers.slack.api_calls import (
+    AUTH_ERRORS,
+    AUTH_RETRY_AFTER,
+    Answered,
+    NotSent,
+    Refused,
+    UnknownOutcome,
+    auth_problem,
+    call,
+)
+from handlers.slack.posting import EVENT_TYPE
+
+log = structlog.get_logger("stopstream.desk")
+
+_CLOCK_SKEW = 120.0
+"""Seconds that Slack's clock and ours may differ."""
+
+_PAGE, _PAGES = 200, 5
+
+
+async def find_message(
+    client: AsyncWebClient, *, bot: str, channel: str, thread_ts: str, key: str, since: float
+) -> Sent | RetryLater | None:
+    """Find the bot's message with a key.
+
+    Args:
+        bot: The bot's own bot id: only its own messages count as sent.
+        since: Epoch seconds before which it cannot have been sent.
+
+    Returns:
+        Where it is; when to look again; or None if it is not there or can never be looked up.
+    """
+    cursor = ""
+    for _ in range(_PAGES):
+        outcome = await call(_read_page(client, channel, thread_ts, since, cursor))
+        if not isinstance(outcome, Answered):
+            return _retry(outcome)
+        if ts := _ts_by_key(outcome.data, bot, key):
+            return Sent(channel, ts)
+        cursor = next_cursor(outcome.data)
+        if not cursor:
+            break
+    return None
+
+
+def next_cursor(data: Mapping[str, Any]) -> str:
+    """Return the cursor of the next page, or nothing after the last one."""
+    cursor = (data.get("response_metadata") or {}).get("next_cursor")
+    return cursor if isinstance(cursor, str) else ""
+
+
+def _read_page(
+    client: AsyncWebClient, channel: str, thread_ts: str, since: float, cursor: str
+) -> Awaitable[AsyncSlackResponse]:
+    oldest = f"{max(0.0, since - _CLOCK_SKEW):.6f}"
+    if thread_ts:
+        return client.conversations_replies(
+            channel=channel,
+            ts=thread_ts,
+            oldest=oldest,
+            limit=_PAGE,
+            cursor=cursor or None,
+            include_all_metadata=True,
+        )
+    return client.conversations_history(
+        channel=channel,
+        oldest=oldest,
+        limit=_PAGE,
+        cursor=cursor or None,
+        include_all_metadata=True,
+    )
+
+
+def _ts_by_key(data: Mapping[str, Any], bot: str, key: str) -> str:
+    messages = data.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        metadata = message.get("metadata") or {}
+        ours = metadata.get("event_type") == EVENT_TYPE and message.get("bot_id") == bot
+        if ours and (metadata.get("event_payload") or {}).get("key") == key:
+            return str(message.get("ts", ""))
+    return ""
+
+
+def _retry(outcome: Refused | NotSent | UnknownOutcome) -> RetryLater | None:
+    """Return when to look again; None where it will never be possible."""
+    match outcome:
+        case Refused("ratelimited", wait):
+            return RetryLater(wait, "Slack is asked too often", uncertain=True)
+        case Refused(code) if code in AUTH_ERRORS and code != "missing_scope":
+            return RetryLater(AUTH_RETRY_AFTER, auth_problem(code), uncertain=True)
+        case Refused(code):
+            # Without the look-up, twice is better than never.
+            log.warning("a lost message cannot be looked up", code=code)
+            return None
+        case NotSent(why) | UnknownOutcome(why):
+            return RetryLater(1.0, why, uncertain=True)

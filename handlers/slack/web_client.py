@@ -1,0 +1,80 @@
+"""The one client that reaches Slack, and who the bot is there."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import ConfigError, DirectoryError
+from handlers.slack.api_calls import AUTH_ERRORS, Answered, Refused, call, without_retries
+
+_LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the bot is, according to `auth.test`.
+
+    Attributes:
+        user: Its user id, as people mention it.
+        bot: Its bot id, as its messages carry it.
+        url: Of the workspace.
+        scopes: Of the token; empty where Slack did not name them.
+    """
+
+    team: str
+    user: str
+    bot: str
+    url: str
+    scopes: frozenset[str]
+
+
+@contextlib.asynccontextmanager
+async def web_client(token: str, base_url: str) -> AsyncIterator[AsyncWebClient]:
+    """Open the one client, on one pooled session and without retries."""
+    async with aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=30, sock_connect=5),
+        connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=60),
+    ) as session:
+        client = AsyncWebClient(token=token, base_url=base_url, session=session, retry_handlers=[])
+        if is_local(base_url):
+            # The SDK would send even this through a proxy of the environment.
+            client.proxy = None
+        yield client
+
+
+async def connect(client: AsyncWebClient) -> Identity:
+    """Return who the bot is.
+
+    Raises:
+        ConfigError: Slack does not accept the token.
+        DirectoryError: Slack did not answer.
+    """
+    outcome = await call(without_retries(client).auth_test())
+    match outcome:
+        case Answered(data, headers):
+            found = Identity(
+                team=str(data.get("team_id") or ""),
+                user=str(data.get("user_id") or ""),
+                bot=str(data.get("bot_id") or ""),
+                url=str(data.get("url") or ""),
+                scopes=frozenset(headers.get("x-oauth-scopes", "").replace(" ", "").split(","))
+                - {""},
+            )
+            if not (found.team and found.user and found.bot):
+                raise ConfigError(
+                    ["SLACK_BOT_TOKEN: is not the token of a bot; take the one that begins xoxb-"]
+                )
+            return found
+        case Refused(code) if code in AUTH_ERRORS:
+            raise ConfigError([f"SLACK_BOT_TOKEN: Slack does not take it ({code})"])
+        case _:
+            raise DirectoryError(f"Slack did not say who the bot is: {outcome.why}.")
+
+
+def is_local(url: str) -> bool:
+    """Return whether a URL is on this machine."""
+    return urlsplit(url).hostname in _LOCAL
