@@ -41,9 +41,9 @@ async def page(chrome: Browser, world: tuple[Emulated, str]) -> AsyncIterator[Pa
             else None
         ),
     )
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(60_000)
     await opened.goto(world[1])
-    await expect(opened.locator("#bot")).to_contain_text("up", timeout=20_000)
+    await expect(opened.locator("#bot")).to_contain_text("up", timeout=120_000)
     yield opened
     await opened.close()
     assert not wrong
@@ -117,7 +117,7 @@ async def test_page_shows_a_killed_bot_as_down_and_starts_it(page: Page) -> None
     await page.get_by_role("button", name="Kill with -9", exact=True).click()
     await expect(page.locator("#bot")).to_contain_text("down")
     await page.get_by_role("button", name="Start", exact=True).click()
-    await expect(page.locator("#bot")).to_contain_text("up", timeout=20_000)
+    await expect(page.locator("#bot")).to_contain_text("up", timeout=120_000)
 
 
 async def test_policy_editor_suggests_saves_and_explains(

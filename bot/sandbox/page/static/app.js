@@ -3,10 +3,10 @@
 import * as chat from "./chat.js";
 import * as cloud from "./cloud.js";
 import { $, dialog, h } from "./dom.js";
+import * as faults from "./faults.js";
 import "./form.js";
 import { become, connect } from "./link.js";
 import * as policy from "./policy.js";
-import * as weather from "./weather.js";
 
 const TABS = ["cloud", "weather", "policy", "log"];
 
@@ -102,7 +102,7 @@ for (const one of document.querySelectorAll("#bottom button")) {
 }
 
 cloud.start();
-weather.start();
+faults.start();
 policy.start();
 show("cloud");
 connect();

@@ -71,3 +71,5 @@ export const people = () => world.get("people") ?? [];
 export const channels = () => world.get("channels") ?? [];
 export const person = (id) => people().find((one) => one.id === id);
 export const channel = (id) => channels().find((one) => one.id === id);
+export const isDirect = (place) => place.id.startsWith("D");
+export const titleOf = (place) => (isDirect(place) ? "stopstream" : place.name);

@@ -1,4 +1,4 @@
-// Bad weather, the bot's process, and what the bot logs.
+// The faults of both emulators, the bot's process, and what the bot logs.
 
 import { $, clock, h } from "./dom.js";
 import { call, watch, world } from "./link.js";
