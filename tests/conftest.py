@@ -66,6 +66,12 @@ roles:
 """
 
 
+@pytest.fixture(autouse=True)
+def _patient_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads may take as long as a busy machine needs."""
+    monkeypatch.setattr("bot.operations.state_reader.LOOK", 30.0)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The address of a real PostgreSQL: the given one, or one that comes with a package."""

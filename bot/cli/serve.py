@@ -22,6 +22,7 @@ from bot.cli.wiring import Parts, build, open_cloud, open_policy, open_store, re
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.model.actions import Json
 from bot.operations.checkpointer import Checkpointer
+from bot.operations.retention import RetentionJob
 from bot.policy.loader import LoadedPolicy
 from bot.policy.watched_file import WatchedFile
 from bot.storage.store import Store
@@ -226,9 +227,13 @@ class Server:
         settings = self.settings
         keep = parse_duration(settings.audit_keep) if settings.audit_keep else None
         every = parse_duration(settings.audit_checkpoint)
-        checkpointer = Checkpointer(store, every=every, keep=keep, supervisor=self.supervisor)
+        checkpointer = Checkpointer(store, every=every, supervisor=self.supervisor)
         checkpointer.start()
         self._stack.callback(checkpointer.stop)
+        if keep is not None:
+            retention = RetentionJob(store, keep=keep, supervisor=self.supervisor)
+            retention.start()
+            self._stack.callback(retention.stop)
 
 
 async def _identify(ask: Callable[[], Awaitable[Identity]]) -> Identity:

@@ -94,7 +94,7 @@ def build(
     if notifier is not None:
         relay = OutboxRelay(
             store=store,
-            desk=notifier,
+            notifier=notifier,
             metrics=metrics,
             supervisor=supervisor,
             spacing=spacing,

@@ -1,4 +1,4 @@
-"""Who may do what, asked anew each time: the policy, with what Slack says of people right now."""
+"""Asks the policy who may do what, each time with what Slack says of people right now."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,10 +31,10 @@ class Superseded:
 
 
 class Authorizer:
-    """Answers for the asker of an operation and for whoever decides over it. No answer means no.
+    """Authorizes the actors and the deciders of operations. No answer from Slack means no.
 
     Args:
-        rules: Gives the rules as they are now.
+        rules: Returns the policy as it is now.
         team: The workspace the bot belongs to.
     """
 
@@ -47,7 +47,7 @@ class Authorizer:
         self._team = team
 
     async def verdict(self, operation: Operation, command: Command) -> Verdict | Denied:
-        """Say whether the asker may do it."""
+        """Return whether the actor may do it."""
         try:
             facts = await self._facts(operation.actor, operation)
         except DirectoryError as error:
@@ -76,14 +76,14 @@ class Authorizer:
             return Superseded("This release of the bot cannot read what it takes back.")
 
     def start_scope(self, command: Command) -> StartScope | None:
-        """Say what a command would start, as holds name it; None for nothing."""
+        """Return what a command would start, as holds name it; None for nothing."""
         targets = offair.start_targets(command.action, command.params)
         if not targets:
             return None
         return StartScope(command.account, targets, self._rules().policy.account_names)
 
     def hold_scope(self, operation: Operation, command: Command) -> StartScope:
-        """Say what an action of the bot's own holds, or releases: gone accounts' holds, too."""
+        """Return what a local action holds or releases, also of accounts that are gone."""
         known = None if command.action is HOLD else self._rules().policy.account_names
         return StartScope(operation.account, (str(command.params["Target"]),), known)
 
@@ -116,10 +116,10 @@ class Authorizer:
         return Superseded(f"This is not what it was: {came}, so nothing was sent.")
 
     def _refused(self, held: Hold, account: str, facts: Context) -> Denied:
-        """Say who holds what a command would start, and who could release it.
+        """Return who holds what a command would start, and who could release it.
 
         Args:
-            account: Of the command, which releases what the policy names no more as well.
+            account: Of the command; it also releases holds of accounts that are gone.
         """
         names = self._rules().policy.account_names
         account = held.account if held.account in names else account
@@ -135,11 +135,11 @@ class Authorizer:
         )
 
     def region(self, read: Action, account: str, near: str) -> str | None:
-        """Choose the region of a read that nobody typed; None where there is no telling which."""
+        """Return the region of a read that nobody typed; None where it is ambiguous."""
         return self._rules().vocabulary.region_to_read(read, account, near)
 
     async def may_read(self, operation: Operation, read: Command) -> bool:
-        """Say whether the asker might read this by themselves, and at once."""
+        """Return whether the actor may make this read without an approval."""
         try:
             facts = await self._facts(operation.actor, operation)
         except DirectoryError:
@@ -148,7 +148,7 @@ class Authorizer:
         return isinstance(verdict, Verdict) and verdict.approval is Approval.NONE
 
     async def recheck(self, operation: Operation, command: Command) -> Denied | None:
-        """Say why what was allowed and decided may not be sent any more, at the last moment."""
+        """Return why an allowed operation may not be sent any more; None if it still may."""
         verdict = await self.verdict(operation, command)
         if isinstance(verdict, Denied):
             return verdict
@@ -167,7 +167,7 @@ class Authorizer:
     async def approvers(
         self, operation: Operation, command: Command, verdict: Verdict
     ) -> tuple[GivenApproval, ...]:
-        """Give those who have approved and still may."""
+        """Return the approvals of those who still may approve."""
         team, given = operation.actor.team, operation.approvals.given
         return tuple(
             [
@@ -180,7 +180,7 @@ class Authorizer:
     async def _objection(
         self, operation: Operation, command: Command, actor: Actor, verdict: Verdict | Denied
     ) -> Denied | None:
-        """Say why somebody may not approve or deny what another asked for."""
+        """Return why somebody may not approve or deny what another asked for."""
         approvals = operation.approvals
         roles = approvals.roles
         if isinstance(verdict, Verdict):
@@ -207,10 +207,10 @@ class Authorizer:
         actor: Actor,
         verdict: Verdict | Denied,
     ) -> Denied | None:
-        """Say why somebody may not decide so over a waiting operation.
+        """Return why somebody may not make this choice for a waiting operation.
 
         Args:
-            verdict: On the asker, as it is now.
+            verdict: For the actor, as it is now.
         """
         why = _improper(operation, choice, own=actor.user == operation.actor.user)
         if why is not None:
@@ -220,7 +220,7 @@ class Authorizer:
         return None
 
     def approver_ids(self, roles: tuple[str, ...]) -> tuple[str, ...]:
-        """Give the ids of the users and user groups that roles consist of."""
+        """Return the ids of the users and user groups in some roles."""
         return policy.members(self._rules().policy, roles)
 
     async def _facts(self, actor: Actor, operation: Operation) -> Context:
@@ -233,17 +233,17 @@ class Authorizer:
         )
 
     async def _present(self, operation: Operation) -> bool:
-        """Say whether the bot is in the channel, so that everyone there sees what is done."""
+        """Return whether the bot is in the channel, so that everyone there sees what is done."""
         match await self._directory.presence(operation.place.channel):
             case Presence.IN:
                 return True
             case Presence.OUT:
                 return False
             case Presence.UNKNOWN:
-                return await self._card_stands(operation)
+                return await self._card_is_posted(operation)
 
-    async def _card_stands(self, operation: Operation) -> bool:
-        """Let the card itself show that the bot can speak there."""
+    async def _card_is_posted(self, operation: Operation) -> bool:
+        """Return whether the card can be posted, which shows that the bot is there."""
         await self._store.outbox.enqueue_card(operation.id)
         for _ in range(100):
             found = await self._store.operations.get(operation.id)
@@ -254,7 +254,7 @@ class Authorizer:
 
 
 def _improper(operation: Operation, choice: Choice, *, own: bool) -> str | None:
-    """Say why a choice is not open to this person, or at all; None if it is."""
+    """Return why a choice is not open to this person, or at all; None if it is."""
     asker, second = operation.actor.user, operation.approval is Approval.SECOND_PERSON
     if choice in _OF_THE_ASKER and not own:
         return f"Only {asker}, who asked, may {_OF_THE_ASKER[choice]}."

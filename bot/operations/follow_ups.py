@@ -1,4 +1,4 @@
-"""What may follow an ending: taken back, kept off, asked again, looked at; pure."""
+"""The commands that may follow an ending: undo, keep off, retry, check; pure."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ from bot.times import format_utc
 
 
 class FollowUp(StrEnum):
-    """What somebody may choose under an ending; each is asked anew, under its own rules."""
+    """What somebody may choose after an ending; each is an operation of its own."""
 
     UNDO = "undo"
     KEEP_OFF = "keep-off"
@@ -23,7 +23,7 @@ class FollowUp(StrEnum):
 
 
 UNDOING = (FollowUp.UNDO, FollowUp.LIFT, FollowUp.EXTEND)
-"""What means the very thing that an operation did, and nothing that came after it."""
+"""Those that refer to exactly what an operation did, so not after a later one."""
 
 
 _RAN = (State.ACCEPTED, State.ALREADY)
@@ -31,15 +31,15 @@ _SENT = (*_RAN, State.FAILED, State.UNKNOWN)
 
 
 def follow_ups(operation: Operation) -> tuple[FollowUp, ...]:
-    """Give what helps after an operation's ending, the most likely first."""
+    """Return the follow-ups of an operation's ending, the most likely first."""
     return tuple(one for one in FollowUp if follow_up_command(operation, one) is not None)
 
 
 def follow_up_command(operation: Operation, follow: FollowUp, now: float = 0.0) -> Command | None:
-    """Give what a choice asks for; None where it is no choice.
+    """Return the command of a follow-up; None where it is not possible.
 
     Args:
-        now: Epoch seconds, for what goes on for a while.
+        now: Epoch seconds, from which an extension counts.
     """
     action = action_of(operation)
     if action is None:
@@ -67,7 +67,7 @@ def follow_up_command(operation: Operation, follow: FollowUp, now: float = 0.0) 
 
 
 def _of(operation: Operation, api: str | None) -> Command | None:
-    """Give another action on the same thing; what a start has made is named by its answer."""
+    """Return another action on the same resource; its answer names what a start has created."""
     if api is None:
         return None
     action = by_api(api)
@@ -79,13 +79,13 @@ def _of(operation: Operation, api: str | None) -> Command | None:
         return None
     defaults = {p.api: p.default for p in action.params if p.default is not None}
     region = operation.region if action.regions is not None else ""
-    # The same once more lasts as long once more.
+    # A retry lasts as long as the first try would have.
     spans = operation.origin.spans if api == operation.api else {}
     return Command(action, defaults | params, region, operation.account, operation.case, spans)
 
 
 def _turned_back(operation: Operation, action: Action) -> Command | None:
-    """Give the same action the other way round, on the same thing and nothing else."""
+    """Return the same action with the toggle reversed, on the same resource."""
     off = operation.params.get(action.toggle_param) is not False
     params = {name: operation.params[name] for name in action.effect_spec.key}
     params[action.toggle_param] = not off
@@ -93,7 +93,7 @@ def _turned_back(operation: Operation, action: Action) -> Command | None:
 
 
 def _extended(operation: Operation, action: Action, now: float) -> Command | None:
-    """Give the same for as long again, from its end on."""
+    """Return the same action for as long again, from its end on."""
     name, _ = action.expiry or ("", 0.0)
     ends, kind = offair.expires_at(operation, action), action.param(name)
     if ends is None or kind is None:
@@ -105,12 +105,12 @@ def _extended(operation: Operation, action: Action, now: float) -> Command | Non
 
 
 def asked_span(operation: Operation) -> float:
-    """Give how long something was asked for, in seconds; 0 if nobody said so."""
+    """Return how long something was asked for, in seconds; 0 if that was not given."""
     return operation.origin.extension or max(operation.origin.spans.values(), default=0.0)
 
 
 def added(operation: Operation, ends: float) -> float:
-    """Give the seconds by which an extension is longer, if nothing longer is the most."""
+    """Return the seconds by which an extension is longer, if the API's limit allows it."""
     lasts = ends - (operation.ended_at or operation.asked_at)
     return max(asked_span(operation) or lasts, _LEAST)
 

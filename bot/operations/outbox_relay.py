@@ -1,4 +1,4 @@
-"""Carries what Slack must still hear: in order for each channel, once, for as long as it takes."""
+"""Delivers the outbox to Slack: in order for each channel, once, for as long as it takes."""
 
 import asyncio
 import contextlib
@@ -26,13 +26,13 @@ BURST = 5
 """How many messages may go to a quiet channel at once."""
 
 LONGEST = 15.0
-"""Seconds between two tries, at most: once Slack is back, nobody waits longer for the first."""
+"""Seconds between two tries, at most, and so until the first delivery once Slack is back."""
 
 PATIENCE = 60.0
-"""Seconds between two tries of a closed audit channel, for which everything else waits in order."""
+"""Seconds between two tries of a closed audit channel, whose messages wait in order."""
 
 _REST = 3.0
-"""How much longer than a look into the outbox takes the next one waits."""
+"""How many times as long as one claim takes the next one waits."""
 
 
 class OutboxRelay:
@@ -41,14 +41,14 @@ class OutboxRelay:
     Args:
         spacing: Seconds between two messages to one channel, over all replicas.
         patience: Seconds between two tries of a closed audit channel.
-        clock: Seconds, for the courier's own rest alone.
+        clock: Seconds, monotonic, for the pause between two claims.
     """
 
     def __init__(
         self,
         *,
         store: Store,
-        desk: Notifier,
+        notifier: Notifier,
         metrics: Metrics,
         supervisor: Supervisor,
         spacing: float = SPACING,
@@ -56,31 +56,31 @@ class OutboxRelay:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._desk = desk
+        self._notifier = notifier
         self._metrics = metrics
         self._supervisor = supervisor
         self._spacing = spacing
         self._patience = patience
         self._clock = clock
         self._loop: Loop | None = None
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to deliver."""
         self._loop = self._supervisor.start("courier", self._run)
 
     async def stop(self, grace: float = 2.0) -> None:
-        """Deliver what is ready, at most for `grace` seconds; the rest stays owed."""
+        """Deliver what is ready, at most for `grace` seconds; the rest stays queued."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self.drain()
         if self._loop:
             self._loop.stop()
-        for task in list(self._under_way):
+        for task in list(self._tasks):
             task.cancel()
 
     async def drain(self) -> None:
-        """Wait until nothing is owed any more."""
+        """Wait until the outbox is empty."""
         while True:
             try:
                 if not await self._store.outbox.depth():
@@ -90,95 +90,97 @@ class OutboxRelay:
             await asyncio.sleep(0.02)
 
     async def _run(self) -> None:
-        """Look into the outbox once, and wait until there is something new."""
+        """Claim messages once, and wait until there are new ones."""
         self._store.session.outbox_changed.clear()
         began = self._clock()
         try:
             claimed = await self._store.outbox.claim(self._spacing, BURST)
-            for owing in claimed:
-                task = asyncio.create_task(self._carry(owing), name=f"message {owing.key}")
-                self._under_way.add(task)
-                task.add_done_callback(partial(self._done, owing))
+            for message in claimed:
+                task = asyncio.create_task(self._deliver(message), name=f"message {message.key}")
+                self._tasks.add(task)
+                task.add_done_callback(partial(self._done, message))
         except StoreError as error:
             log.error("the store does not answer", why=str(error))
-        # Looking must leave the store to those who write, however much is owed.
+        # Claims must leave the store to those who write, however deep the outbox is.
         await asyncio.sleep(_REST * (self._clock() - began))
         await until_set(self._store.session.outbox_changed)
 
-    def _done(self, owing: OutboxMessage, task: "asyncio.Task[None]") -> None:
-        self._under_way.discard(task)
+    def _done(self, message: OutboxMessage, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery broke off", exc_info=error)
-            self._store.leases.release(owing)
-        # The next one to the same channel may go.
+            self._store.leases.release(message)
+        # The next message to the same channel may be claimed.
         self._store.session.outbox_changed.set()
 
-    async def _carry(self, owing: OutboxMessage) -> None:
+    async def _deliver(self, message: OutboxMessage) -> None:
         try:
-            await asyncio.sleep(owing.wait)
-            # From here on it may have reached Slack, whatever becomes of us.
-            if await self._store.outbox.mark_in_flight(owing):
-                await self._settle(owing, await self._hand_in(owing))
+            await asyncio.sleep(message.wait)
+            # From here on it may have reached Slack, even if this process dies.
+            if await self._store.outbox.mark_in_flight(message):
+                await self._settle(message, await self._send(message))
         except StoreError as error:
-            log.error("a message waits for the store", key=owing.key, why=str(error))
-            self._store.leases.release(owing)
+            log.error("a message waits for the store", key=message.key, why=str(error))
+            self._store.leases.release(message)
 
-    async def _hand_in(self, owing: OutboxMessage) -> Sent | RetryLater | Undeliverable:
-        if owing.notice is not None:
-            return await self._desk.send_ephemeral(owing.notice)
-        if owing.operation is None:
-            return await self._desk.announce(owing.text, owing.key, uncertain=owing.uncertain)
-        return await self._desk.deliver(
+    async def _send(self, message: OutboxMessage) -> Sent | RetryLater | Undeliverable:
+        if message.notice is not None:
+            return await self._notifier.send_ephemeral(message.notice)
+        if message.operation is None:
+            return await self._notifier.announce(
+                message.text, message.key, uncertain=message.uncertain
+            )
+        return await self._notifier.deliver(
             Delivery(
-                owing.operation,
-                owing.kind,
-                owing.key,
-                owing.about_state or owing.operation.state,
-                uncertain=owing.uncertain,
-                observed=owing.text,
+                message.operation,
+                message.kind,
+                message.key,
+                message.about_state or message.operation.state,
+                uncertain=message.uncertain,
+                observed=message.text,
             )
         )
 
     async def _settle(
-        self, owing: OutboxMessage, result: Sent | RetryLater | Undeliverable
+        self, message: OutboxMessage, result: Sent | RetryLater | Undeliverable
     ) -> None:
-        kind = owing.kind.value
+        kind = message.kind.value
         match result:
             case Sent():
-                await self._store.outbox.mark_delivered(owing, result)
+                await self._store.outbox.mark_delivered(message, result)
                 self._metrics.delivered.labels(kind, "sent").inc()
             case RetryLater(seconds, why, uncertain):
-                wait = max(seconds, min(LONGEST, 0.5 * 2.0 ** min(owing.attempts, 8)))
-                log.warning("not delivered yet", key=owing.key, why=why, again_in=round(wait, 1))
+                wait = max(seconds, min(LONGEST, 0.5 * 2.0 ** min(message.attempts, 8)))
+                log.warning("not delivered yet", key=message.key, why=why, again_in=round(wait, 1))
                 await self._store.outbox.mark_postponed(
-                    owing, wait, uncertain=uncertain or owing.uncertain
+                    message, wait, uncertain=uncertain or message.uncertain
                 )
                 self._metrics.delivered.labels(kind, "later").inc()
-            case Undeliverable(why, closed=True) if self._witnesses(owing):
-                # The trail has it; the channel catches up when it is mended.
+            case Undeliverable(why, closed=True) if self._is_witness(message):
+                # The audit log has it; the channel gets it when it is open again.
                 log.error("the audit channel is closed", why=why, again_in=self._patience)
                 await self._store.outbox.mark_postponed(
-                    owing, self._patience, uncertain=owing.uncertain
+                    message, self._patience, uncertain=message.uncertain
                 )
                 self._metrics.delivered.labels(kind, "later").inc()
             case Undeliverable(why):
-                log.error("undeliverable", key=owing.key, why=why)
-                await self._store.outbox.mark_undeliverable(owing, why, tell=_lost(owing, why))
+                log.error("undeliverable", key=message.key, why=why)
+                await self._store.outbox.mark_undeliverable(message, why, tell=_lost(message, why))
                 self._metrics.delivered.labels(kind, "never").inc()
 
-    def _witnesses(self, owing: OutboxMessage) -> bool:
+    def _is_witness(self, message: OutboxMessage) -> bool:
         return (
-            owing.kind is MessageKind.AUDIT
-            and owing.destination == self._store.session.audit_channel
+            message.kind is MessageKind.AUDIT
+            and message.destination == self._store.session.audit_channel
         )
 
 
-def _lost(owing: OutboxMessage, why: str) -> str:
-    operation = owing.operation
-    if operation is None or owing.kind is MessageKind.AUDIT:
+def _lost(message: OutboxMessage, why: str) -> str:
+    operation = message.operation
+    if operation is None or message.kind is MessageKind.AUDIT:
         return ""
-    if owing.kind is MessageKind.CARD and operation.state in ENDINGS:
-        # Its ending is owed beside it, and says so.
+    if message.kind is MessageKind.CARD and operation.state in ENDINGS:
+        # Its ending is a message of its own, and says so.
         return ""
     return (
         f"Nobody in the channel heard of {operation.api} ({operation.state.value}, "

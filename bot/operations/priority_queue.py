@@ -1,4 +1,4 @@
-"""Lines of work: what somebody waits for goes before what was asked in bulk."""
+"""Queues in which single requests go before those that were asked in bulk."""
 
 import asyncio
 import time
@@ -13,20 +13,20 @@ from bot.supervision import Supervisor, until_set
 T = TypeVar("T")
 
 BURST, WITHIN = 10, 2.0
-"""Who asks for so many things within so many seconds asks in bulk."""
+"""So many requests of one person within so many seconds are a bulk."""
 
 LEAD = 0.1
-"""Seconds before its last turn at which a lane asks for the next ones."""
+"""Seconds before its last slot at which a queue dispatches the next requests."""
 
 SHARE = 0.05
-"""Seconds' worth of turns that a lane takes at once, so that replicas take them by turns."""
+"""Seconds' worth of slots that a queue takes at once, so that replicas alternate."""
 
 
 _STUCK = 300.0
-"""Seconds that one round may take: many replicas that share a slow limit wait long."""
+"""Seconds that one dispatch may take: many replicas that share a slow limit wait long."""
 
 MOST = 128
-"""How many of a bulk may be on their way to one API at once; as many single ones go besides."""
+"""How many requests of a bulk may be in flight to one API, and as many single ones besides."""
 
 
 class BurstDetector:
@@ -41,7 +41,7 @@ class BurstDetector:
         self._times: TTLCache[str, deque[float]] = TTLCache(10_000, ttl=60.0, timer=clock)
 
     def counts(self, who: str) -> bool:
-        """Note a request; say whether it is one of a bulk."""
+        """Note a request; return whether it is one of a bulk."""
         now = self._clock()
         times = self._times.get(who) or deque[float](maxlen=BURST)
         times.append(now)
@@ -50,9 +50,9 @@ class BurstDetector:
 
 
 class PriorityQueue(Generic[T]):
-    """A queue: single requests first, in their order; then bulk, from both of its ends by turns.
+    """A queue: single requests first, in their order; then bulk, from its two ends alternately.
 
-    The newest of a bulk is what somebody may be looking at; the oldest must not starve.
+    Somebody may be waiting for the newest of a bulk; the oldest must not starve.
     """
 
     def __init__(self) -> None:
@@ -73,11 +73,11 @@ class PriorityQueue(Generic[T]):
         return bool(self._single)
 
     def put(self, item: T, *, bulk: bool) -> None:
-        """Join the line."""
+        """Add an item."""
         (self._bulk if bulk else self._single).append(item)
 
     def take(self) -> T:
-        """Give the next one.
+        """Remove and return the next item.
 
         Raises:
             IndexError: There is none.
@@ -89,14 +89,14 @@ class PriorityQueue(Generic[T]):
 
 
 class ApiQueue(Generic[T]):
-    """The line in front of one API.
+    """The queue of one API.
 
-    While answers fail to come, bulk waits here and not in open connections; a single request
-    still goes.
+    While answers are missing, bulk waits here and not in open connections; single requests
+    are still dispatched.
 
     Args:
         per_second: The API's limit.
-        start: Gives the first in line their turns; tells when the last of them comes, by
+        dispatch: Sends items in their slots; returns when the last slot begins, by
             `time.monotonic`.
         name: Of its loop.
     """
@@ -104,54 +104,54 @@ class ApiQueue(Generic[T]):
     def __init__(
         self,
         per_second: int,
-        start: Callable[[list[T]], Awaitable[float]],
+        dispatch: Callable[[list[T]], Awaitable[float]],
         *,
         supervisor: Supervisor,
         name: str = "lane",
     ) -> None:
         self._per_second = per_second
-        self._start = start
-        self._line: PriorityQueue[T] = PriorityQueue()
+        self._dispatch = dispatch
+        self._queue: PriorityQueue[T] = PriorityQueue()
         self._some = asyncio.Event()
-        self._on_their_way = 0
+        self._in_flight = 0
         self._loop = supervisor.start(name, self._serve, longest=_STUCK)
 
     @property
     def backlog(self) -> int:
         """How many wait."""
-        return len(self._line)
+        return len(self._queue)
 
-    def put(self, turn: T, *, bulk: bool) -> None:
-        """Join the line."""
-        self._line.put(turn, bulk=bulk)
+    def put(self, item: T, *, bulk: bool) -> None:
+        """Add an item."""
+        self._queue.put(item, bulk=bulk)
         self._some.set()
 
-    def left(self) -> None:
-        """Note that a request is on its way."""
-        self._on_their_way += 1
+    def note_sent(self) -> None:
+        """Note that a request is in flight."""
+        self._in_flight += 1
 
-    def came_back(self) -> None:
+    def note_answered(self) -> None:
         """Note that a request was answered, or given up."""
-        self._on_their_way -= 1
+        self._in_flight -= 1
         self._some.set()
 
     def close(self) -> None:
-        """Serve nobody any more."""
+        """Dispatch nothing any more."""
         self._loop.stop()
 
     async def _serve(self) -> None:
         await until_set(self._some)
         most = max(1, int(self._per_second * SHARE))
-        turns: list[T] = []
-        while len(self._line) and len(turns) < most and self._may_leave(len(turns)):
-            turns.append(self._line.take())
-        if turns:
-            last = await self._start(turns)
-            # A little early, so that no turn of the limit is lost between two rounds.
+        items: list[T] = []
+        while len(self._queue) and len(items) < most and self._may_send(len(items)):
+            items.append(self._queue.take())
+        if items:
+            last = await self._dispatch(items)
+            # A little early, so that no slot is lost between two dispatches.
             await asyncio.sleep(max(0.0, last - LEAD - time.monotonic()))
         else:
             self._some.clear()
 
-    def _may_leave(self, more: int) -> bool:
+    def _may_send(self, more: int) -> bool:
         bulk = min(MOST, 4 * self._per_second)
-        return self._on_their_way + more < (2 * bulk if self._line.urgent else bulk)
+        return self._in_flight + more < (2 * bulk if self._queue.urgent else bulk)

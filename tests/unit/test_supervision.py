@@ -16,6 +16,7 @@ from bot.cli.serve import Server
 from bot.cli.settings import read_settings
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.priority_queue import ApiQueue
+from bot.operations.retention import RetentionJob
 from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.watched_file import WatchedFile
 from bot.storage import database
@@ -246,11 +247,16 @@ async def test_keeper_survives_what_no_one_expected(
     """Checkpoints are made and old records removed after an exception, too."""
     store, metrics, clock = plant(call), Metrics(), Clock()
     supervisor = Supervisor(metrics, clock=clock, sleep=clock.sleep)
-    keeper = Checkpointer(store, every=60.0, keep=3600.0, supervisor=supervisor)
+    jobs = (
+        Checkpointer(store, every=60.0, supervisor=supervisor),
+        RetentionJob(store, keep=3600.0, supervisor=supervisor),
+    )
     with capture_logs() as logs:
-        keeper.start()
+        for job in jobs:
+            job.start()
         await come(store.worked)
-        keeper.stop()
+        for job in jobs:
+            job.stop()
     assert restarts(metrics, loop) == 1
     assert [line["loop"] for line in logs if line.get("exc_info")] == [loop]
 

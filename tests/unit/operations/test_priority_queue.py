@@ -54,7 +54,7 @@ async def test_api_queue_limits_bulk_in_flight() -> None:
     async def start(turns: list[str]) -> float:
         for turn in turns:
             sent.append(turn)
-            lane.left()
+            lane.note_sent()
         return time.monotonic()
 
     lane: ApiQueue[str] = ApiQueue(5, start, supervisor=Supervisor(Metrics()))
@@ -68,7 +68,7 @@ async def test_api_queue_limits_bulk_in_flight() -> None:
     assert sent[-1] == "single"
 
     for _ in range(5):
-        lane.came_back()
+        lane.note_answered()
     await asyncio.sleep(0.05)
     assert len(sent) == 25
     lane.close()
