@@ -4,20 +4,37 @@ import re
 from datetime import UTC, datetime
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-DURATION = re.compile(r"(?:[0-9]{1,6}[smhdw])+")
-_PART = re.compile(r"([0-9]+)([smhdw])")
+_WORDS = {
+    "s": "seconds?|secs?|s",
+    "m": "minutes?|mins?|m",
+    "h": "hours?|hrs?|h",
+    "d": "days?|d",
+    "w": "weeks?|wks?|w",
+}
+_DURATION = re.compile(rf"(?:[0-9]{{1,6}} ?(?:{'|'.join(_WORDS.values())}) ?)+", re.IGNORECASE)
+_PART = re.compile(r"([0-9]+) ?([smhdw])", re.IGNORECASE)
+
+
+def is_duration(text: str) -> bool:
+    """Return whether a text is a length of time, of zero or more."""
+    return _DURATION.fullmatch(text) is not None
+
+
+def duration_unit(word: str) -> str:
+    """Return the letter of a unit of time, e.g. `h` for `hours`; empty if it is none."""
+    found = (unit for unit, words in _WORDS.items() if re.fullmatch(words, word, re.IGNORECASE))
+    return next(found, "")
 
 
 def parse_duration(text: str) -> float:
-    """Read `90s`, `15m`, `2h30m`, `7d` or `1w`, and return seconds.
+    """Read `90s`, `15m`, `2h30m`, `30 min`, `2 hours`, `7d` or `1w`, and return seconds.
 
     Raises:
         ValueError: It is none of these, or nothing at all.
     """
-    lowered = text.lower()
-    if not DURATION.fullmatch(lowered):
+    if not is_duration(text):
         raise ValueError("write a time like 30m, 12h or 7d")
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(lowered))
+    seconds = sum(int(number) * _UNITS[unit.lower()] for number, unit in _PART.findall(text))
     if not seconds:
         raise ValueError("it must be more than nothing")
     return float(seconds)

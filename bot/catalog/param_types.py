@@ -1,12 +1,13 @@
 """Types of parameters: each reads text, and gives a reason for what it refuses."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
 from bot.model.actions import Json, ParamType
-from bot.times import DURATION, format_utc, parse_duration
+from bot.times import format_utc, is_duration, parse_duration
 
 _LONGEST = 1024
 _LONGEST_REASON = 2048
@@ -32,14 +33,30 @@ def case(text: str) -> str:
     return text
 
 
+# What Python counts as printable, though it shows nothing.
+_SHOWS_NOTHING = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe0e\ufe0f\uffa0")
+# Parts of an emoji, which a reason may hold.
+_JOINERS = re.compile("[\u200b-\u200d\u2060\ufeff]")
+
+
+def is_invisible(char: str) -> bool:
+    """Return whether a character shows nothing, though it may count as printable."""
+    if char in _SHOWS_NOTHING or "\U000e0100" <= char <= "\U000e01ef":
+        return True
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
 def _text(text: str, _now: float) -> Json:
     _require_printable(text)
+    if any(map(is_invisible, text)):
+        raise ValueError("it holds an invisible character")
     if len(text) > _LONGEST:
         raise ValueError(f"it is longer than {_LONGEST} characters")
     return text
 
 
 def _reason(text: str, _now: float) -> Json:
+    text = _JOINERS.sub("", text)
     _require_printable(text)
     if len(text.encode()) > _LONGEST_REASON:
         raise ValueError(f"it is longer than {_LONGEST_REASON} bytes")
@@ -113,7 +130,7 @@ def _yes_or_no(text: str, _now: float) -> Json:
 def _epoch(text: str, now: float) -> float:
     """Return whole epoch seconds, as Tencent's format has no fractions."""
     away = text.removeprefix("-")
-    if DURATION.fullmatch(away.lower()):
+    if is_duration(away):
         return (now + (parse_duration(away) if away == text else -parse_duration(away))) // 1
     try:
         at = datetime.fromisoformat(text.upper())

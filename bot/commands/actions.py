@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.commands.context import Context
+from bot.commands.decoration import is_greeting, plain_word
 from bot.commands.diagnostics import printable
 from bot.commands.formatting import command_prefix
 from bot.commands.secrets import is_url
@@ -20,6 +21,7 @@ def split_verb(
     Args:
         verb: The one that the way in implies, if any.
     """
+    tokens = _plain_first(context, tokens)
     while tokens and not tokens[0].name and verb is not Effect.READ:
         typed = VERBS.get(tokens[0].value.casefold())
         if typed is None:
@@ -30,8 +32,18 @@ def split_verb(
                 f"Use /{typed.value}stream to {typed.value} something.",
                 tokens[0],
             )
-        tokens, verb = tokens[1:], typed
+        tokens, verb = _plain_first(context, tokens[1:]), typed
     return tokens, verb
+
+
+def _plain_first(context: Context, tokens: list[Token]) -> list[Token]:
+    """Return the tokens, the first one without decoration unless it names a target as it is."""
+    targets = context.vocabulary.targets
+    while tokens and is_greeting(tokens[0]) and tokens[0].value not in targets:
+        tokens = tokens[1:]
+    if not tokens or tokens[0].value in targets:
+        return tokens
+    return [plain_word(tokens[0]), *tokens[1:]]
 
 
 def find_action(word: str, verb: Effect | None, vocabulary: Vocabulary) -> Action | None:

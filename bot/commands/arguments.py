@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.catalog import param_types
 from bot.commands import secrets
 from bot.commands.actions import resolve_action, split_verb
 from bot.commands.context import Context
+from bot.commands.decoration import holds_several, is_unclear, undecorated
 from bot.commands.diagnostics import CommandError, printable
-from bot.commands.formatting import quoted
+from bot.commands.formatting import command_prefix, quoted
 from bot.commands.parsed import Assignment, ParsedArguments
 from bot.commands.suggestions import unknown_word
-from bot.commands.tokens import SENTENCE_ENDS, Token, unescape
+from bot.commands.tokens import Token, unescape
 from bot.commands.values import read_arguments, read_url
 from bot.commands.vocabulary import COMMON_NAMES
 from bot.errors import ParseError
@@ -52,15 +54,76 @@ def assign(context: Context, action: Action, token: Token, assignment: Assignmen
     if name in assignment.places:
         raise context.error(f'"{token.name}" is given twice.', token)
     param = action.param(name)
-    if not token.quoted and (param is None or name in action.effect_spec.key):
-        # A sentence ends so, a name does not; one that does is quoted.
-        token = replace(token, value=token.value.rstrip(f"{SENTENCE_ENDS}`") or token.value)
+    if not token.quoted:
+        token = _undecorated(context, action, param, token)
     if token.name and not token.value and not token.quoted:
         way = f"write {param.word if param is not None else name.lower()}=…."
         raise context.error(f'"{token.name}" has no value; {way}', token, verbatim=way)
     if param is not None and param.word == "stream":
         return _assign_stream(context, action, param, token, assignment)
     return assignment.place(name, token)
+
+
+_FREE_TEXTS = (param_types.text, param_types.reason, param_types.rtmp, param_types.address)
+"""Types whose values may hold and end with any mark."""
+
+
+def _undecorated(context: Context, action: Action, param: Param | None, token: Token) -> Token:
+    """Return an unquoted token without decoration.
+
+    Raises:
+        CommandError: It holds several names, or may be decorated still.
+    """
+    is_name = param is not None and param.api in action.effect_spec.key
+    if param is not None and not is_name and (param.secret or param.type in _FREE_TEXTS):
+        return token
+    value = undecorated(token.value)
+    if param is None or not is_name or param.type.json != "string":
+        return replace(token, value=value or token.value)
+    if not token.name and (several := _several(context, action, param, token)):
+        raise several
+    if holds_several(value):
+        raise _one_at_a_time(context, action, token)
+    if secrets.is_url(value):
+        return replace(token, value=value)
+    if token.value and is_unclear(value):
+        raise _unclear_name(context, param, token)
+    return replace(token, value=value)
+
+
+def _several(context: Context, action: Action, param: Param, token: Token) -> CommandError | None:
+    """Return the error of a bare word that is one more name; None if it can be a value."""
+    is_first = param.api == action.effect_spec.key[0]
+    if is_first or param.type is not param_types.hostname:
+        return None
+    if "." in token.value and not secrets.is_url(token.value):
+        return None
+    return _one_at_a_time(context, action, token)
+
+
+def _one_at_a_time(context: Context, action: Action, token: Token) -> CommandError:
+    """Return the error of several names, with the ways to name them."""
+    what = action.effect_spec.resource_type.name
+    domain = next((a for a in context.vocabulary.actions if a.api == "ForbidLiveDomain"), None)
+    stops_streams = action.effect is Effect.STOP and action.param("domain") is not None
+    whole = f" {command_prefix(domain)} … stops a whole push domain." if domain else ""
+    return context.error(
+        f"One command is for one {what}: send one for each name, and quote a name that holds "
+        f"a space or a comma. A domain is a host name.{whole if stops_streams else ''}",
+        token,
+    )
+
+
+def _unclear_name(context: Context, param: Param, token: Token) -> CommandError:
+    """Return the error of a name that begins or ends with what may be decoration."""
+    shown = printable(token.value)
+    if shown != token.value:
+        return context.error(f"Write the {param.word} without marks around it.", token)
+    return context.error(
+        f"The marks around this {param.word} may belong to it or not: leave them out, or quote "
+        f"it all: {quoted(shown)}.",
+        token,
+    )
 
 
 def _assign_stream(
@@ -71,7 +134,15 @@ def _assign_stream(
         base = _target_values(context, action, param, token).merge(assignment.base)
         return replace(assignment, base=base)
     if secrets.is_url(token.value):
-        return assignment.place(param.api, token, read_url(context, token))
+        url = read_url(context, token)
+        if not token.quoted and holds_several(url.stream):
+            raise _one_at_a_time(context, action, token)
+        if not token.quoted and is_unclear(url.stream):
+            raise _unclear_name(context, param, token)
+        return assignment.place(param.api, token, url)
+    if not token.quoted:
+        # The push name as consoles and encoders show it: `stream1?txSecret=…`.
+        token = replace(token, value=token.value.partition("?")[0] or token.value)
     if "/" in token.value and not (token.name or token.quoted):
         raise _name_with_slash(context, token)
     return assignment.place(param.api, token)
@@ -94,7 +165,17 @@ def _next_parameter(context: Context, action: Action, token: Token, assignment: 
         is_filled = param.api in assignment.places or param.api in assignment.base.values
         if is_open and not is_filled and not (url_has_domain and param.word == "domain"):
             return param.api
-    raise context.error("This is one word too many; write it as name=value.", token)
+    if assignment.url is not None and "\n" in context.text[: token.start]:
+        raise context.error(
+            "The address was cut at a line break: this is one word too many. Paste it again on "
+            "one line; one command is for one address.",
+            token,
+        )
+    raise context.error(
+        "This is one word too many: one command is for one name; send one for each, and write "
+        "everything else as name=value.",
+        token,
+    )
 
 
 def _named_parameter(context: Context, action: Action, token: Token) -> str:

@@ -2,10 +2,12 @@
 
 import re
 
-from bot.commands.tokens import QUOTES, SENTENCE_ENDS
+from bot.commands.decoration import FILLERS, holds_several, is_unclear, undecorated
+from bot.commands.tokens import QUOTES
 from bot.model.actions import DEFAULT, Action, Effect, Json, Site
 from bot.model.commands import Command
 from bot.redact import HIDDEN
+from bot.times import is_duration
 
 _BARE = re.compile(rf"[^\s<&`»{''.join(QUOTES)}][^\s<&`]*")
 # A quoted piece; it ends after what `unescape` would take for the beginning of a link or an escape.
@@ -14,10 +16,17 @@ _PIECE = re.compile(r'["”]+|(?:[^"”<&]|&(?!(?:amp|lt|gt);))+[<&]?|[<&]')
 
 def quoted(value: str) -> str:
     """Return a value, quoted so that it parses to itself, with or without Slack's escapes."""
-    if _BARE.fullmatch(value) and value[-1] not in SENTENCE_ENDS:
+    if _BARE.fullmatch(value) and _is_plain(value):
         return value
     pieces = _PIECE.findall(value)
     return "".join(f"'{one}'" if one[0] in '"”' else f'"{one}"' for one in pieces) or '""'
+
+
+def _is_plain(value: str) -> bool:
+    """Return whether an unquoted value is read as it is, wherever it stands."""
+    if undecorated(value) != value or is_unclear(value) or holds_several(value):
+        return False
+    return value.casefold() not in FILLERS and "?" not in value and not is_duration(value)
 
 
 def format_command(command: Command) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from bot.catalog import effects
 from bot.commands.arguments import assign
 from bot.commands.context import Context
+from bot.commands.decoration import holds_several, is_unclear, undecorated
 from bot.commands.defaults import missing_account
 from bot.commands.diagnostics import CommandError, hiding, printable
 from bot.commands.formatting import example
@@ -130,4 +131,11 @@ def _bare_words(text: str) -> str:
         tokens = [token for token in tokenize(text) if token.name.casefold() != "account"]
     except ParseError:
         return ""
-    return "" if any(token.name for token in tokens) else " ".join(t.value for t in tokens)
+    if any(token.name or not (token.quoted or _is_one_name(token.value)) for token in tokens):
+        return ""
+    return " ".join(token.value if token.quoted else undecorated(token.value) for token in tokens)
+
+
+def _is_one_name(word: str) -> bool:
+    name = undecorated(word)
+    return not (holds_several(name) or is_unclear(name))

@@ -7,7 +7,9 @@ from bot.commands import secrets
 from bot.commands.actions import local_action, longer_variant, resolve_action, split_verb
 from bot.commands.arguments import parse_arguments
 from bot.commands.audit_query import parse_audit
+from bot.commands.binding import bind_words
 from bot.commands.context import Context
+from bot.commands.decoration import plain_tokens
 from bot.commands.defaults import complete_command
 from bot.commands.diagnostics import CommandError, hiding, redact_error
 from bot.commands.holds import parse_hold
@@ -66,6 +68,7 @@ def _interpret(context: Context, verb: Effect | None) -> Interpretation:
     tokens = secrets.tokenize_hiding_secrets(context)
     named = secrets.named(tokens, context.vocabulary)
     with hiding(named):
+        tokens = plain_tokens(tokens, context.vocabulary.targets)
         tokens, verb = split_verb(context, tokens, verb)
         found = _interpret_tokens(context, tokens, verb)
     return replace(found, hidden=found.hidden | named)
@@ -107,6 +110,7 @@ def _interpret_command(
     urls = secrets.urls(tokens if verb is Effect.START else rest)
     with hiding(urls):
         action, base = _resolve(context, kind, verb)
+        rest = bind_words(context, action, rest, base)
     hidden = urls if secrets.takes_secret(action) else frozenset()
     if kind.value.casefold() != action.api.casefold():
         action = longer_variant(action, rest, context.vocabulary)

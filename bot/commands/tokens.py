@@ -21,7 +21,9 @@ QUOTES = frozenset(_CLOSES)
 """Characters that open a quote."""
 
 _APOSTROPHES = frozenset("'’")
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_ZERO_WIDTH = "[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
+# Within a word they are left, and refused: a name without them is another name.
+_INVISIBLE = re.compile(rf"(?<!\S){_ZERO_WIDTH}|{_ZERO_WIDTH}(?!\S)")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
@@ -29,10 +31,14 @@ _ENTITY = re.compile("|".join(_ENTITIES))
 # Never across a double quote: in an address of Slack's it is percent-encoded.
 _SLACK = re.compile(r'<(?P<link>[^<>|\s"]+)(?:\|(?P<label>[^<>"]*))?>')
 _DASHES = re.compile(r"(?:--|—|–|―)(?=[A-Za-z])")
-SENTENCE_ENDS = ".,!:"
+SENTENCE_ENDS = ".,!:;?\u2026\u3001\u3002\uff0c\uff01\uff1a\uff1b\uff1f"
 """Characters at the end of an unquoted name that end the sentence instead."""
 
+_AFTER_QUOTE = f"{SENTENCE_ENDS}*_~)]}}>\uff09\u3011"
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+# The end of a name in base64.
+_PADDING = re.compile(r"==(?!\S)")
 _DRY_FLAG = re.compile(r"(?:--|—|–|―)dry[-_]?run$", re.IGNORECASE)
 _DRY_NAMES = frozenset({"dry-run", "dry_run", "dryrun"})
 _YES = frozenset({"yes", "true", "on", "1"})
@@ -66,7 +72,7 @@ def unescape(text: str) -> str:
     A link that Slack made by itself becomes what was typed; any other becomes its URL.
     """
     shown = _ENTITY.sub(lambda found: _ENTITIES[found[0]], _SLACK.sub(_unlinked, text))
-    shown = _SPACES.sub(" ", _INVISIBLE.sub("", shown))
+    shown = _INVISIBLE.sub("", _SPACES.sub(" ", shown))
     return _SURROGATES.sub("\ufffd", shown).strip()
 
 
@@ -148,7 +154,7 @@ def _token(text: str, start: int) -> Token:
     if found is None:
         return _bare(text, start, at)
     name, after = found[0], found.end()
-    if text[after : after + 1] == "=":
+    if text[after : after + 1] == "=" and not _PADDING.match(text, after):
         return _named(text, name, start, name_at, after + 1)
     if dashes and _ends(text, after):
         value_at = _past_space(text, after)
@@ -179,7 +185,7 @@ def _value(text: str, at: int) -> tuple[str, int, bool]:
     while not _ends(text, at):
         at += 1
     bare = text[start:at].rstrip(_TICK)
-    pieces.append(bare if not pieces or bare.strip(SENTENCE_ENDS) else "")
+    pieces.append(bare if not pieces or bare.strip(_AFTER_QUOTE) else "")
     return "".join(pieces), at, len(pieces) > 1
 
 

@@ -27,7 +27,7 @@ from tests.support.commands import read
         ("whoami x", Effect.STOP, "x", "stands alone"),
         ("audit since=1d since=2d", Effect.STOP, "since=2d", "one since="),
         ("live s --domain --app x", Effect.STOP, "--domain", "has no value; write domain=…"),
-        ("live s domain= x", Effect.STOP, "domain=", "has no value"),
+        ("live s domain= app=x", Effect.STOP, "domain=", "has no value"),
         ("live s --dry-run", Effect.STOP, "dry-run", "takes no"),
         ("live s —domian a.b", Effect.STOP, "domian", 'Did you mean "domain"'),
         ("ingest t region=ap-mumbai Region=x", Effect.STOP, "Region=x", "given twice"),

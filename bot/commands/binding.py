@@ -1,0 +1,142 @@
+"""Binding of words: `domain = x`, `for 2 hours` and `30m` become pairs; fillers are left out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bot.commands import secrets
+from bot.commands.context import Context
+from bot.commands.decoration import is_filler, joined_durations, undecorated
+from bot.commands.diagnostics import printable
+from bot.commands.parsed import ParsedArguments
+from bot.commands.tokens import Token
+from bot.commands.vocabulary import COMMON_NAMES, Vocabulary
+from bot.model.actions import Action, Param
+from bot.times import is_duration
+
+_SIGNS = "=:\uff1d\uff1a"
+"""Characters between a name and its value, as people and phones write them."""
+
+
+def bind_words(
+    context: Context, action: Action, tokens: Sequence[Token], base: ParsedArguments
+) -> list[Token]:
+    """Return the tokens after a kind as words and pairs, without the fillers of a sentence.
+
+    An action with a secret parameter is left as it is: a key may stand anywhere.
+
+    Args:
+        base: The arguments of a target that was named in place of the kind.
+
+    Raises:
+        CommandError: Only a filler is left to be the name.
+    """
+    if secrets.takes_secret(action):
+        return list(tokens)
+    params = (*action.params, *_longer_params(action, context.vocabulary))
+    names = {name for p in params for name in (p.word, *map(str.casefold, p.names))}
+    names |= {*COMMON_NAMES} if action.regions is not None else {*COMMON_NAMES} - {"region"}
+    bound = _bound(joined_durations(tokens), frozenset(names))
+    kept = [token for token in bound if not is_filler(token)]
+    _require_name(context, action, bound, kept, base)
+    return _with_times(action, kept, params, base)
+
+
+def _longer_params(action: Action, vocabulary: Vocabulary) -> tuple[Param, ...]:
+    longer = (a.params for a in vocabulary.actions if a.api == action.longer_variant)
+    return next(longer, ())
+
+
+def _bound(tokens: Iterable[Token], names: frozenset[str]) -> list[Token]:
+    """Return the tokens with each name and the word after it as a pair."""
+    found: list[Token] = []
+    name: Token | None = None
+    for token in (_with_padding(token, names) for token in tokens):
+        if name is None or token.name:
+            found += [] if name is None else [name]
+            name = token if _is_name(token, names) else None
+            found += [] if name is not None else [token]
+        elif token.quoted or token.value.strip(_SIGNS):
+            found.append(_pair(name, token))
+            name = None
+    return found if name is None else [*found, name]
+
+
+def _with_padding(token: Token, names: frozenset[str]) -> Token:
+    """Return a name in base64 that ends with a `=` as a bare word; any other token unchanged."""
+    is_padded = not (token.value or token.quoted) and (len(token.name) + 1) % 4 == 0
+    if not is_padded or not token.name or token.name.casefold() in names:
+        return token
+    if token.end == token.value_start and token.end == token.name_start + len(token.name):
+        # A flag, which has no `=`.
+        return token
+    return Token("", f"{token.name}=", token.start, token.end, token.start, token.name_start)
+
+
+def _is_name(token: Token, names: frozenset[str]) -> bool:
+    if token.quoted:
+        return False
+    if token.name:
+        return not token.value and token.name.casefold() in names
+    return token.value.rstrip(_SIGNS).casefold() in names
+
+
+def _pair(name: Token, value: Token) -> Token:
+    return replace(
+        value,
+        name=(name.name or name.value.rstrip(_SIGNS)),
+        value=value.value if value.quoted else value.value.lstrip(_SIGNS),
+        start=name.start,
+        name_start=name.name_start if name.name else name.start,
+    )
+
+
+def _require_name(
+    context: Context,
+    action: Action,
+    tokens: Sequence[Token],
+    kept: Sequence[Token],
+    base: ParsedArguments,
+) -> None:
+    key = action.effect_spec.key
+    if len(tokens) == len(kept) or not key or _is_named(action, kept, base):
+        return
+    if any(not token.name for token in kept):
+        return
+    filler = next(token for token in tokens if is_filler(token))
+    word = printable(undecorated(filler.value))
+    raise context.error(
+        f'"{word}" looks like a word of the sentence; if it is the name, quote it: "{word}".',
+        filler,
+    )
+
+
+def _is_named(action: Action, tokens: Iterable[Token], base: ParsedArguments) -> bool:
+    """Return whether the first part of what the action is about is given by name or target."""
+    first = action.param(next(iter(action.effect_spec.key), ""))
+    if first is None or first.api in base.values:
+        return True
+    return any(token.name and action.param(token.name) is first for token in tokens)
+
+
+def _with_times(
+    action: Action, tokens: Iterable[Token], params: Iterable[Param], base: ParsedArguments
+) -> list[Token]:
+    """Return the tokens with a bare length of time as the pair that it stands for."""
+    tokens = list(tokens)
+    times = [param for param in params if param.type.max_days_ahead is not None]
+    taken = any(t.name.casefold() in (p.word, p.api.casefold()) for t in tokens for p in times)
+    if len(times) != 1 or taken:
+        return tokens
+    # The first bare word is the name, unless something else tells it.
+    first = next((t for t in tokens if not t.name), None)
+    name = None if _is_named(action, tokens, base) else first
+    return [
+        replace(token, name=times[0].word, name_start=token.start)
+        if token is not name and _is_bare_time(token)
+        else token
+        for token in tokens
+    ]
+
+
+def _is_bare_time(token: Token) -> bool:
+    return not (token.name or token.quoted) and is_duration(undecorated(token.value))
