@@ -212,6 +212,11 @@ class Operation:
     runbook: str = ""
     seq: int = 0
 
+    @property
+    def denied_by_person(self) -> bool:
+        """Whether somebody decided against it, rather than the policy."""
+        return self.state is State.DENIED and bool(self.decided_by) and not self.detail
+
 
 @dataclass(frozen=True, slots=True)
 class Search:

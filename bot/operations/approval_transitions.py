@@ -5,6 +5,7 @@ from dataclasses import replace
 from bot.catalog.registry import action_of
 from bot.model.actions import Json
 from bot.model.operations import Approvals, Decision, Operation, Preview, State
+from bot.model.verdicts import Denied
 from bot.operations.audit_facts import facts_of
 from bot.redact import redact
 from bot.storage.store import Store
@@ -84,10 +85,13 @@ class ApprovalTransitions:
         }
         return await self._move(operation, decision, (State.WAITING, state), changes, decided=True)
 
-    async def deny(self, operation: Operation, decision: Decision, why: str) -> Operation | None:
+    async def deny(
+        self, operation: Operation, decision: Decision, denied: Denied
+    ) -> Operation | None:
         """End it because the policy no longer allows it."""
         path = (State.WAITING, State.DENIED)
-        return await self._move(operation, decision, path, {"detail": why}, decided=True)
+        changes: Changes = {"detail": denied.reason, "rule": denied.rule}
+        return await self._move(operation, decision, path, changes, decided=True)
 
     async def expire(self, operation: Operation) -> Operation | None:
         """End it if its time is over."""

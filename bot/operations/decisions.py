@@ -107,7 +107,7 @@ class Decisions:
             return _settled(await self._transitions.close(operation, decision, state))
         verdict = _not_stricter(verdict, operation)
         if isinstance(verdict, Denied):
-            moved = await self._transitions.deny(operation, decision, verdict.reason)
+            moved = await self._transitions.deny(operation, decision, verdict)
             policy = verdict.check not in ("held", "overtaken")
             begin = f"The policy no longer lets {operation.actor.user} do this: " if policy else ""
             return _settled(moved, begin + verdict.reason)
@@ -239,8 +239,10 @@ def _too_late(operation: Operation, decision: Decision) -> Objection:
             sentence = "Too late: this has expired, nothing was sent. Ask again."
         case State.CANCELLED:
             sentence = f"Too late: {who} cancelled this, nothing was sent."
-        case State.DENIED if operation.decided_by and not operation.sent_at:
+        case State.DENIED if operation.denied_by_person:
             sentence = f"Too late: {who} decided against this, nothing was sent."
+        case State.DENIED:
+            sentence = "Too late: the policy has denied this; see the card."
         case _ if operation.decided_by:
             ended = " and it has ended" if operation.state in ENDINGS else ""
             name = f"{who[:1].upper()}{who[1:]}"

@@ -30,7 +30,7 @@ def audit_line(
         case_text(operation),
         f"reason: {escape(operation.reason, 500)}" if operation.reason else "",
         f"region {code(operation.region)}" if operation.region else "",
-        f"rule {code(operation.rule)}" if operation.rule else "",
+        _rule(operation),
         *([] if decided else _answer(operation)),
         detail_text(operation) if _has_detail(operation) else "",
         f"operation {code(operation.id)}",
@@ -42,6 +42,14 @@ def audit_line(
 def _begin(operation: Operation, action: Action | None, *, decided: bool) -> str:
     label = "Let through" if decided else state_label(operation, action)
     return f"*EMERGENCY without a second person* · {label}" if operation.emergency else label
+
+
+def _rule(operation: Operation) -> str:
+    """Name the rule; of what a person denied it is the one that let it wait for them."""
+    if not operation.rule:
+        return ""
+    how = "allowed by rule" if operation.denied_by_person else "rule"
+    return f"{how} {code(operation.rule)}"
 
 
 def _place(operation: Operation) -> str:

@@ -41,7 +41,8 @@ def _origin(operation: Operation) -> str:
 
 
 def _rule(operation: Operation) -> str:
-    if not operation.rule:
+    # The rule of what a person denies is the one that let it wait for them.
+    if not operation.rule or operation.denied_by_person:
         return ""
     how = "forbidden" if operation.state is State.DENIED else "allowed"
     how = "open to requests" if operation.origin.request_of else how

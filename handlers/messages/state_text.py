@@ -109,7 +109,7 @@ def _unknown(_operation: Operation, _action: Action | None) -> str:
 
 
 def _denied(operation: Operation, _action: Action | None) -> str:
-    if operation.decided_by and not operation.detail:
+    if operation.denied_by_person:
         why = f" Reason: {escape(operation.reason, 500)}" if operation.reason else ""
         return f"{user(operation.decided_by)} decided against it. {_NOT_SENT}{why}"
     return f"{detail_text(operation)} {_NOT_SENT}"
@@ -214,7 +214,7 @@ def _waiting_decision(operation: Operation) -> str:
 
 
 def _denied_decision(operation: Operation) -> str:
-    if operation.decided_by and not operation.sent_at:
+    if operation.denied_by_person:
         return _decided_by("denied", user(operation.decided_by), operation)
     return _decided(operation)
 
