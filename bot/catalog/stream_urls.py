@@ -9,15 +9,23 @@ Side: TypeAlias = Literal["push", "play", "unclear"]
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SCHEMES = ("rtmp", "rtmps", "srt", "webrtc", "http", "https")
+_TUNNELS = ("rtmpt", "rtmpe", "rtmpte", "rtmpts")
+_SERVERS = ("rtmp", "rtmps", *_TUNNELS)
 _WEB = ("http", "https")
 _ENDINGS = (".flv", ".m3u8", ".xs", ".sdp")
 # Names of a playlist in a stream's own HLS folder: `/live/s1/playlist.m3u8`.
-_LISTS = ("playlist.m3u8", "index.m3u8", "chunklist.m3u8", "master.m3u8")
+_LIST = re.compile(
+    r"(?:playlist|index|chunklist|master|main|media|mono|prog_index)(?:[_-][\w.-]*)?\.m3u8",
+    re.IGNORECASE,
+)
 _PLAY = ("play", "pull", "cdn")
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+\.?(?::[0-9]+)?", re.IGNORECASE)
 # Percent-encoded or not, the part of a path after these is a query, which holds keys.
 _QUERY = re.compile(r"[?&]")
 # `#!::h=push.example.com,r=live/stream1,txSecret=…`
+_VHOST = re.compile(r"(?:^|&)vhost=([^&/]+)")
+_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
+_SRT_PATH = re.compile(r"(?:^|&)streamid=([^#&?,:=]+/[^#&?,:=]+)")
 _SRT_FIELD = re.compile(r"(?:::|,)([hr])=([^,&]+)")
 
 
@@ -56,6 +64,28 @@ def find_url(text: str) -> StreamUrl | None:
         return None
 
 
+def only_url_in(text: str) -> str:
+    """Return the stream's URL in a text such as a command line; empty if there are several."""
+    found = {url for url in _IN_TEXT.findall(text) if find_url(url) is not None}
+    return found.pop() if len(found) == 1 else ""
+
+
+def with_key(server: str, key: str) -> str:
+    """Return the URL of a server and a key as encoders ask for them; empty if it is no server.
+
+    The server is `rtmp://push.example.com/live/`, and the key is `stream1?txSecret=…`.
+    """
+    try:
+        parts = urlsplit(server)
+    except ValueError:
+        return ""
+    is_server = parts.scheme in _SERVERS and parts.netloc and not (parts.query or parts.fragment)
+    app = parts.path.strip("/")
+    if not is_server or not app or "/" in app or looks_like_url(key) or key.startswith("/"):
+        return ""
+    return f"{server.rstrip('/')}/{key}"
+
+
 def lacks_its_scheme(text: str) -> bool:
     """Return whether a text is a URL without its scheme: host/app/stream."""
     host, *path = text.partition("?")[0].split("/")
@@ -77,17 +107,19 @@ def parse_url(url: str) -> StreamUrl:
         host = parts.hostname or ""
     except ValueError:
         raise ValueError("it is not well-formed") from None
-    if parts.scheme not in _SCHEMES:
+    if parts.scheme not in (*_SCHEMES, *_TUNNELS):
         raise ValueError(f"it must begin with {', '.join(_SCHEMES)}")
     path = parts.path
     if parts.scheme == "srt":
         host, path = _srt(parts, host)
+    if (vhost := _VHOST.search(parts.query)) is not None:
+        host = vhost[1].lower()
     host = host.rstrip(".")
     if not host:
         raise ValueError("it names no host")
     *app, last = [_QUERY.split(unquote(part))[0] for part in path.split("/") if part] or [""]
     stream = _without_ending(last)
-    if len(app) > 1 and last.lower() in _LISTS:
+    if len(app) > 1 and _LIST.fullmatch(last):
         stream = app.pop()
     if parts.scheme in _WEB and stream == last:
         raise ValueError("over http it must end in .flv or .m3u8")
@@ -100,7 +132,10 @@ def _srt(parts: SplitResult, host: str) -> tuple[str, str]:
     """Return host and path from SRT's `streamid`, whose `#` a URL parser takes for a fragment."""
     if "streamid" not in parts.query:
         return host, parts.path
-    fields = dict(_SRT_FIELD.findall(unquote(f"{parts.query}#{parts.fragment}")))
+    text = unquote(f"{parts.query}#{parts.fragment}")
+    if (plain := _SRT_PATH.search(text)) is not None:
+        return host, plain[1]
+    fields = dict(_SRT_FIELD.findall(text))
     return fields.get("h", host).lower(), fields.get("r", "")
 
 

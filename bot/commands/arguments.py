@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.catalog import param_types
+from bot.catalog import param_types, stream_urls
 from bot.commands import secrets
 from bot.commands.actions import resolve_action, split_verb
 from bot.commands.context import Context
@@ -133,6 +133,11 @@ def _assign_stream(
     if not token.name and token.value in context.vocabulary.targets:
         base = _target_values(context, action, param, token).merge(assignment.base)
         return replace(assignment, base=base)
+    if token.quoted and " " in token.value and "://" in token.value:
+        inner = stream_urls.only_url_in(token.value)
+        if not inner:
+            raise context.error("This text holds no address, or several; paste one alone.", token)
+        token = replace(token, value=inner)
     if secrets.is_url(token.value):
         url = read_url(context, token)
         if not token.quoted and holds_several(url.stream):

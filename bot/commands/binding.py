@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from bot.catalog import stream_urls
 from bot.commands import secrets
 from bot.commands.context import Context
 from bot.commands.decoration import is_filler, joined_durations, undecorated
@@ -13,6 +14,7 @@ from bot.commands.vocabulary import COMMON_NAMES, Vocabulary
 from bot.model.actions import Action, Param
 from bot.times import is_duration
 
+_ENCODERS = ("ffmpeg", "ffmpeg.exe", "gst-launch-1.0")
 _SIGNS = "=:\uff1d\uff1a"
 """Characters between a name and its value, as people and phones write them."""
 
@@ -35,7 +37,8 @@ def bind_words(
     params = (*action.params, *_longer_params(action, context.vocabulary))
     names = {name for p in params for name in (p.word, *map(str.casefold, p.names))}
     names |= {*COMMON_NAMES} if action.regions is not None else {*COMMON_NAMES} - {"region"}
-    bound = _bound(joined_durations(tokens), frozenset(names))
+    joined = joined_durations(_with_keys(_of_command_line(tokens)))
+    bound = _bound(joined, frozenset(names))
     kept = [token for token in bound if not is_filler(token)]
     _require_name(context, action, bound, kept, base)
     return _with_times(action, kept, params, base)
@@ -44,6 +47,29 @@ def bind_words(
 def _longer_params(action: Action, vocabulary: Vocabulary) -> tuple[Param, ...]:
     longer = (a.params for a in vocabulary.actions if a.api == action.longer_variant)
     return next(longer, ())
+
+
+def _of_command_line(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Return the address that an encoder's command line pushes to; other tokens unchanged."""
+    if not tokens or undecorated(tokens[0].value).casefold() not in _ENCODERS:
+        return tokens
+    urls = [token for token in tokens if secrets.is_url(token.value)]
+    return urls[-1:] or tokens
+
+
+def _with_keys(tokens: Iterable[Token]) -> list[Token]:
+    """Return the tokens with an encoder's server and the key after it as one URL."""
+    found: list[Token] = []
+    for token in tokens:
+        last = found[-1] if found else None
+        url = ""
+        if last is not None and not (last.quoted or token.name or is_filler(token)):
+            url = stream_urls.with_key(undecorated(last.value), token.value)
+        if last is not None and url and not is_duration(undecorated(token.value)):
+            found[-1] = replace(last, value=url, end=token.end)
+        else:
+            found.append(token)
+    return found
 
 
 def _bound(tokens: Iterable[Token], names: frozenset[str]) -> list[Token]:

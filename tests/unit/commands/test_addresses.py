@@ -1,0 +1,74 @@
+"""Addresses as consoles, encoders and terminals show them name their stream, and no key."""
+
+import pytest
+
+from bot.errors import ParseError
+from tests.support.commands import BARE, DOMAIN, STREAM, command, read
+
+_KEY = "txSecret=5ECRE7&amp;txTime=5F"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *(f"rtmp{way}://{DOMAIN}/live/stream1" for way in ("", "s", "t", "e", "te", "ts")),
+        f"rtmp://{DOMAIN}/live/ stream1?{_KEY}",
+        f"rtmp://{DOMAIN}/live stream1?{_KEY}",
+        f"rtmp://{DOMAIN}/live/\nstream1?{_KEY}",
+        f"<rtmp://{DOMAIN}/live/> `stream1?{_KEY}`",
+        f"rtmps://{DOMAIN}:443/live/ stream1 please",
+        f"srt://{DOMAIN}:9000?streamid=#!::h={DOMAIN},r=live/stream1,{_KEY.replace('&amp;', ',')}",
+        f"srt://h.example.com:9000?streamid=#!::h={DOMAIN},r=live/stream1,txSecret=5ECRE7",
+        f"srt://{DOMAIN}:9000?streamid=live/stream1",
+        f"webrtc://{DOMAIN}/live/stream1?{_KEY}",
+        f"rtmp://user:5ECRE7@{DOMAIN}:1935/live/stream1",
+        f"rtmp://{DOMAIN}/live/stream%31?{_KEY}",
+        f"*rtmp://{DOMAIN}/live/stream1*",
+        f"(rtmp://{DOMAIN}/live/stream1).",
+        f"“ffmpeg -re -i in.mp4 -c copy -f flv rtmp://{DOMAIN}/live/stream1?{_KEY}”",
+        f"\"ffmpeg -re -i in.mp4 -f flv 'rtmp://{DOMAIN}/live/stream1?{_KEY}'\"",
+        f"ffmpeg -re -i in.mp4 -c copy -f flv rtmp://{DOMAIN}/live/stream1?{_KEY}",
+        f"ffmpeg -i rtmp://cam.example.com/in/7 -f flv 'rtmp://{DOMAIN}/live/stream1?{_KEY}'",
+    ],
+)
+def test_push_address_names_stream_domain_and_path(typed: str) -> None:
+    """A push address in any of its forms gives the name, the domain and the path, and no key."""
+    found = command(f"live {typed}", vocabulary=BARE)
+
+    assert dict(found.params) == STREAM
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"https://play.example.com/live/stream1.{ending}"
+        for ending in ("flv", f"flv?{_KEY}", "m3u8", "sdp", "m3u8?a=b")
+    ]
+    + [
+        f"https://play.example.com/live/stream1/{name}.m3u8"
+        for name in ("playlist", "index", "master", "chunklist_w1", "index-v1-a1", "main")
+    ],
+)
+def test_play_address_names_stream_and_path(typed: str) -> None:
+    """A play address gives the name and the path; the domain comes from the policy."""
+    assert dict(command(f"live {typed}").params) == STREAM
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"rtmp://{DOMAIN}/live/str\neam1",
+        f"rtmp://{DOMAIN}/live/stream1?txSecret=5EC\nRE7&amp;txTime=5F",
+        f"rtmp://{DOMAIN}/live/stream1\n?txSecret=5ECRE7",
+        f"ffmpeg -re -i in.mp4 -f flv rtmp://{DOMAIN}/live/",
+        f"'ffmpeg -i rtmp://{DOMAIN}/live/a -f flv rtmp://{DOMAIN}/live/b' x.example.com",
+        f"rtmp://{DOMAIN}/live/a,b",
+        f"rtmp://{DOMAIN}/live/(a",
+    ],
+)
+def test_unclear_address_is_refused_without_its_key(typed: str) -> None:
+    """An address that was cut, or names several streams, is not guessed; no key is shown."""
+    with pytest.raises(ParseError) as caught:
+        read(f"live {typed}")
+
+    assert "5ECRE7" not in caught.value.text + caught.value.sentence
