@@ -83,11 +83,13 @@ class RetryLater:
     Attributes:
         seconds: Wait at least so long.
         uncertain: It may have been posted all the same.
+        refused: Slack answered with a code that is not known to be final.
     """
 
     seconds: float
     why: str
     uncertain: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

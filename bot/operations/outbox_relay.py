@@ -31,6 +31,12 @@ LONGEST = 15.0
 PATIENCE = 60.0
 """Seconds between two tries of a closed audit channel, whose messages wait in order."""
 
+LONGEST_REFUSED = 60.0
+"""Seconds between two tries of a message that Slack refuses with a code not known to be final."""
+
+REFUSAL_PATIENCE = 6 * 3600.0
+"""Seconds after which such a message is given up, because others to the channel wait behind it."""
+
 _REST = 3.0
 """How many times as long as one claim takes the next one waits."""
 
@@ -41,7 +47,9 @@ class OutboxRelay:
     Args:
         spacing: Seconds between two messages to one channel, over all replicas.
         patience: Seconds between two tries of a closed audit channel.
-        clock: Seconds, monotonic, for the pause between two claims.
+        refusal_patience: Seconds for which a message is tried that Slack refuses with a code
+            not known to be final.
+        clock: Seconds, monotonic, for the pause between two claims and for that patience.
     """
 
     def __init__(
@@ -53,6 +61,7 @@ class OutboxRelay:
         supervisor: Supervisor,
         spacing: float = SPACING,
         patience: float = PATIENCE,
+        refusal_patience: float = REFUSAL_PATIENCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -61,6 +70,8 @@ class OutboxRelay:
         self._supervisor = supervisor
         self._spacing = spacing
         self._patience = patience
+        self._refusal_patience = refusal_patience
+        self._refused_since: dict[int, float] = {}
         self._clock = clock
         self._loop: Loop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -145,12 +156,14 @@ class OutboxRelay:
         self, message: OutboxMessage, result: Sent | RetryLater | Undeliverable
     ) -> None:
         kind = message.kind.value
+        result = self._with_patience(message, result)
         match result:
             case Sent():
                 await self._store.outbox.mark_delivered(message, result)
                 self._metrics.delivered.labels(kind, "sent").inc()
-            case RetryLater(seconds, why, uncertain):
-                wait = max(seconds, min(LONGEST, 0.5 * 2.0 ** min(message.attempts, 8)))
+            case RetryLater(seconds, why, uncertain, refused):
+                longest = LONGEST_REFUSED if refused else LONGEST
+                wait = max(seconds, min(longest, 0.5 * 2.0 ** min(message.attempts, 8)))
                 log.warning("not delivered yet", key=message.key, why=why, again_in=round(wait, 1))
                 await self._store.outbox.mark_postponed(
                     message, wait, uncertain=uncertain or message.uncertain
@@ -167,6 +180,20 @@ class OutboxRelay:
                 log.error("undeliverable", key=message.key, why=why)
                 await self._store.outbox.mark_undeliverable(message, why, tell=_lost(message, why))
                 self._metrics.delivered.labels(kind, "never").inc()
+
+    def _with_patience(
+        self, message: OutboxMessage, result: Sent | RetryLater | Undeliverable
+    ) -> Sent | RetryLater | Undeliverable:
+        """Return a result, or that the message is given up once it was refused for too long."""
+        if not (isinstance(result, RetryLater) and result.refused):
+            self._refused_since.pop(message.id, None)
+            return result
+        since = self._refused_since.setdefault(message.id, self._clock())
+        if self._clock() - since < self._refusal_patience or self._is_witness(message):
+            return result
+        del self._refused_since[message.id]
+        hours = self._refusal_patience / 3600
+        return Undeliverable(f"{result.why}, again and again for {hours:.0f} hours.")
 
     def _is_witness(self, message: OutboxMessage) -> bool:
         return (

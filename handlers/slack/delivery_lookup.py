@@ -18,6 +18,7 @@ from handlers.slack.api_calls import (
     auth_problem,
     call,
 )
+from handlers.slack.error_codes import NO_LOOKUP, is_final
 from handlers.slack.posting import EVENT_TYPE
 
 log = structlog.get_logger("stopstream.desk")
@@ -98,6 +99,8 @@ def _retry(outcome: Refused | NotSent | UnknownOutcome) -> RetryLater | None:
             return RetryLater(wait, "Slack is asked too often", uncertain=True)
         case Refused(code) if code in AUTH_ERRORS and code != "missing_scope":
             return RetryLater(AUTH_RETRY_AFTER, auth_problem(code), uncertain=True)
+        case Refused(code) if code not in NO_LOOKUP and not is_final(code):
+            return RetryLater(0.0, outcome.why, uncertain=True, refused=True)
         case Refused(code):
             # Without the look-up, twice is better than never.
             log.warning("a lost message cannot be looked up", code=code)

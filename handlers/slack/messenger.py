@@ -35,6 +35,7 @@ from handlers.slack.api_calls import (
     without_retries,
 )
 from handlers.slack.delivery_lookup import find_message
+from handlers.slack.error_codes import NOT_IN_CHANNEL, describe, is_closed, is_final
 from handlers.slack.posting import post, send_private, update
 
 RESPONSE_URL_LIFETIME = 1800.0
@@ -45,18 +46,6 @@ _CARD_TIMEOUT = 15.0
 
 _PERMALINK_TIMEOUT = 3.0
 
-_FINAL_ERRORS = {
-    "cannot_reply_to_message": "Slack takes no replies to that message",
-    "channel_is_archived": "the channel is archived",
-    "channel_not_found": "the channel is gone, or the bot is not in it",
-    "is_archived": "the channel is archived",
-    "not_in_channel": "the bot is not in the channel",
-    "restricted_action": "the workspace lets only some people post there",
-    "user_not_in_channel": "the asker is not in the channel",
-}
-"""Refusals that stay, in words; the others are shown by their code."""
-
-_NOT_IN_CHANNEL = frozenset({"channel_not_found", "is_archived", "not_in_channel"})
 _CARD_NOT_EDITABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
 
 
@@ -263,10 +252,15 @@ class Messenger:
                 self.trouble = auth_problem(code)
                 return RetryLater(AUTH_RETRY_AFTER, self.trouble)
             case Refused(code):
-                if code in _NOT_IN_CHANNEL:
-                    self._on_channel_lost(channel)
-                why = _FINAL_ERRORS.get(code, f"Slack refused it ({code})")
-                return Undeliverable(f"{why[:1].upper()}{why[1:]}.", closed=code in _FINAL_ERRORS)
+                return self._refusal(code, channel)
+
+    def _refusal(self, code: str, channel: str) -> DeliveryResult:
+        if code in NOT_IN_CHANNEL:
+            self._on_channel_lost(channel)
+        why = describe(code)
+        if not is_final(code):
+            return RetryLater(0.0, why, refused=True)
+        return Undeliverable(f"{why[:1].upper()}{why[1:]}.", closed=is_closed(code))
 
 
 _NO_CHANNEL = "There is no channel to post it in."

@@ -10,6 +10,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.model.people import Place
 from handlers.messages.blocks import Message
 from handlers.slack.api_calls import Answered, Outcome, Refused, call, respond
+from handlers.slack.error_codes import is_final
 
 log = structlog.get_logger("stopstream.desk")
 
@@ -20,7 +21,6 @@ _THREAD_TIMEOUT = 2.0
 """Seconds for reading a thread before a private message is sent."""
 
 _INVALID_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
-_NO_EPHEMERAL = frozenset({"channel_not_found", "not_in_channel", "user_not_in_channel"})
 
 _Request: TypeAlias = Callable[[Sequence[Mapping[str, Any]] | None], Awaitable[AsyncSlackResponse]]
 """Sends with these blocks, or as text alone."""
@@ -91,7 +91,7 @@ async def send_private(
             return outcome
     if place.channel:
         outcome = await _post_ephemeral(client, user, place.channel, "", message)
-        if not (isinstance(outcome, Refused) and outcome.code in _NO_EPHEMERAL):
+        if not (isinstance(outcome, Refused) and is_final(outcome.code)):
             return outcome
     return await post(client, user, "", message, key)
 
