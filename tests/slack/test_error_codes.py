@@ -172,7 +172,7 @@ async def test_outbox_relay_gives_up_a_refused_message_after_its_patience(
 ) -> None:
     """A message that is refused for hours is given up, so that those behind it are sent."""
     desk = RefusesEndings()
-    async with built(quick_store, notifier=desk) as house:
+    async with built(quick_store, desk=desk) as house:
         await house.courier.stop()
         asked = await house.ask("live stream1")
         assert isinstance(asked, Accepted)
