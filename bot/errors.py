@@ -14,6 +14,7 @@ StopstreamError
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class StopstreamError(Exception):
@@ -32,6 +33,19 @@ class ConfigError(StopstreamError):
         self.problems = tuple(problems)
 
 
+@dataclass(frozen=True, slots=True)
+class SuggestedCommand:
+    """A command that was probably meant.
+
+    Attributes:
+        label: What it does, for a button.
+        text: The command with its verb, with Slack's escapes.
+    """
+
+    label: str
+    text: str
+
+
 class ParseError(StopstreamError):
     """The text is not a command.
 
@@ -42,6 +56,7 @@ class ParseError(StopstreamError):
         suggestion: What was probably meant, to be typed in that part's place, or empty.
         at: Where that part begins in what was typed, keys and all; `start`, unless keys were
             taken out of `text`.
+        commands: Commands that may be run instead; each parses, and holds no key.
     """
 
     def __init__(
@@ -61,6 +76,7 @@ class ParseError(StopstreamError):
         self.end = end
         self.suggestion = suggestion
         self.at = start if at is None else at
+        self.commands: tuple[SuggestedCommand, ...] = ()
 
 
 class StoreError(StopstreamError):

@@ -22,6 +22,7 @@ from handlers.listeners import (
     home,
     mentions,
     shortcuts,
+    suggestions,
     user_groups,
 )
 from handlers.slack.api_calls import with_rate_limit_retries
@@ -76,6 +77,7 @@ def build_app(
         app, service=service, responder=responder, background=background, client=retrying
     )
     shortcuts.register(app, responder=responder)
+    suggestions.register(app, responder=responder)
     home.register(app, service=service, background=background, client=retrying)
     user_groups.register(app, directory=directory)
     errors.register(app)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from bot.commands.context import Context
 from bot.commands.decoration import is_greeting, plain_word
-from bot.commands.diagnostics import printable
-from bot.commands.formatting import command_prefix
+from bot.commands.diagnostics import CommandError, printable
+from bot.commands.formatting import command_prefix, quoted
+from bot.commands.offers import REQUESTS, STREAM_KINDS, about_stream, offering, renamed
 from bot.commands.secrets import is_url
 from bot.commands.suggestions import ask_for_verb, cannot, commands_for, unknown_word
 from bot.commands.tokens import Token
@@ -27,11 +28,12 @@ def split_verb(
         if typed is None:
             break
         if verb is not None and typed not in (verb, Effect.READ):
-            raise context.error(
+            error = context.error(
                 f"This is the command that {verb.value}s. "
                 f"Use /{typed.value}stream to {typed.value} something.",
                 tokens[0],
             )
+            raise offering(error, (context.text[tokens[0].start :],))
         tokens, verb = _plain_first(context, tokens[1:]), typed
     return tokens, verb
 
@@ -81,20 +83,34 @@ def resolve_action(context: Context, token: Token, verb: Effect | None) -> Actio
     synonymous = [a for a in vocabulary.actions if word.casefold() in a.synonyms]
     if synonymous and verb is not Effect.READ:
         ways = ", and ".join(f"{command_prefix(a)} … {a.summary}" for a in synonymous)
-        raise context.error(f'There is no kind "{printable(word)}"; {ways}.', token)
+        error = context.error(f'There is no kind "{printable(word)}"; {ways}.', token)
+        raise offering(error, [renamed(context, token, action) for action in synonymous])
+    raise _unknown_kind(context, token, verb)
+
+
+def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> CommandError:
+    """Return the error of a first word that is no kind: a stream's name, a request, a slip."""
+    word, vocabulary = token.value, context.vocabulary
+    alternatives = about_stream(context, token, verb)
     kinds = list(dict.fromkeys(a.words for a in vocabulary.actions if verb in (None, a.effect)))
     if is_url(word):
-        raise context.error(
+        error = context.error(
             f"Say first what to do with this address: {', '.join(kinds)} or help.", token
         )
-    raise unknown_word(
+        return offering(error, alternatives)
+    if requests := REQUESTS.get(word.casefold()):
+        ways = "off lists what is off and brings it back, status online lists what is live"
+        return offering(context.error(f'"{printable(word)}" is no kind; {ways}.', token), requests)
+    error = unknown_word(
         context,
         f'There is no kind "{printable(word)}"',
-        f"; there is {', '.join(kinds)} and help.",
+        f"; if it is a stream, write what to do with it: {' or '.join(STREAM_KINDS[verb])} "
+        f"{quoted(printable(word))}. The command help lists every kind.",
         token,
         word,
         known=[*kinds, *vocabulary.targets, *KEYWORDS, *(a.api for a in vocabulary.actions)],
     )
+    return error if error.suggestion else offering(error, alternatives)
 
 
 def longer_variant(action: Action, tokens: Sequence[Token], vocabulary: Vocabulary) -> Action:

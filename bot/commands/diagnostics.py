@@ -17,6 +17,7 @@ class CommandError(ParseError):
 
     Attributes:
         hidden: Spans of `text` that must not be shown.
+        alternatives: Commands that may be meant, as unescaped texts with their verb.
         verbatim: The end of the sentence that holds nothing typed, and so is not redacted.
     """
 
@@ -34,6 +35,7 @@ class CommandError(ParseError):
         super().__init__(sentence, text=text, start=start, end=end, suggestion=suggestion)
         self.hidden = frozenset(hidden)
         self.verbatim = verbatim
+        self.alternatives: tuple[str, ...] = ()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from bot.commands.decoration import plain_tokens
 from bot.commands.defaults import complete_command
 from bot.commands.diagnostics import CommandError, hiding, redact_error
 from bot.commands.holds import parse_hold
+from bot.commands.offers import runnable
 from bot.commands.parsed import (
     Form,
     Help,
@@ -56,10 +57,12 @@ def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float)
         raise ParseError(
             f"That is longer than {LONGEST} characters.", text=start, start=0, end=len(start)
         )
+    context = Context(unescaped, vocabulary, now)
     try:
-        return _interpret(Context(unescaped, vocabulary, now), verb).result
+        return _interpret(context, verb).result
     except CommandError as error:
         redacted = redact_error(error)
+        redacted.commands = runnable(error, context, verb, _interpret_alone)
     # Raised outside of the handler, so that the unredacted error is not its context.
     raise redacted
 
@@ -94,6 +97,10 @@ def _interpret_tokens(
     if local is not None:
         return Interpretation(parse_hold(context, local, tokens, _interpret_stop))
     return _interpret_command(context, tokens, verb)
+
+
+def _interpret_alone(context: Context) -> ParseResult:
+    return _interpret(context, None).result
 
 
 def _interpret_stop(context: Context) -> Interpretation:

@@ -1,6 +1,5 @@
 """What a user probably meant: similar words, verbs and commands to use instead."""
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -36,11 +35,38 @@ def unknown_word(
         otherwise: How the sentence ends if no word is similar.
     """
     folded = {name.casefold(): name for name in known if not _is_opposite(word, name)}
-    near = difflib.get_close_matches(word.casefold()[:64], folded, n=1, cutoff=0.6)
+    near = closest(word.casefold(), folded)
     if not near:
         return context.error(sentence + otherwise, token)
-    suggestion = folded[near[0]]
+    suggestion = folded[near]
     return context.error(f'{sentence}. Did you mean "{suggestion}"?', token, suggestion=suggestion)
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that a slip of the fingers makes of this one; or empty."""
+    most = min(_MOST_SLIPS, max(1, len(word) // _LETTERS_PER_SLIP))
+    near = [name for name in known if abs(len(name) - len(word)) <= most]
+    distances = {name: edit_distance(word, name) for name in near}
+    best = min(distances, key=distances.__getitem__, default="")
+    return best if best and distances[best] <= most else ""
+
+
+_MOST_SLIPS = 3
+_LETTERS_PER_SLIP = 4
+
+
+def edit_distance(first: str, second: str) -> int:
+    """Return how many letters are added, left out, replaced or swapped with the next one."""
+    rows = [list(range(len(second) + 1))]
+    for i, letter in enumerate(first, 1):
+        row = [i]
+        for j, other in enumerate(second, 1):
+            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != other))
+            if i > 1 < j and letter == second[j - 2] and other == first[i - 2]:
+                cost = min(cost, rows[-2][j - 2] + 1)
+            row.append(cost)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def ask_for_verb(word: str, actions: Iterable[Action]) -> str:

@@ -116,10 +116,15 @@ def without_dry_run(text: str) -> tuple[str, bool]:
         return text, False
     for start, end in reversed(spans):
         shown = shown[:start] + shown[end:]
+    return escape_signs(shown).strip(), True
+
+
+def escape_signs(text: str) -> str:
+    """Return an unescaped text with Slack's escapes, so that unescaping gives it again."""
+    # The ampersand comes first.
     for escaped, sign in _ENTITIES.items():
-        # The ampersand comes first, so that unescaping gives the same text again.
-        shown = shown.replace(sign, escaped)
-    return shown.strip(), True
+        text = text.replace(sign, escaped)
+    return text
 
 
 def _dry_run_span(text: str, token: Token) -> tuple[int, int] | None:

@@ -1,12 +1,13 @@
 """Replies to the asker alone: receipts, errors in a command, and the offer of the form; pure."""
 
+import zlib
 from collections.abc import Mapping
 
 from bot.catalog.registry import action_of
 from bot.commands.diagnostics import caret
 from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
 from bot.commands.vocabulary import Vocabulary
-from bot.errors import ParseError
+from bot.errors import ParseError, SuggestedCommand
 from bot.model.actions import Action, Effect
 from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
@@ -33,6 +34,9 @@ from handlers.messages.state_text import state_label
 
 OPEN_FORM = "open-form"
 """The action_id of a button that opens the form."""
+
+SUGGESTED = "suggested"
+"""The action_id of a button that runs a command which was probably meant."""
 
 MALFORMED = (
     "Slack sent this without what makes it unique, so nothing was done. Please send it again."
@@ -97,9 +101,21 @@ def parse_error(error: ParseError, *, in_thread: bool = False) -> Message:
         # Escaped, an address in it could not be pasted.
         text += f" {for_example}{code(command, 300)}"
     text = as_mentions(text) if in_thread else text
-    if not error.text.strip():
+    if error.text.strip():
+        text = f"{text}\n{code_block(caret(error), 600)}"
+    if not error.commands:
         return Message(text)
-    return Message(f"{text}\n{code_block(caret(error), 600)}")
+    return Message(text, (section(text), button_row(*map(_suggestion_button, error.commands))))
+
+
+def _suggestion_button(command: SuggestedCommand) -> Block:
+    """Return a button that runs a command, which is parsed and judged again when it is pressed."""
+    return {
+        "type": "button",
+        "action_id": f"{SUGGESTED}:{zlib.crc32(command.text.encode()):08x}",
+        "value": command.text,
+        "text": plain(command.label, 75),
+    }
 
 
 def ephemeral_notice(notice: EphemeralNotice) -> Message:

@@ -1,0 +1,113 @@
+"""Commands that are offered for a text that is none: each parses, and a slip is a near word."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands.suggestions import closest, edit_distance
+from bot.errors import ParseError
+from bot.model.actions import Effect
+from tests.support.commands import DOMAIN, read
+
+
+def _offers(text: str, verb: Effect | None) -> dict[str, str]:
+    with pytest.raises(ParseError) as caught:
+        read(text, verb)
+    return {command.label: command.text for command in caught.value.commands}
+
+
+@pytest.mark.parametrize(
+    ("text", "verb", "offers"),
+    [
+        (
+            "stream1",
+            Effect.STOP,
+            {"Stop stream1": "stop live stream1", "Ban stream1": "stop ban stream1"},
+        ),
+        (
+            "stop stream1",
+            Effect.STOP,
+            {"Stop stream1": "stop live stream1", "Ban stream1": "stop ban stream1"},
+        ),
+        ("stream1", Effect.START, {"Start stream1": "start live stream1"}),
+        ("status stream1", Effect.STOP, {"Check stream1": "status live stream1"}),
+        (
+            "stream1",
+            None,
+            {
+                "Stop stream1": "stop live stream1",
+                "Ban stream1": "stop ban stream1",
+                "Start stream1": "start live stream1",
+                "Check stream1": "status live stream1",
+            },
+        ),
+        (
+            f"rtmp://{DOMAIN}/live/cam-7?txSecret=5ECRE7",
+            Effect.STOP,
+            {
+                "Stop cam-7": f"stop live rtmp://{DOMAIN}/live/cam-7",
+                "Ban cam-7": f"stop ban rtmp://{DOMAIN}/live/cam-7",
+            },
+        ),
+        ("list", Effect.STOP, {"What is live": "status online", "What is off": "off"}),
+        ("ls", None, {"What is live": "status online", "What is off": "off"}),
+        ("undo", Effect.START, {"What is off": "off"}),
+        ("lvie stream1", Effect.STOP, {"Stop stream1": "stop live stream1"}),
+        (
+            "live stream1 domian=a.b.example",
+            Effect.STOP,
+            {"Stop stream1": "stop live stream1 domain=a.b.example"},
+        ),
+        ("main-stge", Effect.STOP, {"Stop stream1": "stop main-stage"}),
+        ("kill stream1", Effect.STOP, {"Stop stream1": "stop live stream1"}),
+        ("unban stream1", Effect.STOP, {"Start stream1": "start live stream1"}),
+        ("start live stream1", Effect.STOP, {"Start stream1": "start live stream1"}),
+        ("whoam", Effect.STOP, {"What I may do": "stop whoami"}),
+    ],
+)
+def test_mistake_offers_commands_that_run(
+    text: str, verb: Effect | None, offers: dict[str, str]
+) -> None:
+    """The most natural texts are answered by the commands that they may mean."""
+    assert {label: text for label, text in _offers(text, verb).items() if label in offers} == offers
+    assert "txSecret" not in str(_offers(text, verb))
+
+
+@pytest.mark.parametrize("verb", [None, Effect.STOP, Effect.START, Effect.READ])
+@pytest.mark.parametrize("word", ["list", "ls", "undo", "stream1", "stop", "line", "me", "x"])
+def test_mistake_names_no_distant_word(word: str, verb: Effect | None) -> None:
+    """A word that no slip makes of another is not taken for it."""
+    try:
+        read(word, verb)
+    except ParseError as error:
+        assert "ingest" not in error.sentence
+        assert not error.suggestion or edit_distance(error.suggestion, word) <= 1
+
+
+@given(st.text(max_size=30), st.sampled_from([None, Effect.STOP, Effect.START, Effect.READ]))
+def test_every_offer_parses_as_it_is(text: str, verb: Effect | None) -> None:
+    """What a button would run parses without an implied verb, and its label can be read."""
+    try:
+        read(text, verb)
+    except ParseError as error:
+        for offer in error.commands:
+            read(offer.text, None)
+            assert offer.label.isprintable()
+            assert offer.text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "distance"),
+    [("live", "lvie", 1), ("list", "live", 2), ("list", "ingest", 4), ("", "ab", 2), ("a", "a", 0)],
+)
+def test_edit_distance_counts_slips(first: str, second: str, distance: int) -> None:
+    """Swapped letters count as one slip."""
+    assert edit_distance(first, second) == distance
+    assert edit_distance(second, first) == distance
+
+
+def test_closest_word_is_within_a_sensible_distance() -> None:
+    """A short word allows one slip, a longer one more."""
+    assert closest("lvie", ["live", "ingest"]) == "live"
+    assert closest("list", ["live", "ingest"]) == ""
+    assert closest("droplivestraem", ["droplivestream"]) == "droplivestream"
