@@ -36,6 +36,7 @@ from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from tests.support.fakes import ALICE, TEAM, FakeCloud, FakeDirectory, FakeNotifier
+from tests.support.waiting import BOUND, until
 
 # How long an example takes says more of the machine's other work than of us.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -122,11 +123,12 @@ async def opened(
     audit: str = "C0AUDIT",
     lease: float = 10.0,
     signer: Signer | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> AsyncIterator[Store]:
     """A store on a database, closed afterwards; its trail is sealed if it has a key."""
     engine = database.connect(url)
     database.migrate(engine)
-    store = Store(engine, owner=owner, audit_channel=audit, lease=lease, signer=signer)
+    store = Store(engine, owner=owner, audit_channel=audit, lease=lease, signer=signer, clock=clock)
     try:
         yield store
     finally:
@@ -211,11 +213,15 @@ class House:
 
     async def ended(self, id_: str) -> Operation:
         """Wait for its ending and for all that Slack must hear of it."""
-        async with asyncio.timeout(20):
-            while (found := await self.now(id_)).state not in ENDINGS:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+
+        async def found() -> Operation | None:
+            operation = await self.now(id_)
+            return operation if operation.state in ENDINGS else None
+
+        operation: Operation = await until(found)
+        async with asyncio.timeout(BOUND):
             await self.courier.drain()
-        return found
+        return operation
 
     async def kinds(self) -> list[str]:
         """Give the kinds of all records on the trail but deliveries, which come when they come."""

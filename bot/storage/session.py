@@ -36,6 +36,7 @@ class Session:
         audit_channel: Id of the channel that audit messages go to; empty for none.
         lease: Seconds that a replica may be silent before another takes its work over.
         signer: Signs the end of the audit log; None leaves it unsigned, for readers.
+        clock: Epoch seconds; None takes the database's clock, or this machine's on SQLite.
 
     Attributes:
         insert: Makes an INSERT in the dialect of the database.
@@ -51,8 +52,10 @@ class Session:
         audit_channel: str = "",
         lease: float = LEASE,
         signer: Signer | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.engine = engine
+        self._clock = clock
         self.owner = owner
         self.lease = lease
         self.audit_channel = audit_channel
@@ -63,7 +66,7 @@ class Session:
         ).insert
         self.quarantine = Quarantine()
         self.outbox_changed = asyncio.Event()
-        self.writer = Writer(engine, self.outbox_changed, signer=signer)
+        self.writer = Writer(engine, self.outbox_changed, signer=signer, clock=clock)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
 
     async def close(self) -> None:
@@ -129,9 +132,9 @@ class Session:
 
     def now(self) -> sa.ColumnElement[float]:
         """Return the store's clock as an expression."""
-        if self.engine.dialect.name == "postgresql":
+        if self._clock is None and self.engine.dialect.name == "postgresql":
             return sa.literal_column(CLOCK, sa.Double)
-        return sa.literal(time.time(), sa.Double)
+        return sa.literal((self._clock or time.time)(), sa.Double)
 
     def lease_rows(
         self, tx: Transaction, table: sa.Table, ids: sa.Select[Any]

@@ -1,5 +1,7 @@
 """The store: one session and the repositories over it."""
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import Signer
@@ -29,9 +31,15 @@ class Store:
         audit_channel: str = "",
         lease: float = LEASE,
         signer: Signer | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         session = Session(
-            engine, owner=owner, audit_channel=audit_channel, lease=lease, signer=signer
+            engine,
+            owner=owner,
+            audit_channel=audit_channel,
+            lease=lease,
+            signer=signer,
+            clock=clock,
         )
         self.session = session
         self.rate_limits = RateLimits(session)

@@ -82,6 +82,7 @@ class Writer:
         outbox_changed: Set after a transaction that put a message into the outbox.
         most: How many pieces of urgent work one transaction may hold.
         signer: Signs the end of the audit log; None leaves it unsigned.
+        clock: Epoch seconds; None takes the database's clock, or this machine's on SQLite.
 
     Attributes:
         on_tampering: Called, before records are appended, with what is wrong with the end of
@@ -95,8 +96,10 @@ class Writer:
         *,
         most: int = 256,
         signer: Signer | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._engine = engine
+        self._clock = clock
         self._signer = signer
         self.on_tampering: Callable[[Transaction, str], None] = lambda _transaction, _why: None
         self._seen: End | None = None
@@ -184,6 +187,8 @@ class Writer:
                 self._connection.execute(_LOCK)
                 now = float(self._connection.execute(_CLOCK).scalar_one())
                 monotonic = time.monotonic()
+            if self._clock is not None:
+                now = self._clock()
             transaction = Transaction(self._connection, now, monotonic)
             for work, alike in _alike(jobs):
                 results = work(transaction, [job.item for job in alike])

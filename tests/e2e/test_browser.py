@@ -11,6 +11,9 @@ from bot.cli.demo import DOMAIN, INCIDENTS, Emulated, paged
 from bot.sandbox.slack.entities import Message
 from tests.support.browser import browser
 
+# The bound only ends a hang: the machine may be busy.
+expect.set_options(timeout=120_000)
+
 
 @pytest.fixture
 async def chrome() -> AsyncIterator[Browser]:

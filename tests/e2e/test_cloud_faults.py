@@ -28,7 +28,7 @@ from bot.tencent.client import TencentCloud
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
     client = getattr(TencentCloud, "__init__")  # noqa: B009
-    monkeypatch.setitem(client.__kwdefaults__, "whole", 1.5)
+    monkeypatch.setitem(client.__kwdefaults__, "whole", 5.0)
     assert build.__kwdefaults__
     monkeypatch.setitem(build.__kwdefaults__, "retry_after", 0.2)
     async with sandbox(tmp_path, socket=False, limits=False) as built:
@@ -46,7 +46,7 @@ async def ending(world: Sandbox, user: str, command: str, text: str, where: str 
         cards = [m for m in channel.roots if f"`{thing}`" in m.text]
         return channel.thread(cards[0].ts) if cards else []
 
-    found = await world.slack.wait_for(answered, timeout=30)
+    found = await world.slack.wait_for(answered)
     return str(found[0].text)
 
 

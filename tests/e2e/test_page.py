@@ -53,7 +53,7 @@ class Eyes:
                 del self.world[key]
             self._changed.set()
 
-    async def until(self, so: Callable[[], Any], timeout: float = 20.0) -> Any:  # noqa: ASYNC109
+    async def until(self, so: Callable[[], Any], timeout: float = 120.0) -> Any:  # noqa: ASYNC109
         async with asyncio.timeout(timeout):
             while not (found := so()):
                 self._changed.clear()
@@ -529,7 +529,7 @@ async def test_page_shows_a_killed_bot_and_restarts_it(tmp_path: Path) -> None:
         def bot(state: str) -> bool:
             return bool(alice.world["bot"]["state"] == state)
 
-        await alice.until(lambda: bot("up"), timeout=40)
+        await alice.until(lambda: bot("up"))
         first = alice.world["bot"]["pid"]
         await alice.do("bot", do="kill")
         await alice.until(lambda: bot("down"))
@@ -537,7 +537,7 @@ async def test_page_shows_a_killed_bot_and_restarts_it(tmp_path: Path) -> None:
         await alice.until(lambda: alice.saying("dispatch_failed"))
 
         await alice.do("bot", do="restart")
-        await alice.until(lambda: bot("up"), timeout=40)
+        await alice.until(lambda: bot("up"))
         assert alice.world["bot"]["pid"] != first
         assert alice.world["bot"]["starts"] == 2
         await alice.type("/stopstream live stream1")

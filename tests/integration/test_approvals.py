@@ -5,6 +5,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from bot.operations.results import Accepted
 from bot.storage.store import Store
 from bot.storage.transition import Transition
 from tests.conftest import House, built, opened
+from tests.support.clocks import ManualClock
 from tests.support.fakes import ALICE, BOB, MALLORY, TEAM, FakeCloud, FakeDirectory, FakeNotifier
+from tests.support.waiting import until
 
 CAROL, DAVE = Actor(TEAM, "U0CAROL"), Actor(TEAM, "U0DAVE")
 PEOPLE = (ALICE, BOB, CAROL, DAVE, MALLORY)
@@ -290,11 +293,23 @@ async def test_break_glass_does_not_bypass_limit(house: House) -> None:
     assert (await house.now(operation.id)).state is State.WAITING
 
 
-async def test_approval_expires_without_decision(quick_store: Store) -> None:
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def timed_store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Store]:
+    """A store that takes its time from the test's clock."""
+    async with opened(f"sqlite:///{tmp_path / 'timed.db'}", clock=clock) as one:
+        yield one
+
+
+async def test_approval_expires_without_decision(timed_store: Store, clock: ManualClock) -> None:
     """An operation that nobody decides in time expires and is reported once."""
-    short = POLICY.replace("expires: 15m", "expires: 1s").replace("remind: 2m", "")
-    async with built(quick_store, policy=short, directory=directory()) as house:
+    async with built(timed_store, policy=POLICY, directory=directory(), clock=clock) as house:
         operation = await waiting(house)
+        clock.advance(901.0)
         ended = await house.ended(operation.id)
         late = await house.decide(operation.id, Choice.APPROVE, BOB)
 
@@ -305,32 +320,37 @@ async def test_approval_expires_without_decision(quick_store: Store) -> None:
 
 
 async def test_approval_past_expiry_is_refused_before_expiry_job(
-    quick_store: Store,
+    timed_store: Store, clock: ManualClock
 ) -> None:
     """An approval after the expiry is refused even if the expiry job has not run."""
-    short = POLICY.replace("expires: 15m", "expires: 1s").replace("remind: 2m", "")
-    async with built(quick_store, policy=short, directory=directory()) as house:
+    async with built(timed_store, policy=POLICY, directory=directory(), clock=clock) as house:
         operation = await waiting(house)
         await house.approvals.stop()
-        await asyncio.sleep(1.1)
+        clock.advance(901.0)
         settled = await house.decide(operation.id, Choice.APPROVE, BOB)
 
     assert not settled.counts
-    assert (await quick_store.operations.get(operation.id) or operation).state is State.EXPIRED
+    assert (await timed_store.operations.get(operation.id) or operation).state is State.EXPIRED
 
 
 async def test_approval_reminds_once_and_escalates_to_next_role(
-    quick_store: Store,
+    timed_store: Store, clock: ManualClock
 ) -> None:
     """An undecided operation sends one reminder and escalates to the next role."""
-    soon = POLICY.replace("remind: 2m", "remind: 1s")
-    async with built(quick_store, policy=soon, directory=directory()) as house:
+    desk = FakeNotifier()
+
+    def reminders(of: Operation) -> int:
+        return [one.operation.id for one in desk.said(MessageKind.REMINDER)].count(of.id)
+
+    shared = {"policy": POLICY, "directory": directory(), "clock": clock, "desk": desk}
+    async with built(timed_store, **shared) as house:
         operation = await waiting(house)
         early = await house.decide(operation.id, Choice.APPROVE, DAVE)
-        async with asyncio.timeout(10):
-            while house.heard(MessageKind.REMINDER) < 1:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(1.2)
+        clock.advance(121.0)
+        await until(lambda: reminders(operation))
+        later = await waiting(house, "live stream2")
+        clock.advance(121.0)
+        await until(lambda: reminders(later))
         widened = await house.now(operation.id)
         settled = await house.decide(operation.id, Choice.APPROVE, DAVE)
         await house.ended(operation.id)
@@ -338,7 +358,7 @@ async def test_approval_reminds_once_and_escalates_to_next_role(
     assert not early.counts
     assert widened.approvals.roles == ("leads", "chiefs")
     assert "U0DAVE" in widened.approvals.people
-    assert house.heard(MessageKind.REMINDER) == 1
+    assert reminders(operation) == 1
     assert settled.counts
 
 

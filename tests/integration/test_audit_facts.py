@@ -1,6 +1,5 @@
 """What the trail tells: every fact, once, with who, where, when, which rule and what came of it."""
 
-import asyncio
 from collections import Counter
 from typing import Any
 
@@ -12,6 +11,7 @@ from bot.operations.results import Accepted
 from bot.storage.store import Store
 from tests.conftest import House, built
 from tests.support.fakes import ALICE, BOB, MALLORY, FakeCloud, FakeNotifier
+from tests.support.waiting import until
 
 POLICY = """
 defaults:
@@ -123,9 +123,11 @@ class Closed(FakeNotifier):
     """The audit channel takes nothing until it is opened."""
 
     closed = True
+    refused = 0
 
     async def deliver(self, delivery: Any) -> Any:
-        if delivery.owed is MessageKind.AUDIT and self.closed:
+        if delivery.kind is MessageKind.AUDIT and self.closed:
+            self.refused += 1
             return Undeliverable("the channel is archived", closed=True)
         return await super().deliver(delivery)
 
@@ -141,7 +143,7 @@ async def test_audit_channel_outage_blocks_nothing_and_catches_up(quick_store: S
             ended = await house.engine.ending(reply.operation.id)
             assert ended.state is State.ACCEPTED
             asked.append(ended.id)
-        await asyncio.sleep(0.3)
+        await until(lambda: desk.refused > 1)
         assert desk.said(MessageKind.AUDIT) == []
         assert len(house.cloud.sent) == 2
         desk.closed = False

@@ -28,6 +28,8 @@ from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from tests.conftest import opened
+from tests.support.clocks import ManualClock
+from tests.support.waiting import until
 
 OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
 
@@ -228,13 +230,14 @@ async def test_checkpoint_is_due_by_time_or_count(quick_store: Store, tmp_path: 
 
 async def test_retention_pruned_log_still_verifies(database_url: str) -> None:
     """A pruned audit log still verifies and can be written and pruned again."""
-    async with opened(database_url, signer=OURS) as store:
+    clock = ManualClock()
+    async with opened(database_url, signer=OURS, clock=clock) as store:
         await fill(store, 6)
         assert await store.audit_log.checkpoint()
         (owing,) = await store.outbox.claim()
-        await asyncio.sleep(0.3)
+        clock.advance(60.0)
         await fill(store, 4)
-        removed = await store.audit_log.prune(0.25)
+        removed = await store.audit_log.prune(30.0)
         assert removed == 7
         report = check(store)
         assert (report.first, report.count, report.found) == (8, 5, None)
@@ -245,7 +248,8 @@ async def test_retention_pruned_log_still_verifies(database_url: str) -> None:
         with store.audit_log.snapshot() as audited:
             assert audited.compare([seal]).found is None
         await fill(store, 2)
-        assert await store.audit_log.prune(0.0) == 6
+        clock.advance(60.0)
+        assert await store.audit_log.prune(30.0) == 6
         report = check(store)
         assert (report.first, report.count, report.found) == (14, 2, None)
         with store.audit_log.records() as records:
@@ -261,9 +265,11 @@ async def test_retention_runs_in_background(database_url: str) -> None:
         retention = RetentionJob(store, keep=0.2, supervisor=supervisor)
         checkpointer.start()
         retention.start()
-        async with asyncio.timeout(10):
-            while check(store).first == 1 or not await store.outbox.depth():  # noqa: ASYNC110 (its pace)
-                await asyncio.sleep(0.05)
+
+        async def pruned_and_signed() -> bool:
+            return check(store).first > 1 and await store.outbox.depth() > 0
+
+        await until(pruned_and_signed)
         checkpointer.stop()
         retention.stop()
         assert check(store).found is None

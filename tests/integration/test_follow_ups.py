@@ -95,7 +95,6 @@ async def said(world: Sandbox, words: str, label: str = "") -> Message:
             for m in channel.messages
             if m.thread_ts and words in m.text and (not label or label in m.buttons())
         ],
-        timeout=20,
     )
     return found[-1]
 

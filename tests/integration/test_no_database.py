@@ -44,13 +44,13 @@ async def refuses(world: Sandbox) -> None:
 async def recovers(world: Sandbox) -> None:
     """Without a restart."""
     channel = world.slack.channels[INCIDENTS]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await readyz(world))[0] != 200:  # noqa: ASYNC110 (HTTP)
             await asyncio.sleep(0.1)
     before = len(channel.roots)
     assert (await stop(world, "stream1")).startswith("Asked")
-    cards = await world.slack.wait_for(lambda: channel.roots[before:], timeout=20)
-    await world.slack.wait_for(lambda: channel.thread(cards[0].ts), timeout=20)
+    cards = await world.slack.wait_for(lambda: channel.roots[before:])
+    await world.slack.wait_for(lambda: channel.thread(cards[0].ts))
 
 
 @contextlib.contextmanager

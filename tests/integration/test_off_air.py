@@ -16,7 +16,7 @@ from bot.commands.formatting import format_command
 from bot.commands.parsed import OffAir
 from bot.commands.parser import parse
 from bot.commands.vocabulary import Vocabulary
-from bot.errors import ApiError, NeverSentError, NoAnswerError, ParseError
+from bot.errors import ApiError, CloudError, NeverSentError, NoAnswerError, ParseError
 from bot.model.actions import Effect, Json
 from bot.model.commands import Command, Invocation, Via
 from bot.model.messages import MessageKind
@@ -36,8 +36,10 @@ from handlers.messages import dry_run as dry_run_messages
 from handlers.messages import home_view, mrkdwn, replies
 from handlers.messages import off_air as off_air_messages
 from handlers.messages.operation_text import request_text
-from tests.conftest import House, built
+from tests.conftest import House, built, opened
+from tests.support.clocks import ManualClock
 from tests.support.fakes import ALICE, BOB, MALLORY
+from tests.support.waiting import until
 
 WHERE: dict[str, Json] = {
     "StreamName": "s1",
@@ -367,42 +369,61 @@ async def test_undo_of_a_terminal_operation_shows_the_command(home: House) -> No
 # --- ends by itself --------------------------------------------------------------------
 
 
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def timed_bot(database_url: str, clock: ManualClock) -> AsyncIterator[House]:
+    """A bot whose store and clock stand still until a test moves them; its heart beats often."""
+    async with (
+        opened(database_url, lease=0.5, clock=clock) as store,
+        built(store, policy=POLICY, clock=clock) as bot,
+    ):
+        bot.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "inactive"}
+        yield bot
+
+
 async def test_expiry_is_announced_once_before_and_after(
-    home: House, monkeypatch: pytest.MonkeyPatch
+    timed_bot: House, clock: ManualClock
 ) -> None:
     """A ban's expiry is announced with the ban, shortly before it and after it, once each."""
-    monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
-    home.store.session.lease = 1.0
-    banned = await home.run("live s1 for=3s")
+    timed_bot.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
+    banned = await timed_bot.run("live s1 for=30m")
     assert banned.api == "ForbidLiveStream"
-    (first,) = home.desk.said(MessageKind.LIFT)
+    (first,) = timed_bot.desk.said(MessageKind.LIFT)
     assert first.observed == ""
-    async with asyncio.timeout(15):
-        while not home.desk.said(MessageKind.LIFTED):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    await asyncio.sleep(0.6)
+    clock.advance(1500.0)
+    await until(lambda: len(timed_bot.desk.said(MessageKind.LIFT)) == 2)
+    await until(lambda: timed_bot.desk.said(MessageKind.LOOKED))
+    timed_bot.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "inactive"}
+    clock.advance(600.0)
+    await until(lambda: timed_bot.desk.said(MessageKind.LIFTED))
+    # What is due afterwards is claimed by a later heartbeat than what was due before.
+    await timed_bot.run("live s2 for=30m")
+    clock.advance(2100.0)
+    await until(lambda: len(timed_bot.desk.said(MessageKind.LIFTED)) == 2)
 
-    assert [one.observed for one in home.desk.said(MessageKind.LIFT)] == ["", "soon"]
-    (after,) = home.desk.said(MessageKind.LIFTED)
+    of_first = [one for one in timed_bot.desk.heard if one.operation.id == banned.id]
+    assert [one.observed for one in of_first if one.kind is MessageKind.LIFT] == ["", "soon"]
+    (after,) = [one for one in of_first if one.kind is MessageKind.LIFTED]
     assert after.observed == "inactive"
-    assert await listed(home) == []
-    assert (await home.kinds()).count("lifted") == 1
+    assert await listed(timed_bot) == []
+    assert (await timed_bot.kinds()).count("lifted") == 2
 
 
 async def test_expiry_keeps_a_stream_that_is_still_forbidden(
-    home: House, monkeypatch: pytest.MonkeyPatch
+    timed_bot: House, clock: ManualClock
 ) -> None:
     """A stream still forbidden after its expiry stays on the off-air list and is reported."""
-    monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
-    home.store.session.lease = 1.0
-    home.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
-    await home.run("live s1 for=1s")
-    async with asyncio.timeout(15):
-        while not home.desk.said(MessageKind.LIFTED):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    timed_bot.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "forbid"}
+    await timed_bot.run("live s1 for=30m")
+    clock.advance(2100.0)
+    await until(lambda: timed_bot.desk.said(MessageKind.LIFTED))
 
-    assert await listed(home) == ["ForbidLiveStream s1"]
-    (after,) = home.desk.said(MessageKind.LIFTED)
+    assert await listed(timed_bot) == ["ForbidLiveStream s1"]
+    (after,) = timed_bot.desk.said(MessageKind.LIFTED)
     said = off_air_messages.expired_notice(
         after.operation, action_of(after.operation), after.observed
     )
@@ -738,19 +759,17 @@ async def test_off_air_list_limit_counts_only_visible_entries(
     assert await listed(home, MALLORY) == ["ForbidLiveStream s0"]
 
 
-async def test_expiry_of_an_unknown_action_is_cleared(
-    home: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_expiry_of_an_unknown_action_is_cleared(timed_bot: House, clock: ManualClock) -> None:
     """The expiry of an action that this release does not know is cleared once it is due."""
-    monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
-    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1e6)
-    home.store.session.lease = 0.5
-    await home.run("live s1 for=2s")
-    with home.store.session.engine.begin() as connection:
+    await timed_bot.run("live s1 for=30m")
+    with timed_bot.store.session.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE operations SET api = 'NewAction'")
-    async with asyncio.timeout(15):
-        while (await home.store.off_air.list(1))[0].until is not None:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    clock.advance(2100.0)
+
+    async def cleared() -> bool:
+        return (await timed_bot.store.off_air.list(1))[0].until is None
+
+    await until(cleared)
 
 
 async def test_off_air_list_shows_only_what_the_user_may_see(home: House) -> None:
@@ -796,19 +815,24 @@ async def test_off_air_list_shows_an_unknown_action(home: House) -> None:
 
 
 async def test_expiry_reading_is_retried_after_no_answer(
-    home: House, monkeypatch: pytest.MonkeyPatch
+    timed_bot: House, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reading after an expiry is retried when the cloud does not answer."""
-    monkeypatch.setattr("bot.storage.off_air._VERIFIED_AFTER", 0.0)
     monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1e6)
-    home.store.session.lease = 0.5
-    await home.run("live s1 for=1s")
-    home.cloud.faults += [NoAnswerError("away"), NoAnswerError("away")]
-    async with asyncio.timeout(20):
-        while not home.desk.said(MessageKind.LIFTED):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    (after,) = home.desk.said(MessageKind.LIFTED)
+    await timed_bot.run("live s1 for=30m")
+    unanswered: list[CloudError | None] = [NoAnswerError("away"), NoAnswerError("away")]
+    timed_bot.cloud.faults += unanswered
+    clock.advance(1803.0)
+
+    def heard() -> bool:
+        # A claim that is not followed up lapses after three leases.
+        clock.advance(0.1)
+        return bool(timed_bot.desk.said(MessageKind.LIFTED))
+
+    await until(heard)
+    (after,) = timed_bot.desk.said(MessageKind.LIFTED)
     assert after.observed == "inactive"
+    assert timed_bot.cloud.faults == []
 
 
 async def test_verifier_skips_a_reading_after_the_expiry(home: House) -> None:
@@ -865,7 +889,7 @@ async def found(world: Sandbox, user: str, words: str, label: str = "") -> Messa
             if words in m.text and (not label or label in m.buttons())
         ]
 
-    messages: list[Message] = await world.slack.wait_for(there, timeout=20)
+    messages: list[Message] = await world.slack.wait_for(there)
     return messages[-1]
 
 

@@ -133,17 +133,17 @@ class Silent(FakeCloud):
         return await super().call(command)
 
 
-@pytest.mark.parametrize("patience", [0.0, 60.0])
+@pytest.mark.parametrize("patience", [0.0, 3600.0])
 async def test_readings_report_failed_read_without_delaying_card(
     quick_store: Store, patience: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A read that fails or hangs is reported on the card and does not block its approval."""
     monkeypatch.setattr("bot.operations.state_reader.LOOK", 0.5)
     async with (
-        asyncio.timeout(50),
+        asyncio.timeout(60),
         built(quick_store, policy=POLICY, cloud=Silent(patience)) as house,
     ):
-        reply = await asyncio.wait_for(house.ask("live stream1"), 30.0)
+        reply = await house.ask("live stream1")
         assert isinstance(reply, Accepted)
         operation = await house.engine.ending(reply.operation.id)
         text = shown(operation)

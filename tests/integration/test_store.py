@@ -21,6 +21,7 @@ from bot.storage.outbox import OutboxMessage
 from bot.storage.store import Store
 from bot.storage.transition import Transition
 from tests.conftest import built, opened
+from tests.support.clocks import ManualClock
 from tests.support.fakes import BOB
 
 FACTS = {"who": "U0ALICE"}
@@ -163,14 +164,15 @@ async def test_outbox_keeps_order_within_a_channel(store: Store) -> None:
 
 async def test_outbox_marks_a_message_uncertain_after_a_crash(database_url: str) -> None:
     """A message whose sender died after an attempt is claimed as uncertain by another."""
-    async with opened(database_url, lease=0.2) as one:
+    clock = ManualClock()
+    async with opened(database_url, clock=clock) as one:
         await one.operations.add(operation(), FACTS)
         await one.operations.apply(Transition("op1", RUN, FACTS))
         (card,) = await one.outbox.claim()
         assert not card.uncertain
         await one.outbox.mark_in_flight(card)
-    await asyncio.sleep(0.25)
-    async with opened(database_url, owner="replica-2", lease=0.2) as two:
+    clock.advance(60.0)
+    async with opened(database_url, owner="replica-2", clock=clock) as two:
         (card,) = await two.outbox.claim()
         assert card.uncertain
 
@@ -257,13 +259,14 @@ async def test_writer_isolates_a_failing_write_in_a_batch(store: Store) -> None:
 
 async def test_outbox_leaves_a_reclaimed_message_to_its_owner(database_url: str) -> None:
     """A replica whose lease ran out can neither send nor postpone the reclaimed message."""
+    clock = ManualClock()
     async with (
-        opened(database_url, "slow", lease=0.05) as slow,
-        opened(database_url, "quick") as quick,
+        opened(database_url, "slow", clock=clock) as slow,
+        opened(database_url, "quick", clock=clock) as quick,
     ):
         await slow.outbox.announce("key", "a notice", {}, "notice")
         (first,) = await slow.outbox.claim()
-        await asyncio.sleep(0.1)
+        clock.advance(60.0)
         (second,) = await quick.outbox.claim()
         assert not await slow.outbox.mark_in_flight(first)
         assert await quick.outbox.mark_in_flight(second)

@@ -26,7 +26,9 @@ from bot.storage.outbox import OutboxMessage
 from bot.storage.store import Store
 from handlers.messages import endings
 from tests.conftest import House, built, opened
+from tests.support.clocks import ManualClock
 from tests.support.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
+from tests.support.waiting import until
 
 STOP = "live stream1"
 
@@ -318,16 +320,31 @@ async def test_worker_denies_operation_of_unknown_api(
 
 async def test_lease_prevents_takeover_while_renewed(database_url: str) -> None:
     """No other replica claims an operation while its lease is renewed."""
-    async with opened(database_url, lease=3.0) as store:
-        slow = FakeCloud(gate=asyncio.Event())
-        async with built(store, cloud=slow) as house:
-            await house.ask(STOP)
-            async with opened(database_url, owner="replica-2", lease=3.0) as other:
-                for _ in range(8):
-                    await asyncio.sleep(0.5)
-                    assert await other.leases.claim() == []
-            assert slow.gate is not None
-            slow.gate.set()
+    clock, slow = ManualClock(), FakeCloud(gate=asyncio.Event())
+    assert slow.gate is not None
+    async with (
+        opened(database_url, lease=0.5, clock=clock) as store,
+        opened(database_url, owner="replica-2", clock=clock) as other,
+        built(store, cloud=slow, clock=clock) as house,
+    ):
+        renew, renewed = store.leases.renew, asyncio.Event()
+
+        async def renew_and_tell() -> None:
+            await renew()
+            renewed.set()
+
+        store.leases.renew = renew_and_tell  # type: ignore[method-assign]
+        await house.ask(STOP)
+        await slow.called.wait()
+        for _ in range(8):
+            clock.advance(0.4)
+            renewed.clear()
+            # A renewal may have begun before the clock moved, so the second one counts.
+            await renewed.wait()
+            renewed.clear()
+            await renewed.wait()
+            assert await other.leases.claim() == []
+        slow.gate.set()
 
 
 async def test_operation_from_terminal_posts_audit_line_only(house: House) -> None:
@@ -383,9 +400,10 @@ async def test_worker_resumes_operations_after_storage_errors(tmp_path: Path) ->
         assert isinstance(late, NotRecorded)
         store.operations.add = ask  # type: ignore[method-assign]
 
-        async with asyncio.timeout(10):
-            while len(house.cloud.sent) < 2 or await store.operations.unfinished():  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        async def both_ended() -> bool:
+            return len(house.cloud.sent) == 2 and not await store.operations.unfinished()
+
+        await until(both_ended)
 
 
 async def test_outbox_relay_delivers_after_storage_errors(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,3 @@ class Process:
         process = await self.start(*arguments, env=env)
         out, err = await process.communicate()
         return process.returncode, out.decode(), err.decode()
-
-
-async def until(so: Callable[[], object]) -> None:
-    """Wait until another process has made something so."""
-    async with asyncio.timeout(60):
-        while not so():  # noqa: ASYNC110 (another process)
-            await asyncio.sleep(0.02)
