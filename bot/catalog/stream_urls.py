@@ -144,6 +144,11 @@ def _without_ending(name: str) -> str:
     return name[: len(name) - len(ending)]
 
 
+def is_push_host(host: str) -> bool:
+    """Return whether streams are pushed to a host, as far as its name tells."""
+    return _side("rtmp", host) == "push"
+
+
 def _side(scheme: str, host: str) -> Side:
     if "push" in host:
         return "push"

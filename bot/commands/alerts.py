@@ -4,8 +4,8 @@ An alert is untrusted text: a candidate only fills in a form, which a person rea
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -50,10 +50,31 @@ def _label_of(api: str) -> str:
     """Return the pattern of Tencent's name in alerts: `StreamName`, `stream_id`, `Stream`."""
     *first, of = re.findall("[A-Z][a-z]*", api)
     thing = "[ _-]?".join(first)
-    return rf"{thing}(?:[ _-]?(?:name|id))?" if of == "Name" else rf"{thing}[ _-]?{of}"
+    return rf"{thing}(?:[ _-]?(?:name|id|url))?" if of == "Name" else rf"{thing}[ _-]?{of}"
 
 
-_LABEL = "|".join(_label_of(api) for api in dict.fromkeys(a.params[0].api for a in _STOPS))
+_STREAM_LABELS = "\u76f4\u64ad\u6d41\u540d?\u79f0?|\u6d41\u540d\u79f0?|\u6d41 ?id"
+"""What alerts in Chinese call the name of a stream."""
+
+_LABEL = "|".join(
+    [*(_label_of(api) for api in dict.fromkeys(a.params[0].api for a in _STOPS)), _STREAM_LABELS]
+)
+_BINDS = r"[`*_\"'\\ \t]{0,4}[:=\uff1a\uff1d]{1,2}>?[`*_\"'\\ \t]{0,4}"
+_DOMAIN = re.compile(
+    r"(?<![a-z0-9])(?:(?:push|publish)?[ _-]?domain(?:[ _-]?name)?|vhost"
+    rf"|(?:\u63a8\u6d41)?\u57df\u540d){_BINDS}((?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+)",
+    re.IGNORECASE,
+)
+_APP = re.compile(
+    rf"(?<![a-z0-9])(?:app(?:[ _-]?name)?|application|\u5e94\u7528(?:\u540d\u79f0?)?){_BINDS}"
+    r"([\w.-]{1,100})",
+    re.IGNORECASE,
+)
+# nginx-rtmp: `PUBLISH "live" "cam-7" "txSecret=…"` of its access log.
+_ACCESS_LOG = re.compile(r'\b(?:PUBLISH|PLAY)\s+"([\w./-]+)"\s+"([\w.-]+)"')
+# nginx-rtmp: `publish: name='cam-7' args='' type=live` of its error log.
+_ERROR_LOG = re.compile(r"\b(?:publish|play): name='([\w.-]+)'")
+_QUOTED_NAME = re.compile(r"[\s*_>]*(?:\"([^\"\n\\]+)\"|`([^`\n]+)`|\u201c([^\u201d\n]+)\u201d)")
 _LABELLED = re.compile(
     # A separate word, or part of `liveStreamId`, with a colon; or alone on its line; or before
     # a name in quotes, or one like cam-7.
@@ -100,10 +121,11 @@ def find_candidates(message: Mapping[str, Any]) -> tuple[Candidate, ...]:
     text = "\n".join(_strings(message))[:_READ_MOST]
     urls = (_from_url_match(found) for found in _URL.finditer(text))
     plain = _URL.sub(_NO_NAME, _LINKED.sub(r"\1", text))
+    own = _own_place(plain)
     plain = _SEVERAL.sub(_one_per_line, plain)
     named = (_from_label_match(found) for found in _LABELLED.finditer(plain))
     known: list[Candidate] = []
-    for one in filter(None, chain(urls, named)):
+    for one in _placed(chain(urls, _from_logs(plain), named), own):
         if len(known) < _KNOWN_MOST and one not in known:
             known.append(one)
     # A push URL holds more parameters than the name alone, or than a play URL.
@@ -193,6 +215,33 @@ def _from_url(url: str) -> Candidate | None:
     return _candidate(params)
 
 
+def _own_place(text: str) -> dict[str, str]:
+    """Return the push domain and the path that a message names for all of its streams."""
+    domains = {found[1].lower() for found in _DOMAIN.finditer(text)}
+    domains = {one for one in domains if stream_urls.is_push_host(one)}
+    apps = {found[1] for found in _APP.finditer(text)}
+    place = {"DomainName": domains.pop()} if len(domains) == 1 else {}
+    return place | ({"AppName": apps.pop()} if len(apps) == 1 else {})
+
+
+def _placed(
+    candidates: Iterable[Candidate | None], place: Mapping[str, str]
+) -> Iterator[Candidate]:
+    """Yield the candidates, each stream with the domain and path that it does not name itself."""
+    for one in candidates:
+        if one is not None:
+            is_stream = "StreamName" in one.params
+            yield replace(one, params={**place, **one.params}) if is_stream else one
+
+
+def _from_logs(text: str) -> Iterator[Candidate | None]:
+    """Yield what log lines of streaming servers name."""
+    for found in _ACCESS_LOG.finditer(text):
+        yield _candidate({"StreamName": found[2], "AppName": found[1]})
+    for found in _ERROR_LOG.finditer(text):
+        yield _candidate({"StreamName": found[1]})
+
+
 def _one_per_line(several: re.Match[str]) -> str:
     return "".join(f"\nStream: {name}\n" for name in several[1].split(","))
 
@@ -202,9 +251,9 @@ def _from_label_match(found: re.Match[str]) -> Candidate | None:
     value = _value_after(found.string, found.end())
     if not value:
         return None
-    action = next(
-        a for a in _STOPS if re.fullmatch(_label_of(a.params[0].api), label, re.IGNORECASE)
-    )
+    labels = ((a, _label_of(a.params[0].api)) for a in _STOPS)
+    named = (a for a, of in labels if re.fullmatch(of, label, re.IGNORECASE))
+    action = next(named, None) or next(a for a in _STOPS if a.params[0].api == "StreamName")
     first = action.params[0].api
     if "/" not in value:
         return _candidate({first: value}, action)
@@ -220,6 +269,9 @@ def _value_after(text: str, at: int) -> str:
     """Return the name after a label on its line, or alone on the next line."""
     here, _, below = text[at : at + _FAR].partition("\n")
     alone = not re.sub(rf"[{_MARKS}_]", "", here)
+    quoted = _QUOTED_NAME.match(here)
+    if quoted is not None and " " in (name := next(filter(None, quoted.groups())).strip()):
+        return "" if "://" in name or _NO_NAME in name else name
     line = below.lstrip().partition("\n")[0] if alone else here
     found = _NAME.match(line)
     if found is None or found[2] or (alone and found.end() < len(line.rstrip())):

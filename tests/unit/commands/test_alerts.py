@@ -89,6 +89,58 @@ def test_alert_parser_ends_a_url_before_punctuation(text: str) -> None:
     assert [dict(one.params) for one in find_candidates({"text": text.format(DOMAIN)})] == [FULL]
 
 
+_PLACED = {"StreamName": "cam-7", "DomainName": "push.a.example", "AppName": "vip"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Stream: cam-7\nDomain: push.a.example\nApp: vip",
+        "*Stream name:* `cam-7`\n*Push domain:* `push.a.example`\n*App name:* `vip`",
+        '{"StreamName":"cam-7","DomainName":"push.a.example","AppName":"vip"}',
+        '{"stream_id": "cam-7", "domain": "push.a.example", "appname": "vip"}',
+        r"{\"stream\":\"cam-7\",\"vhost\":\"push.a.example\",\"app\":\"vip\"}",
+        "流名称：cam-7\n推流域名：push.a.example\n应用名称：vip",
+        "流名: cam-7 域名: push.a.example 应用: vip",
+        "http://play.a.example/vip/cam-7.flv stalls, push domain: push.a.example",
+        "client identified, type=fmle-publish, vhost=push.a.example, app=vip, stream=cam-7, param=",
+        "vhost=push.a.example new source, stream_url=/vip/cam-7",
+        "stream_url: push.a.example/vip/cam-7",
+        '10.0.0.1 [26/Nov/2026] PUBLISH "vip" "cam-7" "txSecret=5ECRE7" domain=push.a.example',
+        "vhost=push.a.example connect: app='vip' publish: name='cam-7' args='txSecret=5ECRE7'",
+    ],
+)
+def test_alert_parser_keeps_own_domain_and_path(text: str) -> None:
+    """The domain and the path that an alert names come with its stream, and no key."""
+    found = find_candidates({"text": text})
+
+    assert [dict(one.params) for one in found] == [_PLACED]
+    assert "5ECRE7" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['Stream: "Main Stage" is down', "Stream name: `Main Stage`", '{"StreamName":"Main Stage"}'],
+)
+def test_alert_parser_reads_quoted_name_of_several_words(text: str) -> None:
+    """A quoted name may have several words."""
+    assert [dict(one.params) for one in find_candidates({"text": text})] == [
+        {"StreamName": "Main Stage"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Stream: cam-7, domain: push.a.example, domain: push.b.example",
+        "Stream: cam-7, domain: play.a.example",
+    ],
+)
+def test_alert_parser_ignores_unclear_domain(text: str) -> None:
+    """Several domains, or one for playing, are left to the person who reads the form."""
+    assert [dict(one.params) for one in find_candidates({"text": text})] == [NAME]
+
+
 def test_alert_parser_distinguishes_urls_of_one_stream_name() -> None:
     """URLs with the same stream name but another domain or app are separate candidates."""
     text = "rtmp://a.b/live/s1,rtmp://c.d/live/s1 rtmp://a.b/vip/s1 rtmp://a.b/live/s1 stream: s1"
@@ -103,7 +155,7 @@ def test_alert_parser_distinguishes_urls_of_one_stream_name() -> None:
     "text",
     [
         '{"StreamName":"cam-7"}',
-        '{"event_type":0,"stream_id":"cam-7","appname":"live"}',
+        '{"event_type":0,"stream_id":"cam-7","sequence":"1"}',
         r"{\"stream_id\":\"cam-7\"}",
         "Stream ID: cam-7",
         "*Stream*\ncam-7\n*Status*\ndown",
