@@ -31,6 +31,7 @@ from bot.operations.service import Service
 from bot.operations.verifier import Verifier
 from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy, loader
+from bot.sandbox.slack import events
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
@@ -41,6 +42,9 @@ from tests.support.waiting import BOUND, until
 # How long an example takes says more of the machine's other work than of us.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")
+
+# Slack waits 3 s for an ack. How long one takes is measured in tests/bench, not here.
+events.ACK = 60.0
 
 # Its usual tracebacks draw every local variable, which takes longer than a test may wait.
 structlog.configure(

@@ -1,7 +1,6 @@
 """The whole program under a cloud that misbehaves: every ending says what is known."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,10 +24,23 @@ from bot.sandbox.tencent.faults import (
 from bot.tencent.client import TencentCloud
 
 
+def wait_for_answers(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Set for how long the bot waits for an answer of the cloud."""
+    client = getattr(TencentCloud, "__init__")  # noqa: B009
+    monkeypatch.setitem(client.__kwdefaults__, "whole", seconds)
+
+
+@pytest.fixture
+async def patient_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    """A bot that waits for an answer longer than any test lasts."""
+    wait_for_answers(monkeypatch, 3600.0)
+    async with sandbox(tmp_path, socket=False, limits=False) as built:
+        yield built
+
+
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    client = getattr(TencentCloud, "__init__")  # noqa: B009
-    monkeypatch.setitem(client.__kwdefaults__, "whole", 5.0)
+    wait_for_answers(monkeypatch, 5.0)
     assert build.__kwdefaults__
     monkeypatch.setitem(build.__kwdefaults__, "retry_after", 0.2)
     async with sandbox(tmp_path, socket=False, limits=False) as built:
@@ -122,22 +134,17 @@ async def test_executor_reports_refused_connection_as_not_run(
     assert "cannot be reached" in said
 
 
-async def test_worker_stays_responsive_while_cloud_hangs(world: Sandbox) -> None:
+async def test_worker_stays_responsive_while_cloud_hangs(patient_world: Sandbox) -> None:
     """While 150 stops hang in the cloud, acks, help and a status read are still answered."""
-    slack = world.slack
+    world, slack = patient_world, patient_world.slack
     world.cloud.faults.persist(Silent, api="DropLiveStream")
     for number in range(150):
         world.cloud.resources.put("stream", f"x{number}", DOMAIN, "live")
-    slowest = 0.0
     for number in range(150):
-        began = time.monotonic()
         said = await slack.person("U0ALICE").slash("/stopstream", f"live x{number}", INCIDENTS)
-        slowest = max(slowest, time.monotonic() - began)
         assert said.startswith("Asked")
     assert "DropLiveStream" in await slack.person("U0BOB").slash("/stopstream", "help live")
-    began = time.monotonic()
     state = await ending(world, "U0BOB", "/stopstream", "status live stream2", AUDIT)
 
-    assert slowest < 1.0
     assert "*Answered.*" in state
-    assert time.monotonic() - began < 10.0
+    assert [m for m in slack.channels[INCIDENTS].messages if m.thread_ts] == [], "all hang still"
