@@ -23,6 +23,7 @@ from bot.model.lifecycle import ENDINGS
 from bot.model.messages import MessageKind
 from bot.model.operations import Choice, Decision, Operation
 from bot.model.people import Actor, Place
+from bot.operations import service as operations
 from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import OutboxRelay
@@ -43,8 +44,10 @@ from tests.support.waiting import BOUND, until
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")
 
-# Slack waits 3 s for an ack. How long one takes is measured in tests/bench, not here.
+# Slack waits 3 s for an ack, and storing may take 2 s of them. How long an ack takes is measured
+# in tests/bench, not here.
 events.ACK = 60.0
+operations.BOOKING = 50.0
 
 # Its usual tracebacks draw every local variable, which takes longer than a test may wait.
 structlog.configure(

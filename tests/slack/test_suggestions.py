@@ -8,8 +8,8 @@ from bot.errors import ParseError
 from bot.model.actions import Effect
 from bot.model.operations import State
 from handlers.messages import replies
-from tests.conftest import TEAM
 from tests.support.commands import read
+from tests.support.fakes import TEAM
 from tests.support.slack_app import Workspace
 
 
