@@ -4,21 +4,24 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from bot.commands.binding import bind_names
 from bot.commands.context import Context
+from bot.commands.decoration import is_filler, undecorated
 from bot.commands.diagnostics import printable
-from bot.commands.parsed import Audit
+from bot.commands.parsed import ME, Audit
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, value_only
 from bot.commands.values import read_case
 from bot.model.operations import State
 from bot.redact import redact
-from bot.times import parse_duration
+from bot.times import is_duration, parse_duration
 
 _USAGE = (
-    "The audit takes one since=24h, user=@…, action=…, target=…, ending=…, case=… and account=…, "
-    "each if you like."
+    "The audit takes one since=24h, user=me, action=live, target=stream1, ending=failed, "
+    "case=INC-42 and account=europe, each if you like; a person may be mentioned instead of user=."
 )
 _USER = re.compile(r"@?([UW][A-Z0-9]{1,31})")
+_MYSELF = frozenset({"me", "@me", "myself", "i"})
 _LONGEST_LOOK_BACK = 3650 * 86_400.0
 _LONGEST_TARGET = 256
 _LONGEST_ACCOUNT = 64
@@ -28,7 +31,10 @@ def parse_audit(context: Context, tokens: Iterable[Token]) -> Audit:
     """Return the search that the words after `audit` describe."""
     query = Audit()
     seen: set[str] = set()
-    for token in tokens:
+    for token in bind_names(list(tokens), frozenset(_FILTERS)):
+        if is_filler(token):
+            continue
+        token = _with_name(token)
         name = token.name.casefold()
         read = _FILTERS.get(name)
         if read is None or name in seen:
@@ -40,6 +46,16 @@ def parse_audit(context: Context, tokens: Iterable[Token]) -> Audit:
     return query
 
 
+def _with_name(token: Token) -> Token:
+    """Return a mention of a user, and a bare length of time, as the filter that it stands for."""
+    if token.name or token.quoted:
+        return token
+    value = undecorated(token.value)
+    if value.startswith("@") or _USER.fullmatch(value) or value.casefold() in _MYSELF:
+        return replace(token, name="user", value=value)
+    return replace(token, name="since", value=value) if is_duration(value) else token
+
+
 def _since(context: Context, token: Token, query: Audit) -> Audit:
     try:
         return replace(query, since=min(parse_duration(token.value), _LONGEST_LOOK_BACK))
@@ -49,9 +65,15 @@ def _since(context: Context, token: Token, query: Audit) -> Audit:
 
 
 def _user(context: Context, token: Token, query: Audit) -> Audit:
-    found = _USER.fullmatch(token.value)
+    if token.value.casefold() in _MYSELF:
+        return replace(query, user=ME)
+    found = _USER.fullmatch(undecorated(token.value))
     if found is None:
-        raise context.error("Name the user by a mention, for example user=@alice.", token)
+        raise context.error(
+            "Slack tells who is meant only by a mention: type @ and pick the person from the list, "
+            "with a space before it, or write user=me.",
+            token,
+        )
     return replace(query, user=found[1])
 
 

@@ -44,6 +44,11 @@ def bind_words(
     return _with_times(action, kept, params, base)
 
 
+def bind_names(tokens: Sequence[Token], names: frozenset[str]) -> list[Token]:
+    """Return the tokens with each of these names and the word after it as a pair."""
+    return _bound(joined_durations(tokens), names)
+
+
 def _longer_params(action: Action, vocabulary: Vocabulary) -> tuple[Param, ...]:
     longer = (a.params for a in vocabulary.actions if a.api == action.longer_variant)
     return next(longer, ())

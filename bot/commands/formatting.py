@@ -16,13 +16,13 @@ _PIECE = re.compile(r'["”]+|(?:[^"”<&]|&(?!(?:amp|lt|gt);))+[<&]?|[<&]')
 
 def quoted(value: str) -> str:
     """Return a value, quoted so that it parses to itself, with or without Slack's escapes."""
-    if _BARE.fullmatch(value) and _is_plain(value):
+    if _BARE.fullmatch(value) and is_plain(value):
         return value
     pieces = _PIECE.findall(value)
     return "".join(f"'{one}'" if one[0] in '"”' else f'"{one}"' for one in pieces) or '""'
 
 
-def _is_plain(value: str) -> bool:
+def is_plain(value: str) -> bool:
     """Return whether an unquoted value is read as it is, wherever it stands."""
     if undecorated(value) != value or is_unclear(value) or holds_several(value):
         return False

@@ -32,13 +32,17 @@ class WhoAmI:
     """A request for the user's own roles and permissions."""
 
 
+ME = "me"
+"""Stands for the id of the user who searches the audit log."""
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """A search of the audit log. Empty fields match everything.
 
     Attributes:
         since: Seconds to look back.
-        user: Id of the user who asked.
+        user: Id of the user who asked; `ME` for the one who searches.
         apis: Any of these.
         target: An exact name, or a prefix and a `*`.
         state: The state that an operation is in.

@@ -18,8 +18,8 @@ _DRY_RUN = (
 _AUDIT = (
     "*Audit*",
     "`/stopstream audit since=24h` lists what was asked and what became of it.",
-    "It takes `since=7d`, `user=@…`, `action=ban`, `target=stream1` or `target=prod-*`,",
-    "`ending=denied`, `case=INC-42` and `account=…`, each once and each if you like.",
+    "It takes `since=7d`, `user=me`, `action=ban`, `target=stream1` or `target=prod-*`,",
+    "`ending=denied`, `case=INC-42` and `account=europe`, each once and each if you like.",
 )
 _WHOAMI = (
     "*Whoami*",
@@ -37,7 +37,7 @@ _CASE = (
 )
 _ACCOUNT = (
     "*Account*",
-    "Where there are several cloud accounts, `account=…` names one.",
+    "Where there are several cloud accounts, `account=europe` names one.",
     "Without it, the channel's is meant, or the policy's default.",
 )
 _TOPICS: Mapping[str, tuple[str, ...]] = {

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from bot.commands.formatting import is_plain
 from bot.model.actions import DEFAULT, Action, Effect, Json, Param
 from bot.redact import HIDDEN, redact
 from bot.times import TO_MINUTE, format_utc, parse_instant
@@ -184,7 +185,7 @@ def format_command(
 
 def quoted(text: str) -> str:
     """Quote a value so that it is parsed as one."""
-    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9_-])?", text):
+    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9_-])?", text) and is_plain(text):
         return text
     if not set(text) & {'"', "\u201d"}:
         return f'"{text}"'

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog.registry import action_of
-from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
+from bot.commands.parsed import ME, Audit, Form, Help, OffAir, WhoAmI
 from bot.model.commands import Command, Invocation
 from bot.model.operations import Search
 from bot.operations.results import Accepted, DryRun, Invalid, Permissions, Reply
@@ -226,7 +226,7 @@ class Responder:
     async def _search(self, invocation: Invocation, query: Audit) -> Message:
         search = Search(
             self._clock() - query.since,
-            query.user,
+            invocation.actor.user if query.user == ME else query.user,
             query.apis,
             query.target,
             query.state,

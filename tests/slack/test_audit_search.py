@@ -178,6 +178,11 @@ def _unread(world: Sandbox) -> bool:
     [
         ("audit user=<@U0BOB|bob> since=7d", Audit(604_800.0, "U0BOB")),
         ("audit user=@U0BOB", Audit(user="U0BOB")),
+        ("audit <@U0BOB|bob>", Audit(user="U0BOB")),
+        ("audit <@U0BOB> since 7 days please", Audit(604_800.0, "U0BOB")),
+        ("audit user = <@U0BOB>, 7d", Audit(604_800.0, "U0BOB")),
+        ("audit user=me", Audit(user="me")),
+        ("audit me", Audit(user="me")),
         ("audit action=dropLIVEstream", Audit(apis=("DropLiveStream",))),
         ("audit --target prod-* ending=Failed", Audit(target="prod-*", state=State.FAILED)),
         ("audit case=INC-42", Audit(case="INC-42")),
@@ -192,6 +197,8 @@ def test_audit_search_parses_filters(text: str, wanted: Audit) -> None:
     ("text", "place", "says"),
     [
         ("audit user=alice", "user=alice", "mention"),
+        ("audit @alice", "@alice", "mention"),
+        ("audit user=@alice", "user=@alice", "user=me"),
         ("audit action=livee", "livee", 'Did you mean "live"'),
         ("audit ending=acepted", "acepted", 'Did you mean "accepted"'),
         ("audit user=@U0A user=@U0B", "user=@U0B", "one since="),

@@ -24,7 +24,10 @@ def sections() -> dict[str, str]:
     }
 
 
-_AUDIT = "[since=24h] [user=@…] [action=…] [target=…] [ending=…] [case=…] [account=…]"
+_AUDIT = (
+    "[since=24h] [user=me] [action=ban] [target=stream1] [ending=failed] [case=INC-42] "
+    "[account=europe]"
+)
 
 
 def _table(head: str, rows: list[list[str]]) -> str:
