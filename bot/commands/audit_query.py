@@ -31,10 +31,8 @@ def parse_audit(context: Context, tokens: Iterable[Token]) -> Audit:
     """Return the search that the words after `audit` describe."""
     query = Audit()
     seen: set[str] = set()
-    for token in bind_names(list(tokens), frozenset(_FILTERS)):
-        if is_filler(token):
-            continue
-        token = _with_name(token)
+    bound = bind_names(list(tokens), frozenset(_FILTERS))
+    for token in [_with_name(one) for one in bound if not is_filler(one)]:
         name = token.name.casefold()
         read = _FILTERS.get(name)
         if read is None or name in seen:
