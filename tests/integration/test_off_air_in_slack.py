@@ -1,0 +1,126 @@
+"""What is off and held, as people see it in the sandbox's Slack."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.sandbox.page.user_actions import UserActions
+from bot.sandbox.slack.entities import Message
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 0.5)
+    monkeypatch.setattr("handlers.listeners.home.REFRESH_EVERY", 0.2)
+    policy = "roles: {r: {members: {users: [U0ALICE, U0BOB]}, allow: [{actions: ['*']}]}}\n"
+    text = f"defaults: {{live: {{DomainName: {DOMAIN}}}}}\n{policy}"
+    async with sandbox(tmp_path, policy=text, socket=False, limits=False) as one:
+        yield one
+
+
+async def found(world: Sandbox, user: str, words: str, label: str = "") -> Message:
+    def there() -> list[Message]:
+        return [
+            m
+            for m in (*world.slack.channels[INCIDENTS].messages, *world.slack.ephemerals(user))
+            if words in m.text and (not label or label in m.buttons())
+        ]
+
+    messages: list[Message] = await world.slack.wait_for(there)
+    return messages[-1]
+
+
+async def test_off_air_list_hands_over_between_people(
+    world: Sandbox,
+) -> None:
+    """Someone else sees the ban and the hold, resumes the stream and releases the hold."""
+    slack = world.slack
+    alice, bob = slack.person("U0ALICE"), UserActions(slack, "U0BOB")
+    await alice.slash("/stopstream", "ban stream1 reason=loop case=INC-9", INCIDENTS)
+    await found(world, "U0ALICE", "*Accepted.*", "Undo")
+    await alice.slash("/stopstream", "hold car user1 reason='court order'", INCIDENTS)
+    await found(world, "U0ALICE", "Nobody may start it")
+
+    await bob.slash("/stopstream", "off", INCIDENTS)
+    told = await found(world, "U0BOB", "• Off:", "Bring it back")
+    assert "<@U0ALICE>" in told.text
+    assert "case `INC-9`" in told.text
+    assert "now `forbid`" in told.text
+    assert "Held: `stream user1`" in told.text
+    assert "because: court order" in told.text
+    home = await bob.open_home()
+    assert "Off and not yet on" in str(home)
+
+    button = next(
+        b["accessory"]
+        for b in home["blocks"]
+        if b.get("accessory", {}).get("text", {}).get("text") == "Bring it back"
+    )
+    await bob.act(home, button["action_id"], button["value"], {})
+    await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
+    await slack.wait_for(lambda: "Bring it back" not in str(slack.homes["U0BOB"]))
+    await bob.press("Release", told, INCIDENTS)
+    await found(world, "U0BOB", "It may be started again")
+    lines = slack.channels[AUDIT].messages
+    await slack.wait_for(lambda: any("Release" in line.text for line in lines))
+    assert any("Hold" in line.text and "court order" in line.text for line in lines)
+
+
+async def test_expiring_stop_offers_extend_and_lift(world: Sandbox) -> None:
+    """A stop with an expiry can be extended, after which only the newer message lifts it."""
+    slack = world.slack
+    alice = slack.person("U0ALICE")
+    await alice.slash("/stopstream", "live stream1 for=30m", INCIDENTS)
+    lift = await found(world, "U0ALICE", "*It ends by itself*", "Lift now")
+    assert "<!date^" in lift.text
+    assert "Extend" in lift.buttons()
+    await alice.press("Extend", lift, INCIDENTS)
+    await slack.wait_for(lambda: len(world.cloud.ran("ForbidLiveStream")) == 2)
+    later = await slack.wait_for(
+        lambda: [
+            m
+            for m in slack.channels[INCIDENTS].messages
+            if "Lift now" in m.buttons() and m.ts != lift.ts and "ends by itself" in m.text
+        ]
+    )
+    await alice.press("Lift now", lift, INCIDENTS)
+    await found(world, "U0ALICE", "This is not what it was")
+    assert not world.cloud.ran("ResumeLiveStream")
+    await alice.press("Lift now", later[-1], INCIDENTS)
+    await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
+
+
+async def test_mistyped_stream_name_is_questioned(world: Sandbox) -> None:
+    """A stop of a misspelled stream suggests the live one; a correct name is not questioned."""
+    alice = world.slack.person("U0ALICE")
+    await alice.slash("/stopstream", "live straem1", INCIDENTS)
+    asked = await found(world, "U0ALICE", "Is it the right name?")
+    assert "`stream1`" in asked.text
+    assert "this one was `straem1`" in asked.text
+    await alice.slash("/stopstream", "live stream2", INCIDENTS)
+    held = await found(world, "U0ALICE", "stream2")
+    held = await world.slack.wait_for(
+        lambda: [m for m in world.slack.channels[INCIDENTS].messages if "It has held" in m.text][1:]
+    )
+    assert "right name" not in held[0].text
+
+
+async def test_verifier_skips_a_ban_that_was_undone(world: Sandbox) -> None:
+    """The verifier posts no reading for a ban that was undone before it was due."""
+    slack = world.slack
+    alice = slack.person("U0ALICE")
+    await alice.slash("/stopstream", "ban stream2", INCIDENTS)
+    banned = await found(world, "U0ALICE", "*Accepted.*", "Undo")
+    await alice.press("Undo", banned, INCIDENTS)
+    await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
+    await alice.slash("/stopstream", "live stream2", INCIDENTS)
+    dropped = await found(world, "U0ALICE", "DropLiveStream", "Keep it off")
+
+    def looks() -> list[Message]:
+        return [m for m in slack.channels[INCIDENTS].messages if "ooked at afterwards" in m.text]
+
+    await slack.wait_for(looks)
+    # The ban's own look would have come before.
+    assert [m.thread_ts for m in looks()] == [dropped.thread_ts]
