@@ -59,10 +59,7 @@ class FaultControls:
 
     def clear(self) -> None:
         """Clear all faults of both emulators."""
-        slack = self._slack.faults
-        slack.down, slack.revoked, slack.delay = False, False, 0.0
-        slack.limit_next.clear()
-        slack.lose_next.clear()
+        self._slack.faults.clear()
         self._cloud.faults.clear()
         self._cloud.skew = 0.0
         self._persistent = ""

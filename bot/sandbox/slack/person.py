@@ -133,6 +133,7 @@ class Person:
                 "message_ts": message.ts,
                 "channel_id": channel,
                 "is_ephemeral": bool(message.to),
+                **({"thread_ts": message.thread_ts} if message.thread_ts else {}),
             },
             "message": message.data(metadata=True),
             "response_url": slack.reply_url(self._user, channel, message),

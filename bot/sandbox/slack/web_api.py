@@ -68,7 +68,12 @@ class WebApi:
         if wait:
             self._state.rate_limited += 1
             return _too_many_requests(wait)
-        body = self._answer(method, args)
+        refusal = faults.refusal(method)
+        body: Mapping[str, Any] = {}
+        if refusal is None or refusal.done:
+            body = self._answer(method, args)
+        if refusal is not None:
+            body = SlackError(refusal.code).body
         if body["ok"] and faults.loses(method) and request.transport is not None:
             request.transport.abort()
         headers = {"x-oauth-scopes": ",".join(sorted(self._state.scopes))}

@@ -39,19 +39,29 @@ def _message(state: WorkspaceState, args: Arguments, thread_ts: str = "", to: st
     text = str(args.get("text") or "")
     if not text and not blocks:
         raise SlackError("no_text")
-    metadata = parse_json(args.get("metadata")) or {}
-    if len(json.dumps(metadata)) > _LARGEST_METADATA:
-        raise SlackError("metadata_too_large")
     return Message(
         state.timestamps.ts(),
         state.bot_user,
         text[:_LONGEST_POST],
         blocks,
         thread_ts,
-        metadata,
+        _metadata(args),
         state.bot_id,
         to=to,
     )
+
+
+def _metadata(args: Arguments) -> dict[str, Any]:
+    """Return the metadata of a message, which is empty or has a type and a payload."""
+    metadata = parse_json(args.get("metadata")) or {}
+    if not isinstance(metadata, dict):
+        raise SlackError("invalid_metadata_format")
+    kind, payload = metadata.get("event_type"), metadata.get("event_payload")
+    if metadata and not (isinstance(kind, str) and kind and isinstance(payload, dict)):
+        raise SlackError("invalid_metadata_schema")
+    if len(json.dumps(metadata)) > _LARGEST_METADATA:
+        raise SlackError("metadata_too_large")
+    return metadata
 
 
 def _post_ephemeral(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
@@ -75,13 +85,15 @@ def _update(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
         raise SlackError("message_not_found")
     if message.user != state.bot_user:
         raise SlackError("cant_update_message")
-    text = str(args.get("text") or "")
+    text, blocks = str(args.get("text") or ""), parse_blocks(args)
+    if not text and not blocks:
+        raise SlackError("no_text")
     if len(text) > _LONGEST_UPDATE:
         raise SlackError("msg_too_long")
-    message.text, message.blocks = text, parse_blocks(args)
-    message.edits += 1
     if args.get("metadata") is not None:
-        message.metadata = parse_json(args["metadata"])
+        message.metadata = _metadata(args)
+    message.text, message.blocks = text, blocks
+    message.edits += 1
     state.changed()
     return {"channel": channel.id, "ts": message.ts, "text": text}
 
@@ -89,8 +101,10 @@ def _update(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
 def _delete(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
     channel = writable_channel(state, str(args.get("channel", "")))
     message = channel.find(str(args.get("ts", "")))
-    if message is None:
+    if message is None or message.to:
         raise SlackError("message_not_found")
+    if message.user != state.bot_user:
+        raise SlackError("cant_delete_message")
     channel.messages.remove(message)
     state.changed()
     return {"channel": channel.id, "ts": message.ts}
