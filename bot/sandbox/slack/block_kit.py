@@ -6,6 +6,13 @@ Source: https://docs.slack.dev/reference/block-kit
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from bot.sandbox.slack.block_properties import (
+    block_extras,
+    element_extras,
+    object_extras,
+    view_extras,
+)
+
 MESSAGE, MODAL, HOME = "message", "modal", "home"
 
 _MOST_BLOCKS = {MESSAGE: 50, MODAL: 100, HOME: 100}
@@ -17,6 +24,9 @@ _SELECTS = (
     "channels_select",
     "multi_users_select",
 )
+_MOST_GROUPS = 100
+_WITH_GROUPS = frozenset({"static_select", "multi_static_select"})
+_MRKDWN_OPTIONS = frozenset({"radio_buttons", "checkboxes"})
 _MOST_OPTIONS = {
     "static_select": 100,
     "multi_static_select": 100,
@@ -42,7 +52,7 @@ def view_problems(view: Any) -> list[str]:
     if not isinstance(view, Mapping) or view.get("type") not in (MODAL, HOME):
         return ["must be a modal or home view [json-pointer:/type]"]
     surface = str(view["type"])
-    found = list(_blocks(view.get("blocks"), surface, "/blocks"))
+    found = [*view_extras(view), *_blocks(view.get("blocks"), surface, "/blocks")]
     if surface == MODAL:
         for name in ("title", "submit", "close"):
             given = view.get(name)
@@ -52,8 +62,8 @@ def view_problems(view: Any) -> list[str]:
         has_input = any(b.get("type") == "input" for b in view.get("blocks") or ())
         if has_input and view.get("submit") is None:
             found.append("missing submit while there are inputs [json-pointer:/submit]")
-    found += _long(view.get("private_metadata"), "/private_metadata", 3000)
-    found += _long(view.get("callback_id"), "/callback_id", 255)
+    found += _long(view.get("private_metadata"), "/private_metadata", 3000, least=0)
+    found += _long(view.get("callback_id"), "/callback_id", 255, least=0)
     return found
 
 
@@ -82,6 +92,7 @@ def _block(block: Mapping[str, Any], at: str) -> Iterator[str]:
     if check is None:
         yield f"unsupported type: {block.get('type')} [json-pointer:{at}/type]"
     else:
+        yield from block_extras(block, at)
         yield from check(block, at)
 
 
@@ -94,6 +105,17 @@ def _actions(block: Mapping[str, Any], at: str) -> Iterator[str]:
     yield from _count(elements, f"{at}/elements", 25)
     for number, element in enumerate(elements or ()):
         yield from _element(element, f"{at}/elements/{number}", _IN_ACTIONS)
+    yield from _equal_ids(elements, f"{at}/elements")
+
+
+def _equal_ids(elements: Any, at: str) -> Iterator[str]:
+    """Yield a problem for each `action_id` that an earlier element of the block has."""
+    ids: set[str] = set()
+    for number, element in enumerate(elements or ()):
+        action_id = element.get("action_id") if isinstance(element, Mapping) else None
+        if action_id and action_id in ids:
+            yield f'`action_id` "{action_id}" already exists [json-pointer:{at}/{number}/action_id]'
+        ids.add(str(action_id))
 
 
 def _input(block: Mapping[str, Any], at: str) -> Iterator[str]:
@@ -135,6 +157,7 @@ def _context(block: Mapping[str, Any], at: str) -> Iterator[str]:
     yield from _count(elements, f"{at}/elements", 10)
     for number, element in enumerate(elements or ()):
         if isinstance(element, Mapping) and element.get("type") == "image":
+            yield from _element(element, f"{at}/elements/{number}", frozenset({"image"}))
             continue
         yield from _text(element, f"{at}/elements/{number}", 3000)
 
@@ -156,14 +179,16 @@ def _element(element: Any, at: str, allowed: frozenset[str] | set[str]) -> Itera
         kind = element.get("type") if isinstance(element, Mapping) else None
         yield f"unsupported type: {kind} [json-pointer:{at}/type]"
         return
+    yield from element_extras(element, at)
     yield from _long(element.get("action_id"), f"{at}/action_id", 255)
     if element["type"] == "button":
         yield from _button(element, at)
     if element["type"] == "plain_text_input":
         yield from _plain_text_input(element, at)
-    most = _MOST_OPTIONS.get(element["type"])
-    if most is not None and not element.get("option_groups"):
-        yield from _options(element.get("options"), f"{at}/options", most)
+    if element["type"] == "image":
+        yield from _image(element, at)
+    if element["type"] in _MOST_OPTIONS:
+        yield from _choices(element, at)
     if element.get("placeholder") is not None:
         yield from _text(element["placeholder"], f"{at}/placeholder", 150, plain=True)
     if element.get("confirm") is not None:
@@ -174,7 +199,7 @@ def _plain_text_input(element: Mapping[str, Any], at: str) -> Iterator[str]:
     most = element.get("max_length", 3000)
     if not isinstance(most, int) or not 1 <= most <= 3000:  # noqa: PLR2004 (Slack's limit)
         yield f"must be less than 3001 [json-pointer:{at}/max_length]"
-    yield from _long(element.get("initial_value"), f"{at}/initial_value", min(most, 3000))
+    yield from _long(element.get("initial_value"), f"{at}/initial_value", min(most, 3000), least=0)
 
 
 def _button(element: Mapping[str, Any], at: str) -> Iterator[str]:
@@ -190,15 +215,43 @@ def _confirm(confirm: Any, at: str) -> Iterator[str]:
     if not isinstance(confirm, Mapping):
         yield f"must be an object [json-pointer:{at}]"
         return
+    yield from object_extras(confirm, at, "confirm")
+    if confirm.get("style") not in (None, "primary", "danger"):
+        yield f"must be primary or danger [json-pointer:{at}/style]"
     for name, most in (("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)):
         yield from _text(confirm.get(name), f"{at}/{name}", most, plain=name != "text")
 
 
-def _options(options: Any, at: str, most: int) -> Iterator[str]:
-    yield from _count(options, at, most)
+def _choices(element: Mapping[str, Any], at: str) -> Iterator[str]:
+    """Check the options of an element, which some may have in groups."""
+    kind, groups = str(element["type"]), element.get("option_groups")
+    if groups is None or kind not in _WITH_GROUPS:
+        yield from _options(element.get("options"), f"{at}/options", kind)
+        return
+    if element.get("options") is not None:
+        yield f"must define either `options` or `option_groups` [json-pointer:{at}]"
+    yield from _count(groups, f"{at}/option_groups", _MOST_GROUPS)
+    for number, group in enumerate(groups or ()):
+        here = f"{at}/option_groups/{number}"
+        if not isinstance(group, Mapping):
+            yield f"must be an object [json-pointer:{here}]"
+            continue
+        yield from object_extras(group, here, "option_group")
+        yield from _text(group.get("label"), f"{here}/label", 75, plain=True)
+        yield from _options(group.get("options"), f"{here}/options", kind)
+
+
+def _options(options: Any, at: str, kind: str) -> Iterator[str]:
+    yield from _count(options, at, _MOST_OPTIONS[kind])
     for number, option in enumerate(options or ()):
         here = f"{at}/{number}"
-        yield from _text(option.get("text"), f"{here}/text", 75)
+        if not isinstance(option, Mapping):
+            yield f"must be an object [json-pointer:{here}]"
+            continue
+        yield from object_extras(
+            option, here, "overflow_option" if kind == "overflow" else "option"
+        )
+        yield from _text(option.get("text"), f"{here}/text", 75, plain=kind not in _MRKDWN_OPTIONS)
         yield from _needed(option, here, "value", 75)
         if option.get("description") is not None:
             yield from _text(option["description"], f"{here}/description", 75, plain=True)
@@ -216,6 +269,7 @@ def _text(text: Any, at: str, most: int, *, plain: bool = False) -> Iterator[str
     if not isinstance(text, Mapping) or text.get("type") not in kinds:
         yield f"must be a {' or '.join(kinds)} object [json-pointer:{at}]"
         return
+    yield from object_extras(text, at, str(text["type"]))
     written = text.get("text")
     if not isinstance(written, str) or not written:
         yield f"must be more than 0 characters [json-pointer:{at}/text]"
@@ -230,13 +284,15 @@ def _needed(block: Mapping[str, Any], at: str, name: str, most: int) -> Iterator
         yield from _long(block[name], f"{at}/{name}", most)
 
 
-def _long(text: Any, at: str, most: int) -> Iterator[str]:
+def _long(text: Any, at: str, most: int, *, least: int = 1) -> Iterator[str]:
     if text is None:
         return
     if not isinstance(text, str):
         yield f"must be a string [json-pointer:{at}]"
     elif _utf16(text) > most:
         yield f"must be less than {most + 1} characters [json-pointer:{at}]"
+    elif len(text) < least:
+        yield f"must be more than {least - 1} characters [json-pointer:{at}]"
 
 
 def _utf16(text: str) -> int:

@@ -9,7 +9,6 @@ from aiohttp import web
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.form_state import entries, entry
 from bot.sandbox.slack.workspace import Workspace
 from handlers.manifest import bot_scopes
@@ -152,41 +151,6 @@ async def test_sandbox_redelivers_an_event_without_an_ack(slack: Workspace) -> N
     await runner.cleanup()
 
     assert attempts == ["first", "1", "2"]
-
-
-def test_block_kit_limits_apply_at_their_boundaries() -> None:
-    """Blocks at a Block Kit limit are valid, and blocks beyond it are reported."""
-
-    def text(count: int, kind: str = "mrkdwn") -> dict[str, Any]:
-        return {"type": kind, "text": "x" * count}
-
-    def section(count: int) -> dict[str, Any]:
-        return {"type": "section", "text": text(count)}
-
-    def button(count: int, **more: Any) -> list[dict[str, Any]]:
-        element = {"type": "button", "action_id": "a", "text": text(count, "plain_text"), **more}
-        return [{"type": "actions", "elements": [element]}]
-
-    fine = [[section(3000)], button(75), [section(1)] * 50, button(1, value="v" * 2000)]
-    assert [blockkit.problems(blocks) for blocks in fine] == [[]] * 4
-    assert blockkit.problems([section(3001)]) == [
-        "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"
-    ]
-    assert blockkit.problems([section(1)] * 51) == [
-        "no more than 50 items allowed [json-pointer:/blocks]"
-    ]
-    for wrong in (
-        button(76),
-        button(1, value="v" * 2001),
-        button(1, style="loud"),
-        [{"type": "actions", "elements": []}],
-        [{"type": "nosuch"}],
-        [{"type": "section"}],
-        [{"type": "header", "text": text(151, "plain_text")}],
-        [{"type": "section", "text": text(1), "block_id": "b"}] * 2,
-        "text",
-    ):
-        assert blockkit.problems(wrong)
 
 
 def test_sandbox_field_keeps_its_value_under_the_same_id() -> None:

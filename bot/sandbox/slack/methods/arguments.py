@@ -43,10 +43,13 @@ def parse_blocks(args: Arguments) -> list[Any]:
     blocks = parse_json(args.get("blocks")) or []
     problems = block_kit.problems(blocks) if blocks else []
     if problems:
-        raise SlackError(
-            "invalid_blocks", response_metadata={"messages": problems}, errors=problems
-        )
+        raise SlackError("invalid_blocks", response_metadata=messages(problems), errors=problems)
     return list(blocks)
+
+
+def messages(problems: list[str]) -> dict[str, list[str]]:
+    """Return problems as `response_metadata` has them."""
+    return {"messages": [f"[ERROR] {problem}" for problem in problems]}
 
 
 def find_channel(state: WorkspaceState, id_: str) -> Channel:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.sandbox.slack import block_kit
 from bot.sandbox.slack.form_state import entries
-from bot.sandbox.slack.methods.arguments import Arguments, Method, SlackError, parse_json
+from bot.sandbox.slack.methods.arguments import Arguments, Method, SlackError, messages, parse_json
 from bot.sandbox.slack.state import WorkspaceState
 
 _TRIGGER_LIFETIME = 3.0
@@ -46,7 +46,7 @@ def _parse_view(
     view = parse_json(args.get("view"))
     problems = block_kit.view_problems(view)
     if problems:
-        raise SlackError("invalid_arguments", response_metadata={"messages": problems})
+        raise SlackError("invalid_arguments", response_metadata=messages(problems))
     if len(json.dumps(view)) > _LARGEST_VIEW:
         raise SlackError("view_too_large")
     values = entries(view, before["state"]["values"] if before else {})
