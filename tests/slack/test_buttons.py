@@ -89,7 +89,7 @@ async def test_break_glass_needs_reason_and_is_announced(world: Sandbox) -> None
     alice = world.slack.person("U0ALICE")
     await alice.press("Emergency", root, INCIDENTS)
     view = await alice.modal()
-    empty = await alice.submit(written(view, ""))
+    empty = await alice.submit(written(view, " "))
     assert empty.body["response_action"] == "errors"
     assert sent(world) == []
 

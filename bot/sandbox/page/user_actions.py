@@ -7,6 +7,7 @@ from typing import Any
 from bot.sandbox.slack.entities import Message, escaped
 from bot.sandbox.slack.events import Ack
 from bot.sandbox.slack.person import Person
+from bot.sandbox.slack.submissions import close_view
 
 _NAMED = re.compile(r"(?<!\S)([@#])([\w.-]*\w)")
 _SELECTED = {
@@ -80,24 +81,16 @@ class UserActions(Person):
         return await slack.delivery.deliver("interaction", payload)
 
     async def submit_form(self, values: dict[str, dict[str, Any]]) -> Ack:
-        """Submit the open form, and open the view that the app answers with."""
+        """Submit the open form."""
         slack = self._slack
-        before = slack.modals[self._user]
         ack = await self.submit(values)
-        if ack.body.get("response_action") in ("update", "push"):
-            slack.modals[self._user] = {
-                **ack.body["view"],
-                "id": before["id"],
-                "hash": slack.timestamps.ts(),
-                "state": {"values": {}},
-            }
         slack.changed()
         return ack
 
     async def close_form(self) -> None:
         """Close the open form; the app gets an event if the view asks for one."""
         slack = self._slack
-        view = slack.modals.pop(self._user, None)
+        view = close_view(slack, self._user)
         slack.changed()
         if view is not None and view.get("notify_on_close"):
             more = {"view": view | {"app_id": "A0STOP", "team_id": slack.team}}

@@ -14,15 +14,21 @@ _VALUE_KEYS = {
 
 
 def entries(
-    view: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]
+    view: Mapping[str, Any],
+    before: Mapping[str, Mapping[str, Any]],
+    *,
+    required: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Return the values of a view's fields, as in `state.values`.
 
     A field with the `block_id` and `action_id` of an earlier one keeps the value of that one;
     any other starts with its initial value.
+
+    Args:
+        required: Only of the fields that must be filled in.
     """
     values: dict[str, dict[str, Any]] = {}
-    for block_id, element in _fields(view):
+    for block_id, element in _fields(view, required=required):
         action_id, kind = element.get("action_id", ""), element["type"]
         held, initial = _VALUE_KEYS[kind]
         begins = {"type": kind, held: element.get(initial)}
@@ -36,8 +42,15 @@ def entry(kind: str, value: Any) -> dict[str, Any]:
     return {"type": kind, _VALUE_KEYS[kind][0]: value}
 
 
-def _fields(view: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def is_empty(field: Mapping[str, Any]) -> bool:
+    """Return whether a field, as in `state.values`, has no value."""
+    return not field.get(_VALUE_KEYS[field["type"]][0])
+
+
+def _fields(view: Mapping[str, Any], *, required: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for block in view.get("blocks", ()):
+        if required and block.get("optional"):
+            continue
         element = block.get("element")
         if (
             block.get("block_id")

@@ -1,11 +1,13 @@
 """A person in the emulated workspace: types, presses, fills in forms."""
 
+from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.slack.entities import Message, escaped
 from bot.sandbox.slack.events import Ack
 from bot.sandbox.slack.form_state import entry
 from bot.sandbox.slack.state import WorkspaceState
+from bot.sandbox.slack.submissions import missing, take_answer
 
 
 class Person:
@@ -229,22 +231,20 @@ class Person:
         return await self._slack.delivery.deliver("interaction", payload)
 
     async def submit(self, values: dict[str, dict[str, Any]] | None = None) -> Ack:
-        """Submit the open form; it closes unless the app answers with errors.
+        """Submit the open form, and do what the app answers; by default it closes.
 
         Args:
             values: The state of its fields; by default what was typed and chosen.
         """
         view = self._slack.modals[self._user]
-        payload = self._interaction("view_submission") | {
-            "view": view
-            | {
-                "app_id": "A0STOP",
-                "team_id": self._slack.team,
-                "state": view["state"] if values is None else {"values": values},
-            },
-            "response_urls": [],
-        }
+        state = view["state"] if values is None else {"values": values}
+        empty = missing(view, state["values"])
+        if empty:
+            return Ack({"response_action": "errors", "errors": empty})
+        sent = {**view, "app_id": "A0STOP", "team_id": self._slack.team, "state": state}
+        payload = self._interaction("view_submission") | {"view": sent, "response_urls": []}
         ack = await self._slack.delivery.deliver("interaction", payload)
-        if not ack.error and ack.body.get("response_action") in (None, "clear"):
-            self._slack.modals.pop(self._user, None)
-        return ack
+        if ack.error or self._user not in self._slack.modals:
+            return ack
+        view["state"] = state
+        return replace(ack, error=take_answer(self._slack, self._user, ack.body))

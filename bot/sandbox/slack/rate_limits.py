@@ -19,6 +19,7 @@ PER_MINUTE: Mapping[str, int] = {
     "conversations.history": 50,
     "conversations.replies": 50,
     "views.open": 100,
+    "views.push": 100,
     "views.update": 100,
     "views.publish": 100,
     "apps.connections.open": 50,

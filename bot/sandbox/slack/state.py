@@ -39,6 +39,7 @@ class WorkspaceState:
 
     Attributes:
         calls: The calls of the Web API, oldest first, without their tokens.
+        modals, beneath: The form that each person sees, and those under it.
         rate_limited: How many calls met one of Slack's own limits.
         listeners: Called at every change.
         url: Where the workspace listens, once it does.
@@ -61,6 +62,7 @@ class WorkspaceState:
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, File] = {}
         self.modals: dict[str, dict[str, Any]] = {}
+        self.beneath: dict[str, list[dict[str, Any]]] = {}
         self.homes: dict[str, dict[str, Any]] = {}
         self.triggers: dict[str, tuple[str, float, bool]] = {}
         self.response_urls: dict[str, ResponseUrl] = {}

@@ -14,15 +14,40 @@ from bot.sandbox.slack.state import WorkspaceState
 
 _TRIGGER_LIFETIME = 3.0
 _LARGEST_VIEW = 250_000
+_MOST_VIEWS = 3
 
 
 def _open(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
     user = _exchange_trigger(state, str(args.get("trigger_id", "")))
-    view = _parse_view(state, args)
-    view["id"] = state.timestamps.id("V")
-    state.modals[user] = view
+    view = parse_view(state, args.get("view"))
+    state.beneath.pop(user, None)
+    state.modals.pop(user, None)
+    push_view(state, user, view)
     state.changed()
     return {"view": view}
+
+
+def _push(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
+    user = _exchange_trigger(state, str(args.get("trigger_id", "")))
+    view = parse_view(state, args.get("view"))
+    push_view(state, user, view)
+    state.changed()
+    return {"view": view}
+
+
+def push_view(state: WorkspaceState, user: str, view: dict[str, Any]) -> None:
+    """Show a view on top of what a person sees.
+
+    Raises:
+        SlackError: There are three already.
+    """
+    beneath = state.beneath.setdefault(user, [])
+    if user in state.modals:
+        if len(beneath) + 1 >= _MOST_VIEWS:
+            raise SlackError("push_limit_reached")
+        beneath.append(state.modals[user])
+    view["id"] = state.timestamps.id("V")
+    state.modals[user] = view
 
 
 def _exchange_trigger(state: WorkspaceState, trigger: str) -> str:
@@ -39,11 +64,15 @@ def _exchange_trigger(state: WorkspaceState, trigger: str) -> str:
     return user
 
 
-def _parse_view(
-    state: WorkspaceState, args: Arguments, before: Mapping[str, Any] | None = None
+def parse_view(
+    state: WorkspaceState, given: Any, before: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return a view with its fields' values, which it takes over from the view before it."""
-    view = parse_json(args.get("view"))
+    """Return a view with its fields' values, which it takes over from the view before it.
+
+    Raises:
+        SlackError: Slack would refuse it.
+    """
+    view = parse_json(given)
     problems = block_kit.view_problems(view)
     if problems:
         raise SlackError("invalid_arguments", response_metadata=messages(problems))
@@ -54,13 +83,18 @@ def _parse_view(
 
 
 def _update(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
-    for user, view in state.modals.items():
-        if view["id"] == args.get("view_id"):
+    for user, top in state.modals.items():
+        for view in (top, *state.beneath.get(user, ())):
+            if view["id"] != args.get("view_id"):
+                continue
             if args.get("hash") and args["hash"] != view["hash"]:
                 raise SlackError("hash_conflict")
-            state.modals[user] = {**_parse_view(state, args, view), "id": view["id"]}
+            updated = parse_view(state, args.get("view"), view)
+            kept = view["id"]
+            view.clear()
+            view |= {**updated, "id": kept}
             state.changed()
-            return {"view": state.modals[user]}
+            return {"view": view}
     raise SlackError("not_found")
 
 
@@ -68,13 +102,14 @@ def _publish(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
     user = str(args.get("user_id", ""))
     if user not in state.users:
         raise SlackError("user_not_found")
-    state.homes[user] = _parse_view(state, args)
+    state.homes[user] = parse_view(state, args.get("view"))
     state.changed()
     return {"view": state.homes[user]}
 
 
 METHODS: Mapping[str, Method] = {
     "views.open": _open,
+    "views.push": _push,
     "views.update": _update,
     "views.publish": _publish,
 }
