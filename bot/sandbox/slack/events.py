@@ -4,6 +4,7 @@ Source: https://docs.slack.dev/apis/events-api/using-socket-mode
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -22,6 +23,11 @@ ACK = 3.0
 
 RETRIES = (0.0, 60.0, 300.0)
 """Seconds after which an event that was not acked is sent again."""
+
+GRACE = 10.0
+"""Seconds between a `disconnect` and the end of the connection."""
+
+_MOST_SOCKETS = 10
 
 _TYPES = {"command": "slash_commands", "event": "events_api", "interaction": "interactive"}
 
@@ -42,7 +48,7 @@ class EventDelivery:
     """Sends payloads to the app.
 
     Args:
-        pace: Multiplies the waits between an event's retries, for tests.
+        pace: Multiplies the waits between an event's retries and before a socket is closed.
     """
 
     def __init__(
@@ -59,11 +65,11 @@ class EventDelivery:
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._next = 0
         self._session: aiohttp.ClientSession | None = None
-        self._retrying: set[asyncio.Task[Ack]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:
         """Close every connection."""
-        for task in self._retrying:
+        for task in self._tasks:
             task.cancel()
         for socket in list(self._sockets):
             await socket.close()
@@ -80,10 +86,12 @@ class EventDelivery:
         """Send an event, and retry at most three times until it is acked."""
         ack = await self.deliver("event", payload)
         if ack.error:
-            task = asyncio.create_task(self._retry(payload))
-            self._retrying.add(task)
-            task.add_done_callback(self._retrying.discard)
+            self._keep(asyncio.create_task(self._retry(payload)))
         return ack
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _retry(self, payload: dict[str, Any]) -> Ack:
         ack = Ack(error="not tried")
@@ -144,11 +152,15 @@ class EventDelivery:
     async def serve_socket(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection of the app."""
         ticket = request.query.get("ticket", "")
-        if ticket not in self._tickets or len(self._sockets) >= 10:  # noqa: PLR2004 (Slack's)
+        if ticket not in self._tickets:
             return web.Response(status=403)
         self._tickets.discard(ticket)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        if len(self._sockets) >= _MOST_SOCKETS:
+            await socket.send_json(_disconnect("too_many_websockets"))
+            await socket.close()
+            return socket
         self._sockets.append(socket)
         hello = {
             "type": "hello",
@@ -162,7 +174,8 @@ class EventDelivery:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     self._acked(json.loads(message.data))
         finally:
-            self._sockets.remove(socket)
+            if socket in self._sockets:
+                self._sockets.remove(socket)
         return socket
 
     def _acked(self, message: dict[str, Any]) -> None:
@@ -199,14 +212,31 @@ class EventDelivery:
         return Ack(body)
 
     async def refresh(self, reason: str = "refresh_requested") -> None:
-        """Ask the app to renew every connection, as Slack does every few hours."""
-        for socket in list(self._sockets):
-            await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
+        """Tell the app that every connection ends, as Slack does every few hours.
+
+        Nothing is sent through them any more, and each is closed soon after.
+
+        Args:
+            reason: `warning`, `refresh_requested` or `link_disabled`.
+        """
+        ending, self._sockets = self._sockets, []
+        for socket in ending:
+            with contextlib.suppress(ConnectionError):
+                await socket.send_json(_disconnect(reason))
+            self._keep(asyncio.create_task(self._end(socket)))
+
+    async def _end(self, socket: web.WebSocketResponse) -> None:
+        await asyncio.sleep(GRACE * self._pace)
+        await socket.close()
 
     async def cut(self) -> None:
         """Close every connection without notice."""
         for socket in list(self._sockets):
             await socket.close()
+
+
+def _disconnect(reason: str) -> dict[str, Any]:
+    return {"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}
 
 
 def _read(text: str, content_type: str) -> dict[str, Any]:

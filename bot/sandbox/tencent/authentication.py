@@ -4,6 +4,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 from bot.model.actions import Action, Site
 from bot.sandbox.tencent.errors import CodeError
@@ -58,6 +59,15 @@ def authenticate(
             "AuthFailure.SignatureFailure",
             "The provided credentials could not be validated; check the signature.",
         )
+
+
+def is_signed_v1(request: Request) -> bool:
+    """Return whether a request has the older signature, among its parameters."""
+    if request.headers.get("authorization"):
+        return False
+    form = request.query if request.method == "GET" else request.body.decode(errors="replace")
+    names = {name for name, _ in parse_qsl(form, keep_blank_values=True)}
+    return {"Signature", "SecretId"} <= names
 
 
 def _timestamp(request: Request, given: tc3.Authorization, now: float) -> int:

@@ -16,9 +16,10 @@ from aiohttp import web
 
 from bot.catalog.registry import ACTIONS
 from bot.model.actions import Action, Json, Site
-from bot.sandbox.tencent.authentication import Key, authenticate
+from bot.sandbox.tencent.authentication import Key, authenticate, is_signed_v1
 from bot.sandbox.tencent.errors import CodeError
 from bot.sandbox.tencent.faults import Fault, FaultQueue, raw
+from bot.sandbox.tencent.hosts import check_host
 from bot.sandbox.tencent.parameters import parse_params
 from bot.sandbox.tencent.requests import Received, Request
 from bot.sandbox.tencent.resources import Resources
@@ -155,25 +156,33 @@ class CloudEmulator:
         size = len(request.query if request.method == "GET" else request.body)
         if size > LARGEST[request.method]:
             raise CodeError("RequestSizeLimitExceeded", "The request is too large.")
-        action = self._action(request)
-        site, now = self._site or action.product.site, self.now
+        action, site = self._action(request)
+        now = self.now
         authenticate(request, action, self._keys, site=site, now=now)
         self._check_rate(action)
-        self._check_region(request, action)
+        _check_region(request, action, site)
         request.params = parse_params(request, action, site=site, now=now)
         return action
 
-    def _action(self, request: Request) -> Action:
+    def _action(self, request: Request) -> tuple[Action, Site]:
+        """Return the action of a request, and the site that it is for."""
+        if is_signed_v1(request):
+            raise CodeError(
+                "AuthFailure.InvalidAuthorization",
+                "Authorization is missing; sign with TC3-HMAC-SHA256.",
+            )
         for header in ("x-tc-action", "x-tc-version", "x-tc-timestamp"):
             if not request.headers.get(header):
                 raise CodeError("MissingParameter", f"The header {header} is missing.")
         request.api = request.headers["x-tc-action"]
         action = self._actions.get(request.api)
-        if action is None or action.only not in (None, self._site or action.product.site):
+        default = self._site or (action.product.site if action else "mainland")
+        site = check_host(request.headers.get("host", ""), action, request.api, default)
+        if action is None:
             raise CodeError("InvalidAction", f"The action {request.api} does not exist.")
         if request.headers["x-tc-version"] != action.product.version:
             raise CodeError("NoSuchVersion", "The action has no such version.")
-        return action
+        return action, site
 
     def _check_rate(self, action: Action) -> None:
         now = self._clock()
@@ -187,11 +196,12 @@ class CloudEmulator:
             )
         recent.append(now)
 
-    def _check_region(self, request: Request, action: Action) -> None:
-        if action.regions is None:
-            return
-        region = request.headers.get("x-tc-region", "")
-        if not region:
-            raise CodeError("MissingParameter", "The header X-TC-Region is missing.")
-        if region not in action.regions[self._site or action.product.site]:
-            raise CodeError("UnsupportedRegion", f"{region} is not supported by this action.")
+
+def _check_region(request: Request, action: Action, site: Site) -> None:
+    if action.regions is None:
+        return
+    region = request.headers.get("x-tc-region", "")
+    if not region:
+        raise CodeError("MissingParameter", "The header X-TC-Region is missing.")
+    if region not in action.regions[site]:
+        raise CodeError("UnsupportedRegion", f"{region} is not supported by this action.")

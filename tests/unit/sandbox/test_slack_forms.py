@@ -135,7 +135,7 @@ async def test_forms_stack_three_high(
         trigger, view = slack.trigger("U0ALICE"), form(name, field("b"))
         return await code(client.views_push(trigger_id=trigger, view=view))
 
-    first = slack.modals["U0ALICE"]["id"]
+    first = (await alice.modal())["id"]
     assert [await push("second"), await push("third"), await push("fourth")] == [
         "",
         "",
@@ -149,4 +149,3 @@ async def test_forms_stack_three_high(
         close_view(slack, "U0ALICE")
     assert seen == ["third", "second", "renamed"]
     assert await code(client.views_update(view_id=first, view=renamed)) == "not_found"
-    assert alice

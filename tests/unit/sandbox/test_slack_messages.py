@@ -131,7 +131,7 @@ async def test_history_keeps_to_its_range(
     ts = [slack.say("C0INC", "U0ALICE", str(number)).ts for number in range(5)]
     ends = {name: ts[given[name]] for name in ("oldest", "latest") if name in given}
 
-    found = await client.conversations_history(channel="C0INC", **{**given, **ends})
+    found = await client.conversations_history(channel="C0INC", **(given | ends))
 
     assert "".join(m["text"] for m in found["messages"]) == expected
 
