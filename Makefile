@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 
-.PHONY: demo story pictures test coverage format lock bench chaos tccli clean
+.PHONY: demo story pictures test coverage format lock bench chaos tccli nodesdk clean
 
 # A workspace in the browser, the real bot, an emulated Tencent Cloud; until Ctrl-C.
 demo: .venv/ready
@@ -45,6 +45,12 @@ chaos: .venv/ready
 tccli: .venv/ready
 	test -x .venv/tccli/bin/tccli || ($(PYTHON) -m venv .venv/tccli && .venv/tccli/bin/pip install --quiet tccli)
 	$(BIN)/python -m tests.tools.tccli .venv/tccli/bin/tccli
+
+# Drives both emulators with Node's clients: an app on Slack's Bolt, and Tencent's Node SDK.
+nodesdk: .venv/ready
+	mkdir -p .venv/node && cp tests/tools/node/package.json .venv/node
+	npm install --prefix .venv/node --silent --no-audit --no-fund --no-package-lock
+	$(BIN)/python -m tests.tools.nodesdk .venv/node
 
 # Takes the newest versions that fit; says no registry's address.
 lock: .venv/uv
