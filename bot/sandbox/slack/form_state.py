@@ -44,7 +44,7 @@ def entry(kind: str, value: Any) -> dict[str, Any]:
 
 def is_empty(field: Mapping[str, Any]) -> bool:
     """Return whether a field, as in `state.values`, has no value."""
-    return not field.get(_VALUE_KEYS[field["type"]][0])
+    return not any(field.get(held) for held, _ in _VALUE_KEYS.values())
 
 
 def _fields(view: Mapping[str, Any], *, required: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
