@@ -5,15 +5,15 @@ import asyncio
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.errors import ConfigError
 from bot.supervision import Loop, Supervisor
-from handlers.slack.api_calls import Refused, call, without_retries
+from handlers.slack.api_calls import AUTH_ERRORS, Refused, call, without_retries
 from handlers.slack.payloads import well_formed
+from handlers.slack.socket_client import PacedSocketClient, Pacer
 from handlers.slack.web_client import is_local
 
 log = structlog.get_logger("stopstream.transports")
@@ -61,9 +61,7 @@ class SocketMode:
             ConfigError: Slack does not accept the app-level token.
         """
         await self._check()
-        self._connections = [
-            _Connection(self._app, self._token, self._ping) for _ in range(connections)
-        ]
+        self._connections = [self._connection(Pacer()) for _ in range(connections)]
         self._watcher = self._supervisor.start("sockets", self._watch, every=self._watch_interval)
         await asyncio.wait(
             {connection.connecting for connection in self._connections}, timeout=wait
@@ -80,24 +78,32 @@ class SocketMode:
     async def _check(self) -> None:
         client = without_retries(self._app.client)
         outcome = await call(client.apps_connections_open(app_token=self._token))
-        if isinstance(outcome, Refused) and outcome.code != "ratelimited":
+        if isinstance(outcome, Refused) and outcome.code in AUTH_ERRORS:
             raise ConfigError(
                 [f"SLACK_APP_TOKEN: Slack does not open a socket with it ({outcome.code})"]
             )
+
+    def _connection(self, pacer: Pacer) -> "_Connection":
+        return _Connection(self._app, self._token, self._ping, pacer)
 
     async def _watch(self) -> None:
         """Replace connections that stay dead: the SDK's own reconnecting can get stuck."""
         dead_before, self._dead = self._dead, set()
         for number, connection in enumerate(self._connections):
-            if id(connection) in dead_before and not connection.open:
+            if id(connection) in dead_before and connection.stuck:
                 log.warning("a socket stays dead and is replaced")
-                self._connections[number] = _Connection(self._app, self._token, self._ping)
+                self._connections[number] = self._connection(connection.pacer)
                 await connection.close()
-        self._dead = {id(connection) for connection in self._connections if not connection.open}
+        self._dead = {id(connection) for connection in self._connections if connection.stuck}
 
 
 class _Handler(AsyncSocketModeHandler):
     """Passes well-formed requests to Bolt, as the HTTP receiver does."""
+
+    def __init__(self, app: AsyncApp, client: PacedSocketClient) -> None:
+        # The SDK's own would build the client that it uses.
+        self.app, self.client = app, client
+        client.socket_mode_request_listeners.append(self.handle)
 
     async def handle(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
         """Handle one envelope; a malformed one is acked, or Slack would send it again."""
@@ -111,21 +117,25 @@ class _Handler(AsyncSocketModeHandler):
 class _Connection:
     """One connection."""
 
-    def __init__(self, app: AsyncApp, token: str, ping: float) -> None:
-        self._handler = _Handler(app, token, ping_interval=ping)
+    def __init__(self, app: AsyncApp, token: str, ping: float, pacer: Pacer) -> None:
+        self.pacer = pacer
+        self._client = PacedSocketClient(token, app.client, ping=ping, pacer=pacer)
+        self._handler = _Handler(app, self._client)
         if is_local(app.client.base_url):
             self._client.proxy = None
         self.connecting = asyncio.create_task(self._connect(), name="socket")
 
     @property
-    def _client(self) -> SocketModeClient:
-        return self._handler.client
+    def open(self) -> bool:
+        """Whether it is connected, accepted by Slack, and answers its pings."""
+        client, session = self._client, self._client.current_session
+        alive = session is not None and not session.closed and not client.stale
+        return alive and client.greeted
 
     @property
-    def open(self) -> bool:
-        """Whether it is connected and answers its pings."""
-        session = self._client.current_session
-        return session is not None and not session.closed and not self._client.stale
+    def stuck(self) -> bool:
+        """Whether it is neither open nor being opened."""
+        return not self.open and not self.pacer.waiting and self.connecting.done()
 
     async def close(self) -> None:
         self.connecting.cancel()

@@ -1,8 +1,10 @@
 """Socket Mode, between the bot and Slack's end of the connections."""
 
+import asyncio
 from typing import Any
 
 import pytest
+import structlog
 
 from bot.errors import ConfigError
 from tests.conftest import House
@@ -94,3 +96,37 @@ async def test_socket_mode_names_rejected_app_token(house: House) -> None:
 
         with pytest.raises(ConfigError, match=r"SLACK_APP_TOKEN: .*invalid_auth"):
             await socket.start()
+
+
+@pytest.mark.parametrize("reason", ["too_many_websockets", "link_disabled", "of_next_year"])
+async def test_socket_mode_backs_off_where_sockets_are_refused(house: House, reason: str) -> None:
+    """Sockets that Slack disconnects at once are tried ever more slowly, and logged once each."""
+    async with on_socket(house) as (socket, line, fake):
+        line.refuses = reason
+        with structlog.testing.capture_logs() as lines:
+            await socket.start(connections=1)
+            await asyncio.sleep(4.0)
+
+        assert fake.methods().count("apps.connections.open") <= 6
+        assert not socket.healthy
+        assert [entry["why"] for entry in lines if reason in entry.get("why", "")] == [
+            f"Slack disconnected it ({reason})"
+        ]
+
+        line.refuses = ""
+        await line.until(lambda: socket.healthy)
+
+
+@pytest.mark.parametrize("code", ["too_many_websockets", "internal_error", "forbidden_team", ""])
+async def test_socket_mode_backs_off_where_no_address_is_given(house: House, code: str) -> None:
+    """An error of apps.connections.open is tried ever more slowly, and logged once."""
+    async with on_socket(house) as (socket, line, fake):
+        fake.fails("apps.connections.open", *[Fault(code)] * 4)
+        with structlog.testing.capture_logs() as lines:
+            await socket.start(connections=1, wait=2.0)
+            assert fake.methods().count("apps.connections.open") <= 5
+            assert not socket.healthy
+            await line.until(lambda: socket.healthy)
+
+        refusals = [entry for entry in lines if "apps.connections.open" in entry.get("why", "")]
+        assert len(refusals) == 1

@@ -157,13 +157,20 @@ class Line:
 
     def __init__(self) -> None:
         self.acks: list[dict[str, Any]] = []
+        self.refuses = ""
+        """The reason with which each socket is disconnected at once; empty to accept it."""
+        self.opened = 0
         self.open: list[web.WebSocketResponse] = []
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.open.append(socket)
-        await socket.send_json({"type": "hello", "num_connections": len(self.open)})
+        self.opened += 1
+        if self.refuses:
+            await socket.send_json({"type": "disconnect", "reason": self.refuses})
+        else:
+            await socket.send_json({"type": "hello", "num_connections": len(self.open)})
         async for message in socket:
             if message.type is aiohttp.WSMsgType.TEXT:
                 self.acks.append(message.json())
