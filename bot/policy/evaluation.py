@@ -27,6 +27,14 @@ from bot.policy.matching import (
 )
 from bot.policy.schema import Policy, Rule
 
+DIRECT = "D"
+"""How the ids of direct messages begin."""
+
+IN_DIRECT_MESSAGE = (
+    "In a direct message nobody else would see it, and I cannot be invited. "
+    "Ask in a channel that I am in."
+)
+
 
 class Check(NamedTuple):
     """A condition of every command.
@@ -52,6 +60,8 @@ def full_member(_policy: Policy, _command: Command, context: Context) -> str | N
 
 def bot_in_channel(_policy: Policy, _command: Command, context: Context) -> str | None:
     """What is done must be seen: the bot must be in the channel."""
+    if not context.in_channel and context.channel.startswith(DIRECT):
+        return IN_DIRECT_MESSAGE
     if not context.in_channel:
         return "I am not in this channel, so nobody would see it. Invite me here, then ask again."
     return None

@@ -18,6 +18,8 @@ from handlers.slack.responder import Responder
 
 log = structlog.get_logger("stopstream.mentions")
 
+_BOT_SUBTYPES = ("bot_message",)
+
 EDITED = Message(
     "An edited message is not read again, so nothing was done. Write it as a new message."
 )
@@ -39,15 +41,25 @@ def register(app: AsyncApp, *, responder: Responder, bot_user: str) -> None:
 
 
 def parse_mention(body: Mapping[str, Any], bot_user: str) -> Invocation | None:
-    """Translate an event; return None for a bot's message, or if a field is missing."""
+    """Translate an event; return None for a bot's message, or if a field is missing.
+
+    A person's mention may have a subtype: `thread_broadcast`, `file_share`, `me_message`, …
+    """
     event = body.get("event")
-    if not isinstance(event, Mapping) or "bot_id" in event or "subtype" in event:
+    if not isinstance(event, Mapping):
+        log.warning("a mention has no event, so nothing was done")
+        return None
+    if "bot_id" in event or event.get("subtype") in _BOT_SUBTYPES:
+        log.info("a mention by an app is ignored", channel=text_at(event, "channel"))
         return None
     key, user = text_at(body, "event_id"), text_at(event, "user")
     channel, ts = text_at(event, "channel"), text_at(event, "ts")
     team = text_at(event, "user_team") or text_at(event, "team") or text_at(body, "team_id")
     if not (key and user and channel and ts and team):
-        log.warning("a mention lacks what makes it unique, so nothing was done")
+        log.warning(
+            "a mention lacks what makes it unique, so nothing was done",
+            subtype=text_at(event, "subtype"),
+        )
         return None
     own = re.compile(rf"<@{re.escape(bot_user)}(?:\|[^<>]*)?>")
     return Invocation(

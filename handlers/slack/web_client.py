@@ -14,6 +14,17 @@ from handlers.slack.api_calls import AUTH_ERRORS, Answered, Refused, call, witho
 _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
+_ORG_WIDE = (
+    "SLACK_BOT_TOKEN: is not of one workspace: the app is installed for a whole organization, and "
+    "the bot serves one workspace. On the app's page, open Install App, choose the workspace "
+    "itself in place of the organization, and take the bot token that it shows"
+)
+"""An org-wide install, whose token belongs to no team.
+
+Source: https://docs.slack.dev/enterprise/developing-for-enterprise-orgs
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who the bot is, according to `auth.test`.
@@ -50,7 +61,7 @@ async def connect(client: AsyncWebClient) -> Identity:
     """Return who the bot is.
 
     Raises:
-        ConfigError: Slack does not accept the token.
+        ConfigError: Slack does not accept the token, or it is of no workspace.
         DirectoryError: Slack did not answer.
     """
     outcome = await call(without_retries(client).auth_test())
@@ -64,7 +75,9 @@ async def connect(client: AsyncWebClient) -> Identity:
                 scopes=frozenset(headers.get("x-oauth-scopes", "").replace(" ", "").split(","))
                 - {""},
             )
-            if not (found.team and found.user and found.bot):
+            if data.get("is_enterprise_install") is True or not found.team.startswith("T"):
+                raise ConfigError([_ORG_WIDE])
+            if not (found.user and found.bot):
                 raise ConfigError(
                     ["SLACK_BOT_TOKEN: is not the token of a bot; take the one that begins xoxb-"]
                 )

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from handlers.messages import reason_view, views
 from handlers.slack.http_receiver import MAX_BODY, PATH, receiver
 from tests.support.slack_app import Workspace
 
@@ -132,3 +133,39 @@ async def test_slash_command_reports_internal_error(workspace: Workspace) -> Non
 
     assert "fault " in text
     assert "If no card appears, nothing was sent" in text
+
+
+@pytest.mark.parametrize(
+    ("view", "block"),
+    [
+        ({"callback_id": reason_view.REASON}, reason_view.REASON_BLOCK),
+        (
+            {
+                "callback_id": "x",
+                "blocks": [
+                    {"type": "section", "block_id": "a"},
+                    {"type": "input", "block_id": "b"},
+                ],
+            },
+            "b",
+        ),
+        ({"callback_id": views.FORM}, views.ACTION_BLOCK),
+    ],
+)
+async def test_failing_form_names_a_block_of_its_own(
+    workspace: Workspace, view: dict[str, Any], block: str
+) -> None:
+    """The error of a form that fails is shown at a field that the form has."""
+    workspace.house.rules.clear()
+    form = {"id": "V1", "type": "modal", "private_metadata": "x", "state": {"values": {}}}
+    payload = {
+        "type": "view_submission",
+        "trigger_id": "t1",
+        "user": {"id": "U0ALICE", "team_id": "T0HOME"},
+        "team": {"id": "T0HOME"},
+        "view": form | view,
+    }
+
+    answer = await workspace.interact(payload)
+
+    assert list(answer["errors"]) == [block]

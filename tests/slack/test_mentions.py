@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import structlog
 
 from bot.model.commands import Via
 from bot.model.messages import MessageKind
@@ -73,6 +74,32 @@ async def test_mention_whoami_replies_ephemerally(workspace: Workspace) -> None:
 
     (whisper,) = workspace.slack.asked("chat.postEphemeral")
     assert "in the roles `oncall`" in whisper["text"]
+
+
+@pytest.mark.parametrize(
+    "subtype", ["thread_broadcast", "file_share", "me_message", "reply_broadcast", "of_next_year"]
+)
+async def test_mention_with_a_subtype_is_a_command(workspace: Workspace, subtype: str) -> None:
+    """What a person writes is a command, in whatever way Slack shows the message."""
+    await workspace.event(mention("stop live stream1", subtype=subtype))
+    await workspace.settle()
+
+    assert [command.action.api for command in workspace.house.cloud.sent] == ["DropLiveStream"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"bot_id": "B0OTHER"}, {"subtype": "bot_message"}, {"subtype": "x", "user": None}],
+)
+async def test_mention_that_is_not_taken_is_logged(
+    workspace: Workspace, more: dict[str, Any]
+) -> None:
+    """A mention that is not a command of a person leaves a line in the log."""
+    with structlog.testing.capture_logs() as lines:
+        await workspace.event(mention("stop live stream1", **more))
+
+    assert [line["event"][:9] for line in lines] == ["a mention"]
+    assert await workspace.house.service.queries.recent(None) == []
 
 
 @pytest.mark.parametrize("more", [{"bot_id": "B0OTHER"}, {"subtype": "bot_message"}])

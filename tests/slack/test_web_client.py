@@ -1,5 +1,8 @@
 """Who the bot is, according to Slack."""
 
+import json
+from typing import Any
+
 import pytest
 
 from bot.errors import ConfigError, DirectoryError
@@ -32,4 +35,24 @@ async def test_connect_separates_slack_failure_from_config_error() -> None:
         fake.fails("auth.test", Fault("internal_error"))
 
         with pytest.raises(DirectoryError):
+            await connect(client)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"is_enterprise_install": True, "enterprise_id": "E1", "team_id": "E1"},
+        {"is_enterprise_install": True, "enterprise_id": "E1", "team_id": "T1"},
+        {"enterprise_id": "E1", "team_id": "E1"},
+        {"enterprise_id": "E1", "team_id": None},
+        {},
+    ],
+)
+async def test_connect_names_an_org_wide_install(said: dict[str, Any]) -> None:
+    """A token of a whole organization is a configuration error that says what to do."""
+    body = json.dumps({"ok": True, "user_id": BOT_USER, "bot_id": "B0BOT"} | said)
+    async with slack() as (fake, client):
+        fake.fails("auth.test", Fault(body=body))
+
+        with pytest.raises(ConfigError, match="choose the workspace itself"):
             await connect(client)

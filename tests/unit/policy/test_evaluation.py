@@ -127,6 +127,7 @@ def test_policy_limit_raises_approval_or_denies() -> None:
         (facts(team=""), "own_workspace"),
         (facts(team="", home_team=""), "own_workspace"),
         (facts(in_channel=False), "bot_is_there"),
+        (facts(in_channel=False, channel="D0ALICE"), "bot_is_there"),
     ],
 )
 def test_policy_denies_by_default(who: Context, check: str) -> None:
@@ -546,3 +547,9 @@ def test_policy_request_needs_permitting_rule(
     read = validated({"roles": silent, "limits": limits})
 
     assert isinstance(policy.request(read, command, who), Denied)
+
+
+@pytest.mark.parametrize(("channel", "said"), [("D0ALICE", "direct message"), ("C0X", "Invite")])
+def test_place_without_the_bot_is_told_in_its_terms(channel: str, said: str) -> None:
+    """Nobody is told to invite the bot to a direct message, where that is not possible."""
+    assert said in denied(drop(), facts(channel=channel, in_channel=False)).reason
