@@ -9,7 +9,7 @@ from dataclasses import replace
 from bot.catalog.stream_urls import StreamUrl, parse_url
 from bot.model.actions import Action, Effect, Params, Toggle
 from bot.model.off_air import OffAirChange
-from bot.model.operations import Operation, State
+from bot.model.operations import LiveBefore, Operation, State
 from bot.times import parse_instant
 
 SOON = 600.0
@@ -39,6 +39,25 @@ def can_be_undone(action: Action) -> bool:
     return action.undo is not None or bool(action.toggle_param)
 
 
+def takes_off_air(action: Action) -> bool:
+    """Return whether an action stops what is in another state before than afterwards."""
+    spec = action.effect_spec
+    unchanged = (None, spec.resource_type.states[0])
+    return action.effect is Effect.STOP and spec.new_state not in unchanged
+
+
+def live_before(action: Action, state: str | None) -> LiveBefore:
+    """Return what a state before a stop means; None is one that could not be read."""
+    spec, resource = action.effect_spec, action.effect_spec.resource_type
+    if not state:
+        return LiveBefore.UNREADABLE
+    if resource.on and resource.on != spec.new_state:
+        return LiveBefore.LIVE if state == resource.on else LiveBefore.NOT_LIVE
+    if state == spec.new_state or state in resource.gone:
+        return LiveBefore.NOT_LIVE
+    return LiveBefore.LIVE if state == resource.states[0] else LiveBefore.UNREADABLE
+
+
 def off_air_change(
     operation: Operation, action: Action, body: Params, now: float
 ) -> OffAirChange | None:
@@ -62,6 +81,9 @@ def off_air_change(
     absent = operation.state is State.FAILED and operation.code == action.effect_spec.absent
     ran = operation.state in (State.ACCEPTED, State.ALREADY) or (absent and to == "on")
     if not to or not (ran or (operation.state is State.UNKNOWN and to == "off")):
+        return None
+    if to == "off" and operation.live_before is LiveBefore.NOT_LIVE and not can_be_undone(action):
+        # Nothing was stopped; a ban, which is in force, stays listed.
         return None
     weight = MAYBE if not ran else UNDOABLE if can_be_undone(action) else SURE
     # A stop is verified once, whatever another operation has read meanwhile.

@@ -81,6 +81,11 @@ def _add_operations(add: AddParser) -> None:
     run.add_argument("--actor", required=True, metavar="U…", help="who asks: a Slack user id")
     run.add_argument("--channel", default="", metavar="C…", help="as if asked in this channel")
     run.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    run.add_argument(
+        "--allow-nothing-live",
+        action="store_true",
+        help="exit 0, not 1, for a stop of what was not live",
+    )
     add("pending", help="list what has no ending yet")
     add("off", help="list what is off and not yet on, and what is held")
     decide = add("decide", help="approve or deny what waits, as its buttons would")

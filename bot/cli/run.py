@@ -19,11 +19,12 @@ from bot.commands.formatting import format_command
 from bot.errors import ParseError
 from bot.model.actions import Approval, Json
 from bot.model.commands import Command, Invocation, Via
-from bot.model.operations import Choice, Decision, Operation, State
+from bot.model.operations import Choice, Decision, LiveBefore, Operation, State
 from bot.model.people import Actor, Place
 from bot.model.verdicts import RequestPreview, Verdict
 from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded
 from bot.operations.service import Service
+from bot.redact import redact
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 
@@ -44,7 +45,9 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
         match await parts.service.ask(invocation):
             case Accepted(operation):
                 ended = await parts.worker.ending(operation.id)
-                return _report(ended, as_json=options.json)
+                code = _report(ended, as_json=options.json)
+                touched = ended.live_before is not LiveBefore.NOT_LIVE
+                return code if touched or options.allow_nothing_live else FAILED
             case Invalid(error):
                 return _report_syntax(error, as_json=options.json)
             case NotRecorded(sentence):
@@ -199,12 +202,15 @@ def _as_json(operation: Operation, meaning: Explanation | None) -> dict[str, obj
         "account": operation.account,
         "case": operation.case,
         "runbook": operation.runbook,
+        "live_before": operation.live_before.value if operation.live_before else "",
+        "live_now": [dict(key) for key in operation.live_now],
         "result": dict(operation.result),
     }
 
 
 def _as_text(operation: Operation, meaning: Explanation | None) -> list[str]:
     parts = [f"{operation.state.value}: {_spelled(operation)}"]
+    parts += _live_before(operation)
     parts += [f"{name}={value}" for name, value in operation.result.items()]
     if operation.code:
         parts.append(operation.code)
@@ -219,6 +225,19 @@ def _as_text(operation: Operation, meaning: Explanation | None) -> list[str]:
     parts += [f"RequestId {operation.request_id}"] if operation.request_id else []
     parts.append(f"operation {operation.id}")
     return parts
+
+
+def _live_before(operation: Operation) -> list[str]:
+    """Describe what a stop has met, unless it was live."""
+    match operation.live_before:
+        case LiveBefore.NOT_LIVE:
+            names = [str(next(iter(key.values()), "")) for key in operation.live_now]
+            live = [f"live now: {', '.join(names)}"] if names else []
+            return [f"nothing was live as {redact(operation.target)}", *map(redact, live)]
+        case LiveBefore.UNREADABLE:
+            return ["whether it was live before could not be checked"]
+        case _:
+            return []
 
 
 def _spelled(operation: Operation) -> str:

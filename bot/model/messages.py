@@ -39,8 +39,8 @@ class Delivery:
         key: Stored in the message's metadata, so that a lost answer can be looked up.
         about_state: The state that an audit line is about.
         uncertain: An earlier try may have reached Slack.
-        observed: The state that was read when it was queued, or names similar to the one that was
-            given, a line each; foreign text.
+        observed: The state that was read when it was queued, foreign text; of a verification,
+            the seconds from the stop to it.
     """
 
     operation: Operation

@@ -26,6 +26,14 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+class LiveBefore(StrEnum):
+    """What was read beside a stop: whether there was anything to stop."""
+
+    LIVE = "live"
+    NOT_LIVE = "not live"
+    UNREADABLE = "unreadable"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An accepted request.
@@ -167,6 +175,8 @@ class Operation:
         duplicate_of: Id of the operation that waits for the same and does it in this one's place.
         target: What it is about, as people search for it.
         verified_state: The state that was read shortly after a stop, or UNSEEN; empty before.
+        live_before: What was read beside a stop; None for what is no stop, and before it is known.
+        live_now: Where nothing was live, the keys of what is: parameters by Tencent's names.
         case: The incident or ticket it belongs to, or empty.
         runbook: Address of what the policy says to read about it, or empty.
         seq: Grows with every change of the row; a card rendered from a lower one is stale.
@@ -208,6 +218,8 @@ class Operation:
     duplicate_of: str = ""
     target: str = ""
     verified_state: str = ""
+    live_before: LiveBefore | None = None
+    live_now: tuple[Params, ...] = ()
     case: str = ""
     runbook: str = ""
     seq: int = 0

@@ -12,6 +12,7 @@ from bot.operations.authorizer import Authorizer
 from bot.operations.decisions import Decisions
 from bot.operations.executor import Executor
 from bot.operations.local_actions import LocalActions
+from bot.operations.prior_state import PriorState
 from bot.operations.queries import Queries
 from bot.operations.rate_limiter import RateLimiter
 from bot.operations.scheduler import Scheduler
@@ -63,13 +64,20 @@ def assemble(
     reader = StateReader(cloud=cloud, limiter=limiter, authorizer=authorizer, clock=clock)
     tasks = OperationTasks(store=store, metrics=metrics)
     transitions = Transitions(store=store, authorizer=authorizer, metrics=metrics, clock=clock)
+    prior = PriorState(reader)
     scheduler = Scheduler(
         store=store,
         authorizer=authorizer,
         transitions=transitions,
         executor=Executor(
-            cloud=cloud, limiter=limiter, metrics=metrics, patience=retry_after, clock=clock
+            cloud=cloud,
+            limiter=limiter,
+            prior=prior,
+            metrics=metrics,
+            patience=retry_after,
+            clock=clock,
         ),
+        prior=prior,
         local_actions=LocalActions(store=store, authorizer=authorizer, transitions=transitions),
         tasks=tasks,
         supervisor=supervisor,

@@ -34,6 +34,7 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "runbook": operation.runbook,
         "request_of": operation.origin.request_of,
         "undoes": operation.origin.undoes,
+        "before": operation.live_before.value if operation.live_before else "",
         "lacks": operation.approvals.lacking,
     }
     return {name: value for name, value in facts.items() if value not in ("", None, {}, [], 0)}

@@ -3,14 +3,15 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.catalog.error_codes import Repeat, explain
 from bot.errors import ApiError, CloudError, NeverSentError, NoAnswerError
 from bot.model.actions import Action, Effect
 from bot.model.commands import Command
-from bot.model.operations import Answer, Operation, State
+from bot.model.operations import Answer, LiveBefore, Operation, State
 from bot.model.ports import Cloud
+from bot.operations.prior_state import PriorState
 from bot.operations.rate_limiter import RateLimiter
 from bot.operations.state_reader import status_read
 from bot.operations.transitions import Outcome
@@ -53,12 +54,14 @@ class Executor:
         *,
         cloud: Cloud,
         limiter: RateLimiter,
+        prior: PriorState,
         metrics: Metrics,
         patience: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._cloud = cloud
         self._limiter = limiter
+        self._prior = prior
         self._metrics = metrics
         self._patience = patience
         self._clock = clock
@@ -72,11 +75,30 @@ class Executor:
         try:
             await self._limiter.wait_for(command, at)
             self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
+            self._prior.note_sent(operation.id)
             answer = await self._cloud.call(command)
         except CloudError as error:
-            return self._failed(operation, command.action, error)
-        self._metrics.answered.labels(operation.api).observe(answer.duration)
-        return _accepted(operation, command.action, answer)
+            result = self._failed(operation, command.action, error)
+        else:
+            self._metrics.answered.labels(operation.api).observe(answer.duration)
+            result = _accepted(operation, command.action, answer)
+        return await self._with_prior_state(operation, command, result)
+
+    async def _with_prior_state(
+        self, operation: Operation, command: Command, result: Outcome | Retry
+    ) -> Outcome | Retry:
+        """Add to an ending what was live before; a retry after what never ran reads anew."""
+        if isinstance(result, Retry):
+            if not result.may_have_run:
+                self._prior.discard(operation.id)
+            return result
+        before = await self._prior.result(operation.id)
+        if before is None or result.state is State.FAILED:
+            return result
+        changes = result.changes | Changes(live_before=before)
+        if before is LiveBefore.NOT_LIVE:
+            changes["live_now"] = await self._prior.live_now(command)
+        return replace(result, changes=changes)
 
     def _failed(self, operation: Operation, action: Action, error: CloudError) -> Outcome | Retry:
         tries_left = operation.attempts < TRIES

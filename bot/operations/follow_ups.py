@@ -1,5 +1,6 @@
 """The commands that may follow an ending: undo, keep off, retry, check; pure."""
 
+from dataclasses import replace
 from enum import StrEnum
 
 from bot.catalog import effects as offair
@@ -20,6 +21,7 @@ class FollowUp(StrEnum):
     CHECK = "check"
     EXTEND = "extend"
     LIFT = "lift"
+    STOP_LIVE = "stop-live"
 
 
 UNDOING = (FollowUp.UNDO, FollowUp.LIFT, FollowUp.EXTEND)
@@ -35,11 +37,14 @@ def follow_ups(operation: Operation) -> tuple[FollowUp, ...]:
     return tuple(one for one in FollowUp if follow_up_command(operation, one) is not None)
 
 
-def follow_up_command(operation: Operation, follow: FollowUp, now: float = 0.0) -> Command | None:
+def follow_up_command(
+    operation: Operation, follow: FollowUp, now: float = 0.0, index: int = 0
+) -> Command | None:
     """Return the command of a follow-up; None where it is not possible.
 
     Args:
         now: Epoch seconds, from which an extension counts.
+        index: Which of the names that were live, for `stop-live`.
     """
     action = action_of(operation)
     if action is None:
@@ -61,6 +66,9 @@ def follow_up_command(operation: Operation, follow: FollowUp, now: float = 0.0) 
             wanted = _of(operation, action.api)
         case FollowUp.CHECK if state in _SENT and action.effect is not Effect.READ:
             wanted = _of(operation, action.status_read)
+        case FollowUp.STOP_LIVE if 0 <= index < len(operation.live_now):
+            found = {**operation.params, **operation.live_now[index]}
+            wanted = _of(replace(operation, params=found), action.api)
         case _:
             pass
     return wanted

@@ -16,6 +16,7 @@ from bot.operations.audit_facts import facts_of
 from bot.operations.authorizer import Authorizer
 from bot.operations.executor import Executor, Retry
 from bot.operations.local_actions import LocalActions
+from bot.operations.prior_state import PriorState
 from bot.operations.priority_queue import ApiQueue
 from bot.operations.rate_limiter import interval
 from bot.operations.tasks import OperationTasks
@@ -67,6 +68,7 @@ class Scheduler:
         authorizer: Authorizer,
         transitions: Transitions,
         executor: Executor,
+        prior: PriorState,
         local_actions: LocalActions,
         tasks: OperationTasks,
         supervisor: Supervisor,
@@ -76,6 +78,7 @@ class Scheduler:
         self._authorizer = authorizer
         self._transitions = transitions
         self._executor = executor
+        self._prior = prior
         self._local_actions = local_actions
         self._tasks = tasks
         self._supervisor = supervisor
@@ -141,6 +144,10 @@ class Scheduler:
         if not ready:
             return 0.0
         command = ready[0].command
+        for request in ready:
+            self._prior.begin(request.operation, request.command)
+        # The reads come first in the store's queue, so that they leave before what they precede.
+        await asyncio.sleep(0)
         intents = [self._intent(request) for request in ready]
         try:
             started = await self._store.operations.start(
@@ -148,8 +155,12 @@ class Scheduler:
             )
         except StoreError as error:
             log.error("not sent: the intent is not on disk", why=str(error))
+            for request in ready:
+                self._prior.discard(request.operation.id)
             return self._release(ready)
         for request, (at, operation) in zip(ready, started, strict=True):
+            if operation is None:
+                self._prior.discard(request.operation.id)
             if operation is not None:
                 self._queue(command).note_sent()
                 sent = replace(request.command, params=operation.params)
@@ -167,6 +178,7 @@ class Scheduler:
         denied = await self._authorizer.recheck(operation, request.command)
         if denied is None:
             return True
+        self._prior.discard(operation.id)
         await self._transitions.deny(operation, request.command, denied)
         return False
 

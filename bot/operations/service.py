@@ -49,6 +49,8 @@ _PRESSES = 50
 _RETRY_FOR = 43_200.0
 """Seconds after which the follow-up `retry` is refused."""
 
+_LIKE_A_NEW_REQUEST = (FollowUp.RETRY, FollowUp.STOP_LIVE)
+
 _REQUEST_FOR = 1800.0
 """Seconds after a denial for which others may be asked."""
 
@@ -160,25 +162,27 @@ class Service:
         return await self._approvals.objection(decision)
 
     async def follow(
-        self, id_: str, follow: FollowUp, asked: Invocation, *, afar: bool = False
+        self, id_: str, follow: FollowUp, asked: Invocation, *, afar: bool = False, index: int = 0
     ) -> Reply:
         """Ask for a follow-up of an ending, for the person who pressed, in the ending's thread.
 
         Args:
             afar: The button may be in another channel.
+            index: See `follow_up_command`.
         """
+        choice = f"{follow.value}-{index}" if index else follow.value
         try:
             async with asyncio.timeout(BOOKING):
                 before = await self._store.operations.get(id_)
                 account = await self._store.off_air.filed_account(id_)
-                key = await self._next_key(f"{id_}:{follow.value}:{asked.actor.user}")
+                key = await self._next_key(f"{id_}:{choice}:{asked.actor.user}")
         except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
             return NotRecorded("Nothing was sent: the database does not answer. Press again.")
         if before is not None:
             account = account or self._rules().account_now(before.account)
             before = replace(before, account=account)
-        wanted = follow_up_command(before, follow, self._clock()) if before else None
+        wanted = follow_up_command(before, follow, self._clock(), index) if before else None
         away = before is not None and asked.place.channel != before.place.channel
         if before is None or wanted is None or (away and not afar):
             return NotRecorded("That button belongs to nothing that can be done any more.")
@@ -276,7 +280,7 @@ class Service:
         self, before: Operation, follow: FollowUp, wanted: Command
     ) -> NotRecorded | None:
         """Return why a button no longer means what would come of it; None if it does."""
-        if follow is FollowUp.RETRY and self._clock() - before.asked_at > _RETRY_FOR:
+        if follow in _LIKE_A_NEW_REQUEST and self._clock() - before.asked_at > _RETRY_FOR:
             return NotRecorded("That was asked too long ago, so nothing was sent.", wanted)
         if follow not in UNDOING:
             return None

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 import structlog
 
+from bot.catalog import effects as offair
 from bot.catalog import readings as sights
 from bot.catalog.registry import by_api, command_of
 from bot.errors import CloudError, StoreError
@@ -23,6 +24,9 @@ log = structlog.get_logger("stopstream.engine")
 
 LOOK = 2.0
 """Seconds that reading a state for a card may take."""
+
+LIVE_NAMES_MOST = 5
+"""How many live names are offered where nothing was live under the one that was given."""
 
 _LONGEST_STATE = 80
 
@@ -53,16 +57,22 @@ class StateReader:
         self._authorizer = authorizer
         self._clock = clock
 
-    async def read_state(self, command: Command, patience: float | None = None) -> str | None:
+    async def read_state(
+        self,
+        command: Command,
+        patience: float | None = None,
+        may_leave: Callable[[], bool] = lambda: True,
+    ) -> str | None:
         """Return the state of what a command is about; None without a read or an answer in time.
 
         Args:
             patience: Seconds that the answer may take; None for LOOK.
+            may_leave: Whether the read is still wanted, asked when its turn has come.
         """
         read = status_read(command.action)
         if read is None:
             return None
-        body = await self.read(command, read, patience)
+        body = await self.read(command, read, patience, may_leave)
         if body is None:
             return None
         return redact(read.effect_spec.read_state(body))[:_LONGEST_STATE] or None
@@ -121,12 +131,17 @@ class StateReader:
         )
 
     async def read(
-        self, command: Command, read: Action, patience: float | None = None
+        self,
+        command: Command,
+        read: Action,
+        patience: float | None = None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Params | None:
         """Return what a read answers about the target of a command; None without an answer.
 
         Args:
             patience: Seconds that the answer may take; None for LOOK.
+            may_leave: See `read_state`.
         """
         asked = self._command_of(command, read)
         if asked is None:
@@ -135,11 +150,33 @@ class StateReader:
         try:
             async with asyncio.timeout(LOOK if patience is None else patience):
                 await self._limiter.acquire(asked)
+                if not may_leave():
+                    return None
                 answer = await self._cloud.call(asked)
         except (CloudError, StoreError, TimeoutError) as error:
             log.warning("its state is not known", api=read.api, why=str(error))
             return None
         return answer.body
+
+    async def live_names(self, command: Command, patience: float) -> tuple[Params, ...]:
+        """Return the keys of what is live beside a command's target, the likeliest first.
+
+        Those on the same domain and path come before the account's others, similar names first.
+        """
+        spec = command.action.effect_spec
+        name = spec.key[0] if spec.key else ""
+        for read in map(by_api, command.action.impact_reads):
+            if read.effect_spec.resource_type is not spec.resource_type:
+                continue
+            if not read.effect_spec.lists:
+                continue
+            place = {key: value for key, value in command.params.items() if key != name}
+            bodies = await asyncio.gather(
+                *(self.read(replace(command, params=p), read, patience) for p in (place, {}))
+            )
+            places = [_listed(read, body) for body in bodies]
+            return tuple(_likeliest(command.target, command.params, spec.key, places))
+        return ()
 
     def _command_of(self, command: Command, read: Action) -> Command | None:
         """Return a read of the target of a command; None where no region is known for it."""
@@ -151,3 +188,25 @@ class StateReader:
 
 async def _nothing() -> None:
     return None
+
+
+def _listed(read: Action, body: Params | None) -> list[Params]:
+    """Return the rows of the lists in an answer."""
+    lists = [(body or {}).get(field) for field in read.effect_spec.lists]
+    rows = [row for found in lists if isinstance(found, list) for row in found]
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _likeliest(
+    target: str, params: Params, key: tuple[str, ...], places: Iterable[list[Params]]
+) -> list[Params]:
+    """Return the keys of listed resources: place by place, in each the similar names first."""
+    found: list[Params] = []
+    for rows in places:
+        # A list may leave out what it was narrowed to.
+        named = [{one: row.get(one) or params.get(one) for one in key} for row in rows]
+        named = [one for one in named if one != {k: params.get(k) for k in key}]
+        names = [str(one[key[0]]) for one in named]
+        near = offair.near_names(target, names)
+        found += sorted(named, key=lambda one: str(one[key[0]]) not in near)
+    return [one for at, one in enumerate(found) if one not in found[:at]][:LIVE_NAMES_MOST]

@@ -93,7 +93,8 @@ class Transitions:
         if state in _DONE:
             # Nothing asks for it again, so its secrets need not stay stored.
             changes = changes | Changes(params=without_secrets(operation, command.action))
-        ended = replace(operation, state=state, code=changes.get("code", ""))
+        before = changes.get("live_before")
+        ended = replace(operation, state=state, code=changes.get("code", ""), live_before=before)
         await self.move(
             operation,
             command,

@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 
 from bot.catalog import effects as offair
-from bot.catalog.registry import by_api, command_of, undo_of
+from bot.catalog.registry import command_of, undo_of
 from bot.errors import StoreError
-from bot.model.actions import Action, Json, Params
-from bot.model.commands import Command
-from bot.model.operations import UNREADABLE, Operation
+from bot.model.actions import Action, Json
+from bot.model.operations import UNREADABLE, LiveBefore, Operation
 from bot.operations.state_reader import StateReader
 from bot.storage.store import Store
 
@@ -55,12 +53,14 @@ class Verifier:
             if await self._changed_since(operation, action):
                 await self._store.verifications.skip(operation)
                 return
-            sure = seen == action.effect_spec.new_state and not operation.origin.request_of
-            alike = await self._similar_live_names(command) if sure else ()
-            if alike:
-                facts["alike"] = list(alike)
-            await self._store.verifications.record(operation, seen, facts, alike)
-            if offair.is_on(action, undo_of(action), seen):
+            on = offair.is_on(action, undo_of(action), seen)
+            before = operation.live_before
+            unsure = before is LiveBefore.UNREADABLE and not on and not hidden
+            live_now = await self._reader.live_names(command, _LOOKING) if unsure else ()
+            # That nothing was live is said in the ending.
+            news = on or before is not LiveBefore.NOT_LIVE
+            await self._store.verifications.record(operation, seen, facts, live_now, announced=news)
+            if on:
                 await self._store.off_air.record_on_again(operation.id, facts)
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
@@ -100,20 +100,3 @@ class Verifier:
             change.account, change.resource_type, change.key
         )
         return now is None or (now.ended_at or 0.0) > (operation.ended_at or 0.0)
-
-    async def _similar_live_names(self, command: Command) -> tuple[str, ...]:
-        """Return what is live under a similar name: a mistyped name stops nothing."""
-        names, resource = command.action.effect_spec.key, command.action.effect_spec.resource_type
-        for read in map(by_api, command.action.impact_reads):
-            if read.effect_spec.resource_type is not resource or not read.effect_spec.lists:
-                continue
-            others = {name: value for name, value in command.params.items() if name != names[0]}
-            body = await self._reader.read(replace(command, params=others), read)
-            rows = [row for field in read.effect_spec.lists for row in _rows(body, field)]
-            return offair.near_names(command.target, (str(row.get(names[0], "")) for row in rows))
-        return ()
-
-
-def _rows(body: Params | None, field: str) -> list[dict[str, Json]]:
-    found = (body or {}).get(field)
-    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []

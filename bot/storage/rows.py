@@ -5,7 +5,7 @@ are missing take the model's defaults; anything else is an UnreadableRowError.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,15 +13,25 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import UnreadableRowError
-from bot.model.actions import Approval, Json
+from bot.model.actions import Approval, Json, Params
 from bot.model.commands import Via
 from bot.model.messages import EphemeralNotice, MessageKind
-from bot.model.operations import Approvals, Choice, Decision, Operation, Origin, Preview, State
+from bot.model.operations import (
+    Approvals,
+    Choice,
+    Decision,
+    LiveBefore,
+    Operation,
+    Origin,
+    Preview,
+    State,
+)
 from bot.model.people import Actor, Place
 from bot.storage.transition import Changes
 
 _PLACE, _NOTICE = TypeAdapter(Place), TypeAdapter(EphemeralNotice)
 _APPROVALS, _PREVIEW, _ORIGIN = TypeAdapter(Approvals), TypeAdapter(Preview), TypeAdapter(Origin)
+_KEYS = TypeAdapter(tuple[dict[str, str | int], ...])
 _NO_CONSENT = (Approvals(), Preview(), Origin())
 CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
     "approvals": {
@@ -110,12 +120,19 @@ def changed_columns(changes: Changes) -> dict[str, Any]:
 
 def _encoded(value: object) -> Any:
     match value:
-        case Approval():
+        case Approval() | LiveBefore():
             return value.value
+        case tuple():
+            return keys(value)
         case Mapping():
             return json.dumps(dict(value))
         case _:
             return value
+
+
+def keys(found: Iterable[Params]) -> str:
+    """Return the keys of resources as their column holds them."""
+    return json.dumps([dict(one) for one in found])
 
 
 def merged_consent(id_: str, stored: str, parts: Mapping[str, Any]) -> str:
@@ -193,6 +210,8 @@ def columns(operation: Operation) -> dict[str, Any]:
         "emergency": operation.emergency,
         "joined": operation.duplicate_of,
         "looked": operation.verified_state,
+        "live_before": operation.live_before.value if operation.live_before else "",
+        "live_now": keys(operation.live_now),
         "target": operation.target,
         "case": operation.case,
         "runbook": operation.runbook,
@@ -244,6 +263,8 @@ def _operation(row: sa.Row[Any]) -> Operation:
         emergency=row.emergency,
         duplicate_of=row.joined,
         verified_state=row.looked,
+        live_before=LiveBefore(row.live_before) if row.live_before else None,
+        live_now=_KEYS.validate_json(row.live_now),
         target=row.target,
         case=row.case,
         runbook=row.runbook,

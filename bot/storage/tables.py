@@ -57,6 +57,9 @@ operations = sa.Table(
     # When to verify whether a stop has held, and the state that was observed.
     sa.Column("look_at", sa.Double),
     sa.Column("looked", sa.Text, nullable=False, server_default=""),
+    # What was live before a stop, and the keys of what was live where that was nothing.
+    sa.Column("live_before", sa.Text, nullable=False, server_default=""),
+    sa.Column("live_now", sa.Text, nullable=False, server_default="[]"),
 )
 
 # A million finished operations must not slow down the search for unfinished ones. Queries repeat

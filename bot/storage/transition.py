@@ -7,7 +7,7 @@ from typing import TypedDict
 from bot.model.actions import Approval, Json, Params
 from bot.model.messages import MessageKind
 from bot.model.off_air import Hold, OffAirChange, StartScope
-from bot.model.operations import Approvals, Origin, Preview, State
+from bot.model.operations import Approvals, LiveBefore, Origin, Preview, State
 
 NEVER = 1e9
 """Seconds after which nothing more is due."""
@@ -28,6 +28,8 @@ class Changes(TypedDict, total=False):
     duration: float
     emergency: bool
     error_message: str
+    live_before: LiveBefore
+    live_now: tuple[Params, ...]
     origin: Origin
     params: Params
     preview: Preview

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from bot.audit.hash_chain import Fact
-from bot.model.actions import Json
+from bot.model.actions import Json, Params
 from bot.model.messages import MessageKind
 from bot.model.operations import Operation
 from bot.storage import rows
@@ -53,19 +53,25 @@ class Verifications:
         operation: Operation,
         observed: str,
         facts: Mapping[str, Json],
-        alike: Sequence[str] = (),
+        live_now: Sequence[Params] = (),
+        *,
+        announced: bool = True,
     ) -> None:
         """Record the state that was observed, once, and enqueue a message about it.
 
         Args:
-            alike: Names like the one that was meant.
+            live_now: Keys of what is live where it is not known that anything was stopped.
+            announced: Whether there is anything to say about it.
         """
+        found = {"live_now": rows.keys(live_now)} if live_now else {}
         row = tx.connection.execute(
             sa.update(operations)
             .where(operations.c.id == operation.id, operations.c.look_at.is_not(None))
-            .values(look_at=None, looked=observed, seq=operations.c.seq + 1)
+            .values(look_at=None, looked=observed, seq=operations.c.seq + 1, **found)
             .returning(*operations.c)
         ).first()
         if row is not None:
             tx.facts.append(Fact("looked", operation.id, dict(facts)))
-            self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, "\n".join(alike))
+            if announced:
+                after = str(round(tx.now - (row.ended_at or tx.now)))
+                self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, after)

@@ -90,6 +90,7 @@ async def _decide(service: Service, decision: Decision | None) -> str:
 def _register_follow_ups(app: AsyncApp, service: Service, responder: Responder) -> None:
     async def answer(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         kind, _, name = text_at(action, "action_id").partition(":")
+        name, _, index = name.partition(":")
         follow_up, invocation = _FOLLOW_UPS.get(name), button_invocation(body)
         id_ = text_at(action, "value")
         if follow_up is None or invocation is None or not (id_ and invocation.key):
@@ -99,7 +100,13 @@ def _register_follow_ups(app: AsyncApp, service: Service, responder: Responder) 
             return
         from_list = kind == FOLLOW_IN_LIST
         invocation = replace(invocation, via=Via.LIST) if from_list else invocation
-        reply = await service.follow(id_[:64], follow_up, invocation, afar=from_list)
+        reply = await service.follow(
+            id_[:64],
+            follow_up,
+            invocation,
+            afar=from_list,
+            index=int(index) if index.isdecimal() else 0,
+        )
         await ack()
         if not isinstance(reply, Accepted) or reply.again:
             responder.queue_ephemeral(invocation, responder.render_press(reply))

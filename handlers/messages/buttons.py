@@ -8,7 +8,7 @@ from bot.model.operations import Choice, Operation
 from bot.operations.follow_ups import FollowUp, follow_ups
 from handlers.messages.blocks import Block, plain
 from handlers.messages.mrkdwn import plain_text, truncate
-from handlers.messages.operation_text import request_text
+from handlers.messages.operation_text import live_names, request_text
 
 DECIDE = "decide"
 """Prefix of the action_id of a button that decides on an operation; its value is the
@@ -33,6 +33,7 @@ FOLLOW_UP_LABELS: Mapping[FollowUp, str] = {
     FollowUp.CHECK: "Check status",
     FollowUp.EXTEND: "Extend",
     FollowUp.LIFT: "Lift now",
+    FollowUp.STOP_LIVE: "Stop",
 }
 
 _STYLES: Mapping[Choice, Mapping[str, str]] = {
@@ -90,6 +91,27 @@ def follow_up_button(
     request = request_text(operation, action_of(operation))
     label = label or FOLLOW_UP_LABELS[follow_up]
     return _button(f"{kind}:{follow_up.value}", operation.id, label, request)
+
+
+def live_now_buttons(operation: Operation) -> list[Block]:
+    """Return a block with a button for each name that was live; none if none was.
+
+    A button carries its place in the list; the name itself is looked up when it is pressed.
+    """
+    if not operation.live_now:
+        return []
+    action = action_of(operation)
+    verb = "Ban" if action is not None and action.undo else "Stop"
+    found = [
+        _button(
+            f"{FOLLOW}:{FollowUp.STOP_LIVE.value}:{index}",
+            operation.id,
+            truncate(f"{verb} {plain_text(name)}", 70),
+            "",
+        )
+        for index, name in enumerate(live_names(operation))
+    ]
+    return [{"type": "actions", "block_id": f"{FOLLOW}:live:{operation.id}", "elements": found}]
 
 
 def _button(action_id: str, id_: str, label: str, request: str) -> Block:

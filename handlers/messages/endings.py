@@ -3,12 +3,12 @@
 from bot.catalog.effects import is_on
 from bot.catalog.registry import undo_of
 from bot.model.actions import Action
-from bot.model.operations import UNREADABLE, Operation, State
+from bot.model.operations import UNREADABLE, LiveBefore, Operation, State
 from bot.operations.follow_ups import FollowUp
 from bot.redact import redact
 from handlers.messages.annotations import case_text, offer_button, offer_text, runbook_link
 from handlers.messages.blocks import SECTION_MOST, TEXT_MOST, Message, section
-from handlers.messages.buttons import follow_up_buttons
+from handlers.messages.buttons import follow_up_buttons, live_now_buttons
 from handlers.messages.mrkdwn import (
     channel,
     code,
@@ -23,6 +23,8 @@ from handlers.messages.operation_text import (
     approvers_text,
     detail_text,
     emergency_text,
+    live_before_text,
+    live_now_text,
     request_text,
 )
 from handlers.messages.state_text import outcome_lines
@@ -51,7 +53,8 @@ def ending(operation: Operation, action: Action | None) -> Message:
         text = f"{user(operation.actor.user)} {text}"
     if notes := " · ".join(filter(None, (case_text(operation), runbook_link(operation)))):
         text = f"{text}\n{notes[:1].upper()}{notes[1:]}"
-    blocks = (section(text), *follow_up_buttons(operation, _FOLLOW_UPS))
+    buttons = (*live_now_buttons(operation), *follow_up_buttons(operation, _FOLLOW_UPS))
+    blocks = (section(text), *buttons)
     return Message(truncate(f"{request_text(operation, action)}. {text}", TEXT_MOST), blocks)
 
 
@@ -61,46 +64,44 @@ def _outcome(operation: Operation, action: Action | None) -> str:
     return "\n".join([emergency, *lines] if emergency else lines)
 
 
-def verification(operation: Operation, action: Action | None, alike: str = "") -> Message:
-    """Describe in the thread which state was read a moment after the stop.
+def verification(operation: Operation, action: Action | None, after: str = "") -> Message:
+    """Describe in the thread which state was read a while after the stop.
 
     Args:
-        alike: Names like the one that was stopped and that are live, a line each.
+        after: Seconds from the stop to that, as digits.
     """
     state = operation.verified_state
     becomes = action.effect_spec.new_state if action else state
     held = state == becomes != UNREADABLE
-    text = _verified(operation, action, held=held)
-    if held and alike:
-        text += _wrong_name(operation, alike)
+    text = _verified(operation, action, after, held=held)
     blocks = [section(text)]
+    if held and operation.live_before is LiveBefore.UNREADABLE:
+        blocks += live_now_buttons(operation)
     if not held:
         blocks += follow_up_buttons(operation, [FollowUp.KEEP_OFF, FollowUp.CHECK])
     return Message(truncate(text, TEXT_MOST), tuple(blocks))
 
 
-def _verified(operation: Operation, action: Action | None, *, held: bool) -> str:
+def _verified(operation: Operation, action: Action | None, after: str, *, held: bool) -> str:
     request, state = request_text(operation, action), operation.verified_state
+    name = code(redact(operation.target), 80)
+    when = f"checked {after} s later" if after.isdecimal() else "checked afterwards"
     if state == UNREADABLE:
         return (
-            f"Whether it has held is not known: {check_text(operation, action)}. It was {request}."
+            f"Whether {name} is off could not be checked: {check_text(operation, action)}. "
+            f"It was {request}."
         )
     if action is not None and is_on(action, undo_of(action), state):
+        again = "" if operation.live_before is LiveBefore.NOT_LIVE else " again"
         return (
-            f"{user(operation.actor.user)} *It is back*: looked at after the stop, its state is "
-            f"{code(state)} again. It was {request}."
+            f"🔴 {user(operation.actor.user)} *Live{again}*: {name} is {code(state)}, {when}. "
+            f"It was {request}."
         )
-    if held:
-        return f"It has held: looked at afterwards, its state is {code(state)}."
-    return f"Looked at afterwards, its state is {code(state)}. It was {request}."
-
-
-def _wrong_name(operation: Operation, alike: str) -> str:
-    names = ", ".join(code(redact(name), 80) for name in alike.splitlines())
-    return (
-        f" {user(operation.actor.user)} *Is it the right name?* Live there now is {names}; "
-        f"this one was {code(redact(operation.target), 80)}."
-    )
+    if held and operation.live_before is LiveBefore.LIVE:
+        return f"⚫ *Off*: {name}, {when}."
+    known = "" if operation.live_before is LiveBefore.LIVE else live_before_text(operation, action)
+    seen = f"The state of {name} is {code(state)}, {when}."
+    return " ".join(filter(None, (seen, known, live_now_text(operation) if held else "")))
 
 
 def private_reply(

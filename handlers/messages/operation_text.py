@@ -3,7 +3,8 @@
 from bot.catalog import readings
 from bot.catalog.effects import expires_at
 from bot.model.actions import DEFAULT, Action, Effect, Json, Param
-from bot.model.operations import Operation, State
+from bot.model.operations import LiveBefore, Operation, State
+from bot.redact import redact
 from bot.times import format_duration
 from handlers.messages.annotations import reading_text
 from handlers.messages.mrkdwn import (
@@ -98,6 +99,33 @@ def expiry_text(operation: Operation, action: Action | None) -> str:
     left_out = action is not None and action.expiry and action.expiry[0] not in operation.params
     ends = expires_at(operation, action) if action and left_out else None
     return f"It ends by itself {format_slack_time(ends)}." if ends is not None else ""
+
+
+def live_names(operation: Operation) -> list[str]:
+    """Return the names that were live where nothing was under the one that was given."""
+    return [redact(str(next(iter(key.values()), ""))) for key in operation.live_now]
+
+
+def live_before_text(operation: Operation, action: Action | None) -> str:
+    """Describe what a stop has met, unless it was live; empty for what is no stop."""
+    name = code(redact(operation.target), 80)
+    stream = action is None or action.effect_spec.resource_type.name == "stream"
+    if operation.live_before is LiveBefore.NOT_LIVE:
+        nothing = (
+            f"Nothing was live as {name}."
+            if stream
+            else f"{name} was not on, so nothing was stopped."
+        )
+        return f"⚠️ {nothing} {live_now_text(operation)}".rstrip()
+    if operation.live_before is LiveBefore.UNREADABLE:
+        return f"Whether {name} was live before could not be checked."
+    return ""
+
+
+def live_now_text(operation: Operation) -> str:
+    """Name what was live instead; empty where nothing is known of it."""
+    names = ", ".join(code(name, 80) for name in live_names(operation))
+    return f"Live now: {names}." if names else ""
 
 
 def attempts_text(operation: Operation) -> str:

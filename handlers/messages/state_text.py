@@ -19,6 +19,7 @@ from handlers.messages.operation_text import (
     expiry_text,
     is_local,
     is_read,
+    live_before_text,
     request_id_text,
     state_change_text,
 )
@@ -88,7 +89,9 @@ _LOCAL_RESULTS = {
 def _accepted(operation: Operation, action: Action | None) -> str:
     if is_local(action):
         return detail_text(operation) or _LOCAL_RESULTS[operation.api]
-    return f"{answer_text(operation, action)} The RequestId is in the thread."
+    before = live_before_text(operation, action)
+    answer = f"{answer_text(operation, action)} The RequestId is in the thread."
+    return f"{before}\n{answer}" if before else answer
 
 
 def _already(operation: Operation, action: Action | None) -> str:
@@ -137,6 +140,7 @@ def _accepted_outcome(operation: Operation, action: Action | None) -> list[str]:
         return _local_outcome(operation, action)
     label = state_label(operation, action)
     return [
+        live_before_text(operation, action),
         f"*{label}.* {answer_text(operation, action)} {request_id_text(operation)}",
         attempts_text(operation),
         expiry_text(operation, action),

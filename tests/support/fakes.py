@@ -39,6 +39,8 @@ class FakeCloud:
     gate: asyncio.Event | None = None
     before: Callable[[Command], None] | None = None
     bodies: dict[str, dict[str, Json]] = field(default_factory=dict)
+    before_stop: str | None = "active"
+    read_before: list[Command] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     def preview(self, command: Command) -> RequestPreview:
@@ -47,6 +49,9 @@ class FakeCloud:
         )
 
     async def call(self, command: Command) -> Answer:
+        task = asyncio.current_task()
+        if task is not None and task.get_name().startswith("before "):
+            return await self._state_before(command)
         self.sent.append(command)
         self.called.set()
         if self.before:
@@ -58,6 +63,13 @@ class FakeCloud:
             raise fault
         body = self.bodies.get(command.action.api, {"StreamState": "active"})
         return Answer(f"request-{len(self.sent)}", body, 0.01)
+
+    async def _state_before(self, command: Command) -> Answer:
+        """Answer the read beside a stop, which is kept apart from what people ask for."""
+        self.read_before.append(command)
+        if self.before_stop is None:
+            await asyncio.Event().wait()
+        return Answer("request-before", {"StreamState": self.before_stop}, 0.01)
 
 
 @dataclass

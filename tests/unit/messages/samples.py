@@ -13,6 +13,7 @@ from bot.model.operations import (
     UNREADABLE,
     Approvals,
     GivenApproval,
+    LiveBefore,
     Operation,
     Origin,
     Preview,
@@ -183,6 +184,10 @@ operations = st.builds(
     duplicate_of=st.sampled_from(["", "op2"]),
     case=untrusted,
     runbook=st.one_of(untrusted, st.just("https://wiki.example.com/a?b=1&c=2#d")),
+    live_before=st.one_of(st.none(), st.sampled_from(LiveBefore)),
+    live_now=st.lists(
+        st.fixed_dictionaries({"StreamName": untrusted, "DomainName": untrusted}), max_size=5
+    ).map(tuple),
     verified_state=st.one_of(untrusted, st.sampled_from(["active", "inactive", UNREADABLE])),
 )
 
