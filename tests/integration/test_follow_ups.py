@@ -105,9 +105,9 @@ async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
     world.cloud.resources.put("stream", "stream1", DOMAIN, "live", returns_after=0.3)
     await slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
     await said(world, "*Accepted.*", "Keep it off")
-    back = await said(world, "It is back", "Keep it off")
+    back = await said(world, "*Live again*", "Keep it off")
     assert "<@U0ALICE>" in back.text
-    assert "`active` again" in back.text
+    assert "is `active`" in back.text
 
     await slack.person("U0MALLORY").press("Keep it off", back, INCIDENTS)
     await slack.wait_for(lambda: [m for m in slack.ephemerals("U0MALLORY") if "Denied" in m.text])
@@ -123,7 +123,7 @@ async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
     await alice.press("Confirm", card, INCIDENTS)
     banned = await said(world, "ForbidLiveStream", "Undo")
     assert len(world.cloud.ran("ForbidLiveStream")) == 1
-    await said(world, "It has held: looked at afterwards, its state is `forbid`")
+    await said(world, "⚫ *Off*: `stream1`")
 
     await alice.press("Undo", banned, INCIDENTS)
     await said(world, "ResumeLiveStream", "Check status")
@@ -135,7 +135,7 @@ async def test_verifier_reports_a_reading_that_failed(world: Sandbox) -> None:
     world.cloud.faults.persist(Fault(code="InternalError"), api="DescribeLiveStreamState")
     await world.slack.person("U0ALICE").slash("/stopstream", "live stream2", INCIDENTS)
 
-    seen = await said(world, "Whether it has held is not known")
+    seen = await said(world, "Whether `stream2` is off could not be checked")
     assert "/stopstream status live stream2" in seen.text
 
 

@@ -118,7 +118,7 @@ async def test_stop_of_nothing_names_what_is_live_and_stops_it_anew(quick_store:
         labels = [
             element["text"]["text"]
             for block in message.blocks
-            if block["block_id"].startswith("follow:live")
+            if block.get("block_id", "").startswith("follow:live")
             for element in block["elements"]
         ]
         assert labels == ["Stop stream1", "Stop zebra"]

@@ -65,7 +65,7 @@ async def take() -> None:
             await page.locator("#messages", has_text="Accepted:").wait_for()
             await film.frame(2)
             await page.get_by_role("button", name=re.compile("repl")).first.click()
-            await page.locator("#replies", has_text="It is back").wait_for(timeout=20_000)
+            await page.locator("#replies", has_text="Live again").wait_for(timeout=20_000)
             await film.frame(3.5)
             await page.locator("#replies > :last-child").scroll_into_view_if_needed()
             await page.screenshot(path=DOCS / "thread.png")
