@@ -46,8 +46,10 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
             case Accepted(operation):
                 ended = await parts.worker.ending(operation.id)
                 code = _report(ended, as_json=options.json)
-                touched = ended.live_before is not LiveBefore.NOT_LIVE
-                return code if touched or options.allow_nothing_live else FAILED
+                nothing = (
+                    ended.live_before is LiveBefore.NOT_LIVE and not options.allow_nothing_live
+                )
+                return FAILED if nothing and ended.state is State.ACCEPTED else code
             case Invalid(error):
                 return _report_syntax(error, as_json=options.json)
             case NotRecorded(sentence):

@@ -98,7 +98,9 @@ class Story:
 
     async def _explain(self) -> None:
         say("", "7. An error code comes back explained.")
-        self._world.cloud.faults.add(Fault(code="ResourceNotFound.StopService"))
+        self._world.cloud.faults.add(
+            Fault(code="ResourceNotFound.StopService"), api="DropLiveStream"
+        )
         ending = await self._run("U0ALICE", "/stopstream", "live stream2")
         self._must("ResourceNotFound.StopService" in ending, "the code stands in the thread")
         self._must("unpaid" in ending, "and what it means")
@@ -110,11 +112,11 @@ class Story:
         self._must("lready" in ending, "the second stop says that it was over")
 
     async def _came_back(self) -> None:
-        say("", "4. A moment after a stop the bot looks whether it has held.")
+        say("", "4. A moment after a stop the bot checks whether it is off.")
         channel = self._slack.channels[INCIDENTS]
         first = channel.roots[0]
         seen: Sequence[Message] = await self._slack.wait_for(
-            lambda: [m for m in channel.thread(first.ts) if "It is back" in m.text],
+            lambda: [m for m in channel.thread(first.ts) if "*Live again*" in m.text],
             timeout=_PATIENCE,
         )
         self._show("   thread", seen[0])

@@ -32,7 +32,7 @@ async def test_outbox_relay_delivers_once_in_order_after_an_outage(
 
 async def asked_slowly(world: Sandbox) -> None:
     """Stop a stream, with the cloud's answer still to come once this returns."""
-    world.cloud.faults.add(Fault(seconds=1.0))
+    world.cloud.faults.add(Fault(seconds=1.0), api="DropLiveStream")
     await world.slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
     await world.slack.wait_for(lambda: world.slack.channels[INCIDENTS].roots)
 

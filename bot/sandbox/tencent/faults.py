@@ -96,7 +96,10 @@ class FaultQueue:
         self._persistent: dict[str, Fault] = {}
 
     def add(self, fault: Fault, *, api: str = "", times: int = 1) -> None:
-        """Queue a fault for the next requests of an API; of any, if it is empty."""
+        """Queue a fault for the next requests of an API; of any but the reads, if it is empty.
+
+        A read beside a stop would take the fault that is meant for the stop.
+        """
         self._queued.setdefault(api, deque()).extend([fault] * times)
 
     def persist(self, fault: Fault, *, api: str = "") -> None:
@@ -115,7 +118,7 @@ class FaultQueue:
 
     def take(self, api: str) -> Fault:
         """Remove and return the fault of a request."""
-        for name in (api, ""):
+        for name in (api,) if api.startswith("Describe") else (api, ""):
             if self._queued.get(name):
                 return self._queued[name].popleft()
         return self._persistent.get(api) or self._persistent.get("") or NoFault

@@ -166,7 +166,7 @@ async def test_emulator_refuses_with_documented_codes(action: Action) -> None:
                 assert await code(without) == "MissingParameter"
 
         assert await code(good) == (action.effect_spec.absent or "")
-        cloud.faults.add(Fault(code="InternalError"))
+        cloud.faults.add(Fault(code="InternalError"), api=action.api)
         assert await code(good) == "InternalError"
 
 
