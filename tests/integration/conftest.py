@@ -1,0 +1,33 @@
+"""Bots that the tests of several files share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.storage.store import Store
+from tests.conftest import House, built, opened
+from tests.support.clocks import ManualClock
+from tests.support.off_air import POLICY
+
+
+@pytest.fixture
+async def home(store: Store) -> AsyncIterator[House]:
+    async with built(store, policy=POLICY) as one:
+        one.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "inactive"}
+        yield one
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def timed_bot(database_url: str, clock: ManualClock) -> AsyncIterator[House]:
+    """A bot whose store and clock stand still until a test moves them; its heart beats often."""
+    async with (
+        opened(database_url, lease=0.5, clock=clock) as store,
+        built(store, policy=POLICY, clock=clock) as bot,
+    ):
+        bot.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "inactive"}
+        yield bot
