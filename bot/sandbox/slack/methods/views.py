@@ -84,17 +84,20 @@ def parse_view(
 
 def _update(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
     for user, top in state.modals.items():
-        for view in (top, *state.beneath.get(user, ())):
+        beneath = state.beneath.get(user, [])
+        for place, view in enumerate([*beneath, top]):
             if view["id"] != args.get("view_id"):
                 continue
             if args.get("hash") and args["hash"] != view["hash"]:
                 raise SlackError("hash_conflict")
-            updated = parse_view(state, args.get("view"), view)
-            kept = view["id"]
-            view.clear()
-            view |= {**updated, "id": kept}
+            # A new object: what shows the forms compares it with the one before.
+            updated = {**parse_view(state, args.get("view"), view), "id": view["id"]}
+            if view is top:
+                state.modals[user] = updated
+            else:
+                beneath[place] = updated
             state.changed()
-            return {"view": view}
+            return {"view": updated}
     raise SlackError("not_found")
 
 
