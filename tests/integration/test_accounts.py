@@ -2,8 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,12 @@ from bot.cli.demo import AUDIT, INCIDENTS
 from bot.commands.formatting import format_command
 from bot.commands.parser import parse
 from bot.errors import ConfigError, NeverSentError, ParseError
-from bot.model.actions import Account, Effect
+from bot.model.actions import Effect
 from bot.model.operations import Choice, Search, State
 from bot.model.people import Place
 from bot.operations.results import Invalid, SearchPage
 from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.schema import json_schema
-from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.workspace import Workspace as Slack
 from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.server import CloudEmulator
@@ -30,56 +27,17 @@ from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import Fixed
 from bot.tencent.tc3 import Credentials
 from handlers.manifest import bot_scopes
-from handlers.messages import audit_line, cards, replies, rights, views
+from handlers.messages import audit_line, cards, replies, rights
 from handlers.messages import help as help_messages
 from tests.conftest import built
+from tests.support.accounts import ACCOUNTS, KEYS, POLICY, rules
 from tests.support.fakes import ALICE, BOB
 from tests.support.processes import Process
-from tests.support.slack_app import opened, submission
-
-ACCOUNTS = """
-defaults:
-  live: {DomainName: push.example.com}
-accounts:
-  main: {channels: [C0INC]}
-  europe:
-    secret_id: EU_SECRET_ID
-    secret_key: EU_SECRET_KEY
-    token: EU_TOKEN
-    site: intl
-    region: ap-singapore
-    channels: [C0EUROPE]
-    defaults: {live: {DomainName: eu.example.com}}
-targets:
-  eu-stage: live stage1 account=europe
-"""
-POLICY = f"""{ACCOUNTS}
-limits:
-  - {{actions: ["Forbid*"], accounts: [europe], deny: true}}
-roles:
-  oncall:
-    members: {{users: [U0ALICE]}}
-    allow:
-      - {{actions: ["*"], accounts: [main]}}
-      - {{actions: [DropLiveStream], accounts: [europe], approval: confirm}}
-  leads:
-    members: {{users: [U0BOB]}}
-    allow: [{{actions: ["*"], accounts: ["*"], approval: confirm}}]
-"""
-KEYS = {"EU_SECRET_ID": "AKIDEUROPE", "EU_SECRET_KEY": "eu-key", "EU_TOKEN": "eu-token"}
-
-
-def rules(text: str = POLICY, variables: Mapping[str, str] | None = None) -> LoadedPolicy:
-    held = KEYS if variables is None else variables
-    return loader(source="policy.yml", sites={}, region="", now=0.0, variable=held.get)(text)
 
 
 def read(text: str, channel: str, given: LoadedPolicy | None = None) -> Any:
     vocabulary = (given or rules()).vocabulary.at(channel)
     return parse(text, verb=Effect.STOP, vocabulary=vocabulary, now=0.0)
-
-
-# --- which one is meant --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -126,9 +84,6 @@ def test_parser_uses_the_site_and_region_of_the_account() -> None:
 
 
 _KEY = "secret_id: EU_TOKEN, secret_key: EU_SECRET_ID"
-
-
-# --- what the file may say -------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -199,9 +154,6 @@ def test_policy_schema_accepts_variable_names_not_keys() -> None:
     assert not re.fullmatch(pattern, "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE")
 
 
-# --- who may -----------------------------------------------------------------------------
-
-
 async def test_policy_permission_applies_to_its_account_only(quick_store: Store) -> None:
     """A permission on one account is none on another, where its own rules apply."""
     async with built(quick_store, policy=POLICY) as house:
@@ -247,9 +199,6 @@ async def test_whoami_names_the_account_of_each_permission(quick_store: Store) -
     assert "You may do this here on `europe` after a confirmation." in helped
 
 
-# --- what is shown -----------------------------------------------------------------------
-
-
 async def test_cards_and_audit_lines_name_the_account(quick_store: Store) -> None:
     """Card, audit line and search result name the account, and a search filters by it."""
     async with built(quick_store, policy=POLICY) as house:
@@ -272,9 +221,6 @@ async def test_cards_and_audit_lines_name_the_account(quick_store: Store) -> Non
     assert "account `main`" in audit_line.audit_line(done, action).text
     assert "account `main`" in replies.operation_line(done)
     assert isinstance(mistaken, Invalid)
-
-
-# --- whose key signs ---------------------------------------------------------------------
 
 
 async def test_api_calls_use_the_key_and_site_of_their_account() -> None:
@@ -318,75 +264,6 @@ async def test_rate_limits_are_kept_per_account(quick_store: Store) -> None:
 
     assert again - first == pytest.approx(10.0, abs=0.5)
     assert other - first < 1.0
-
-
-# --- the form ----------------------------------------------------------------------------
-
-
-def _blocks(view: Mapping[str, Any]) -> dict[str, Any]:
-    return {block["block_id"]: block for block in view["blocks"] if "block_id" in block}
-
-
-def test_form_offers_a_choice_of_accounts_if_several() -> None:
-    """The form offers the accounts only if there are several, the channel's own first."""
-    place = views.FormPlace(Effect.STOP, "C0EUROPE")
-    blocks = _blocks(views.form(place, rules().vocabulary))
-    account = blocks[views.ACCOUNT_BLOCK]["element"]
-
-    assert [option["value"] for option in account["options"]] == ["europe", "main"]
-    assert account["initial_option"]["value"] == "europe"
-    domain = blocks["param:DomainName"]["element"]
-    assert domain["initial_value"] == "eu.example.com"
-    # Slack would keep the other account's default in a field of the same names.
-    other = views.form(views.FormPlace(Effect.STOP, "C0INC"), rules().vocabulary)
-    assert _blocks(other)["param:DomainName"]["element"]["action_id"] != domain["action_id"]
-    alone = views.form(place, rules("accounts: {main: {}}").vocabulary)
-    assert views.ACCOUNT_BLOCK not in _blocks(alone)
-
-
-def test_form_fits_slack_limits_with_many_accounts() -> None:
-    """The form stays within Slack's limits with 150 accounts and selects one it offers."""
-    many = {f"a{n:031}": Account(channels=(f"C{n}",)) for n in range(150)}
-    vocabulary = replace(rules().vocabulary, accounts=many)
-    for action in vocabulary.actions:
-        view = views.form(views.FormPlace(Effect.STOP, "C149"), vocabulary, action.api)
-        assert blockkit.view_problems(view) == []
-        element = _blocks(view)[views.ACCOUNT_BLOCK]["element"]
-        assert element["initial_option"] in element["options"]
-
-
-async def test_form_fields_follow_the_chosen_account(
-    quick_store: Store,
-) -> None:
-    """Choosing an account updates the form's region, and the operation gets that account."""
-    async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
-        form = submission("StopStreamIngest")
-        action = {
-            "action_id": views.CHOOSE_ACCOUNT,
-            "block_id": views.ACCOUNT_BLOCK,
-            "type": "static_select",
-            "selected_option": {"value": "europe"},
-        }
-        chosen = {"type": "block_actions", "actions": [action]}
-        await workspace.interact(form | chosen | {"view": form["view"] | {"hash": "h1"}})
-        sent = submission(StreamName="s1", Case="INC-9")
-        entered = {views.CHOOSE_ACCOUNT: {"selected_option": {"value": "europe"}}}
-        sent["view"]["state"]["values"][views.ACCOUNT_BLOCK] = entered
-        assert await workspace.interact(sent) == ""
-        await workspace.background.stop(grace=60.0)
-        (found,) = await house.service.queries.recent(None)
-        (update,) = workspace.slack.asked("views.update")
-    view = json.loads(update["view"]) if isinstance(update["view"], str) else update["view"]
-
-    assert (found.account, found.case) == ("europe", "INC-9")
-    region = _blocks(view)[views.REGION_BLOCK]["element"]
-    assert region["initial_option"]["value"] == "ap-singapore"
-    assert (
-        views.decode_place(view["private_metadata"]) or views.FormPlace(Effect.STOP)
-    ).account == ("europe")
-
-
-# --- as a process ------------------------------------------------------------------------
 
 
 async def test_cli_uses_the_account_keys_of_the_environment(tmp_path: Path) -> None:

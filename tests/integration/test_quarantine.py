@@ -28,8 +28,8 @@ from bot.storage import database, tables
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Effects, Transition
 from tests.conftest import built, opened
-from tests.integration.test_store import FACTS, operation
 from tests.support.fakes import ALICE
+from tests.support.stored_operations import FACTS, operation
 
 NEWER = {"needed": 2, "newer": {"deep": [1, 2]}, "given": [{"user": "U1", "at": 5.0, "how": "x"}]}
 

@@ -12,10 +12,8 @@ import sqlalchemy as sa
 
 from bot.errors import StoreError
 from bot.model.actions import Effect
-from bot.model.commands import Via
 from bot.model.messages import MessageKind, Sent
-from bot.model.operations import Operation, State
-from bot.model.people import Actor, Place
+from bot.model.operations import State
 from bot.storage import database, tables
 from bot.storage.outbox import OutboxMessage
 from bot.storage.store import Store
@@ -23,24 +21,7 @@ from bot.storage.transition import Transition
 from tests.conftest import built, opened
 from tests.support.clocks import ManualClock
 from tests.support.fakes import BOB
-
-FACTS = {"who": "U0ALICE"}
-
-
-def operation(number: int = 1, **given: str) -> Operation:
-    return Operation(
-        id=f"op{number}",
-        key=given.get("key", f"key{number}"),
-        state=State.ASKED,
-        actor=Actor("T0HOME", "U0ALICE"),
-        place=Place(given.get("channel", "C0INC")),
-        via=Via.COMMAND,
-        text="live stream1",
-        asked_at=0.0,
-        api="DropLiveStream",
-        params={"StreamName": "stream1"},
-    )
-
+from tests.support.stored_operations import FACTS, operation
 
 RUN = (State.ASKED, State.DUE, State.RUNNING)
 END = (State.RUNNING, State.ACCEPTED)

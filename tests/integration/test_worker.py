@@ -1,8 +1,6 @@
 """An operation from asking to its ending, with the real store and the real policy."""
 
-import asyncio
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ from bot.errors import (
     CloudError,
     NeverSentError,
     NoAnswerError,
-    StoreError,
     UnreadableAnswerError,
 )
 from bot.model.actions import Effect
@@ -21,14 +18,11 @@ from bot.model.commands import Command, Via
 from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
 from bot.model.people import Person, Place, Presence
-from bot.operations.results import Accepted, Invalid, NotRecorded
-from bot.storage.outbox import OutboxMessage
+from bot.operations.results import Accepted, Invalid
 from bot.storage.store import Store
 from handlers.messages import endings
-from tests.conftest import House, built, opened
-from tests.support.clocks import ManualClock
+from tests.conftest import House, built
 from tests.support.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
-from tests.support.waiting import until
 
 STOP = "live stream1"
 
@@ -256,41 +250,6 @@ async def test_operation_keeps_and_shows_result_of_start(house: House) -> None:
     assert not ended.result
 
 
-async def left_behind(url: str, text: str) -> str:
-    """Send a request whose sender dies before it hears the answer; give its id."""
-    async with opened(url, lease=0.3) as store:
-        deaf = FakeCloud(gate=asyncio.Event())
-        async with built(store, cloud=deaf, abandon=True) as house:
-            reply = await house.ask(text, verb=None)
-            assert isinstance(reply, Accepted)
-            await deaf.called.wait()
-            return reply.operation.id
-
-
-async def test_recovery_ends_unrepeatable_operation_as_unknown(database_url: str) -> None:
-    """After a crash an operation that may not run twice ends as unknown and is not resent."""
-    id_ = await left_behind(database_url, "start car user1")
-
-    async with opened(database_url, owner="replica-2", lease=0.3) as store, built(store) as house:
-        operation = await house.engine.ending(id_)
-
-    assert operation.state is State.UNKNOWN
-    assert house.cloud.sent == []
-
-
-async def test_recovery_resends_stop_and_records_it(database_url: str) -> None:
-    """After a crash a stop is sent again, and the audit log says so."""
-    id_ = await left_behind(database_url, "stop live stream1")
-
-    async with opened(database_url, owner="replica-2", lease=0.3) as store, built(store) as house:
-        operation = await house.engine.ending(id_)
-        kinds = await house.kinds()
-
-    assert operation.state is State.ACCEPTED
-    assert operation.attempts == 2
-    assert "sending again" in kinds
-
-
 async def test_worker_denies_operation_of_unknown_api(
     quick_store: Store,
 ) -> None:
@@ -316,35 +275,6 @@ async def test_worker_denies_operation_of_unknown_api(
     assert ended.state is State.DENIED
     assert "StopTheMusic" in ended.detail
     assert house.cloud.sent == []
-
-
-async def test_lease_prevents_takeover_while_renewed(database_url: str) -> None:
-    """No other replica claims an operation while its lease is renewed."""
-    clock, slow = ManualClock(), FakeCloud(gate=asyncio.Event())
-    assert slow.gate is not None
-    async with (
-        opened(database_url, lease=0.5, clock=clock) as store,
-        opened(database_url, owner="replica-2", clock=clock) as other,
-        built(store, cloud=slow, clock=clock) as house,
-    ):
-        renew, renewed = store.leases.renew, asyncio.Event()
-
-        async def renew_and_tell() -> None:
-            await renew()
-            renewed.set()
-
-        store.leases.renew = renew_and_tell  # type: ignore[method-assign]
-        await house.ask(STOP)
-        await slow.called.wait()
-        for _ in range(8):
-            clock.advance(0.4)
-            renewed.clear()
-            # A renewal may have begun before the clock moved, so the second one counts.
-            await renewed.wait()
-            renewed.clear()
-            await renewed.wait()
-            assert await other.leases.claim() == []
-        slow.gate.set()
 
 
 async def test_operation_from_terminal_posts_audit_line_only(house: House) -> None:
@@ -374,51 +304,3 @@ async def test_authorizer_rechecks_requester_before_retry(
     assert operation.state is State.DENIED
     assert len(house.cloud.sent) == 1
     assert house.heard(MessageKind.ENDING) == 1
-
-
-async def test_worker_resumes_operations_after_storage_errors(tmp_path: Path) -> None:
-    """Operations left behind by storage errors are claimed again and sent."""
-    async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
-        start, ask = store.operations.start, store.operations.add
-        refused = ["once"]
-
-        async def falters(*given: Any) -> Any:
-            if refused:
-                refused.pop()
-                raise StoreError("the disk is full")
-            return await start(*given)
-
-        async def booked_too_late(*given: Any) -> Any:
-            await ask(*given)
-            raise TimeoutError
-
-        store.operations.start = falters  # type: ignore[method-assign, assignment]
-        first = await house.ask("live one")
-        assert isinstance(first, Accepted)
-        store.operations.add = booked_too_late  # type: ignore[method-assign, assignment]
-        late = await house.ask("live two")
-        assert isinstance(late, NotRecorded)
-        store.operations.add = ask  # type: ignore[method-assign]
-
-        async def both_ended() -> bool:
-            return len(house.cloud.sent) == 2 and not await store.operations.unfinished()
-
-        await until(both_ended)
-
-
-async def test_outbox_relay_delivers_after_storage_errors(tmp_path: Path) -> None:
-    """The outbox relay delivers a result once although storage fails at first."""
-    async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
-        trying = store.outbox.mark_in_flight
-        refused = [1, 2, 3]
-
-        async def falters(message: OutboxMessage) -> bool:
-            if refused:
-                refused.pop()
-                raise StoreError("the database is locked")
-            return await trying(message)
-
-        store.outbox.mark_in_flight = falters  # type: ignore[method-assign]
-        await house.run("live one")
-        assert not refused
-        assert house.heard(MessageKind.ENDING) == 1
