@@ -2,18 +2,14 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import random
 import signal
-import socket
-import sys
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from bot.catalog import effects as offair
 from bot.catalog.registry import by_api
@@ -29,148 +25,12 @@ from bot.storage import database
 from bot.storage.store import Store
 from handlers.manifest import bot_scopes
 from handlers.messages.state_text import STATE_TEXTS
+from tests.chaos.replica import Victim
+from tests.chaos.tally import Tally
+from tests.chaos.workspace import AUDIT, CHANNELS, DOMAIN, POLICY
 
-DOMAIN = "push.example.com"
-AUDIT = "C0AUDIT"
-CHANNELS = tuple(f"C0OPS{number}" for number in range(6))
 AT_ONCE = 24
 """How many operations are under way at most."""
-
-POLICY = f"""
-defaults: {{live: {{DomainName: {DOMAIN}, AppName: live}}}}
-roles:
-  oncall:
-    members: {{users: [U0ALICE]}}
-    allow:
-      - actions: [DropLiveStream, StopPublishStream, StartPublishStream]
-      - {{actions: [ForbidLiveStream], approval: confirm, expires: 1h}}
-      - {{actions: [ForbidLiveDomain], approval: second-person, approvers: [leads], expires: 1h}}
-  leads: {{members: {{users: [U0BOB]}}, allow: [{{actions: ["*"], approval: confirm}}]}}
-"""
-
-
-@dataclass
-class Tally:
-    """What a campaign found; every list must be empty."""
-
-    kills: int = 0
-    stops: int = 0
-    slowest_stop: float = 0.0
-    points: int = 0
-    points_killed: int = 0
-    asked: int = 0
-    accepted: int = 0
-    endings: Counter[str] = field(default_factory=Counter[str])
-    resent: int = 0
-    lost: list[str] = field(default_factory=list[str])
-    doubled: list[str] = field(default_factory=list[str])
-    untrue: list[str] = field(default_factory=list[str])
-    unposted: list[str] = field(default_factory=list[str])
-    posted_twice: list[str] = field(default_factory=list[str])
-    unlisted: list[str] = field(default_factory=list[str])
-    trail: str = ""
-
-    @property
-    def wrong(self) -> bool:
-        return bool(
-            self.lost
-            or self.doubled
-            or self.untrue
-            or self.unposted
-            or self.posted_twice
-            or self.unlisted
-            or self.trail
-            or self.slowest_stop > 10
-        )
-
-    def lines(self) -> list[str]:
-        counted = {
-            "lost": self.lost,
-            "silently doubled": self.doubled,
-            "untrue endings": self.untrue,
-            "unposted": self.unposted,
-            "posted twice": self.posted_twice,
-            "wrong on the list of what is off": self.unlisted,
-        }
-        endings = ", ".join(f"{count} {name}" for name, count in self.endings.most_common())
-        return [
-            f"{self.kills} kills, at {self.points_killed} of {self.points} points and at random",
-            f"{self.stops} stops, the slowest took {self.slowest_stop:.1f} s",
-            f"{self.asked} asked, {self.accepted} of them acked as taken: {endings}",
-            f"ran more than once, and said so: {self.resent}",
-            *(f"{name}: {len(found)}" for name, found in counted.items()),
-            *(f"  {name}: {one}" for name, found in counted.items() for one in found[:5]),
-            f"trail: {self.trail or 'every record holds'}",
-        ]
-
-
-class Victim:
-    """One replica, which lives and dies again and again."""
-
-    def __init__(self, number: int, folder: Path, env: dict[str, str], *, backwards: bool) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.points = folder / "points"
-        self._env = {**env, "STOPSTREAM_LISTEN": f"127.0.0.1:{self.port}"}
-        self._log = folder / f"replica-{number}.log"
-        self._folder = folder
-        self._backwards = backwards
-        self._pid = 0
-        self._stem: asyncio.subprocess.Process | None = None
-
-    async def __aenter__(self) -> Self:
-        order = ["-m", "tests.chaos.victim", "--points", str(self.points)]
-        with self._log.open("a") as log:
-            self._stem = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *order,
-                *(["--reversed"] if self._backwards else []),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                env=self._env,
-            )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._stem is not None
-        self.signal(signal.SIGKILL)
-        self._stem.kill()
-        await self._stem.wait()
-
-    async def born(self, target: str = "", nth: int = 1) -> None:
-        assert self._stem is not None
-        assert self._stem.stdin is not None
-        order = json.dumps({"target": target, "nth": nth})
-        self._stem.stdin.write(f"{order}\n".encode())
-        self._pid = int((await self._hear("born"))[1])
-
-    async def dead(self) -> int:
-        found = await self._hear("dead")
-        self._pid = 0
-        return int(found[1])
-
-    def signal(self, number: int) -> None:
-        if self._pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, number)
-
-    async def _hear(self, word: str) -> list[str]:
-        assert self._stem is not None
-        assert self._stem.stdout is not None
-        while line := (await self._stem.stdout.readline()).decode().split():
-            if line[0] == word:
-                return line
-        raise RuntimeError(f"the victim is gone; see {self._log}")
-
-    async def serves(self) -> bool:
-        """Whether it listens, with Slack reached."""
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
-            return False
-        writer.close()
-        return True
 
 
 class Campaign:
@@ -528,9 +388,3 @@ def _card(channel: Channel, name: str) -> Message | None:
     return next(
         (m for m in channel.roots if m.bot_id and name in m.text.replace("`", " ").split()), None
     )
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

@@ -23,11 +23,9 @@ from bot.telemetry import Metrics
 from handlers.slack.error_codes import is_final
 from handlers.slack.messenger import Messenger
 from tests.conftest import House, built
-from tests.slack.test_messenger import ACCEPTED, OPERATION, Office, delivery, office
+from tests.support.deliveries import ACCEPTED, OPERATION, Office, delivery
 from tests.support.fake_slack import BOT, FakeSlack, Fault, slack
 from tests.support.fakes import BOB, FakeNotifier
-
-__all__ = ["office"]
 
 POLICY = """
 defaults:

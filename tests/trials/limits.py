@@ -17,7 +17,7 @@ from bot.sandbox.tencent.requests import Received
 from bot.sandbox.tencent.server import CloudEmulator
 from handlers.manifest import bot_scopes
 from tests.bench.load import Load
-from tests.chaos.campaign import free_port
+from tests.support.ports import free_port
 from tests.support.processes import Process
 
 POLICY = f"""

@@ -1,4 +1,4 @@
-"""An emulated workspace and the official client, for the tests of the emulator."""
+"""An emulated workspace with its official client, and an emulated cloud."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,7 +8,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.server import CloudEmulator
 from handlers.manifest import bot_scopes
+from tests.support import tencent_sdk
 
 
 class Clock:
@@ -34,6 +36,12 @@ async def slack() -> AsyncIterator[Workspace]:
 @pytest.fixture
 async def client(slack: Workspace) -> AsyncWebClient:
     return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, retry_handlers=[])
+
+
+@pytest.fixture
+async def cloud() -> AsyncIterator[CloudEmulator]:
+    async with CloudEmulator(keys=tencent_sdk.KEYS, clock=tencent_sdk.Clock()) as emulator:
+        yield emulator
 
 
 async def code(call: Any) -> str:

@@ -1,0 +1,134 @@
+"""What a policy file may contain, and how a wrong one is refused."""
+
+import re
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.catalog.registry import ACTIONS
+from bot.errors import ConfigError
+from bot.policy import reader
+from bot.policy.schema import json_schema
+from tests.support.policies import EXAMPLE, ROLE, load
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            ROLE + "actions: [DropLiveStrem]",
+            r":5: .*no action \"DropLiveStrem\"; did you mean \"Drop",
+        ),
+        (ROLE + "channels: [C0INC]", r":5: roles.oncall.allow\[0\].actions: is required"),
+        (ROLE + "actions: []", "may not be empty"),
+        (ROLE + "actions: ['*']\n        wher: {}", ":6: .*wher: is not a key"),
+        (ROLE + "actions: ['*']\n        where: {}", "may not be empty"),
+        (ROLE + "actions: ['*']\n        where: {Stream: a}", 'no.* parameter "Stream"'),
+        (ROLE + "actions: ['*']\n        where: {StreamName: }", "StreamName: has no value"),
+        (ROLE + "actions: ['*']\n        approval: confrim", "confirm"),
+        (ROLE + "actions: ['*']\n        approvers: [boss]", 'no role "boss"'),
+        (ROLE + "actions: ['*']\n        expires: soon", "length of time"),
+        (ROLE + "actions: ['*']\n        channels: [incidents]", "id of the right kind"),
+        (ROLE + "actions: ['*']\n        approval_needed: 2", "not a key"),
+        (ROLE + "actions: ['*']\n        approvals_needed: 0", "greater than"),
+        (ROLE + "actions: ['*']\n        approvals_needed: true", "integer"),
+        (ROLE + "actions: ['*']\n        break_glass: 1", "boolean"),
+        (ROLE + "actions: ['*']\n        requests: 1", "boolean"),
+        (
+            ROLE + "actions: ['*']\n        requests: true\n        approval: second-person",
+            ":6: .*requests: needs a rule whose people",
+        ),
+        (ROLE + "actions: ['*']\n        runbook: http://a.b/c", ":6: .*begins with https://"),
+        (ROLE + "actions: ['*']\n        runbook: 'https://a.b/<c>'", "begins with https://"),
+        (ROLE + "actions: ['*']\n        runbook: 'https://a@b.c/'", "begins with https://"),
+        ("runbooks: [{actions: ['*']}]", r"runbooks\[0\].link: is required"),
+        ("runbooks: [{actions: [Dorp], link: 'https://a.b'}]", 'no action "Dorp"'),
+        ("runbooks: [{actions: ['*'], link: 'https://a.b', where: {X: y}}]", 'parameter "X"'),
+        ("cases: {incidents: INC-1}", "id of the right kind"),
+        ("cases: {C0INC: 'a b'}", "write it like INC-42"),
+        ("cases: {C0INC: }", "has no value"),
+        (ROLE + "actions: ['*']\n        then: [boss]", 'no role "boss"'),
+        (ROLE + "actions: ['*']\n        remind: soon", "length of time"),
+        (ROLE + "actions: ['*']\n        remind: 15m", "not shorter than expires"),
+        (ROLE + "actions: ['*']\n        channels:", "has no value"),
+        (ROLE + "actions: ['*']\n        where:", "has no value"),
+        (ROLE + "actions: ['*']\n        approvers:", "has no value"),
+        (ROLE + "actions: ['*']\n        where: {StreamName: a, UserId: b}", "never hold"),
+        ("limits: [{actions: ['*'], deny: true, where: {Region: a, Reason: b}}]", "never hold"),
+        ("limits: [{actions: ['*'], approval: }]", "has no value"),
+        ("targets: {Status: live a}", "word of the bot's own"),
+        ("targets: {car: live a}", "word of the bot's own"),
+        ("roles: {a: {members: {users: [alice]}}}", "id of the right kind"),
+        ("roles: {a: {allow: null}}", "has no value"),
+        ("rolse: {}", "rolse: is not a key"),
+        ("roles: {}\nroles: {}", ':2: "roles" stands here twice'),
+        ("limits: [{actions: ['*']}]", "deny: true or an approval"),
+        ("limits: [{actions: ['*'], deny: true, approval: confirm}]", "either"),
+        ("limits: [{actions: ['*'], deny: on}]", "true or false"),
+        ("defaults: {lvie: {}}", 'did you mean "live"'),
+        ("defaults: {live: {Domain: a.b}}", 'did you mean "DomainName"'),
+        ("defaults: {live: {DomainName: nodots}}", "host name"),
+        ("a: &a [*a]", "."),
+        ("a: [", ":1|:2"),
+        ("- just a list", "."),
+        ("roles: {a: !!python/object:os.system {}}", "."),
+    ],
+)
+def test_policy_load_refuses_invalid_file(text: str, problem: str) -> None:
+    """An invalid policy file is refused with a message that names the problem."""
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+
+    assert re.search(problem, "\n".join(caught.value.problems)), caught.value.problems
+
+
+def test_policy_load_refuses_alias_expansion() -> None:
+    """A policy file that grows beyond the size limit by its YAML aliases is refused."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for number in range(1, 12):
+        names = ", ".join([f"*a{number - 1}"] * 10)
+        lines.append(f"a{number}: &a{number} [{names}]")
+    with pytest.raises(ConfigError, match="more than 50000 values"):
+        load("\n".join(lines))
+
+
+def test_policy_load_refuses_invalid_target() -> None:
+    """A target that fails its check is refused with its place in the file."""
+    with pytest.raises(ConfigError, match=r"policy.yml:1: targets.x: no"):
+        reader.load("targets: {x: nonsense}", actions=ACTIONS, check_target=lambda _, __: "no")
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.recursive(
+            st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8)),
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3),
+                st.dictionaries(
+                    st.sampled_from(["roles", "allow", "members", "actions", "limits", "x"]), inner
+                ),
+            ),
+        ).map(yaml.safe_dump),
+    )
+)
+def test_policy_load_handles_any_text(text: str) -> None:
+    """Any text is loaded as a policy or refused with one-line problems."""
+    try:
+        load(text)
+    except ConfigError as error:
+        assert error.problems
+        assert all("\n" not in problem for problem in error.problems)
+
+
+def test_policy_schema_accepts_example() -> None:
+    """The JSON schema accepts the example policy and rejects invalid ones."""
+    schema = json_schema()
+    jsonschema.validate(yaml.safe_load(EXAMPLE), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"rolse": {}}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"roles": {"a": {"allow": [{"actions": []}]}}}, schema)
