@@ -1,83 +1,25 @@
 """Approvals: who may decide what, once, in time; and nothing runs without."""
 
-import asyncio
-import contextlib
-import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bot.model.commands import Command
 from bot.model.messages import MessageKind
-from bot.model.operations import Answer, Choice, Decision, GivenApproval, Operation, State
+from bot.model.operations import Answer, Choice, Decision, GivenApproval, State
 from bot.model.people import Actor, Person, Place
-from bot.operations.results import Accepted
 from bot.storage.store import Store
 from bot.storage.transition import Transition
-from tests.conftest import House, built, opened
-from tests.support.clocks import ManualClock
-from tests.support.fakes import ALICE, BOB, MALLORY, TEAM, FakeCloud, FakeDirectory, FakeNotifier
-from tests.support.waiting import until
-
-CAROL, DAVE = Actor(TEAM, "U0CAROL"), Actor(TEAM, "U0DAVE")
-PEOPLE = (ALICE, BOB, CAROL, DAVE, MALLORY)
-
-POLICY = """
-defaults:
-  live: {DomainName: push.example.com}
-limits:
-  - {actions: [ForbidLiveStream], where: {StreamName: "vip-*"}, approval: second-person}
-roles:
-  oncall:
-    members: {users: [U0ALICE]}
-    allow:
-      - actions: [DropLiveStream, ResumeLiveStream, "Describe*"]
-        approval: second-person
-        approvers: [leads]
-        expires: 15m
-        then: [chiefs]
-        remind: 2m
-      - actions: [ForbidLiveStream]
-        approval: confirm
-        break_glass: true
-      - actions: [StopPublishStream]
-        approval: second-person
-        break_glass: true
-        approvers: [leads]
-        approvals_needed: 2
-  leads:
-    members: {users: [U0BOB, U0CAROL]}
-    allow:
-      - {actions: ["Drop*"], approval: confirm}
-  chiefs:
-    members: {users: [U0DAVE]}
-"""
-DROP, BAN, CAR = "live stream1", "ban stream1", "car user1"
-
-
-def directory() -> FakeDirectory:
-    return FakeDirectory(people={one.user: Person(one.user, TEAM) for one in PEOPLE})
+from tests.conftest import House, built
+from tests.support.approvals import BAN, CAR, CAROL, DAVE, DROP, POLICY, directory, ran, waiting
+from tests.support.fakes import ALICE, BOB, MALLORY, TEAM, FakeCloud
 
 
 @pytest.fixture
 async def house(quick_store: Store) -> AsyncIterator[House]:
     async with built(quick_store, policy=POLICY, directory=directory()) as one:
         yield one
-
-
-async def waiting(house: House, text: str = DROP, actor: Actor = ALICE) -> Operation:
-    operation = await house.run(text, actor)
-    assert operation.state is State.WAITING
-    return operation
-
-
-def ran(house: House) -> list[str]:
-    """Give what was sent besides reads."""
-    apis = [command.action.api for command in house.cloud.sent]
-    return [api for api in apis if not api.startswith("Describe")]
 
 
 async def test_approval_sends_nothing_before_decision(house: House) -> None:
@@ -293,75 +235,6 @@ async def test_break_glass_does_not_bypass_limit(house: House) -> None:
     assert (await house.now(operation.id)).state is State.WAITING
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-async def timed_store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Store]:
-    """A store that takes its time from the test's clock."""
-    async with opened(f"sqlite:///{tmp_path / 'timed.db'}", clock=clock) as one:
-        yield one
-
-
-async def test_approval_expires_without_decision(timed_store: Store, clock: ManualClock) -> None:
-    """An operation that nobody decides in time expires and is reported once."""
-    async with built(timed_store, policy=POLICY, directory=directory(), clock=clock) as house:
-        operation = await waiting(house)
-        clock.advance(901.0)
-        ended = await house.ended(operation.id)
-        late = await house.decide(operation.id, Choice.APPROVE, BOB)
-
-    assert ended.state is State.EXPIRED
-    assert "expired" in late.words
-    assert house.heard(MessageKind.ENDING) == 1
-    assert ran(house) == []
-
-
-async def test_approval_past_expiry_is_refused_before_expiry_job(
-    timed_store: Store, clock: ManualClock
-) -> None:
-    """An approval after the expiry is refused even if the expiry job has not run."""
-    async with built(timed_store, policy=POLICY, directory=directory(), clock=clock) as house:
-        operation = await waiting(house)
-        await house.approvals.stop()
-        clock.advance(901.0)
-        settled = await house.decide(operation.id, Choice.APPROVE, BOB)
-
-    assert not settled.counts
-    assert (await timed_store.operations.get(operation.id) or operation).state is State.EXPIRED
-
-
-async def test_approval_reminds_once_and_escalates_to_next_role(
-    timed_store: Store, clock: ManualClock
-) -> None:
-    """An undecided operation sends one reminder and escalates to the next role."""
-    desk = FakeNotifier()
-
-    def reminders(of: Operation) -> int:
-        return [one.operation.id for one in desk.said(MessageKind.REMINDER)].count(of.id)
-
-    shared = {"policy": POLICY, "directory": directory(), "clock": clock, "desk": desk}
-    async with built(timed_store, **shared) as house:
-        operation = await waiting(house)
-        early = await house.decide(operation.id, Choice.APPROVE, DAVE)
-        clock.advance(121.0)
-        await until(lambda: reminders(operation))
-        later = await waiting(house, "live stream2")
-        clock.advance(121.0)
-        await until(lambda: reminders(later))
-        widened = await house.now(operation.id)
-        settled = await house.decide(operation.id, Choice.APPROVE, DAVE)
-        await house.ended(operation.id)
-
-    assert not early.counts
-    assert widened.approvals.roles == ("leads", "chiefs")
-    assert "U0DAVE" in widened.approvals.people
-    assert reminders(operation) == 1
-    assert settled.counts
-
-
 async def test_approval_duplicate_request_joins_waiting_operation(house: House) -> None:
     """A duplicate of a waiting operation is cancelled and points to the first one's card."""
     first = await waiting(house)
@@ -450,72 +323,3 @@ async def test_approval_deduplicates_redelivered_decision(house: House) -> None:
 
     assert ran(house) == ["DropLiveStream"]
     assert house.desk.words == []
-
-
-async def test_approval_stored_decision_survives_replica(database_url: str) -> None:
-    """A stored decision is carried out by another replica when its own is gone."""
-    async with opened(database_url, "replica-1", lease=0.4) as store:
-        async with built(store, policy=POLICY, directory=directory()) as house:
-            operation = await waiting(house)
-        press = Decision("trigger-1", operation.id, Choice.APPROVE, BOB, Place("C0INC"))
-        assert await store.decisions.add(press) is not None
-
-        async with (
-            opened(database_url, "replica-2", lease=0.4) as other,
-            built(other, policy=POLICY, directory=directory()) as house,
-        ):
-            ended = await house.ended(operation.id)
-    assert ended.state is State.ACCEPTED
-    assert ran(house) == ["DropLiveStream"]
-
-
-@contextlib.asynccontextmanager
-async def replicas(url: str, **shared: Any) -> AsyncIterator[tuple[House, House]]:
-    async with (
-        opened(url, "replica-1") as one,
-        opened(url, "replica-2") as two,
-        built(one, **shared) as first,
-        built(two, **shared) as second,
-    ):
-        yield first, second
-
-
-async def test_approval_of_many_clicks_on_two_replicas_sends_one_call(database_url: str) -> None:
-    """A hundred approvals on two replicas send one call, and the others learn who decided."""
-    crowd = [Actor(TEAM, f"U0LEAD{number}") for number in range(10)]
-    text = POLICY.replace("[U0BOB, U0CAROL]", str([one.user for one in crowd]).replace("'", ""))
-    known = directory()
-    known.people |= {one.user: Person(one.user, TEAM) for one in crowd}
-    cloud, desk = FakeCloud(), FakeNotifier()
-    shared = {"policy": text, "directory": known, "cloud": cloud, "desk": desk}
-    async with replicas(database_url, **shared) as (first, second):
-        operation = await waiting(first)
-        settled = await asyncio.gather(
-            *(
-                (first, second)[number % 2].decide(operation.id, Choice.APPROVE, actor)
-                for number, actor in enumerate(crowd * 10)
-            )
-        )
-        ended = await first.ended(operation.id)
-
-    assert ended.state is State.ACCEPTED
-    assert ran(first) == ["DropLiveStream"]
-    assert [one.counts for one in settled].count(True) == 1
-    told = [one.words for one in settled if not one.counts]
-    assert len(told) == 99
-    assert all(re.search(rf"{ended.decided_by}|You let", words) for words in told)
-
-
-async def test_approval_of_concurrent_requests_waits_once(database_url: str) -> None:
-    """Identical requests made at once on two replicas leave one waiting operation."""
-    shared = {"policy": POLICY, "directory": directory()}
-    async with replicas(database_url, **shared) as (first, second):
-        replies = await asyncio.gather(
-            *((first, second)[n % 2].ask(DROP, ALICE, key=f"key-{n}") for n in range(10))
-        )
-        ids = [reply.operation.id for reply in replies if isinstance(reply, Accepted)]
-        for id_ in ids:
-            await first.engine.ending(id_)
-        states = [(await first.now(id_)).state for id_ in ids]
-
-    assert sorted(states) == [State.CANCELLED] * 9 + [State.WAITING]

@@ -1,0 +1,226 @@
+"""Access requests: who is offered one, who approves it, and what is checked again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.catalog.registry import action_of, by_api
+from bot.cli.demo import INCIDENTS, sandbox
+from bot.model.actions import Effect
+from bot.model.commands import Invocation, Via
+from bot.model.messages import MessageKind
+from bot.model.operations import Choice, Operation, State
+from bot.model.people import Place
+from bot.operations.results import Accepted
+from bot.storage.store import Store
+from handlers.messages import audit_line, endings, replies
+from tests.conftest import House, built
+from tests.support.fakes import ALICE, BOB, MALLORY, FakeCloud
+from tests.support.previews import ONLINE, POLICY, shown
+
+
+@pytest.fixture
+async def house(quick_store: Store) -> AsyncIterator[House]:
+    async with built(quick_store, policy=POLICY, cloud=FakeCloud(bodies=dict(ONLINE))) as one:
+        yield one
+
+
+async def refused(house: House, text: str = "live stream1", **more: Any) -> Operation:
+    operation = await house.run(text, MALLORY, **more)
+    assert operation.state is State.DENIED
+    return operation
+
+
+async def press(house: House, operation: Operation, actor: Any = MALLORY) -> Any:
+    asked = Invocation("press", actor, Place("C0INC"), "", Via.BUTTON, None)
+    return await house.service.request(operation.id, asked)
+
+
+async def requested(house: House) -> Operation:
+    reply = await press(house, await refused(house))
+    assert isinstance(reply, Accepted), reply
+    waits = await house.engine.ending(reply.operation.id)
+    await house.courier.drain()
+    assert waits.state is State.WAITING
+    return await house.now(waits.id)
+
+
+async def test_denial_names_roles_and_offers_access_request(house: House) -> None:
+    """A denial names the roles that may act and offers a button to ask them."""
+    operation = await refused(house)
+    message = endings.private_reply(operation, by_api("DropLiveStream"))
+
+    assert "Ask someone in oncall or leads." in message.text
+    assert "You can ask someone in `leads` to let it through" in message.text
+    (button,) = message.blocks[1]["elements"]
+    assert (button["action_id"], button["value"]) == ("request", operation.id)
+
+
+@pytest.mark.parametrize("text", ["domain push.example.com", "ban vip-1", "car u-1", "car x"])
+async def test_denial_offers_no_request_unless_policy_allows(house: House, text: str) -> None:
+    """A denial offers no access request where the policy does not allow one."""
+    operation = await refused(house, text)
+    message = endings.private_reply(operation, action_of(operation))
+    reply = await press(house, operation)
+
+    assert len(message.blocks) == 1
+    assert not isinstance(reply, Accepted)
+
+
+async def test_denial_in_direct_message_offers_no_request(house: House) -> None:
+    """A denial in a direct message offers nobody to ask."""
+    house.directory.channels["D0MALLORY"] = house.directory.channels["C0INC"]
+    operation = await refused(house, channel="D0MALLORY")
+
+    assert operation.approvals.request_from == ()
+
+
+async def test_access_request_waits_for_permitted_approver(house: House) -> None:
+    """An access request says why the requester may not, and runs only on a lead's approval."""
+    operation = await requested(house)
+    text = shown(operation)
+
+    assert "<@U0MALLORY> may not do this themselves, they have no role." in text
+    assert "someone in `leads`" in text
+    assert operation.approvals.people == ("U0BOB",)
+    assert not house.heard(MessageKind.ENDING)
+    for actor, choice in (
+        (MALLORY, Choice.APPROVE),
+        (ALICE, Choice.APPROVE),
+        (MALLORY, Choice.CONFIRM),
+    ):
+        assert not (await house.decide(operation.id, choice, actor)).counts
+    assert not (await house.decide(operation.id, Choice.EMERGENCY, MALLORY, "now")).counts
+    assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
+
+    assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+    ended = await house.ended(operation.id)
+    assert ended.state is State.ACCEPTED
+    with house.store.audit_log.records(operation=operation.id) as records:
+        bodies = {record.kind: record.body for record in records}
+    assert f'"request_of":"{operation.origin.request_of}"' in bodies["asked"]
+    assert '"lacks":"they have no role"' in bodies["ended"]
+    assert (
+        "may not do this themselves" in audit_line.audit_line(ended, by_api("DropLiveStream")).text
+    )
+
+
+async def test_access_request_skips_reads_requester_lacks(house: House) -> None:
+    """An access request makes no read that the requester may not make."""
+    operation = await requested(house)
+    text = shown(operation)
+
+    assert house.cloud.sent == []
+    assert operation.preview.state == ""
+    assert "push.example.com/live" not in text
+    assert "Not shown, as whoever asks may not read it: `DescribeLiveStreamState, " in text
+    assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+
+
+async def test_access_request_shows_permitted_readings(house: House) -> None:
+    """An access request shows the state and readings that the requester may read."""
+    refusal = await house.run("ban stream1", ALICE)
+    reply = await press(house, refusal, ALICE)
+    waits = await house.engine.ending(reply.operation.id)
+
+    assert refusal.state is State.DENIED
+    assert waits.preview.state == "active"
+    assert "Live since" in shown(waits)
+    assert "Not shown" not in shown(waits)
+
+
+async def test_access_request_is_created_once_by_requester_only(house: House) -> None:
+    """Only the denied user can request access, and repeated clicks make one request."""
+    operation = await refused(house)
+    other = await press(house, operation, ALICE)
+    replies = await asyncio.gather(*(press(house, operation) for _ in range(5)))
+
+    assert not isinstance(other, Accepted)
+    assert [reply.again for reply in replies].count(False) == 1
+    assert len({reply.operation.id for reply in replies}) == 1
+    assert not isinstance(await press(house, replies[0].operation), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State.ASKED, "It is under way; see <https://a.slack.com/archives/C/p1|its card>."),
+        (State.WAITING, "It waits on <https://a.slack.com/archives/C/p1|its card>."),
+        (State.ACCEPTED, "see <https://a.slack.com/archives/C/p1|its card>."),
+    ],
+)
+async def test_access_request_repeat_links_to_first_card(
+    house: House, state: State, said: str
+) -> None:
+    """A repeated access request is answered with the state and the card of the first."""
+    operation = replace(await refused(house), state=state)
+    action = by_api(operation.api)
+    there = replies.asked_before(operation, action, "https://a.slack.com/archives/C/p1").text
+    nowhere = replies.asked_before(operation, action).text
+
+    assert there.startswith("You asked this already: ")
+    assert said in there
+    assert "slack.com" not in nowhere
+    assert "twice" not in there + nowhere
+
+
+async def test_access_request_is_denied_if_policy_drops_requests(house: House) -> None:
+    """An access request is denied if the policy no longer allows it at the click."""
+    operation = await refused(house)
+    house.policy(POLICY.replace("requests: true", "requests: false"))
+    reply = await press(house, operation)
+    ended = await house.ended(reply.operation.id)
+
+    assert ended.state is State.DENIED
+    assert "lets nobody ask" in ended.detail
+    assert len(endings.private_reply(ended, by_api("DropLiveStream")).blocks) == 1
+
+
+async def test_access_request_approval_rechecks_policy(house: House) -> None:
+    """Approving does not run a request that the policy no longer allows."""
+    operation = await requested(house)
+    house.policy(POLICY.replace("approval: confirm, requests: true", "approval: confirm"))
+    settled = await house.decide(operation.id, Choice.APPROVE, BOB)
+
+    assert not settled.counts
+    assert (await house.now(operation.id)).state is not State.ACCEPTED
+    assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
+
+
+async def test_access_request_does_not_bypass_new_limit(house: House) -> None:
+    """An access request does not bypass a policy limit that was added while it waited."""
+    operation = await requested(house)
+    limit = "limits:\n  - {actions: [DropLiveStream], approval: second-person}"
+    house.policy(POLICY.replace("limits:", limit))
+    assert not (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
+    assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
+
+
+async def test_access_request_runs_after_approval_in_sandbox(tmp_path: Path) -> None:
+    """In the sandbox a denied user requests access and a lead's approval runs the stop."""
+    async with sandbox(tmp_path, socket=False, limits=False) as world:
+        slack, channel = world.slack, world.slack.channels[INCIDENTS]
+        mallory = slack.person("U0MALLORY")
+        await mallory.slash("/stopstream", "live stream1", INCIDENTS)
+        denial = await slack.wait_for(
+            lambda: next((m for m in slack.ephemerals("U0MALLORY") if m.buttons()), None)
+        )
+        button = denial.buttons()["Ask somebody who may"]
+        await mallory.click(button, denial, INCIDENTS)
+        root = await slack.wait_for(
+            lambda: next((m for m in channel.roots if "Approve" in m.buttons()), None)
+        )
+        await slack.wait_for(lambda: not denial.buttons())
+        assert denial.text.startswith("Asked: ")
+        await mallory.click(button, denial, INCIDENTS)
+        await slack.wait_for(lambda: "You asked this already" in denial.text)
+        assert f"It waits on <https://sandbox.slack.com/archives/{INCIDENTS}/p" in denial.text
+        assert "<@U0MALLORY> may not do this themselves" in root.text
+        await slack.person("U0BOB").press("Approve", root, INCIDENTS)
+        thread = await slack.wait_for(lambda: channel.thread(root.ts))
+
+    assert "Accepted" in thread[0].text
