@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.errors import UnreadableRowError
@@ -30,6 +29,7 @@ from bot.storage.transition import Changes, Effects, Transition
 from tests.conftest import built, opened
 from tests.support.fakes import ALICE
 from tests.support.stored_operations import FACTS, operation
+from tests.support.stored_rows import Rows
 
 NEWER = {"needed": 2, "newer": {"deep": [1, 2]}, "given": [{"user": "U1", "at": 5.0, "how": "x"}]}
 
@@ -45,37 +45,6 @@ GARBAGE = [
     ("via", "pigeon"),
     ("approval", "by-acclamation"),
 ]
-
-
-class Rows:
-    """The database, as another release may write to it."""
-
-    def __init__(self, url: str) -> None:
-        self._engine = database.connect(url)
-
-    def change(self, table: sa.Table, id_: str | int, **values: Any) -> None:
-        with self._engine.begin() as connection:
-            done = connection.execute(sa.update(table).where(table.c.id == id_).values(**values))
-            assert done.rowcount == 1
-
-    def orphan(self, table: sa.Table) -> None:
-        """Let whoever held the rows have been silent for long."""
-        with self._engine.begin() as connection:
-            connection.execute(sa.update(table).values(owner="dead", lease_until=1.0))
-
-    def all(self, table: sa.Table) -> list[sa.Row[Any]]:
-        with self._engine.connect() as connection:
-            return list(connection.execute(sa.select(table)).all())
-
-    def one(self, table: sa.Table, id_: str | int) -> sa.Row[Any]:
-        return next(row for row in self.all(table) if row.id == id_)
-
-    def notices(self) -> list[str]:
-        """Return what the audit channel must hear of quarantined rows."""
-        return [row.text for row in self.all(tables.outbox) if row.key.startswith("unreadable:")]
-
-    def close(self) -> None:
-        self._engine.dispose()
 
 
 @pytest.fixture
