@@ -7,7 +7,7 @@ from bot.model.actions import Approval
 from bot.model.operations import Choice, Operation
 from bot.operations.follow_ups import FollowUp, follow_ups
 from handlers.messages.blocks import Block, plain
-from handlers.messages.mrkdwn import plain_text, truncate
+from handlers.messages.mrkdwn import code, plain_text, truncate
 from handlers.messages.operation_text import live_names, request_text
 
 DECIDE = "decide"
@@ -106,7 +106,7 @@ def live_now_buttons(operation: Operation) -> list[Block]:
         _button(
             f"{FOLLOW}:{FollowUp.STOP_LIVE.value}:{index}",
             operation.id,
-            truncate(f"{verb} {plain_text(name)}", 70),
+            f"{verb} {plain_text(code(name, 60))}",
             "",
         )
         for index, name in enumerate(live_names(operation))

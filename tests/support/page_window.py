@@ -82,7 +82,9 @@ class Eyes:
         return [one for one in self.messages(channel) if text in f"{one['text']}{one['blocks']}"]
 
     def requests(self) -> list[dict[str, Any]]:
+        """Return the requests that change something, in order; reads go beside them."""
         found = [value for key, value in self.world.items() if key.startswith("request/")]
+        found = [one for one in found if not one["api"].startswith("Describe")]
         return sorted(found, key=lambda one: one["at"])
 
     def state(self, *key: str) -> str:
