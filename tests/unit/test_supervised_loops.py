@@ -175,13 +175,15 @@ class Breaks:
         self.tries = 0
         self.worked = asyncio.Event()
 
+    open = True
+
     @property
-    def open(self) -> bool:
+    def stuck(self) -> bool:
         self.tries += 1
         if self.tries == 1:
             raise ZeroDivisionError("planted")
         self.worked.set()
-        return True
+        return False
 
     async def close(self) -> None:
         """Nothing stands."""
