@@ -9,10 +9,11 @@ from bot.model.commands import Command
 from bot.model.operations import LiveBefore, Operation
 from bot.operations.state_reader import StateReader, status_read
 
-_ANSWER_WITHIN = 1.0
+ANSWER_WITHIN = 1.0
 """Seconds for which an ending waits for the read, counted from the answer to the stop."""
 
-_LIVE_NOW_WITHIN = 2.0
+LIVE_NOW_WITHIN = 2.0
+"""Seconds for which an ending waits for the names that were live instead."""
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class PriorState:
             return None
         if read.task is None:
             return LiveBefore.UNREADABLE
-        done, _ = await asyncio.wait({read.task}, timeout=_ANSWER_WITHIN)
+        done, _ = await asyncio.wait({read.task}, timeout=ANSWER_WITHIN)
         if not done:
             read.task.cancel()
             return LiveBefore.UNREADABLE
@@ -72,7 +73,7 @@ class PriorState:
 
     async def live_now(self, command: Command) -> tuple[Params, ...]:
         """Return what is live in the place of what was not."""
-        return await self._reader.live_names(command, _LIVE_NOW_WITHIN)
+        return await self._reader.live_names(command, LIVE_NOW_WITHIN)
 
     async def _read(self, read: _Read, operation: Operation, command: Command) -> LiveBefore:
         status = status_read(command.action)

@@ -59,13 +59,20 @@ async def stop(house: House, text: str) -> Operation:
     ],
 )
 async def test_off_is_said_only_of_what_was_live_before(
-    quick_store: Store, text: str, before: str, after: str, ending: str, later: str
+    quick_store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    before: str,
+    after: str,
+    ending: str,
+    later: str,
 ) -> None:
     """A stop is called Off only if it was read live before it and not live after it."""
     cloud = FakeCloud(before_stop=before or "", bodies={STATE: {"StreamState": after}})
     cloud.bodies[LIST] = online("other")
     if not before:
         cloud.before_stop = None
+        monkeypatch.setattr("bot.operations.prior_state.ANSWER_WITHIN", 0.05)
     async with built(quick_store, cloud=cloud) as house:
         operation = await stop(house, text)
         said, shown = endings.ending(operation, action_of(operation)), verified(house)
@@ -78,8 +85,11 @@ async def test_off_is_said_only_of_what_was_live_before(
     assert ("*Off*" in shown) == (before == "active" and after != "active")
 
 
-async def test_stop_does_not_wait_for_the_read_beside_it(quick_store: Store) -> None:
+async def test_stop_does_not_wait_for_the_read_beside_it(
+    quick_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The read leaves before the stop, and the stop leaves although no answer has come."""
+    monkeypatch.setattr("bot.operations.prior_state.ANSWER_WITHIN", 0.05)
     order: list[str] = []
     cloud = FakeCloud(before_stop=None, before=lambda c: order.append(c.action.api))
     async with built(quick_store, cloud=cloud) as house:
