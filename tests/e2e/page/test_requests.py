@@ -19,7 +19,7 @@ async def test_page_pushes_a_request_to_every_window(page: Page, alice: Eyes) ->
             _, ending = await eyes.until(eyes.answered)
             request = (await eyes.until(eyes.requests))[0]
             assert request["request_id"] in ending[0]["text"]
-            assert eyes.state("stream", "stream1", DOMAIN, "live") == "inactive"
+            # No look at the state here: on a slow machine the encoder may be back already.
         await bob.until(lambda: bob.saying("DropLiveStream", AUDIT))
         assert alice.messages(AUDIT) == [], "she is not in that channel"
         # The encoder comes back by itself.
