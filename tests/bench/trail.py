@@ -29,6 +29,12 @@ from tests.bench.load import quantile
 
 SIGNER = Signer(b"b" * 32)
 STEPS = ("asked", "allowed", "sending", "ended", "delivered")
+# What people search by is the first parameter that must be given.
+TARGETED = [
+    (action, must)
+    for action in ACTIONS
+    if (must := next((p for p in action.params if p.required and p.default is None), None))
+]
 ENDS = (State.ACCEPTED, State.FAILED, State.DENIED, State.UNKNOWN)
 ODDS = (900, 60, 39, 1)
 BEGIN = 1_700_000_000.0
@@ -68,8 +74,7 @@ def _operations(count: int) -> Iterator[Operation]:
     users = [f"U0{number:05}" for number in range(200)]
     weights = [1 / (number + 1) for number in range(200)]
     for number in range(count):
-        action = dice.choice(ACTIONS)
-        must = next(p for p in action.params if p.required and p.default is None)
+        action, must = dice.choice(TARGETED)
         target = f"stream{dice.randrange(5000)}"
         yield Operation(
             id=new_id(BEGIN + number * 30.0),
