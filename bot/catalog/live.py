@@ -461,7 +461,7 @@ STOP_LIVE_RECORD = Action(
     error_notes={
         "ResourceNotFound.TaskId": (
             "No recording of CreateLiveRecord has this number.",
-            "If CreateRecordTask began it, use /stopstream record-task TASK region=… instead.",
+            "If CreateRecordTask began it, use /stopstream record-task TASK region=REGION instead.",
         )
     },
     deprecated=(

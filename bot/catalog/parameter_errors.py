@@ -119,7 +119,7 @@ PARAMETERS: Mapping[str, tuple[str] | tuple[str, str]] = {
     "MissingParameter.RoomNum": ("The room to look for is absent.",),
     "MissingParameter.SdkAppId": (
         "The SdkAppId is absent.",
-        "Add sdkappid=…, or set it in the policy's defaults.",
+        "Add sdkappid=SDKAPPID, or set it in the policy's defaults.",
     ),
     "MissingParameter.SecretKey": ("The secret key of the storage is absent.",),
     "MissingParameter.StartTs": ("The start of the period is absent.",),

@@ -82,7 +82,7 @@ def resolve_action(context: Context, token: Token, verb: Effect | None) -> Actio
         raise context.error(f'"{printable(word)}" {cannot(verb)}; there is {ways}.', token)
     synonymous = [a for a in vocabulary.actions if word.casefold() in a.synonyms]
     if synonymous and verb is not Effect.READ:
-        ways = ", and ".join(f"{command_prefix(a)} … {a.summary}" for a in synonymous)
+        ways = ", and ".join(f"{command_prefix(a)} {a.summary}" for a in synonymous)
         error = context.error(f'There is no kind "{printable(word)}"; {ways}.', token)
         raise offering(error, [renamed(context, token, action) for action in synonymous])
     raise _unknown_kind(context, token, verb)

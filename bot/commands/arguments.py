@@ -57,7 +57,8 @@ def assign(context: Context, action: Action, token: Token, assignment: Assignmen
     if not token.quoted:
         token = _undecorated(context, action, param, token)
     if token.name and not token.value and not token.quoted:
-        way = f"write {param.word if param is not None else name.lower()}=…."
+        word = param.word if param is not None else name.lower()
+        way = f"write {word}={word.upper()}."
         raise context.error(f'"{token.name}" has no value; {way}', token, verbatim=way)
     if param is not None and param.word == "stream":
         return _assign_stream(context, action, param, token, assignment)
@@ -106,7 +107,7 @@ def _one_at_a_time(context: Context, action: Action, token: Token) -> CommandErr
     what = action.effect_spec.resource_type.name
     domain = next((a for a in context.vocabulary.actions if a.api == "ForbidLiveDomain"), None)
     stops_streams = action.effect is Effect.STOP and action.param("domain") is not None
-    whole = f" {command_prefix(domain)} … stops a whole push domain." if domain else ""
+    whole = f" {command_prefix(domain)} stops a whole push domain." if domain else ""
     return context.error(
         f"One command is for one {what}: send one for each name, and quote a name that holds "
         f"a space or a comma. A domain is a host name.{whole if stops_streams else ''}",

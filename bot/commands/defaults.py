@@ -97,7 +97,7 @@ def _region(context: Context, action: Action, typed: str, account: str, place: T
     where = f"offered on the {site} site in {', '.join(allowed)}"
     offers = f"{action.api} is {where if allowed else f'not offered on the {site} site'}."
     if not region:
-        raise context.error(f"region is missing: add region=…. {offers}", None)
+        raise context.error(f"region is missing: add region=REGION. {offers}", None)
     origin = "" if typed else ", which the configuration fills in,"
     hint = _other_site(context.vocabulary, action, region, site, account)
     raise context.error(

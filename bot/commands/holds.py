@@ -38,7 +38,7 @@ def parse_hold(
         if param.api not in values and place is not None:
             values[param.api] = read_value(context, param, place, redact(place.value))
         elif param.api not in values:
-            way = f"add {param.word}=…, {param.help}"
+            way = f"add {param.word}={param.word.upper()}, {param.help}"
             raise context.error(f"{param.word} is missing: {way}.", None)
     account, case = places.get("Account"), places.get("Case")
     name = read_account(context, account) if account else target_account

@@ -73,7 +73,7 @@ def ask_for_verb(word: str, actions: Iterable[Action]) -> str:
     """Return a sentence that asks for the verb, or for the API's name if it has no verb."""
     verbs = frozenset(VERBS.values())
     ways = [
-        f'"{a.effect.value} {printable(word)} …"' if a.effect in verbs else f'"{a.api} …"'
+        f'"{a.effect.value} {printable(word)}"' if a.effect in verbs else f'"{a.api}"'
         for a in actions
     ]
     return f"Say what to do with it: {' or '.join(ways)}."
@@ -82,7 +82,7 @@ def ask_for_verb(word: str, actions: Iterable[Action]) -> str:
 def commands_for(actions: Iterable[Action], verb: Effect | None, vocabulary: Vocabulary) -> str:
     """Return the commands of actions, and those that undo them under a verb."""
     actions = tuple(actions)
-    ways = " and ".join(f"{command_prefix(action)} …" for action in actions)
+    ways = " and ".join(f"{command_prefix(action)}" for action in actions)
     undos = (undo for action in actions if (undo := undo_command(action, verb, vocabulary)))
     return ways + "".join(f", and {undo}" for undo in dict.fromkeys(undos))
 
@@ -90,7 +90,7 @@ def commands_for(actions: Iterable[Action], verb: Effect | None, vocabulary: Voc
 def undo_command(action: Action, verb: Effect | None, vocabulary: Vocabulary) -> str:
     """Return the command that undoes an action; empty if the verb has none."""
     undo = (a for a in vocabulary.actions if a.api == action.undo and a.effect is verb)
-    return next((f"{command_prefix(a)} … takes it back" for a in undo), "")
+    return next((f"{command_prefix(a)} takes it back" for a in undo), "")
 
 
 def cannot(verb: Effect | None) -> str:

@@ -183,5 +183,6 @@ def _url_domain(
         return {"domain": url.host}
     if param.required and not known:
         place = next(assignment.places[p.api] for p in action.params if p.word == "stream")
-        raise context.error("A play address does not tell the push domain; add domain=….", place)
+        way = "A play address does not tell the push domain; add domain=DOMAIN."
+        raise context.error(way, place)
     return {}

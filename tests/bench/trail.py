@@ -103,7 +103,7 @@ def _fill(file: Path, records: int) -> None:
         raw.executemany("INSERT INTO trail VALUES (?, ?, ?, ?, ?, ?)", rows)
         given = (_flat(operation) for operation in _operations(records // len(STEPS)))
         first = next(given)
-        names = ", ".join(first)
+        names = ", ".join(f'"{name}"' for name in first)
         marks = ", ".join(f":{name}" for name in first)
         insert = f"INSERT INTO operations ({names}) VALUES ({marks})"  # noqa: S608 (our own names)
         raw.execute(insert, first)

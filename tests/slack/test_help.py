@@ -232,7 +232,7 @@ def test_help_overview_names_dry_run() -> None:
     ("ours", "typed"),
     [
         ("`/stopstream live stream1`", "`@stopstream stop live stream1`"),
-        ("/startstream live … lifts a ban", "@stopstream start live … lifts a ban"),
+        ("/startstream live lifts a ban", "@stopstream start live lifts a ban"),
         ("`/stopstream status online`", "`@stopstream status online`"),
         ("`/stopstream help KIND`", "`@stopstream help KIND`"),
         ("`/stopstream UpdateStreamIngest t`", "`@stopstream UpdateStreamIngest t`"),
@@ -256,7 +256,7 @@ async def test_mention_replies_show_commands_as_mentions(quick_store: Store) -> 
     assert "`@stopstream stop live stream1 domain=push.example.com` ✓" in every["text"]
     assert "/stopstream live" not in str(every)
     assert "@stopstream start live stream1" in str(one["blocks"])
-    assert "; @stopstream start live … lifts a ban." in wrong["text"]
+    assert "; @stopstream start live lifts a ban." in wrong["text"]
     assert "\nunban /startstream\n" in wrong["text"]
 
 

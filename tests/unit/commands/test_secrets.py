@@ -156,4 +156,4 @@ def test_parser_error_shows_example_unredacted() -> None:
 
     assert "pullurl=rtmp://pull.example.com/live/stream1 user=" in missing.value.sentence
     assert "[hidden]" not in missing.value.sentence
-    assert empty.value.sentence.endswith("write args=….")
+    assert empty.value.sentence.endswith("write args=ARGS.")

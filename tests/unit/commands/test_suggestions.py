@@ -11,22 +11,22 @@ from tests.support.commands import read
 @pytest.mark.parametrize(
     ("text", "verb", "meant", "says"),
     [
-        ("ban x", Effect.START, "ban", "cannot be started; there is /stopstream ban …"),
+        ("ban x", Effect.START, "ban", "cannot be started; there is /stopstream ban"),
         ("status record x", None, "record", "has no status to read"),
         ("status StopLiveRecord x", Effect.STOP, "StopLiveRecord", "has no status to read"),
-        ("unban x", Effect.STOP, "unban", 'kind "unban"; /startstream live … lifts a ban.'),
-        ("unban", Effect.START, "unban", 'kind "unban"; /startstream live … lifts a ban.'),
-        ("unban x", None, "unban", "; /startstream live … lifts a ban."),
-        ("resume live x", Effect.STOP, "resume", "; /startstream live … lifts a ban, and /stop"),
-        ("Unpause x", Effect.STOP, "Unpause", "/stopstream pause … paused=no lets what is paused"),
-        ("restart x", Effect.START, "restart", "/startstream live … lifts a ban."),
-        ("kill x", Effect.STOP, "kill", "/stopstream live … cuts a live stream."),
-        ("forbid x", Effect.STOP, "forbid", "/stopstream ban … cuts a stream and keeps it off."),
-        ("ban x", Effect.START, "ban", "and /startstream live … takes it back."),
-        ("car-url x", Effect.STOP, "car-url", "and /stopstream car … takes it back."),
+        ("unban x", Effect.STOP, "unban", 'kind "unban"; /startstream live lifts a ban.'),
+        ("unban", Effect.START, "unban", 'kind "unban"; /startstream live lifts a ban.'),
+        ("unban x", None, "unban", "; /startstream live lifts a ban."),
+        ("resume live x", Effect.STOP, "resume", "; /startstream live lifts a ban, and /stop"),
+        ("Unpause x", Effect.STOP, "Unpause", "/stopstream pause paused=no lets what is paused"),
+        ("restart x", Effect.START, "restart", "/startstream live lifts a ban."),
+        ("kill x", Effect.STOP, "kill", "/stopstream live cuts a live stream."),
+        ("forbid x", Effect.STOP, "forbid", "/stopstream ban cuts a stream and keeps it off."),
+        ("ban x", Effect.START, "ban", "and /startstream live takes it back."),
+        ("car-url x", Effect.STOP, "car-url", "and /stopstream car takes it back."),
         ("whoami x", Effect.STOP, "x", "stands alone"),
         ("audit since=1d since=2d", Effect.STOP, "since=2d", "one since="),
-        ("live s --domain --app x", Effect.STOP, "--domain", "has no value; write domain=…"),
+        ("live s --domain --app x", Effect.STOP, "--domain", "has no value; write domain=DOMAIN"),
         ("live s domain= app=x", Effect.STOP, "domain=", "has no value"),
         ("live s --dry-run", Effect.STOP, "dry-run", "takes no"),
         ("live s —domian a.b", Effect.STOP, "domian", 'Did you mean "domain"'),
@@ -45,6 +45,7 @@ def test_parser_error_marks_words_and_suggests_command(
     error = caught.value
     assert error.text[error.start : error.end] == meant
     assert says in error.sentence
+    assert "…" not in error.sentence, "what is shown as an example can be pasted"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_target_expands_under_typed_verb_and_parameters(
         ("Studio", Effect.START, "Studio", "StopLiveRecord, which cannot be started"),
         ("status Studio", None, "Studio", "has no status to read"),
         ("live lobby", Effect.STOP, "lobby", "names no stream; write stream=lobby"),
-        ("main-stage", None, "main-stage", '"stop main-stage …"'),
+        ("main-stage", None, "main-stage", '"stop main-stage"'),
     ],
 )
 def test_target_error_explains_why_it_does_not_fit(
@@ -95,7 +95,7 @@ def test_target_error_explains_why_it_does_not_fit(
 def test_target_error_names_reversing_command() -> None:
     """A target that cannot be started is refused with the command that reverses its action."""
     told = Vocabulary(ACTIONS, {}, {"stage": "ban stream1 a.example.com"}, "", SITES)
-    with pytest.raises(ParseError, match="cannot be started; /startstream live … takes it back"):
+    with pytest.raises(ParseError, match="cannot be started; /startstream live takes it back"):
         read("stage", Effect.START, told)
 
 
