@@ -6,10 +6,17 @@ from bot.commands.context import Context
 from bot.commands.decoration import is_greeting, plain_word
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, quoted
-from bot.commands.offers import REQUESTS, STREAM_KINDS, about_stream, offering, renamed
+from bot.commands.offers import (
+    REQUESTS,
+    STREAM_KINDS,
+    about_address,
+    about_stream,
+    offering,
+    renamed,
+)
 from bot.commands.secrets import is_url
 from bot.commands.suggestions import ask_for_verb, cannot, commands_for, unknown_word
-from bot.commands.tokens import Token
+from bot.commands.tokens import Token, tokenize
 from bot.commands.vocabulary import KEYWORDS, VERBS, Vocabulary
 from bot.model.actions import Action, Effect
 
@@ -93,11 +100,6 @@ def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> Comman
     word, vocabulary = token.value, context.vocabulary
     alternatives = about_stream(context, token, verb)
     kinds = list(dict.fromkeys(a.words for a in vocabulary.actions if verb in (None, a.effect)))
-    if is_url(word):
-        error = context.error(
-            f"Say first what to do with this address: {', '.join(kinds)} or help.", token
-        )
-        return offering(error, alternatives)
     if requests := REQUESTS.get(word.casefold()):
         ways = "off lists what is off and brings it back, status online lists what is live"
         return offering(context.error(f'"{printable(word)}" is no kind; {ways}.', token), requests)
@@ -110,7 +112,17 @@ def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> Comman
         word,
         known=[*kinds, *vocabulary.targets, *KEYWORDS, *(a.api for a in vocabulary.actions)],
     )
-    return error if error.suggestion else offering(error, alternatives)
+    if error.suggestion:
+        return error
+    addresses = [one for one in tokenize(context.text) if not one.name and is_url(one.value)]
+    if is_url(word) or len(addresses) == 1:
+        # An encoder's command line has its address somewhere in it.
+        ways = " or ".join(STREAM_KINDS[verb])
+        sentence = f"Say first what to do with this address: {ways}. The command help lists all."
+        if not is_url(word):
+            alternatives = about_address(addresses[0], verb)
+        return offering(context.error(sentence, token), alternatives)
+    return offering(error, alternatives)
 
 
 def longer_variant(action: Action, tokens: Sequence[Token], vocabulary: Vocabulary) -> Action:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from bot.commands.context import Context
 from bot.commands.diagnostics import CommandError, printable
-from bot.commands.formatting import command_prefix
+from bot.commands.formatting import command_prefix, format_command, quoted
 from bot.commands.parsed import ParseResult
+from bot.commands.secrets import takes_secret
 from bot.commands.tokens import Token, escape_signs
 from bot.errors import SuggestedCommand
 from bot.model.actions import Action, Effect
@@ -50,13 +51,24 @@ def offering(error: CommandError, texts: Iterable[str]) -> CommandError:
 
 def about_stream(context: Context, token: Token, verb: Effect | None) -> tuple[str, ...]:
     """Return the commands for a stream, by a name or an address that was typed without a kind."""
-    written = context.text[token.start : token.end]
+    written = [context.text[token.start : token.end]]
     if not token.quoted:
-        # The query of an address holds its key.
-        written = token.value.partition("?")[0]
+        # The query of an address holds its key, but that of SRT also holds the name.
+        written.insert(0, token.value.partition("?")[0])
     rest = context.text[token.end :]
+    return tuple(
+        f"{way} {one}{rest}" for one in dict.fromkeys(written) for way in _stream_ways(verb)
+    )
+
+
+def about_address(token: Token, verb: Effect | None) -> tuple[str, ...]:
+    """Return the commands for the stream of the one address in a text, like an encoder's line."""
+    return tuple(f"{way} {quoted(token.value)}" for way in _stream_ways(verb))
+
+
+def _stream_ways(verb: Effect | None) -> list[str]:
     prefix = "" if verb is None else f"{_VERBS.get(verb, 'status')} "
-    return tuple(f"{prefix}{kind} {written}{rest}" for kind in STREAM_KINDS[verb])
+    return [f"{prefix}{kind}" for kind in STREAM_KINDS[verb]]
 
 
 def renamed(context: Context, token: Token, action: Action) -> str:
@@ -83,15 +95,22 @@ def runnable(
         texts.insert(0, f"{_VERBS[verb]} {corrected}" if verb in _VERBS else corrected)
     found: dict[str, SuggestedCommand] = {}
     for text in dict.fromkeys(texts):
-        if error.hidden or redact(text) != text or len(text) > _LONGEST:
-            continue
         try:
             result = interpret(Context(text, context.vocabulary, context.now))
         except CommandError:
             continue
-        label = _label(result)
-        found.setdefault(label, SuggestedCommand(label, escape_signs(text)))
+        shown = _without_keys(result) if error.hidden or redact(text) != text else text
+        if shown and len(shown) <= _LONGEST and redact(shown) == shown:
+            label = _label(result)
+            found.setdefault(label, SuggestedCommand(label, escape_signs(shown)))
     return tuple(found.values())[:MOST]
+
+
+def _without_keys(result: ParseResult) -> str:
+    """Return a command by its parameters alone; empty if one of them may be a key."""
+    if isinstance(result, Command) and not takes_secret(result.action):
+        return format_command(result)
+    return ""
 
 
 def _label(result: ParseResult) -> str:

@@ -49,6 +49,24 @@ def _offers(text: str, verb: Effect | None) -> dict[str, str]:
                 "Ban cam-7": f"stop ban rtmp://{DOMAIN}/live/cam-7",
             },
         ),
+        *(
+            (
+                text,
+                Effect.STOP,
+                {
+                    "Stop cam-7": f"DropLiveStream StreamName=cam-7 DomainName={DOMAIN} "
+                    "AppName=live",
+                    "Ban cam-7": f"ForbidLiveStream StreamName=cam-7 DomainName={DOMAIN} "
+                    "AppName=live",
+                },
+            )
+            for text in (
+                f"srt://h:9000?streamid=#!::h={DOMAIN},r=live/cam-7,txSecret=5ECRE7",
+                f"rtmp://{DOMAIN}/live/ cam-7?txSecret=5ECRE7&txTime=1",
+                f"ffmpeg -re -i a.mp4 -f flv rtmp://{DOMAIN}/live/cam-7?txSecret=5ECRE7",
+                f"gst-launch-1.0 rtmpsink location='x' 'rtmp://{DOMAIN}/live/cam-7?txSecret=5EC'",
+            )
+        ),
         ("list", Effect.STOP, {"What is live": "status online", "What is off": "off"}),
         ("ls", None, {"What is live": "status online", "What is off": "off"}),
         ("undo", Effect.START, {"What is off": "off"}),

@@ -285,7 +285,7 @@ def test_parser_returns_help_form_whoami_and_audit(
         ("ban stream1 for=2020-01-01", "for=2020-01-01", "in the past"),
         ("start live stream1", "start", "Use /startstream"),
         ("live rtmp://push.a.b/onlyone", "rtmp://push.a.b/onlyone", "/app/stream"),
-        ("rtmp://push.a.b/live/x", "rtmp://push.a.b/live/x", "live, ban"),
+        ("rtmp://push.a.b/live/x", "rtmp://push.a.b/live/x", "live or ban"),
         ("stream=x", "stream=x", "Say first"),
         ("audit since=soon", "since=soon", "length of time"),
     ],
