@@ -1,8 +1,6 @@
 """Effects of actions: what goes off air or returns, until when, and what a hold covers; pure."""
 
-import difflib
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -120,27 +118,6 @@ def is_on(action: Action, undo: Action | None, seen: str) -> bool:
     """
     back = {action.effect_spec.resource_type.on, undo.effect_spec.new_state if undo else None}
     return seen in back - {"", None, action.effect_spec.new_state}
-
-
-def near_names(name: str, others: Iterable[str]) -> tuple[str, ...]:
-    """Return the names that may be meant by a misspelt one, the most similar first.
-
-    Names of a series, like cam-1 and cam-2, or cam and cam-hd, do not match each other.
-    """
-    found = sorted({other for other in others if _mistyped(name, other)})
-    return tuple(difflib.get_close_matches(name, found, _ALIKE, _NEAR))
-
-
-def _mistyped(name: str, other: str) -> bool:
-    """Return whether names have equally many words, each similar to the other's."""
-    words, others = _WORDS.findall(name.casefold()), _WORDS.findall(other.casefold())
-    pairs = list(zip(words, others, strict=False))
-    near = all(difflib.SequenceMatcher(None, *pair).ratio() >= _NEAR for pair in pairs)
-    return len(words) == len(others) and words != others and near
-
-
-_WORDS = re.compile(r"[^\W\d_]+")
-_ALIKE, _NEAR = 3, 0.7
 
 
 def hold_target(action: Action, params: Params) -> str:

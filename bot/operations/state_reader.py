@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import structlog
 
-from bot.catalog import effects as offair
 from bot.catalog import readings as sights
+from bot.catalog.near_names import near_names
 from bot.catalog.registry import by_api, command_of
 from bot.errors import CloudError, StoreError
 from bot.model.actions import Action, Params, Reading
@@ -207,6 +207,6 @@ def _likeliest(
         named = [{one: row.get(one) or params.get(one) for one in key} for row in rows]
         named = [one for one in named if one != {k: params.get(k) for k in key}]
         names = [str(one[key[0]]) for one in named]
-        near = offair.near_names(target, names)
+        near = near_names(target, names)
         found += sorted(named, key=lambda one: str(one[key[0]]) not in near)
     return [one for at, one in enumerate(found) if one not in found[:at]][:LIVE_NAMES_MOST]

@@ -93,16 +93,6 @@ def test_off_air_change_from_an_active_reading_is_on() -> None:
     assert offair.off_air_change(read, action, {"StreamState": "inactive"}, 0.0) is None
 
 
-def test_suggestions_match_typos_but_not_numbered_names() -> None:
-    """Similar names are suggested for a typo, but not for a series such as cam-1 and cam-2."""
-    live = ["stream1", "cam-2", "stream2", "other"]
-    assert offair.near_names("straem1", live) == ("stream1", "stream2")
-    assert offair.near_names("cam-1", live) == ()
-    assert offair.near_names("main-stage", ["main-stage-hd", "main"]) == ()
-    assert offair.near_names("main-staeg", ["main-stage"]) == ("main-stage",)
-    assert offair.near_names("stream1", ["stream1"]) == ()
-
-
 def test_parser_reads_off_as_the_off_air_list() -> None:
     """The word off alone parses as a request for the off-air list."""
     assert parse("off", verb=Effect.STOP, vocabulary=WORDS, now=0.0) == OffAir()
