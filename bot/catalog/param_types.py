@@ -148,6 +148,23 @@ def _time_ahead(text: str, now: float, days: int, back: int = 0) -> float:
     return at
 
 
+def fixed_time(kind: ParamType, text: str) -> Json:
+    """Return a time of a type for times, past or future, as the type's values are.
+
+    Raises:
+        ValueError: It is no time, or depends on when it is read.
+    """
+    if is_duration(text.removeprefix("-")):
+        raise ValueError("depends on when it is read; write a time like 2026-12-31T10:00Z")
+    if kind.json == "uint64" and re.fullmatch(r"[0-9]{9,11}", text):
+        return int(text)
+    try:
+        at = _epoch(text, 0.0)
+    except ValueError:
+        raise ValueError("is no time; write one like 2026-12-31T10:00Z") from None
+    return int(at) if kind.json == "uint64" else format_utc(at)
+
+
 def moment(*, max_days: int) -> ParamType:
     """Return the type of a time in the future, at most `max_days` away.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from bot.model.actions import Action, Approval
 from bot.model.commands import Command
 from bot.model.verdicts import Denied, Verdict
+from bot.policy.conditions import written
 from bot.policy.evaluation import decide
 from bot.policy.matching import (
     Context,
@@ -136,7 +137,7 @@ def _grants_of_anyone(policy: Policy, command: Command) -> list[Grant]:
 
 
 def _condition(rule: Rule) -> str:
-    return ", ".join(f"{name} {pattern}" for name, pattern in (rule.where or {}).items())
+    return written((rule.where or {}).items())
 
 
 def _forbidding_limit(policy: Policy, command: Command) -> str:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from bot.model.actions import Param
+from bot.model.actions import Action, Json, Param
 from bot.model.commands import Command
 from bot.model.people import Person
+from bot.policy import conditions
+from bot.policy.conditions import Condition
 from bot.policy.schema import Limit, Policy, Role, Rule
 
 
@@ -109,14 +111,14 @@ def mismatch(rule: Rule, command: Command, context: Context) -> str | None:
         return f"holds in {', '.join(rule.channels or ()) or 'no channel'} only"
     for name, pattern in (rule.where or {}).items():
         if not condition_holds(command, name, pattern):
-            return f"wants {name} to be {pattern}"
+            return f"wants {name} to be {conditions.written_value(pattern)}"
     return None
 
 
-def condition_holds(command: Command, name: str, pattern: str) -> bool:
+def condition_holds(command: Command, name: str, pattern: Condition) -> bool:
     """Return whether a parameter is given and every value of it matches."""
     values = _values(command, name)
-    return bool(values) and all(_matches(command.action.param(name), v, pattern) for v in values)
+    return bool(values) and all(_matches(command, name, value, pattern) for value in values)
 
 
 def limit_applies(limit: Limit, command: Command) -> bool:
@@ -132,9 +134,9 @@ def limit_applies(limit: Limit, command: Command) -> bool:
     for name, pattern in (limit.where or {}).items():
         values = _values(command, name)
         if not values:
-            if command.action.param(name) is None:
+            if not _has(command.action, name):
                 return False
-        elif not any(_matches(command.action.param(name), value, pattern) for value in values):
+        elif not any(_matches(command, name, value, pattern) for value in values):
             return False
     return True
 
@@ -152,19 +154,29 @@ def denying_limit(policy: Policy, command: Command) -> str | None:
     return next(denying, None)
 
 
-def _values(command: Command, name: str) -> list[str]:
+def _has(action: Action, name: str) -> bool:
+    if name == "Region":
+        return action.regions is not None
+    return any(name in param.names for param in action.params)
+
+
+def _param(command: Command, name: str) -> Param | None:
+    return next((param for param in command.action.params if name in param.names), None)
+
+
+def _values(command: Command, name: str) -> list[Json]:
     """Return the values that a condition is compared with: of a list, every entry."""
     if name == "Region":
         return [command.region] if command.region else []
-    param = next((p for p in command.action.params if name in p.names), None)
-    value = command.params.get(param.api if param else name)
+    param = _param(command, name)
+    value = None if param is None else command.params.get(param.api)
     if isinstance(value, list):
-        return list(map(str, value))
-    return [] if value is None else [str(value)]
+        return value
+    return [] if value is None else [value]
 
 
-def _matches(param: Param | None, value: str, pattern: str) -> bool:
-    if param is not None and param.word == "domain":
-        # Host names are the same in any case.
-        return fnmatchcase(value.lower(), pattern.lower())
-    return fnmatchcase(value, pattern)
+def _matches(command: Command, name: str, value: Json, condition: Condition) -> bool:
+    if name == "Region":
+        return conditions.region_matches(str(value), condition)
+    param = _param(command, name)
+    return param is not None and conditions.matches(param, value, condition)

@@ -137,7 +137,7 @@ def _scalar(node: yaml.Node) -> Any:
             if text.lower() not in ("true", "false"):
                 raise _refusal(f'write true or false, or "{text}" in quotes', node)
             return text.lower() == "true"
-        case "int" if re.fullmatch(r"-?(0|[1-9][0-9]{0,19})", text):
+        case "int" if re.fullmatch(r"0|-?[1-9][0-9]{0,19}", text):
             return int(text)
         case "str" | "int" | "float" | "timestamp":
             return text

@@ -12,9 +12,15 @@ from bot.times import parse_duration
 
 _SCALAR = str | int | bool
 Pattern = Annotated[
-    str,
+    Annotated[bool, Field(strict=True)] | Annotated[str, Field(min_length=1)],
     BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v),
-    Field(min_length=1, description="A glob: * stands for anything, ? for one character."),
+    Field(
+        description="A value, as a command would say it, or a glob: * stands for anything, "
+        "? for one character.",
+        json_schema_extra={
+            "anyOf": [{"type": ["boolean", "number"]}, {"type": "string", "minLength": 1}]
+        },
+    ),
 ]
 ActionPattern = Annotated[
     str, Field(min_length=1, description="Tencent's name of an API, or a glob over the names.")

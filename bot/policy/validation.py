@@ -6,6 +6,8 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from bot.model.actions import Action, Approval
+from bot.policy import conditions
+from bot.policy.conditions import Condition
 from bot.policy.schema import AccountSettings, Policy, Rule
 from bot.times import parse_duration
 
@@ -131,7 +133,7 @@ def _patterns(
 
 def _conditions(
     location: Location,
-    where: Mapping[str, str] | None,
+    where: Mapping[str, Condition] | None,
     patterns: Sequence[str],
     actions: Sequence[Action],
 ) -> Iterable[Problem]:
@@ -140,12 +142,35 @@ def _conditions(
     chosen = [a for a in actions if any(fnmatchcase(a.api, p) for p in patterns)]
     parameters = [_parameters_of(action) for action in chosen]
     known = set().union(*parameters)
-    for name in where:
+    for name, condition in where.items():
+        if name in known and (why := _flaw(name, condition, chosen)):
+            yield (*location, "where", name), why
         if name not in known:
             why = f'none of these actions has a parameter "{name}"{suggest(name, known)}'
             yield (*location, "where", name), why
     if known.issuperset(where) and not any(names.issuperset(where) for names in parameters):
         yield (*location, "where"), "no action has all of these parameters, so it would never hold"
+
+
+def _flaw(name: str, condition: Condition, actions: Sequence[Action]) -> str:
+    """Return why no value that one of the actions takes could match; empty if one could."""
+    flaws: list[str] = []
+    for action in actions:
+        if name == "Region":
+            regions = {one for offered in (action.regions or {}).values() for one in offered}
+            if any(conditions.region_matches(region, condition) for region in regions):
+                return ""
+            if regions:
+                why = "is no region where these actions are offered"
+                flaws.append(why + suggest(str(condition), regions))
+        for param in (param for param in action.params if name in param.names):
+            try:
+                conditions.read(param, condition)
+            except ValueError as error:
+                flaws.append(str(error))
+            else:
+                return ""
+    return flaws[0] if flaws else ""
 
 
 def _parameters_of(action: Action) -> set[str]:
