@@ -34,6 +34,39 @@ class LiveBefore(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class LaterKind(StrEnum):
+    """What became of a stop after its ending."""
+
+    CHECKED = "checked"
+    """Its state was read a moment later, and it was not on again."""
+    ON_AGAIN = "on again"
+    EXTENDED = "extended"
+    STOPPED_AGAIN = "stopped again"
+    UNDONE = "undone"
+    ENDED = "ended"
+    """Its time was over, and it is not off any more."""
+    STILL_OFF = "still off"
+    """Its time was over, and it is off all the same, or its state could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaterEvent:
+    """The last thing that is known to have happened to what a stop took off the air.
+
+    Attributes:
+        at: When it happened or was seen, epoch seconds.
+        state: The state that was read then: foreign text; empty where none was read.
+        by: The user who asked for it; empty where nobody did.
+        until: When what replaces the stop ends by itself, epoch seconds; None: it does not.
+    """
+
+    kind: LaterKind
+    at: float
+    state: str = ""
+    by: str = ""
+    until: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An accepted request.
@@ -179,6 +212,7 @@ class Operation:
         live_now: Where nothing was live, the keys of what is: parameters by Tencent's names.
         case: The incident or ticket it belongs to, or empty.
         runbook: Address of what the policy says to read about it, or empty.
+        later: What became of its effect after its ending; None while nothing is known.
         seq: Grows with every change of the row; a card rendered from a lower one is stale.
     """
 
@@ -222,6 +256,7 @@ class Operation:
     live_now: tuple[Params, ...] = ()
     case: str = ""
     runbook: str = ""
+    later: LaterEvent | None = None
     seq: int = 0
 
     @property

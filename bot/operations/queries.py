@@ -235,7 +235,7 @@ class Queries:
         if action is None or not offair.is_on(action, undo_of(action), entry.state):
             return False
         facts: dict[str, Json] = {"api": operation.api, "seen": entry.state}
-        await self._store.off_air.record_on_again(operation.id, facts)
+        await self._store.off_air.record_on_again(operation.id, entry.state, facts)
         return True
 
     async def open_requests(self, actor: Actor) -> tuple[list[Operation], list[Operation]]:

@@ -59,9 +59,11 @@ class Verifier:
             live_now = await self._reader.live_names(command, _LOOKING) if unsure else ()
             # That nothing was live is said in the ending.
             news = on or before is not LiveBefore.NOT_LIVE
-            await self._store.verifications.record(operation, seen, facts, live_now, announced=news)
+            await self._store.verifications.record(
+                operation, seen, facts, live_now, on=on, announced=news
+            )
             if on:
-                await self._store.off_air.record_on_again(operation.id, facts)
+                await self._store.off_air.record_on_again(operation.id, seen, facts)
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
 

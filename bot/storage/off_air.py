@@ -1,5 +1,6 @@
 """The tables `off` and `holds`: what is off the air, and what nobody may start."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -9,10 +10,12 @@ import sqlalchemy as sa
 
 from bot.audit.hash_chain import Fact
 from bot.catalog.effects import LISTED_FOR, announce_at
-from bot.model.actions import Json
+from bot.catalog.registry import action_of
+from bot.model.actions import Effect, Json
 from bot.model.messages import MessageKind
 from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
-from bot.model.operations import Operation
+from bot.model.operations import LaterEvent, LaterKind, Operation
+from bot.storage.later_events import LaterEvents
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
 from bot.storage.tables import ENDS, FOR_A_WHILE, holds, off, operations
@@ -21,21 +24,34 @@ from bot.storage.writer import Transaction
 _VERIFIED_AFTER = 2.0
 """Seconds from the end of something until its state is read."""
 
+_EARLIER_MOST = 8
+"""How many earlier operations learn what becomes of what they took off the air."""
+
 
 class OffAir:
     """Lists what is off the air and what is held."""
 
-    def __init__(self, session: Session, outbox: Outbox) -> None:
+    def __init__(self, session: Session, outbox: Outbox, later_events: LaterEvents) -> None:
         self.session = session
         self._outbox = outbox
+        self._later_events = later_events
 
     # --- within a transition ---------------------------------------------------------
 
     def apply(self, tx: Transaction, operation: Operation, change: OffAirChange) -> None:
-        """Store what an ending changes, and enqueue a message if it is known when it ends."""
+        """Store what an ending changes, and enqueue messages about it.
+
+        They are the cards of those operations that had turned it off before, and one about its
+        end if that is known.
+        """
         one = {"account": change.account, "thing": change.resource_type, "key": change.key}
+        key = {f"is_{name}": value for name, value in one.items()}
+        before = tx.connection.execute(_ENTRY, key).first()
+        earlier: list[str] = []
+        if before is not None and _replaces(change, before, tx.now):
+            earlier = [id_ for id_ in _turned_off_by(before) if id_ != operation.id]
+            self._later_events.record(tx, earlier, _event(operation, change, before, tx.now))
         if change.resource_gone or not change.off:
-            key = {f"is_{name}": value for name, value in one.items()}
             tx.connection.execute(_TURN_ON, key | {"is_since": tx.now - change.minimum_age})
         if not change.off:
             return
@@ -46,6 +62,7 @@ class OffAir:
             "since": tx.now,
             "until": ends,
             "next_at": announce_at(tx.now, ends) if ends is not None else None,
+            "earlier": json.dumps(earlier[-_EARLIER_MOST:]),
         }
         tx.connection.execute(_turn_off(self.session.insert), one | row)
         if change.announced:
@@ -63,9 +80,12 @@ class OffAir:
         }
         tx.connection.execute(self.session.insert(holds).values(row).on_conflict_do_nothing())
 
-    def release(self, tx: Transaction, scope: StartScope) -> None:
-        """Delete the holds of some targets."""
-        tx.connection.execute(sa.delete(holds).where(*_in_scope(scope)))
+    def release(self, tx: Transaction, operation: Operation, scope: StartScope) -> None:
+        """Delete the holds of some targets, and enqueue the cards of what began them."""
+        gone = sa.delete(holds).where(*_in_scope(scope)).returning(holds.c.operation)
+        ids = tx.connection.execute(gone).scalars().all()
+        event = LaterEvent(LaterKind.UNDONE, tx.now, by=operation.actor.user)
+        self._later_events.record(tx, ids, event)
 
     def holder(self, tx: Transaction, scope: StartScope) -> Hold | None:
         """Return a hold of one of some targets, within a transaction."""
@@ -117,18 +137,33 @@ class OffAir:
             still: Whether it is off all the same.
         """
         mine = off.c.operation == operation.id, ENDS
+        entry = tx.connection.execute(sa.select(off).where(*mine)).first()
+        if entry is None:
+            return
         ended = sa.delete(off).where(*mine)
         stays = sa.update(off).where(*mine).values(until=None, next_at=None)
-        if tx.connection.execute(stays if still else ended).rowcount > 0:
-            tx.facts.append(Fact("lifted", operation.id, dict(facts)))
-            self._outbox.enqueue(tx, operation, MessageKind.LIFTED, observed)
+        tx.connection.execute(stays if still else ended)
+        tx.facts.append(Fact("lifted", operation.id, dict(facts)))
+        self._outbox.enqueue(tx, operation, MessageKind.LIFTED, observed)
+        kind = LaterKind.STILL_OFF if still else LaterKind.ENDED
+        event = LaterEvent(kind, entry.until or tx.now, observed)
+        self._later_events.record(tx, _turned_off_by(entry), event)
 
     @write
-    def record_on_again(self, tx: Transaction, id_: str, facts: Mapping[str, Json]) -> None:
-        """Record that what an operation turned off was observed to be on again."""
-        mine = sa.delete(off).where(off.c.operation == id_)
-        if tx.connection.execute(mine).rowcount > 0:
+    def record_on_again(
+        self, tx: Transaction, id_: str, observed: str, facts: Mapping[str, Json]
+    ) -> None:
+        """Record that what an operation turned off was observed to be on again.
+
+        Args:
+            observed: Its state.
+        """
+        mine = sa.delete(off).where(off.c.operation == id_).returning(*off.c)
+        entry = tx.connection.execute(mine).first()
+        if entry is not None:
             tx.facts.append(Fact("on again", id_, dict(facts)))
+            event = LaterEvent(LaterKind.ON_AGAIN, tx.now, observed)
+            self._later_events.record(tx, _turned_off_by(entry), event)
 
     @write
     def adopt_account(self, tx: Transaction, account: str, by: str) -> None:
@@ -188,6 +223,36 @@ class OffAir:
                 yield replace(operation, account=row.filed), row
 
 
+def _turned_off_by(entry: sa.Row[Any]) -> list[str]:
+    """Return the ids of the operations that turned something off, the oldest first."""
+    return [*json.loads(entry.earlier), entry.operation]
+
+
+def _replaces(change: OffAirChange, before: sa.Row[Any], now: float) -> bool:
+    """Return whether a change removes or replaces an entry."""
+    if not change.off or change.resource_gone:
+        removed: bool = before.since <= now - change.minimum_age
+        if removed or not change.off:
+            return removed
+    replaced: bool = before.weight <= change.weight
+    return replaced
+
+
+def _event(
+    operation: Operation, change: OffAirChange, before: sa.Row[Any], now: float
+) -> LaterEvent:
+    """Return what a change means for the operations that had turned the same thing off."""
+    action, by = action_of(operation), operation.actor.user
+    if not change.off:
+        if action is not None and action.effect is Effect.READ:
+            state = action.effect_spec.resource_type.on or ""
+            return LaterEvent(LaterKind.ON_AGAIN, now, state)
+        return LaterEvent(LaterKind.UNDONE, now, by=by)
+    later = before.until is not None and (change.until or 0.0) > before.until
+    kind = LaterKind.EXTENDED if later else LaterKind.STOPPED_AGAIN
+    return LaterEvent(kind, now, by=by, until=change.until)
+
+
 def _in_scope(scope: StartScope) -> tuple[sa.ColumnElement[bool], ...]:
     account = holds.c.account == scope.account
     if scope.known_accounts is not None:
@@ -203,10 +268,16 @@ def _find_hold(connection: sa.Connection, scope: StartScope) -> Hold | None:
 
 
 # Made once, because compiling them costs SQLAlchemy more than the database takes.
+_ENTRY = sa.select(off).where(
+    *(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key"))
+)
 _TURN_ON = sa.delete(off).where(
     *(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key")),
     off.c.since <= sa.bindparam("is_since"),
 )
+
+
+_REPLACED = ("operation", "weight", "since", "until", "next_at", "earlier")
 
 
 @cache
@@ -215,6 +286,6 @@ def _turn_off(insert: Callable[[sa.Table], Any]) -> Any:
     given = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=[off.c.account, off.c.thing, off.c.key],
-        set_={n: given[n] for n in ("operation", "weight", "since", "until", "next_at")},
+        set_={n: given[n] for n in _REPLACED},
         where=off.c.weight <= given.weight,
     )

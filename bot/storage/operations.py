@@ -214,7 +214,7 @@ class Operations:
         if effects.hold is not None:
             self._off_air.hold(tx, operation, effects.hold)
         if effects.release is not None:
-            self._off_air.release(tx, effects.release)
+            self._off_air.release(tx, operation, effects.release)
 
     # --- reading ---------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from bot.model.operations import (
     Approvals,
     Choice,
     Decision,
+    LaterEvent,
     LiveBefore,
     Operation,
     Origin,
@@ -32,6 +33,7 @@ from bot.storage.transition import Changes
 _PLACE, _NOTICE = TypeAdapter(Place), TypeAdapter(EphemeralNotice)
 _APPROVALS, _PREVIEW, _ORIGIN = TypeAdapter(Approvals), TypeAdapter(Preview), TypeAdapter(Origin)
 _KEYS = TypeAdapter(tuple[dict[str, str | int], ...])
+_LATER = TypeAdapter(LaterEvent)
 _NO_CONSENT = (Approvals(), Preview(), Origin())
 CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
     "approvals": {
@@ -135,6 +137,11 @@ def keys(found: Iterable[Params]) -> str:
     return json.dumps([dict(one) for one in found])
 
 
+def later(event: LaterEvent | None) -> str:
+    """Return what happened later as its column holds it."""
+    return _LATER.dump_json(event).decode() if event else ""
+
+
 def merged_consent(id_: str, stored: str, parts: Mapping[str, Any]) -> str:
     """Return the JSON of the column `consent` with some of its parts replaced.
 
@@ -212,6 +219,7 @@ def columns(operation: Operation) -> dict[str, Any]:
         "looked": operation.verified_state,
         "live_before": operation.live_before.value if operation.live_before else "",
         "live_now": keys(operation.live_now),
+        "later": later(operation.later),
         "target": operation.target,
         "case": operation.case,
         "runbook": operation.runbook,
@@ -268,6 +276,7 @@ def _operation(row: sa.Row[Any]) -> Operation:
         target=row.target,
         case=row.case,
         runbook=row.runbook,
+        later=_LATER.validate_json(row.later, strict=True) if row.later else None,
         seq=row.seq,
     )
 

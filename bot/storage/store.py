@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from bot.audit.checkpoints import Signer
 from bot.storage.audit_log import AuditLog
 from bot.storage.decisions import Decisions
+from bot.storage.later_events import LaterEvents
 from bot.storage.leases import Leases
 from bot.storage.off_air import OffAir
 from bot.storage.operations import Operations
@@ -46,12 +47,13 @@ class Store:
         self.outbox = Outbox(session, self.rate_limits)
         self.audit_log = AuditLog(session, self.outbox)
         session.writer.on_tampering = self.audit_log.report_tampering
-        self.off_air = OffAir(session, self.outbox)
+        later_events = LaterEvents(session, self.outbox)
+        self.off_air = OffAir(session, self.outbox, later_events)
         self.operations = Operations(
             session, outbox=self.outbox, off_air=self.off_air, rate_limits=self.rate_limits
         )
         self.decisions = Decisions(session, self.outbox)
-        self.verifications = Verifications(session, self.outbox)
+        self.verifications = Verifications(session, self.outbox, later_events)
         self.leases = Leases(session, self.audit_log)
 
     async def ready(self) -> None:

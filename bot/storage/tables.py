@@ -60,6 +60,8 @@ operations = sa.Table(
     # What was live before a stop, and the keys of what was live where that was nothing.
     sa.Column("live_before", sa.Text, nullable=False, server_default=""),
     sa.Column("live_now", sa.Text, nullable=False, server_default="[]"),
+    # What became of its effect after its ending, as JSON; empty while nothing is known.
+    sa.Column("later", sa.Text, nullable=False, server_default=""),
 )
 
 # A million finished operations must not slow down the search for unfinished ones. Queries repeat
@@ -228,6 +230,8 @@ off = sa.Table(
     # When it ends by itself, and when the next message about that is due.
     sa.Column("until", sa.Double),
     sa.Column("next_at", sa.Double),
+    # Ids of the operations that had turned it off before that one, oldest first, as JSON.
+    sa.Column("earlier", sa.Text, nullable=False, server_default="[]"),
 )
 ENDS = sa.text("next_at IS NOT NULL")
 sa.Index("off_ends", off.c.next_at, sqlite_where=ENDS, postgresql_where=ENDS)

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from bot.audit.hash_chain import Fact
 from bot.model.actions import Json, Params
 from bot.model.messages import MessageKind
-from bot.model.operations import Operation
+from bot.model.operations import LaterEvent, LaterKind, Operation
 from bot.storage import rows
+from bot.storage.later_events import LaterEvents
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
 from bot.storage.tables import UNSEEN, operations
@@ -18,9 +19,10 @@ from bot.storage.writer import Transaction
 class Verifications:
     """Hands out the operations that are due for verification, and records what was observed."""
 
-    def __init__(self, session: Session, outbox: Outbox) -> None:
+    def __init__(self, session: Session, outbox: Outbox, later_events: LaterEvents) -> None:
         self.session = session
         self._outbox = outbox
+        self._later_events = later_events
 
     @write
     def claim(self, tx: Transaction, limit: int = 16) -> list[Operation]:
@@ -55,12 +57,14 @@ class Verifications:
         facts: Mapping[str, Json],
         live_now: Sequence[Params] = (),
         *,
+        on: bool = False,
         announced: bool = True,
     ) -> None:
         """Record the state that was observed, once, and enqueue a message about it.
 
         Args:
             live_now: Keys of what is live where it is not known that anything was stopped.
+            on: Whether it is on again.
             announced: Whether there is anything to say about it.
         """
         found = {"live_now": rows.keys(live_now)} if live_now else {}
@@ -75,3 +79,5 @@ class Verifications:
             if announced:
                 after = str(round(tx.now - (row.ended_at or tx.now)))
                 self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, after)
+                kind = LaterKind.ON_AGAIN if on else LaterKind.CHECKED
+                self._later_events.record(tx, [row.id], LaterEvent(kind, tx.now, observed))

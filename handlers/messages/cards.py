@@ -5,6 +5,7 @@ from bot.model.operations import Operation, State
 from handlers.messages.annotations import access_request_text, case_text, runbook_link
 from handlers.messages.blocks import TEXT_MOST, Message, context, section
 from handlers.messages.buttons import choice_buttons
+from handlers.messages.later_text import later_label, later_text
 from handlers.messages.mrkdwn import code, format_slack_time, truncate, user
 from handlers.messages.operation_text import emergency_text, request_text
 from handlers.messages.state_text import card_label, decision_text, summary
@@ -12,12 +13,13 @@ from handlers.messages.state_text import card_label, decision_text, summary
 
 def card(operation: Operation, action: Action | None) -> Message:
     """Render the root message of an operation as it is now."""
-    label, request = card_label(operation, action), request_text(operation, action)
+    label = later_label(operation, action) or card_label(operation, action)
+    request, later = request_text(operation, action), later_text(operation, action)
     now, origin = summary(operation, action), _origin(operation)
     emergency, lacking = emergency_text(operation), access_request_text(operation)
-    sentences = " ".join(part for part in (f"{label}: {request}.", lacking, now) if part)
+    sentences = " ".join(part for part in (f"{label}: {request}.", later, lacking, now) if part)
     text = " ".join(part for part in (emergency, f"{sentences} {origin}.") if part)
-    lines = (emergency, f"*{label}:* {request}", lacking, now)
+    lines = (emergency, f"*{label}:* {request}", later, lacking, now)
     body = "\n".join(part for part in lines if part)
     blocks = [section(body), context(origin)]
     if operation.state is State.WAITING:

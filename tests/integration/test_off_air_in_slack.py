@@ -115,8 +115,44 @@ async def test_verifier_skips_a_ban_that_was_undone(world: Sandbox) -> None:
     dropped = await found(world, "U0ALICE", "DropLiveStream", "Keep it off")
 
     def looks() -> list[Message]:
-        return [m for m in slack.channels[INCIDENTS].messages if "s later" in m.text]
+        messages = slack.channels[INCIDENTS].messages
+        return [m for m in messages if m.thread_ts and "s later" in m.text]
 
     await slack.wait_for(looks)
     # The ban's own look would have come before.
     assert [m.thread_ts for m in looks()] == [dropped.thread_ts]
+
+
+async def test_root_card_learns_what_happened_later(world: Sandbox) -> None:
+    """The card in the channel is edited when its ban is extended, and when that is lifted."""
+    slack = world.slack
+    alice, bob = slack.person("U0ALICE"), UserActions(slack, "U0BOB")
+
+    def root(words: str) -> list[Message]:
+        return [m for m in slack.channels[INCIDENTS].roots if words in m.text]
+
+    await alice.slash("/stopstream", "live stream1 for=30m", INCIDENTS)
+    lift = await found(world, "U0ALICE", "*It ends by itself*", "Extend")
+    (card,) = root("ForbidLiveStream")
+    await bob.press("Extend", lift, INCIDENTS)
+    await slack.wait_for(lambda: root("Extended by <@U0BOB>"))
+    await alice.slash("/startstream", "live stream1", INCIDENTS)
+    await slack.wait_for(lambda: root("Lifted by <@U0ALICE>"))
+
+    (now,) = root("Lifted by <@U0ALICE>")
+    assert now.ts == card.ts
+    assert now.text.startswith("Lifted: ForbidLiveStream")
+
+
+async def test_root_card_learns_that_a_stream_is_live_again(world: Sandbox) -> None:
+    """The card in the channel says so when the encoder of a stopped stream pushes again."""
+    slack = world.slack
+    alice = slack.person("U0ALICE")
+    await alice.slash("/stopstream", "live stream1", INCIDENTS)
+    await slack.wait_for(lambda: world.cloud.ran("DropLiveStream"))
+
+    def card(words: str) -> list[Message]:
+        return [m for m in slack.channels[INCIDENTS].roots if words in m.text]
+
+    await slack.wait_for(lambda: card("⚫ *Off*") or card("🔴 *Live again*"))
+    assert len(card("DropLiveStream")) == 1

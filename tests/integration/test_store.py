@@ -291,7 +291,7 @@ async def test_store_statements_use_an_index_on_large_tables(tmp_path: Path) -> 
         await store.off_air.list(10)
         await store.off_air.list_holds()
         await store.off_air.claim_expiring()
-        await store.off_air.record_on_again("nothing", {})
+        await store.off_air.record_on_again("nothing", "active", {})
         await store.operations.unfinished()
         await store.operations.due_waits()
         await store.decisions.claim()
