@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from bot.cli.audit_export import export
 from bot.cli.audit_show import show, tail
 from bot.cli.audit_verify import verify
-from bot.cli.output import DONE, one_line, say
+from bot.cli.output import DONE, FAILED, complain, one_line, say
 from bot.cli.settings import Settings
 from bot.cli.wiring import open_store
 from bot.errors import ConfigError
@@ -77,5 +77,13 @@ async def _prune(store: Store, settings: Settings, options: argparse.Namespace) 
     except ValueError as error:
         where = "--keep" if options.keep else "STOPSTREAM_AUDIT_KEEP"
         raise ConfigError([f"{where}: {error}"]) from None
-    say(f"{await store.audit_log.prune(keep)} records removed, behind a tombstone")
+    pruning = await store.audit_log.prune(keep, force=options.force)
+    if pruning.clock_is_suspect:
+        complain(
+            "nothing was removed: by the clock, the newest record is more than a day old; "
+            "check it, and add --force if it is right"
+        )
+        return FAILED
+    more = f"; {pruning.left} more are due: run it again, or with --force" if pruning.left else ""
+    say(f"{pruning.removed} records removed, behind a tombstone{more}")
     return DONE

@@ -40,7 +40,13 @@ class RetentionJob:
 
     async def _prune(self) -> None:
         try:
-            if gone := await self._store.audit_log.prune(self._keep):
-                log.info("old records are removed", records=gone)
+            pruning = await self._store.audit_log.prune(self._keep)
+            if pruning.clock_is_suspect:
+                log.error(
+                    "old records are not removed: by this clock, none was made for a day",
+                    next="check the clock; stopstream audit prune --force removes them",
+                )
+            elif pruning.removed:
+                log.info("old records are removed", records=pruning.removed, left=pruning.left)
         except StoreError as error:
             log.error("old records are not removed now", why=str(error))

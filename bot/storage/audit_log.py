@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +25,24 @@ from bot.storage.writer import Transaction
 
 _PRUNED_AT_ONCE = 1000
 """Old records that are removed in one transaction."""
+
+_LONGEST_SILENCE = 86_400.0
+"""Seconds since the newest record after which the clock is suspect, for retention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What became of the records that are too old.
+
+    Attributes:
+        removed: How many are gone.
+        left: How many are too old and stay until the next time.
+        clock_is_suspect: Nothing was removed, because the newest record is a day old.
+    """
+
+    removed: int = 0
+    left: int = 0
+    clock_is_suspect: bool = False
 
 
 class AuditSnapshot:
@@ -114,25 +132,42 @@ class AuditLog:
             text = f"Something stored is quarantined and is not run: {error}."
             self._outbox.enqueue_audit(tx, key, text)
 
-    async def prune(self, keep: float) -> int:
-        """Remove records older than `keep` seconds, behind a tombstone, and return how many.
+    async def prune(self, keep: float, *, force: bool = False) -> Pruning:
+        """Remove records older than `keep` seconds, behind a tombstone.
 
-        They are removed a few at a time, so that other writes wait little.
+        They are removed a few at a time, so that other writes wait little. At most a tenth of the
+        log goes at once, and none while the newest record is older than a day by the clock, for
+        then the clock may be wrong.
+
+        Args:
+            force: Remove all of them, whatever the clock says.
         """
-        await self._add_tombstone(keep)
+        left = await self._add_tombstone(keep, force=force)
+        if left is None:
+            return Pruning(clock_is_suspect=True)
         total = 0
         while gone := await self._forget():
             total += gone
-        return total
+        return Pruning(total, left)
 
     @write
-    def _add_tombstone(self, tx: Transaction, keep: float) -> None:
+    def _add_tombstone(self, tx: Transaction, keep: float, *, force: bool) -> int | None:
+        """Return how many old records stay for now; None if the clock is suspect."""
         if self.session.signer is None:
-            return
-        before = tx.now - keep
-        fact = audit_records.prune(tx.connection, tx.now, self.session.signer, before=before)
+            return 0
+        latest = audit_records.latest_at(tx.connection)
+        if not force and latest is not None and tx.now > latest + _LONGEST_SILENCE:
+            return None
+        fact, left = audit_records.prune(
+            tx.connection,
+            tx.now,
+            self.session.signer,
+            before=tx.now - keep,
+            all_at_once=force,
+        )
         if fact is not None:
             tx.facts.append(fact)
+        return left
 
     @write
     def _forget(self, tx: Transaction) -> int:

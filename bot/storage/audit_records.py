@@ -216,34 +216,47 @@ def checkpoint(
     return seal
 
 
-def prune(connection: sa.Connection, now: float, signer: Signer, *, before: float) -> Fact | None:
-    """Store a tombstone for all records older than `before`; None if there are none.
+def latest_at(connection: sa.Connection) -> float | None:
+    """Return when the newest record was made, as epoch seconds; None if there is none."""
+    return connection.execute(sa.select(trail.c.at).order_by(trail.c.seq.desc()).limit(1)).scalar()
+
+
+def prune(
+    connection: sa.Connection, now: float, signer: Signer, *, before: float, all_at_once: bool
+) -> tuple[Fact | None, int]:
+    """Store a tombstone for records older than `before`, and return its fact, if there are any.
 
     The last record always stays. The records themselves are deleted by `forget`, a few at a time.
+
+    Args:
+        all_at_once: All of them; else at most a tenth of the log, and one at least, because a
+            clock that is wrong may make every record look old.
+
+    Returns:
+        The fact, and how many records are older than `before` and stay for now.
     """
     oldest = sa.select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1)
     kept = connection.execute(oldest).scalar()
-    upto = (kept if kept is not None else end(connection).seq) - 1
+    last = end(connection).seq
+    due = (kept if kept is not None else last) - 1
     buried = connection.execute(sa.select(_TOMBSTONE.c.seq)).scalar() or 0
-    if upto <= buried:
-        return None
+    if due <= buried:
+        return None, 0
+    upto = due if all_at_once else min(due, buried + max(1, (last - buried) // 10))
     row = connection.execute(sa.select(trail).where(trail.c.seq == upto)).first()
     if row is None:
-        return None
+        return None, due - buried
     keys = connection.execute(sa.select(seals.c.key).distinct()).scalars().all()
     seal = signer.sign(CheckpointKind.TOMBSTONE, upto, row.hash, now)
     connection.execute(_ADD_SEAL, _values(seal))
-    return Fact(
-        PRUNED,
-        "",
-        {
-            "first": buried + 1,
-            "upto": upto,
-            "hash": row.hash,
-            "last_at": row.at,
-            "keys": sorted({*keys, signer.public}),
-        },
-    )
+    facts = {
+        "first": buried + 1,
+        "upto": upto,
+        "hash": row.hash,
+        "last_at": row.at,
+        "keys": sorted({*keys, signer.public}),
+    }
+    return Fact(PRUNED, "", facts), due - upto
 
 
 def forget(connection: sa.Connection, most: int) -> int:

@@ -237,11 +237,11 @@ async def test_retention_pruned_log_still_verifies(database_url: str) -> None:
         (owing,) = await store.outbox.claim()
         clock.advance(60.0)
         await fill(store, 4)
-        removed = await store.audit_log.prune(30.0)
-        assert removed == 7
+        pruning = await store.audit_log.prune(30.0, force=True)
+        assert (pruning.removed, pruning.left) == (7, 0)
         report = check(store)
         assert (report.first, report.count, report.found) == (8, 5, None)
-        assert await store.audit_log.prune(3600.0) == 0
+        assert (await store.audit_log.prune(3600.0)).removed == 0
         # Its checkpoint is older than what is kept, but for its very end.
         seal = parse_checkpoint(owing.key)
         assert seal is not None
@@ -249,11 +249,38 @@ async def test_retention_pruned_log_still_verifies(database_url: str) -> None:
             assert audited.compare([seal]).found is None
         await fill(store, 2)
         clock.advance(60.0)
-        assert await store.audit_log.prune(30.0) == 6
+        assert (await store.audit_log.prune(30.0, force=True)).removed == 6
         report = check(store)
         assert (report.first, report.count, report.found) == (14, 2, None)
         with store.audit_log.records() as records:
             assert [record.kind for record in records] == ["ended", "pruned"]
+
+
+async def test_retention_removes_a_tenth_at_once(database_url: str) -> None:
+    """At most a tenth of the audit log goes at once, so that a wrong clock costs little."""
+    clock = ManualClock()
+    async with opened(database_url, signer=OURS, clock=clock) as store:
+        await fill(store, 50)
+        count = check(store).count
+        clock.advance(3600.0)
+        pruning = await store.audit_log.prune(60.0)
+        assert pruning.removed == count // 10
+        assert pruning.removed + pruning.left == count - 1
+        report = check(store)
+        assert (report.first, report.found) == (count // 10 + 1, None)
+
+
+@pytest.mark.parametrize("ahead", [86_401.0, 500 * 86_400.0])
+async def test_retention_refuses_a_suspect_clock(database_url: str, ahead: float) -> None:
+    """Nothing is removed while the clock is a day or more past the newest record."""
+    clock = ManualClock()
+    async with opened(database_url, signer=OURS, clock=clock) as store:
+        await fill(store, 20)
+        clock.advance(ahead)
+        pruning = await store.audit_log.prune(3600.0)
+        assert (pruning.removed, pruning.clock_is_suspect) == (0, True)
+        assert check(store).first == 1
+        assert (await store.audit_log.prune(3600.0, force=True)).removed > 0
 
 
 async def test_retention_runs_in_background(database_url: str) -> None:
@@ -279,7 +306,7 @@ async def test_retention_needs_signing_key(quick_store: Store) -> None:
     """An audit log without a signing key is not pruned."""
     await fill(quick_store, 3)
 
-    assert await quick_store.audit_log.prune(0.0) == 0
+    assert (await quick_store.audit_log.prune(0.0, force=True)).removed == 0
 
 
 # --- export ----------------------------------------------------------------------------------
