@@ -4,6 +4,7 @@ StopstreamError
 ├─ ConfigError            correct the environment or the policy file
 ├─ ParseError             correct the command
 ├─ StoreError             nothing can be recorded, so nothing is done
+│  ├─ UnstorableError     the database cannot hold it, now or later
 │  └─ UnreadableRowError  from another release, or corrupt; it is quarantined
 ├─ DirectoryError         Slack did not say who someone is, so the answer is no
 └─ CloudError
@@ -81,6 +82,10 @@ class ParseError(StopstreamError):
 
 class StoreError(StopstreamError):
     """The database cannot be written or read now."""
+
+
+class UnstorableError(StoreError):
+    """The database cannot hold what was to be written, now or later."""
 
 
 class UnreadableRowError(StoreError):

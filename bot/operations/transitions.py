@@ -9,7 +9,7 @@ import structlog
 
 from bot.catalog import effects as offair
 from bot.catalog.builtin import HOLD
-from bot.errors import StoreError, UnreadableRowError
+from bot.errors import StoreError, UnreadableRowError, UnstorableError
 from bot.model.actions import Json, Params
 from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
@@ -28,6 +28,10 @@ log = structlog.get_logger("stopstream.engine")
 TO_RUNNING = (State.DUE, State.RUNNING)
 
 _DONE = (State.ACCEPTED, State.ALREADY)
+
+_NOT_STORED = (
+    "Tencent Cloud's answer holds something that I can't save, so only the outcome is kept."
+)
 
 _AGAIN = 1.0
 """Seconds between two tries to store an ending, or two looks at an operation."""
@@ -176,7 +180,13 @@ class Transitions:
             guards=Guards(owner=self._store.session.owner),
             effects=self._with_hold(effects, after, command),
         )
-        moved = await self._apply(transition)
+        try:
+            moved = await self._apply(transition)
+        except UnstorableError as error:
+            if path[0] is not State.RUNNING:
+                raise
+            log.error("an outcome cannot be stored", operation=operation.id, why=str(error))
+            moved = await self._apply_without_answer(operation, command, transition)
         if moved is not None and moved.state in ENDINGS:
             self._metrics.ended.labels(moved.state.value, moved.api).inc()
             self.wake(moved)
@@ -188,11 +198,31 @@ class Transitions:
                 return await self._store.operations.apply(transition)
             except StoreError as error:
                 ran = transition.path[0] is State.RUNNING
-                if not ran or isinstance(error, UnreadableRowError):
+                if not ran or isinstance(error, UnreadableRowError | UnstorableError):
                     raise
                 # It has run: its ending must not be lost while the database is away.
                 log.error("the ending waits for the store", operation=transition.id, why=str(error))
                 await asyncio.sleep(_AGAIN)
+
+    async def _apply_without_answer(
+        self, operation: Operation, command: Command, transition: Transition
+    ) -> Operation | None:
+        """Store the state that a request has reached, with nothing of the answer.
+
+        Otherwise what has run would be taken up, and sent, again.
+        """
+        changes: Changes = {"detail": _NOT_STORED}
+        if "params" in transition.changes:
+            changes["params"] = transition.changes["params"]
+        after = replace(operation, state=transition.path[-1], **changes)
+        plain = replace(transition, facts=facts_of(after, command.action), changes=changes)
+        try:
+            return await self._apply(plain)
+        except UnstorableError as error:
+            # What is off the air may be named by the answer, too.
+            log.error("an effect cannot be stored", operation=operation.id, why=str(error))
+            effects = replace(plain.effects, off_air=None)
+            return await self._apply(replace(plain, effects=effects))
 
     def _with_hold(self, effects: Effects, operation: Operation, command: Command) -> Effects:
         """Add the hold that an accepted action of the bot itself begins or releases."""

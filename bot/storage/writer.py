@@ -19,7 +19,7 @@ import structlog
 
 from bot.audit.checkpoints import Signer
 from bot.audit.hash_chain import Fact
-from bot.errors import StoreError
+from bot.errors import StoreError, UnstorableError
 from bot.storage import audit_records
 from bot.storage.audit_records import End
 
@@ -58,6 +58,9 @@ _FEW = 16
 
 _RECENT = 5.0
 """Seconds for which a refusal is remembered: a full disk may still take what is small."""
+
+_UNSTORABLE = (sa.exc.DataError, UnicodeError, OverflowError, RecursionError)
+"""Of these, what is written is the cause: repeating it is in vain."""
 
 Work = Callable[[Transaction, Sequence[Item]], Sequence[Result]]
 """Processes several items in one transaction and returns a result for each."""
@@ -131,6 +134,7 @@ class Writer:
             urgent: Somebody waits for an ack: it precedes everything that is not urgent.
 
         Raises:
+            UnstorableError: Nothing was done, and nothing would be by another try.
             StoreError: Nothing was done; the message is the database's.
         """
         job: _Job[Item, Result] = _Job(work, item, self._loop.create_future())
@@ -172,9 +176,14 @@ class Writer:
                 for job in jobs:
                     self._settle([job])
                 return
-            database = isinstance(error, sa.exc.SQLAlchemyError | OSError)
-            jobs[0].error = StoreError(_plainly(error)) if database else error
-            if database:
+            if isinstance(error, _UNSTORABLE):
+                # The message may repeat what cannot be written.
+                why = f"the database cannot hold it: {type(error).__name__}"
+                jobs[0].error = UnstorableError(why)
+            elif not isinstance(error, sa.exc.SQLAlchemyError | OSError):
+                jobs[0].error = error
+            else:
+                jobs[0].error = StoreError(_plainly(error))
                 self._refused = time.monotonic(), _plainly(error)
         self._loop.call_soon_threadsafe(_answer, jobs)
 

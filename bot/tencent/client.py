@@ -25,6 +25,13 @@ from bot.model.operations import Answer
 from bot.model.verdicts import RequestPreview
 from bot.redact import HIDDEN, redact
 from bot.tencent import tc3
+from bot.tencent.answers import (
+    LONGEST_ID,
+    storable,
+    storable_message,
+    storable_text,
+    without_secrets,
+)
 from bot.tencent.credentials import Access, CredentialSource
 
 CONNECT = 3.0
@@ -197,9 +204,11 @@ class TencentCloud:
         answer = parsed.get("Response") if isinstance(parsed, dict) else None
         if not isinstance(answer, dict):
             raise unreadable("The answer is not Tencent Cloud's")
+        answer = {storable_text(name): storable(value) for name, value in answer.items()}
         request_id = answer.pop("RequestId", None)
         if not isinstance(request_id, str) or not request_id:
             raise unreadable("The answer has no RequestId")
+        request_id = request_id[:LONGEST_ID]
         if "Error" in answer:
             refusal = self._refusal(answer["Error"], request_id, response, secrets)
             raise refusal or unreadable("The answer's Error is malformed")
@@ -218,8 +227,8 @@ class TencentCloud:
         skew = None
         if code == "AuthFailure.SignatureExpire":
             skew = self._skew(response.headers.get("Date", ""))
-        message = _without(message, secrets)
-        return ApiError(code, message[:1000], request_id=request_id[:100], skew=skew)
+        message = storable_message(message, secrets)
+        return ApiError(code[:LONGEST_ID], message, request_id=request_id, skew=skew)
 
     def _skew(self, date: str) -> float | None:
         """Return the seconds by which this clock is ahead of the server's."""
@@ -253,7 +262,7 @@ def _lost(error: Exception) -> NeverSentError | NoAnswerError:
             | httpx.PoolTimeout
             | httpx.UnsupportedProtocol,
         )
-    why = redact(str(cause) or type(error).__name__)
+    why = storable_message(str(cause) or type(error).__name__, ())
     if never:
         return NeverSentError(f"Tencent Cloud cannot be reached: {why}")
     return NoAnswerError(f"The connection broke before Tencent Cloud answered: {why}")
@@ -268,14 +277,8 @@ def _secrets(command: Command, credentials: tc3.Credentials) -> list[str]:
     return [*filter(None, ours), *(one for one in given if len(one) >= _SHORTEST_SECRET)]
 
 
-def _without(text: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    return redact(text)
-
-
 def _excerpt(body: bytes, secrets: Sequence[str]) -> str:
-    text = _without(body[:4000].decode("utf-8", "replace"), secrets)[:400]
+    text = redact(without_secrets(body[:4000].decode("utf-8", "replace"), secrets))[:400]
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:120] or "(nothing)"
 

@@ -284,3 +284,50 @@ async def test_cloud_client_calls_host_of_configured_site() -> None:
         await cloud.close()
 
     assert hosts == ["trtc.intl.tencentcloudapi.com", "trtc.tencentcloudapi.com"]
+
+
+@pytest.mark.parametrize(
+    ("body", "request_id", "stored"),
+    [
+        (r'{"RequestId": "r\ud800", "State": "a\udfffb"}', "r\ufffd", {"State": "a\ufffdb"}),
+        (r'{"RequestId": "r\u0000", "a\u0000": ["\ud800"]}', "r\ufffd", {"a\ufffd": ["\ufffd"]}),
+        (r'{"RequestId": "r", "N": NaN, "I": [-Infinity]}', "r", {"N": None, "I": [None]}),
+        (r'{"RequestId": "😀\ud83d\ude00"}', "😀😀", {}),
+        (f'{{"RequestId": "{"r" * 5000}"}}', "r" * 100, {}),
+    ],
+)
+async def test_cloud_client_makes_answer_storable(
+    body: str, request_id: str, stored: dict[str, Any]
+) -> None:
+    """What UTF-8 or a database cannot hold is replaced, and the RequestId is cut."""
+    async with server(answers(http(f'{{"Response": {body}}}'.encode()))) as url:
+        answer = await call(url)
+
+    assert (answer.request_id, answer.body) == (request_id, stored)
+
+
+async def test_cloud_client_keeps_no_endless_nesting() -> None:
+    """An answer that is nested very deeply is cut, and still accepted."""
+    nested = '{"a":' * 400 + "1" + "}" * 400
+    body = f'{{"Response": {{"RequestId": "r", "A": {nested}}}}}'
+    async with server(answers(http(body.encode()))) as url:
+        answer = await call(url)
+
+    assert str(answer.body).count("{") < 100
+
+
+@pytest.mark.parametrize("before", [0, 1980, 1990, 1999, 2000])
+async def test_cloud_client_makes_error_storable(before: int) -> None:
+    """An error's message is replaced and cut as an answer is, and no part of a key is left."""
+    message = "m" * before + KEY.secret_key + r"\ud800" + "m" * 900_000
+    error = rf'{{"Code": "Invalid\ud800{"c" * 200}", "Message": "{message}"}}'
+    body = rf'{{"Response": {{"RequestId": "r\ud800", "Error": {error}}}}}'.encode()
+    async with server(answers(http(body))) as url:
+        with pytest.raises(ApiError) as caught:
+            await call(url)
+
+    assert caught.value.request_id == "r\ufffd"
+    assert (len(caught.value.code), caught.value.code[:8]) == (100, "Invalid\ufffd")
+    assert 1900 < len(caught.value.message) <= 2000
+    assert KEY.secret_key[:3] not in caught.value.message
+    caught.value.message.encode()

@@ -1,0 +1,68 @@
+"""Makes the answers of Tencent Cloud storable: foreign data, which a database may refuse."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from bot.model.actions import Json
+from bot.redact import HIDDEN, redact
+
+LONGEST_ID = 100
+"""Characters of a RequestId or an error code."""
+
+LONGEST_MESSAGE = 2000
+"""Characters of an error message."""
+
+_DEEPEST = 64
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable_text(text: str) -> str:
+    """Replace what UTF-8 or a database cannot hold: lone surrogates and NUL."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def storable(value: Json, depth: int = 0) -> Json:
+    """Return a value with storable texts; null replaces no number, and what is nested too deeply.
+
+    Args:
+        depth: Of the value in the answer.
+    """
+    match value:
+        case str():
+            return storable_text(value)
+        case float() if not math.isfinite(value):
+            return None
+        case list() | dict() if depth >= _DEEPEST:
+            return None
+        case list():
+            return [storable(one, depth + 1) for one in value]
+        case dict():
+            return {storable_text(key): storable(one, depth + 1) for key, one in value.items()}
+        case _:
+            return value
+
+
+def storable_message(text: str, secrets: Sequence[str]) -> str:
+    """Return the beginning of a message, without secrets.
+
+    It is cut before it is searched, since it may be a megabyte long.
+
+    Args:
+        secrets: Texts that must not be shown.
+    """
+    longest = max(map(len, secrets), default=0)
+    cut = text[: LONGEST_MESSAGE + longest]
+    whole = len(cut) == len(text)
+    cut = without_secrets(storable_text(cut), secrets)
+    if not whole and longest:
+        # A secret may have been cut in two, and what is left of it would not be recognised.
+        cut = cut[:-longest]
+    return redact(cut[:LONGEST_MESSAGE])[:LONGEST_MESSAGE]
+
+
+def without_secrets(text: str, secrets: Sequence[str]) -> str:
+    """Replace each secret by `[hidden]`."""
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return text
