@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from bot.errors import ConfigError, StoreError
 from bot.storage.tables import METADATA
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration. A test compares it with the files."""
 
 _ADDRESS = "STOPSTREAM_DATABASE_URL: "
