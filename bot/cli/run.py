@@ -27,6 +27,7 @@ from bot.operations.service import Service
 from bot.redact import redact
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
+from bot.times import parse_duration
 
 _SUCCESSFUL = frozenset({State.ACCEPTED, State.ALREADY})
 
@@ -103,6 +104,7 @@ async def _replica(settings: Settings) -> AsyncIterator[Parts]:
                 team=team,
                 metrics=metrics,
                 supervisor=Supervisor(metrics),
+                max_age=parse_duration(settings.max_age),
             )
             parts.worker.keep_leases()
             facts: dict[str, Json] = {"policy": policy.digest, "replica": store.session.owner}

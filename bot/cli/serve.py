@@ -197,6 +197,7 @@ class Server:
             team=identity.team,
             metrics=self.metrics,
             supervisor=self.supervisor,
+            max_age=parse_duration(self.settings.max_age),
         )
         for part in (parts.relay, parts.worker, parts.approvals):
             if part is not None:

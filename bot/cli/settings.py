@@ -110,6 +110,12 @@ class Settings(BaseSettings):
         alias="STOPSTREAM_AUDIT_KEEP",
         description="How long records are kept, e.g. `400d`; left out: for ever.",
     )
+    max_age: str = Field(
+        "10m",
+        alias="STOPSTREAM_MAX_AGE",
+        description="How old a request, or the last consent to it, may be when it is sent; what "
+        "is older ends `failed`.",
+    )
     listen: str = Field(
         "127.0.0.1:3000",
         alias="STOPSTREAM_LISTEN",
@@ -189,7 +195,7 @@ class Settings(BaseSettings):
             raise ValueError(f'"{wrong[:60]}" is no public key: 32 bytes in base64')
         return keys
 
-    @field_validator("audit_checkpoint", "audit_keep", mode="after")
+    @field_validator("audit_checkpoint", "audit_keep", "max_age", mode="after")
     @classmethod
     def _duration(cls, value: str) -> str:
         if value:

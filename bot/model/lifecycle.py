@@ -57,6 +57,9 @@ STEPS: Mapping[tuple[State, State], Step] = {
     (State.WAITING, State.CANCELLED): Step("cancelled", _THROUGH),
     (State.WAITING, State.EXPIRED): Step("expired", _THROUGH),
     (State.ASKED, State.DENIED): Step("denied", (MessageKind.PRIVATE, MessageKind.AUDIT)),
+    # Too old to be sent.
+    (State.ASKED, State.FAILED): _ENDED,
+    (State.DUE, State.FAILED): _ENDED,
     # Rights, or the policy, may be gone by the time it is sent.
     (State.DUE, State.DENIED): Step("denied", _THROUGH),
     (State.DUE, State.RUNNING): Step("sending", (MessageKind.CARD,)),

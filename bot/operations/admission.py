@@ -51,6 +51,10 @@ class Admission:
         Raises:
             StoreError: It stays as it is.
         """
+        # Nobody is asked to approve what was forgotten.
+        old = self._transitions.may_be_too_old(operation)
+        if old and await self._transitions.end_too_old(operation, command) is not None:
+            return
         verdict = await self._authorizer.verdict(operation, command)
         if isinstance(verdict, Denied):
             request_from = _request_from(operation, verdict)

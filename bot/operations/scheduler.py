@@ -161,13 +161,11 @@ class Scheduler:
         for request, (at, operation) in zip(ready, started, strict=True):
             if operation is None:
                 self._prior.discard(request.operation.id)
-            if operation is not None:
-                self._queue(command).note_sent()
-                sent = replace(request.command, params=operation.params)
-                self._tasks.spawn(operation.id, self._run(operation, sent, at))
-            elif self._authorizer.start_scope(request.command) is not None:
-                # Its target is held since the policy was asked.
-                self._tasks.spawn(request.operation.id, self._judge_again(request))
+                self._tasks.spawn(request.operation.id, self._not_started(request))
+                continue
+            self._queue(command).note_sent()
+            sent = replace(request.command, params=operation.params)
+            self._tasks.spawn(operation.id, self._run(operation, sent, at))
         return max(at for at, _ in started)
 
     async def _may_still_run(self, request: QueuedRequest) -> bool:
@@ -181,6 +179,14 @@ class Scheduler:
         self._prior.discard(operation.id)
         await self._transitions.deny(operation, request.command, denied)
         return False
+
+    async def _not_started(self, request: QueuedRequest) -> None:
+        """Find out why the store did not let a request leave, and end what must not leave."""
+        if await self._transitions.end_too_old(request.operation, request.command) is not None:
+            return
+        if self._authorizer.start_scope(request.command) is not None:
+            # Its target is held since the policy was asked.
+            await self._judge_again(request)
 
     async def _judge_again(self, request: QueuedRequest) -> None:
         """Ask the policy about a start whose target may be held by now."""
@@ -210,6 +216,7 @@ class Scheduler:
             guards=Guards(
                 owner=self._store.session.owner,
                 start_scope=self._authorizer.start_scope(request.command),
+                younger_than=self._transitions.max_age,
             ),
         )
 

@@ -22,10 +22,14 @@ from bot.operations.authorizer import Authorizer
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Effects, Guards, Transition
 from bot.telemetry import Metrics
+from bot.times import format_duration
 
 log = structlog.get_logger("stopstream.engine")
 
 TO_RUNNING = (State.DUE, State.RUNNING)
+
+MAX_AGE = 600.0
+"""Seconds after which what was asked, or last consented to, may not leave any more."""
 
 _DONE = (State.ACCEPTED, State.ALREADY)
 
@@ -57,7 +61,11 @@ class Transitions:
     """Stores each transition with its audit record and its messages, in one transaction.
 
     Args:
+        max_age: Seconds that may pass from the asking, or the last consent, to the sending.
         clock: Epoch seconds.
+
+    Attributes:
+        max_age: As given.
     """
 
     def __init__(
@@ -66,8 +74,10 @@ class Transitions:
         store: Store,
         authorizer: Authorizer,
         metrics: Metrics,
+        max_age: float = MAX_AGE,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.max_age = max_age
         self._store = store
         self._authorizer = authorizer
         self._metrics = metrics
@@ -134,6 +144,34 @@ class Transitions:
             extra=extra,
         )
 
+    def may_be_too_old(self, operation: Operation) -> bool:
+        """Return whether it is too old by this machine's clock; the store's decides."""
+        consent = operation.decided_at or operation.asked_at
+        return self._clock() - consent > self.max_age
+
+    async def end_too_old(self, operation: Operation, command: Command) -> Operation | None:
+        """End what is too old to be sent; return None where it is not, by the store's clock.
+
+        Raises:
+            StoreError: It is not stored.
+        """
+        ran = operation.state is State.RUNNING
+        since = "approved" if operation.decided_at else "asked for"
+        age = format_duration(
+            max(1.0, self._clock() - (operation.decided_at or operation.asked_at))
+        )
+        detail = (
+            f"{'Too old, not sent again' if ran else 'Too old, not sent'}: it was {since} {age} "
+            f"ago, and a request may leave for {format_duration(self.max_age)} after that."
+        )
+        return await self.move(
+            operation,
+            command,
+            (operation.state, State.UNKNOWN if ran else State.FAILED),
+            {"detail": detail},
+            older_than=self.max_age,
+        )
+
     async def end_unknown_action(self, operation: Operation) -> None:
         """End what another release began with an action that this one does not have.
 
@@ -161,11 +199,13 @@ class Transitions:
         extra: Mapping[str, Json] | None = None,
         verify_in: float | None = None,
         off_air: OffAirChange | None = None,
+        older_than: float | None = None,
     ) -> Operation | None:
         """Store one transition; return the operation after it, or None if it was not possible.
 
         Args:
             extra: Facts to record besides those of the operation.
+            older_than: See Guards.
 
         Raises:
             StoreError: It is not stored. An ending of what has run is tried until it is.
@@ -177,7 +217,7 @@ class Transitions:
             path,
             facts_of(after, command.action) | dict(extra or {}),
             changes,
-            guards=Guards(owner=self._store.session.owner),
+            guards=Guards(owner=self._store.session.owner, older_than=older_than),
             effects=self._with_hold(effects, after, command),
         )
         try:

@@ -159,6 +159,8 @@ class Operations:
             owned=bool(guards.owner),
             unchanged=guards.seq is not None,
             lapsed=guards.lapsed,
+            younger=guards.younger_than is not None,
+            older=guards.older_than is not None,
         )
         given = {f"new_{name}": value for name, value in values.items()}
         given |= {
@@ -167,6 +169,8 @@ class Operations:
             "is_owner": guards.owner,
             "is_seq": guards.seq,
             "is_now": tx.now,
+            "is_after": tx.now - (guards.younger_than or 0.0),
+            "is_before": tx.now - (guards.older_than or 0.0),
         }
         row = tx.connection.execute(update, given).first()
         if row is None:
@@ -284,7 +288,13 @@ def _changed_columns(tx: Transaction, transition: Transition) -> dict[str, Any]:
 
 @lru_cache(256)
 def _conditional_update(
-    names: tuple[str, ...], *, owned: bool, unchanged: bool, lapsed: bool | None
+    names: tuple[str, ...],
+    *,
+    owned: bool,
+    unchanged: bool,
+    lapsed: bool | None,
+    younger: bool,
+    older: bool,
 ) -> sa.Update:
     """Build the UPDATE of a transition, once for each form: building it costs the most."""
     update = (
@@ -305,4 +315,10 @@ def _conditional_update(
         now = sa.bindparam("is_now", type_=sa.Double)
         expired = operations.c.expires_at <= now
         update = update.where(expired if lapsed else sa.not_(expired))
+    # Only the last consent sets `decided_at` on what has not ended.
+    consent = sa.func.coalesce(operations.c.decided_at, operations.c.asked_at)
+    if younger:
+        update = update.where(consent >= sa.bindparam("is_after", type_=sa.Double))
+    if older:
+        update = update.where(consent < sa.bindparam("is_before", type_=sa.Double))
     return update

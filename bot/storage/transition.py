@@ -49,12 +49,17 @@ class Guards:
         seq: The `seq` that the row must still have; None for any.
         lapsed: Whether the operation must have expired, or must not; None for either.
         start_scope: What this would start, which nobody may hold.
+        younger_than: Seconds that may have passed since it was asked, or since the last
+            consent to it; None for any time.
+        older_than: Seconds that must have passed since then; None for any time.
     """
 
     owner: str = ""
     seq: int | None = None
     lapsed: bool | None = None
     start_scope: StartScope | None = None
+    younger_than: float | None = None
+    older_than: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

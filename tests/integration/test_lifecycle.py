@@ -20,9 +20,9 @@ from bot.storage.transition import Guards, Transition
 from tests.conftest import opened
 
 FOLLOWS = {
-    "asked": {"due", "waiting", "denied", "cancelled"},
+    "asked": {"due", "waiting", "denied", "cancelled", "failed"},
     "waiting": {"waiting", "due", "denied", "cancelled", "expired"},
-    "due": {"running", "denied"},
+    "due": {"running", "denied", "failed"},
     "running": {"running", "due", "accepted", "already", "failed", "unknown"},
 }
 """What may follow a state; nothing follows the others."""
