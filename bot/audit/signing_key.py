@@ -9,6 +9,10 @@ from pydantic import SecretStr
 
 from bot.audit.checkpoints import SEED, Signer, seed
 from bot.errors import ConfigError
+from bot.files import read_regular_file
+
+_LARGEST = 4096
+"""Bytes of the file of a key."""
 
 _FILE = "STOPSTREAM_AUDIT_KEY_FILE: "
 
@@ -46,7 +50,7 @@ def load_public_key(given: SecretStr | None, file: Path) -> str:
 
 def _read(file: Path) -> Signer:
     try:
-        return Signer(seed(file.read_text(encoding="ascii")))
+        return Signer(seed(read_regular_file(file, _LARGEST).decode("ascii")))
     except ValueError:
         raise ConfigError([f"{_FILE}{file}: holds no key; 32 bytes in base64"]) from None
 

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from bot.errors import ConfigError
+from bot.files import read_regular_file
 
 T = TypeVar("T")
+
+LARGEST = 4 << 20
+"""Bytes of a file that is watched; its content may have a narrower bound."""
 
 
 class WatchedFile(Generic[T]):
@@ -25,9 +29,12 @@ class WatchedFile(Generic[T]):
 
     def _read(self) -> T:
         try:
-            raw = self.path.read_bytes()
+            raw = read_regular_file(self.path, LARGEST)
         except OSError as error:
             raise ConfigError([f"{self.path}: {error.strerror or error}"]) from None
+        return self._loaded(raw)
+
+    def _loaded(self, raw: bytes) -> T:
         self._seen = hashlib.sha256(raw).hexdigest()
         try:
             return self._load(raw.decode())
@@ -47,14 +54,14 @@ class WatchedFile(Generic[T]):
                 value stays.
         """
         try:
-            now = hashlib.sha256(self.path.read_bytes()).hexdigest()
+            raw = read_regular_file(self.path, LARGEST)
         except OSError as error:
             gone = f"unreadable: {error.strerror}"
             if self._seen == gone:
                 return False
             self._seen = gone
             raise ConfigError([f"{self.path}: {error.strerror or error}"]) from None
-        if now == self._seen:
+        if hashlib.sha256(raw).hexdigest() == self._seen:
             return False
-        self.value = self._read()
+        self.value = self._loaded(raw)
         return True

@@ -15,6 +15,7 @@ from typing import Protocol
 import httpx
 
 from bot.errors import ConfigError, NeverSentError
+from bot.files import read_regular_file
 from bot.model.actions import Site
 from bot.tencent.tc3 import Credentials
 
@@ -25,6 +26,9 @@ _EARLY = 300.0
 """Seconds before its end at which a temporary key is renewed."""
 
 _PATIENCE = 2.0
+
+_LARGEST = 1 << 16
+"""Bytes of a credentials file."""
 
 
 class CredentialSource(Protocol):
@@ -134,7 +138,7 @@ def chain(environment: Mapping[str, str], *, files: Sequence[str] = FILES) -> Cr
     named = environment.get("TENCENTCLOUD_CREDENTIALS_FILE")
     for name in (named,) if named else files:
         file = Path(name).expanduser()
-        if file.is_file() and (found := _read(file)):
+        if (found := _read(file)) is not None:
             return Fixed(found)
     return CvmRole()
 
@@ -147,8 +151,12 @@ def flaw(value: str | None) -> str:
 def _read(file: Path) -> Credentials | None:
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(file.read_text())
-    except (OSError, UnicodeDecodeError, configparser.Error):
+        parser.read_string(read_regular_file(file, _LARGEST).decode())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ConfigError([f"{file}: {error.strerror or error}"]) from None
+    except (UnicodeDecodeError, configparser.Error):
         raise ConfigError([f"{file}: is not a readable credentials file"]) from None
     if not parser.has_section("default"):
         return None
