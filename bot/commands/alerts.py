@@ -39,7 +39,9 @@ _NAME = re.compile(
     rf"(?:[{_MARKS}]|[_-](?=\s))*((?:(?![{_WIDE}])[\w.:/-])+)[{_MARKS}_]*([=+@#$%^]?)"
 )
 _IN_LINE = _MARKS.replace(r"\s", " \\t")
-_ONE_OF_SEVERAL = rf"[{_IN_LINE}]*[\w.:-]+[{_IN_LINE}]*"
+_ONE_OF_SEVERAL = re.compile(rf"[{_IN_LINE}]*[\w.:-]+[{_IN_LINE}]*")
+_IN_LINE_CHARACTERS = " \t`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()[]{}<>|\u2022"
+_OUTSIDE_NAME = re.compile(r"[^\w.:-]")
 _TIME = re.compile(r"(?:\d{4}-\d\d-\d\dT)?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?Z?")
 _OTHER_LABEL = re.compile(r"[A-Za-z][A-Za-z_-]*:")
 _FAR = 600
@@ -85,9 +87,7 @@ _LABELLED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SEVERAL = re.compile(
-    rf"(?<![a-z0-9])stream(?:[ _-]?(?:name|id))?s[`*_\"'\\ \t]{{0,4}}[:=\uff1a]"
-    rf"({_ONE_OF_SEVERAL}(?:,{_ONE_OF_SEVERAL})+)$",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?<![a-z0-9])stream(?:[ _-]?(?:name|id))?s[`*_\"'\\ \t]{0,4}[:=\uff1a]", re.IGNORECASE
 )
 # Words after a label that are no name: another label, or a word for nothing.
 _NO_NAMES = frozenset(
@@ -122,7 +122,7 @@ def find_candidates(message: Mapping[str, Any]) -> tuple[Candidate, ...]:
     urls = (_from_url_match(found) for found in _URL.finditer(text))
     plain = _URL.sub(_NO_NAME, _LINKED.sub(r"\1", text))
     own = _own_place(plain)
-    plain = _SEVERAL.sub(_one_per_line, plain)
+    plain = "\n".join(map(_one_per_line, plain.split("\n")))
     named = (_from_label_match(found) for found in _LABELLED.finditer(plain))
     known: list[Candidate] = []
     for one in _placed(chain(urls, _from_logs(plain), named), own):
@@ -242,8 +242,32 @@ def _from_logs(text: str) -> Iterator[Candidate | None]:
         yield _candidate({"StreamName": found[1]})
 
 
-def _one_per_line(several: re.Match[str]) -> str:
-    return "".join(f"\nStream: {name}\n" for name in several[1].split(","))
+def _one_per_line(line: str) -> str:
+    """Return a line that ends in a list like `streams: a, b` with a line for each name.
+
+    One pattern for the whole list would try each label anew to the end of the line.
+    """
+    parts = line.split(",")
+    first = len(parts) - 1
+    while first and _ONE_OF_SEVERAL.fullmatch(parts[first]):
+        first -= 1
+    start = sum(len(part) + 1 for part in parts[:first])
+    for number in range(first, len(parts) - 1):
+        if (label := _label_of_several(parts[number])) is not None:
+            names = (parts[number][label.end() :], *parts[number + 1 :])
+            before = line[: start + label.start()]
+            return before + "".join(f"\nStream: {name}\n" for name in names)
+        start += len(parts[number]) + 1
+    return line
+
+
+def _label_of_several(part: str) -> re.Match[str] | None:
+    """Return the first label after which a text holds one name and nothing else."""
+    bare = part.rstrip(_IN_LINE_CHARACTERS)
+    name = max((found.end() for found in _OUTSIDE_NAME.finditer(bare)), default=0)
+    earliest = len(bare[:name].rstrip(_IN_LINE_CHARACTERS))
+    labels = _SEVERAL.finditer(part)
+    return next((one for one in labels if earliest <= one.end() < len(bare)), None)
 
 
 def _from_label_match(found: re.Match[str]) -> Candidate | None:

@@ -1,0 +1,64 @@
+"""Alerts made to take long: the time grows with the text, not with its square."""
+
+import time
+
+import pytest
+
+from bot.commands.alerts import find_candidates
+
+_SHORT, _TIMES = 2_000, 8
+_MOST = 3 * _TIMES
+"""Linear growth is by `_TIMES`, quadratic by its square: 8 and 64."""
+
+
+def _took(text: str) -> float:
+    """Return the least processor time of several readings, of this thread alone."""
+    taken = []
+    for _ in range(5):
+        before = time.thread_time()
+        find_candidates({"text": text})
+        taken.append(time.thread_time() - before)
+    return min(taken)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "streams:",
+        "streams: ",
+        "streams:a,",
+        "streams: a, b\n",
+        "stream ids=a ,",
+        "streams:*",
+        "a,streams:(",
+        "StreamName:",
+        "StreamName\n",
+        "stream 'a",
+        "domain=a.",
+        "rtmp://",
+        "<a:",
+    ],
+)
+@pytest.mark.parametrize("end", ["", "!", ","])
+def test_alert_is_read_in_linear_time(piece: str, end: str) -> None:
+    """Eight times the text takes about eight times as long, whatever is repeated."""
+    short = piece * (_SHORT // len(piece)) + end
+    long = piece * (_SHORT * _TIMES // len(piece)) + end
+
+    assert _took(long) < _MOST * _took(short)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("streams: a, b", ["a", "b"]),
+        ("a, streams: b, *c*", ["b", "c"]),
+        ("streams: x y, streams: b, c", ["b", "c"]),
+        ("streams:streams: a, b", ["a", "b"]),
+        ("on streams=`a`,`b`,`c`\nand more", ["a", "b", "c"]),
+    ],
+)
+def test_alert_list_names_streams(text: str, names: list[str]) -> None:
+    """A list of names at the end of a line is read as a label before each of them."""
+    found = [one.params["StreamName"] for one in find_candidates({"text": text})]
+    assert [name for name in found if name in names] == names
