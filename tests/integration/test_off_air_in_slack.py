@@ -1,13 +1,16 @@
 """What is off and held, as people see it in the sandbox's Slack."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.model.operations import Operation
 from bot.sandbox.page.user_actions import UserActions
 from bot.sandbox.slack.entities import Message
+from bot.storage.verifications import Verifications
 
 
 @pytest.fixture
@@ -103,14 +106,23 @@ async def test_mistyped_stream_name_is_questioned(world: Sandbox) -> None:
     assert "Live now" not in held.text
 
 
-async def test_verifier_skips_a_ban_that_was_undone(world: Sandbox) -> None:
+async def test_verifier_skips_a_ban_that_was_undone(
+    world: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The verifier posts no reading for a ban that was undone before it was due."""
     slack = world.slack
+    claim, undone = Verifications.claim, asyncio.Event()
+
+    async def claim_once_undone(verifications: Verifications) -> list[Operation]:
+        return await claim(verifications) if undone.is_set() else []
+
+    monkeypatch.setattr(Verifications, "claim", claim_once_undone)
     alice = slack.person("U0ALICE")
     await alice.slash("/stopstream", "ban stream2", INCIDENTS)
     banned = await found(world, "U0ALICE", "*Accepted.*", "Undo")
     await alice.press("Undo", banned, INCIDENTS)
-    await slack.wait_for(lambda: world.cloud.ran("ResumeLiveStream"))
+    await found(world, "U0ALICE", "Lifted")
+    undone.set()
     await alice.slash("/stopstream", "live stream1", INCIDENTS)
     dropped = await found(world, "U0ALICE", "DropLiveStream", "Keep it off")
 
