@@ -1,5 +1,6 @@
 """Open the database: an engine with the right settings, and the schema brought up to date."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,19 @@ from bot.storage.tables import METADATA
 
 HEAD = "0008"
 """The newest migration. A test compares it with the files."""
+
+_POSTGRES: Mapping[str, str | int] = {
+    "connect_timeout": 5,
+    "options": "-c statement_timeout=10000",
+    # Where the host or the network is gone no reset comes. By default the kernel notices after
+    # two hours while it waits for an answer, and after 15 minutes while it sends.
+    "keepalives": 1,
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Parameters of libpq; a dead connection is noticed within about 10 s."""
 
 _ADDRESS = "STOPSTREAM_DATABASE_URL: "
 
@@ -33,7 +47,7 @@ def connect(url: str) -> sa.Engine:
             return sa.create_engine(
                 address.set(drivername="postgresql+psycopg"),
                 pool_pre_ping=True,
-                connect_args={"connect_timeout": 5, "options": "-c statement_timeout=10000"},
+                connect_args=dict(_POSTGRES),
             )
         case other:
             raise ConfigError(
