@@ -44,6 +44,11 @@ def takes_off_air(action: Action) -> bool:
     return action.effect is Effect.STOP and spec.new_state not in unchanged
 
 
+def keeps_off(action: Action) -> bool:
+    """Return whether what an action stops stays off until another action lifts that."""
+    return takes_off_air(action) and action.undo is not None
+
+
 def live_before(action: Action, state: str | None) -> LiveBefore:
     """Return what a state before a stop means; None is one that could not be read."""
     spec, resource = action.effect_spec, action.effect_spec.resource_type

@@ -207,14 +207,14 @@ def _as_json(operation: Operation, meaning: Explanation | None) -> dict[str, obj
         "case": operation.case,
         "runbook": operation.runbook,
         "live_before": operation.live_before.value if operation.live_before else "",
-        "live_now": [dict(key) for key in operation.live_now],
+        "live_now": [dict(key) for key in operation.live_instead],
         "result": dict(operation.result),
     }
 
 
 def _as_text(operation: Operation, meaning: Explanation | None) -> list[str]:
     parts = [f"{operation.state.value}: {_spelled(operation)}"]
-    parts += _live_before(operation)
+    parts += _live_before(operation) or _live_instead(operation)
     parts += [f"{name}={value}" for name, value in operation.result.items()]
     if operation.code:
         parts.append(operation.code)
@@ -242,6 +242,17 @@ def _live_before(operation: Operation) -> list[str]:
             return ["whether it was live before could not be checked"]
         case _:
             return []
+
+
+def _live_instead(operation: Operation) -> list[str]:
+    """Describe what is live where a waiting operation names what is not."""
+    if operation.state is not State.WAITING or not operation.live_instead:
+        return []
+    names = [str(next(iter(key.values()), "")) for key in operation.live_instead]
+    return [
+        f"nothing is live as {redact(operation.target)}",
+        redact(f"live now: {', '.join(names)}"),
+    ]
 
 
 def _spelled(operation: Operation) -> str:

@@ -12,6 +12,10 @@ Params: TypeAlias = Mapping[str, Json]
 """Parameters by Tencent's names, e.g. `{"StreamName": "stream1"}`; `Region` is not among them."""
 
 
+ResourceKey: TypeAlias = Mapping[str, str | int]
+"""What identifies a resource: parameters by Tencent's names."""
+
+
 Site: TypeAlias = Literal["mainland", "intl"]
 Toggle: TypeAlias = Literal["", "off", "on"]
 

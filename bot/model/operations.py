@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.model.actions import DEFAULT, Approval, Json, Params, Reading
+from bot.model.actions import DEFAULT, Approval, Json, Params, Reading, ResourceKey
 from bot.model.commands import Via
 from bot.model.people import Actor, Place
 
@@ -126,11 +126,14 @@ class Preview:
         state: Its state when the operation was asked for; empty if unknown.
         state_at_press: Its state when a button was pressed, if that differs.
         readings: What else was read about the impact.
+        live_instead: Where nothing is live under the name that was given, the key of what is
+            live under a similar one.
     """
 
     state: str = ""
     state_at_press: str = ""
     readings: tuple[Reading, ...] = ()
+    live_instead: tuple[ResourceKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +261,11 @@ class Operation:
     runbook: str = ""
     later: LaterEvent | None = None
     seq: int = 0
+
+    @property
+    def live_instead(self) -> tuple[Params, ...]:
+        """The keys of what is live where nothing is under the name that was given."""
+        return self.preview.live_instead if self.state is State.WAITING else self.live_now
 
     @property
     def denied_by_person(self) -> bool:

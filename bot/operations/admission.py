@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.model.actions import Approval
+from bot.model.actions import Approval, ResourceKey
 from bot.model.commands import Command, Via
 from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
@@ -12,6 +12,7 @@ from bot.model.ports import Cloud
 from bot.model.verdicts import Denied, DryRunResult, Verdict
 from bot.operations.audit_facts import facts_of, preview_facts
 from bot.operations.authorizer import Authorizer
+from bot.operations.near_targets import NearTargets
 from bot.operations.scheduler import QueuedRequest, Scheduler
 from bot.operations.state_reader import StateReader
 from bot.operations.transitions import TO_RUNNING, Transitions
@@ -33,6 +34,7 @@ class Admission:
         cloud: Cloud,
         authorizer: Authorizer,
         reader: StateReader,
+        near: NearTargets,
         transitions: Transitions,
         scheduler: Scheduler,
         clock: Callable[[], float] = time.time,
@@ -41,6 +43,7 @@ class Admission:
         self._cloud = cloud
         self._authorizer = authorizer
         self._reader = reader
+        self._near = near
         self._transitions = transitions
         self._scheduler = scheduler
         self._clock = clock
@@ -59,8 +62,13 @@ class Admission:
         if isinstance(verdict, Denied):
             request_from = _request_from(operation, verdict)
             await self._transitions.deny(operation, command, verdict, request_from)
-        elif verdict.approval is not Approval.NONE:
-            await self._wait_for_approval(operation, command, verdict)
+            return
+        # Those of a bulk come from a list, and would wait for their turn to read.
+        instead = () if bulk else await self._near.find(operation, command)
+        if instead and verdict.approval is Approval.NONE:
+            verdict = replace(verdict, approval=Approval.CONFIRM)
+        if verdict.approval is not Approval.NONE:
+            await self._wait_for_approval(operation, command, verdict, instead)
         else:
             await self._queue(operation, command, verdict, bulk=bulk)
 
@@ -92,10 +100,14 @@ class Admission:
         self._scheduler.enqueue(QueuedRequest(operation, command, path, changes, judged_at, bulk))
 
     async def _wait_for_approval(
-        self, operation: Operation, command: Command, verdict: Verdict
+        self,
+        operation: Operation,
+        command: Command,
+        verdict: Verdict,
+        instead: tuple[ResourceKey, ...],
     ) -> None:
         """Let it wait for a confirmation or a second person, unless the same waits already."""
-        transition = await self._waiting(operation, command, verdict)
+        transition = await self._waiting(operation, command, verdict, instead)
         waits = await self._store.operations.wait(transition, operation)
         if waits is None:
             return
@@ -113,9 +125,17 @@ class Admission:
         await self._transitions.move(operation, command, cancelled, duplicate)
 
     async def _waiting(
-        self, operation: Operation, command: Command, verdict: Verdict
+        self,
+        operation: Operation,
+        command: Command,
+        verdict: Verdict,
+        instead: tuple[ResourceKey, ...],
     ) -> Transition:
-        """Return the transition to WAITING, with what the card shows to those who decide."""
+        """Return the transition to WAITING, with what the card shows to those who decide.
+
+        Args:
+            instead: What is probably meant, see NearTargets.
+        """
         second = verdict.approval is Approval.SECOND_PERSON
         roles = verdict.approvers if second else ()
         hidden = await self._reader.hidden_reads(operation, command)
@@ -130,7 +150,9 @@ class Admission:
             break_glass_rule=verdict.break_glass_rule,
             lacking=verdict.lacking,
         )
-        preview = replace(operation.preview, state=state or "", readings=readings)
+        preview = replace(
+            operation.preview, state=state or "", readings=readings, live_instead=instead
+        )
         changes = _verdict_changes(verdict) | Changes(approvals=approvals, preview=preview)
         after = replace(operation, state=State.WAITING, **changes)
         return Transition(

@@ -12,6 +12,7 @@ from bot.operations.authorizer import Authorizer
 from bot.operations.decisions import Decisions
 from bot.operations.executor import Executor
 from bot.operations.local_actions import LocalActions
+from bot.operations.near_targets import NearTargets
 from bot.operations.prior_state import PriorState
 from bot.operations.queries import Queries
 from bot.operations.rate_limiter import RateLimiter
@@ -92,6 +93,7 @@ def assemble(
         cloud=cloud,
         authorizer=authorizer,
         reader=reader,
+        near=NearTargets(store=store, reader=reader),
         transitions=transitions,
         scheduler=scheduler,
         clock=clock,

@@ -61,5 +61,8 @@ def without_secrets(operation: Operation, action: Action) -> dict[str, Json]:
 def preview_facts(preview: Preview) -> dict[str, Json]:
     """Return what an approver was shown."""
     saw = [f"state: {preview.state}"] if preview.state else []
+    saw += (
+        f"live instead: {redact(' '.join(map(str, key.values())))}" for key in preview.live_instead
+    )
     saw += map(sights.to_text, preview.readings)
     return {"saw": list[Json](saw)} if saw else {}

@@ -66,8 +66,8 @@ def follow_up_command(
             wanted = _of(operation, action.api)
         case FollowUp.CHECK if state in _SENT and action.effect is not Effect.READ:
             wanted = _of(operation, action.status_read)
-        case FollowUp.STOP_LIVE if 0 <= index < len(operation.live_now):
-            found = {**operation.params, **operation.live_now[index]}
+        case FollowUp.STOP_LIVE if 0 <= index < len(operation.live_instead):
+            found = {**operation.params, **operation.live_instead[index]}
             wanted = _of(replace(operation, params=found), action.api)
         case _:
             pass

@@ -18,7 +18,7 @@ from bot.errors import ParseError, StoreError
 from bot.model.actions import DEFAULT
 from bot.model.commands import Command, Invocation
 from bot.model.lifecycle import ENDINGS
-from bot.model.operations import Decision, Operation, Origin, State
+from bot.model.operations import Choice, Decision, Operation, Origin, State
 from bot.model.people import Place
 from bot.model.verdicts import Denied, DryRunResult, Verdict
 from bot.operations.admission import Admission
@@ -197,7 +197,19 @@ class Service:
         self._worker.note_ack()
         undoes = id_ if follow in UNDOING else before.origin.undoes
         origin = Origin(undoes=undoes, extension=asked_span(before))
-        return await self._record(again, wanted, origin)
+        reply = await self._record(again, wanted, origin)
+        if isinstance(reply, Accepted) and not reply.again:
+            await self._replace_waiting(before, follow, again)
+        return reply
+
+    async def _replace_waiting(
+        self, before: Operation, follow: FollowUp, again: Invocation
+    ) -> None:
+        """Cancel what its asker has corrected: the other name was meant."""
+        corrected = follow is FollowUp.STOP_LIVE and before.state is State.WAITING
+        if corrected and again.actor == before.actor:
+            key = f"{again.key}:instead"
+            await self.decide(Decision(key, before.id, Choice.CANCEL, again.actor, again.place))
 
     async def request(self, id_: str, asked: Invocation) -> Reply:
         """Ask those who may for what somebody was denied, in the channel; once per denial."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -35,6 +35,14 @@ def status_read(action: Action) -> Action | None:
     """Return the read that shows the state of what an action is about; None if there is none."""
     read = by_api(action.status_read) if action.status_read else None
     return read if read is not None and read.effect_spec.state_field is not None else None
+
+
+def live_list(action: Action) -> Action | None:
+    """Return the read that lists what is live of the kind that an action is about, if any does."""
+    spec = action.effect_spec
+    reads = map(by_api, action.impact_reads)
+    lists = (one for one in reads if one.effect_spec.lists and not one.effect_spec.ended)
+    return next((one for one in lists if one.effect_spec.resource_type is spec.resource_type), None)
 
 
 class StateReader:
@@ -147,6 +155,14 @@ class StateReader:
         if asked is None:
             log.warning("its state is not known", api=read.api, why="no region is configured")
             return None
+        return await self._send(asked, patience, may_leave)
+
+    async def _send(
+        self,
+        asked: Command,
+        patience: float | None = None,
+        may_leave: Callable[[], bool] = lambda: True,
+    ) -> Params | None:
         try:
             async with asyncio.timeout(LOOK if patience is None else patience):
                 await self._limiter.acquire(asked)
@@ -154,7 +170,7 @@ class StateReader:
                     return None
                 answer = await self._cloud.call(asked)
         except (CloudError, StoreError, TimeoutError) as error:
-            log.warning("its state is not known", api=read.api, why=str(error))
+            log.warning("its state is not known", api=asked.action.api, why=str(error))
             return None
         return answer.body
 
@@ -163,20 +179,27 @@ class StateReader:
 
         Those on the same domain and path come before the account's others, similar names first.
         """
-        spec = command.action.effect_spec
-        name = spec.key[0] if spec.key else ""
-        for read in map(by_api, command.action.impact_reads):
-            if read.effect_spec.resource_type is not spec.resource_type:
-                continue
-            if not read.effect_spec.lists:
-                continue
-            place = {key: value for key, value in command.params.items() if key != name}
-            bodies = await asyncio.gather(
-                *(self.read(replace(command, params=p), read, patience) for p in (place, {}))
-            )
-            places = [_listed(read, body) for body in bodies]
-            return tuple(_likeliest(command.target, command.params, spec.key, places))
-        return ()
+        places = await self.live_rows(command, patience)
+        return tuple(_likeliest(command.target, command.params, places))
+
+    async def live_rows(self, command: Command, patience: float) -> list[list[Params]]:
+        """Return the keys of what is live on a target's domain and path, and of all that is."""
+        read, spec = live_list(command.action), command.action.effect_spec
+        if read is None:
+            return []
+        place = {key: value for key, value in command.params.items() if key != spec.key[0]}
+        asked = (self._command_of(replace(command, params=of), read) for of in (place, {}))
+        bodies = await asyncio.gather(
+            *(self._send(_longest_page(one), patience) for one in asked if one is not None)
+        )
+        # A list may leave out what it was narrowed to.
+        return [
+            [
+                {name: row.get(name) or command.params.get(name) for name in spec.key}
+                for row in _listed(read, body)
+            ]
+            for body in bodies
+        ]
 
     def _command_of(self, command: Command, read: Action) -> Command | None:
         """Return a read of the target of a command; None where no region is known for it."""
@@ -197,16 +220,27 @@ def _listed(read: Action, body: Params | None) -> list[Params]:
     return [row for row in rows if isinstance(row, dict)]
 
 
-def _likeliest(
-    target: str, params: Params, key: tuple[str, ...], places: Iterable[list[Params]]
-) -> list[Params]:
+def _longest_page(asked: Command) -> Command:
+    """Return a read of a list with as many rows on its page as both sites allow."""
+    size = asked.action.param("PageSize")
+    if size is None or size.type.bounds is None:
+        return asked
+    return replace(asked, params={**asked.params, size.api: int(size.type.bounds[1])})
+
+
+def _likeliest(target: str, params: Params, places: Iterable[list[Params]]) -> list[Params]:
     """Return the keys of listed resources: place by place, in each the similar names first."""
     found: list[Params] = []
     for rows in places:
-        # A list may leave out what it was narrowed to.
-        named = [{one: row.get(one) or params.get(one) for one in key} for row in rows]
-        named = [one for one in named if one != {k: params.get(k) for k in key}]
-        names = [str(one[key[0]]) for one in named]
-        near = near_names(target, names)
-        found += sorted(named, key=lambda one: str(one[key[0]]) not in near)
+        others = [one for one in rows if any(one[name] != params.get(name) for name in one)]
+        near = near_names(target, map(_name_of, others))
+        found += sorted(others, key=lambda one: _rank(_name_of(one), near))
     return [one for at, one in enumerate(found) if one not in found[:at]][:LIVE_NAMES_MOST]
+
+
+def _rank(name: str, near: Sequence[str]) -> int:
+    return near.index(name) if name in near else len(near)
+
+
+def _name_of(key: Params) -> str:
+    return str(next(iter(key.values())))

@@ -48,7 +48,12 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
         "request_from": "asks",
         "lacking": "lacks",
     },
-    "preview": {"state": "seen", "state_at_press": "found", "readings": "sights"},
+    "preview": {
+        "state": "seen",
+        "state_at_press": "found",
+        "readings": "sights",
+        "live_instead": "instead",
+    },
     "origin": {"request_of": "request", "undoes": "undoes", "spans": "spans", "extension": "span"},
 }
 """Keys in the JSON of the column `consent`, which three fields of an operation share."""

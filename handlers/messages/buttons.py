@@ -6,6 +6,7 @@ from bot.catalog.registry import action_of
 from bot.model.actions import Approval
 from bot.model.operations import Choice, Operation
 from bot.operations.follow_ups import FollowUp, follow_ups
+from bot.redact import redact
 from handlers.messages.blocks import Block, plain
 from handlers.messages.mrkdwn import code, plain_text, truncate
 from handlers.messages.operation_text import live_names, request_text
@@ -49,10 +50,12 @@ def choice_buttons(operation: Operation, request: str) -> Block:
     Args:
         request: What was asked, in words; it is read aloud with each label.
     """
+    meant = [{**button, "style": "primary"} for button in _live_now_buttons(operation)]
+    decided = [_choice_button(one, operation, request) for one in _choices(operation)]
     return {
         "type": "actions",
         "block_id": f"{DECIDE}:{operation.id}",
-        "elements": [_choice_button(one, operation.id, request) for one in _choices(operation)],
+        "elements": [*meant, *decided],
     }
 
 
@@ -66,9 +69,13 @@ def _choices(operation: Operation) -> list[Choice]:
     return [*others, Choice.CANCEL, *emergency]
 
 
-def _choice_button(choice: Choice, id_: str, request: str) -> Block:
-    label = CHOICE_LABELS[choice]
-    return {**_button(f"{DECIDE}:{choice.value}", id_, label, request), **_STYLES.get(choice, {})}
+def _choice_button(choice: Choice, operation: Operation, request: str) -> Block:
+    label, style = CHOICE_LABELS[choice], _STYLES.get(choice, {})
+    if choice is Choice.CONFIRM and operation.live_instead:
+        # The button to press is that of the other name.
+        name = plain_text(code(redact(operation.target), 50))
+        label, style = f"{_verb(operation)} {name} anyway", {}
+    return {**_button(f"{DECIDE}:{choice.value}", operation.id, label, request), **style}
 
 
 def follow_up_buttons(operation: Operation, wanted: Iterable[FollowUp]) -> list[Block]:
@@ -98,11 +105,15 @@ def live_now_buttons(operation: Operation) -> list[Block]:
 
     A button carries its place in the list; the name itself is looked up when it is pressed.
     """
-    if not operation.live_now:
+    found = _live_now_buttons(operation)
+    if not found:
         return []
-    action = action_of(operation)
-    verb = "Ban" if action is not None and action.undo else "Stop"
-    found = [
+    return [{"type": "actions", "block_id": f"{FOLLOW}:live:{operation.id}", "elements": found}]
+
+
+def _live_now_buttons(operation: Operation) -> list[Block]:
+    verb = _verb(operation)
+    return [
         _button(
             f"{FOLLOW}:{FollowUp.STOP_LIVE.value}:{index}",
             operation.id,
@@ -111,7 +122,11 @@ def live_now_buttons(operation: Operation) -> list[Block]:
         )
         for index, name in enumerate(live_names(operation))
     ]
-    return [{"type": "actions", "block_id": f"{FOLLOW}:live:{operation.id}", "elements": found}]
+
+
+def _verb(operation: Operation) -> str:
+    action = action_of(operation)
+    return "Ban" if action is not None and action.undo else "Stop"
 
 
 def _button(action_id: str, id_: str, label: str, request: str) -> Block:

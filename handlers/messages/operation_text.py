@@ -103,17 +103,29 @@ def expiry_text(operation: Operation, action: Action | None) -> str:
 
 def live_names(operation: Operation) -> list[str]:
     """Return the names that were live where nothing was under the one that was given."""
-    return [redact(str(next(iter(key.values()), ""))) for key in operation.live_now]
+    return [redact(str(next(iter(key.values()), ""))) for key in operation.live_instead]
+
+
+def live_instead_text(operation: Operation, action: Action | None) -> str:
+    """Say that nothing is live under the name that was given, and what is; or empty."""
+    if operation.state is not State.WAITING or not operation.live_instead:
+        return ""
+    name = code(redact(operation.target), 80)
+    nothing = f"Nothing is live as {name}." if _is_stream(action) else f"{name} is not on."
+    return f"⚠️ {nothing} {live_now_text(operation)}"
+
+
+def _is_stream(action: Action | None) -> bool:
+    return action is None or action.effect_spec.resource_type.name == "stream"
 
 
 def live_before_text(operation: Operation, action: Action | None) -> str:
     """Describe what a stop has met, unless it was live; empty for what is no stop."""
     name = code(redact(operation.target), 80)
-    stream = action is None or action.effect_spec.resource_type.name == "stream"
     if operation.live_before is LiveBefore.NOT_LIVE:
         nothing = (
             f"Nothing was live as {name}."
-            if stream
+            if _is_stream(action)
             else f"{name} was not on, so nothing was stopped."
         )
         return f"⚠️ {nothing} {live_now_text(operation)}".rstrip()

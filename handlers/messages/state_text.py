@@ -20,6 +20,7 @@ from handlers.messages.operation_text import (
     is_local,
     is_read,
     live_before_text,
+    live_instead_text,
     request_id_text,
     state_change_text,
 )
@@ -40,7 +41,9 @@ def _asked(_operation: Operation, _action: Action | None) -> str:
 
 def _waiting(operation: Operation, action: Action | None) -> str:
     preview = operation.preview
-    lines = [action.does] if action is not None else []
+    mistaken = live_instead_text(operation, action)
+    lines = [mistaken] if mistaken else []
+    lines += [action.does] if action is not None else []
     lines.append(_condition(operation))
     if preview.state_at_press:
         lines.append(state_change_text(operation) + " Press again if you still want it.")

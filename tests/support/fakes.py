@@ -41,6 +41,7 @@ class FakeCloud:
     bodies: dict[str, dict[str, Json]] = field(default_factory=dict)
     before_stop: str | None = "active"
     read_before: list[Command] = field(default_factory=list)
+    read_near: list[Command] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     def preview(self, command: Command) -> RequestPreview:
@@ -52,6 +53,8 @@ class FakeCloud:
         task = asyncio.current_task()
         if task is not None and task.get_name().startswith("before "):
             return await self._state_before(command)
+        if task is not None and task.get_name().startswith("near "):
+            return await self._read_near(command)
         self.sent.append(command)
         self.called.set()
         if self.before:
@@ -63,6 +66,17 @@ class FakeCloud:
             raise fault
         body = self.bodies.get(command.action.api, {"StreamState": "active"})
         return Answer(f"request-{len(self.sent)}", body, 0.01)
+
+    async def _read_near(self, command: Command) -> Answer:
+        """Answer what is read before a ban, which is kept apart as well."""
+        self.read_near.append(command)
+        if self.before_stop is None:
+            await asyncio.Event().wait()
+        state: dict[str, Json] = {"StreamState": self.before_stop}
+        lists = bool(command.action.effect_spec.lists)
+        return Answer(
+            "request-near", self.bodies.get(command.action.api, {}) if lists else state, 0.01
+        )
 
     async def _state_before(self, command: Command) -> Answer:
         """Answer the read beside a stop, which is kept apart from what people ask for."""

@@ -126,6 +126,7 @@ approvals = st.builds(
 
 previews = st.builds(
     Preview,
+    live_instead=st.lists(st.fixed_dictionaries({"StreamName": untrusted}), max_size=1).map(tuple),
     state=untrusted,
     state_at_press=untrusted,
     readings=st.lists(

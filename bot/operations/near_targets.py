@@ -1,0 +1,87 @@
+"""Finds out, before a ban is sent, whether another name is live than the one that was typed."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+import structlog
+
+from bot.catalog.effects import keeps_off, live_before
+from bot.catalog.near_names import near_names
+from bot.errors import StoreError
+from bot.model.actions import Params, ResourceKey
+from bot.model.commands import Command
+from bot.model.operations import LiveBefore, Operation
+from bot.operations.state_reader import StateReader, live_list, status_read
+from bot.storage.store import Store
+
+log = structlog.get_logger("stopstream.engine")
+
+WITHIN = 1.5
+"""Seconds that the reads may take; without an answer by then the ban goes on as it was asked."""
+
+
+class NearTargets:
+    """Looks for what was probably meant by a ban of something that is not live."""
+
+    def __init__(self, *, store: Store, reader: StateReader) -> None:
+        self._store = store
+        self._reader = reader
+
+    async def find(self, operation: Operation, command: Command) -> tuple[ResourceKey, ...]:
+        """Return the key of what is live under the one similar name; empty if there is none.
+
+        Also empty where the named one is live or was stopped before, where several names are
+        similar, and where that cannot be read in time.
+        """
+        if not keeps_off(command.action) or live_list(command.action) is None:
+            return ()
+        try:
+            async with asyncio.timeout(WITHIN):
+                return await self._find(operation, command)
+        except (StoreError, TimeoutError) as error:
+            log.warning("what is live is not known", api=operation.api, why=str(error))
+            return ()
+
+    async def _find(self, operation: Operation, command: Command) -> tuple[ResourceKey, ...]:
+        if await self._was_stopped(command):
+            return ()
+        status, listing = status_read(command.action), live_list(command.action)
+        hidden = await self._reader.hidden_reads(operation, command)
+        if status is None or listing is None or {status.api, listing.api} & set(hidden):
+            return ()
+        # Both leave at once: a ban of what is live waits for its state alone.
+        name = f"near {operation.id}"
+        state = asyncio.create_task(self._reader.read_state(command, WITHIN), name=name)
+        places = asyncio.create_task(self._reader.live_rows(command, WITHIN), name=name)
+        try:
+            if not _is_missing(command, await state):
+                return ()
+            return _only_near(command, await places)
+        finally:
+            state.cancel()
+            places.cancel()
+
+    async def _was_stopped(self, command: Command) -> bool:
+        """Return whether the named resource is off by an earlier stop, so its name is right."""
+        spec = command.action.effect_spec
+        key = json.dumps([str(command.params[name]) for name in spec.key])
+        kind = spec.resource_type.name
+        return await self._store.off_air.latest_stop(command.account, kind, key) is not None
+
+
+def _is_missing(command: Command, state: str | None) -> bool:
+    """Return whether a state shows that nothing is live; one that is banned already has a name."""
+    if state == command.action.effect_spec.new_state:
+        return False
+    return live_before(command.action, state) is LiveBefore.NOT_LIVE
+
+
+def _only_near(command: Command, places: Sequence[Sequence[Params]]) -> tuple[ResourceKey, ...]:
+    name = command.action.effect_spec.key[0]
+    found: dict[str, ResourceKey] = {}
+    for row in (row for rows in places for row in rows):
+        found.setdefault(str(row[name]), {key: str(value) for key, value in row.items()})
+    target = str(command.params[name])
+    near = near_names(target, found)
+    return (found[near[0]],) if len(near) == 1 and target not in found else ()
