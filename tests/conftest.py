@@ -78,6 +78,7 @@ roles:
 def _patient_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads may take as long as a busy machine needs."""
     monkeypatch.setattr("bot.operations.state_reader.LOOK", 30.0)
+    monkeypatch.setattr("bot.operations.account_domains.WITHIN", 30.0)
     monkeypatch.setattr("bot.operations.near_targets.WITHIN", 30.0)
     monkeypatch.setattr("bot.operations.prior_state.ANSWER_WITHIN", 30.0)
     monkeypatch.setattr("bot.operations.prior_state.LIVE_NOW_WITHIN", 30.0)

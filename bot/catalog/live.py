@@ -133,7 +133,8 @@ FORBID_LIVE_STREAM = Action(
     does=(
         "Cut a live stream and keep it off: for 7 days unless said otherwise. It goes by the "
         "stream's name alone, on every domain and path, unless Tencent's support has switched "
-        "strict matching on."
+        "strict matching on. With domain groups, give the domain that it is pushed to, or it "
+        "goes on."
     ),
     product=LIVE,
     effect=Effect.STOP,
@@ -153,7 +154,8 @@ FORBID_LIVE_STREAM = Action(
     errors=_STREAM_ERRORS,
     effect_spec=EffectSpec(STREAM, _KEY, new_state="forbid"),
     afterwards=(
-        "The ban goes by the stream's name, whatever its domain and path; "
+        "The ban goes by the stream's name, whatever its domain and path; with domain groups the "
+        "stream goes on unless the domain is the one that it is pushed to. "
         "/startstream live {stream} lifts it."
     ),
     undo="ResumeLiveStream",
@@ -726,6 +728,44 @@ DESCRIBE_LIVE_DOMAIN = Action(
     ),
 )
 
+DESCRIBE_LIVE_DOMAINS = Action(
+    api="DescribeLiveDomains",
+    words="domains",
+    does="Read which push (Type 0) and play (Type 1) domains the account has.",
+    product=LIVE,
+    effect=Effect.READ,
+    repeatable=True,
+    per_second=200,
+    params=(
+        Param(
+            "DomainStatus", "on", number(0, 1), "0: only those switched off; 1: on", required=False
+        ),
+        Param("DomainType", "type", number(0, 1), "0: push domains; 1: play", required=False),
+        Param("PageSize", "size", number(10, 100), "how many on a page", required=False),
+        Param("PageNum", "page", whole, "which page, from 1", required=False),
+        Param("IsDelayLive", "slow", number(0, 1), "0: standard; 1: slow live", required=False),
+        Param("DomainPrefix", "prefix", text, "how the name begins", required=False),
+        Param("PlayType", "area", number(1, 3), "1: mainland; 2: all; 3: abroad", required=False),
+    ),
+    errors=(
+        "FailedOperation.CallOtherSvrFailed",
+        "InternalError",
+        "InternalError.ConnectDbError",
+        "InternalError.DBError",
+        "InternalError.GetBizidError",
+        "ResourceNotFound.EmptyData",
+        *_ACCOUNT_ERRORS,
+        "ResourceNotFound.InvalidUser",
+    ),
+    effect_spec=EffectSpec(
+        DOMAIN,
+        ("Name",),
+        counts={"AllCount": ("enabled", "disabled")},
+        lists={"DomainList": ("enabled", "disabled")},
+        echoes={"Type": "DomainType"},
+    ),
+)
+
 ACTIONS = (
     DROP_LIVE_STREAM,
     RESUME_LIVE_STREAM,
@@ -745,4 +785,5 @@ ACTIONS = (
     FORBID_LIVE_DOMAIN,
     ENABLE_LIVE_DOMAIN,
     DESCRIBE_LIVE_DOMAIN,
+    DESCRIBE_LIVE_DOMAINS,
 )

@@ -90,7 +90,7 @@ def _cloud() -> CloudEmulator:
     cloud.resources.put("record-task", "recording-1", params=recorded)
     cloud.resources.put("ingest", "task-1", 1400000000)
     cloud.resources.put("session", "user1")
-    cloud.resources.put("domain", DOMAIN)
+    cloud.resources.put("domain", DOMAIN, params={"DomainType": 0})
     return cloud
 
 

@@ -10,6 +10,7 @@ from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
 from bot.model.ports import Cloud
 from bot.model.verdicts import Denied, DryRunResult, Verdict
+from bot.operations.account_domains import AccountDomains
 from bot.operations.audit_facts import facts_of, preview_facts
 from bot.operations.authorizer import Authorizer
 from bot.operations.near_targets import NearTargets
@@ -35,6 +36,7 @@ class Admission:
         authorizer: Authorizer,
         reader: StateReader,
         near: NearTargets,
+        domains: AccountDomains,
         transitions: Transitions,
         scheduler: Scheduler,
         clock: Callable[[], float] = time.time,
@@ -44,6 +46,7 @@ class Admission:
         self._authorizer = authorizer
         self._reader = reader
         self._near = near
+        self._domains = domains
         self._transitions = transitions
         self._scheduler = scheduler
         self._clock = clock
@@ -62,6 +65,9 @@ class Admission:
         if isinstance(verdict, Denied):
             request_from = _request_from(operation, verdict)
             await self._transitions.deny(operation, command, verdict, request_from)
+            return
+        if (refusal := await self._domains.refusal(operation, command)) is not None:
+            await self._transitions.deny(operation, command, refusal)
             return
         # Those of a bulk come from a list, and would wait for their turn to read.
         instead = () if bulk else await self._near.find(operation, command)

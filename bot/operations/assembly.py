@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.model.ports import Cloud, Directory
+from bot.operations.account_domains import AccountDomains
 from bot.operations.admission import Admission
 from bot.operations.approval_transitions import ApprovalTransitions
 from bot.operations.approvals import ApprovalService
@@ -94,6 +95,7 @@ def assemble(
         authorizer=authorizer,
         reader=reader,
         near=NearTargets(store=store, reader=reader),
+        domains=AccountDomains(reader=reader, rules=policy),
         transitions=transitions,
         scheduler=scheduler,
         clock=clock,

@@ -155,14 +155,15 @@ class StateReader:
         if asked is None:
             log.warning("its state is not known", api=read.api, why="no region is configured")
             return None
-        return await self._send(asked, patience, may_leave)
+        return await self.send(asked, patience, may_leave)
 
-    async def _send(
+    async def send(
         self,
         asked: Command,
         patience: float | None = None,
         may_leave: Callable[[], bool] = lambda: True,
     ) -> Params | None:
+        """Return what a read answers; None without an answer. See `read`."""
         try:
             async with asyncio.timeout(LOOK if patience is None else patience):
                 await self._limiter.acquire(asked)
@@ -190,7 +191,7 @@ class StateReader:
         place = {key: value for key, value in command.params.items() if key != spec.key[0]}
         asked = (self._command_of(replace(command, params=of), read) for of in (place, {}))
         bodies = await asyncio.gather(
-            *(self._send(_longest_page(one), patience) for one in asked if one is not None)
+            *(self.send(_longest_page(one), patience) for one in asked if one is not None)
         )
         # A list may leave out what it was narrowed to.
         return [

@@ -42,6 +42,8 @@ class FakeCloud:
     before_stop: str | None = "active"
     read_before: list[Command] = field(default_factory=list)
     read_near: list[Command] = field(default_factory=list)
+    read_domains: list[Command] = field(default_factory=list)
+    silent_on_domains: bool = False
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     def preview(self, command: Command) -> RequestPreview:
@@ -55,6 +57,8 @@ class FakeCloud:
             return await self._state_before(command)
         if task is not None and task.get_name().startswith("near "):
             return await self._read_near(command)
+        if command.action.api == "DescribeLiveDomains":
+            return await self._domains(command)
         self.sent.append(command)
         self.called.set()
         if self.before:
@@ -66,6 +70,13 @@ class FakeCloud:
             raise fault
         body = self.bodies.get(command.action.api, {"StreamState": "active"})
         return Answer(f"request-{len(self.sent)}", body, 0.01)
+
+    async def _domains(self, command: Command) -> Answer:
+        """Answer what the account's domains are; without any, that is not known."""
+        self.read_domains.append(command)
+        if self.silent_on_domains:
+            await asyncio.Event().wait()
+        return Answer("request-domains", self.bodies.get(command.action.api, {}), 0.01)
 
     async def _read_near(self, command: Command) -> Answer:
         """Answer what is read before a ban, which is kept apart as well."""

@@ -238,7 +238,7 @@ def _agrees(action: Action, params: Params, key: tuple[str, ...], resource: Reso
     """Return whether a resource matches a read of many; what is not recorded matches."""
     spec, recorded = action.effect_spec, resource.params
     asked = dict(zip(spec.key, key, strict=False))
-    asked |= {name: str(recorded[of]) for name, of in spec.echoes.items() if of in recorded}
+    asked |= {of: str(recorded[of]) for of in spec.echoes.values() if of in recorded}
     for name in spec.between or ():
         asked.pop(name, None)
     if spec.between is not None and recorded.keys() >= set(spec.between):
