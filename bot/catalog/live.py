@@ -737,15 +737,8 @@ DESCRIBE_LIVE_DOMAINS = Action(
     repeatable=True,
     per_second=200,
     params=(
-        Param(
-            "DomainStatus", "on", number(0, 1), "0: only those switched off; 1: on", required=False
-        ),
-        Param("DomainType", "type", number(0, 1), "0: push domains; 1: play", required=False),
         Param("PageSize", "size", number(10, 100), "how many on a page", required=False),
         Param("PageNum", "page", whole, "which page, from 1", required=False),
-        Param("IsDelayLive", "slow", number(0, 1), "0: standard; 1: slow live", required=False),
-        Param("DomainPrefix", "prefix", text, "how the name begins", required=False),
-        Param("PlayType", "area", number(1, 3), "1: mainland; 2: all; 3: abroad", required=False),
     ),
     errors=(
         "FailedOperation.CallOtherSvrFailed",

@@ -50,17 +50,12 @@ class NearTargets:
         hidden = await self._reader.hidden_reads(operation, command)
         if status is None or listing is None or {status.api, listing.api} & set(hidden):
             return ()
-        # Both leave at once: a ban of what is live waits for its state alone.
-        name = f"near {operation.id}"
-        state = asyncio.create_task(self._reader.read_state(command, WITHIN), name=name)
-        places = asyncio.create_task(self._reader.live_rows(command, WITHIN), name=name)
-        try:
-            if not _is_missing(command, await state):
-                return ()
-            return _only_near(command, await places)
-        finally:
-            state.cancel()
-            places.cancel()
+        # A ban of what is live waits for its state alone.
+        work = self._reader.read_state(command, WITHIN)
+        state = await asyncio.create_task(work, name=f"near {operation.id}")
+        if not _is_missing(command, state):
+            return ()
+        return _only_near(command, await self._reader.live_rows(command, WITHIN))
 
     async def _was_stopped(self, command: Command) -> bool:
         """Return whether the named resource is off by an earlier stop, so its name is right."""

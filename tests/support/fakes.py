@@ -83,11 +83,7 @@ class FakeCloud:
         self.read_near.append(command)
         if self.before_stop is None:
             await asyncio.Event().wait()
-        state: dict[str, Json] = {"StreamState": self.before_stop}
-        lists = bool(command.action.effect_spec.lists)
-        return Answer(
-            "request-near", self.bodies.get(command.action.api, {}) if lists else state, 0.01
-        )
+        return Answer("request-near", {"StreamState": self.before_stop}, 0.01)
 
     async def _state_before(self, command: Command) -> Answer:
         """Answer the read beside a stop, which is kept apart from what people ask for."""
