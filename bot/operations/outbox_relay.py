@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -35,10 +36,21 @@ LONGEST_REFUSED = 60.0
 """Seconds between two tries of a message that Slack refuses with a code not known to be final."""
 
 REFUSAL_PATIENCE = 6 * 3600.0
-"""Seconds after which such a message is given up, because others to the channel wait behind it."""
+"""Seconds after which such a message is given up."""
+
+REFUSALS_IN_LINE = 3
+"""How often such a message is tried before the others to its channel pass it."""
 
 _REST = 3.0
 """How many times as long as one claim takes the next one waits."""
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """How often, and since when, Slack refuses a message with a code not known to be final."""
+
+    since: float
+    count: int = 0
 
 
 class OutboxRelay:
@@ -71,7 +83,7 @@ class OutboxRelay:
         self._spacing = spacing
         self._patience = patience
         self._refusal_patience = refusal_patience
-        self._refused_since: dict[int, float] = {}
+        self._refusals: dict[int, _Refusals] = {}
         self._clock = clock
         self._loop: Loop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -166,7 +178,10 @@ class OutboxRelay:
                 wait = max(seconds, min(longest, 0.5 * 2.0 ** min(message.attempts, 8)))
                 log.warning("not delivered yet", key=message.key, why=why, again_in=round(wait, 1))
                 await self._store.outbox.mark_postponed(
-                    message, wait, uncertain=uncertain or message.uncertain
+                    message,
+                    wait,
+                    uncertain=uncertain or message.uncertain,
+                    aside=refused and self._refusals[message.id].count >= REFUSALS_IN_LINE,
                 )
                 self._metrics.delivered.labels(kind, "later").inc()
             case Undeliverable(why, closed=True) if self._is_witness(message):
@@ -186,12 +201,14 @@ class OutboxRelay:
     ) -> Sent | RetryLater | Undeliverable:
         """Return a result, or that the message is given up once it was refused for too long."""
         if not (isinstance(result, RetryLater) and result.refused):
-            self._refused_since.pop(message.id, None)
+            self._refusals.pop(message.id, None)
             return result
-        since = self._refused_since.setdefault(message.id, self._clock())
-        if self._clock() - since < self._refusal_patience or self._is_witness(message):
+        refusals = self._refusals.setdefault(message.id, _Refusals(self._clock()))
+        refusals.count += 1
+        patient = self._clock() - refusals.since < self._refusal_patience
+        if patient or self._is_witness(message):
             return result
-        del self._refused_since[message.id]
+        del self._refusals[message.id]
         hours = self._refusal_patience / 3600
         return Undeliverable(f"{result.why}, again and again for {hours:.0f} hours.")
 

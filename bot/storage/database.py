@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.errors import ConfigError, StoreError
 from bot.storage.tables import METADATA
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration. A test compares it with the files."""
 
 _POSTGRES: Mapping[str, str | int] = {

@@ -1,6 +1,6 @@
 """The outbox: messages to Slack, enqueued in the transaction of what they are about."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from bot.model.actions import Json
 from bot.model.commands import Via
 from bot.model.messages import EphemeralNotice, MessageKind, Sent
 from bot.model.operations import Operation, State
+from bot.storage import outbox_lanes as lanes
 from bot.storage import rows
 from bot.storage.rate_limits import RateLimits
 from bot.storage.session import Session, write
@@ -56,7 +57,7 @@ class Outbox:
     def __init__(self, session: Session, rate_limits: RateLimits) -> None:
         self.session = session
         self._rate_limits = rate_limits
-        inserted = session.insert(outbox)
+        inserted = session.insert(outbox).values(aside=lanes.JOINED)
         self._upsert = inserted.on_conflict_do_update(
             index_elements=[outbox.c.key], set_={"wanted": inserted.excluded.wanted}
         )
@@ -127,7 +128,9 @@ class Outbox:
         tx.enqueued = True
         tx.connection.execute(
             self._upsert,
-            {
+            lanes.names(operation, key)
+            | {
+                "is_destination": destination,
                 "key": key,
                 "operation": operation.id if operation else "",
                 "owed": kind.value,
@@ -171,7 +174,7 @@ class Outbox:
         ready = (
             sa.select(outbox.c.id)
             .where(
-                outbox.c.id.in_(_first_ids(quarantined) if quarantined else _FIRST_IDS),
+                lanes.is_first(quarantined) if quarantined else lanes.IS_FIRST,
                 outbox.c.next_at <= tx.now,
                 outbox.c.lease_until <= tx.now,
             )
@@ -250,10 +253,32 @@ class Outbox:
 
     @write
     def mark_postponed(
-        self, tx: Transaction, message: OutboxMessage, seconds: float, *, uncertain: bool
+        self,
+        tx: Transaction,
+        message: OutboxMessage,
+        seconds: float,
+        *,
+        uncertain: bool,
+        aside: bool = False,
     ) -> None:
-        """Have a message tried again after some seconds."""
+        """Have a message tried again after some seconds.
+
+        Args:
+            aside: Whether the others to its destination pass it meanwhile, but for those of the
+                same operation and thread.
+        """
         self._postpone(tx, message, tx.now + seconds, uncertain=uncertain)
+        if aside:
+            self._set_aside(tx, message)
+
+    def _set_aside(self, tx: Transaction, message: OutboxMessage) -> None:
+        """Give a message and those that must not pass it a lane of their own, within bounds."""
+        names = lanes.names(message.operation, message.key)
+        name = names["is_thread"] or names["is_lane"]
+        given = names | {"is_destination": message.destination, "is_row": message.id}
+        taken = set(tx.connection.execute(lanes.TAKEN, given).scalars())
+        if name in taken or len(taken) < lanes.MOST:
+            tx.connection.execute(lanes.SET_ASIDE, given | {"new_aside": name})
 
     def _postpone(
         self, tx: Transaction, message: OutboxMessage, next_at: float, *, uncertain: bool
@@ -356,27 +381,3 @@ def permalink(workspace: str, sent: Sent) -> str:
     if not (workspace and sent.channel and sent.ts):
         return ""
     return f"{workspace.rstrip('/')}/archives/{sent.channel}/p{sent.ts.replace('.', '')}"
-
-
-def _first_ids(quarantined: Collection[int | str] = ()) -> sa.ScalarSelect[int]:
-    """Select the id of the first row of each destination by a loose index scan.
-
-    Grouping would read a backlog of thousands for every message.
-
-    Args:
-        quarantined: Rows that delay no other.
-    """
-    nearest = sa.select(sa.func.min(outbox.c.destination).label("name")).cte("d", recursive=True)
-    further = (
-        sa.select(sa.func.min(outbox.c.destination))
-        .where(outbox.c.destination > nearest.c.name)
-        .scalar_subquery()
-    )
-    every = nearest.union_all(sa.select(further).where(nearest.c.name.is_not(None)))
-    first = sa.select(sa.func.min(outbox.c.id)).where(outbox.c.destination == every.c.name)
-    if quarantined:
-        first = first.where(outbox.c.id.not_in(quarantined))
-    return sa.select(first.scalar_subquery()).select_from(every).scalar_subquery()
-
-
-_FIRST_IDS = _first_ids()

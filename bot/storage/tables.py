@@ -170,9 +170,20 @@ outbox = sa.Table(
     sa.Column("next_at", sa.Double, nullable=False),
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
+    # The lane of its own in which it is tried while others to the destination pass it.
+    sa.Column("aside", sa.Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 sa.Index("outbox_by_destination", outbox.c.destination, outbox.c.id)
+ASIDE = sa.text("aside != ''")
+sa.Index(
+    "outbox_aside",
+    outbox.c.destination,
+    outbox.c.aside,
+    outbox.c.id,
+    sqlite_where=ASIDE,
+    postgresql_where=ASIDE,
+)
 
 decisions = sa.Table(
     "decisions",

@@ -1,0 +1,181 @@
+"""What Slack refuses for a while holds back its own operation and thread, and nothing else."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from bot.model.messages import Delivery, DeliveryResult, MessageKind, RetryLater, Sent
+from bot.model.operations import Operation
+from bot.model.people import Place
+from bot.operations.results import Accepted
+from bot.storage import outbox_lanes
+from bot.storage.outbox import OutboxMessage
+from bot.storage.store import Store
+from bot.storage.writer import Transaction
+from tests.conftest import built, opened
+from tests.support.clocks import ManualClock
+from tests.support.fakes import FakeNotifier
+from tests.support.stored_operations import operation
+from tests.support.waiting import until
+
+CARD, ENDING, LOOKED = MessageKind.CARD, MessageKind.ENDING, MessageKind.LOOKED
+AN_HOUR = 3600.0
+TS = "1700000000.000100"
+
+
+@pytest.fixture
+async def timed_store(database_url: str, clock: ManualClock) -> AsyncIterator[Store]:
+    async with opened(database_url, clock=clock) as store:
+        yield store
+
+
+async def queue(store: Store, about: Operation, *kinds: MessageKind) -> None:
+    def work(tx: Transaction, calls: Sequence[None]) -> list[None]:
+        for kind in kinds:
+            store.outbox.enqueue(tx, about, kind)
+        return [None for _ in calls]
+
+    if await store.operations.get(about.id) is None:
+        await store.operations.add(about, {})
+    await store.session.writer.do(work, None)
+
+
+async def refuse(store: Store, *, aside: bool = True) -> list[str]:
+    """Claim what is ready, and have all of it refused for an hour."""
+    claimed = await store.outbox.claim()
+    for message in claimed:
+        await store.outbox.mark_postponed(message, AN_HOUR, uncertain=False, aside=aside)
+    return keys(claimed)
+
+
+async def send_all(store: Store) -> list[str]:
+    """Deliver what may be delivered now, in the order in which it is handed out."""
+    sent: list[str] = []
+    while claimed := await store.outbox.claim():
+        for message in claimed:
+            await store.outbox.mark_delivered(message, Sent("C0INC", TS))
+        sent += keys(claimed)
+    return sent
+
+
+def keys(messages: Sequence[OutboxMessage]) -> list[str]:
+    return [f"{m.operation.id if m.operation else m.key} {m.kind.value}" for m in messages]
+
+
+async def test_refused_message_is_passed_by_other_operations(
+    timed_store: Store, clock: ManualClock
+) -> None:
+    """Others pass a message that was set aside; those of its operation wait, in their order."""
+    await queue(timed_store, operation(1), CARD, ENDING)
+    await queue(timed_store, operation(2), CARD, ENDING)
+    assert await refuse(timed_store, aside=False) == ["op1 card"]
+    assert await send_all(timed_store) == [], "it is the first of its channel"
+    clock.advance(AN_HOUR)
+    assert await refuse(timed_store) == ["op1 card"]
+
+    await queue(timed_store, operation(1), LOOKED)
+    await queue(timed_store, operation(3), CARD)
+    assert await send_all(timed_store) == ["op2 card", "op2 ending", "op3 card"]
+    clock.advance(AN_HOUR)
+    await queue(timed_store, operation(4), CARD)
+    sent = await send_all(timed_store)
+    assert [one for one in sent if "op1" in one] == ["op1 card", "op1 ending", "op1 looked"]
+    assert "op4 card" in sent
+    assert await timed_store.outbox.depth() == 0
+
+
+@pytest.mark.parametrize("queued_before", [True, False])
+@pytest.mark.parametrize(
+    "mate",
+    [
+        Place("C0INC", thread_ts=TS),
+        # Asked in the same thread by somebody else.
+        Place("C0INC", thread_ts="1600000000.000100"),
+    ],
+)
+async def test_refused_message_holds_its_thread(
+    timed_store: Store, clock: ManualClock, mate: Place, *, queued_before: bool
+) -> None:
+    """A follow-up in the thread of an operation does not pass what is refused there."""
+    in_thread = mate.thread_ts != TS
+    first = replace(operation(1), card_ts=TS, card_channel="C0INC")
+    first = replace(first, place=mate) if in_thread else first
+    follow_up = replace(operation(2), place=mate)
+    await queue(timed_store, first, ENDING)
+    if queued_before:
+        await queue(timed_store, follow_up, CARD)
+    assert await refuse(timed_store) == ["op1 ending"]
+    if not queued_before:
+        await queue(timed_store, follow_up, CARD)
+    await queue(timed_store, operation(3), CARD)
+
+    assert await send_all(timed_store) == ["op3 card"]
+    clock.advance(AN_HOUR)
+    assert await send_all(timed_store) == ["op1 ending", "op2 card"]
+
+
+async def test_refused_notice_is_passed_by_other_notices(timed_store: Store) -> None:
+    """An announcement belongs to no operation, so every other one passes it."""
+    await timed_store.outbox.announce("one", "One.", {}, "policy broken")
+    assert await refuse(timed_store) == ["one audit"]
+    await timed_store.outbox.announce("two", "Two.", {}, "policy broken")
+    assert await send_all(timed_store) == ["two audit"]
+
+
+async def test_refused_messages_of_one_channel_are_set_aside_within_bounds(
+    timed_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A channel that refuses everything holds the rest back, and is not tried for each."""
+    monkeypatch.setattr(outbox_lanes, "MOST", 2)
+    for number in range(1, 6):
+        await queue(timed_store, operation(number), CARD)
+    await queue(timed_store, operation(9, channel="C0OTHER"), CARD)
+
+    assert await refuse(timed_store) == ["op1 card", "op9 card"]
+    assert await refuse(timed_store) == ["op2 card"]
+    assert await refuse(timed_store) == ["op3 card"]
+    assert await refuse(timed_store) == []
+
+
+class Refuses(FakeNotifier):
+    """Refuses one kind of message about one stream, until it relents."""
+
+    def __init__(self, kind: MessageKind) -> None:
+        super().__init__()
+        self.kind = kind
+        self.relents = False
+        self.tried = 0
+
+    async def deliver(self, delivery: Delivery) -> DeliveryResult:
+        mine = delivery.operation.target == "s1" and delivery.kind is self.kind
+        if mine and not self.relents:
+            self.tried += 1
+            return RetryLater(0.0, "Slack refused it (odd_code)", refused=True)
+        return await super().deliver(delivery)
+
+
+@pytest.mark.parametrize("kind", [CARD, ENDING, MessageKind.AUDIT])
+async def test_outbox_relay_lets_others_pass_what_is_refused(
+    quick_store: Store, kind: MessageKind
+) -> None:
+    """After a few tries the rest of the channel is delivered, and the refused one goes on."""
+    desk = Refuses(kind)
+    async with built(quick_store, desk=desk) as house:
+        refused, passes = await house.ask("live s1"), await house.ask("live s2")
+        assert isinstance(refused, Accepted)
+        assert isinstance(passes, Accepted)
+
+        def about(id_: str) -> list[MessageKind]:
+            return [one.kind for one in desk.heard if one.operation.id == id_]
+
+        wanted = {CARD, ENDING, MessageKind.AUDIT}
+        await until(lambda: wanted <= set(about(passes.operation.id)))
+        assert kind not in about(refused.operation.id)
+        assert kind is not CARD or ENDING not in about(refused.operation.id)
+        tried = desk.tried
+        await until(lambda: desk.tried > tried)
+        desk.relents = True
+        await until(lambda: wanted <= set(about(refused.operation.id)))
+
+    assert about(refused.operation.id).index(CARD) < about(refused.operation.id).index(ENDING)
