@@ -108,6 +108,7 @@ class Queries:
             matching.roles_of(rules.policy, context),
             tuple(explanation.permissions_for(rules.policy, context, rules.vocabulary.actions)),
             context.in_channel,
+            place.channel.startswith(policy.DIRECT),
         )
 
     async def permissions_everywhere(self, actor: Actor) -> Permissions:

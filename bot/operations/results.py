@@ -81,6 +81,7 @@ class Permissions:
 
     Attributes:
         here: Whether the bot is there, without which nothing can be done there.
+        direct: Whether the place is a direct message, into which nobody can invite the bot.
         elsewhere: What they may in each channel that the rules of their roles name; empty
             where it is not asked.
     """
@@ -89,6 +90,7 @@ class Permissions:
     roles: tuple[str, ...]
     may: tuple[Permission, ...]
     here: bool = True
+    direct: bool = False
     elsewhere: tuple[tuple[str, tuple[Permission, ...]], ...] = ()
 
 

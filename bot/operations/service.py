@@ -270,7 +270,7 @@ class Service:
             log.error("not recorded in time")
             self._store.leases.release(operation.id)
             return NotRecorded(
-                "The database did not answer in time. If a card appears in this channel, the "
+                "The database did not answer in time. If a card appears here, the "
                 "request is running; if none appears, nothing was sent. Try again in a moment."
             )
         self._worker.take(recorded)

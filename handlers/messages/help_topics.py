@@ -23,7 +23,7 @@ _AUDIT = (
 )
 _WHOAMI = (
     "*Whoami*",
-    "`/stopstream whoami` says which roles you have and what you may do in this channel.",
+    "`/stopstream whoami` says which roles you have and what you may do here.",
 )
 _OFF = (
     "*Off*",

@@ -79,11 +79,18 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
 
 
 def _accepted(operation: Operation, action: Action | None, *, again: bool) -> str:
-    place = "this thread" if operation.place.thread_ts else "this channel"
+    place = _place(operation)
     request = request_text(operation, action)
     if again:
         return f"Asked already: {request}. Slack delivered it twice; it runs once, in {place}."
     return f"Asked: {request}. The answer comes in {place}; refusals come to you alone."
+
+
+def _place(operation: Operation) -> str:
+    if operation.place.thread_ts:
+        return "this thread"
+    # The ids of direct messages begin with D.
+    return "this conversation" if operation.place.channel.startswith("D") else "this channel"
 
 
 def _instead(command: Command | None) -> str:

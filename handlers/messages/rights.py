@@ -16,6 +16,12 @@ INELIGIBLE = {
 }
 """Why a person may do nothing at all, by the field of `Person` that says so."""
 
+_NOT_IN_CHANNEL = "I am not in this channel, so nothing can be done here: invite me first."
+_NOT_IN_DIRECT_MESSAGES = (
+    "In a direct message nobody else would see what is done, so nothing can be done here. "
+    "Ask in a channel that I am in."
+)
+
 _APPROVALS = {
     Approval.NONE: "at once",
     Approval.CONFIRM: "after a confirmation",
@@ -26,6 +32,16 @@ _APPROVALS = {
 def whoami(permissions: Permissions) -> Message:
     """Describe who someone is to the policy and what they may do in this place."""
     return arrange(rights_here(permissions))
+
+
+def whoami_in_direct_message(permissions: Permissions) -> Message:
+    """Describe the same where nothing can be done: channel by channel.
+
+    Args:
+        permissions: In every channel.
+    """
+    identity, *others = rights_everywhere(permissions)
+    return arrange([identity, _NOT_IN_DIRECT_MESSAGES, *others] if others else [identity])
 
 
 def whoami_on(topic: str, permissions: Permissions) -> Message:
@@ -54,7 +70,7 @@ def rights_here(permissions: Permissions) -> list[str]:
     may = [one for one in permissions.may if one.approval is not None]
     may_not = [one for one in permissions.may if one.approval is None]
     if not permissions.here:
-        lines.append("I am not in this channel, so nothing can be done here: invite me first.")
+        lines.append(_NOT_IN_DIRECT_MESSAGES if permissions.direct else _NOT_IN_CHANNEL)
     if may:
         lines += ["*You may here*", *map(_permission_line, may)]
     if may_not:

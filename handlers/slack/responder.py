@@ -211,9 +211,12 @@ class Responder:
         return self._background.submit(name, work, on_failure)
 
     async def _whoami(self, invocation: Invocation) -> Message:
-        return rights.whoami(
-            await self._service.queries.permissions(invocation.actor, invocation.place)
-        )
+        queries = self._service.queries
+        permissions = await queries.permissions(invocation.actor, invocation.place)
+        if permissions.direct and not permissions.here:
+            everywhere = await queries.permissions_everywhere(invocation.actor)
+            return rights.whoami_in_direct_message(everywhere)
+        return rights.whoami(permissions)
 
     async def _dry_run(self, invocation: Invocation, command: Command) -> Message:
         return dry_run.dry_run_reply(await self._service.dry_run(invocation, command))

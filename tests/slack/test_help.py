@@ -177,7 +177,7 @@ def helped(topic: str) -> str:
         ("dry-run", "shows you alone what would be sent"),
         ("dryrun", "`/stopstream live stream1 --dry-run`"),
         ("audit", "`ending=denied`, `case=INC-42` and `account=europe`"),
-        ("WhoAmI", "what you may do in this channel"),
+        ("WhoAmI", "what you may do here"),
         ("form", "alone opens a form"),
         ("off", "`/stopstream off` lists"),
         ("case", "`/stopstream audit case=INC-42`"),
