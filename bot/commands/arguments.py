@@ -7,7 +7,7 @@ from bot.catalog import param_types, stream_urls
 from bot.commands import secrets
 from bot.commands.actions import resolve_action, split_verb
 from bot.commands.context import Context
-from bot.commands.decoration import holds_several, is_unclear, undecorated
+from bot.commands.decoration import holds_mention, holds_several, is_unclear, undecorated
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, quoted
 from bot.commands.parsed import Assignment, ParsedArguments
@@ -87,6 +87,9 @@ def _undecorated(context: Context, action: Action, param: Param | None, token: T
         raise _one_at_a_time(context, action, token)
     if secrets.is_url(value):
         return replace(token, value=value)
+    if holds_mention(value):
+        problem = f"A mention is not the name of a {action.effect_spec.resource_type.name}"
+        raise context.error(f"{problem}; write the name, or quote it all if it is meant.", token)
     if token.value and is_unclear(value):
         raise _unclear_name(context, param, token)
     return replace(token, value=value)

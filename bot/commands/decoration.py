@@ -45,6 +45,7 @@ _MARKS = frozenset("*~`\"'()[]{}<>") | {
 }
 """What a name neither begins nor ends with, unless it is quoted."""
 
+_MENTION = re.compile(r"@[UW][A-Z0-9]+\b|#C[A-Z0-9]+\b|!(?:here|channel|everyone|subteam)\b")
 _SEPARATORS = re.compile("[,;|\u3001\uff0c\uff1b]")
 _NEXT_URL = re.compile(r"[,;|][a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _EMOJI = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-[2-6])?:", re.IGNORECASE)
@@ -81,6 +82,11 @@ def undecorated(value: str) -> str:
 def is_unclear(name: str) -> bool:
     """Return whether a mark at the edge of a name may be decoration or belong to it."""
     return not name or name[0] in _MARKS or name[-1] in _MARKS
+
+
+def holds_mention(name: str) -> bool:
+    """Return whether an unescaped word holds a mention of a user, a channel or everybody."""
+    return _MENTION.search(name) is not None
 
 
 def holds_several(name: str) -> bool:

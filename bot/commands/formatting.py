@@ -2,7 +2,7 @@
 
 import re
 
-from bot.commands.decoration import FILLERS, holds_several, is_unclear, undecorated
+from bot.commands.decoration import FILLERS, holds_mention, holds_several, is_unclear, undecorated
 from bot.commands.tokens import QUOTES
 from bot.model.actions import DEFAULT, Action, Effect, Json, Site
 from bot.model.commands import Command
@@ -24,7 +24,9 @@ def quoted(value: str) -> str:
 
 def is_plain(value: str) -> bool:
     """Return whether an unquoted value is read as it is, wherever it stands."""
-    if undecorated(value) != value or is_unclear(value) or holds_several(value):
+    if undecorated(value) != value or is_unclear(value):
+        return False
+    if holds_several(value) or holds_mention(value):
         return False
     return value.casefold() not in FILLERS and "?" not in value and not is_duration(value)
 

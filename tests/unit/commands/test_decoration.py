@@ -111,6 +111,15 @@ def test_invisible_character_in_name_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["<@U0ALICE>", "live<@U1>", "a<@W012|bob>", "<#C0INC|incidents>", "a<!here>", "*<@U1>*"]
+)
+def test_mention_is_no_name(name: str) -> None:
+    """A mention is never sent as a name, or as a part of one, unless it is quoted."""
+    with pytest.raises(ParseError, match="A mention is not the name of a stream"):
+        read(f"live {name}")
+
+
+@pytest.mark.parametrize(
     "text", ["hold stream a,b reason=x", "hold stream (a reason=x", "hold live a,b reason=x"]
 )
 def test_hold_of_several_names_is_refused(text: str) -> None:
@@ -134,6 +143,7 @@ _PIECES = st.sampled_from(
 def _typed(text: str) -> str:
     for escaped, sign in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(escaped, sign)
+    text = text.replace("<@U1>", "@U1")
     kept = (" " if char.isspace() else char for char in text if char not in _QUOTES)
     return "".join(kept)
 
