@@ -9,6 +9,7 @@ from bot.redact import redact
 from handlers.messages.annotations import case_text, offer_button, offer_text, runbook_link
 from handlers.messages.blocks import SECTION_MOST, TEXT_MOST, Message, section
 from handlers.messages.buttons import follow_up_buttons, live_now_buttons
+from handlers.messages.later_text import NO_LONGER
 from handlers.messages.mrkdwn import (
     channel,
     code,
@@ -92,6 +93,11 @@ def _verified(operation: Operation, action: Action | None, after: str, *, held: 
             f"It was {request}."
         )
     if action is not None and is_on(action, undo_of(action), state):
+        if state != action.effect_spec.resource_type.on:
+            return (
+                f"⚠️ {user(operation.actor.user)} *{NO_LONGER}*: {name} is {code(state)}, {when}, "
+                f"so it can come back. It was {request}."
+            )
         again = "" if operation.live_before is LiveBefore.NOT_LIVE else " again"
         return (
             f"🔴 {user(operation.actor.user)} *Live{again}*: {name} is {code(state)}, {when}. "

@@ -12,6 +12,9 @@ from handlers.messages.mrkdwn import code, format_slack_time, user
 
 _Text: TypeAlias = Callable[[Operation, Action | None, LaterEvent], str]
 
+NO_LONGER = "No longer in force"
+"""Says of a stop that it is undone while what it stopped is not on, like a ban that is gone."""
+
 _SOON = 120.0
 """Up to so many seconds after a stop, what was seen is told by the seconds since."""
 
@@ -28,7 +31,8 @@ def _checked(operation: Operation, action: Action | None, event: LaterEvent) -> 
 
 def _on_again(operation: Operation, action: Action | None, event: LaterEvent) -> str:
     label = _on_again_label(operation, action)
-    return f"🔴 *{label}*: its state was {_state(event)} {_when(operation, event)}."
+    mark = "🔴" if _is_live(operation, action) else "⚠️"
+    return f"{mark} *{label}*: its state was {_state(event)} {_when(operation, event)}."
 
 
 def _extended(_operation: Operation, _action: Action | None, event: LaterEvent) -> str:
@@ -56,9 +60,17 @@ def _still_off(_operation: Operation, _action: Action | None, event: LaterEvent)
 
 
 def _on_again_label(operation: Operation, action: Action | None) -> str:
+    if not _is_live(operation, action):
+        return NO_LONGER
     resource = action.effect_spec.resource_type.name if action is not None else ""
     label = "Live" if resource == "stream" else "On"
     return label if operation.live_before is LiveBefore.NOT_LIVE else f"{label} again"
+
+
+def _is_live(operation: Operation, action: Action | None) -> bool:
+    """Return whether it was on when it was seen; what is undone need not be on."""
+    seen = operation.later.state if operation.later is not None else ""
+    return action is None or seen == action.effect_spec.resource_type.on
 
 
 def _still_off_label(operation: Operation, _action: Action | None) -> str:

@@ -107,6 +107,7 @@ STOPPED_AGAIN = rf"Accepted: .* Stopped again by <@U0ALICE> {WHEN}, until {WHEN}
         ("ban s1", BANNED, verify, r"Accepted: .* ⚫ \*Off\*, checked \d+ s later\."),
         ("live s1", ON, verify, r"Live again: .* 🔴 .*`active` \d+ s later\."),
         ("ban s1", ON, verify, r"Live again: .* 🔴 .*`active` \d+ s later\."),
+        ("ban s1", OFF, verify, r"No longer in force: .* ⚠️ .*`inactive` \d+ s later\."),
         ("live s1", ON, list_off, r"Live again: .* 🔴 .*`active` \d+ s later\."),
         ("live s1 for=30m", BANNED, following(FollowUp.EXTEND), EXTENDED),
         ("live s1 for=30m", BANNED, ban, EXTENDED),

@@ -49,6 +49,9 @@ async def stop(house: House, text: str) -> Operation:
         ("live s1", "active", "inactive", "*Accepted.*", "⚫ *Off*: `s1`, checked "),
         ("ban s1", "active", "forbid", "*Accepted.*", "⚫ *Off*: `s1`, checked "),
         ("live s1", "active", "active", "*Accepted.*", "*Live again*: `s1` is `active`"),
+        ("ban s1", "active", "active", "*Accepted.*", "*Live again*: `s1` is `active`"),
+        # The ban is gone, and nothing is live.
+        ("ban s1", "active", "inactive", "*Accepted.*", "*No longer in force*: `s1` is"),
         ("live s1", "inactive", "inactive", "⚠️ Nothing was live as `s1`.", ""),
         ("live s1", "forbid", "forbid", "⚠️ Nothing was live as `s1`.", ""),
         ("ban s1", "inactive", "forbid", "⚠️ Nothing was live as `s1`.", ""),
@@ -83,7 +86,8 @@ async def test_off_is_said_only_of_what_was_live_before(
     assert operation.request_id in said.text
     assert later in shown if later else not shown
     assert "*Off*" not in said.text
-    assert ("*Off*" in shown) == (before == "active" and after != "active")
+    is_stopped = after == ("forbid" if text.startswith("ban") else "inactive")
+    assert ("*Off*" in shown) == (before == "active" and is_stopped)
 
 
 async def test_stop_does_not_wait_for_the_read_beside_it(

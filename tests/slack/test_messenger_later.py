@@ -50,9 +50,9 @@ WHEN, END = format_slack_time(AT), format_slack_time(UNTIL)
         ),
         (
             {"api": "ForbidLiveDomain"},
-            LaterEvent(LaterKind.ON_AGAIN, AT, "1"),
+            LaterEvent(LaterKind.ON_AGAIN, AT, "enabled"),
             "On again",
-            f"🔴 *On again*: its state was `1` {WHEN}.",
+            f"🔴 *On again*: its state was `enabled` {WHEN}.",
         ),
         (
             BANNED,
