@@ -39,8 +39,8 @@ def main() -> int:
             )
             tally = asyncio.run(campaign.run())
             say(*tally.lines())
-            wrong = wrong or tally.wrong
-            if tally.wrong:
+            wrong = wrong or tally.wrong or tally.slow
+            if tally.wrong or tally.slow:
                 say(f"kept: {folder}")
     if options.reversed:
         return 0 if wrong else 1

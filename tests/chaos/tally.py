@@ -35,8 +35,12 @@ class Tally:
             or self.posted_twice
             or self.unlisted
             or self.trail
-            or self.slowest_stop > 10
         )
+
+    @property
+    def slow(self) -> bool:
+        """Whether a stop took longer than is promised, on a machine that is idle."""
+        return self.slowest_stop > 10
 
     def lines(self) -> list[str]:
         counted = {
