@@ -50,7 +50,7 @@ def keeps_off(action: Action) -> bool:
 
 
 def live_before(action: Action, state: str | None) -> LiveBefore:
-    """Return what a state before a stop means; None is one that could not be read."""
+    """Return whether a state is one that a stop ends; None is one that could not be read."""
     spec, resource = action.effect_spec, action.effect_spec.resource_type
     if not state:
         return LiveBefore.UNREADABLE
@@ -72,7 +72,7 @@ def off_air_change(
         now: Epoch seconds.
     """
     known = {**body, **operation.params}
-    key = _resource_key(action, known)
+    key = resource_key(action, known)
     if key is None:
         return None
     to = (
@@ -197,7 +197,8 @@ def _hold_params(action: Action) -> tuple[str, ...]:
     return action.effect_spec.resource_type.by or action.effect_spec.key
 
 
-def _resource_key(action: Action, known: Params) -> str | None:
+def resource_key(action: Action, known: Params) -> str | None:
+    """Return what identifies an action's resource, as text; None where that is not known."""
     names = action.effect_spec.key
     if not names or any(known.get(name) is None for name in names):
         return None

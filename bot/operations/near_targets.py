@@ -1,12 +1,11 @@
 """Finds out, before a ban is sent, whether another name is live than the one that was typed."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 
 import structlog
 
-from bot.catalog.effects import keeps_off, live_before
+from bot.catalog.effects import keeps_off, live_before, resource_key
 from bot.catalog.near_names import near_names
 from bot.errors import StoreError
 from bot.model.actions import Params, ResourceKey
@@ -59,10 +58,12 @@ class NearTargets:
 
     async def _was_stopped(self, command: Command) -> bool:
         """Return whether the named resource is off by an earlier stop, so its name is right."""
-        spec = command.action.effect_spec
-        key = json.dumps([str(command.params[name]) for name in spec.key])
-        kind = spec.resource_type.name
-        return await self._store.off_air.latest_stop(command.account, kind, key) is not None
+        key = resource_key(command.action, command.params)
+        kind = command.action.effect_spec.resource_type.name
+        return (
+            key is not None
+            and await self._store.off_air.latest_stop(command.account, kind, key) is not None
+        )
 
 
 def _is_missing(command: Command, state: str | None) -> bool:

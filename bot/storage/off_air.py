@@ -268,13 +268,9 @@ def _find_hold(connection: sa.Connection, scope: StartScope) -> Hold | None:
 
 
 # Made once, because compiling them costs SQLAlchemy more than the database takes.
-_ENTRY = sa.select(off).where(
-    *(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key"))
-)
-_TURN_ON = sa.delete(off).where(
-    *(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key")),
-    off.c.since <= sa.bindparam("is_since"),
-)
+_IS_ENTRY = tuple(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key"))
+_ENTRY = sa.select(off).where(*_IS_ENTRY)
+_TURN_ON = sa.delete(off).where(*_IS_ENTRY, off.c.since <= sa.bindparam("is_since"))
 
 
 _REPLACED = ("operation", "weight", "since", "until", "next_at", "earlier")

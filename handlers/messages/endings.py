@@ -1,6 +1,6 @@
 """What is said in the thread about an ending, and to the asker alone; pure."""
 
-from bot.catalog.effects import is_on
+from bot.catalog.effects import is_on, live_before
 from bot.catalog.registry import undo_of
 from bot.model.actions import Action
 from bot.model.operations import UNREADABLE, LiveBefore, Operation, State
@@ -93,7 +93,7 @@ def _verified(operation: Operation, action: Action | None, after: str, *, held: 
             f"It was {request}."
         )
     if action is not None and is_on(action, undo_of(action), state):
-        if state != action.effect_spec.resource_type.on:
+        if live_before(action, state) is not LiveBefore.LIVE:
             return (
                 f"⚠️ {user(operation.actor.user)} *{NO_LONGER}*: {name} is {code(state)}, {when}, "
                 f"so it can come back. It was {request}."

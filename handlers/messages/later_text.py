@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from bot.catalog.builtin import HOLD
+from bot.catalog.effects import live_before
 from bot.model.actions import Action
 from bot.model.operations import UNREADABLE, LaterEvent, LaterKind, LiveBefore, Operation
 from bot.redact import redact
@@ -70,7 +71,7 @@ def _on_again_label(operation: Operation, action: Action | None) -> str:
 def _is_live(operation: Operation, action: Action | None) -> bool:
     """Return whether it was on when it was seen; what is undone need not be on."""
     seen = operation.later.state if operation.later is not None else ""
-    return action is None or seen == action.effect_spec.resource_type.on
+    return action is None or live_before(action, seen) is LiveBefore.LIVE
 
 
 def _still_off_label(operation: Operation, _action: Action | None) -> str:

@@ -55,6 +55,12 @@ WHEN, END = format_slack_time(AT), format_slack_time(UNTIL)
             f"🔴 *On again*: its state was `enabled` {WHEN}.",
         ),
         (
+            {"api": "StopLivePadStream"},
+            LaterEvent(LaterKind.ON_AGAIN, AT, "on"),
+            "On again",
+            f"🔴 *On again*: its state was `on` {WHEN}.",
+        ),
+        (
             BANNED,
             LaterEvent(LaterKind.EXTENDED, AT, by="U0BOB", until=UNTIL),
             "Extended",
