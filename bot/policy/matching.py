@@ -157,18 +157,18 @@ def denying_limit(policy: Policy, command: Command) -> str | None:
 def _has(action: Action, name: str) -> bool:
     if name == "Region":
         return action.regions is not None
-    return any(name in param.names for param in action.params)
+    return _param(action, name) is not None
 
 
-def _param(command: Command, name: str) -> Param | None:
-    return next((param for param in command.action.params if name in param.names), None)
+def _param(action: Action, name: str) -> Param | None:
+    return next((param for param in action.params if name in param.names), None)
 
 
 def _values(command: Command, name: str) -> list[Json]:
     """Return the values that a condition is compared with: of a list, every entry."""
     if name == "Region":
         return [command.region] if command.region else []
-    param = _param(command, name)
+    param = _param(command.action, name)
     value = None if param is None else command.params.get(param.api)
     if isinstance(value, list):
         return value
@@ -178,5 +178,5 @@ def _values(command: Command, name: str) -> list[Json]:
 def _matches(command: Command, name: str, value: Json, condition: Condition) -> bool:
     if name == "Region":
         return conditions.region_matches(str(value), condition)
-    param = _param(command, name)
+    param = _param(command.action, name)
     return param is not None and conditions.matches(param, value, condition)
