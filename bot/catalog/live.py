@@ -19,6 +19,7 @@ from bot.model.actions import (
     Approval,
     Effect,
     EffectSpec,
+    Emulation,
     Param,
     Product,
     ReadingTemplate,
@@ -737,8 +738,19 @@ DESCRIBE_LIVE_DOMAINS = Action(
     repeatable=True,
     per_second=200,
     params=(
+        Param("DomainStatus", "status", number(0, 1), "1: only those on, 0: off", required=False),
+        Param("DomainType", "type", number(0, 1), "0: only push, 1: play", required=False),
         Param("PageSize", "size", number(10, 100), "how many on a page", required=False),
         Param("PageNum", "page", whole, "which page, from 1", required=False),
+        Param("IsDelayLive", "delayed", number(0, 1), "1: only slow live", required=False),
+        Param("DomainPrefix", "prefix", text, "how the domains begin", required=False),
+        Param(
+            "PlayType",
+            "area",
+            number(1, 3),
+            "of play domains, 1: mainland, 2: everywhere, 3: abroad",
+            required=False,
+        ),
     ),
     errors=(
         "FailedOperation.CallOtherSvrFailed",
@@ -755,7 +767,11 @@ DESCRIBE_LIVE_DOMAINS = Action(
         ("Name",),
         counts={"AllCount": ("enabled", "disabled")},
         lists={"DomainList": ("enabled", "disabled")},
-        echoes={"Type": "DomainType"},
+        state_values={"enabled": 1, "disabled": 0},
+        echoes={"Type": "DomainType", "IsDelayLive": "IsDelayLive", "PlayType": "PlayType"},
+    ),
+    emulation=Emulation(
+        state_param="DomainStatus", state_row="Status", prefix_param="DomainPrefix"
     ),
 )
 

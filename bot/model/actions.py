@@ -229,9 +229,16 @@ class Emulation:
 
     Attributes:
         refused: Error codes by the state in which the resource refuses the action.
+        state_param: For a read of many: the parameter that asks for one state, by its value in
+            `EffectSpec.state_values`.
+        state_row: The field of each listed resource with its state, by the same values.
+        prefix_param: The parameter with which the first part of the key must begin.
     """
 
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    state_param: str = ""
+    state_row: str = ""
+    prefix_param: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ class Resources:
             for key, resource in self._of(spec.resource_type)
             if _agrees(action, params, key, resource)
         ]
+        found = [one for one in found if _has_state(action, params, one[2])]
         answer: dict[str, Json] = {
             name: sum(state in states for *_, state in found)
             for name, states in spec.counts.items()
@@ -110,7 +111,11 @@ class Resources:
             pages = -(-int(str(total)) // size)
             answer |= {"PageNum": page, "PageSize": size, "TotalPage": pages}
         for name, states in spec.lists.items():
-            rows = [_row(spec, key, resource) for key, resource, state in found if state in states]
+            rows = [
+                _row(action, key, resource, state)
+                for key, resource, state in found
+                if state in states
+            ]
             answer[name] = list[Json](rows[first : first + size])
         return answer
 
@@ -237,6 +242,9 @@ def _shown(spec: EffectSpec, state: str | None) -> dict[str, Json]:
 def _agrees(action: Action, params: Params, key: tuple[str, ...], resource: Resource) -> bool:
     """Return whether a resource matches a read of many; what is not recorded matches."""
     spec, recorded = action.effect_spec, resource.params
+    prefix = str(params.get(action.emulation.prefix_param, ""))
+    if not key[0].startswith(prefix):
+        return False
     asked = dict(zip(spec.key, key, strict=False))
     asked |= {of: str(recorded[of]) for of in spec.echoes.values() if of in recorded}
     for name in spec.between or ():
@@ -250,6 +258,12 @@ def _agrees(action: Action, params: Params, key: tuple[str, ...], resource: Reso
     return all(_wanted(action, name, params) in (None, value) for name, value in asked.items())
 
 
+def _has_state(action: Action, params: Params, state: str) -> bool:
+    """Return whether a resource is in the state that a read of many asks for."""
+    wanted = params.get(action.emulation.state_param)
+    return wanted is None or action.effect_spec.state_values.get(state) == wanted
+
+
 def _wanted(action: Action, name: str, params: Params) -> str | None:
     """Return the value that a part of the key must have; None for any."""
     param = action.param(name)
@@ -257,12 +271,14 @@ def _wanted(action: Action, name: str, params: Params) -> str | None:
     return None if value is None else str(value)
 
 
-def _row(spec: EffectSpec, key: tuple[str, ...], resource: Resource) -> dict[str, Json]:
+def _row(action: Action, key: tuple[str, ...], resource: Resource, state: str) -> dict[str, Json]:
+    spec, state_row = action.effect_spec, action.emulation.state_row
     named: dict[str, Json] = dict(zip(spec.key, key, strict=True))
     if spec.since and resource.since:
         at = format_utc(resource.since)
         named |= _listed(spec.since.split("."), at)
     named |= {spec.ended: int(resource.ended)} if spec.ended else {}
+    named |= {state_row: spec.state_values[state]} if state_row else {}
     return named | {name: resource.params.get(of) for name, of in spec.echoes.items()}
 
 

@@ -99,6 +99,41 @@ def test_emulator_pages_stream_list() -> None:
     assert play("DescribeLiveStreamOnlineList", AppName="another")["TotalNum"] == 1
 
 
+@pytest.mark.parametrize(
+    ("asked", "listed"),
+    [
+        ({}, ["push.a.example", "push.b.example", "play.a.example"]),
+        ({"DomainType": 0}, ["push.a.example", "push.b.example"]),
+        ({"DomainType": 1}, ["play.a.example"]),
+        ({"DomainStatus": 0}, ["push.b.example"]),
+        ({"DomainStatus": 1, "DomainType": 0}, ["push.a.example"]),
+        ({"DomainPrefix": "play."}, ["play.a.example"]),
+        ({"DomainPrefix": "a.example"}, []),
+        ({"PlayType": 2}, ["play.a.example"]),
+        ({"PlayType": 3}, []),
+        ({"IsDelayLive": 1}, ["push.b.example"]),
+    ],
+)
+def test_emulator_filters_domains(asked: dict[str, Json], listed: list[str]) -> None:
+    """The list of domains is filtered by state, type, area, kind and beginning."""
+    play = Played()
+    put = play.cloud.resources.put
+    put("domain", "push.a.example", params={"DomainType": 0, "IsDelayLive": 0, "PlayType": 1})
+    put("domain", "push.b.example", params={"DomainType": 0, "IsDelayLive": 1, "PlayType": 1})
+    put("domain", "play.a.example", params={"DomainType": 1, "IsDelayLive": 0, "PlayType": 2})
+    play("ForbidLiveDomain", DomainName="push.b.example")
+
+    answer = play("DescribeLiveDomains", **asked)
+
+    rows = answer["DomainList"]
+    assert isinstance(rows, list)
+    assert [row["Name"] for row in rows if isinstance(row, dict)] == listed
+    assert [row["Status"] for row in rows if isinstance(row, dict)] == [
+        int(name != "push.b.example") for name in listed
+    ]
+    assert answer["AllCount"] == len(listed)
+
+
 def test_emulator_keeps_pad_and_delay_until_removed() -> None:
     """A pad or a delay is listed until it is removed."""
     play = Played()
