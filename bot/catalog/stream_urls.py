@@ -117,7 +117,11 @@ def parse_url(url: str) -> StreamUrl:
     host = host.rstrip(".")
     if not host:
         raise ValueError("it names no host")
-    *app, last = [_QUERY.split(unquote(part))[0] for part in path.split("/") if part] or [""]
+    if "://" in path:
+        raise ValueError("it holds another address")
+    before, _, end = path.strip("/").rpartition("/")
+    segments = [*before.rstrip("/").split("/"), end]
+    *app, last = [_QUERY.split(unquote(segment))[0] for segment in segments]
     stream = _without_ending(last)
     if len(app) > 1 and _LIST.fullmatch(last):
         stream = app.pop()

@@ -56,6 +56,7 @@ _NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=
             StreamUrl("push.a.b", "live", "s1", "push"),
         ),
         ("rtmp://1.2.3.4/live/s1?vhost=push.a.b", StreamUrl("push.a.b", "live", "s1", "push")),
+        ("rtmp://push.a.b//live//s1//", StreamUrl("push.a.b", "live", "s1", "push")),
         ("rtmp://push.a.b/live/a%20b", StreamUrl("push.a.b", "live", "a b", "push")),
     ],
 )
@@ -75,6 +76,9 @@ def test_stream_url_is_parsed(url: str, link: StreamUrl) -> None:
         ("rtmp://push.a.b/s1", "/app/stream"),
         ("rtmp://push.a.b/live/.flv", "/app/stream"),
         ("rtmp://push.a.b/%3Fx/s1", "/app/stream"),
+        ("rtmp://push.a.b/live//sub/s1", "/app/stream"),
+        ("rtmp://push.a.b/live/rtmp://push.a.b/live/s1", "holds another address"),
+        ("rtmp://push.a.b/live/rtmp://s1", "holds another address"),
         ("srt://push.a.b?streamid=s1", "/app/stream"),
         ("https://a.b", "end in .flv or .m3u8"),
         ("https://console.a.b/live/s1", "end in .flv or .m3u8"),
