@@ -104,7 +104,7 @@ async def _replica(settings: Settings) -> AsyncIterator[Parts]:
                 team=team,
                 metrics=metrics,
                 supervisor=Supervisor(metrics),
-                max_age=parse_duration(settings.max_age),
+                ask_expires=parse_duration(settings.ask_expires),
             )
             parts.worker.keep_leases()
             facts: dict[str, Json] = {"policy": policy.digest, "replica": store.session.owner}

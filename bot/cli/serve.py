@@ -197,7 +197,7 @@ class Server:
             team=identity.team,
             metrics=self.metrics,
             supervisor=self.supervisor,
-            max_age=parse_duration(self.settings.max_age),
+            ask_expires=parse_duration(self.settings.ask_expires),
         )
         for part in (parts.relay, parts.worker, parts.approvals):
             if part is not None:

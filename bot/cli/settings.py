@@ -110,9 +110,9 @@ class Settings(BaseSettings):
         alias="STOPSTREAM_AUDIT_KEEP",
         description="How long records are kept, e.g. `400d`; left out: for ever.",
     )
-    max_age: str = Field(
+    ask_expires: str = Field(
         "10m",
-        alias="STOPSTREAM_MAX_AGE",
+        alias="STOPSTREAM_ASK_EXPIRES",
         description="How old a request, or the last consent to it, may be when it is sent; what "
         "is older ends `failed`.",
     )
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
             raise ValueError(f'"{wrong[:60]}" is no public key: 32 bytes in base64')
         return keys
 
-    @field_validator("audit_checkpoint", "audit_keep", "max_age", mode="after")
+    @field_validator("audit_checkpoint", "audit_keep", "ask_expires", mode="after")
     @classmethod
     def _duration(cls, value: str) -> str:
         if value:

@@ -21,7 +21,7 @@ from bot.operations.assembly import assemble
 from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
 from bot.operations.service import Service
-from bot.operations.transitions import MAX_AGE
+from bot.operations.transitions import ASK_EXPIRES
 from bot.operations.verifier import Verifier
 from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy, loader
@@ -66,7 +66,7 @@ def build(
     metrics: Metrics,
     supervisor: Supervisor,
     retry_after: float = 1.0,
-    max_age: float = MAX_AGE,
+    ask_expires: float = ASK_EXPIRES,
     spacing: float = SPACING,
     channel_patience: float = PATIENCE,
     clock: Callable[[], float] = time.time,
@@ -77,7 +77,7 @@ def build(
         notifier: Delivers what the outbox holds; None leaves it to other replicas.
         policy: Returns the policy as it is now.
         retry_after: Seconds before the second try of a request.
-        max_age: Seconds that may pass from the asking, or the last consent, to the sending.
+        ask_expires: Seconds that may pass from the asking, or the last consent, to the sending.
         spacing: Seconds between two messages to one channel, over all replicas.
         channel_patience: Seconds between two tries of a closed audit channel.
         clock: Epoch seconds.
@@ -91,7 +91,7 @@ def build(
         metrics=metrics,
         supervisor=supervisor,
         retry_after=retry_after,
-        max_age=max_age,
+        ask_expires=ask_expires,
         clock=clock,
     )
     relay = None

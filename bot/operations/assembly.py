@@ -21,7 +21,7 @@ from bot.operations.scheduler import Scheduler
 from bot.operations.service import Service
 from bot.operations.state_reader import StateReader
 from bot.operations.tasks import OperationTasks
-from bot.operations.transitions import MAX_AGE, Transitions
+from bot.operations.transitions import ASK_EXPIRES, Transitions
 from bot.operations.verifier import Verifier
 from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy
@@ -51,7 +51,7 @@ def assemble(
     metrics: Metrics,
     supervisor: Supervisor,
     retry_after: float = 1.0,
-    max_age: float = MAX_AGE,
+    ask_expires: float = ASK_EXPIRES,
     clock: Callable[[], float] = time.time,
 ) -> Operations:
     """Build the service with the worker and the approvals behind it.
@@ -60,7 +60,7 @@ def assemble(
         policy: Returns the policy as it is now.
         team: The workspace the bot belongs to.
         retry_after: Seconds before a request's second try; doubled for each further one.
-        max_age: Seconds that may pass from the asking, or the last consent, to the sending.
+        ask_expires: Seconds that may pass from the asking, or the last consent, to the sending.
         clock: Epoch seconds, for all that is not asked of the store.
     """
     authorizer = Authorizer(store=store, directory=directory, rules=policy, team=team)
@@ -68,7 +68,7 @@ def assemble(
     reader = StateReader(cloud=cloud, limiter=limiter, authorizer=authorizer, clock=clock)
     tasks = OperationTasks(store=store, metrics=metrics)
     transitions = Transitions(
-        store=store, authorizer=authorizer, metrics=metrics, max_age=max_age, clock=clock
+        store=store, authorizer=authorizer, metrics=metrics, ask_expires=ask_expires, clock=clock
     )
     prior = PriorState(reader)
     scheduler = Scheduler(

@@ -216,7 +216,7 @@ class Scheduler:
             guards=Guards(
                 owner=self._store.session.owner,
                 start_scope=self._authorizer.start_scope(request.command),
-                younger_than=self._transitions.max_age,
+                younger_than=self._transitions.ask_expires,
             ),
         )
 

@@ -28,7 +28,7 @@ log = structlog.get_logger("stopstream.engine")
 
 TO_RUNNING = (State.DUE, State.RUNNING)
 
-MAX_AGE = 600.0
+ASK_EXPIRES = 600.0
 """Seconds after which what was asked, or last consented to, may not leave any more."""
 
 _DONE = (State.ACCEPTED, State.ALREADY)
@@ -61,11 +61,11 @@ class Transitions:
     """Stores each transition with its audit record and its messages, in one transaction.
 
     Args:
-        max_age: Seconds that may pass from the asking, or the last consent, to the sending.
+        ask_expires: Seconds that may pass from the asking, or the last consent, to the sending.
         clock: Epoch seconds.
 
     Attributes:
-        max_age: As given.
+        ask_expires: As given.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class Transitions:
         store: Store,
         authorizer: Authorizer,
         metrics: Metrics,
-        max_age: float = MAX_AGE,
+        ask_expires: float = ASK_EXPIRES,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.max_age = max_age
+        self.ask_expires = ask_expires
         self._store = store
         self._authorizer = authorizer
         self._metrics = metrics
@@ -147,7 +147,7 @@ class Transitions:
     def may_be_too_old(self, operation: Operation) -> bool:
         """Return whether it is too old by this machine's clock; the store's decides."""
         consent = operation.decided_at or operation.asked_at
-        return self._clock() - consent > self.max_age
+        return self._clock() - consent > self.ask_expires
 
     async def end_too_old(self, operation: Operation, command: Command) -> Operation | None:
         """End what is too old to be sent; return None where it is not, by the store's clock.
@@ -162,14 +162,14 @@ class Transitions:
         )
         detail = (
             f"{'Too old, not sent again' if ran else 'Too old, not sent'}: it was {since} {age} "
-            f"ago, and a request may leave for {format_duration(self.max_age)} after that."
+            f"ago, and a request may leave for {format_duration(self.ask_expires)} after that."
         )
         return await self.move(
             operation,
             command,
             (operation.state, State.UNKNOWN if ran else State.FAILED),
             {"detail": detail},
-            older_than=self.max_age,
+            older_than=self.ask_expires,
         )
 
     async def end_unknown_action(self, operation: Operation) -> None:

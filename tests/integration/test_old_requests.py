@@ -103,7 +103,7 @@ async def test_age_is_a_setting(database_url: str, age: float, ending: State) ->
     async with opened(database_url, clock=clock) as store:
         asked = await left_behind(store, IN_HAND["allowed"])
         clock.advance(age)
-        async with built(store, clock=clock, max_age=90.0) as house:
+        async with built(store, clock=clock, ask_expires=90.0) as house:
             assert (await taken_over(house, asked.id)).state is ending
 
 

@@ -101,7 +101,7 @@ def test_database_url_is_refused_if_unusable(address: str) -> None:
         ("STOPSTREAM_AUDIT_TRUST", "no key"),
         ("STOPSTREAM_AUDIT_KEEP", "for ever"),
         ("STOPSTREAM_AUDIT_CHECKPOINT", "0s"),
-        ("STOPSTREAM_MAX_AGE", "0s"),
+        ("STOPSTREAM_ASK_EXPIRES", "0s"),
     ],
 )
 def test_settings_validate_the_audit_log_variables(name: str, value: str) -> None:
