@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.errors import ConfigError, StoreError
+from bot.storage.durability import configure_postgres, configure_sqlite
 from bot.storage.tables import METADATA
 
 HEAD = "0009"
@@ -44,11 +45,13 @@ def connect(url: str) -> sa.Engine:
         case "sqlite":
             return _sqlite(address)
         case "postgresql":
-            return sa.create_engine(
+            engine = sa.create_engine(
                 address.set(drivername="postgresql+psycopg"),
                 pool_pre_ping=True,
                 connect_args=dict(_POSTGRES),
             )
+            sa.event.listen(engine, "connect", lambda raw, _record: configure_postgres(raw))
+            return engine
         case other:
             raise ConfigError(
                 [_ADDRESS + f"{other} is not supported; write sqlite:///FILE or postgresql://…"]
@@ -70,9 +73,7 @@ def _sqlite(address: sa.URL) -> sa.Engine:
     def configure(connection: Any, _record: Any) -> None:
         # SQLAlchemy issues BEGIN itself, below; the driver must not.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        # Intent before action: on disk before the request leaves.
-        connection.execute("PRAGMA synchronous=FULL")
+        configure_sqlite(connection)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
