@@ -206,5 +206,15 @@ def _defaults(
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that names the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word[:64], list(known), n=1)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    words = list(known)
+    near = difflib.get_close_matches(word[:64], words, n=len(words) or 1)
+    if not near:
+        return ""
+    matcher = difflib.SequenceMatcher(b=word[:64])
+
+    def nearness(known_word: str) -> tuple[float, int]:
+        matcher.set_seq1(known_word)
+        # Of equally near words difflib takes the last in the alphabet; here the first known one.
+        return matcher.ratio(), -words.index(known_word)
+
+    return f'; did you mean "{max(near, key=nearness)}"?'
