@@ -14,6 +14,8 @@ from bot.errors import DirectoryError, ParseError
 from bot.model.commands import Command
 from bot.model.people import Actor
 from bot.model.verdicts import Denied, Verdict
+from bot.operations.near_targets import asks_before
+from bot.policy.domains import domain_param
 from bot.policy.explanation import explain
 from bot.policy.matching import Context
 from bot.policy.schema import json_schema
@@ -59,7 +61,16 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
     groups = sorted(loaded.policy.usergroups - context.groups)
     if groups:
         say(f"(as someone who is not in {', '.join(groups)}; --group says otherwise)")
+    if isinstance(explanation.verdict, Verdict) and (unasked := _unasked(command)):
+        say(f"(not asked here, but before it is sent: {' and '.join(unasked)})")
     return _report(explanation.verdict)
+
+
+def _unasked(command: Command) -> list[str]:
+    """Return what Tencent Cloud is asked before a command is sent, which this cannot tell."""
+    domain = ["whether the domain is one of the account's"] if domain_param(command.action) else []
+    live = ["whether another name is live"] if asks_before(command.action) else []
+    return domain + live
 
 
 def _report(verdict: Verdict | Denied) -> int:

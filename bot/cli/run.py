@@ -3,7 +3,7 @@
 import argparse
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
@@ -17,7 +17,7 @@ from bot.cli.settings import Settings
 from bot.cli.wiring import Parts, build, open_cloud, open_directory, open_policy, open_store
 from bot.commands.formatting import format_command
 from bot.errors import ParseError
-from bot.model.actions import Approval, Json
+from bot.model.actions import Approval, Json, Params
 from bot.model.commands import Command, Invocation, Via
 from bot.model.operations import Choice, Decision, LiveBefore, Operation, State
 from bot.model.people import Actor, Place
@@ -145,12 +145,14 @@ async def _dry_run(
     runbook = verdict.runbook if isinstance(verdict, Verdict) else ""
     if as_json:
         fields = {"dry_run": True, "allowed": allowed, "why": why, "approval": approval}
+        fields |= {"live_now": [dict(key) for key in result.live_instead]}
         fields |= {"request": asdict(request) if request else None}
         say(json.dumps(fields, ensure_ascii=False))
     else:
         say(
             f"dry run: {command.action.api}: {'allowed by' if allowed else 'denied:'} {why}",
             *([f"approval: {approval}"] if approval else []),
+            *_instead(command.target, result.live_instead),
             *([f"case: {result.case}"] if result.case else []),
             *([f"runbook: {runbook}"] if runbook else []),
             *_request_lines(request, hidden=result.hidden),
@@ -248,11 +250,13 @@ def _live_instead(operation: Operation) -> list[str]:
     """Describe what is live where a waiting operation names what is not."""
     if operation.state is not State.WAITING or not operation.live_instead:
         return []
-    names = [str(next(iter(key.values()), "")) for key in operation.live_instead]
-    return [
-        f"nothing is live as {redact(operation.target)}",
-        redact(f"live now: {', '.join(names)}"),
-    ]
+    return _instead(operation.target, operation.live_instead)
+
+
+def _instead(target: str, live: Sequence[Params]) -> list[str]:
+    names = [str(next(iter(key.values()), "")) for key in live]
+    found = [f"nothing is live as {target}", f"live now: {', '.join(names)}"] if names else []
+    return [one_line(redact(line)) for line in found]
 
 
 def _spelled(operation: Operation) -> str:

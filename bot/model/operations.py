@@ -120,7 +120,7 @@ class Approvals:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What was read of the resource before a waiting operation was decided.
+    """What was read before an operation was decided.
 
     Attributes:
         state: Its state when the operation was asked for; empty if unknown.
@@ -128,12 +128,14 @@ class Preview:
         readings: What else was read about the impact.
         live_instead: Where nothing is live under the name that was given, the key of what is
             live under a similar one.
+        domains: Where it was denied for a domain that is not the account's, those that are offered.
     """
 
     state: str = ""
     state_at_press: str = ""
     readings: tuple[Reading, ...] = ()
     live_instead: tuple[ResourceKey, ...] = ()
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

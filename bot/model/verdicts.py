@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.model.actions import Approval
+from bot.model.actions import Approval, ResourceKey
 from bot.model.commands import Command
 
 
@@ -54,12 +54,14 @@ class Denied:
         reason: One sentence for the asker, with who could do it.
         rule: The rule that forbids it, where one does.
         request_from: Roles whose members may be asked to allow it.
+        domains: The account's domains that may be meant in place of one that is not.
     """
 
     check: str
     reason: str
     rule: str = ""
     request_from: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class DryRunResult:
         request: None where nothing would be sent, or where the actor may not see it.
         hidden: The actor may not see what would be sent.
         case: The case it would belong to, or empty.
+        live_instead: See `Preview`: where there is any, a ban would ask first.
     """
 
     command: Command
@@ -79,3 +82,4 @@ class DryRunResult:
     request: RequestPreview | None
     hidden: bool = False
     case: str = ""
+    live_instead: tuple[ResourceKey, ...] = ()

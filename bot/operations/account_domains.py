@@ -15,7 +15,7 @@ from bot.model.commands import Command
 from bot.model.operations import Operation
 from bot.model.verdicts import Denied
 from bot.operations.state_reader import StateReader
-from bot.policy.domains import DOMAIN_PARAMS, named_domains
+from bot.policy.domains import domain_param, named_domains
 from bot.policy.loader import LoadedPolicy
 from bot.redact import apart
 
@@ -106,9 +106,8 @@ class AccountDomains:
 
 def _domain(command: Command) -> str:
     """Return the domain that a command names, as domains are compared; or empty."""
-    params = (command.action.param(name) for name in DOMAIN_PARAMS)
-    api = next((param.api for param in params if param is not None), "")
-    value = command.params.get(api)
+    param = domain_param(command.action)
+    value = command.params.get(param.api) if param is not None else None
     return value.casefold().rstrip(".") if isinstance(value, str) else ""
 
 
@@ -125,12 +124,13 @@ def _unknown(domain: str, usable: frozenset[str], command: Command) -> Denied | 
     if not usable:
         return None
     near = near_names(domain, sorted(usable))
+    offered = near or tuple(sorted(usable)[:_SHOWN])
     if near:
-        instead = f"Did you mean {apart(near[0])}?"
+        instead = f"Did you mean {' or '.join(map(apart, near))}?"
     else:
-        some = ", ".join(apart(one) for one in sorted(usable)[:_SHOWN])
         more = f" and {len(usable) - _SHOWN} more" if len(usable) > _SHOWN else ""
-        instead = f"It has {some}{more}."
+        instead = f"It has {', '.join(map(apart, offered))}{more}."
     account = "this account" if command.account == DEFAULT else f"the account {command.account}"
     push = "" if command.action.effect_spec.resource_type.name == "domain" else "push "
-    return Denied("unknown_domain", f"{apart(domain)} is no {push}domain of {account}. {instead}")
+    reason = f"{apart(domain)} is no {push}domain of {account}. {instead}"
+    return Denied("unknown_domain", reason, domains=offered)

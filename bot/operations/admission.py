@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.model.actions import Approval, ResourceKey
+from bot.model.actions import Approval
 from bot.model.commands import Command, Via
 from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
@@ -13,7 +13,7 @@ from bot.model.verdicts import Denied, DryRunResult, Verdict
 from bot.operations.account_domains import AccountDomains
 from bot.operations.audit_facts import facts_of, preview_facts
 from bot.operations.authorizer import Authorizer
-from bot.operations.near_targets import NearTargets
+from bot.operations.near_targets import Near, NearTargets
 from bot.operations.scheduler import QueuedRequest, Scheduler
 from bot.operations.state_reader import StateReader
 from bot.operations.transitions import TO_RUNNING, Transitions
@@ -61,32 +61,40 @@ class Admission:
         old = self._transitions.may_be_too_old(operation)
         if old and await self._transitions.end_too_old(operation, command) is not None:
             return
-        verdict = await self._authorizer.verdict(operation, command)
+        verdict, near = await self._verdict(operation, command, bulk=bulk)
         if isinstance(verdict, Denied):
             request_from = _request_from(operation, verdict)
             await self._transitions.deny(operation, command, verdict, request_from)
-            return
-        if (refusal := await self._domains.refusal(operation, command)) is not None:
-            await self._transitions.deny(operation, command, refusal)
-            return
-        # Those of a bulk come from a list, and would wait for their turn to read.
-        instead = () if bulk else await self._near.find(operation, command)
-        if instead and verdict.approval is Approval.NONE:
-            verdict = replace(verdict, approval=Approval.CONFIRM)
-        if verdict.approval is not Approval.NONE:
-            await self._wait_for_approval(operation, command, verdict, instead)
+        elif verdict.approval is not Approval.NONE:
+            await self._wait_for_approval(operation, command, verdict, near)
         else:
             await self._queue(operation, command, verdict, bulk=bulk)
 
     async def dry_run(self, operation: Operation, command: Command) -> DryRunResult:
         """Return what would become of a command; nothing is sent and nothing is stored."""
-        verdict = await self._authorizer.verdict(operation, command)
+        verdict, near = await self._verdict(operation, command, bulk=False)
         if command.action.product.local:
             return DryRunResult(command, verdict, (), None)
         people: tuple[str, ...] = ()
         if isinstance(verdict, Verdict) and verdict.approval is Approval.SECOND_PERSON:
             people = self._authorizer.approver_ids(verdict.approvers)
-        return DryRunResult(command, verdict, people, self._cloud.preview(command))
+        request = self._cloud.preview(command)
+        return DryRunResult(command, verdict, people, request, live_instead=near.instead)
+
+    async def _verdict(
+        self, operation: Operation, command: Command, *, bulk: bool
+    ) -> tuple[Verdict | Denied, Near]:
+        """Return what the policy says, and what the account's domains and live names add to it."""
+        verdict = await self._authorizer.verdict(operation, command)
+        if isinstance(verdict, Denied):
+            return verdict, Near()
+        if (refusal := await self._domains.refusal(operation, command)) is not None:
+            return refusal, Near()
+        # Those of a bulk come from a list, and would wait for their turn to read.
+        near = Near() if bulk else await self._near.find(operation, command)
+        if near.instead and verdict.approval is Approval.NONE:
+            verdict = replace(verdict, approval=Approval.CONFIRM)
+        return verdict, near
 
     async def _queue(
         self, operation: Operation, command: Command, verdict: Verdict, *, bulk: bool
@@ -110,10 +118,10 @@ class Admission:
         operation: Operation,
         command: Command,
         verdict: Verdict,
-        instead: tuple[ResourceKey, ...],
+        near: Near,
     ) -> None:
         """Let it wait for a confirmation or a second person, unless the same waits already."""
-        transition = await self._waiting(operation, command, verdict, instead)
+        transition = await self._waiting(operation, command, verdict, near)
         waits = await self._store.operations.wait(transition, operation)
         if waits is None:
             return
@@ -135,17 +143,13 @@ class Admission:
         operation: Operation,
         command: Command,
         verdict: Verdict,
-        instead: tuple[ResourceKey, ...],
+        near: Near,
     ) -> Transition:
-        """Return the transition to WAITING, with what the card shows to those who decide.
-
-        Args:
-            instead: What is probably meant, see NearTargets.
-        """
+        """Return the transition to WAITING, with what the card shows to those who decide."""
         second = verdict.approval is Approval.SECOND_PERSON
         roles = verdict.approvers if second else ()
         hidden = await self._reader.hidden_reads(operation, command)
-        state, readings = await self._reader.preview(command, hidden)
+        state, readings = await self._reader.preview(command, hidden, near.state)
         approvals = replace(
             operation.approvals,
             needed=verdict.needed if second else 1,
@@ -157,7 +161,7 @@ class Admission:
             lacking=verdict.lacking,
         )
         preview = replace(
-            operation.preview, state=state or "", readings=readings, live_instead=instead
+            operation.preview, state=state or "", readings=readings, live_instead=near.instead
         )
         changes = _verdict_changes(verdict) | Changes(approvals=approvals, preview=preview)
         after = replace(operation, state=State.WAITING, **changes)

@@ -6,9 +6,10 @@ from enum import StrEnum
 from bot.catalog import effects as offair
 from bot.catalog.error_codes import Repeat, explain
 from bot.catalog.registry import action_of, by_api
-from bot.model.actions import Action, Effect
+from bot.model.actions import Action, Effect, Params
 from bot.model.commands import Command
 from bot.model.operations import Operation, State
+from bot.policy.domains import domain_param
 from bot.times import format_utc
 
 
@@ -22,6 +23,7 @@ class FollowUp(StrEnum):
     EXTEND = "extend"
     LIFT = "lift"
     STOP_LIVE = "stop-live"
+    OTHER_DOMAIN = "other-domain"
 
 
 UNDOING = (FollowUp.UNDO, FollowUp.LIFT, FollowUp.EXTEND)
@@ -44,7 +46,8 @@ def follow_up_command(
 
     Args:
         now: Epoch seconds, from which an extension counts.
-        index: Which of the names that were live, for `stop-live`.
+        index: Which of the names that were live, for `stop-live`, or of the domains that were
+            offered, for `other-domain`.
     """
     action = action_of(operation)
     if action is None:
@@ -66,9 +69,8 @@ def follow_up_command(
             wanted = _of(operation, action.api)
         case FollowUp.CHECK if state in _SENT and action.effect is not Effect.READ:
             wanted = _of(operation, action.status_read)
-        case FollowUp.STOP_LIVE if 0 <= index < len(operation.live_instead):
-            found = {**operation.params, **operation.live_instead[index]}
-            wanted = _of(replace(operation, params=found), action.api)
+        case FollowUp.STOP_LIVE | FollowUp.OTHER_DOMAIN:
+            wanted = _on_other(operation, action, follow, index)
         case _:
             pass
     return wanted
@@ -90,6 +92,18 @@ def _of(operation: Operation, api: str | None) -> Command | None:
     # A retry lasts as long as the first try would have.
     spans = operation.origin.spans if api == operation.api else {}
     return Command(action, defaults | params, region, operation.account, operation.case, spans)
+
+
+def _on_other(operation: Operation, action: Action, follow: FollowUp, index: int) -> Command | None:
+    """Return the same command on something else that was offered; None if it was not."""
+    offered: tuple[Params, ...] = operation.live_instead
+    if follow is FollowUp.OTHER_DOMAIN:
+        param, denied = domain_param(action), operation.state is State.DENIED
+        domains = operation.preview.domains if denied else ()
+        offered = tuple({param.api: domain} for domain in domains) if param else ()
+    if not 0 <= index < len(offered):
+        return None
+    return _of(replace(operation, params={**operation.params, **offered[index]}), action.api)
 
 
 def _turned_back(operation: Operation, action: Action) -> Command | None:

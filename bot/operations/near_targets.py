@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from bot.catalog.effects import keeps_off, live_before, resource_key
 from bot.catalog.near_names import near_names
 from bot.errors import StoreError
-from bot.model.actions import Params, ResourceKey
+from bot.model.actions import Action, Params, ResourceKey
 from bot.model.commands import Command
 from bot.model.operations import LiveBefore, Operation
 from bot.operations.state_reader import StateReader, live_list, status_read
@@ -20,6 +21,19 @@ WITHIN = 1.5
 """Seconds that the reads may take; without an answer by then the ban goes on as it was asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What was read before a ban.
+
+    Attributes:
+        state: Of the name that was given; None if it was not read, or not in time.
+        instead: The key of what is live under the one similar name; empty if there is none.
+    """
+
+    state: str | None = None
+    instead: tuple[ResourceKey, ...] = ()
+
+
 class NearTargets:
     """Looks for what was probably meant by a ban of something that is not live."""
 
@@ -27,34 +41,34 @@ class NearTargets:
         self._store = store
         self._reader = reader
 
-    async def find(self, operation: Operation, command: Command) -> tuple[ResourceKey, ...]:
-        """Return the key of what is live under the one similar name; empty if there is none.
+    async def find(self, operation: Operation, command: Command) -> Near:
+        """Return what is live under the one similar name, if anything is.
 
-        Also empty where the named one is live or was stopped before, where several names are
+        Nothing where the named one is live or was stopped before, where several names are
         similar, and where that cannot be read in time.
         """
-        if not keeps_off(command.action) or live_list(command.action) is None:
-            return ()
+        if not asks_before(command.action):
+            return Near()
         try:
             async with asyncio.timeout(WITHIN):
                 return await self._find(operation, command)
         except (StoreError, TimeoutError) as error:
             log.warning("what is live is not known", api=operation.api, why=str(error))
-            return ()
+            return Near()
 
-    async def _find(self, operation: Operation, command: Command) -> tuple[ResourceKey, ...]:
+    async def _find(self, operation: Operation, command: Command) -> Near:
         if await self._was_stopped(command):
-            return ()
+            return Near()
         status, listing = status_read(command.action), live_list(command.action)
         hidden = await self._reader.hidden_reads(operation, command)
         if status is None or listing is None or {status.api, listing.api} & set(hidden):
-            return ()
+            return Near()
         # A ban of what is live waits for its state alone.
         work = self._reader.read_state(command, WITHIN)
         state = await asyncio.create_task(work, name=f"near {operation.id}")
         if not _is_missing(command, state):
-            return ()
-        return _only_near(command, await self._reader.live_rows(command, WITHIN))
+            return Near(state)
+        return Near(state, _only_near(command, await self._reader.live_rows(command, WITHIN)))
 
     async def _was_stopped(self, command: Command) -> bool:
         """Return whether the named resource is off by an earlier stop, so its name is right."""
@@ -64,6 +78,11 @@ class NearTargets:
             key is not None
             and await self._store.off_air.latest_stop(command.account, kind, key) is not None
         )
+
+
+def asks_before(action: Action) -> bool:
+    """Return whether a command of an action asks first where another name is live."""
+    return keeps_off(action) and live_list(action) is not None
 
 
 def _is_missing(command: Command, state: str | None) -> bool:

@@ -49,7 +49,7 @@ _PRESSES = 50
 _RETRY_FOR = 43_200.0
 """Seconds after which the follow-up `retry` is refused."""
 
-_LIKE_A_NEW_REQUEST = (FollowUp.RETRY, FollowUp.STOP_LIVE)
+_LIKE_A_NEW_REQUEST = (FollowUp.RETRY, FollowUp.STOP_LIVE, FollowUp.OTHER_DOMAIN)
 
 _REQUEST_FOR = 1800.0
 """Seconds after a denial for which others may be asked."""

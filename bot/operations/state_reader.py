@@ -97,18 +97,19 @@ class StateReader:
         return self._command_of(command, read) if command and read else None
 
     async def preview(
-        self, command: Command, hidden: Collection[str] = ()
+        self, command: Command, hidden: Collection[str] = (), known: str | None = None
     ) -> tuple[str | None, tuple[Reading, ...]]:
         """Return the state of what a command would affect, and what else can be read of it.
 
         Args:
             hidden: Names of reads that are not made.
+            known: The state, where it was read just now.
         """
         status = status_read(command.action)
         shows = status is not None and status.api not in hidden
         reads = [by_api(api) for api in command.action.impact_reads if api not in hidden]
         state, bodies = await asyncio.gather(
-            self.read_state(command) if shows else _nothing(),
+            self.read_state(command) if shows and known is None else _as_it_is(known),
             asyncio.gather(*(self.read(command, read) for read in reads)),
         )
         found = [sights.unread()] if shows and state is None else []
@@ -210,8 +211,8 @@ class StateReader:
         return None if region is None else Command(read, params, region, command.account)
 
 
-async def _nothing() -> None:
-    return None
+async def _as_it_is(state: str | None) -> str | None:
+    return state
 
 
 def _listed(read: Action, body: Params | None) -> list[Params]:

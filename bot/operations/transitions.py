@@ -135,6 +135,8 @@ class Transitions:
         if request_from:
             changes["approvals"] = replace(operation.approvals, request_from=request_from)
             extra["may_ask"] = list(request_from)
+        if denied.domains:
+            changes["preview"] = replace(operation.preview, domains=denied.domains)
         await self.move(
             operation,
             command,

@@ -3,12 +3,19 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from bot.model.actions import Action, Param
 from bot.policy.schema import Policy
 
 DOMAIN_PARAMS = ("DomainName", "PushDomainName")
 """Parameters that hold a domain, by Tencent's names."""
 
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+
+
+def domain_param(action: Action) -> Param | None:
+    """Return the parameter of an action that holds a domain; None if none does."""
+    params = (action.param(name) for name in DOMAIN_PARAMS)
+    return next((param for param in params if param is not None), None)
 
 
 def named_domains(policy: Policy, account: str) -> Iterator[str]:

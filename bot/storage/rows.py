@@ -53,6 +53,7 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
         "state_at_press": "found",
         "readings": "sights",
         "live_instead": "instead",
+        "domains": "domains",
     },
     "origin": {"request_of": "request", "undoes": "undoes", "spans": "spans", "extension": "span"},
 }

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from bot.catalog.registry import action_of
-from bot.model.actions import Approval
+from bot.model.actions import Approval, Effect
 from bot.model.operations import Choice, Operation
-from bot.operations.follow_ups import FollowUp, follow_ups
+from bot.operations.follow_ups import FollowUp, follow_up_command, follow_ups
 from bot.redact import redact
 from handlers.messages.blocks import Block, plain
 from handlers.messages.mrkdwn import code, plain_text, truncate
@@ -35,6 +35,7 @@ FOLLOW_UP_LABELS: Mapping[FollowUp, str] = {
     FollowUp.EXTEND: "Extend",
     FollowUp.LIFT: "Lift now",
     FollowUp.STOP_LIVE: "Stop",
+    FollowUp.OTHER_DOMAIN: "Use",
 }
 
 _STYLES: Mapping[Choice, Mapping[str, str]] = {
@@ -109,6 +110,38 @@ def live_now_buttons(operation: Operation) -> list[Block]:
     if not found:
         return []
     return [{"type": "actions", "block_id": f"{FOLLOW}:live:{operation.id}", "elements": found}]
+
+
+def domain_buttons(operation: Operation) -> list[Block]:
+    """Return a block with a button for each domain that may be meant; none if none may.
+
+    A button carries its place in the list, as that of a live name does.
+    """
+    found = [
+        _button(
+            f"{FOLLOW}:{FollowUp.OTHER_DOMAIN.value}:{index}",
+            operation.id,
+            f"{_on_domain(operation)} {plain_text(code(domain, 60))}",
+            "",
+        )
+        for index, domain in enumerate(operation.preview.domains)
+        if follow_up_command(operation, FollowUp.OTHER_DOMAIN, index=index) is not None
+    ]
+    if not found:
+        return []
+    return [{"type": "actions", "block_id": f"{FOLLOW}:domain:{operation.id}", "elements": found}]
+
+
+def _on_domain(operation: Operation) -> str:
+    """Return what is done, as the begin of a label that ends with a domain."""
+    action = action_of(operation)
+    if action is None:
+        return FOLLOW_UP_LABELS[FollowUp.OTHER_DOMAIN]
+    verb = _verb(operation) if action.effect is Effect.STOP else _VERBS[action.effect]
+    return verb if action.effect_spec.resource_type.name == "domain" else f"{verb} on"
+
+
+_VERBS = {Effect.START: "Start", Effect.READ: "Check", Effect.CHANGE: "Change"}
 
 
 def _live_now_buttons(operation: Operation) -> list[Block]:

@@ -2,6 +2,9 @@
 
 from bot.model.actions import DEFAULT, Approval
 from bot.model.verdicts import Denied, DryRunResult, RequestPreview, Verdict
+from bot.operations.near_targets import asks_before
+from bot.policy.domains import domain_param
+from bot.redact import redact
 from handlers.messages.annotations import case_text, runbook_link
 from handlers.messages.blocks import Message
 from handlers.messages.mrkdwn import code, code_block, format_command, mentions, render_sentence
@@ -17,9 +20,28 @@ def dry_run_reply(result: DryRunResult) -> Message:
         f"*Dry run, nothing was sent:* {command.action.api}, as {code(text, 500)}",
         *_context(result),
         _verdict(result),
+        *_before_sending(result),
         _request(result.request),
     ]
     return Message("\n".join(lines))
+
+
+def _before_sending(result: DryRunResult) -> list[str]:
+    """Return what is asked before it is sent, and what is looked at again then."""
+    action = result.command.action
+    if isinstance(result.verdict, Denied):
+        return []
+    asks = ""
+    if result.live_instead:
+        names = ", ".join(
+            code(redact(str(next(iter(key.values()))))) for key in result.live_instead
+        )
+        asks = f"⚠️ Nothing is live as {code(redact(result.command.target))}. Live now: {names}. "
+    looked_at = [*(["the domain"] if domain_param(action) else [])]
+    looked_at += ["what is live"] if asks_before(action) else []
+    if not looked_at:
+        return []
+    return [f"{asks}When it is sent, {' and '.join(looked_at)} will be checked again."]
 
 
 def _context(result: DryRunResult) -> list[str]:

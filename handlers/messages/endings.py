@@ -8,7 +8,7 @@ from bot.operations.follow_ups import FollowUp
 from bot.redact import redact
 from handlers.messages.annotations import case_text, offer_button, offer_text, runbook_link
 from handlers.messages.blocks import SECTION_MOST, TEXT_MOST, Message, section
-from handlers.messages.buttons import follow_up_buttons, live_now_buttons
+from handlers.messages.buttons import domain_buttons, follow_up_buttons, live_now_buttons
 from handlers.messages.later_text import NO_LONGER
 from handlers.messages.mrkdwn import (
     channel,
@@ -123,7 +123,7 @@ def private_reply(
     text = f"(You may have read this before.) {text}" if again else text
     text = truncate(text, SECTION_MOST)
     offers = (offer_button(operation),) if operation.approvals.request_from else ()
-    return Message(text, (section(text), *offers))
+    return Message(text, (section(text), *domain_buttons(operation), *offers))
 
 
 def _private_text(operation: Operation, action: Action | None, permalink: str) -> str:

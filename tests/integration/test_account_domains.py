@@ -5,12 +5,18 @@ from typing import Any
 import pytest
 
 from bot.catalog.registry import action_of
+from bot.model.actions import Effect
+from bot.model.commands import Invocation, Via
 from bot.model.operations import Operation, State
+from bot.model.people import Actor, Place
+from bot.operations.follow_ups import FollowUp
+from bot.operations.results import Accepted
 from bot.policy.domains import named_domains
 from bot.storage.store import Store
 from handlers.messages import endings
 from tests.conftest import POLICY, House, built
-from tests.support.fakes import FakeCloud
+from tests.support.dry_runs import dry_run
+from tests.support.fakes import ALICE, MALLORY, FakeCloud
 
 API = "DescribeLiveDomains"
 
@@ -81,6 +87,93 @@ async def test_known_domain_is_accepted(quick_store: Store, domain: str) -> None
         operation = await house.run(f"live s1 domain={domain}")
 
     assert operation.state is State.ACCEPTED
+
+
+def buttons(operation: Operation) -> list[str]:
+    blocks = endings.private_reply(operation, action_of(operation)).blocks
+    rows = [one for block in blocks if block["type"] == "actions" for one in block["elements"]]
+    assert all(one["value"] == operation.id for one in rows), "a button is a reference"
+    return [one["text"]["text"] for one in rows]
+
+
+async def press(house: House, id_: str, actor: Actor = ALICE, index: int = 0) -> Operation | None:
+    asked = Invocation(f"press-{index}", actor, Place("C0INC"), "", Via.BUTTON, None)
+    reply = await house.service.follow(id_, FollowUp.OTHER_DOMAIN, asked, index=index)
+    return await house.engine.ending(reply.operation.id) if isinstance(reply, Accepted) else None
+
+
+@pytest.mark.parametrize(
+    ("text", "domain", "labels"),
+    [
+        ("live s1", "hd.exmaple.org", ["Stop on hd.example.org"]),
+        ("ban s1 for=30m", "hd.exmaple.org", ["Ban on hd.example.org"]),
+        ("start live s1", "hd.exmaple.org", ["Start on hd.example.org"]),
+        ("status live s1", "hd.exmaple.org", ["Check on hd.example.org"]),
+        ("domain", "hd.exmaple.org", ["Ban hd.example.org"]),
+        ("live s1", "nowhere.test", ["Stop on hd.example.org", "Stop on push.example.com"]),
+    ],
+)
+async def test_domain_that_may_be_meant_is_a_button(
+    quick_store: Store, text: str, domain: str, labels: list[str]
+) -> None:
+    """Each domain that is named to the asker has a button, which asks again with it."""
+    async with built(quick_store, cloud=cloud_with()) as house:
+        denied = await house.run(
+            f"{text} domain={domain}", verb=None if text.startswith("sta") else Effect.STOP
+        )
+        assert buttons(denied) == labels
+        again = await press(house, denied.id, index=len(labels) - 1)
+
+    assert again is not None
+    assert again.state is (State.WAITING if text == "domain" else State.ACCEPTED)
+    assert again.params == {**denied.params, "DomainName": labels[-1].rpartition(" ")[2]}
+    assert (again.api, again.origin.spans) == (denied.api, denied.origin.spans)
+
+
+async def test_button_of_a_domain_is_judged_by_the_policy(quick_store: Store) -> None:
+    """The press is an ask of whoever presses, under the policy as it is then."""
+    async with built(quick_store, cloud=cloud_with()) as house:
+        denied = await house.run("live s1 domain=hd.exmaple.org")
+        house.policy(POLICY.replace("U0ALICE", "U0CAROL"))
+        again = await press(house, denied.id)
+
+    assert again is not None
+    assert again.state is State.DENIED
+    assert sent(house) == []
+
+
+@pytest.mark.parametrize("index", [1, 5, 99])
+async def test_button_of_a_domain_that_was_not_offered_does_nothing(
+    quick_store: Store, index: int
+) -> None:
+    """A value that was made up names no domain."""
+    async with built(quick_store, cloud=cloud_with()) as house:
+        denied = await house.run("live s1 domain=hd.exmaple.org")
+        assert await press(house, denied.id, index=index) is None
+
+
+async def test_refusal_of_the_policy_offers_no_domain(quick_store: Store) -> None:
+    """Whoever may not stop it is not shown the account's domains."""
+    async with built(quick_store, cloud=cloud_with()) as house:
+        denied = await house.run("live s1 domain=hd.exmaple.org", MALLORY)
+
+    assert denied.state is State.DENIED
+    assert buttons(denied) == []
+    assert house.cloud.read_domains == []
+
+
+@pytest.mark.parametrize(
+    ("domain", "says"),
+    [
+        ("hd.exmaple.org", "It would be denied: `hd.exmaple.org` is no push domain"),
+        ("hd.example.org", "When it is sent, the domain will be checked again."),
+    ],
+)
+async def test_dry_run_checks_the_domain(quick_store: Store, domain: str, says: str) -> None:
+    """A dry run says what the check of the domain would do, and that it is made again."""
+    async with built(quick_store, cloud=cloud_with()) as house:
+        assert says in await dry_run(house, f"live s1 domain={domain} --dry-run")
+        assert sent(house) == []
 
 
 async def test_domain_of_the_policy_costs_no_read(quick_store: Store) -> None:

@@ -17,6 +17,7 @@ from bot.operations.state_reader import live_list
 from bot.storage.store import Store
 from handlers.messages import cards
 from tests.conftest import POLICY, House, built
+from tests.support.dry_runs import dry_run
 from tests.support.fakes import ALICE, BOB, FakeCloud
 
 LIST = "DescribeLiveStreamOnlineList"
@@ -167,6 +168,44 @@ async def test_second_person_is_shown_the_live_name(quick_store: Store) -> None:
     assert "Nothing is live as `cam7`. Live now: `cam-7`." in shown(waiting)
     assert labels(waiting)[0] == "Ban cam-7"
     assert "Approve" in labels(waiting)
+
+
+async def test_state_is_read_once(quick_store: Store) -> None:
+    """The card shows the state that the question was asked about; it is not read again."""
+    policy = POLICY.replace("members: {users: [U0ALICE]}", "members: {users: []}")
+    async with built(quick_store, cloud=cloud_with("zebra"), policy=policy) as house:
+        waiting = await house.run("ban cam7", BOB)
+
+    assert (waiting.state, waiting.preview.state) == (State.WAITING, "inactive")
+    reads = [*house.cloud.read_near, *house.cloud.sent]
+    assert [one.action.api for one in reads].count("DescribeLiveStreamState") == 1
+
+
+async def test_state_that_was_not_read_in_time_is_read_for_the_card(
+    quick_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the question could not wait for is shown all the same if it comes by then."""
+    monkeypatch.setattr("bot.operations.near_targets.WITHIN", 0.05)
+    async with built(quick_store, cloud=cloud_with("zebra", state=None)) as house:
+        waiting = await house.run("ban cam7", BOB)
+
+    assert (waiting.state, waiting.preview.state) == (State.WAITING, "active")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("ban cam7", "⚠️ Nothing is live as `cam7`. Live now: `cam-7`."),
+        ("ban cam7", "after you confirm it"),
+        ("ban cam7", "When it is sent, the domain and what is live will be checked again."),
+        ("live cam7", "When it is sent, the domain will be checked again."),
+    ],
+)
+async def test_dry_run_tells_the_question(quick_store: Store, text: str, says: str) -> None:
+    """A dry run says that a ban would ask first, and that it is looked at again."""
+    async with built(quick_store, cloud=cloud_with("cam-7")) as house:
+        assert says in await dry_run(house, f"{text} --dry-run")
+        assert "ForbidLiveStream" not in [one.action.api for one in house.cloud.sent]
 
 
 async def test_audit_record_has_what_was_live_instead(quick_store: Store) -> None:

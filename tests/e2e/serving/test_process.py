@@ -57,6 +57,9 @@ async def test_cli_commands_run_end_to_end(
     code, out, _ = await program.run(*again, "--allow-nothing-live")
     assert code == 0, out
 
+    cloud.resources.put("stream", "cam-7", "push.example.com", "live")
+    code, out, _ = await program.run("run", "ban cam7 --dry-run", "--actor", "U0BOB")
+    assert "approval: confirm\nnothing is live as cam7\nlive now: cam-7\n" in out
     code, out, _ = await program.run("run", "live stream1", "--actor", "U0NOBODY")
     assert (code, out.partition(":")[0]) == (1, "denied")
     code, _, err = await program.run("run", "lvie stream1", "--actor", "U0BOB")
@@ -78,7 +81,7 @@ async def test_cli_commands_run_end_to_end(
     slack.user("U0CAROL", "carol")
     code, out, _ = await program.run("policy", "explain", "--user", "U0CAROL", "live x")
     assert code == 0, out
-    assert "allowed by roles.grouped.allow[0]" in out
+    assert "is one of the account's)\nallowed by roles.grouped.allow[0]" in out
     code, out, _ = await program.run("policy", "explain", "--user", "U0BOB", "/startstream car u")
     assert "StartPublishStream" in out
 

@@ -129,6 +129,7 @@ previews = st.builds(
     live_instead=st.lists(st.fixed_dictionaries({"StreamName": untrusted}), max_size=1).map(tuple),
     state=untrusted,
     state_at_press=untrusted,
+    domains=st.lists(untrusted, max_size=5).map(tuple),
     readings=st.lists(
         st.builds(
             Reading,
