@@ -210,7 +210,8 @@ class Operation:
         origin: The operation that it follows from.
         reason: Why it was denied or an emergency, in the decider's words: foreign text.
         emergency: It went without the second person that the policy wants.
-        duplicate_of: Id of the operation that waits for the same and does it in this one's place.
+        duplicate_of: Id of the operation that waits for the same, or has done it, in this one's
+            place.
         target: What it is about, as people search for it.
         verified_state: The state that was read shortly after a stop, or UNSEEN; empty before.
         live_before: What was read beside a stop; None for what is no stop, and before it is known.
@@ -270,9 +271,24 @@ class Operation:
         return self.preview.live_instead if self.state is State.WAITING else self.live_now
 
     @property
+    def superseded(self) -> bool:
+        """Whether it waited until another operation did the same, by `duplicate_of`."""
+        return self.state is State.CANCELLED and bool(self.duplicate_of and self.decided_by)
+
+    @property
     def denied_by_person(self) -> bool:
         """Whether somebody decided against it, rather than the policy."""
         return self.state is State.DENIED and bool(self.decided_by) and not self.detail
+
+
+def requested(operation: Operation) -> tuple[object, ...]:
+    """Return what an operation asks of Tencent Cloud: equal where two ask for the very same.
+
+    A time that was said as a span from now is that span: it counts from the sending.
+    """
+    spans = operation.origin.spans
+    params = {name: value for name, value in operation.params.items() if name not in spans}
+    return operation.api, operation.account, operation.region, params, dict(spans)
 
 
 @dataclass(frozen=True, slots=True)

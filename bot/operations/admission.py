@@ -13,6 +13,7 @@ from bot.model.verdicts import Denied, DryRunResult, Verdict
 from bot.operations.account_domains import AccountDomains
 from bot.operations.audit_facts import facts_of, preview_facts
 from bot.operations.authorizer import Authorizer
+from bot.operations.joining import Joiner
 from bot.operations.near_targets import Near, NearTargets
 from bot.operations.scheduler import QueuedRequest, Scheduler
 from bot.operations.state_reader import StateReader
@@ -120,9 +121,13 @@ class Admission:
         verdict: Verdict,
         near: Near,
     ) -> None:
-        """Let it wait for a confirmation or a second person, unless the same waits already."""
+        """Let it wait for a confirmation or a second person, or join one that waits already."""
         transition = await self._waiting(operation, command, verdict, near)
-        waits = await self._store.operations.wait(transition, operation)
+        wanted = replace(operation, **transition.changes)
+        joiner = Joiner(
+            wanted, verdict.expires, await self._authorizer.approver_check(operation, command)
+        )
+        waits = await self._store.operations.wait(transition, operation, joiner.may_join)
         if waits is None:
             return
         if waits.id == operation.id:

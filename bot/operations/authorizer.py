@@ -199,6 +199,22 @@ class Authorizer:
         )
         return Denied("approver", why) if why is not None else None
 
+    async def approver_check(
+        self, operation: Operation, command: Command
+    ) -> Callable[[Operation], bool]:
+        """Return a test whether the actor may approve what waits for the same, in that place."""
+        try:
+            facts = await self._facts(operation.actor, operation)
+        except DirectoryError:
+            return lambda _waiting: False
+        rules = self._rules().policy
+
+        def may_approve(waiting: Operation) -> bool:
+            asker, roles = waiting.actor.user, waiting.approvals.roles
+            return policy.may_approve(rules, command, facts, asker=asker, roles=roles) is None
+
+        return may_approve
+
     async def refusal(
         self,
         operation: Operation,

@@ -237,6 +237,8 @@ def _too_late(operation: Operation, decision: Decision) -> Objection:
     match operation.state:
         case State.EXPIRED:
             sentence = "Too late: this has expired, nothing was sent. Ask again."
+        case State.CANCELLED if operation.superseded:
+            sentence = f"Too late: {who} asked for the same, and that went ahead."
         case State.CANCELLED:
             sentence = f"Too late: {who} cancelled this, nothing was sent."
         case State.DENIED if operation.denied_by_person:

@@ -19,6 +19,7 @@ from bot.model.operations import Operation, State
 from bot.model.verdicts import Denied
 from bot.operations.audit_facts import facts_of, without_secrets
 from bot.operations.authorizer import Authorizer
+from bot.operations.joining import superseded_by_ending
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Effects, Guards, Transition
 from bot.telemetry import Metrics
@@ -213,7 +214,13 @@ class Transitions:
             StoreError: It is not stored. An ending of what has run is tried until it is.
         """
         after = replace(operation, state=path[-1], **changes)
-        effects = Effects(due_in=due_in, enqueue=enqueue, verify_in=verify_in, off_air=off_air)
+        effects = Effects(
+            due_in=due_in,
+            enqueue=enqueue,
+            verify_in=verify_in,
+            off_air=off_air,
+            supersedes=superseded_by_ending(operation, command, after),
+        )
         transition = Transition(
             operation.id,
             path,

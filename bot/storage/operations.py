@@ -1,6 +1,6 @@
 """Operations: their rows, and the transitions that are one transaction with all that follows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -11,14 +11,14 @@ from bot.audit.hash_chain import Fact
 from bot.model.actions import Json
 from bot.model.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, Step, step
 from bot.model.off_air import StartScope
-from bot.model.operations import Operation, Search, State
+from bot.model.operations import Operation, Search, State, requested
 from bot.storage import operation_search, rows
 from bot.storage.off_air import OffAir
 from bot.storage.outbox import Outbox
 from bot.storage.rate_limits import RateLimits
 from bot.storage.session import Session, write
 from bot.storage.tables import UNFINISHED, WAITING, operations
-from bot.storage.transition import Transition
+from bot.storage.transition import Supersedes, Transition
 from bot.storage.writer import Transaction
 
 
@@ -109,30 +109,36 @@ class Operations:
         return [(next(slots) if one else 0.0, one) for one in applied]
 
     @write
-    def wait(self, tx: Transaction, transition: Transition, like: Operation) -> Operation | None:
-        """Apply a transition to WAITING, unless another operation waits for the very same.
+    def wait(
+        self,
+        tx: Transaction,
+        transition: Transition,
+        like: Operation,
+        may_join: Callable[[Operation, float], bool],
+    ) -> Operation | None:
+        """Apply a transition to WAITING, unless it joins one that waits for the very same.
 
         Args:
             like: The operation itself: same action, parameters and account is the same.
+            may_join: Tells, by the store's time, whether it may join one.
 
         Returns:
             The operation that waits, which may be another one; None as for `apply`.
         """
-        return self._duplicate(tx, like) or self._update(tx, transition)
+        waiting = self._waiting_for_same(tx, like)
+        joined = next((other for other in waiting if may_join(other, tx.now)), None)
+        return joined or self._update(tx, transition)
 
-    def _duplicate(self, tx: Transaction, like: Operation) -> Operation | None:
-        waiting = tx.connection.execute(
-            sa.select(operations).where(
-                WAITING,
-                operations.c.api == like.api,
-                operations.c.account == like.account,
-                operations.c.region == like.region,
-                operations.c.expires_at > tx.now,
-                operations.c.id != like.id,
-            )
-        )
-        others = self.session.quarantine.operations(waiting)
-        return next((other for other in others if other.params == like.params), None)
+    def _waiting_for_same(self, tx: Transaction, like: Operation) -> Iterator[Operation]:
+        found = tx.connection.execute(_WAITING_LIKE, {"is_api": like.api, "is_now": tx.now})
+        others = self.session.quarantine.operations(found)
+        same = requested(like)
+        return (one for one in others if one.id != like.id and requested(one) == same)
+
+    def _supersede(self, tx: Transaction, supersedes: Supersedes) -> None:
+        """End what waits for what another operation has done."""
+        for waiting in list(self._waiting_for_same(tx, supersedes.done)):
+            self._update(tx, supersedes.end(waiting))
 
     def _apply(self, tx: Transaction, transition: Transition) -> Operation | None:
         return None if self._is_held(tx, transition) else self._update(tx, transition)
@@ -219,6 +225,8 @@ class Operations:
             self._off_air.hold(tx, operation, effects.hold)
         if effects.release is not None:
             self._off_air.release(tx, operation, effects.release)
+        if effects.supersedes is not None:
+            self._supersede(tx, effects.supersedes)
 
     # --- reading ---------------------------------------------------------------------
 
@@ -273,6 +281,14 @@ class Operations:
 
     def _decode(self, found: Sequence[sa.Row[Any]]) -> list[Operation]:
         return list(self.session.quarantine.operations(found))
+
+
+# A constant, because each ending asks for it: building it costs more than running it.
+_WAITING_LIKE = sa.select(operations).where(
+    WAITING,
+    operations.c.api == sa.bindparam("is_api"),
+    operations.c.expires_at > sa.bindparam("is_now", type_=sa.Double),
+)
 
 
 def _changed_columns(tx: Transaction, transition: Transition) -> dict[str, Any]:

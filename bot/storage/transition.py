@@ -1,13 +1,13 @@
 """A transition of an operation: its path, what it depends on, and what else it changes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 from bot.model.actions import Approval, Json, Params
 from bot.model.messages import MessageKind
 from bot.model.off_air import Hold, OffAirChange, StartScope
-from bot.model.operations import Approvals, LiveBefore, Origin, Preview, State
+from bot.model.operations import Approvals, LiveBefore, Operation, Origin, Preview, State
 
 NEVER = 1e9
 """Seconds after which nothing more is due."""
@@ -76,6 +76,7 @@ class Effects:
         off_air: The change to the list of what is off the air.
         hold: A hold that begins.
         release: The scope whose holds end.
+        supersedes: What waits for the same and ends with this; None: nothing does.
     """
 
     due_in: float | None = 0.0
@@ -86,6 +87,7 @@ class Effects:
     off_air: OffAirChange | None = None
     hold: Hold | None = None
     release: StartScope | None = None
+    supersedes: "Supersedes | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +108,16 @@ class Transition:
     guards: Guards = field(default_factory=Guards)
     effects: Effects = field(default_factory=Effects)
     meanwhile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Supersedes:
+    """What still waits for an approval and ends because another operation has done the same.
+
+    Attributes:
+        done: The other operation, with the parameters that were asked for.
+        end: Returns the transition by which a waiting operation ends.
+    """
+
+    done: Operation
+    end: Callable[[Operation], Transition]

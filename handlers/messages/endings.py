@@ -134,7 +134,7 @@ def _private_text(operation: Operation, action: Action | None, permalink: str) -
             return f"{text} {offer_text(operation)}".rstrip()
         case State.INVALID:
             return f"Not understood: {escape(operation.detail, 600)} Nothing was done."
-        case State.CANCELLED if operation.duplicate_of:
+        case State.CANCELLED if operation.duplicate_of and not operation.superseded:
             where = link(permalink, "its card") or place
             added = f"So nothing was added: {request} is decided on {where}."
             return f"{detail_text(operation)} {added}"

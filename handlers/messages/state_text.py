@@ -130,6 +130,8 @@ def _expired(_operation: Operation, _action: Action | None) -> str:
 
 
 def _cancelled(operation: Operation, _action: Action | None) -> str:
+    if operation.superseded:
+        return detail_text(operation)
     if operation.decided_by:
         return f"{user(operation.decided_by)} cancelled it. {_NOT_SENT}"
     return render_sentence(operation.detail, 600) or _NOT_SENT
@@ -231,7 +233,8 @@ def _expired_decision(operation: Operation) -> str:
 
 
 def _cancelled_decision(operation: Operation) -> str:
-    return _decided_by("cancelled", user(operation.decided_by), operation)
+    verb = "superseded" if operation.superseded else "cancelled"
+    return _decided_by(verb, user(operation.decided_by), operation)
 
 
 def _approvers(operation: Operation) -> str:
@@ -295,6 +298,8 @@ STATE_TEXTS: Mapping[State, StateText] = {
 def state_label(operation: Operation, action: Action | None) -> str:
     """Return the name of an operation's state."""
     row = STATE_TEXTS[operation.state]
+    if operation.superseded:
+        return "Superseded"
     return (is_read(action) and row.read_label) or row.label
 
 

@@ -156,7 +156,8 @@ class Messenger:
 
     async def _private(self, delivery: Delivery, action: Action | None) -> DeliveryResult:
         operation = delivery.operation
-        link = await self._permalink(operation) if operation.duplicate_of else ""
+        joined = operation.duplicate_of and not operation.superseded
+        link = await self._permalink(operation) if joined else ""
         message = endings.private_reply(operation, action, link, again=delivery.uncertain)
         user, key = operation.actor.user, f"{operation.id}:private"
         # Someone who pressed a button in a list does not see the thread that it is about.
