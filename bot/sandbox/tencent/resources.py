@@ -242,8 +242,7 @@ def _shown(spec: EffectSpec, state: str | None) -> dict[str, Json]:
 def _agrees(action: Action, params: Params, key: tuple[str, ...], resource: Resource) -> bool:
     """Return whether a resource matches a read of many; what is not recorded matches."""
     spec, recorded = action.effect_spec, resource.params
-    prefix = str(params.get(action.emulation.prefix_param, ""))
-    if not key[0].startswith(prefix):
+    if not "".join(key[:1]).startswith(str(params.get(action.emulation.prefix_param, ""))):
         return False
     asked = dict(zip(spec.key, key, strict=False))
     asked |= {of: str(recorded[of]) for of in spec.echoes.values() if of in recorded}

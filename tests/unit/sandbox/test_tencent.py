@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -156,18 +157,18 @@ async def test_emulator_accepts_async_sdk_client(cloud: CloudEmulator) -> None:
     assert json.dumps(answer).count(cloud.received[-1].request_id) == 1
 
 
-async def test_emulator_enforces_rate_limit(
-    cloud: CloudEmulator,
-) -> None:
+async def test_emulator_enforces_rate_limit() -> None:
     """A request beyond the documented rate per second is refused."""
     action = by_api("StopPublishStream")
-    cloud.resources.put("session", "user1")
-    client = common(cloud, action)
+    second = time.time()
+    async with CloudEmulator(keys=KEYS, clock=lambda: second) as cloud:
+        cloud.resources.put("session", "user1")
+        client = common(cloud, action)
 
-    codes = [
-        await code_of(lambda: client.call_json(action.api, made_up(action)))
-        for _ in range(action.per_second + 1)
-    ]
+        codes = [
+            await code_of(lambda: client.call_json(action.api, made_up(action)))
+            for _ in range(action.per_second + 1)
+        ]
 
     assert codes[: action.per_second] == [""] * action.per_second
     assert codes[-1] == "RequestLimitExceeded"
