@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv --quiet
+# Otherwise each process that the tests start would compile every module anew.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo story pictures test coverage format lock bench chaos tccli nodesdk clean
 

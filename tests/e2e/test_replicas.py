@@ -50,7 +50,7 @@ class Pair:
 
 @pytest.fixture
 async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pair]:
-    url = request.getfixturevalue("postgres_url")
+    url = request.getfixturevalue("empty_postgres_url")
     slack = Workspace(scopes=bot_scopes(), limits=False)
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo")})
     cloud.resources.put("session", "user1")

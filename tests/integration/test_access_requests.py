@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.catalog.registry import action_of, by_api
-from bot.cli.demo import INCIDENTS, sandbox
+from bot.cli.demo import INCIDENTS
 from bot.model.actions import Effect
 from bot.model.commands import Invocation, Via
 from bot.model.messages import MessageKind
@@ -21,6 +21,7 @@ from handlers.messages import audit_line, endings, replies
 from tests.conftest import House, built
 from tests.support.fakes import ALICE, BOB, MALLORY, FakeCloud
 from tests.support.previews import ONLINE, POLICY, shown
+from tests.support.worlds import sandbox
 
 
 @pytest.fixture

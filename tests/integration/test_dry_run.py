@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.catalog.registry import by_api
-from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox
 from bot.commands.parsed import Help
 from bot.model.actions import Approval, Effect
 from bot.model.commands import Command, Invocation
@@ -23,6 +23,7 @@ from bot.tencent.tc3 import Credentials
 from handlers.messages import dry_run as dry_run_messages
 from tests.conftest import POLICY, House, built
 from tests.support.fakes import ALICE
+from tests.support.worlds import sandbox
 
 
 @pytest.mark.parametrize(

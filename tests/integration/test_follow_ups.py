@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.catalog.registry import ACTIONS, by_api
-from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox
 from bot.model.actions import Effect, Json
 from bot.model.commands import Via
 from bot.model.operations import Operation, State
@@ -15,6 +15,7 @@ from bot.model.people import Actor, Place
 from bot.operations.follow_ups import FollowUp, follow_up_command, follow_ups
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.tencent.faults import Fault
+from tests.support.worlds import sandbox
 
 
 def ended(

@@ -17,9 +17,9 @@ OURS = Signer(b"o" * 32)
 AT = 1_700_000_000.12345678
 
 
-def test_migrations_create_the_declared_schema(database_url: str) -> None:
+def test_migrations_create_the_declared_schema(empty_database_url: str) -> None:
     """The migrations create the columns and indexes that the table definitions declare."""
-    engine = database.connect(database_url)
+    engine = database.connect(empty_database_url)
     database.migrate(engine)
     found = sa.inspect(engine)
 
@@ -31,10 +31,10 @@ def test_migrations_create_the_declared_schema(database_url: str) -> None:
     engine.dispose()
 
 
-async def test_migrations_upgrade_a_database_of_revision_0002(database_url: str) -> None:
+async def test_migrations_upgrade_a_database_of_revision_0002(empty_database_url: str) -> None:
     """Data of revision 0002 is completed by the upgrade, and its audit log verifies."""
-    old(database_url)
-    async with opened(database_url, signer=OURS) as store:
+    old(empty_database_url)
+    async with opened(empty_database_url, signer=OURS) as store:
         (one,) = await store.operations.recent()
         assert one.target == "stream1"
         assert one.ended_at == one.asked_at

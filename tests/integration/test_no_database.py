@@ -13,7 +13,8 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from bot.cli.demo import INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import INCIDENTS, Sandbox
+from tests.support.worlds import sandbox
 
 
 @pytest.fixture(autouse=True)

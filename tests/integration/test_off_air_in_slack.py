@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox
 from bot.model.operations import Operation
 from bot.sandbox.page.user_actions import UserActions
 from bot.sandbox.slack.entities import Message
 from bot.storage.verifications import Verifications
+from tests.support.worlds import sandbox
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from bot.catalog import readings as sights
 from bot.catalog.registry import ACTIONS, by_api
-from bot.cli.demo import DOMAIN, sandbox
+from bot.cli.demo import DOMAIN
 from bot.commands.vocabulary import Vocabulary
 from bot.errors import NoAnswerError
 from bot.model.actions import Effect, Json, Reading, Site
@@ -22,6 +22,7 @@ from handlers.messages import annotations, audit_line, cards, endings
 from tests.conftest import House, built
 from tests.support.fakes import ALICE, FakeCloud
 from tests.support.previews import ONLINE, POLICY, ROW, SINCE, UNKNOWN, card, shown
+from tests.support.worlds import sandbox
 
 
 @pytest.fixture

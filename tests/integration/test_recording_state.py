@@ -6,7 +6,6 @@ import pytest
 
 from bot.catalog import readings as sights
 from bot.catalog.registry import by_api
-from bot.cli.demo import sandbox
 from bot.model.actions import Json, Reading
 from bot.model.commands import Command
 from bot.model.operations import State
@@ -14,6 +13,7 @@ from bot.storage.store import Store
 from tests.conftest import built
 from tests.support.fakes import FakeCloud
 from tests.support.previews import ONLINE, POLICY, SINCE, UNKNOWN, card, shown
+from tests.support.worlds import sandbox
 
 TASK: dict[str, Json] = {
     "TaskId": "task-1",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.catalog.registry import ACTIONS
-from bot.cli.demo import INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import INCIDENTS, Sandbox
 from bot.commands.parsed import Audit
 from bot.commands.parser import parse
 from bot.commands.vocabulary import Vocabulary
@@ -25,6 +25,7 @@ from bot.operations.results import SearchPage
 from bot.sandbox.slack import block_kit as blockkit
 from bot.sandbox.slack.entities import Message
 from handlers.messages import search_results
+from tests.support.worlds import sandbox
 
 VOCABULARY = Vocabulary(ACTIONS, {}, {}, "", {})
 OTHER = "C0OTHER"

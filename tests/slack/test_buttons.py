@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, POLICY, Sandbox, sandbox
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, POLICY, Sandbox
 from bot.sandbox.slack.entities import Message
 from handlers.messages import search_results
 from tests.support.fake_slack import TEAM
 from tests.support.slack_app import Workspace
+from tests.support.worlds import sandbox
 
 
 @pytest.fixture(params=["socket", "http"])

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox
 from bot.sandbox.slack import block_kit as blockkit
 from bot.storage.store import Store
 from handlers.messages import home_view
 from tests.conftest import built
 from tests.support.fakes import ALICE, MALLORY
+from tests.support.worlds import sandbox
 
 
 @pytest.fixture

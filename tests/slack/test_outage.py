@@ -8,8 +8,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, Sandbox
 from bot.sandbox.tencent.faults import Fault
+from tests.support.worlds import sandbox
 from tests.trials.outage import outage
 
 

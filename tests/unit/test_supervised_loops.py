@@ -11,7 +11,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.audit.checkpoints import Signer
-from bot.cli.demo import emulated
 from bot.cli.serve import Server
 from bot.cli.settings import read_settings
 from bot.operations.checkpointer import Checkpointer
@@ -25,9 +24,11 @@ from bot.supervision import DOWN, Supervisor
 from bot.telemetry import Metrics
 from handlers.slack.background import BackgroundQueue
 from tests.conftest import House, built
+from tests.support.databases import lay_schema
 from tests.support.fakes import ALICE
 from tests.support.slack_app import on_socket
 from tests.support.supervision import PATIENCE, Clock, Work, become, come, restarts
+from tests.support.worlds import emulated
 
 
 class Planted(Store):
@@ -56,8 +57,9 @@ class Planted(Store):
 
 @pytest.fixture
 async def plant(tmp_path: Path) -> AsyncIterator[Callable[[str], Planted]]:
-    engine = database.connect(f"sqlite:///{tmp_path / 'planted.db'}")
-    database.migrate(engine)
+    file = tmp_path / "planted.db"
+    lay_schema(file)
+    engine = database.connect(f"sqlite:///{file}")
     stores: list[Planted] = []
 
     def make(name: str) -> Planted:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.demo import Emulated, emulated
+from bot.cli.demo import Emulated
 from bot.cli.serve import Server
 from bot.cli.settings import read_settings
 from bot.sandbox.page.server import Page
 from tests.support.page_window import Eyes
+from tests.support.worlds import emulated
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.demo import AUDIT, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import AUDIT, INCIDENTS, Sandbox
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.server import CloudEmulator
 from handlers.manifest import bot_scopes
 from tests.support.processes import Process
+from tests.support.worlds import sandbox
 
 
 @pytest.fixture(params=["socket", "http"])

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.demo import AUDIT, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import AUDIT, INCIDENTS, Sandbox
 from tests.support.cards import card_and_ending
 from tests.support.waiting import BOUND
+from tests.support.worlds import sandbox
 
 
 @pytest.mark.parametrize("user", ["U0GUEST", "U0MALLORY", "U0DEAD", "U0BOT", "U0FOREIGN"])

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.catalog.registry import by_api
-from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox, sandbox
+from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox
 from bot.commands.alerts import MOST, find_candidates
+from tests.support.worlds import sandbox
 
 FULL = {"StreamName": "cam-7", "AppName": "live", "DomainName": DOMAIN}
 NAME = {"StreamName": "cam-7"}
