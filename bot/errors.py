@@ -6,6 +6,7 @@ StopstreamError
 ├─ StoreError             nothing can be recorded, so nothing is done
 │  ├─ UnstorableError     the database cannot hold it, now or later
 │  └─ UnreadableRowError  from another release, or corrupt; it is quarantined
+│     └─ TamperedRowError written by somebody else; it is never run
 ├─ DirectoryError         Slack did not say who someone is, so the answer is no
 └─ CloudError
    ├─ NeverSentError      the request was not sent: safe to send again
@@ -104,6 +105,14 @@ class UnreadableRowError(StoreError):
         self.row = row
         self.operation = operation
         self.why = why
+
+
+class TamperedRowError(UnreadableRowError):
+    """A stored row is not as this bot wrote it, or somebody else wrote it."""
+
+    def __init__(self, table: str, row: str | int, operation: str, why: str) -> None:
+        super().__init__(table, row, operation, why)
+        self.args = (f"row {row} of {table} is not as it was written: {why}",)
 
 
 class DirectoryError(StopstreamError):

@@ -52,6 +52,11 @@ class Metrics:
         self.in_hand = Gauge(
             "stopstream_in_hand", "Operations this replica works on", registry=self.registry
         )
+        self.tampered = Gauge(
+            "stopstream_tampered_rows",
+            "Stored rows that this replica found to be written by somebody else",
+            registry=self.registry,
+        )
         self.loop_up = Gauge(
             "stopstream_loop_up",
             "Whether a loop of the program runs",

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 SEED = 32
@@ -73,6 +75,11 @@ class Signer:
         raw = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.public = base64.b64encode(raw).decode()
         """The public key, base64."""
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a key of its own for another purpose, by HKDF from the private key."""
+        derivation = HKDF(algorithm=SHA256(), length=SEED, salt=None, info=purpose.encode())
+        return derivation.derive(self._key.private_bytes_raw())
 
     def sign(self, kind: CheckpointKind, seq: int, hash_: str, at: float) -> SignedCheckpoint:
         """Return the signed checkpoint of a record."""

@@ -116,6 +116,7 @@ class HttpServer:
         return ""
 
     async def _prometheus(self, _request: web.Request) -> web.Response:
+        self._metrics.tampered.set(self._store.session.quarantine.tampered)
         with contextlib.suppress(StoreError):
             self._metrics.owed.set(await self._store.outbox.depth())
         return web.Response(

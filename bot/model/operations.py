@@ -220,6 +220,8 @@ class Operation:
         runbook: Address of what the policy says to read about it, or empty.
         later: What became of its effect after its ending; None while nothing is known.
         seq: Grows with every change of the row; a card rendered from a lower one is stale.
+        unsigned: Its row has no code that matches (see `bot/storage/row_macs.py`): it is shown,
+            and nothing comes of it any more.
     """
 
     id: str
@@ -264,6 +266,7 @@ class Operation:
     runbook: str = ""
     later: LaterEvent | None = None
     seq: int = 0
+    unsigned: bool = False
 
     @property
     def live_instead(self) -> tuple[Params, ...]:

@@ -99,7 +99,7 @@ class ApprovalService:
         before = operation.approvals
         rounds = max(1, len(before.escalates_to))
         expired = await self._transitions.expire(operation) is not None
-        if expired or before.remind is None or before.reminded >= rounds:
+        if expired or operation.unsigned or before.remind is None or before.reminded >= rounds:
             return
         wider = before.escalates_to[before.reminded : before.reminded + 1]
         roles = tuple(dict.fromkeys((*before.roles, *wider)))

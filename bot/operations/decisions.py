@@ -73,6 +73,8 @@ class Decisions:
                 return Settled(counts=False, words=_UNREADABLE)
             if operation is None:
                 return Settled(counts=False, words=_NOTHING)
+            if operation.unsigned:
+                await self._store.operations.examine(operation.id)
             if (late := _no_longer_open(operation, decision)) is not None:
                 return Settled(counts=False, words=late.sentence, operation=operation)
             settled = await self._decide(operation, decision)
@@ -177,6 +179,7 @@ _NO_REASON = "An emergency needs a reason. Nothing was changed."
 _NO_GLASS = "The policy no longer lets you skip the second person. Nothing was changed."
 _UNKNOWN = "This release of the bot does not know the action; another one has begun it."
 _UNREADABLE = "This release of the bot cannot read the request, so nothing was changed."
+_UNSIGNED = "I can't verify this request any more, so nothing was changed. Ask again."
 _NOTHING = "There is no such request. It may be of another installation of this bot."
 
 
@@ -193,6 +196,8 @@ def _no_longer_open(operation: Operation, decision: Decision) -> Objection | Non
     """Return why nothing can be decided with this button; None while it can."""
     if (stale := _stale_button(operation, decision)) is not None:
         return stale
+    if operation.unsigned and operation.state is State.WAITING:
+        return Objection(_UNSIGNED)
     return None if operation.state is State.WAITING else _too_late(operation, decision)
 
 

@@ -54,6 +54,8 @@ _LIKE_A_NEW_REQUEST = (FollowUp.RETRY, FollowUp.STOP_LIVE, FollowUp.OTHER_DOMAIN
 _REQUEST_FOR = 1800.0
 """Seconds after a denial for which others may be asked."""
 
+_UNSIGNED = "The bot was changed since, and can't verify what this button belongs to."
+
 _UNKNOWN_OR_OUTSIDE = OUTSIDE | {"directory"}
 """The checks that fail for somebody who is no member, or of whom Slack does not say it."""
 
@@ -189,6 +191,9 @@ class Service:
         if not before.place.channel:
             why = "That was asked from a terminal, so no channel would see it: type it in one."
             return NotRecorded(why, wanted)
+        if before.unsigned:
+            await self._examine(before)
+            return NotRecorded(_UNSIGNED, wanted)
         if (stale := await self._stale(before, follow, wanted)) is not None:
             return stale
         thread = before.place.thread_ts or before.card_ts
@@ -220,7 +225,8 @@ class Service:
         except (StoreError, TimeoutError) as error:
             log.error("not recorded, so not done", why=str(error))
             return NotRecorded("Nobody was asked: the database does not answer. Press again.")
-        wanted = _denied_command(before, asked.actor.user) if before else None
+        trusted = before is not None and not before.unsigned
+        wanted = _denied_command(before, asked.actor.user) if before and trusted else None
         if before is None or wanted is None:
             return NotRecorded("That button belongs to nothing that you were refused.")
         if self._clock() - before.asked_at > _REQUEST_FOR:
@@ -287,6 +293,13 @@ class Service:
             # Nothing was going to be done, so the actor is told of the mistake all the same.
             log.error("a mistake is not on the trail", why=str(trouble))
         return Invalid(error)
+
+    async def _examine(self, before: Operation) -> None:
+        """Have it reported if somebody else has written it; an older release may have."""
+        try:
+            await self._store.operations.examine(before.id)
+        except StoreError as error:
+            log.error("a row is not examined", operation=before.id, why=str(error))
 
     async def _stale(
         self, before: Operation, follow: FollowUp, wanted: Command

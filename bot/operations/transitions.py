@@ -175,6 +175,21 @@ class Transitions:
             older_than=self.ask_expires,
         )
 
+    async def end_unsigned(self, operation: Operation, command: Command) -> None:
+        """End what a release that signs nothing began, or a key that was replaced.
+
+        Raises:
+            StoreError: It is not stored.
+        """
+        ran = operation.state is State.RUNNING
+        done = "it may have run, and is not sent again" if ran else "so it was not sent"
+        detail = (
+            f"The bot was changed since this was asked for and can't verify it, {done}. "
+            "Ask again if you still want it."
+        )
+        path = (operation.state, State.UNKNOWN if ran else State.FAILED)
+        await self.move(operation, command, path, {"detail": detail})
+
     async def end_unknown_action(self, operation: Operation) -> None:
         """End what another release began with an action that this one does not have.
 

@@ -166,6 +166,9 @@ class Worker:
             if command is None:
                 await self._transitions.end_unknown_action(operation)
                 return
+            if operation.unsigned:
+                await self._transitions.end_unsigned(operation, command)
+                return
             match operation.state:
                 case State.ASKED:
                     await self._admission.admit(operation, command, bulk=bulk)

@@ -17,7 +17,7 @@ from bot.audit.checkpoints import (
 from bot.audit.hash_chain import Fact, Record
 from bot.audit.verifier import Report
 from bot.audit.witness import Witnessed
-from bot.errors import UnreadableRowError
+from bot.errors import TamperedRowError, UnreadableRowError
 from bot.storage import audit_records
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
@@ -123,7 +123,7 @@ class AuditLog:
     @write
     def report_unreadable(self, tx: Transaction, errors: Sequence[UnreadableRowError]) -> None:
         """Record and announce rows that cannot be decoded, each once."""
-        for error in errors:
+        for error in (one for one in errors if not isinstance(one, TamperedRowError)):
             fact = Fact("unreadable", error.operation, {"table": error.table, "row": error.row})
             if audit_records.has(tx.connection, fact):
                 continue
@@ -131,6 +131,21 @@ class AuditLog:
             key = f"unreadable:{error.table}:{error.row}"
             text = f"Something stored is quarantined and is not run: {error}."
             self._outbox.enqueue_audit(tx, key, text)
+        self._report_tampered(tx, [one for one in errors if isinstance(one, TamperedRowError)])
+
+    def _report_tampered(self, tx: Transaction, errors: Sequence[TamperedRowError]) -> None:
+        """Record rows that somebody else has written, each once; announce them in one message."""
+        new = []
+        for error in errors:
+            fact = Fact("tampered", error.operation, {"table": error.table, "row": error.row})
+            if not audit_records.has(tx.connection, fact):
+                tx.facts.append(replace(fact, facts={**fact.facts, "why": error.why}))
+                new.append(error)
+        if new:
+            more = f" and {len(new) - 1} more" if len(new) > 1 else ""
+            found = f"{new[0]}{more}"
+            text = f"Somebody else has written to my database; nothing of it is run: {found}."
+            self._outbox.enqueue_audit(tx, f"tampered:{new[0].table}:{new[0].row}", text)
 
     async def prune(self, keep: float, *, force: bool = False) -> Pruning:
         """Remove records older than `keep` seconds, behind a tombstone.

@@ -34,18 +34,22 @@ class Decisions:
         return [self._add_one(tx, decision) for decision in added]
 
     def _add_one(self, tx: Transaction, decision: Decision) -> Decision | None:
+        pressed = {
+            "key": decision.key,
+            "operation": decision.operation,
+            "choice": decision.choice.value,
+            "team": decision.actor.team,
+            "actor": decision.actor.user,
+            "place": json.dumps(asdict(decision.place)),
+            "reason": decision.reason,
+            "message_ts": decision.message_ts,
+            "at": tx.now,
+        }
         insert = (
             self.session.insert(decisions)
             .values(
-                key=decision.key,
-                operation=decision.operation,
-                choice=decision.choice.value,
-                team=decision.actor.team,
-                actor=decision.actor.user,
-                place=json.dumps(asdict(decision.place)),
-                reason=decision.reason,
-                message_ts=decision.message_ts,
-                at=tx.now,
+                **pressed,
+                mac=self.session.integrity.macs.decision(pressed),
                 settled=False,
                 owner=self.session.owner,
                 lease_until=tx.now + self.session.lease,
@@ -70,6 +74,7 @@ class Decisions:
             .limit(limit)
         )
         claimed = self.session.lease_rows(tx, decisions, lapsed)
+        claimed = self.session.integrity.decisions(tx, claimed)
         found = list(self.session.quarantine.decode(rows.decision, claimed))
         self.session.release_quarantined(tx, decisions)
         return found

@@ -41,7 +41,7 @@ class Leases:
             .limit(limit)
         )
         claimed = self.session.lease_rows(tx, operations, lapsed)
-        found = list(self.session.quarantine.operations(claimed))
+        found = self.session.integrity.operations(tx, claimed, replayed=True)
         self.session.release_quarantined(tx, operations)
         return found
 

@@ -114,7 +114,8 @@ class OffAir:
             one = off.c.account == row.account, off.c.thing == row.thing, off.c.key == row.key
             tx.connection.execute(sa.update(off).where(*one).values(next_at=next_at))
             query = sa.select(operations).where(operations.c.id == row.operation)
-            for operation in self.session.quarantine.operations(tx.connection.execute(query)):
+            found = tx.connection.execute(query).all()
+            for operation in self.session.integrity.operations(tx, found):
                 if ended:
                     yield operation, row.until
                 else:

@@ -43,6 +43,7 @@ class Operations:
     def _add(
         self, tx: Transaction, added: Sequence[tuple[Operation, Mapping[str, Json]]]
     ) -> list[Operation | None]:
+        integrity = self.session.integrity
         keys = [operation.key for operation, _ in added]
         stored = sa.select(operations.c.key).where(operations.c.key.in_(keys))
         known = set(tx.connection.execute(stored).scalars())
@@ -53,8 +54,10 @@ class Operations:
                 results.append(None)
                 continue
             known.add(operation.key)
-            new.append(rows.columns(operation) | self._first_values(tx, operation))
-            tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, dict(facts)))
+            columns = rows.columns(operation) | self._first_values(tx, operation)
+            new.append({**columns, "mac": integrity.macs.operation(columns)})
+            known_facts = {**facts, **integrity.version(operation.seq)}
+            tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, known_facts))
             results.append(operation)
         if new:
             tx.connection.execute(sa.insert(operations), new)
@@ -84,6 +87,11 @@ class Operations:
         transaction.
         """
         return self._apply(tx, transition)
+
+    @write
+    def examine(self, tx: Transaction, id_: str) -> None:
+        """Quarantine an operation, and so have it reported, if somebody else has written it."""
+        self.session.integrity.begin(tx, id_, State.FAILED)
 
     @write
     def start(
@@ -130,8 +138,8 @@ class Operations:
         return joined or self._update(tx, transition)
 
     def _waiting_for_same(self, tx: Transaction, like: Operation) -> Iterator[Operation]:
-        found = tx.connection.execute(_WAITING_LIKE, {"is_api": like.api, "is_now": tx.now})
-        others = self.session.quarantine.operations(found)
+        found = tx.connection.execute(_WAITING_LIKE, {"is_api": like.api, "is_now": tx.now}).all()
+        others = [one for one in self.session.integrity.operations(tx, found) if not one.unsigned]
         same = requested(like)
         return (one for one in others if one.id != like.id and requested(one) == same)
 
@@ -159,7 +167,11 @@ class Operations:
     def _update(self, tx: Transaction, transition: Transition) -> Operation | None:
         # A transition that the lifecycle does not have fails before anything is written.
         steps = [step(*two, transition.meanwhile) for two in pairwise(transition.path)]
+        change = self.session.integrity.begin(tx, transition.id, transition.path[-1])
+        if change is None:
+            return None
         values, guards = self._values(tx, transition), transition.guards
+        values |= change.code(values)
         update = _conditional_update(
             tuple(sorted(values)),
             owned=bool(guards.owner),
@@ -181,8 +193,8 @@ class Operations:
         row = tx.connection.execute(update, given).first()
         if row is None:
             return None
-        operation = rows.operation(row)
-        self._follow(tx, transition, steps, operation)
+        operation = self.session.quarantine.operation(row)
+        self._follow(tx, transition, steps, operation, change.version)
         return operation
 
     def _values(self, tx: Transaction, transition: Transition) -> dict[str, Any]:
@@ -210,9 +222,10 @@ class Operations:
         transition: Transition,
         steps: Sequence[Step],
         operation: Operation,
+        version: Mapping[str, Json],
     ) -> None:
         """Write the audit records, the messages and the holds that follow from a transition."""
-        facts, effects = transition.facts, transition.effects
+        facts, effects = {**transition.facts, **version}, transition.effects
         for one, after in zip(steps, transition.path[1:], strict=True):
             state: dict[str, Json] = {"state": after.value} if "state" in facts else {}
             tx.facts.append(Fact(one.record, operation.id, {**facts, **state}))

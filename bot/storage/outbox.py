@@ -191,10 +191,10 @@ class Outbox:
     def _decode(self, tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> list[OutboxMessage]:
         ids = {row.operation for row in claimed if row.operation}
         query = sa.select(operations).where(operations.c.id.in_(ids))
-        quarantine = self.session.quarantine
-        found = {one.id: one for one in quarantine.operations(tx.connection.execute(query))}
+        of_ours = self.session.integrity.operations(tx, tx.connection.execute(query).all())
+        found = {one.id: one for one in of_ours}
         in_order = sorted(claimed, key=lambda row: row.id)
-        return list(quarantine.decode(partial(_message, found), in_order))
+        return list(self.session.quarantine.decode(partial(_message, found), in_order))
 
     def _wait(self, tx: Transaction, message: OutboxMessage, spacing: float, burst: int) -> float:
         """Reserve a slot of a message's destination and return the seconds until it begins."""

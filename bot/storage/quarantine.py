@@ -1,14 +1,16 @@
 """Decode stored rows, and remember those that this release cannot decode."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import structlog
 
-from bot.errors import UnreadableRowError
+from bot.errors import TamperedRowError, UnreadableRowError
 from bot.model.operations import Operation
 from bot.storage import rows
+from bot.storage.row_macs import RowMacs
 
 log = structlog.get_logger("stopstream.store")
 
@@ -23,15 +25,34 @@ class Quarantine:
 
     It is in memory: a row that is repaired, or that a newer release can decode, is processed by
     the next process that finds it.
+
+    Args:
+        macs: Check the rows of operations.
+
+    Attributes:
+        tampered: How many rows this process has found that were tampered with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, macs: RowMacs) -> None:
+        self._macs = macs
         self._rows: dict[str, dict[int | str, None]] = {}
         self._unreported: list[UnreadableRowError] = []
+        self.tampered = 0
 
     def operations(self, found: Iterable[sa.Row[Any]]) -> Iterator[Operation]:
         """Decode rows of `operations`; see `decode`."""
-        return self.decode(rows.operation, found)
+        return self.decode(self.operation, found)
+
+    def operation(self, row: sa.Row[Any]) -> Operation:
+        """Decode a row of `operations`, and mark what may not be acted on.
+
+        Raises:
+            UnreadableRowError: This release cannot decode it.
+        """
+        found = rows.operation(row)
+        # A row that was put back matches its code, and is known only from its quarantine.
+        trusted = self._macs.is_genuine(row) and row.id not in self._rows.get("operations", ())
+        return found if trusted else replace(found, unsigned=True)
 
     def decode(
         self, decode_row: Callable[[sa.Row[Any]], T], found: Iterable[sa.Row[Any]]
@@ -52,8 +73,10 @@ class Quarantine:
             del quarantined[next(iter(quarantined))]
         quarantined[error.row] = None
         self._unreported.append(error)
+        tampered = isinstance(error, TamperedRowError)
+        self.tampered += tampered
         log.error(
-            "a stored row is quarantined",
+            "a stored row was tampered with" if tampered else "a stored row is quarantined",
             table=error.table,
             row=error.row,
             operation=error.operation,

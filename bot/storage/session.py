@@ -15,8 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bot.audit.checkpoints import Signer
 from bot.errors import StoreError, UnreadableRowError
 from bot.model.operations import Operation
-from bot.storage import rows
 from bot.storage.quarantine import Quarantine
+from bot.storage.row_integrity import RowIntegrity
+from bot.storage.row_macs import RowMacs
 from bot.storage.tables import limits
 from bot.storage.writer import CLOCK, Transaction, Writer
 
@@ -64,7 +65,9 @@ class Session:
         self.insert: Callable[[sa.Table], Any] = (
             postgresql if engine.dialect.name == "postgresql" else sqlite
         ).insert
-        self.quarantine = Quarantine()
+        macs = RowMacs(signer)
+        self.quarantine = Quarantine(macs)
+        self.integrity = RowIntegrity(macs, self.quarantine)
         self.outbox_changed = asyncio.Event()
         self.writer = Writer(engine, self.outbox_changed, signer=signer, clock=clock)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
@@ -125,7 +128,7 @@ class Session:
         if row is None:
             return None
         try:
-            return rows.operation(row)
+            return self.quarantine.operation(row)
         except UnreadableRowError as error:
             self.quarantine.add(error)
             raise

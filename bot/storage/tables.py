@@ -62,6 +62,8 @@ operations = sa.Table(
     sa.Column("live_now", sa.Text, nullable=False, server_default="[]"),
     # What became of its effect after its ending, as JSON; empty while nothing is known.
     sa.Column("later", sa.Text, nullable=False, server_default=""),
+    # Authenticates what it orders; empty where a release without it wrote it. See row_macs.
+    sa.Column("mac", sa.Text, nullable=False, server_default=""),
 )
 
 # A million finished operations must not slow down the search for unfinished ones. Queries repeat
@@ -207,6 +209,7 @@ decisions = sa.Table(
     sa.Column("settled", sa.Boolean, nullable=False),
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
+    sa.Column("mac", sa.Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 UNSETTLED = sa.text("NOT settled")

@@ -11,6 +11,7 @@ from bot.model.operations import LaterEvent, LaterKind, Operation
 from bot.storage import rows
 from bot.storage.later_events import LaterEvents
 from bot.storage.outbox import Outbox
+from bot.storage.row_integrity import LOOKED
 from bot.storage.session import Session, write
 from bot.storage.tables import UNSEEN, operations
 from bot.storage.writer import Transaction
@@ -40,7 +41,7 @@ class Verifications:
             .values(look_at=tx.now + 3 * self.session.lease)
             .returning(*operations.c)
         )
-        return list(quarantine.operations(claimed))
+        return self.session.integrity.operations(tx, claimed.all())
 
     @write
     def skip(self, tx: Transaction, operation: Operation) -> None:
@@ -68,6 +69,10 @@ class Verifications:
             announced: Whether there is anything to say about it.
         """
         found = {"live_now": rows.keys(live_now)} if live_now else {}
+        change = self.session.integrity.begin(tx, operation.id, operation.state)
+        if change is None:
+            return
+        found |= change.code(found)
         row = tx.connection.execute(
             sa.update(operations)
             .where(operations.c.id == operation.id, operations.c.look_at.is_not(None))
@@ -75,7 +80,7 @@ class Verifications:
             .returning(*operations.c)
         ).first()
         if row is not None:
-            tx.facts.append(Fact("looked", operation.id, dict(facts)))
+            tx.facts.append(Fact(LOOKED, operation.id, {**facts, **change.version}))
             if announced:
                 after = str(round(tx.now - (row.ended_at or tx.now)))
                 self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, after)

@@ -1,5 +1,6 @@
 """The rows of a database, as another release may write to them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,9 +15,17 @@ class Rows:
         self._engine = database.connect(url)
 
     def change(self, table: sa.Table, id_: str | int, **values: Any) -> None:
+        self.change_each(table, {id_: values})
+
+    def change_each(self, table: sa.Table, changes: Mapping[Any, Mapping[str, Any]]) -> None:
         with self._engine.begin() as connection:
-            done = connection.execute(sa.update(table).where(table.c.id == id_).values(**values))
-            assert done.rowcount == 1
+            for id_, values in changes.items():
+                done = connection.execute(sa.update(table).where(table.c.id == id_).values(values))
+                assert done.rowcount == 1
+
+    def insert(self, table: sa.Table, made: list[dict[str, Any]]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(table), made)
 
     def orphan(self, table: sa.Table) -> None:
         """Let whoever held the rows have been silent for long."""
