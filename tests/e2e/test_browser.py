@@ -5,17 +5,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from bot.cli.demo import DOMAIN, INCIDENTS, Emulated, paged
 from bot.sandbox.slack.entities import Message
 from tests.support.browser import browser
+from tests.support.databases import lay_schema
 
 # The bound only ends a hang: the machine may be busy.
 expect.set_options(timeout=120_000)
 
+# One browser for all of them, so one loop: its start costs as much as a test.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chrome() -> AsyncIterator[Browser]:
     async with browser() as one:
         if one is None:
@@ -23,13 +28,14 @@ async def chrome() -> AsyncIterator[Browser]:
         yield one
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def world(tmp_path: Path) -> AsyncIterator[tuple[Emulated, str]]:
+    lay_schema(tmp_path / "stopstream.db")
     async with paged(tmp_path, limits=False) as (around, page):
         yield around, page.url
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(chrome: Browser, world: tuple[Emulated, str]) -> AsyncIterator[Page]:
     opened = await chrome.new_page(viewport={"width": 1400, "height": 900})
     wrong: list[str] = []

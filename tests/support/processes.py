@@ -1,16 +1,32 @@
 """`stopstream` as a process of its own, between emulators that live in the test."""
 
 import asyncio
+import multiprocessing
 import os
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bot.cli.demo import AUDIT
+from bot.cli.main import main
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.tencent.server import CloudEmulator
 from tests.support.paths import ROOT
+
+# A process that has imported the program and starts each command as a fork of itself.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["bot.cli.serve", "bot.cli.terminal"])
+
+
+def _fork(arguments: Sequence[str], env: Mapping[str, str], out: str, err: str) -> None:
+    """Run one command as a new process would, with its streams in two files."""
+    os.environ.clear()
+    os.environ.update(env)
+    for number, file in ((1, out), (2, err)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+    sys.exit(main(arguments))
 
 
 class Process:
@@ -50,6 +66,16 @@ class Process:
     async def run(
         self, *arguments: str, env: Mapping[str, str] | None = None
     ) -> tuple[int, str, str]:
-        process = await self.start(*arguments, env=env)
-        out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
+        """Run a command that ends; return its exit code and what it printed.
+
+        It is a process of its own, forked from one that has imported the program: what takes a
+        second in `start` is done once.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder) / "out", Path(folder) / "err"
+            given = (arguments, {**self._env, **(env or {})}, str(out), str(err))
+            process = _FORKS.Process(target=_fork, args=given)
+            await asyncio.to_thread(process.start)
+            await asyncio.to_thread(process.join)
+            assert process.exitcode is not None
+            return process.exitcode, out.read_text(), err.read_text()

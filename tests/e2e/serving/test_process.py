@@ -38,17 +38,29 @@ async def test_recovery_after_sigkill_reports_unknown_operation(
     assert second.returncode == 0, err.decode()
 
 
+async def test_cli_run_as_a_shell_starts_it(
+    process: tuple[Process, Workspace, CloudEmulator],
+) -> None:
+    """A stop from a terminal prints its ending and its request id as JSON."""
+    program, _, cloud = process
+    cloud.resources.put("stream", "stream1", "push.example.com", "live")
+    typed = await program.start("run", "live stream1", "--actor", "U0BOB", "--json")
+    out, err = await typed.communicate()
+    assert typed.returncode == 0, err
+    found = json.loads(out)
+    assert found["ending"] == "accepted"
+    assert found["request_id"] == cloud.ran("DropLiveStream")[-1].request_id
+
+
 async def test_cli_commands_run_end_to_end(
     process: tuple[Process, Workspace, CloudEmulator],
 ) -> None:
     """The terminal commands run, off, policy explain, audit and check work end to end."""
     program, slack, cloud = process
     cloud.resources.put("stream", "stream1", "push.example.com", "live")
-    code, out, err = await program.run("run", "live stream1", "--actor", "U0BOB", "--json")
+    code, out, err = await program.run("run", "live stream1", "--actor", "U0BOB")
     assert code == 0, err
-    found = json.loads(out)
-    assert found["ending"] == "accepted"
-    assert found["request_id"] == cloud.ran("DropLiveStream")[-1].request_id
+    assert out.startswith("accepted: DropLiveStream")
 
     # It is not live any more, and a busy machine may be too slow to read that in time.
     again = ("run", "live stream1", "--actor", "U0BOB")
