@@ -5,14 +5,18 @@ from datetime import UTC, datetime
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WORDS = {
-    "s": "seconds?|secs?|s",
-    "m": "minutes?|mins?|m",
-    "h": "hours?|hrs?|h",
-    "d": "days?|d",
-    "w": "weeks?|wks?|w",
+    "s": "seconds?|secs?|s|\u79d2\u949f?",
+    "m": "minutes?|mins?|m|\u5206\u949f?",
+    "h": "hours?|hrs?|h|\u4e2a?\u5c0f\u65f6",
+    "d": "days?|d|\u5929",
+    "w": "weeks?|wks?|w|\u5468",
 }
-_DURATION = re.compile(rf"(?:[0-9]{{1,6}} ?(?:{'|'.join(_WORDS.values())}) ?)+", re.IGNORECASE)
-_PART = re.compile(r"([0-9]+) ?([smhdw])", re.IGNORECASE)
+_AMOUNT = r"[0-9]{1,6}(?:\.[0-9]{1,2})?"
+_DURATION = re.compile(rf"(?:{_AMOUNT} ?(?:{'|'.join(_WORDS.values())}) ?)+", re.IGNORECASE)
+_PART = re.compile(
+    rf"({_AMOUNT}) ?(?:{'|'.join(f'(?P<{unit}>{words})' for unit, words in _WORDS.items())})",
+    re.IGNORECASE,
+)
 
 
 def is_duration(text: str) -> bool:
@@ -27,14 +31,14 @@ def duration_unit(word: str) -> str:
 
 
 def parse_duration(text: str) -> float:
-    """Read `90s`, `15m`, `2h30m`, `30 min`, `2 hours`, `7d` or `1w`, and return seconds.
+    """Read `90s`, `15m`, `2h30m`, `1.5h`, `30 min`, `2 hours`, `7d` or `1w`, and return seconds.
 
     Raises:
         ValueError: It is none of these, or nothing at all.
     """
     if not is_duration(text):
         raise ValueError("write a time like 30m, 12h or 7d")
-    seconds = sum(int(number) * _UNITS[unit.lower()] for number, unit in _PART.findall(text))
+    seconds = sum(float(one[1]) * _UNITS[one.lastgroup or ""] for one in _PART.finditer(text))
     if not seconds:
         raise ValueError("it must be more than nothing")
     return float(seconds)

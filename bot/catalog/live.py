@@ -72,7 +72,10 @@ _STREAM_ERRORS = (
 DROP_LIVE_STREAM = Action(
     api="DropLiveStream",
     words="live",
-    synonyms=("drop", "kill", "cut", "disconnect"),
+    synonyms=(
+        *("drop", "kill", "cut", "disconnect", "end", "terminate", "shutdown", "stoplive"),
+        *("stop-live", "stop_live", "\u505c", "\u505c\u6b62", "\u505c\u64ad", "\u65ad\u6d41"),
+    ),
     summary="cuts a live stream",
     does=(
         "Cut the push of a live stream. The encoder may push again at once; for=30m keeps it off "
@@ -129,7 +132,7 @@ RESUME_LIVE_STREAM = Action(
 FORBID_LIVE_STREAM = Action(
     api="ForbidLiveStream",
     words="ban",
-    synonyms=("block", "forbid", "blacklist"),
+    synonyms=("block", "forbid", "blacklist", "\u5c01\u7981", "\u7981\u64ad", "\u7981\u63a8"),
     summary="cuts a stream and keeps it off",
     does=(
         "Cut a live stream and keep it off: for 7 days unless said otherwise. It goes by the "

@@ -23,6 +23,7 @@ _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+\.?(?::[0-9]+)?", re.IGNORE
 # Percent-encoded or not, the part of a path after these is a query, which holds keys.
 _QUERY = re.compile(r"[?&]")
 # `#!::h=push.example.com,r=live/stream1,txSecret=…`
+_BROKEN = re.compile(r"(rtmps?|srt|webrtc|https?)(?::/{0,3}|/{1,3})(?=[\w-])(.+)", re.IGNORECASE)
 _VHOST = re.compile(r"(?:^|&)vhost=([^&/]+)")
 _IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 _SRT_PATH = re.compile(r"(?:^|&)streamid=([^#&?,:=]+/[^#&?,:=]+)")
@@ -86,6 +87,15 @@ def with_key(server: str, key: str) -> str:
     return f"{server.rstrip('/')}/{key}"
 
 
+def mended(text: str) -> str:
+    """Return a URL whose scheme lost a part, like `rtmp:/a.b/live/x`; empty for any other text."""
+    found = _BROKEN.match(text.replace("\\", "/"))
+    if found is None:
+        return ""
+    url = f"{found[1].lower()}://{found[2]}"
+    return url if find_url(url) is not None else ""
+
+
 def lacks_its_scheme(text: str) -> bool:
     """Return whether a text is a URL without its scheme: host/app/stream."""
     host, *path = text.partition("?")[0].split("/")
@@ -136,7 +146,7 @@ def _srt(parts: SplitResult, host: str) -> tuple[str, str]:
     """Return host and path from SRT's `streamid`, whose `#` a URL parser takes for a fragment."""
     if "streamid" not in parts.query:
         return host, parts.path
-    text = unquote(f"{parts.query}#{parts.fragment}")
+    text = unquote(f"{parts.query}#{parts.fragment}" if parts.fragment else parts.query)
     if (plain := _SRT_PATH.search(text)) is not None:
         return host, plain[1]
     fields = dict(_SRT_FIELD.findall(text))

@@ -7,15 +7,19 @@ from bot.commands.decoration import is_greeting, plain_word
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, quoted
 from bot.commands.offers import (
+    REQUEST_WAYS,
     REQUESTS,
     STREAM_KINDS,
     about_address,
+    about_host,
+    about_names,
     about_stream,
     offering,
     renamed,
 )
 from bot.commands.secrets import is_url
-from bot.commands.suggestions import ask_for_verb, cannot, commands_for, unknown_word
+from bot.commands.several import is_shaped
+from bot.commands.suggestions import ask_for_verb, cannot, commands_for, direction_of, unknown_word
 from bot.commands.tokens import Token, tokenize
 from bot.commands.vocabulary import KEYWORDS, VERBS, Vocabulary
 from bot.model.actions import Action, Effect
@@ -98,16 +102,22 @@ def resolve_action(context: Context, token: Token, verb: Effect | None) -> Actio
 def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> CommandError:
     """Return the error of a first word that is no kind: a stream's name, a request, a slip."""
     word, vocabulary = token.value, context.vocabulary
-    alternatives = about_stream(context, token, verb)
+    following = [one for one in tokenize(context.text) if one.start >= token.start]
+    starts = direction_of(word) is Effect.START
+    first = following[1:] if starts else following
+    names = () if is_shaped(word) and not starts else about_names(token, first, verb)
+    alternatives = (*(names or about_stream(context, token, verb)), *about_host(word, verb))
     kinds = list(dict.fromkeys(a.words for a in vocabulary.actions if verb in (None, a.effect)))
     if requests := REQUESTS.get(word.casefold()):
-        ways = "off lists what is off and brings it back, status online lists what is live"
-        return offering(context.error(f'"{printable(word)}" is no kind; {ways}.', token), requests)
+        ways = ", ".join(REQUEST_WAYS[one] for one in requests)
+        error = context.error(f'"{printable(word)}" is no kind; {ways}.', token)
+        return offering(error, (*names, *requests))
     error = unknown_word(
         context,
         f'There is no kind "{printable(word)}"',
         f"; if it is a stream, write what to do with it: {' or '.join(STREAM_KINDS[verb])} "
-        f"{quoted(printable(word))}. The command help lists every kind.",
+        f"{'and its name' if names else quoted(printable(word))}. The command help lists every "
+        "kind.",
         token,
         word,
         known=[*kinds, *vocabulary.targets, *KEYWORDS, *(a.api for a in vocabulary.actions)],

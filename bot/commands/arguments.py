@@ -1,5 +1,6 @@
 """Arguments of an action: each token after the kind is assigned to a parameter and read."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -7,10 +8,18 @@ from bot.catalog import param_types, stream_urls
 from bot.commands import secrets
 from bot.commands.actions import resolve_action, split_verb
 from bot.commands.context import Context
-from bot.commands.decoration import holds_mention, holds_several, is_unclear, undecorated
+from bot.commands.decoration import (
+    holds_mention,
+    holds_several,
+    is_unclear,
+    undecorated,
+    without_edges,
+)
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, quoted
+from bot.commands.offers import in_place, offering
 from bot.commands.parsed import Assignment, ParsedArguments
+from bot.commands.several import SeveralNamesError, is_host, one_by_one
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, unescape
 from bot.commands.values import read_arguments, read_url
@@ -40,6 +49,8 @@ def parse_arguments(
             assignment = assign(context, action, token, assignment)
         return read_arguments(context, action, assignment), assignment
     except CommandError as error:
+        if isinstance(error, SeveralNamesError):
+            error.alternatives = one_by_one(context, action, tokens)
         error.hidden |= secrets.assigned(action, assignment.places)
         error.hidden |= secrets.unassigned(action, tokens, assignment.places)
         raise
@@ -79,14 +90,20 @@ def _undecorated(context: Context, action: Action, param: Param | None, token: T
     if param is not None and not is_name and (param.secret or param.type in _FREE_TEXTS):
         return token
     value = undecorated(token.value)
+    if param is not None and param.word == "stream" and (error := _parted(context, token, value)):
+        raise error
     if param is None or not is_name or param.type.json != "string":
         return replace(token, value=value or token.value)
     if not token.name and (several := _several(context, action, param, token)):
         raise several
     if holds_several(value):
         raise _one_at_a_time(context, action, token)
-    if secrets.is_url(value):
+    if secrets.is_url(value) and param.word == "stream":
         return replace(token, value=value)
+    if stream_urls.looks_like_url(value) and param.type is not param_types.hostname:
+        what = action.effect_spec.resource_type.name
+        problem = f"An address is not the {param.word} of a {what}"
+        raise context.error(f"{problem}; write the {param.word}, or quote it all.", token)
     if holds_mention(value):
         problem = f"A mention is not the name of a {action.effect_spec.resource_type.name}"
         raise context.error(f"{problem}; write the name, or quote it all if it is meant.", token)
@@ -111,10 +128,12 @@ def _one_at_a_time(context: Context, action: Action, token: Token) -> CommandErr
     domain = next((a for a in context.vocabulary.actions if a.api == "ForbidLiveDomain"), None)
     stops_streams = action.effect is Effect.STOP and action.param("domain") is not None
     whole = f" {command_prefix(domain)} stops a whole push domain." if domain else ""
-    return context.error(
+    return SeveralNamesError(
         f"One command is for one {what}: send one for each name, and quote a name that holds "
         f"a space or a comma. A domain is a host name.{whole if stops_streams else ''}",
-        token,
+        text=context.text,
+        start=token.start,
+        end=token.end,
     )
 
 
@@ -123,11 +142,13 @@ def _unclear_name(context: Context, param: Param, token: Token) -> CommandError:
     shown = printable(token.value)
     if shown != token.value:
         return context.error(f"Write the {param.word} without marks around it.", token)
-    return context.error(
+    error = context.error(
         f"The marks around this {param.word} may belong to it or not: leave them out, or quote "
         f"it all: {quoted(shown)}.",
         token,
     )
+    bare = without_edges(undecorated(token.value))
+    return offering(error, in_place(context, token, (bare, shown) if bare else ()))
 
 
 def _assign_stream(
@@ -152,17 +173,43 @@ def _assign_stream(
     if not token.quoted:
         # The push name as consoles and encoders show it: `stream1?txSecret=…`.
         token = replace(token, value=token.value.partition("?")[0] or token.value)
-    if "/" in token.value and not (token.name or token.quoted):
-        raise _name_with_slash(context, token)
     return assignment.place(param.api, token)
 
 
-def _name_with_slash(context: Context, token: Token) -> CommandError:
-    value = token.value.partition("?")[0]
-    app, _, stream = value.rpartition("/")
-    is_clear = app and stream and printable(value) == value
+def _parted(context: Context, token: Token, value: str) -> CommandError | None:
+    """Return the error of an unquoted name that holds a path or a domain; None if it holds none."""
+    if secrets.is_url(value):
+        return None
+    value = value.partition("?")[0].removeprefix("mailto:")
+    stream, _, host = value.rpartition("@")
+    if stream and is_host(host):
+        error = context.error(
+            "This looks like a name and a domain: write the name, then domain=DOMAIN, or quote "
+            "it all if it is the name.",
+            token,
+        )
+        return offering(error, in_place(context, token, (stream,), f" domain={host}"))
+    if "\\" in value or ("/" in value and not token.name):
+        return _name_with_slash(context, token, value.replace("\\", "/"))
+    return None
+
+
+def _name_with_slash(context: Context, token: Token, value: str) -> CommandError:
+    if url := stream_urls.mended(token.value):
+        error = context.error("This address has lost a part: paste it whole.", token)
+        return offering(error, in_place(context, token, (url,)))
+    app, _, stream = value.strip("/").rpartition("/")
+    is_clear = stream and printable(value) == value and not re.search("[:.]", app)
+    if is_clear and not app:
+        return offering(
+            context.error(f'The name of a stream holds no "/": write {quoted(stream)}.', token),
+            in_place(context, token, (stream,)),
+        )
     way = f": write {quoted(stream)} app={quoted(app)}" if is_clear else ""
-    return context.error(f'The name of a stream holds no "/"{way}, or quote the name.', token)
+    error = context.error(f'The name of a stream holds no "/"{way}, or quote the name.', token)
+    if not is_clear:
+        return error
+    return offering(error, in_place(context, token, (stream,), f" app={quoted(app)}"))
 
 
 def _next_parameter(context: Context, action: Action, token: Token, assignment: Assignment) -> str:
@@ -180,10 +227,12 @@ def _next_parameter(context: Context, action: Action, token: Token, assignment: 
             "one line; one command is for one address.",
             token,
         )
-    raise context.error(
+    raise SeveralNamesError(
         "This is one word too many: one command is for one name; send one for each, and write "
         "everything else as name=value.",
-        token,
+        text=context.text,
+        start=token.start,
+        end=token.end,
     )
 
 

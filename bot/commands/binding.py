@@ -1,5 +1,7 @@
 """Binding of words: `domain = x`, `for 2 hours` and `30m` become pairs; fillers are left out."""
 
+import itertools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -9,12 +11,16 @@ from bot.commands.context import Context
 from bot.commands.decoration import is_filler, joined_durations, undecorated
 from bot.commands.diagnostics import printable
 from bot.commands.parsed import ParsedArguments
+from bot.commands.several import is_host
 from bot.commands.tokens import Token
 from bot.commands.vocabulary import COMMON_NAMES, Vocabulary
 from bot.model.actions import Action, Param
 from bot.times import is_duration
 
 _ENCODERS = ("ffmpeg", "ffmpeg.exe", "gst-launch-1.0")
+_LABELS = frozenset({"server", "url", "key", "stream", "streamkey", "stream-key", "stream_key"})
+"""What encoders call the server and the key of a push."""
+
 _SIGNS = "=:\uff1d\uff1a"
 """Characters between a name and its value, as people and phones write them."""
 
@@ -37,11 +43,45 @@ def bind_words(
     params = (*action.params, *_longer_params(action, context.vocabulary))
     names = {name for p in params for name in (p.word, *map(str.casefold, p.names))}
     names |= {*COMMON_NAMES} if action.regions is not None else {*COMMON_NAMES} - {"region"}
+    times = [param for param in params if param.type.max_days_ahead is not None]
+    until = _UNTIL if len(times) == 1 else frozenset[str]()
     joined = joined_durations(_with_keys(_of_command_line(tokens)))
-    bound = _bound(joined, frozenset(names))
+    joined = _without_prepositions(_without_sign(joined), frozenset(names | until))
+    bound = [
+        replace(token, name=times[0].word) if token.name.casefold() in until else token
+        for token in _bound(joined, frozenset(names | until))
+    ]
     kept = [token for token in bound if not is_filler(token)]
     _require_name(context, action, bound, kept, base)
-    return _with_times(action, kept, params, base)
+    return _with_times(context, action, kept, times, base)
+
+
+_UNTIL = frozenset({"until", "till", "til"})
+"""Words before the end of something that has one."""
+
+_PREPOSITIONS = frozenset({"on", "at", "from", "in", "of", "via", "with"})
+
+
+def _without_sign(tokens: list[Token]) -> list[Token]:
+    """Return the tokens without a sign between the kind and what follows it: `live = x`."""
+    first = tokens[0] if tokens else None
+    is_sign = first is not None and not (first.name or first.quoted or first.value.strip(_SIGNS))
+    return tokens[1:] if is_sign else tokens
+
+
+def _without_prepositions(tokens: list[Token], names: frozenset[str]) -> list[Token]:
+    """Return the tokens without `on` and its like after a name and before a host or a pair."""
+    kept: list[Token] = []
+    for token, following in itertools.zip_longest(tokens, tokens[1:]):
+        word = "" if token.name or token.quoted else undecorated(token.value).casefold()
+        is_place = following is not None and (
+            bool(following.name)
+            or _is_name(following, names)
+            or is_host(undecorated(following.value))
+        )
+        if not (kept and is_place and word in _PREPOSITIONS):
+            kept.append(token)
+    return kept
 
 
 def bind_names(tokens: Sequence[Token], names: frozenset[str]) -> list[Token]:
@@ -56,16 +96,17 @@ def _longer_params(action: Action, vocabulary: Vocabulary) -> tuple[Param, ...]:
 
 def _of_command_line(tokens: Sequence[Token]) -> Sequence[Token]:
     """Return the address that an encoder's command line pushes to; other tokens unchanged."""
-    if not tokens or undecorated(tokens[0].value).casefold() not in _ENCODERS:
+    program = undecorated(tokens[0].value).casefold() if tokens else ""
+    if re.split(r"[/\\]", program)[-1] not in _ENCODERS:
         return tokens
-    urls = [token for token in tokens if secrets.is_url(token.value)]
+    urls = [replace(token, name="") for token in tokens if secrets.is_url(token.value)]
     return urls[-1:] or tokens
 
 
 def _with_keys(tokens: Iterable[Token]) -> list[Token]:
     """Return the tokens with an encoder's server and the key after it as one URL."""
     found: list[Token] = []
-    for token in tokens:
+    for token in _without_labels(list(tokens)):
         last = found[-1] if found else None
         url = ""
         if last is not None and not (last.quoted or token.name or is_filler(token)):
@@ -75,6 +116,21 @@ def _with_keys(tokens: Iterable[Token]) -> list[Token]:
         else:
             found.append(token)
     return found
+
+
+def _without_labels(tokens: list[Token]) -> list[Token]:
+    """Return the tokens without what stands before an encoder's server, and before its key."""
+    if not any(stream_urls.with_key(undecorated(one.value), "x") for one in tokens):
+        return tokens
+    bare = [
+        replace(one, name="") if one.value and one.name.casefold() in _LABELS else one
+        for one in tokens
+    ]
+    return [
+        one
+        for one in bare
+        if one.name or one.quoted or one.value.rstrip(_SIGNS).casefold() not in _LABELS
+    ]
 
 
 def _bound(tokens: Iterable[Token], names: frozenset[str]) -> list[Token]:
@@ -150,20 +206,31 @@ def _is_named(action: Action, tokens: Iterable[Token], base: ParsedArguments) ->
 
 
 def _with_times(
-    action: Action, tokens: Iterable[Token], params: Iterable[Param], base: ParsedArguments
+    context: Context,
+    action: Action,
+    tokens: list[Token],
+    times: Sequence[Param],
+    base: ParsedArguments,
 ) -> list[Token]:
-    """Return the tokens with a bare length of time as the pair that it stands for."""
-    tokens = list(tokens)
-    times = [param for param in params if param.type.max_days_ahead is not None]
-    taken = any(t.name.casefold() in (p.word, p.api.casefold()) for t in tokens for p in times)
-    if len(times) != 1 or taken:
+    """Return the tokens with a bare length of time as the pair that it stands for.
+
+    Raises:
+        CommandError: Only a length of time is left to be the name.
+    """
+    if len(times) != 1:
         return tokens
-    # The first bare word is the name, unless something else tells it.
-    first = next((t for t in tokens if not t.name), None)
-    name = None if _is_named(action, tokens, base) else first
+    bare = [token for token in tokens if not token.name]
+    if not _is_named(action, tokens, base) and bare and all(map(_is_bare_time, bare)):
+        word = printable(undecorated(bare[0].value))
+        raise context.error(
+            f'"{word}" looks like a length of time; if it is the name, quote it: "{word}".',
+            bare[0],
+        )
+    if any(t.name.casefold() in (p.word, p.api.casefold()) for t in tokens for p in times):
+        return tokens
     return [
         replace(token, name=times[0].word, name_start=token.start)
-        if token is not name and _is_bare_time(token)
+        if _is_bare_time(token)
         else token
         for token in tokens
     ]

@@ -4,58 +4,45 @@ Slack shows `*stream1*` in bold, people write `(stream1)` or end a sentence with
 of it belongs to the name. A quoted word is taken as it is.
 """
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Container, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.catalog.param_types import is_invisible
 from bot.commands.tokens import SENTENCE_ENDS, Token
-from bot.times import duration_unit
+from bot.times import duration_unit, is_duration
 
 _PAIRS = {
-    **{sign: sign for sign in "*_~`\"'"},
-    "(": ")",
-    "[": "]",
-    "{": "}",
+    **{sign: sign for sign in "*_~`\"'|\uff02\uff07\u201d"},
     "<": ">",
-    "\uff08": "\uff09",
-    "\uff3b": "\uff3d",
-    "\u3010": "\u3011",
-    "\u3014": "\u3015",
-    "\u201c": "\u201d",
-    "\u2018": "\u2019",
-    "\u201e": "\u201d",
-    "\u201a": "\u2019",
-    "\u00ab": "\u00bb",
+    "\uff1c": "\uff1e",
+    "\u201e": "\u201d\u201c",
+    "\u201a": "\u2019\u2018",
     "\u00bb": "\u00ab",
-    "\u2039": "\u203a",
     "\u203a": "\u2039",
-    "\u300c": "\u300d",
-    "\u300e": "\u300f",
-    "\u300a": "\u300b",
-    "\u3008": "\u3009",
-    "\uff02": "\uff02",
-    "\uff07": "\uff07",
-    "\u301d": "\u301e",
+    "\u301d": "\u301e\u301f",
+    "\u275d": "\u275e",
+    "\u275b": "\u275c",
 }
-_ALSO_CLOSES = {"\u201e": "\u201c", "\u201a": "\u2018", "\u301d": "\u301f", "\u201d": "\u201d"}
-_MARKS = frozenset("*~`\"'()[]{}<>") | {
-    sign for pair in _PAIRS.items() for sign in pair if not sign.isascii()
-}
-"""What a name neither begins nor ends with, unless it is quoted."""
+"""What closes an opening sign whose Unicode name does not tell; any one of several."""
+
+_BEGINS, _ENDS = "-_", "-_="
+"""Signs that a name may begin or end with; any other one is asked about, unless it is quoted."""
 
 _MENTION = re.compile(r"@[UW][A-Z0-9]+\b|#C[A-Z0-9]+\b|!(?:here|channel|everyone|subteam)\b")
 _SEPARATORS = re.compile("[,;|\u3001\uff0c\uff1b]")
 _NEXT_URL = re.compile(r"[,;|][a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _EMOJI = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-[2-6])?:", re.IGNORECASE)
 _GREETINGS = frozenset(
-    {"hey", "hi", "hello", "ok", "okay", "can", "could", "would", "you", "we", "u", "let's", "lets"}
+    {"hey", "hi", "hello", "ok", "okay", "can", "could", "would", "we", "u", "let's", "lets"}
     | {"just", "kindly", "the", "this", "my", "our"}
 )
 FILLERS = frozenset(
     {"please", "pls", "plz", "now", "asap", "immediately", "quickly", "thanks", "thx", "ty"}
-    | {"and", "right", "away", "urgent", "urgently"}
+    | {"and", "right", "away", "urgent", "urgently", "also", "too", "then", "already", "again"}
+    | {"thank", "you"}
 )
 """Words of a sentence, which are no value unless they are quoted."""
 
@@ -73,15 +60,40 @@ def undecorated(value: str) -> str:
             value = value[1:]
         while value and is_invisible(value[-1]):
             value = value[:-1]
-        inner, closing = value[1:-1], (_PAIRS.get(value[:1]), _ALSO_CLOSES.get(value[:1]))
-        if inner and value[-1] in closing:
+        inner = value[1:-1]
+        if inner and value[-1] in _closings(value[0]):
             value = inner
     return value
 
 
+def _closings(sign: str) -> str:
+    """Return the signs that close what a sign opens; empty if it opens nothing."""
+    if sign in _PAIRS:
+        return _PAIRS[sign]
+    name = "" if sign.isalnum() else unicodedata.name(sign, "")
+    if "LEFT" not in name:
+        return ""
+    try:
+        return unicodedata.lookup(name.replace("LEFT", "RIGHT"))
+    except KeyError:
+        return ""
+
+
 def is_unclear(name: str) -> bool:
-    """Return whether a mark at the edge of a name may be decoration or belong to it."""
-    return not name or name[0] in _MARKS or name[-1] in _MARKS
+    """Return whether a sign at the edge of a name may be decoration or belong to it."""
+    bare = without_edges(name)
+    before, _, after = name.partition(bare) if bare else (name, "", "")
+    return not bare or bool(before.strip(_BEGINS) or after.strip(_ENDS))
+
+
+def without_edges(name: str) -> str:
+    """Return a name from its first letter or digit to its last one."""
+    inside = [at for at, char in enumerate(name) if _is_of_word(char)]
+    return name[inside[0] : inside[-1] + 1] if inside else ""
+
+
+def _is_of_word(char: str) -> bool:
+    return char.isalnum() or unicodedata.category(char)[0] == "M"
 
 
 def holds_mention(name: str) -> bool:
@@ -93,7 +105,16 @@ def holds_several(name: str) -> bool:
     """Return whether an unquoted word is a list of names or of URLs."""
     if "://" in name:
         return _NEXT_URL.search(name) is not None
-    return len([one for one in _SEPARATORS.split(name) if one]) > 1
+    return len(split_names(name)) > 1
+
+
+def split_names(word: str) -> list[str]:
+    """Return the names, or the URLs, of an unquoted word that is a list of them."""
+    if "://" in word:
+        starts = [0, *(found.start() for found in _NEXT_URL.finditer(word)), len(word)]
+        parts = [word[first:last] for first, last in itertools.pairwise(starts)]
+        return [one.lstrip(",;|") for one in parts]
+    return [one for one in _SEPARATORS.split(word) if one]
 
 
 def plain_tokens(tokens: Sequence[Token], targets: Container[str]) -> list[Token]:
@@ -121,11 +142,9 @@ def is_filler(token: Token) -> bool:
 def _is_ornament(token: Token) -> bool:
     if token.name or token.quoted or token.value in _KEPT or "=" in token.value:
         return False
-    return _EMOJI.fullmatch(token.value) is not None or not any(map(_is_of_name, token.value))
-
-
-def _is_of_name(char: str) -> bool:
-    return char.isalnum() or char == "\uff1d" or unicodedata.category(char)[0] == "M"
+    return _EMOJI.fullmatch(token.value) is not None or not any(
+        char == "\uff1d" or _is_of_word(char) for char in token.value
+    )
 
 
 def is_greeting(token: Token) -> bool:
@@ -137,14 +156,14 @@ def is_greeting(token: Token) -> bool:
 def _unwrapped(tokens: list[Token]) -> list[Token]:
     """Return the tokens without a pair of marks that encloses several of them."""
     for first, token in enumerate(tokens):
-        closing = _PAIRS.get(token.value[:1])
-        if token.name or token.quoted or closing is None or not token.value[1:]:
+        closing = _closings(token.value[:1]) if token.value else ""
+        if token.name or token.quoted or not closing or not token.value[1:]:
             continue
         if undecorated(token.value)[:1] != token.value[:1]:
             continue
         for last in range(first + 1, len(tokens)):
             end = tokens[last].value.rstrip(SENTENCE_ENDS)
-            if not tokens[last].quoted and len(end) > 1 and end.endswith(closing):
+            if not tokens[last].quoted and len(end) > 1 and end.endswith(tuple(closing)):
                 tokens = [*tokens]
                 tokens[first] = replace(token, value=token.value[1:])
                 tokens[last] = replace(tokens[last], value=end[:-1])
@@ -153,13 +172,66 @@ def _unwrapped(tokens: list[Token]) -> list[Token]:
 
 
 def joined_durations(tokens: Sequence[Token]) -> list[Token]:
-    """Return the tokens with a number and its unit as one: `2 hours` becomes `2h`."""
+    """Return the tokens with a number and its unit as one: `2 hours` becomes `2h`.
+
+    Numbers may be words, as in `half an hour`, and lengths may be of several parts: `1h 30m`.
+    """
     found: list[Token] = []
     for token in tokens:
-        last = found[-1] if found else None
-        unit = duration_unit(undecorated(token.value)) if not (token.name or token.quoted) else ""
-        if unit and last is not None and last.value.isascii() and last.value.isdigit():
-            found[-1] = replace(last, value=last.value + unit, end=token.end)
-        else:
+        joined = _joined(found, token)
+        if joined is None:
             found.append(token)
+        else:
+            found[joined.first :] = [joined.token]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """A token that takes the place of those from `first` on."""
+
+    first: int
+    token: Token
+
+
+def _joined(before: Sequence[Token], token: Token) -> _Joined | None:
+    """Return the length of time that a token ends; None if it ends none."""
+    last = before[-1] if before else None
+    if last is None or last.quoted or token.name or token.quoted:
+        return None
+    value, at = undecorated(token.value), len(before) - 1
+    if unit := duration_unit(value):
+        if number := _number(last.value):
+            half = len(before) > 1 and number == "1" and not last.name and _is_half(before[-2])
+            first = before[-2] if half else last
+            text = _HALVES[unit] if half else number + unit
+            return _Joined(at - half, replace(first, value=text, end=token.end)) if text else None
+        return None
+    if is_duration(value) and is_duration(last.value) and _is_finer(value, last.value):
+        return _Joined(at, replace(last, value=last.value + value, end=token.end))
+    return None
+
+
+_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_HALVES = {"m": "30s", "h": "30m", "d": "12h", "w": "84h", "s": ""}
+_UNITS = "wdhms"
+
+
+def _number(word: str) -> str:
+    """Return a number in digits; empty if a word is none."""
+    folded = word.casefold()
+    if folded in ("a", "an"):
+        return "1"
+    if folded in _NUMBERS:
+        return str(_NUMBERS.index(folded) + 1)
+    return word if word.isascii() and word.isdigit() else ""
+
+
+def _is_half(token: Token) -> bool:
+    return not token.quoted and token.value.casefold() == "half"
+
+
+def _is_finer(duration: str, than: str) -> bool:
+    """Return whether a length of time is of a smaller unit than another."""
+    units = [duration_unit(re.sub("[0-9. ]", "", one)) for one in (than, duration)]
+    return all(units) and _UNITS.index(units[0]) < _UNITS.index(units[1])

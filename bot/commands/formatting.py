@@ -28,7 +28,10 @@ def is_plain(value: str) -> bool:
         return False
     if holds_several(value) or holds_mention(value):
         return False
-    return value.casefold() not in FILLERS and "?" not in value and not is_duration(value)
+    # A path, or a domain after the name, is asked about.
+    if any(sign in value for sign in "?\\@"):
+        return False
+    return value.casefold() not in FILLERS and not is_duration(value)
 
 
 def format_command(command: Command) -> str:

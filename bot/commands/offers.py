@@ -1,23 +1,55 @@
 """Commands that are offered in place of a text that is none; each is parsed before it is shown."""
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from bot.commands.context import Context
+from bot.commands.decoration import holds_mention, holds_several, is_unclear, undecorated
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, format_command, quoted
 from bot.commands.parsed import ParseResult
 from bot.commands.secrets import takes_secret
+from bot.commands.several import REVERSING, is_host, is_shaped
+from bot.commands.suggestions import direction_of
 from bot.commands.tokens import Token, escape_signs
 from bot.errors import SuggestedCommand
 from bot.model.actions import Action, Effect
 from bot.model.commands import Command
 from bot.redact import redact
+from bot.times import is_duration
 
+_UNDO = ("undo", "revert", "rollback", "back", "bring", "lift", "restore")
+_LOOK = (
+    "list",
+    "ls",
+    "show",
+    "is",
+    "are",
+    "check",
+    "what",
+    "what's",
+    "whats",
+    "see",
+    "state",
+    "which",
+)
+_TURN = ("turn", "switch", "put", "get", "go", "let", "keep", "leave")
+_WHO = ("who", "who's", "whos", "why", "when")
+_ANY = ("streams", "stream", "all", "everything", "it", "this", "that", "these", "those", "them")
 REQUESTS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("list", "ls", "show", "streams"), ("status online", "off")),
-    **dict.fromkeys(("undo", "revert", "rollback", "back"), ("off",)),
+    **dict.fromkeys((*_LOOK, *_ANY), ("status online", "off")),
+    **dict.fromkeys(_UNDO, ("off",)),
+    **dict.fromkeys(("history", "log", "logs", "trail", "report"), ("audit",)),
+    **dict.fromkeys(_WHO, ("whoami", "audit")),
 }
 """What people type for a list, or to take something back, and the commands for it."""
+
+REQUEST_WAYS: Mapping[str, str] = {
+    "off": "off lists what is off and brings it back",
+    "status online": "status online lists what is live",
+    "audit": "audit lists what ran",
+    "whoami": "whoami tells what you may do",
+}
 
 STREAM_KINDS: Mapping[Effect | None, tuple[str, ...]] = {
     None: ("stop live", "stop ban", "start live", "status live"),
@@ -27,6 +59,9 @@ STREAM_KINDS: Mapping[Effect | None, tuple[str, ...]] = {
     Effect.CHANGE: ("live",),
 }
 """The kinds for a bare name under each verb."""
+
+SAME_WAY = "\0"
+"""Begins a text that is to be read under the verb that the way in implies."""
 
 MOST = 5
 """Commands that are offered at once."""
@@ -49,6 +84,15 @@ def offering(error: CommandError, texts: Iterable[str]) -> CommandError:
     return error
 
 
+def in_place(
+    context: Context, token: Token, names: Iterable[str], more: str = ""
+) -> tuple[str, ...]:
+    """Return the text with each of these names in place of a token, for the same way in."""
+    before, after = context.text[: token.start], context.text[token.end :]
+    name = f"{token.name}=" if token.name else ""
+    return tuple(f"{SAME_WAY}{before}{name}{quoted(one)}{after}{more}" for one in names)
+
+
 def about_stream(context: Context, token: Token, verb: Effect | None) -> tuple[str, ...]:
     """Return the commands for a stream, by a name or an address that was typed without a kind."""
     written = [context.text[token.start : token.end]]
@@ -61,9 +105,52 @@ def about_stream(context: Context, token: Token, verb: Effect | None) -> tuple[s
     )
 
 
+def about_names(first: Token, tokens: Sequence[Token], verb: Effect | None) -> tuple[str, ...]:
+    """Return the commands for the names among the words of a sentence without a kind.
+
+    Args:
+        first: The word that is no kind, and no name.
+        tokens: All words from there on.
+    """
+    words = [(one, undecorated(one.value)) for one in tokens if not one.name]
+    names = [
+        word
+        for one, word in words
+        if is_shaped(word) and not (is_host(word) or is_duration(word) or is_unclear(word))
+        if one.quoted or not (holds_several(word) or holds_mention(word))
+    ]
+    hosts = [f" domain={word}" for _, word in words if is_host(word)][:1]
+    times = [f" {word}" for _, word in words if is_duration(word)][:1]
+    begin = undecorated(first.value).casefold()
+    ways = _stream_ways(verb)
+    if begin in _WHO:
+        return tuple(f"audit target={quoted(name)}" for name in names)
+    said = {word.casefold() for _, word in words}
+    if said & REVERSING:
+        return ()
+    turns_on = begin in _TURN and said & {"on", "back", "continue"} and not said & {"off", "down"}
+    if begin in _UNDO or turns_on or direction_of(begin) is Effect.START:
+        ways, times = ["start live"], []
+    elif begin in _LOOK:
+        ways, times = ["status live"], []
+    rest = "".join([*hosts, *times])
+    return tuple(f"{way} {quoted(name)}{rest}" for name in dict.fromkeys(names) for way in ways)
+
+
+def about_host(word: str, verb: Effect | None) -> tuple[str, ...]:
+    """Return the command for a whole push domain, where a word is one."""
+    verbs = {None: "stop", Effect.STOP: "stop", Effect.START: "start"}
+    return (f"{verbs[verb]} domain {word}",) if verb in verbs and is_host(word) else ()
+
+
 def about_address(token: Token, verb: Effect | None) -> tuple[str, ...]:
     """Return the commands for the stream of the one address in a text, like an encoder's line."""
     return tuple(f"{way} {quoted(token.value)}" for way in _stream_ways(verb))
+
+
+def about_pair(context: Context, token: Token, verb: Effect | None) -> tuple[str, ...]:
+    """Return the commands for a text that begins with a value by its name, `stream=stream1`."""
+    return tuple(f"{way} {context.text[token.start :]}" for way in _stream_ways(verb))
 
 
 def _stream_ways(verb: Effect | None) -> list[str]:
@@ -92,18 +179,32 @@ def runnable(
     texts = list(error.alternatives)
     if error.suggestion and error.text == context.text:
         corrected = context.text[: error.start] + error.suggestion + context.text[error.end :]
-        texts.insert(0, f"{_VERBS[verb]} {corrected}" if verb in _VERBS else corrected)
+        texts.insert(0, f"{SAME_WAY}{corrected}")
+    same_way = f"{_VERBS[verb]} " if verb in _VERBS else ""
+    texts = [text.replace(SAME_WAY, same_way) for text in texts]
     found: dict[str, SuggestedCommand] = {}
-    for text in dict.fromkeys(texts):
-        try:
-            result = interpret(Context(text, context.vocabulary, context.now))
-        except CommandError:
-            continue
+    for text, result in _parsed(dict.fromkeys(texts), context, interpret):
         shown = _without_keys(result) if error.hidden or redact(text) != text else text
         if shown and len(shown) <= _LONGEST and redact(shown) == shown:
             label = _label(result)
             found.setdefault(label, SuggestedCommand(label, escape_signs(shown)))
     return tuple(found.values())[:MOST]
+
+
+def _parsed(
+    texts: Iterable[str], context: Context, interpret: Callable[[Context], ParseResult]
+) -> Iterator[tuple[str, ParseResult]]:
+    """Yield the texts that parse; of one that names several, each of its own."""
+    for text in texts:
+        try:
+            yield text, interpret(Context(text, context.vocabulary, context.now))
+        except CommandError as error:
+            if SAME_WAY in text or not error.alternatives:
+                continue
+            inner = (one for one in error.alternatives if SAME_WAY not in one and one != text)
+            for one in inner:
+                with contextlib.suppress(CommandError):
+                    yield one, interpret(Context(one, context.vocabulary, context.now))
 
 
 def _without_keys(result: ParseResult) -> str:

@@ -13,7 +13,7 @@ from bot.commands.decoration import plain_tokens
 from bot.commands.defaults import complete_command
 from bot.commands.diagnostics import CommandError, hiding, redact_error
 from bot.commands.holds import parse_hold
-from bot.commands.offers import runnable
+from bot.commands.offers import about_pair, offering, runnable
 from bot.commands.parsed import (
     Form,
     Help,
@@ -112,7 +112,8 @@ def _interpret_command(
 ) -> Interpretation:
     kind, rest = tokens[0], tokens[1:]
     if kind.name:
-        raise context.error("Say first what it is about, for example live.", kind)
+        error = context.error("Say first what it is about, for example live.", kind)
+        raise offering(error, about_pair(context, kind, verb))
     # The path of a URL may be a key, until the action is known to take none.
     urls = secrets.urls(tokens if verb is Effect.START else rest)
     with hiding(urls):

@@ -13,7 +13,8 @@ from bot.model.actions import Action, Effect
 _PAST = {Effect.STOP: "stopped", Effect.START: "started"}
 _UN = re.compile("un", re.IGNORECASE)
 _DIRECTION = re.compile(
-    "(?P<start>un|start|restart|resume|enable|allow|add|create)"
+    "(?P<start>un|start|restart|resume|re-?enable|re-?open|revive|continue|go on"
+    "|enable|allow|add|create)"
     "|(?P<stop>stop|drop|forbid|disable|dismiss|ban|block|kill|cut|delete|destroy|remove)",
     re.IGNORECASE,
 )
@@ -100,12 +101,13 @@ def cannot(verb: Effect | None) -> str:
 
 def _is_opposite(word: str, name: str) -> bool:
     """Return whether one of two words starts what the other stops."""
-    first, second = _direction(word), _direction(name)
+    first, second = direction_of(word), direction_of(name)
     # No known word is undone by its own "un": `unban` is not `ban`.
     return first != second and (None not in (first, second) or _UN.match(word) is not None)
 
 
-def _direction(word: str) -> Effect | None:
+def direction_of(word: str) -> Effect | None:
+    """Return whether a word begins like one that starts or that stops something."""
     found = _DIRECTION.match(word)
     if found is None:
         return None

@@ -8,8 +8,10 @@ from bot.model.actions import DEFAULT, Account, Action, Effect, Site
 VERBS = {
     "stop": Effect.STOP,
     "/stopstream": Effect.STOP,
+    "stopstream": Effect.STOP,
     "start": Effect.START,
     "/startstream": Effect.START,
+    "startstream": Effect.START,
     "status": Effect.READ,
 }
 """The effect of each verb that may begin a text."""

@@ -20,6 +20,12 @@ _KEY = "txSecret=5ECRE7&amp;txTime=5F"
         f"srt://{DOMAIN}:9000?streamid=#!::h={DOMAIN},r=live/stream1,{_KEY.replace('&amp;', ',')}",
         f"srt://h.example.com:9000?streamid=#!::h={DOMAIN},r=live/stream1,txSecret=5ECRE7",
         f"srt://{DOMAIN}:9000?streamid=live/stream1",
+        f"srt://{DOMAIN}:9000?streamid=%23!::h%3D{DOMAIN},r%3Dlive/stream1,txSecret%3D5ECRE7",
+        f"Server: rtmp://{DOMAIN}/live/ Stream key: stream1?{_KEY}",
+        f"URL: rtmp://{DOMAIN}/live/ Key: stream1?{_KEY}",
+        f"server=rtmp://{DOMAIN}/live/ key=stream1?{_KEY}",
+        f"/usr/bin/ffmpeg -re -i in.mp4 -c copy -f flv rtmp://{DOMAIN}/live/stream1?{_KEY}",
+        f'gst-launch-1.0 videotestsrc ! rtmpsink location="rtmp://{DOMAIN}/live/stream1?{_KEY}"',
         f"webrtc://{DOMAIN}/live/stream1?{_KEY}",
         f"rtmp://user:5ECRE7@{DOMAIN}:1935/live/stream1",
         f"rtmp://{DOMAIN}/live/stream%31?{_KEY}",
@@ -72,3 +78,53 @@ def test_unclear_address_is_refused_without_its_key(typed: str) -> None:
         read(f"live {typed}")
 
     assert "5ECRE7" not in caught.value.text + caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("rtmp:/push.example.com/live/stream1", "rtmp//push.example.com/live/stream1"),
+        *("rtmp:\\\\push.example.com\\live\\stream1", "stream1@push.example.com"),
+        "<mailto:stream1@push.example.com|stream1@push.example.com>",
+        "mailto:stream1@push.example.com",
+    ],
+)
+def test_broken_address_is_asked_about(typed: str) -> None:
+    """An address that lost a part is never sent as a name; the button has what it means."""
+    with pytest.raises(ParseError) as caught:
+        read(f"live {typed}")
+
+    (offer,) = caught.value.commands
+    found = command(offer.text, None)
+    assert (found.params["StreamName"], found.params["DomainName"]) == (
+        "stream1",
+        "push.example.com",
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "app"),
+    [
+        ("live/stream1", "live"),
+        ("/live/stream1", "live"),
+        ("live\\stream1", "live"),
+        ("a/b/stream1", "a/b"),
+    ],
+)
+def test_path_before_a_name_is_asked_about(typed: str, app: str) -> None:
+    """A path is no part of a name; the button has it as the path."""
+    with pytest.raises(ParseError, match='holds no "/"') as caught:
+        read(f"live {typed} domain={DOMAIN}")
+
+    (offer,) = caught.value.commands
+    assert command(offer.text, None).params == {**STREAM, "AppName": app}
+    assert command(f'live "{typed}"').params["StreamName"] == typed
+
+
+@pytest.mark.parametrize("typed", ["blob:https://play.example.com/abc", "a.b/c/d/e:f/g"])
+def test_foreign_address_offers_nothing(typed: str) -> None:
+    """What may be any address is on no button."""
+    with pytest.raises(ParseError) as caught:
+        read(f"live {typed}")
+
+    assert caught.value.commands == ()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.catalog.param_types import is_invisible
 from bot.catalog.registry import ALL_ACTIONS
+from bot.commands.decoration import is_unclear
 from bot.errors import ParseError
 from bot.model.actions import Effect
 from bot.model.commands import Command
@@ -24,6 +25,16 @@ from tests.support.commands import DOMAIN, RICH, STREAM, command, read
         *('"stream1".', '"stream1";', '"stream1"?', '("stream1")', "*“stream1”*", "stream1,."),
         *("「stream1」", "『stream1』", "‹stream1›", "»stream1«", "„stream1“", "‚stream1‘"),
         *("《stream1》", "＂stream1＂", "”stream1”", "«stream1»", "stream1 :pray:", "stream1 🙏"),
+        *(
+            "｛stream1｝",
+            "＜stream1＞",
+            "〖stream1〗",
+            "⟨stream1⟩",
+            "﹁stream1﹂",
+            "❝stream1❞",
+            "|stream1|",
+        ),
+        *("〚stream1〛", "⟦stream1⟧", "｢stream1｣", "❮stream1❯", "(*«stream1».*)"),
         *("\u202astream1\u202c", "\u2066stream1\u2069", "stream1\ufe0f", "\ufeffstream1"),
     ],
 )
@@ -59,7 +70,14 @@ def test_decoration_around_command_is_taken_off(text: str, verb: Effect | None) 
     assert dict(found.params) == STREAM
 
 
-@pytest.mark.parametrize("name", ["*stream1", "stream1*", "(stream1", "stream1]", "'stream1»"[1:]])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("*stream1", "stream1*", "(stream1", "stream1]", "stream1»", "->stream1", "=>stream1"),
+        *("→stream1", "#stream1", "$stream1", "☐stream1", "·stream1", "…stream1", "stream1+"),
+        *("stream1🙏", "✅stream1", "=stream1", "%stream1", "stream1%", "^stream1", "stream1™"),
+    ],
+)
 def test_unclear_mark_is_asked_about(name: str) -> None:
     """A mark at one end of a name only is asked about; the answer shows the name quoted."""
     with pytest.raises(ParseError, match="quote it all") as caught:
@@ -119,6 +137,15 @@ def test_mention_is_no_name(name: str) -> None:
         read(f"live {name}")
 
 
+@pytest.mark.parametrize("kind", ["car", "record", "ingest"])
+def test_address_is_no_name_of_what_is_no_stream(kind: str) -> None:
+    """An address is sent as a name of nothing else, unless it is quoted."""
+    with pytest.raises(ParseError):
+        read(f"{kind} https://{DOMAIN}/live/a.mp4 region=ap-singapore sdkappid=1 task=7")
+
+    assert command('car "https://a.b/c"').params["UserId"] == "https://a.b/c"
+
+
 @pytest.mark.parametrize(
     "text", ["hold stream a,b reason=x", "hold stream (a reason=x", "hold live a,b reason=x"]
 )
@@ -166,6 +193,7 @@ def test_sent_name_is_visible_and_stands_in_text(kind: str, rest: str) -> None:
             continue
         assert value
         assert value.isprintable()
+        assert not is_unclear(value) or set(_QUOTES) & set(kind + rest)
         assert not any(map(is_invisible, value))
         known = " ".join([kind + rest, unquote(kind + rest), *RICH.targets.values(), DOMAIN])
         assert _typed(value).casefold() in _typed(known).casefold()
