@@ -4,6 +4,7 @@ StopstreamError
 ├─ ConfigError            correct the environment or the policy file
 ├─ ParseError             correct the command
 ├─ StoreError             nothing can be recorded, so nothing is done
+│  ├─ CommitUnknownError  it may have been recorded: look before it is tried again
 │  ├─ UnstorableError     the database cannot hold it, now or later
 │  └─ UnreadableRowError  from another release, or corrupt; it is quarantined
 │     └─ TamperedRowError written by somebody else; it is never run
@@ -83,6 +84,10 @@ class ParseError(StopstreamError):
 
 class StoreError(StopstreamError):
     """The database cannot be written or read now."""
+
+
+class CommitUnknownError(StoreError):
+    """The database did not answer a commit, and it is not known whether it took place."""
 
 
 class UnstorableError(StoreError):

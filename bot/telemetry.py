@@ -57,6 +57,11 @@ class Metrics:
             "Stored rows that this replica found to be written by somebody else",
             registry=self.registry,
         )
+        self.strays = Gauge(
+            "stopstream_leased_not_in_hand",
+            "Rows leased to this replica that nothing works on",
+            registry=self.registry,
+        )
         self.loop_up = Gauge(
             "stopstream_loop_up",
             "Whether a loop of the program runs",

@@ -108,6 +108,8 @@ class HttpServer:
             return "no socket to Slack stands"
         if trouble := self._messenger.trouble or self._supervisor.trouble():
             return trouble
+        if trouble := self._store.leases.trouble():
+            return trouble
         try:
             async with asyncio.timeout(_STORE_PATIENCE):
                 await self._store.ready()
@@ -119,6 +121,7 @@ class HttpServer:
         self._metrics.tampered.set(self._store.session.quarantine.tampered)
         with contextlib.suppress(StoreError):
             self._metrics.owed.set(await self._store.outbox.depth())
+        self._metrics.strays.set(self._store.leases.strays)
         return web.Response(
             body=self._metrics.text(),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

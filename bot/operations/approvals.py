@@ -44,6 +44,7 @@ class ApprovalService:
         self._loop: Loop | None = None
         self._tasks: set[asyncio.Task[Settled]] = set()
         self._settling: set[int] = set()
+        store.leases.track("decisions", self._settling.copy)
 
     def start(self) -> None:
         """Begin to remind and expire, and to settle decisions that other replicas have left."""
@@ -69,8 +70,12 @@ class ApprovalService:
 
     async def settle(self, decision: Decision) -> Settled:
         """Let a decision have its effect, and queue a sentence to its maker where one is due."""
-        settled = await self._decisions.settle(decision)
-        await self._store.decisions.settle(decision, settled.words)
+        self._settling.add(decision.id)
+        try:
+            settled = await self._decisions.settle(decision)
+            await self._store.decisions.settle(decision, settled.words)
+        finally:
+            self._settling.discard(decision.id)
         return settled
 
     async def objection(self, decision: Decision) -> Objection | None:

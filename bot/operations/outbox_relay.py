@@ -86,7 +86,8 @@ class OutboxRelay:
         self._refusals: dict[int, _Refusals] = {}
         self._clock = clock
         self._loop: Loop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        store.leases.track("outbox", self._tasks.copy)
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -99,7 +100,7 @@ class OutboxRelay:
                 await self.drain()
         if self._loop:
             self._loop.stop()
-        for task in list(self._tasks):
+        for task in list(self._tasks.values()):
             task.cancel()
 
     async def drain(self) -> None:
@@ -119,8 +120,10 @@ class OutboxRelay:
         try:
             claimed = await self._store.outbox.claim(self._spacing, BURST)
             for message in claimed:
+                if message.id in self._tasks:
+                    continue
                 task = asyncio.create_task(self._deliver(message), name=f"message {message.key}")
-                self._tasks.add(task)
+                self._tasks[message.id] = task
                 task.add_done_callback(partial(self._done, message))
         except StoreError as error:
             log.error("the store does not answer", why=str(error))
@@ -129,7 +132,7 @@ class OutboxRelay:
         await until_set(self._store.session.outbox_changed)
 
     def _done(self, message: OutboxMessage, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
+        del self._tasks[message.id]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a delivery broke off", exc_info=error)
             self._store.leases.release(message)

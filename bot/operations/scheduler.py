@@ -124,8 +124,10 @@ class Scheduler:
         except Exception as error:
             # A fault of ours: they are claimed again.
             log.exception("giving turns broke off", why=str(error))
-            self._queued.difference_update(request.operation.id for request in requests)
             return self._release(requests)
+        finally:
+            # Until here they are in hand: what is sent has a task by now.
+            self._queued.difference_update(request.operation.id for request in requests)
 
     def _release(self, requests: list[QueuedRequest]) -> float:
         """Give up the leases of requests; return when the queue may go on."""
@@ -140,7 +142,6 @@ class Scheduler:
             When the last slot begins, by `time.monotonic`.
         """
         ready = [request for request in requests if await self._may_still_run(request)]
-        self._queued.difference_update(request.operation.id for request in requests)
         if not ready:
             return 0.0
         command = ready[0].command

@@ -14,7 +14,7 @@ from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
 from bot.commands.parser import parse
 from bot.commands.tokens import without_dry_run
 from bot.commands.vocabulary import Vocabulary
-from bot.errors import ParseError, StoreError
+from bot.errors import CommitUnknownError, ParseError, StoreError
 from bot.model.actions import DEFAULT
 from bot.model.commands import Command, Invocation
 from bot.model.lifecycle import ENDINGS
@@ -42,6 +42,17 @@ BOOKING = 2.0
 """Seconds that an ack may wait for the store; Slack waits 3."""
 
 _NO_ORIGIN = Origin()
+
+_NOT_SAVED = "Your press could not be saved."
+_LOOK_AT_CARD = (
+    "Look at the card: if it does not change, press again. If it stays so, tell whoever runs "
+    "this bot."
+)
+
+_NOT_KNOWN = (
+    "I don't know yet whether your request was saved: the database does not answer. If a card "
+    "appears here, the request is running. Look for one before you ask again."
+)
 
 _PRESSES = 50
 """How often one person may choose the same follow-up of an ending."""
@@ -149,12 +160,11 @@ class Service:
             async with asyncio.timeout(BOOKING):
                 recorded = await self._store.decisions.add(decision)
         except (StoreError, TimeoutError) as error:
-            log.error("a press is not recorded, so it has no effect", why=str(error))
+            log.error("a press is not recorded, or not in time", why=str(error))
             self._store.leases.release(decision)
-            return NotRecorded(
-                "Your press could not be recorded, so look at the card: if it does not change, "
-                "press again. If it stays so, tell whoever runs this bot."
-            )
+            unknown = isinstance(error, TimeoutError | CommitUnknownError)
+            begin = "I don't know whether your press was saved." if unknown else _NOT_SAVED
+            return NotRecorded(f"{begin} {_LOOK_AT_CARD}")
         if recorded is not None:
             self._approvals.take(recorded)
         return None
@@ -266,18 +276,16 @@ class Service:
                 if recorded is None:
                     first = await self._store.operations.by_key(invocation.key)
                     return Accepted(first or operation, again=True)
+        except (TimeoutError, CommitUnknownError) as error:
+            # It may be committed all the same, or be by now; then any replica claims it.
+            log.error("not recorded in time", why=str(error))
+            self._store.leases.release(operation.id)
+            return NotRecorded(_NOT_KNOWN)
         except StoreError as error:
             log.error("not recorded, so not done", why=str(error))
             return NotRecorded(
                 "Nothing was sent: it cannot be recorded now "
                 f"({error}). Try again; if it stays so, tell whoever runs this bot."
-            )
-        except TimeoutError:
-            log.error("not recorded in time")
-            self._store.leases.release(operation.id)
-            return NotRecorded(
-                "The database did not answer in time. If a card appears here, the "
-                "request is running; if none appears, nothing was sent. Try again in a moment."
             )
         self._worker.take(recorded)
         return Accepted(recorded)

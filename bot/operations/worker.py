@@ -64,6 +64,7 @@ class Worker:
         self._some = asyncio.Event()
         self._intake: Loop | None = None
         self._heart: Loop | None = None
+        store.leases.track("operations", self._in_progress)
 
     def start(self) -> None:
         """Begin to work, also on what other replicas have left."""

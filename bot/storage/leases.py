@@ -1,9 +1,11 @@
 """Leases: which replica works on what, and what others may take over."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
+import structlog
 
 from bot.model.lifecycle import IN_HAND
 from bot.model.operations import Decision, Operation
@@ -13,17 +15,55 @@ from bot.storage.session import Session, write
 from bot.storage.tables import UNFINISHED, UNSETTLED, decisions, operations, outbox
 from bot.storage.writer import Transaction
 
+log = structlog.get_logger("stopstream.store")
+
 _LEASED = ((operations, UNFINISHED), (outbox, sa.true()), (decisions, UNSETTLED))
 """The tables whose rows are leased, and the rows that can be among a million that are done."""
 
 
+_STRAY_LEASES = 2.0
+"""How many leases long rows may be leased without work on them; each lapses within one."""
+
+_AT_ONCE = 500
+"""How many leases one statement renews."""
+
+Leased: TypeAlias = Literal["operations", "outbox", "decisions"]
+"""A table whose rows are leased."""
+
+Row: TypeAlias = tuple[str, str | int]
+"""A table and an id in it."""
+
+
 class Leases:
-    """Claims, renews and releases leases. A lease belongs to a row, not to a process."""
+    """Claims, renews and releases leases. A lease belongs to a row, not to a process.
+
+    Attributes:
+        strays: How many rows are leased to this process although nothing here works on them.
+    """
 
     def __init__(self, session: Session, audit_log: AuditLog) -> None:
         self.session = session
+        self.strays = 0
         self._audit_log = audit_log
         self._released: list[tuple[sa.Column[Any], str | int]] = []
+        self._works_on: dict[str, list[Callable[[], Iterable[str | int]]]] = {}
+        self._suspects: frozenset[Row] = frozenset()
+        self._strays_since: float | None = None
+        self._strays_for = 0.0
+
+    def track(self, table: Leased, in_hand: Callable[[], Iterable[str | int]]) -> None:
+        """Renew the leases on rows of a table from now on, for as long as they are in hand.
+
+        Args:
+            in_hand: Returns the ids of the rows that are worked on now.
+        """
+        self._works_on.setdefault(table, []).append(in_hand)
+
+    def trouble(self) -> str:
+        """Return that there are strays for longer than leases last, or nothing."""
+        if self._strays_for < _STRAY_LEASES * self.session.lease:
+            return ""
+        return f"for {self._strays_for:.0f} s, {self.strays} rows are leased that nothing works on"
 
     @write
     def claim(self, tx: Transaction, limit: int = 100) -> list[Operation]:
@@ -60,17 +100,52 @@ class Leases:
                 self._released.append((operations.c.id, what))
 
     async def renew(self) -> None:
-        """Renew this replica's leases; call it at least three times a lease."""
+        """Renew the leases of what is in hand; call it at least three times a lease.
+
+        Whatever else is leased to this process lapses, and is claimed by any replica: it may
+        have lost track of a row where it did not hear that its transaction took place.
+        """
         released = tuple(self._released)
-        await self._renew(released)
+        now, leased = await self._renew(released, self._in_hand())
         del self._released[: len(released)]
+        self._note_strays(now, leased)
         quarantine = self.session.quarantine
         if unreported := quarantine.unreported():
             await self._audit_log.report_unreadable(unreported)
             quarantine.reported(unreported)
 
+    def _in_hand(self) -> Mapping[str, Collection[str | int]]:
+        return {
+            table: frozenset(chain.from_iterable(in_hand() for in_hand in sources))
+            for table, sources in self._works_on.items()
+        }
+
+    def _note_strays(self, now: float, leased: frozenset[Row]) -> None:
+        """Count the rows that were leased and not in hand, this time and the time before."""
+        in_hand = self._in_hand()
+        suspects = frozenset(row for row in leased if row[1] not in in_hand.get(row[0], ()))
+        strays, self._suspects = suspects & self._suspects, suspects
+        self.strays, self._strays_for = len(strays), 0.0
+        if not strays:
+            self._strays_since = None
+        elif self._strays_since is None:
+            self._strays_since = now
+            log.warning("rows are leased that nothing works on", rows=sorted(map(str, strays))[:10])
+        else:
+            self._strays_for = now - self._strays_since
+
     @write
-    def _renew(self, tx: Transaction, released: Sequence[tuple[sa.Column[Any], str | int]]) -> None:
+    def _renew(
+        self,
+        tx: Transaction,
+        released: Sequence[tuple[sa.Column[Any], str | int]],
+        in_hand: Mapping[str, Collection[str | int]],
+    ) -> tuple[float, frozenset[Row]]:
+        """Renew what is in hand.
+
+        Returns:
+            The store's time, and what else is leased to this process.
+        """
         owner, lease = self.session.owner, self.session.lease
         for column, value in released:
             # Not free at once: what broke it off may have passed by the next round. A lease of 0
@@ -80,12 +155,23 @@ class Leases:
                 .where(column == value, column.table.c.owner == owner)
                 .values(owner="", lease_until=tx.now + lease / 5)
             )
+        others: list[Row] = []
         for table, unfinished in _LEASED:
-            tx.connection.execute(
-                sa.update(table)
-                .where(unfinished, table.c.owner == owner, table.c.lease_until > 0)
-                .values(lease_until=tx.now + lease)
+            mine = sa.select(table.c.id, table.c.lease_until).where(
+                unfinished, table.c.owner == owner, table.c.lease_until > 0
             )
+            renewed: list[str | int] = []
+            for id_, until in tx.connection.execute(mine).all():
+                if id_ in in_hand.get(table.name, ()):
+                    renewed.append(id_)
+                elif until > tx.now:
+                    others.append((table.name, id_))
+            for first in range(0, len(renewed), _AT_ONCE):
+                some = table.c.id.in_(renewed[first : first + _AT_ONCE])
+                tx.connection.execute(
+                    sa.update(table).where(some).values(lease_until=tx.now + lease)
+                )
+        return tx.now, frozenset(others)
 
     @write
     def hand_over(self, tx: Transaction) -> None:

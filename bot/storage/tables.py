@@ -264,3 +264,12 @@ holds = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("since", sa.Double, nullable=False),
 )
+
+commits = sa.Table(
+    "commits",
+    METADATA,
+    # One row for each writer: the mark of the last transaction of it that changed anything.
+    sa.Column("writer", sa.Text, primary_key=True),
+    sa.Column("mark", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+)

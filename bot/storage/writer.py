@@ -19,16 +19,16 @@ import structlog
 
 from bot.audit.checkpoints import Signer
 from bot.audit.hash_chain import Fact
-from bot.errors import StoreError, UnstorableError
+from bot.errors import CommitUnknownError, StoreError, UnstorableError
 from bot.storage import audit_records
 from bot.storage.audit_records import End
+from bot.storage.commit_marks import WRITE_LOCK, CommitMarks
 
 log = structlog.get_logger("stopstream.writer")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_LOCK = sa.text("SELECT pg_advisory_xact_lock(7307)")
 CLOCK = "extract(epoch FROM clock_timestamp())::float8"
 """PostgreSQL's own clock, epoch seconds."""
 
@@ -59,6 +59,9 @@ _FEW = 16
 _RECENT = 5.0
 """Seconds for which a refusal is remembered: a full disk may still take what is small."""
 
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks whether an unanswered commit took place."""
+
 _UNSTORABLE = (sa.exc.DataError, UnicodeError, OverflowError, RecursionError)
 """Of these, what is written is the cause: repeating it is in vain."""
 
@@ -75,11 +78,30 @@ class _Job(Generic[Item, Result]):
     error: Exception | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Unanswered:
+    """A commit that the database did not answer: it may have taken place.
+
+    Attributes:
+        mark: What the transaction left in the table `commits`.
+        seen: The end of the audit log, if it took place.
+        error: What came in place of the answer.
+    """
+
+    mark: str
+    jobs: list[_Job[Any, Any]]
+    transaction: Transaction
+    seen: End | None
+    error: Exception
+
+
 class Writer:
     """Runs work in transactions, in the order in which it was queued.
 
     Work may be run twice (a failed transaction is repeated one piece at a time), so it must
-    change nothing but the database.
+    change nothing but the database. A commit without an answer is not a failure: its work has
+    no result until the database is reached again and tells whether it took place, and nothing
+    else is written before that.
 
     Args:
         outbox_changed: Set after a transaction that put a message into the outbox.
@@ -116,6 +138,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._connection: sa.Connection | None = None
         self._refused: tuple[float, str] | None = None
+        self._marks = CommitMarks(engine)
+        self._unanswered: _Unanswered | None = None
         self._thread.start()
 
     @property
@@ -133,8 +157,11 @@ class Writer:
         Args:
             urgent: Somebody waits for an ack: it precedes everything that is not urgent.
 
+        While it is not known whether it was done, this waits.
+
         Raises:
             UnstorableError: Nothing was done, and nothing would be by another try.
+            CommitUnknownError: The writer has stopped before it was known.
             StoreError: Nothing was done; the message is the database's.
         """
         job: _Job[Item, Result] = _Job(work, item, self._loop.create_future())
@@ -151,15 +178,22 @@ class Writer:
         while True:
             jobs, last = self._next()
             live = [job for job in jobs if not job.done.cancelled()]
-            if live:
+            if not self._is_clear():
+                self._refuse(live)
+            elif live:
                 self._settle(live)
             if last:
+                self._give_up()
                 self._drop_connection()
                 return
 
     def _next(self) -> tuple[list[_Job[Any, Any]], bool]:
-        """Wait for work; return what is urgent, or else a few others, so that acks wait little."""
-        self._permits.acquire()
+        """Wait for work; return what is urgent, or else a few others, so that acks wait little.
+
+        While a commit is unanswered, return without work after a moment, to look again.
+        """
+        if not self._permits.acquire(timeout=_LOOK_AGAIN if self._unanswered else None):
+            return [], False
         queue, most = (self._urgent, self._most) if self._urgent else (self._jobs, _FEW)
         jobs = [queue.popleft() for _ in range(min(most, len(queue)))]
         for _ in jobs[1:]:
@@ -171,40 +205,98 @@ class Writer:
             self._commit(jobs)
         except Exception as error:  # noqa: BLE001 (raised in the caller; the thread lives on)
             self._drop_connection()
-            if len(jobs) > 1:
-                # One bad piece must not take the others with it.
-                for job in jobs:
-                    self._settle([job])
+            if self._unanswered is None:
+                self._fail(jobs, error)
                 return
-            if isinstance(error, _UNSTORABLE):
-                # The message may repeat what cannot be written.
-                why = f"the database cannot hold it: {type(error).__name__}"
-                jobs[0].error = UnstorableError(why)
-            elif not isinstance(error, sa.exc.SQLAlchemyError | OSError):
-                jobs[0].error = error
-            else:
-                jobs[0].error = StoreError(_plainly(error))
-                self._refused = time.monotonic(), _plainly(error)
+            log.warning("a commit was not answered", why=_plainly(error))
+            self._is_clear()
+        else:
+            self._loop.call_soon_threadsafe(_answer, jobs)
+
+    def _fail(self, jobs: list[_Job[Any, Any]], error: Exception) -> None:
+        """Answer work of which nothing was done, or repeat it one piece at a time."""
+        if len(jobs) > 1:
+            # One bad piece must not take the others with it.
+            for job in jobs:
+                if job.done.cancelled():
+                    continue
+                if self._is_clear():
+                    self._settle([job])
+                else:
+                    self._refuse([job])
+            return
+        if isinstance(error, _UNSTORABLE):
+            # The message may repeat what cannot be written.
+            why = f"the database cannot hold it: {type(error).__name__}"
+            jobs[0].error = UnstorableError(why)
+        elif not isinstance(error, sa.exc.SQLAlchemyError | OSError):
+            jobs[0].error = error
+        else:
+            jobs[0].error = StoreError(_plainly(error))
+            self._refused = time.monotonic(), _plainly(error)
         self._loop.call_soon_threadsafe(_answer, jobs)
+
+    def _is_clear(self) -> bool:
+        """Find out about an unanswered commit, if there is one; return whether there is none."""
+        pending = self._unanswered
+        if pending is None:
+            return True
+        try:
+            done = self._marks.is_committed(pending.mark)
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            self._refused = time.monotonic(), _plainly(error)
+            return False
+        log.info("an unanswered commit is known", committed=done)
+        self._unanswered = None
+        if done:
+            self._committed(pending.transaction, pending.seen)
+            self._loop.call_soon_threadsafe(_answer, pending.jobs)
+        else:
+            self._fail(pending.jobs, pending.error)
+        return self._unanswered is None
+
+    def _refuse(self, jobs: list[_Job[Any, Any]]) -> None:
+        """Answer work that is not begun, because it is not known what is committed."""
+        for job in jobs:
+            job.error = StoreError(self._refused[1] if self._refused else "the database is away")
+        self._loop.call_soon_threadsafe(_answer, jobs)
+
+    def _give_up(self) -> None:
+        """Answer, at the end, what will not be known any more."""
+        if self._unanswered is not None:
+            for job in self._unanswered.jobs:
+                job.error = CommitUnknownError(_plainly(self._unanswered.error))
+            self._loop.call_soon_threadsafe(_answer, self._unanswered.jobs)
 
     def _commit(self, jobs: list[_Job[Any, Any]]) -> None:
         if self._connection is None:
             self._connection = self._engine.connect()
-        with self._connection.begin():
+        with self._connection.begin() as begun:
             now, monotonic = time.time(), time.monotonic()
             if self._engine.dialect.name == "postgresql":
-                self._connection.execute(_LOCK)
+                self._connection.execute(WRITE_LOCK)
                 now = float(self._connection.execute(_CLOCK).scalar_one())
                 monotonic = time.monotonic()
             if self._clock is not None:
                 now = self._clock()
+            self._marks.begin(self._connection)
             transaction = Transaction(self._connection, now, monotonic)
             for work, alike in _alike(jobs):
                 results = work(transaction, [job.item for job in alike])
                 for job, result in zip(alike, results, strict=True):
                     job.result = result
             seen = self._record(transaction) if transaction.facts else self._seen
-        # Only now it is committed.
+            mark = self._marks.leave(self._connection, now)
+            try:
+                begun.commit()
+            except Exception as error:
+                if mark:
+                    self._unanswered = _Unanswered(mark, jobs, transaction, seen, error)
+                raise
+        self._committed(transaction, seen)
+
+    def _committed(self, transaction: Transaction, seen: End | None) -> None:
+        """Note what follows from a commit."""
         self._seen = seen
         if transaction.facts:
             self._refused = None

@@ -35,11 +35,11 @@ async def readyz(world: Sandbox) -> tuple[int, str]:
         return response.status, await response.text()
 
 
-async def refuses(world: Sandbox) -> None:
+async def refuses(world: Sandbox, *, hears: str = "nothing was sent") -> None:
     """The asker hears it, nothing leaves, and readiness says so."""
     before = len(world.cloud.received)
     said = await stop(world, "stream1")
-    assert "nothing was sent" in said.lower(), said
+    assert hears in said.lower(), said
     status, why = await readyz(world)
     assert status == 503
     assert "database" in why
@@ -172,5 +172,6 @@ async def test_postgresql_hang_refuses_then_recovers(tmp_path: Path, server: Ser
     async with sandbox(tmp_path, socket=False, limits=False, database=server.url) as world:
         await recovers(world)
         with server.asleep():
-            await refuses(world)
+            # What was being committed may be stored when it wakes up.
+            await refuses(world, hears="don't know yet whether")
         await recovers(world)

@@ -1,4 +1,4 @@
-"""A TCP address for a PostgreSQL that listens on a Unix socket."""
+"""A TCP address for a PostgreSQL that listens on a Unix socket, and what can go wrong there."""
 
 import contextlib
 import socket
@@ -8,16 +8,92 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+_COMMIT = b"COMMIT\x00"
+"""As a client sends it, and as the server answers it."""
 
 
-def _server_socket(address: sa.URL) -> socket.socket:
+class Relay:
+    """Passes bytes on between the clients and the server, until it is told otherwise.
+
+    Attributes:
+        url: The address of the database behind it.
+        lost: How many commits have been lost.
+    """
+
+    def __init__(self, server: sa.URL) -> None:
+        self.url = ""
+        self.lost = 0
+        self._server = server
+        self._clients: set[socket.socket] = set()
+        self._swallowed: set[socket.socket] = set()
+        self._lose_next = False
+        self._keep_back = False
+        self._stays_away = False
+        self._away = False
+
+    def lose_next_commit(self, *, applied: bool = True, then_away: bool = False) -> None:
+        """Close the connection of the next commit in place of the answer.
+
+        Args:
+            applied: Whether the server gets to see it.
+            then_away: Whether nothing can connect from then on.
+        """
+        self._lose_next, self._keep_back, self._stays_away = True, not applied, then_away
+
+    def come_back(self) -> None:
+        """Let clients connect again."""
+        self._away = False
+
+    def fall_silent(self) -> None:
+        """Swallow all that comes from the connections that are open now, but keep them open."""
+        self._swallowed |= self._clients
+
+    def serve(self, client: socket.socket) -> None:
+        """Pass on what a client sends until it or the server ends."""
+        if self._away:
+            return
+        self._clients.add(client)
+        with _connected(self._server) as server:
+            back = threading.Thread(target=self._answers, args=(server, client), daemon=True)
+            back.start()
+            self._requests(client, server)
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_WR)
+            back.join()
+        self._clients.discard(client)
+
+    def _requests(self, client: socket.socket, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(65536):
+                if client in self._swallowed:
+                    continue
+                if self._keep_back and _COMMIT in data:
+                    self._lose(client)
+                    return
+                server.sendall(data)
+
+    def _answers(self, server: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                if client in self._swallowed:
+                    continue
+                if self._lose_next and _COMMIT in data:
+                    self._lose(client)
+                    return
+                client.sendall(data)
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
+
+    def _lose(self, client: socket.socket) -> None:
+        self.lost += 1
+        self._lose_next = self._keep_back = False
+        self._away = self._stays_away
+        for one in list(self._clients) if self._away else [client]:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def _connected(address: sa.URL) -> socket.socket:
     host, port = address.query.get("host") or address.host, address.port or 5432
     assert isinstance(host, str)
     if not host.startswith("/"):
@@ -28,31 +104,34 @@ def _server_socket(address: sa.URL) -> socket.socket:
 
 
 @contextlib.contextmanager
-def over_tcp(url: str) -> Iterator[str]:
-    """Yield an address on which the database answers over TCP."""
+def relayed(url: str) -> Iterator[Relay]:
+    """Yield a relay before a database."""
     address = sa.make_url(url)
+    relay = Relay(address)
 
-    class Relay(socketserver.BaseRequestHandler):
+    class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            with _server_socket(address) as server:
-                back = threading.Thread(target=_pump, args=(server, self.request), daemon=True)
-                back.start()
-                _pump(self.request, server)
-                back.join()
+            relay.serve(self.request)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
-        relay.daemon_threads = True
-        threading.Thread(target=relay.serve_forever, daemon=True).start()
-        port = relay.server_address[1]
-        to_relay = sa.URL.create(
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        relay.url = sa.URL.create(
             address.drivername,
             address.username,
             address.password,
             "127.0.0.1",
-            port,
+            server.server_address[1],
             address.database,
-        )
+        ).render_as_string(hide_password=False)
         try:
-            yield to_relay.render_as_string(hide_password=False)
+            yield relay
         finally:
-            relay.shutdown()
+            server.shutdown()
+
+
+@contextlib.contextmanager
+def over_tcp(url: str) -> Iterator[str]:
+    """Yield an address on which the database answers over TCP."""
+    with relayed(url) as relay:
+        yield relay.url

@@ -1,0 +1,70 @@
+"""The table `commits`: a mark in each transaction tells afterwards whether it was committed."""
+
+import secrets
+
+import sqlalchemy as sa
+
+from bot.storage.tables import commits
+
+WRITE_LOCK = sa.text("SELECT pg_advisory_xact_lock(7307)")
+"""PostgreSQL's lock that a writing transaction holds until its end."""
+
+_KEPT = 30 * 86_400.0
+"""Seconds for which the last mark of a writer is kept."""
+
+_PRUNE = sa.delete(commits).where(commits.c.at < sa.bindparam("before", type_=sa.Double))
+
+_LEAVE = (
+    "INSERT INTO commits (writer, mark, at)"
+    " SELECT :writer, :mark, CAST(:at AS DOUBLE PRECISION) WHERE {changed}"
+    " ON CONFLICT (writer) DO UPDATE SET mark = excluded.mark, at = excluded.at"
+)
+# A transaction that changes nothing leaves no mark, so that an idle process writes nothing.
+_ON_SQLITE = sa.text(_LEAVE.format(changed="total_changes() > :before"))
+_ON_POSTGRES = sa.text(_LEAVE.format(changed="txid_current_if_assigned() IS NOT NULL"))
+_CHANGES = sa.text("SELECT total_changes()")
+
+
+class CommitMarks:
+    """The marks of one writer, which has one transaction at a time."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._is_postgres = engine.dialect.name == "postgresql"
+        self._writer = secrets.token_hex(16)
+        self._changes = 0
+        self._pruned = False
+
+    def begin(self, connection: sa.Connection) -> None:
+        """Note the beginning of a transaction."""
+        if not self._is_postgres:
+            self._changes = connection.execute(_CHANGES).scalar_one()
+
+    def leave(self, connection: sa.Connection, now: float) -> str:
+        """Leave a mark in a transaction before its commit, and return it; empty without changes."""
+        mark = secrets.token_hex(16)
+        given = {"writer": self._writer, "mark": mark, "at": now}
+        if self._is_postgres:
+            left = connection.execute(_ON_POSTGRES, given)
+        else:
+            left = connection.execute(_ON_SQLITE, given | {"before": self._changes})
+        if not left.rowcount:
+            return ""
+        if not self._pruned:
+            connection.execute(_PRUNE, {"before": now - _KEPT})
+            self._pruned = True
+        return mark
+
+    def is_committed(self, mark: str) -> bool:
+        """Return whether the transaction that left a mark was committed; it must be the last one.
+
+        On PostgreSQL this waits until the server has ended that transaction.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: The database cannot be asked.
+        """
+        query = sa.select(commits.c.mark).where(commits.c.writer == self._writer)
+        with self._engine.connect().execution_options(reads=True) as connection:
+            if self._is_postgres:
+                connection.execute(WRITE_LOCK)
+            return connection.execute(query).scalar() == mark
