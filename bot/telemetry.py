@@ -52,6 +52,12 @@ class Metrics:
         self.in_hand = Gauge(
             "stopstream_in_hand", "Operations this replica works on", registry=self.registry
         )
+        self.clock_skew = Gauge(
+            "stopstream_clock_skew_seconds",
+            "Seconds by which this machine's clock is ahead of a service's",
+            ["service"],
+            registry=self.registry,
+        )
         self.tampered = Gauge(
             "stopstream_tampered_rows",
             "Stored rows that this replica found to be written by somebody else",

@@ -80,8 +80,7 @@ async def _prune(store: Store, settings: Settings, options: argparse.Namespace) 
     pruning = await store.audit_log.prune(keep, force=options.force)
     if pruning.clock_is_suspect:
         complain(
-            "nothing was removed: by the clock, the newest record is more than a day old; "
-            "check it, and add --force if it is right"
+            f"nothing was removed: {pruning.why}; check the clock, and add --force if it is right"
         )
         return FAILED
     more = f"; {pruning.left} more are due: run it again, or with --force" if pruning.left else ""

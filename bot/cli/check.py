@@ -11,6 +11,7 @@ from bot.catalog.registry import by_api
 from bot.cli.output import DONE, FAILED, one_line, say
 from bot.cli.settings import Settings
 from bot.cli.wiring import open_cloud, open_policy, open_store, require_slack
+from bot.clock_skew import MOST, ClockSkew
 from bot.errors import ApiError, CloudError, ConfigError, StopstreamError
 from bot.model.commands import Command
 from bot.model.ports import Cloud
@@ -28,9 +29,17 @@ async def check(settings: Settings, _options: argparse.Namespace) -> int:
     """Check the policy, the database, Slack and the cloud, and print a line for each finding."""
     problems = 0
     reported: list[str] = []
-    for findings in (_check_policy, _check_store, _check_slack, _check_cloud):
+    skew = ClockSkew()
+    checks = (
+        _check_policy(settings),
+        _check_store(settings),
+        _check_slack(settings, skew),
+        _check_cloud(settings, skew),
+        _check_clock(skew),
+    )
+    for findings in checks:
         try:
-            async for fine, line in findings(settings):
+            async for fine, line in findings:
                 problems += not fine
                 say(f"{'ok  ' if fine else 'MEND'} {line}")
         except ConfigError as error:
@@ -64,10 +73,11 @@ async def _check_store(settings: Settings) -> Findings:
     yield True, f"trail: sealed with the key {fingerprint(key)} from {where}; public key {key}"
 
 
-async def _check_slack(settings: Settings) -> Findings:
+async def _check_slack(settings: Settings, skew: ClockSkew) -> Findings:
     require_slack(settings)
     token = settings.slack_bot_token
-    async with web_client(token.get_secret_value() if token else "", settings.slack_api_url) as c:
+    secret = token.get_secret_value() if token else ""
+    async with web_client(secret, settings.slack_api_url, skew) as c:
         identity = await connect(c)
     yield True, f"slack: auth.test says {identity.user} of {identity.team} ({identity.url})"
     wanted = manifest.bot_scopes()
@@ -84,10 +94,10 @@ async def _check_slack(settings: Settings) -> Findings:
         yield True, "slack: no STOPSTREAM_AUDIT_CHANNEL, so the trail is in the database alone"
 
 
-async def _check_cloud(settings: Settings) -> Findings:
+async def _check_cloud(settings: Settings, skew: ClockSkew) -> Findings:
     """Read the state of a stream that need not exist: harmless, and it shows that a key works."""
     loaded = open_policy(settings).value
-    cloud = open_cloud(settings, lambda: loaded)
+    cloud = open_cloud(settings, lambda: loaded, skew)
     try:
         for account in loaded.policy.account_names:
             fine, line = await _check_account(cloud, account)
@@ -95,6 +105,14 @@ async def _check_cloud(settings: Settings) -> Findings:
             yield fine, f"tencent cloud{named}: {line}"
     finally:
         await cloud.close()
+
+
+async def _check_clock(skew: ClockSkew) -> Findings:
+    """Compare this machine's clock with those of the services that have answered."""
+    for one in skew.each():
+        fine = abs(one.seconds) <= MOST
+        rest = "" if fine else f"; more than {MOST:.0f} s is refused: set it"
+        yield fine, f"clock: {one.sentence()}{rest}"
 
 
 async def _check_account(cloud: Cloud, account: str) -> tuple[bool, str]:

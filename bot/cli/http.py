@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
+from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.storage.store import Store
 from bot.supervision import Supervisor
@@ -34,11 +35,14 @@ class HttpServer:
         url: Where it listens, once it does.
     """
 
-    def __init__(self, *, store: Store, metrics: Metrics, supervisor: Supervisor) -> None:
+    def __init__(
+        self, *, store: Store, metrics: Metrics, supervisor: Supervisor, skew: ClockSkew
+    ) -> None:
         self.url = ""
         self._store = store
         self._metrics = metrics
         self._supervisor = supervisor
+        self._skew = skew
         self._messenger: Messenger | None = None
         self._receiver: Receiver | None = None
         self._socket: SocketMode | None = None
@@ -98,7 +102,9 @@ class HttpServer:
         trouble = await self._trouble()
         if trouble:
             return web.Response(status=503, text=trouble + "\n")
-        return web.Response(text="ready\n")
+        # It serves all the same: only what it signs, and retention, depend on the clock.
+        excess = self._skew.excess()
+        return web.Response(text=f"ready, but {excess.sentence()}\n" if excess else "ready\n")
 
     async def _trouble(self) -> str:
         """Return why the bot cannot serve now; empty if it can."""
@@ -119,6 +125,8 @@ class HttpServer:
 
     async def _prometheus(self, _request: web.Request) -> web.Response:
         self._metrics.tampered.set(self._store.session.quarantine.tampered)
+        for one in self._skew.each():
+            self._metrics.clock_skew.labels(one.service).set(one.seconds)
         with contextlib.suppress(StoreError):
             self._metrics.owed.set(await self._store.outbox.depth())
         self._metrics.strays.set(self._store.leases.strays)

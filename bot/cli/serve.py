@@ -19,6 +19,7 @@ from bot.cli.output import DONE
 from bot.cli.policy_reload import PolicyReloader
 from bot.cli.settings import Settings, read_settings
 from bot.cli.wiring import Parts, build, open_cloud, open_policy, open_store, require_slack
+from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.model.actions import Json
 from bot.operations.checkpointer import Checkpointer
@@ -94,6 +95,7 @@ class Server:
         policy: The policy file, with the policy as it is now.
         store: The database, once it is open.
         supervisor: Keeps its loops running.
+        skew: How far the clocks of Slack and Tencent Cloud are from this machine's.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Server:
         self.policy = policy or open_policy(settings)
         self.store: Store | None = None
         self.metrics = Metrics()
+        self.skew = ClockSkew()
         self.supervisor = Supervisor(self.metrics, clock=clock)
         self._http: HttpServer | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -136,7 +139,7 @@ class Server:
         self._stack.push_async_callback(store.close)
         http = self._http = await self._listen(store)
         client = await self._stack.enter_async_context(
-            web_client(_text(settings.slack_bot_token), settings.slack_api_url)
+            web_client(_text(settings.slack_bot_token), settings.slack_api_url, self.skew)
         )
         identity = await _identify(partial(connect, client))
         store.session.workspace = identity.url
@@ -172,7 +175,9 @@ class Server:
             http.connect(messenger, socket=socket)
 
     async def _listen(self, store: Store) -> HttpServer:
-        http = HttpServer(store=store, metrics=self.metrics, supervisor=self.supervisor)
+        http = HttpServer(
+            store=store, metrics=self.metrics, supervisor=self.supervisor, skew=self.skew
+        )
         self._stack.push_async_callback(http.stop)
         try:
             await http.start(*self.settings.address)
@@ -186,7 +191,7 @@ class Server:
         self, store: Store, directory: Directory, messenger: Messenger, identity: Identity
     ) -> Parts:
         """Build and start what works on operations."""
-        cloud = open_cloud(self.settings, self._loaded)
+        cloud = open_cloud(self.settings, self._loaded, self.skew)
         self._stack.push_async_callback(cloud.close)
         parts = build(
             store=store,
@@ -232,7 +237,7 @@ class Server:
         checkpointer.start()
         self._stack.callback(checkpointer.stop)
         if keep is not None:
-            retention = RetentionJob(store, keep=keep, supervisor=self.supervisor)
+            retention = RetentionJob(store, keep=keep, skew=self.skew, supervisor=self.supervisor)
             retention.start()
             self._stack.callback(retention.stop)
 

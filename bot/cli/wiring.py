@@ -12,6 +12,7 @@ from bot.audit.signing_key import load_signer
 from bot.catalog.registry import PRODUCTS
 from bot.cli.output import complain
 from bot.cli.settings import Settings, variable
+from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError
 from bot.model.actions import Site
 from bot.model.people import Actor, Person, Presence
@@ -169,11 +170,14 @@ def open_store(settings: Settings, *, with_signer: bool = True) -> Store:
     return Store(engine, owner=owner, audit_channel=settings.audit_channel, signer=signer)
 
 
-def open_cloud(settings: Settings, policy: Callable[[], LoadedPolicy]) -> TencentCloud:
+def open_cloud(
+    settings: Settings, policy: Callable[[], LoadedPolicy], skew: ClockSkew | None = None
+) -> TencentCloud:
     """Open the one client to Tencent Cloud.
 
     Args:
         policy: Returns the policy as it is now, which names the accounts.
+        skew: Told of the time that each answer names.
 
     Raises:
         ConfigError: The credentials are incomplete or contain blanks.
@@ -183,6 +187,7 @@ def open_cloud(settings: Settings, policy: Callable[[], LoadedPolicy]) -> Tencen
         accounts=lambda: policy().credentials,
         sites=_sites(settings),
         base_url=settings.tencent_url or None,
+        skew=skew,
     )
 
 

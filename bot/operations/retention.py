@@ -2,6 +2,7 @@
 
 import structlog
 
+from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.storage.store import Store
 from bot.supervision import Loop, Supervisor
@@ -19,11 +20,15 @@ class RetentionJob:
 
     Args:
         keep: Seconds that a record is kept.
+        skew: How far the clock may be from others.
     """
 
-    def __init__(self, store: Store, *, keep: float, supervisor: Supervisor) -> None:
+    def __init__(
+        self, store: Store, *, keep: float, skew: ClockSkew, supervisor: Supervisor
+    ) -> None:
         self._store = store
         self._keep = keep
+        self._skew = skew
         self._supervisor = supervisor
         self._loop: Loop | None = None
 
@@ -40,10 +45,11 @@ class RetentionJob:
 
     async def _prune(self) -> None:
         try:
-            pruning = await self._store.audit_log.prune(self._keep)
+            pruning = await self._store.audit_log.prune(self._keep, skew=self._skew)
             if pruning.clock_is_suspect:
                 log.error(
-                    "old records are not removed: by this clock, none was made for a day",
+                    "old records are not removed",
+                    why=pruning.why,
                     next="check the clock; stopstream audit prune --force removes them",
                 )
             elif pruning.removed:

@@ -17,6 +17,7 @@ from bot.audit.checkpoints import (
 from bot.audit.hash_chain import Fact, Record
 from bot.audit.verifier import Report
 from bot.audit.witness import Witnessed
+from bot.clock_skew import ClockSkew
 from bot.errors import TamperedRowError, UnreadableRowError
 from bot.storage import audit_records
 from bot.storage.outbox import Outbox
@@ -37,12 +38,14 @@ class Pruning:
     Attributes:
         removed: How many are gone.
         left: How many are too old and stay until the next time.
-        clock_is_suspect: Nothing was removed, because the newest record is a day old.
+        clock_is_suspect: Nothing was removed, because the clock may be wrong.
+        why: What makes it suspect.
     """
 
     removed: int = 0
     left: int = 0
     clock_is_suspect: bool = False
+    why: str = ""
 
 
 class AuditSnapshot:
@@ -76,6 +79,17 @@ class AuditSnapshot:
             return record[5].decode(errors="replace")
         tombstones = (one for one in self.seals if one.kind is CheckpointKind.TOMBSTONE)
         return next((one.hash for one in tombstones if one.seq == seq), None)
+
+
+def _suspicion(tx: Transaction, skew: ClockSkew | None) -> str:
+    """Return why the store's clock may be wrong; empty if nothing says so."""
+    excess = skew.excess(tx.now) if skew else None
+    if excess is not None:
+        return excess.sentence("the clock")
+    latest = audit_records.latest_at(tx.connection)
+    if latest is not None and tx.now > latest + _LONGEST_SILENCE:
+        return "by the clock, the newest record is more than a day old"
+    return ""
 
 
 class AuditLog:
@@ -147,32 +161,36 @@ class AuditLog:
             text = f"Somebody else has written to my database; nothing of it is run: {found}."
             self._outbox.enqueue_audit(tx, f"tampered:{new[0].table}:{new[0].row}", text)
 
-    async def prune(self, keep: float, *, force: bool = False) -> Pruning:
+    async def prune(
+        self, keep: float, *, force: bool = False, skew: ClockSkew | None = None
+    ) -> Pruning:
         """Remove records older than `keep` seconds, behind a tombstone.
 
         They are removed a few at a time, so that other writes wait little. At most a tenth of the
-        log goes at once, and none while the newest record is older than a day by the clock, for
-        then the clock may be wrong.
+        log goes at once, and none while the clock may be wrong: the newest record is older than a
+        day by it, or a service that the bot talks to has another time.
 
         Args:
             force: Remove all of them, whatever the clock says.
+            skew: Knows what time it is elsewhere; None: nobody does.
         """
-        left = await self._add_tombstone(keep, force=force)
-        if left is None:
-            return Pruning(clock_is_suspect=True)
+        left = await self._add_tombstone(keep, skew, force=force)
+        if isinstance(left, str):
+            return Pruning(clock_is_suspect=True, why=left)
         total = 0
         while gone := await self._forget():
             total += gone
         return Pruning(total, left)
 
     @write
-    def _add_tombstone(self, tx: Transaction, keep: float, *, force: bool) -> int | None:
-        """Return how many old records stay for now; None if the clock is suspect."""
+    def _add_tombstone(
+        self, tx: Transaction, keep: float, skew: ClockSkew | None, *, force: bool
+    ) -> int | str:
+        """Return how many old records stay for now, or why the clock is suspect."""
         if self.session.signer is None:
             return 0
-        latest = audit_records.latest_at(tx.connection)
-        if not force and latest is not None and tx.now > latest + _LONGEST_SILENCE:
-            return None
+        if not force and (suspicion := _suspicion(tx, skew)):
+            return suspicion
         fact, left = audit_records.prune(
             tx.connection,
             tx.now,

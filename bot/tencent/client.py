@@ -18,6 +18,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from bot.clock_skew import ClockSkew
 from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
 from bot.model.actions import DEFAULT, Json, Site
 from bot.model.commands import Command
@@ -41,6 +42,8 @@ WHOLE = 10.0
 """Seconds for the whole exchange, however slowly the bytes arrive."""
 
 _SHORTEST_SECRET = 8
+
+_SERVICE = "Tencent Cloud"
 
 LARGEST = 1 << 20
 """Bytes of a response; a larger one is not read to its end."""
@@ -73,6 +76,7 @@ class TencentCloud:
         sites: By product name; a missing one keeps the product's own.
         base_url: One address for every service instead of their hosts.
         clock: Epoch seconds.
+        skew: Told of the time that each answer names.
         transport: Instead of the network.
     """
 
@@ -85,6 +89,7 @@ class TencentCloud:
         base_url: str | None = None,
         whole: float = WHOLE,
         clock: Callable[[], float] = time.time,
+        skew: ClockSkew | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._credentials = credentials
@@ -93,6 +98,7 @@ class TencentCloud:
         self._base_url = httpx.URL(base_url) if base_url else None
         self._whole = whole
         self._clock = clock
+        self._clock_skew = skew or ClockSkew(clock)
         # No proxy from the environment: it would see every request, and a forgotten variable
         # would decide where stops go. STOPSTREAM_TENCENT_URL names one on purpose.
         self._client = httpx.AsyncClient(
@@ -149,6 +155,7 @@ class TencentCloud:
             raise NoAnswerError(f"Tencent Cloud did not answer within {self._whole:g} s") from error
         except (httpx.TransportError, aiohttp.ClientError) as error:
             raise _lost(error) from error
+        self._clock_skew.note(_SERVICE, response.headers)
         secrets = _secrets(command, credentials)
         return self._read(response, body, time.perf_counter() - began, secrets)
 

@@ -3,11 +3,13 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError
 from handlers.slack.api_calls import AUTH_ERRORS, Answered, Refused, call, without_retries
 
@@ -44,9 +46,16 @@ class Identity:
 
 
 @contextlib.asynccontextmanager
-async def web_client(token: str, base_url: str) -> AsyncIterator[AsyncWebClient]:
-    """Open the one client, on one pooled session and without retries."""
+async def web_client(
+    token: str, base_url: str, skew: ClockSkew | None = None
+) -> AsyncIterator[AsyncWebClient]:
+    """Open the one client, on one pooled session and without retries.
+
+    Args:
+        skew: Told of the time that each answer names.
+    """
     async with aiohttp.ClientSession(
+        trace_configs=[_noting(skew)] if skew else None,
         timeout=aiohttp.ClientTimeout(total=30, sock_connect=5),
         connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=60),
     ) as session:
@@ -55,6 +64,19 @@ async def web_client(token: str, base_url: str) -> AsyncIterator[AsyncWebClient]
             # The SDK would send even this through a proxy of the environment.
             client.proxy = None
         yield client
+
+
+def _noting(skew: ClockSkew) -> aiohttp.TraceConfig:
+    async def note(
+        _session: aiohttp.ClientSession,
+        _context: SimpleNamespace,
+        answered: aiohttp.TraceRequestEndParams,
+    ) -> None:
+        skew.note("Slack", answered.response.headers)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(note)
+    return trace
 
 
 async def connect(client: AsyncWebClient) -> Identity:

@@ -6,6 +6,7 @@ import io
 import json
 import tracemalloc
 from collections.abc import Sequence
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bot.audit.checkpoints import CheckpointKind, Signer, parse_checkpoint
 from bot.audit.hash_chain import Fact
 from bot.audit.verifier import Report
 from bot.cli.audit_export import write_csv, write_jsonl
+from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.retention import RetentionJob
@@ -283,13 +285,31 @@ async def test_retention_refuses_a_suspect_clock(database_url: str, ahead: float
         assert (await store.audit_log.prune(3600.0, force=True)).removed > 0
 
 
+@pytest.mark.parametrize("ahead", [301.0, -601.0, 3600.0])
+async def test_retention_refuses_a_clock_that_others_contradict(
+    database_url: str, ahead: float
+) -> None:
+    """Nothing is removed while the store's clock is minutes off what a service has said."""
+    clock = ManualClock()
+    skew = ClockSkew()
+    skew.note("Slack", {"Date": formatdate(clock() - ahead, usegmt=True)})
+    async with opened(database_url, signer=OURS, clock=clock) as store:
+        await fill(store, 20)
+        clock.advance(60.0)
+        pruning = await store.audit_log.prune(30.0, skew=skew)
+        assert (pruning.removed, pruning.clock_is_suspect) == (0, True)
+        assert "Slack's" in pruning.why
+        assert check(store).first == 1
+        assert (await store.audit_log.prune(30.0, skew=skew, force=True)).removed > 0
+
+
 async def test_retention_runs_in_background(database_url: str) -> None:
     """Checkpoints are enqueued and old records are pruned in the background."""
     async with opened(database_url, signer=OURS) as store:
         await fill(store, 4)
         supervisor = Supervisor(Metrics())
         checkpointer = Checkpointer(store, every=0.05, supervisor=supervisor)
-        retention = RetentionJob(store, keep=0.2, supervisor=supervisor)
+        retention = RetentionJob(store, keep=0.2, skew=ClockSkew(), supervisor=supervisor)
         checkpointer.start()
         retention.start()
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError
 from handlers.slack.web_client import connect
 from tests.support.fake_slack import BOT_USER, TEAM, Fault, slack
@@ -17,6 +18,17 @@ async def test_connect_returns_bot_identity() -> None:
 
     assert (identity.team, identity.user, identity.bot) == (TEAM, BOT_USER, "B0BOT")
     assert identity.scopes == {"chat:write", "commands"}
+
+
+async def test_client_notes_slacks_time() -> None:
+    """Each answer of Slack tells what time it is there."""
+    skew = ClockSkew(clock=lambda: 0.0)
+    async with slack(skew) as (_, client):
+        await connect(client)
+
+    (one,) = skew.each()
+    assert one.service == "Slack"
+    assert skew.excess() is not None
 
 
 @pytest.mark.parametrize("code", ["invalid_auth", "account_inactive", "token_revoked"])

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.clock_skew import ClockSkew
 from handlers.slack.web_client import web_client
 
 TEAM, BOT_USER, BOT = "T0HOME", "U0BOT", "B0BOT"
@@ -186,12 +187,15 @@ class FakeSlack:
 
 
 @contextlib.asynccontextmanager
-async def slack() -> AsyncIterator[tuple[FakeSlack, AsyncWebClient]]:
+async def slack(
+    skew: ClockSkew | None = None,
+) -> AsyncIterator[tuple[FakeSlack, AsyncWebClient]]:
     """Run the fake, and a client that talks to it."""
     fake = FakeSlack()
     await fake.server.start_server()
     try:
-        async with web_client("xoxb-made-up", str(fake.server.make_url("/api/"))) as client:
+        address = str(fake.server.make_url("/api/"))
+        async with web_client("xoxb-made-up", address, skew) as client:
             yield fake, client
     finally:
         await fake.server.close()

@@ -1,7 +1,9 @@
 """Every loop of the program goes on after an exception that nobody thought of."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +15,7 @@ from structlog.testing import capture_logs
 from bot.audit.checkpoints import Signer
 from bot.cli.serve import Server
 from bot.cli.settings import read_settings
+from bot.clock_skew import ClockSkew
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.priority_queue import ApiQueue
 from bot.operations.retention import RetentionJob
@@ -106,7 +109,7 @@ async def test_keeper_survives_what_no_one_expected(
     supervisor = Supervisor(metrics, clock=clock, sleep=clock.sleep)
     jobs = (
         Checkpointer(store, every=60.0, supervisor=supervisor),
-        RetentionJob(store, keep=3600.0, supervisor=supervisor),
+        RetentionJob(store, keep=3600.0, skew=ClockSkew(), supervisor=supervisor),
     )
     with capture_logs() as logs:
         for job in jobs:
@@ -259,4 +262,11 @@ async def test_readyz_is_red_while_a_loop_is_dead(tmp_path: Path) -> None:
         await become(lambda: loop.broken is None)
         assert await ready() == (200, "ready")
         assert 'stopstream_loop_restarts_total{loop="planted"}' in await metrics()
+
+        # It serves all the same.
+        bot.skew.note("a clock", {"Date": "Sat, 01 Jan 2000 00:00:00 GMT"})
+        status, text = await ready()
+        assert status == HTTPStatus.OK
+        assert re.fullmatch(r"ready, but this machine's clock is \d+ s ahead of a clock's", text)
+        assert 'stopstream_clock_skew_seconds{service="Slack"}' in await metrics()
         loop.stop()

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from bot.catalog.registry import by_api
+from bot.clock_skew import ClockSkew
 from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
 from bot.model.commands import Command
 from bot.tencent import tc3
@@ -76,6 +77,20 @@ async def call(url: str, whole: float = 5.0) -> Any:
         return await cloud.call(STOP)
     finally:
         await cloud.close()
+
+
+async def test_cloud_client_notes_the_clouds_time() -> None:
+    """Each answer, a refusal too, tells what time it is at Tencent Cloud."""
+    skew = ClockSkew(clock=lambda: float(NOW))
+    told = http(OK, headers="Date: Tue, 14 Nov 2023 22:00:00 GMT\r\n")
+    async with server(answers(told)) as url:
+        cloud = TencentCloud(credentials=Fixed(KEY), base_url=url, skew=skew)
+        await cloud.call(STOP)
+        await cloud.close()
+
+    (one,) = skew.each()
+    assert one.service == "Tencent Cloud"
+    assert round(one.seconds) == NOW - 1_699_999_200
 
 
 OK = json.dumps({"Response": {"RequestId": "r-1", "Status": "x"}}).encode()
