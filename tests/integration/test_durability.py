@@ -9,6 +9,11 @@ import sqlalchemy as sa
 from bot.errors import StoreError
 from bot.storage import database
 from bot.storage.durability import configure_postgres, configure_sqlite
+from tests.support import traced
+from tests.support.databases import lay_schema
+from tests.support.disk_writer import DONE, TOO_EARLY
+
+WRITER = "tests.support.disk_writer"
 
 CONNECTIONS = 3
 """More than one, because a pool makes them when they are needed: the writer's, the readers'."""
@@ -83,3 +88,23 @@ def test_postgres_that_does_not_sync_is_refused() -> None:
     """A connection on which the setting did not take effect is never used."""
     with pytest.raises(StoreError, match="synchronous_commit is off"):
         configure_postgres(Driver(synchronous_commit="off", on=""))
+
+
+ANSWERS = 5
+
+
+@pytest.mark.skipif(bool(traced.why_not()), reason=traced.why_not() or "it can be traced")
+def test_wal_is_synced_before_each_answer(tmp_path: Path) -> None:
+    """Nobody hears of a commit before it is on disk; without the setting, the trace shows it."""
+    files = [tmp_path / "synced.db", tmp_path / "unsynced.db"]
+    for file in files:
+        lay_schema(file)
+    log = tmp_path / "strace.log"
+    options = ["--seccomp-bpf", "-e", "trace=write,pwrite64,fsync,fdatasync"]
+
+    urls = [f"sqlite:///{file}" for file in files]
+    code, heard = traced.run(WRITER, str(ANSWERS), *urls, log=log, options=options)
+
+    assert (code, heard.count(DONE), heard.count(TOO_EARLY)) == (0, ANSWERS, ANSWERS)
+    assert traced.unsynced(log, "/synced.db-wal", DONE) == []
+    assert len(traced.unsynced(log, "/unsynced.db-wal", TOO_EARLY)) == ANSWERS

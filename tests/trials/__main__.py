@@ -9,6 +9,7 @@ from typing import Any
 
 from bot import telemetry
 from tests.chaos.__main__ import database
+from tests.trials.disk import disk
 from tests.trials.limits import behind, rate
 from tests.trials.outage import outage
 
@@ -45,11 +46,17 @@ async def _queue(options: argparse.Namespace) -> None:
             _say(f"{kind}: a single stop passed a queue of {options.queue} in {left:.2f} s")
 
 
+async def _disk(_options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _say(*(await disk(Path(folder))).lines())
+
+
 def _say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)  # noqa: T201 (a terminal)
 
 
 TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
+    "disk": _disk,
     "limits": _limits,
     "outage": _outage,
     "queue": _queue,
