@@ -30,7 +30,7 @@ async def operations() -> list[str]:
         waits: dict[int, float] = {}
         rates: dict[int, float] = {}
         for filed in (0, FILED):
-            with fresh_database(kind) as (url, folder):
+            with fresh_database(kind) as (url, folder, _):
                 waits[filed], slowest, rates[filed] = await _measured(folder, url, filed)
             lines.append(
                 f"{kind}, {filed:,} operations on file: ask to request at the cloud p50 "

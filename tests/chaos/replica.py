@@ -9,30 +9,37 @@ import sys
 from pathlib import Path
 from typing import Self
 
+from tests.chaos.clock import turn
 from tests.support.ports import free_port
+
+
+class EndedError(Exception):
+    """A replica ended by itself."""
 
 
 class Victim:
     """One replica, which lives and dies again and again."""
 
-    def __init__(self, number: int, folder: Path, env: dict[str, str], *, backwards: bool) -> None:
+    def __init__(self, number: int, folder: Path, env: dict[str, str], *, broken: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.points = folder / "points"
         self._env = {**env, "STOPSTREAM_LISTEN": f"127.0.0.1:{self.port}"}
         self._log = folder / f"replica-{number}.log"
         self._folder = folder
-        self._backwards = backwards
-        self._pid = 0
+        self._broken = broken
+        self.clock = folder / f"clock-{number}"
+        self.pid = 0
         self._stem: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        order = ["-m", "tests.chaos.victim", "--points", str(self.points)]
+        turn(self.clock, 0.0)
+        order = ["-m", "tests.chaos.clock", str(self.clock), "tests.chaos.victim"]
         with self._log.open("a") as log:
             self._stem = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *order,
-                *(["--reversed"] if self._backwards else []),
+                *("--points", str(self.points), "--broken", self._broken),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
@@ -51,17 +58,25 @@ class Victim:
         assert self._stem.stdin is not None
         order = json.dumps({"target": target, "nth": nth})
         self._stem.stdin.write(f"{order}\n".encode())
-        self._pid = int((await self._hear("born"))[1])
+        self.pid = int((await self._hear("born"))[1])
 
     async def dead(self) -> int:
         found = await self._hear("dead")
-        self._pid = 0
+        self.pid = 0
         return int(found[1])
 
+    def require_alive(self) -> None:
+        """Raise EndedError if it has ended by itself."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            self.pid = 0
+            raise EndedError(f"it ended by itself; see {self._log}") from None
+
     def signal(self, number: int) -> None:
-        if self._pid:
+        if self.pid:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, number)
+                os.kill(self.pid, number)
 
     async def _hear(self, word: str) -> list[str]:
         assert self._stem is not None

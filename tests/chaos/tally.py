@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class Tally:
     """What a campaign found; every list must be empty."""
 
-    kills: int = 0
+    faults: Counter[str] = field(default_factory=Counter[str])
+    restarts: int = 0
     stops: int = 0
     slowest_stop: float = 0.0
     points: int = 0
@@ -23,7 +24,13 @@ class Tally:
     unposted: list[str] = field(default_factory=list[str])
     posted_twice: list[str] = field(default_factory=list[str])
     unlisted: list[str] = field(default_factory=list[str])
+    late: list[str] = field(default_factory=list[str])
+    unrecorded: list[str] = field(default_factory=list[str])
     trail: str = ""
+
+    @property
+    def kills(self) -> int:
+        return self.faults["kill"]
 
     @property
     def wrong(self) -> bool:
@@ -34,6 +41,8 @@ class Tally:
             or self.unposted
             or self.posted_twice
             or self.unlisted
+            or self.late
+            or self.unrecorded
             or self.trail
         )
 
@@ -50,10 +59,14 @@ class Tally:
             "unposted": self.unposted,
             "posted twice": self.posted_twice,
             "wrong on the list of what is off": self.unlisted,
+            "sent after their ending": self.late,
+            "RequestIds not on the trail": self.unrecorded,
         }
         endings = ", ".join(f"{count} {name}" for name, count in self.endings.most_common())
         return [
-            f"{self.kills} kills, at {self.points_killed} of {self.points} points and at random",
+            ", ".join(f"{count} {name}" for name, count in sorted(self.faults.items())),
+            f"killed at {self.points_killed} of {self.points} points and at random",
+            f"ended by themselves and started again: {self.restarts}",
             f"{self.stops} stops, the slowest took {self.slowest_stop:.1f} s",
             f"{self.asked} asked, {self.accepted} of them acked as taken: {endings}",
             f"ran more than once, and said so: {self.resent}",

@@ -10,25 +10,21 @@ import inspect
 import json
 import os
 import signal
+import sqlite3
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 # Alembic is imported late by the program, and would be by every child anew.
 import alembic.command  # noqa: F401
+from sqlalchemy.engine.default import DefaultDialect
 
 from bot.cli import wiring
 from bot.cli.serve import serve
-from bot.model.actions import Json
-from bot.model.commands import Command
-from bot.model.operations import Answer, Operation, State
-from bot.storage.operations import Operations
 from bot.storage.store import Store
-from bot.storage.transition import Transition
-from bot.tencent.client import TencentCloud
+from tests.chaos.broken import BROKEN
 from tests.chaos.points import Points
 
 LEASE, SPACING = 2.0, 0.02
@@ -38,15 +34,16 @@ LEASE, SPACING = 2.0, 0.02
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--points", type=Path, required=True)
-    parser.add_argument("--reversed", action="store_true")
+    parser.add_argument("--broken", default="", choices=("", *BROKEN))
     options = parser.parse_args()
     quicken()
-    if options.reversed:
-        turn_round()
+    if options.broken:
+        BROKEN[options.broken]()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             signal.set_wakeup_fd(-1)
+            lose_commits_on_signal()
             _live(options.points, json.loads(line))
         _say(f"born {child}")
         _, status = os.waitpid(child, 0)
@@ -82,49 +79,25 @@ def quicken() -> None:
     inspect.getattr_static(wiring, "build").__kwdefaults__["spacing"] = SPACING
 
 
-def turn_round() -> None:
-    """Act before the intent is on disk, in both places: what the campaign must find."""
-    ask, start, call = Operations.add, Operations.start, TencentCloud.call
-    later: set[asyncio.Task[Any]] = set()
-    meant: dict[str, tuple[Operations, tuple[str, str, float, list[Transition]]]] = {}
+def lose_commits_on_signal() -> None:
+    """Let the writer's next commit on SQLite fail after it was done, at each SIGUSR1."""
+    left = 0
 
-    async def ask_later(
-        repository: Operations, operation: Operation, facts: Mapping[str, Json]
-    ) -> Operation | None:
-        async def note() -> None:
-            await asyncio.sleep(0.1)
-            await ask(repository, operation, facts)
+    def lose(*_: object) -> None:
+        nonlocal left
+        left += 1
 
-        task = asyncio.create_task(note())
-        later.add(task)
-        task.add_done_callback(later.discard)
-        return operation
+    commit: Callable[[DefaultDialect, Any], None] = DefaultDialect.do_commit
 
-    async def start_later(
-        repository: Operations, account: str, api: str, interval: float, moves: Sequence[Transition]
-    ) -> list[tuple[float, Operation | None]]:
-        found: list[tuple[float, Operation | None]] = []
-        for move in moves:
-            await asyncio.sleep(0.15)
-            one = await repository.get(move.id)
-            if one is not None:
-                one = replace(one, state=State.RUNNING, attempts=one.attempts + 1)
-                target = json.dumps(dict(one.params), sort_keys=True)
-                meant[target] = (repository, (account, api, interval, [move]))
-            found.append((time.monotonic(), one))
-        return found
+    def committed(dialect: DefaultDialect, connection: Any) -> None:
+        nonlocal left
+        commit(dialect, connection)
+        if dialect.name == "sqlite" and left and threading.current_thread().name == "writer":
+            left -= 1
+            raise sqlite3.OperationalError("disk I/O error")
 
-    async def call_first(cloud: TencentCloud, command: Command) -> Answer:
-        mine = meant.pop(json.dumps(dict(command.params), sort_keys=True), None)
-        try:
-            return await call(cloud, command)
-        finally:
-            if mine is not None:
-                await start(mine[0], *mine[1])
-
-    Operations.add = ask_later  # type: ignore[method-assign, assignment]
-    Operations.start = start_later  # type: ignore[method-assign, assignment]
-    TencentCloud.call = call_first  # type: ignore[method-assign, assignment]
+    signal.signal(signal.SIGUSR1, lose)
+    DefaultDialect.do_commit = committed  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from tests.chaos.campaign import Campaign
 async def test_chaos_campaign_loses_and_doubles_nothing(tmp_path: Path) -> None:
     """Across eight kills no operation is lost, silently doubled or left unposted."""
     url = f"sqlite:///{tmp_path / 'chaos.db'}"
-    tally = await Campaign(url, tmp_path, kills=8, seed=1, patience=8).run()
+    tally = await Campaign(url, tmp_path, count=8, seed=1, patience=8).run()
 
     assert tally.kills == 8
     assert tally.accepted > 20
@@ -21,6 +21,6 @@ async def test_chaos_campaign_loses_and_doubles_nothing(tmp_path: Path) -> None:
 async def test_chaos_campaign_detects_acting_before_intent(tmp_path: Path) -> None:
     """The campaign detects a bot that sends a request before it stores the intent."""
     url = f"sqlite:///{tmp_path / 'chaos.db'}"
-    tally = await Campaign(url, tmp_path, kills=8, seed=1, backwards=True, patience=8).run()
+    tally = await Campaign(url, tmp_path, count=8, seed=1, broken="kill", patience=8).run()
 
     assert tally.lost or tally.doubled, "\n".join(tally.lines())

@@ -34,14 +34,14 @@ async def _outage(options: argparse.Namespace) -> None:
 async def _limits(_options: argparse.Namespace) -> None:
     for kind in ("car", "live"):
         for replicas in (1, 2, 4):
-            with database("postgresql") as (url, folder):
+            with database("postgresql") as (url, folder, _):
                 found = await rate(folder, url, replicas=replicas, kind=kind, seconds=20.0)
                 _say(found.line())
 
 
 async def _queue(options: argparse.Namespace) -> None:
     for kind in ("sqlite", "postgresql"):
-        with database(kind) as (url, folder):
+        with database(kind) as (url, folder, _):
             left = await behind(folder, url, queue=options.queue)
             _say(f"{kind}: a single stop passed a queue of {options.queue} in {left:.2f} s")
 
