@@ -31,6 +31,9 @@ LOSES_ANSWERS = {KILL, "lost-commit", "silent", "database-restart", "disk"}
 """Faults beside which the answer to a request may reach nobody who could write it down."""
 
 
+GROWN = 0.8
+"""The part of the lives that are not ended before their replica has begun to listen."""
+
 CALM = 300.0
 """Seconds after the last fault until nothing may be owed any more."""
 
@@ -194,6 +197,8 @@ class Campaign:
     async def _death(self, victim: Victim, target: str) -> bool:
         """Kill a replica, or stop it; return whether it was killed."""
         dead = asyncio.create_task(victim.dead())
+        if self._dice.random() < GROWN:
+            await self._grows_up(victim, dead)
         gentle = not target and self._dice.random() < 0.2
         longest = 4.0 if target else self._dice.uniform(0.2, 3.0)
         await asyncio.wait({dead}, timeout=longest)
@@ -211,6 +216,14 @@ class Campaign:
         if status != -signal.SIGKILL:
             raise EndedError(f"it ended by itself with {status}; see {self._folder}")
         return True
+
+    async def _grows_up(self, victim: Victim, dead: asyncio.Task[int]) -> None:
+        """Wait until a replica listens, or has died: a busy machine takes long to start one."""
+        serves = asyncio.create_task(self._serves(victim))
+        await asyncio.wait({dead, serves}, return_when=asyncio.FIRST_COMPLETED)
+        serves.cancel()
+        with contextlib.suppress(asyncio.CancelledError, EndedError):
+            await serves
 
     def _stopped(self, began: float) -> None:
         self.tally.stops += 1
