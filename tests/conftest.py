@@ -23,7 +23,7 @@ from bot.model.lifecycle import ENDINGS
 from bot.model.messages import MessageKind
 from bot.model.operations import Choice, Decision, Operation
 from bot.model.people import Actor, Place
-from bot.operations import service as operations
+from bot.operations import service as booking
 from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import OutboxRelay
@@ -53,7 +53,7 @@ settings.load_profile("calm")
 # Slack waits 3 s for an ack, and storing may take 2 s of them. How long an ack takes is measured
 # in tests/bench, not here.
 events.ACK = 60.0
-operations.BOOKING = 50.0
+booking.BOOKING = 50.0
 
 # Its usual tracebacks draw every local variable, which takes longer than a test may wait.
 structlog.configure(
@@ -300,7 +300,8 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
         clock=given.pop("clock", clock),
         **given,
     )
-    engine, approvals, service = parts.worker, parts.approvals, parts.service
+    operations = parts.operations
+    engine, approvals = operations.worker, operations.approvals
     courier = parts.relay
     assert courier is not None
     engine.start()
@@ -315,11 +316,11 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
             engine,
             approvals,
             courier,
-            service,
+            operations.service,
             rules,
             load,
-            parts.authorizer,
-            parts.verifier,
+            operations.authorizer,
+            operations.verifier,
             clock,
         )
     finally:

@@ -43,9 +43,9 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
             via=Via.TERMINAL,
             verb=implied_verb(options.text),
         )
-        match await parts.service.ask(invocation):
+        match await parts.operations.service.ask(invocation):
             case Accepted(operation):
-                ended = await parts.worker.ending(operation.id)
+                ended = await parts.operations.worker.ending(operation.id)
                 code = _report(ended, as_json=options.json)
                 nothing = (
                     ended.live_before is LiveBefore.NOT_LIVE and not options.allow_nothing_live
@@ -57,7 +57,9 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
                 complain(sentence)
                 return FAILED
             case DryRun(command):
-                return await _dry_run(parts.service, invocation, command, as_json=options.json)
+                return await _dry_run(
+                    parts.operations.service, invocation, command, as_json=options.json
+                )
             case _:
                 complain_of_no_action()
                 return USAGE
@@ -76,11 +78,11 @@ async def decide(settings: Settings, options: argparse.Namespace) -> int:
         )
         booked = await parts.store.decisions.add(decision)
         assert booked is not None  # noqa: S101 (its key is new)
-        settled = await parts.approvals.settle(booked)
+        settled = await parts.operations.approvals.settle(booked)
         if not settled.counts:
             complain(settled.words)
             return FAILED
-        operation = await parts.worker.ending(options.id)
+        operation = await parts.operations.worker.ending(options.id)
         code = _report(operation, as_json=options.json)
         still_waiting = operation.state is State.WAITING
         return DONE if still_waiting or options.decision == "deny" else code
@@ -106,13 +108,13 @@ async def _replica(settings: Settings) -> AsyncIterator[Parts]:
                 supervisor=Supervisor(metrics),
                 ask_expires=parse_duration(settings.ask_expires),
             )
-            parts.worker.keep_leases()
+            parts.operations.worker.keep_leases()
             facts: dict[str, Json] = {"policy": policy.digest, "replica": store.session.owner}
             await store.audit_log.record(Fact("policy loaded", "", facts))
             try:
                 yield parts
             finally:
-                await parts.worker.stop()
+                await parts.operations.worker.stop()
     finally:
         await cloud.close()
         await store.close()

@@ -158,7 +158,7 @@ class Server:
         app = build_app(
             client=client,
             identity=identity,
-            service=parts.service,
+            service=parts.operations.service,
             background=background,
             directory=directory,
             signing_secret=signing_secret,
@@ -204,7 +204,7 @@ class Server:
             supervisor=self.supervisor,
             ask_expires=parse_duration(self.settings.ask_expires),
         )
-        for part in (parts.relay, parts.worker, parts.approvals):
+        for part in (parts.relay, parts.operations.worker, parts.operations.approvals):
             if part is not None:
                 part.start()
                 self._stack.push_async_callback(part.stop)

@@ -17,14 +17,9 @@ from bot.errors import ConfigError, DirectoryError
 from bot.model.actions import Site
 from bot.model.people import Actor, Person, Presence
 from bot.model.ports import Cloud, Directory, Notifier
-from bot.operations.approvals import ApprovalService
-from bot.operations.assembly import assemble
-from bot.operations.authorizer import Authorizer
+from bot.operations.assembly import Operations, assemble
 from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
-from bot.operations.service import Service
 from bot.operations.transitions import ASK_EXPIRES
-from bot.operations.verifier import Verifier
-from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.watched_file import WatchedFile
 from bot.storage import database
@@ -39,21 +34,18 @@ from handlers.slack.web_client import connect, web_client
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What takes, approves, runs and reports operations; nothing in it has been started.
+    """The parts of one replica; nothing in it has been started.
 
     Attributes:
         team: The bot's own workspace.
+        operations: What takes, approves and runs them.
         relay: None where nothing is delivered, as from a terminal.
     """
 
     team: str
     store: Store
-    worker: Worker
-    approvals: ApprovalService
-    service: Service
+    operations: Operations
     relay: OutboxRelay | None
-    authorizer: Authorizer
-    verifier: Verifier
 
 
 def build(
@@ -105,16 +97,7 @@ def build(
             spacing=spacing,
             patience=channel_patience,
         )
-    return Parts(
-        team=team,
-        store=store,
-        worker=operations.worker,
-        approvals=operations.approvals,
-        service=operations.service,
-        relay=relay,
-        authorizer=operations.authorizer,
-        verifier=operations.verifier,
-    )
+    return Parts(team, store, operations, relay)
 
 
 def require_slack(settings: Settings) -> None:

@@ -44,7 +44,7 @@ class AccountDomains:
     """Knows the domains of each account, by DescribeLiveDomains.
 
     Args:
-        rules: Returns the policy as it is now.
+        policy: Returns the policy as it is now.
         timer: Seconds.
     """
 
@@ -52,11 +52,11 @@ class AccountDomains:
         self,
         *,
         reader: StateReader,
-        rules: Callable[[], LoadedPolicy],
+        policy: Callable[[], LoadedPolicy],
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
-        self._rules = rules
+        self._policy = policy
         self._known: TTLCache[str, frozenset[tuple[str, bool]]] = TTLCache(64, FRESH, timer=timer)
 
     async def refusal(self, operation: Operation, command: Command) -> Denied | None:
@@ -67,7 +67,7 @@ class AccountDomains:
         domain = _domain(command)
         if not domain or operation.origin.request_of or domain.endswith(_TENCENTS_OWN):
             return None
-        named = named_domains(self._rules().policy, command.account)
+        named = named_domains(self._policy().policy, command.account)
         if any(fnmatchcase(domain, one.casefold()) for one in named):
             return None
         pushed = command.action.effect_spec.resource_type.name != "domain"

@@ -63,7 +63,7 @@ def assemble(
         ask_expires: Seconds that may pass from the asking, or the last consent, to the sending.
         clock: Epoch seconds, for all that is not asked of the store.
     """
-    authorizer = Authorizer(store=store, directory=directory, rules=policy, team=team)
+    authorizer = Authorizer(store=store, directory=directory, policy=policy, team=team)
     limiter = RateLimiter(store)
     reader = StateReader(cloud=cloud, limiter=limiter, authorizer=authorizer, clock=clock)
     tasks = OperationTasks(store=store, metrics=metrics)
@@ -95,7 +95,7 @@ def assemble(
         authorizer=authorizer,
         reader=reader,
         near=NearTargets(store=store, reader=reader),
-        domains=AccountDomains(reader=reader, rules=policy),
+        domains=AccountDomains(reader=reader, policy=policy),
         transitions=transitions,
         scheduler=scheduler,
         clock=clock,
@@ -135,10 +135,10 @@ def assemble(
             reader=reader,
             approvals=approvals,
             directory=directory,
-            rules=policy,
+            policy=policy,
             team=team,
         ),
-        rules=policy,
+        policy=policy,
         metrics=metrics,
         clock=clock,
     )

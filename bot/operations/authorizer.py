@@ -34,16 +34,16 @@ class Authorizer:
     """Authorizes the actors and the deciders of operations. No answer from Slack means no.
 
     Args:
-        rules: Returns the policy as it is now.
+        policy: Returns the policy as it is now.
         team: The workspace the bot belongs to.
     """
 
     def __init__(
-        self, *, store: Store, directory: Directory, rules: Callable[[], LoadedPolicy], team: str
+        self, *, store: Store, directory: Directory, policy: Callable[[], LoadedPolicy], team: str
     ) -> None:
         self._store = store
         self._directory = directory
-        self._rules = rules
+        self._policy = policy
         self._team = team
 
     async def verdict(self, operation: Operation, command: Command) -> Verdict | Denied:
@@ -55,7 +55,7 @@ class Authorizer:
         if operation.via is not Via.TERMINAL and not await self._present(operation):
             facts = policy.without_bot(facts)
         judge = policy.request if operation.origin.request_of else policy.decide
-        verdict = judge(self._rules().policy, command, facts)
+        verdict = judge(self._policy().policy, command, facts)
         if isinstance(verdict, Denied):
             return verdict
         if operation.origin.undoes:
@@ -80,11 +80,11 @@ class Authorizer:
         targets = offair.start_targets(command.action, command.params)
         if not targets:
             return None
-        return StartScope(command.account, targets, self._rules().policy.account_names)
+        return StartScope(command.account, targets, self._policy().policy.account_names)
 
     def hold_scope(self, operation: Operation, command: Command) -> StartScope:
         """Return what a local action holds or releases, also of accounts that are gone."""
-        known = None if command.action is HOLD else self._rules().policy.account_names
+        known = None if command.action is HOLD else self._policy().policy.account_names
         return StartScope(operation.account, (str(command.params["Target"]),), known)
 
     async def superseded_by(self, before: Operation) -> Superseded | None:
@@ -93,7 +93,7 @@ class Authorizer:
         Raises:
             StoreError: It is not known.
         """
-        account = self._rules().account_now(before.account)
+        account = self._policy().account_now(before.account)
         action = action_of(before)
         if action is None:
             api = before.api
@@ -121,11 +121,11 @@ class Authorizer:
         Args:
             account: Of the command; it also releases holds of accounts that are gone.
         """
-        names = self._rules().policy.account_names
+        names = self._policy().policy.account_names
         account = held.account if held.account in names else account
         since = format_utc(held.since, TO_MINUTE)
         release = Command(by_api("Release"), {"Target": held.target}, account=account)
-        could = policy.who_could(self._rules().policy, release, facts)
+        could = policy.who_could(self._policy().policy, release, facts)
         on = f" account={account}" if account != DEFAULT else ""
         return Denied(
             "held",
@@ -136,7 +136,7 @@ class Authorizer:
 
     def region(self, read: Action, account: str, near: str) -> str | None:
         """Return the region of a read that nobody typed; None where it is ambiguous."""
-        return self._rules().vocabulary.region_to_read(read, account, near)
+        return self._policy().vocabulary.region_to_read(read, account, near)
 
     async def may_read(self, operation: Operation, read: Command) -> bool:
         """Return whether the actor may make this read without an approval."""
@@ -144,7 +144,7 @@ class Authorizer:
             facts = await self._facts(operation.actor, operation)
         except DirectoryError:
             return False
-        verdict = policy.decide(self._rules().policy, read, facts)
+        verdict = policy.decide(self._policy().policy, read, facts)
         return isinstance(verdict, Verdict) and verdict.approval is Approval.NONE
 
     async def recheck(self, operation: Operation, command: Command) -> Denied | None:
@@ -191,7 +191,7 @@ class Authorizer:
         except DirectoryError as error:
             return _unanswered(error)
         why = policy.may_approve(
-            self._rules().policy,
+            self._policy().policy,
             command,
             facts,
             asker=operation.actor.user,
@@ -207,11 +207,11 @@ class Authorizer:
             facts = await self._facts(operation.actor, operation)
         except DirectoryError:
             return lambda _waiting: False
-        rules = self._rules().policy
+        current = self._policy().policy
 
         def may_approve(waiting: Operation) -> bool:
             asker, roles = waiting.actor.user, waiting.approvals.roles
-            return policy.may_approve(rules, command, facts, asker=asker, roles=roles) is None
+            return policy.may_approve(current, command, facts, asker=asker, roles=roles) is None
 
         return may_approve
 
@@ -237,13 +237,13 @@ class Authorizer:
 
     def approver_ids(self, roles: tuple[str, ...]) -> tuple[str, ...]:
         """Return the ids of the users and user groups in some roles."""
-        return policy.members(self._rules().policy, roles)
+        return policy.members(self._policy().policy, roles)
 
     async def _facts(self, actor: Actor, operation: Operation) -> Context:
         return Context(
             person=await self._directory.person(actor),
             home_team=self._team,
-            groups=await self._directory.groups(actor.user, self._rules().policy.usergroups),
+            groups=await self._directory.groups(actor.user, self._policy().policy.usergroups),
             channel=operation.place.channel,
             in_channel=True,
         )

@@ -42,7 +42,7 @@ class _Visibility:
         context: Of the person, where they ask.
     """
 
-    rules: LoadedPolicy
+    loaded: LoadedPolicy
     context: Context
     user: str
 
@@ -51,7 +51,7 @@ class _Visibility:
         here = operation.place.channel and operation.place.channel == self.context.channel
         if here or operation.actor.user == self.user:
             return True
-        if policy.may_audit(self.rules.policy, self.context):
+        if policy.may_audit(self.loaded.policy, self.context):
             return True
         back = follow_up_command(operation, FollowUp.UNDO) or command_of(operation)
         return back is not None and self._may(back, operation)
@@ -63,7 +63,7 @@ class _Visibility:
     def _may(self, command: Command, operation: Operation) -> bool:
         there = replace(self.context, channel=operation.place.channel)
         return any(
-            matching.grants(self.rules.policy, command, context)
+            matching.grants(self.loaded.policy, command, context)
             for context in (self.context, there)
         )
 
@@ -74,7 +74,7 @@ class Queries:
     Most wait for Slack, so they are not for the path of an ack.
 
     Args:
-        rules: Returns the policy as it is now.
+        policy: Returns the policy as it is now.
         team: The workspace the bot belongs to.
     """
 
@@ -85,14 +85,14 @@ class Queries:
         reader: StateReader,
         approvals: ApprovalService,
         directory: Directory,
-        rules: Callable[[], LoadedPolicy],
+        policy: Callable[[], LoadedPolicy],
         team: str,
     ) -> None:
         self._store = store
         self._reader = reader
         self._approvals = approvals
         self._directory = directory
-        self._rules = rules
+        self._policy = policy
         self._team = team
 
     async def permissions(self, actor: Actor, place: Place) -> Permissions:
@@ -101,12 +101,12 @@ class Queries:
         Raises:
             DirectoryError: Slack did not say who they are.
         """
-        rules = self._rules()
-        context = await self._context(actor, place, rules)
+        loaded = self._policy()
+        context = await self._context(actor, place, loaded)
         return Permissions(
             context.person,
-            matching.roles_of(rules.policy, context),
-            tuple(explanation.permissions_for(rules.policy, context, rules.vocabulary.actions)),
+            matching.roles_of(loaded.policy, context),
+            tuple(explanation.permissions_for(loaded.policy, context, loaded.vocabulary.actions)),
             context.in_channel,
             place.channel.startswith(policy.DIRECT),
         )
@@ -117,12 +117,12 @@ class Queries:
         Raises:
             DirectoryError: Slack did not say who they are.
         """
-        rules = self._rules()
+        loaded = self._policy()
         found = await self.permissions(actor, Place(""))
-        context = await self._context(actor, Place(""), rules)
+        context = await self._context(actor, Place(""), loaded)
         elsewhere = [
-            (channel, explanation.permissions_for(rules.policy, there, rules.vocabulary.actions))
-            for channel in explanation.channels_of(rules.policy, context)
+            (channel, explanation.permissions_for(loaded.policy, there, loaded.vocabulary.actions))
+            for channel in explanation.channels_of(loaded.policy, context)
             for there in [replace(context, channel=channel)]
         ]
         return replace(found, elsewhere=tuple((one, tuple(may)) for one, may in elsewhere))
@@ -151,11 +151,11 @@ class Queries:
         Raises:
             DirectoryError: Slack did not say who they are.
         """
-        rules = self._rules()
-        context = await self._context(actor, place, rules)
+        loaded = self._policy()
+        context = await self._context(actor, place, loaded)
         if (why := policy.outsider(context)) is not None:
             return Denied("outsider", why)
-        everything = policy.may_audit(rules.policy, context)
+        everything = policy.may_audit(loaded.policy, context)
         reader, channel = ("", "") if everything else (actor.user, place.channel)
         wanted = replace(wanted, reader=reader, channel=channel)
         found = await self._store.operations.search(wanted, limit + 1)
@@ -206,11 +206,11 @@ class Queries:
         Raises:
             DirectoryError: Slack did not say who they are.
         """
-        rules = self._rules()
-        context = await self._context(actor, place, rules)
-        if not matching.roles_of(rules.policy, context):
+        loaded = self._policy()
+        context = await self._context(actor, place, loaded)
+        if not matching.roles_of(loaded.policy, context):
             return OffAirList(may=False)
-        visible = _Visibility(rules, context, actor.user)
+        visible = _Visibility(loaded, context, actor.user)
         entries = await self._store.off_air.list(_KNOWN)
         off = [one for one in entries if visible.shows(one.operation)][:_LISTED]
         refreshed = await self._refreshed(off, visible) if read_states else {}
@@ -261,11 +261,11 @@ class Queries:
         """Return the newest operations, of one person or of all, newest first."""
         return await self._store.operations.recent(user=actor.user if actor else "", limit=limit)
 
-    async def _context(self, actor: Actor, place: Place, rules: LoadedPolicy) -> Context:
+    async def _context(self, actor: Actor, place: Place, loaded: LoadedPolicy) -> Context:
         return Context(
             person=await self._directory.person(actor),
             home_team=self._team,
-            groups=await self._directory.groups(actor.user, rules.policy.usergroups),
+            groups=await self._directory.groups(actor.user, loaded.policy.usergroups),
             channel=place.channel,
             in_channel=not place.channel
             or await self._directory.presence(place.channel) is not Presence.OUT,

@@ -75,7 +75,7 @@ class Service:
     """Everything that people and terminals can ask for.
 
     Args:
-        rules: Returns the policy as it is now.
+        policy: Returns the policy as it is now.
         clock: Epoch seconds.
 
     Attributes:
@@ -91,7 +91,7 @@ class Service:
         approvals: ApprovalService,
         authorizer: Authorizer,
         queries: Queries,
-        rules: Callable[[], LoadedPolicy],
+        policy: Callable[[], LoadedPolicy],
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -101,14 +101,14 @@ class Service:
         self._admission = admission
         self._approvals = approvals
         self._authorizer = authorizer
-        self._rules = rules
+        self._policy = policy
         self._metrics = metrics
         self._clock = clock
 
     @property
     def vocabulary(self) -> Vocabulary:
         """What can be typed now: the catalog, the policy's defaults and targets."""
-        return self._rules().vocabulary
+        return self._policy().vocabulary
 
     async def ask(self, invocation: Invocation) -> Reply:
         """Record what was asked; never waits for Slack or Tencent Cloud."""
@@ -192,7 +192,7 @@ class Service:
             log.error("not recorded, so not done", why=str(error))
             return NotRecorded("Nothing was sent: the database does not answer. Press again.")
         if before is not None:
-            account = account or self._rules().account_now(before.account)
+            account = account or self._policy().account_now(before.account)
             before = replace(before, account=account)
         wanted = follow_up_command(before, follow, self._clock(), index) if before else None
         away = before is not None and asked.place.channel != before.place.channel
@@ -362,7 +362,7 @@ class Service:
 
     def _case(self, invocation: Invocation, command: Command) -> str:
         """Return the case that was named, or the one that the policy sets for the channel."""
-        return command.case or self._rules().policy.cases.get(invocation.place.channel, "")
+        return command.case or self._policy().policy.cases.get(invocation.place.channel, "")
 
 
 def _denied_command(before: Operation, user: str) -> Command | None:
