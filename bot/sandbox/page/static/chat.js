@@ -2,14 +2,15 @@
 
 import { blocks } from "./blocks.js";
 import { compose } from "./composer.js";
-import { $, announce, clock, fresh, h, toast } from "./dom.js";
-import { call, channel, channels, isDirect, me, people, person, titleOf, watch, world } from "./link.js";
-import { mrkdwn, nameOf, spoken } from "./mrkdwn.js";
+import { $, announce, h, toast } from "./dom.js";
+import { call, channel, channels, isDirect, me, people, titleOf, watch, world } from "./link.js";
+import { draw, foot, inOrder, messages, replies } from "./messages.js";
+import { nameOf, spoken } from "./mrkdwn.js";
+import { atBottom, down } from "./scroll.js";
 
 const PAGE = 150; // messages that are drawn at first, and more at a time
 const HOME = "home";
 
-const messages = new Map(); // channel → (ts → message)
 const unread = new Map(); // channel → how many
 const seat = { place: "C0INC", thread: "", most: PAGE };
 
@@ -60,9 +61,6 @@ function heard(message) {
     announce(`${nameOf(message.user)} in ${where ? titleOf(where) : "a thread"}: ${spoken(message)}`);
   }
 }
-
-const inOrder = (place) => [...(messages.get(place)?.values() ?? [])].sort((a, b) => (a.ts < b.ts ? -1 : 1));
-const replies = (place, ts) => inOrder(place).filter((one) => one.thread_ts === ts);
 
 // --- the side ------------------------------------------------------------------------------
 
@@ -156,28 +154,12 @@ export function markBottom() {
 
 // --- messages ------------------------------------------------------------------------------
 
-const atBottom = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 80;
-const down = (box) => {
-  box.scrollTop = box.scrollHeight;
-  resting.set(box, true);
-};
-
-// Who reads at the end stays there when the box changes its size.
-const resting = new Map();
-const sizes = new ResizeObserver((changes) => {
-  for (const { target } of changes) if (resting.get(target)) down(target);
-});
-for (const box of [$("scroll"), $("replies").parentElement]) {
-  sizes.observe(box);
-  box.addEventListener("scroll", () => resting.set(box, atBottom(box)), { passive: true });
-}
-
 function drawMessages() {
   const roots = inOrder(seat.place).filter((one) => !one.thread_ts);
   const list = $("messages");
   list.setAttribute("aria-label", `Messages in ${$("place").textContent}`);
   const shown = roots.slice(-seat.most);
-  list.replaceChildren(...shown.map((one) => draw(one)));
+  list.replaceChildren(...shown.map((one) => draw(one, openThread)));
   if (!roots.length) list.append(welcome());
   drawEarlier(roots.length - shown.length);
   down($("scroll"));
@@ -242,22 +224,22 @@ function place(message) {
   if (message.thread_ts) {
     const root = $("messages").querySelector(`[data-ts="${message.thread_ts}"]`);
     const it = messages.get(message.channel).get(message.thread_ts);
-    if (root && it) root.querySelector(".foot").replaceChildren(...foot(it));
+    if (root && it) root.querySelector(".foot").replaceChildren(...foot(it, openThread));
     if (seat.thread === message.thread_ts) {
       const box = $("replies").parentElement;
       const bottom = atBottom(box);
-      put($("replies"), message, true);
+      put($("replies"), message);
       if (bottom) down(box);
     }
     return;
   }
-  put($("messages"), message, false);
-  if (seat.thread === message.ts) put($("replies"), message, true);
+  put($("messages"), message, openThread);
+  if (seat.thread === message.ts) put($("replies"), message);
 }
 
-function put(list, message, inThread) {
+function put(list, message, open) {
   list.querySelector(".empty")?.remove();
-  const made = draw(message, inThread);
+  const made = draw(message, open);
   const old = list.querySelector(`[data-ts="${message.ts}"]`);
   if (old) {
     const focused = old.contains(document.activeElement) ? document.activeElement : null;
@@ -277,80 +259,6 @@ function refocus(made, focused) {
   const action = focused.dataset?.action;
   const same = action && made.querySelector(`[data-action="${CSS.escape(action)}"]`);
   (same || made).focus();
-}
-
-function draw(message, inThread = false) {
-  const who = person(message.user);
-  const label = fresh("message");
-  const press = async (one, value) =>
-    call("press", { channel: message.channel, ts: message.ts, action_id: one.action_id, value });
-  const body = message.blocks.length
-    ? blocks(message.blocks, { press })
-    : [h("div", { class: "block text" }, mrkdwn(message.text))];
-  return h(
-    "li",
-    {
-      class: `message${message.to ? " alone" : ""}`,
-      "data-ts": message.ts,
-      tabindex: -1,
-      "aria-labelledby": label,
-    },
-    h("span", { class: `face face-${hue(message.user)}`, "aria-hidden": "true" }, who?.bot ? "■" : (who?.name ?? "?")[0].toUpperCase()),
-    h(
-      "div",
-      { class: "said" },
-      h(
-        "div",
-        { class: "by", id: label },
-        h("b", {}, who?.name ?? message.user),
-        who?.bot && h("span", { class: "app" }, "APP"),
-        h("time", { datetime: new Date(Number(message.ts) * 1000).toISOString() }, clock(Number(message.ts))),
-        message.edits > 0 && h("span", { class: "dim" }, "edited"),
-        message.to && h("span", { class: "only" }, "Only visible to you"),
-      ),
-      body,
-      (message.files ?? []).map(([id, name]) =>
-        h("a", { class: "file", href: `/file/${id}?as=${me.id}`, download: name }, `Download ${name}`),
-      ),
-      h("div", { class: "foot" }, inThread ? [] : foot(message)),
-    ),
-    tools(message, inThread),
-  );
-}
-
-const hue = (id) => [...id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 6, 0);
-
-function foot(message) {
-  const found = replies(message.channel, message.ts);
-  if (!found.length) return [];
-  const count = found.length === 1 ? "1 reply" : `${found.length} replies`;
-  const last = found.at(-1);
-  return [
-    h(
-      "button",
-      { type: "button", class: "thread-link", on: { click: () => openThread(message.ts, true) } },
-      h("b", {}, count),
-      h("span", { class: "dim" }, ` ${nameOf(last.user)}, ${clock(Number(last.ts))}`),
-    ),
-  ];
-}
-
-function tools(message, inThread) {
-  const shortcuts = (world.get("setup")?.shortcuts ?? []).filter((one) => one.type === "message");
-  const made = shortcuts.map((one) =>
-    h(
-      "button",
-      {
-        type: "button",
-        on: { click: () => call("shortcut", { callback_id: one.callback_id, channel: message.channel, ts: message.ts }) },
-      },
-      one.name,
-    ),
-  );
-  if (!inThread && !message.to) {
-    made.unshift(h("button", { type: "button", on: { click: () => openThread(message.ts, true) } }, "Reply in thread"));
-  }
-  return made.length ? h("div", { class: "tools" }, made) : null;
 }
 
 /** Arrows walk over messages, Enter opens the thread. */
@@ -381,7 +289,7 @@ export function openThread(ts, focus = false) {
   $("thread").hidden = !root;
   if (!root) return;
   $("replies").setAttribute("aria-label", "The thread");
-  $("replies").replaceChildren(draw(root, true), ...replies(seat.place, ts).map((one) => draw(one, true)));
+  $("replies").replaceChildren(draw(root), ...replies(seat.place, ts).map((one) => draw(one)));
   compose($("reply"), () => seat.place, () => seat.thread, () => down($("replies").parentElement));
   down($("replies").parentElement);
   if (focus) $("reply").querySelector("textarea").focus();
