@@ -47,25 +47,19 @@ class OffAir:
         one = {"account": change.account, "thing": change.resource_type, "key": change.key}
         key = {f"is_{name}": value for name, value in one.items()}
         before = tx.connection.execute(_ENTRY, key).first()
-        earlier: list[str] = []
-        if before is not None and _replaces(change, before, tx.now):
-            earlier = [id_ for id_ in _turned_off_by(before) if id_ != operation.id]
-            self._later_events.record(tx, earlier, _event(operation, change, before, tx.now))
+        known = _turned_off_by(before) if before is not None else []
+        earlier = [id_ for id_ in known if id_ != operation.id]
+        changed = False
         if change.resource_gone or not change.off:
-            tx.connection.execute(_TURN_ON, key | {"is_since": tx.now - change.minimum_age})
-        if not change.off:
-            return
-        ends = change.until
-        row = {
-            "operation": operation.id,
-            "weight": change.weight,
-            "since": tx.now,
-            "until": ends,
-            "next_at": announce_at(tx.now, ends) if ends is not None else None,
-            "earlier": json.dumps(earlier[-_EARLIER_MOST:]),
-        }
-        tx.connection.execute(_turn_off(self.session.insert), one | row)
-        if change.announced:
+            gone = _TURN_ON, key | {"is_since": tx.now - change.minimum_age}
+            changed = tx.connection.execute(*gone).rowcount > 0
+        if change.off:
+            row = one | _entry(operation, change, earlier, tx.now)
+            written = tx.connection.execute(_turn_off(self.session.insert), row).first()
+            changed = changed or written is not None
+        if before is not None and changed:
+            self._later_events.record(tx, earlier, _event(operation, change, before, tx.now))
+        if change.off and change.announced:
             self._outbox.enqueue(tx, operation, MessageKind.LIFT)
 
     def hold(self, tx: Transaction, operation: Operation, hold: Hold) -> None:
@@ -229,14 +223,18 @@ def _turned_off_by(entry: sa.Row[Any]) -> list[str]:
     return [*json.loads(entry.earlier), entry.operation]
 
 
-def _replaces(change: OffAirChange, before: sa.Row[Any], now: float) -> bool:
-    """Return whether a change removes or replaces an entry."""
-    if not change.off or change.resource_gone:
-        removed: bool = before.since <= now - change.minimum_age
-        if removed or not change.off:
-            return removed
-    replaced: bool = before.weight <= change.weight
-    return replaced
+def _entry(
+    operation: Operation, change: OffAirChange, earlier: Sequence[str], now: float
+) -> dict[str, Any]:
+    """Return the columns of an entry beside its key."""
+    return {
+        "operation": operation.id,
+        "weight": change.weight,
+        "since": now,
+        "until": change.until,
+        "next_at": announce_at(now, change.until) if change.until is not None else None,
+        "earlier": json.dumps(earlier[-_EARLIER_MOST:]),
+    }
 
 
 def _event(
@@ -285,4 +283,4 @@ def _turn_off(insert: Callable[[sa.Table], Any]) -> Any:
         index_elements=[off.c.account, off.c.thing, off.c.key],
         set_={n: given[n] for n in _REPLACED},
         where=off.c.weight <= given.weight,
-    )
+    ).returning(off.c.operation)

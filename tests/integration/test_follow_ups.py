@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,31 +10,12 @@ import pytest
 from bot.catalog.registry import ACTIONS, by_api
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox
 from bot.model.actions import Effect, Json
-from bot.model.commands import Via
-from bot.model.operations import Operation, State
-from bot.model.people import Actor, Place
+from bot.model.operations import State
 from bot.operations.follow_ups import FollowUp, follow_up_command, follow_ups
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.tencent.faults import Fault
+from tests.support.off_air import ended
 from tests.support.worlds import sandbox
-
-
-def ended(
-    api: str, state: State, params: dict[str, Json] | None = None, code: str = ""
-) -> Operation:
-    return Operation(
-        id="op1",
-        key="k",
-        state=state,
-        actor=Actor("T0HOME", "U0ALICE"),
-        place=Place("C0INC"),
-        via=Via.COMMAND,
-        text="x",
-        asked_at=1.0,
-        api=api,
-        params=params or {"StreamName": "s", "DomainName": "d.example.com", "AppName": "live"},
-        code=code,
-    )
 
 
 @pytest.mark.parametrize("api", [action.api for action in ACTIONS])
@@ -42,8 +24,9 @@ def test_follow_up_command_is_valid_for_its_action(api: str, state: State) -> No
     """A follow-up of any action and state has all required and only known parameters."""
     action = by_api(api)
     params: dict[str, Json] = {p.api: "x" for p in action.params}
-    for follow in follow_ups(ended(api, state, params)):
-        found = follow_up_command(ended(api, state, params), follow)
+    operation = replace(ended(api, state), params=params)
+    for follow in follow_ups(operation):
+        found = follow_up_command(operation, follow)
         assert found is not None
         assert {p.api for p in found.action.params if p.required} <= set(found.params)
         assert set(found.params) <= {p.api for p in found.action.params}
@@ -58,7 +41,7 @@ def test_follow_ups_are_empty_before_a_result() -> None:
 
 
 def test_follow_ups_of_a_drop_and_a_ban() -> None:
-    """An accepted drop can be kept off, and an accepted ban can be undone or lifted."""
+    """An accepted drop can be kept off, and an accepted ban undone, extended or lifted."""
     assert follow_ups(ended("DropLiveStream", State.ACCEPTED)) == (
         FollowUp.KEEP_OFF,
         FollowUp.CHECK,
@@ -66,6 +49,7 @@ def test_follow_ups_of_a_drop_and_a_ban() -> None:
     assert follow_ups(ended("ForbidLiveStream", State.ACCEPTED)) == (
         FollowUp.UNDO,
         FollowUp.CHECK,
+        FollowUp.EXTEND,
         FollowUp.LIFT,
     )
 
@@ -73,10 +57,10 @@ def test_follow_ups_of_a_drop_and_a_ban() -> None:
 def test_follow_up_retry_requires_an_idempotent_action() -> None:
     """After an unknown outcome, retry is offered only for actions that may run twice."""
     assert FollowUp.RETRY in follow_ups(ended("DropLiveStream", State.UNKNOWN))
-    start = ended("StartPublishStream", State.UNKNOWN, {"UserId": "u"})
+    start = replace(ended("StartPublishStream", State.UNKNOWN), params={"UserId": "u"})
     assert FollowUp.RETRY not in follow_ups(start)
     assert FollowUp.RETRY in follow_ups(ended("DropLiveStream", State.EXPIRED))
-    refused = ended("DropLiveStream", State.FAILED, code="ResourceNotFound.StopService")
+    refused = replace(ended("DropLiveStream", State.FAILED), code="ResourceNotFound.StopService")
     assert FollowUp.RETRY not in follow_ups(refused), "it will be refused again"
 
 
