@@ -21,7 +21,8 @@ class ChainError:
 
     Attributes:
         seq: The number of the record.
-        what: `altered`, `missing`, `inserted`, `swapped`, `cut off`, `rewritten` or `forged`.
+        what: `altered`, `missing`, `inserted`, `swapped`, `cut off`, `rewritten`, `forged` or
+            `out of order`.
         why: A sentence for people.
     """
 

@@ -24,7 +24,7 @@ async def verify(settings: Settings, options: argparse.Namespace) -> int:
     store = open_store(settings, with_signer=False)
     try:
         with store.audit_log.snapshot() as audited:
-            error = _verify_chain(audited, trusted)
+            error = _verify_chain(audited, trusted) or _verify_lives(audited)
             if checkpoints is not None:
                 error = _compare(audited, checkpoints) or error
             return FAILED if error else DONE
@@ -56,6 +56,14 @@ def _verify_chain(audited: AuditSnapshot, trusted: Iterable[str]) -> ChainError 
             f"the {report.count} before it hold"
         )
     say(*(f"note: {note}" for note in report.notes))
+    return error
+
+
+def _verify_lives(audited: AuditSnapshot) -> ChainError | None:
+    """Look for what was sent, or decided, of an operation that nobody asked for or let pass."""
+    error = audited.first_gap()
+    if error is not None:
+        say(f"broken at record {error.seq}: {error.what}: {error.why}")
     return error
 
 

@@ -15,11 +15,11 @@ from bot.audit.checkpoints import (
     format_checkpoint,
 )
 from bot.audit.hash_chain import Fact, Record
-from bot.audit.verifier import Report
+from bot.audit.verifier import ChainError, Report
 from bot.audit.witness import Witnessed
 from bot.clock_skew import ClockSkew
 from bot.errors import TamperedRowError, UnreadableRowError
-from bot.storage import audit_records
+from bot.storage import audit_lives, audit_records
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
 from bot.storage.writer import Transaction
@@ -68,6 +68,10 @@ class AuditSnapshot:
             trusted=trusted,
             progress=progress,
         )
+
+    def first_gap(self) -> ChainError | None:
+        """Return the first record that does not follow on what its operation was before."""
+        return audit_lives.first_gap(self._connection, pruned=self.buried > 0)
 
     def compare(self, witnessed: Iterable[SignedCheckpoint]) -> Witnessed:
         """Compare with the checkpoints that the audit channel keeps; see `witness.compare`."""

@@ -166,6 +166,18 @@ async def test_audit_verify_names_altered_record(terminal: Terminal) -> None:
     assert "the 3 before it hold" in out
 
 
+async def test_audit_verify_finds_what_nobody_let_pass(terminal: Terminal) -> None:
+    """A request that was sent without having been asked for ends in exit code 1."""
+    store = terminal.world.bot.store
+    assert store is not None
+    await store.audit_log.record(Fact("sending", "made-up", {}))
+
+    code, out = await terminal.run("verify")
+
+    assert code == 1
+    assert 'says "sending" of operation made-up, and has nothing before it' in out
+
+
 async def test_audit_show_prints_operation_history(terminal: Terminal) -> None:
     """The history of one operation is printed with its request ID and permalink."""
     id_ = await terminal.stop("stream1")

@@ -227,6 +227,23 @@ async def test_checkpoint_is_due_by_time_or_count(quick_store: Store, tmp_path: 
         assert await store.audit_log.checkpoint(every=0.0, most=5)
 
 
+async def test_verify_walks_the_life_of_each_operation(database_url: str) -> None:
+    """A request that left without having been let pass is found, though every record is sealed."""
+    async with opened(database_url, signer=OURS) as store:
+        for kind in ("asked", "allowed", "sending", "ended"):
+            await store.audit_log.record(Fact(kind, "op1", {}))
+        with store.audit_log.snapshot() as audited:
+            assert audited.first_gap() is None
+        await store.audit_log.record(Fact("asked", "op2", {}))
+        await store.audit_log.record(Fact("sending", "op2", {}))
+        last = check(store)
+        assert last.found is None
+        with store.audit_log.snapshot() as audited:
+            found = audited.first_gap()
+        assert found is not None
+        assert (found.seq, found.what) == (last.last, "out of order")
+
+
 # --- retention ---------------------------------------------------------------------------
 
 

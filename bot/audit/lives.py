@@ -1,0 +1,77 @@
+"""Walks the life of each operation on the audit log: nothing may be sent that nobody let pass."""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeAlias
+
+from bot.audit.verifier import ChainError
+from bot.model.lifecycle import BEGINNINGS, MEANWHILE, STEPS
+from bot.model.operations import State
+
+LifeRecord: TypeAlias = tuple[str, int, str, str]
+"""Operation, number, kind and body of a record."""
+
+_WAITS = frozenset(step.record for step in MEANWHILE.values())
+KINDS = frozenset(
+    {step.record for steps in (BEGINNINGS, STEPS) for step in steps.values()} | _WAITS
+)
+"""Kinds of the records of an operation's transitions; all others may stand anywhere."""
+
+_ANY = frozenset(State)
+
+
+def first_gap(records: Iterable[LifeRecord], *, pruned: bool) -> ChainError | None:
+    """Return the first record that does not follow on what its operation was before.
+
+    Args:
+        records: Those of KINDS, by operation and number.
+        pruned: Whether the beginning of a life may have been removed.
+    """
+    found = (
+        gap
+        for _, life in groupby(records, key=itemgetter(0))
+        if (gap := _gap(life, pruned=pruned)) is not None
+    )
+    return min(found, key=lambda gap: gap.seq, default=None)
+
+
+def _gap(life: Iterable[LifeRecord], *, pruned: bool) -> ChainError | None:
+    states: frozenset[State] = frozenset()
+    before = ""
+    for operation, seq, kind, body in life:
+        if not before and pruned and not _begun(kind):
+            states = _ANY
+        after = _after(states, kind) if states else _begun(kind)
+        if not after:
+            follows = f'follows on its "{before}"' if before else "has nothing before it"
+            why = f'record {seq} says "{kind}" of operation {operation}, and {follows}'
+            return ChainError(seq, "out of order", why)
+        states, before = _narrowed(after, body) if len(after) > 1 else after, kind
+    return None
+
+
+@cache
+def _begun(kind: str) -> frozenset[State]:
+    return frozenset(state for state, step in BEGINNINGS.items() if step.record == kind)
+
+
+@cache
+def _after(states: frozenset[State], kind: str) -> frozenset[State]:
+    """Return the states that may follow with a record of this kind."""
+    moved = {
+        after for (before, after), step in STEPS.items() if before in states and step.record == kind
+    }
+    stays = {State.WAITING} if State.WAITING in states and kind in _WAITS else set[State]()
+    return frozenset(moved | stays)
+
+
+def _narrowed(states: frozenset[State], body: str) -> frozenset[State]:
+    """Return the state that a record names, where several may follow: one approval of two."""
+    try:
+        named = json.loads(body)["facts"].get("state")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return states
+    return frozenset({State(named)}) if named in states else states
