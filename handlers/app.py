@@ -21,6 +21,7 @@ from handlers.listeners import (
     forms,
     home,
     mentions,
+    outsiders,
     shortcuts,
     suggestions,
     user_groups,
@@ -63,6 +64,7 @@ def build_app(
     )
     retrying = with_rate_limit_retries(client)
     responder = Responder(service=service, background=background, client=retrying)
+    outsiders.register(app, service=service, responder=responder, background=background)
     # Bolt tries the listeners in this order: the urgent ones come first.
     commands.register(app, responder=responder)
     mentions.register(app, responder=responder, bot_user=identity.user)

@@ -202,6 +202,10 @@ class OfflineDirectory:
         """Return the actor as a member of the bot's own workspace."""
         return Person(actor.user, self._team)
 
+    def known(self, actor: Actor) -> Person | None:
+        """Return the same."""
+        return Person(actor.user, self._team)
+
     async def groups(self, user: str, among: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
         """Return no group."""
         return frozenset()

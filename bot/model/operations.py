@@ -104,6 +104,8 @@ class Approvals:
         break_glass_rule: The rule under which an emergency needs no second person.
         request_from: For a denied operation, roles whose members may be asked to allow it.
         lacking: Why the actor may not do it without approval; empty where they may.
+        withheld: The actor may not read what was asked: Slack does not say that they are a full
+            member, and the policy has filled it in.
     """
 
     needed: int = 1
@@ -116,6 +118,7 @@ class Approvals:
     break_glass_rule: str = ""
     request_from: tuple[str, ...] = ()
     lacking: str = ""
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)

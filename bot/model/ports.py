@@ -38,6 +38,10 @@ class Directory(Protocol):
         """
         ...
 
+    def known(self, actor: Actor) -> Person | None:
+        """Return what was looked up of a user a moment ago; None where nothing is known."""
+        ...
+
     async def groups(self, user: str, among: frozenset[str]) -> frozenset[str]:
         """Return those of the user groups `among` that the user is in.
 

@@ -199,6 +199,20 @@ class Authorizer:
         )
         return Denied("approver", why) if why is not None else None
 
+    async def outsider(self, actor: Actor, operation: Operation | None) -> Denied | None:
+        """Return why somebody may not so much as learn what a button is about.
+
+        Where Slack does not answer, its asker was a member when they asked.
+        """
+        try:
+            person = await self._directory.person(actor)
+        except DirectoryError as error:
+            own = operation is not None and operation.actor == actor
+            return None if own else _unanswered(error)
+        context = Context(person, self._team, frozenset(), "", in_channel=True)
+        why = policy.outsider(context)
+        return Denied("outsider", why) if why is not None else None
+
     async def approver_check(
         self, operation: Operation, command: Command
     ) -> Callable[[Operation], bool]:
@@ -240,13 +254,13 @@ class Authorizer:
         return policy.members(self._policy().policy, roles)
 
     async def _facts(self, actor: Actor, operation: Operation) -> Context:
-        return Context(
-            person=await self._directory.person(actor),
-            home_team=self._team,
-            groups=await self._directory.groups(actor.user, self._policy().policy.usergroups),
-            channel=operation.place.channel,
-            in_channel=True,
-        )
+        person = await self._directory.person(actor)
+        facts = Context(person, self._team, frozenset(), operation.place.channel, in_channel=True)
+        if policy.outsider(facts) is not None:
+            # Why their groups cannot be read would tell them of the policy.
+            return facts
+        groups = await self._directory.groups(actor.user, self._policy().policy.usergroups)
+        return replace(facts, groups=groups)
 
     async def _present(self, operation: Operation) -> bool:
         """Return whether the bot is in the channel, so that everyone there sees what is done."""

@@ -54,6 +54,8 @@ class Decisions:
             operation = await self._store.operations.get(decision.operation)
         except UnreadableRowError:
             return Objection(_UNREADABLE)
+        if (outsider := await self._authorizer.outsider(decision.actor, operation)) is not None:
+            return Objection(outsider.reason)
         if operation is None:
             return Objection(_NOTHING)
         if (late := _no_longer_open(operation, decision)) is not None:
@@ -71,6 +73,9 @@ class Decisions:
                 operation = await self._store.operations.get(decision.operation)
             except UnreadableRowError:
                 return Settled(counts=False, words=_UNREADABLE)
+            outsider = await self._authorizer.outsider(decision.actor, operation)
+            if outsider is not None:
+                return Settled(counts=False, words=outsider.reason, operation=operation)
             if operation is None:
                 return Settled(counts=False, words=_NOTHING)
             if operation.unsigned:

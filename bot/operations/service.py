@@ -15,11 +15,11 @@ from bot.commands.parser import parse
 from bot.commands.tokens import without_dry_run
 from bot.commands.vocabulary import Vocabulary
 from bot.errors import CommitUnknownError, ParseError, StoreError
-from bot.model.actions import DEFAULT
+from bot.model.actions import DEFAULT, Json
 from bot.model.commands import Command, Invocation
 from bot.model.lifecycle import ENDINGS
 from bot.model.operations import Choice, Decision, Operation, Origin, State
-from bot.model.people import Place
+from bot.model.people import Actor, Place
 from bot.model.verdicts import Denied, DryRunResult, Verdict
 from bot.operations.admission import Admission
 from bot.operations.approvals import ApprovalService
@@ -30,7 +30,7 @@ from bot.operations.operation_ids import new_id
 from bot.operations.queries import Queries
 from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded, Objection, Reply
 from bot.operations.worker import Worker
-from bot.policy.evaluation import OUTSIDE
+from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.policy.loader import LoadedPolicy
 from bot.redact import redact
 from bot.storage.store import Store
@@ -66,9 +66,6 @@ _REQUEST_FOR = 1800.0
 """Seconds after a denial for which others may be asked."""
 
 _UNSIGNED = "The bot was changed since, and can't verify what this button belongs to."
-
-_UNKNOWN_OR_OUTSIDE = OUTSIDE | {"directory"}
-"""The checks that fail for somebody who is no member, or of whom Slack does not say it."""
 
 
 class Service:
@@ -141,13 +138,23 @@ class Service:
         """
         operation = self._operation(asked, State.ASKED, command, format_command(command))
         found = await self._admission.dry_run(operation, command)
-        if isinstance(found.verdict, Denied) and found.verdict.check in _UNKNOWN_OR_OUTSIDE:
+        if isinstance(found.verdict, Denied) and found.verdict.check in UNKNOWN_OR_OUTSIDE:
             found = replace(found, request=None, hidden=True)
         facts = facts_of(replace(operation, rule=found.verdict.rule), command.action)
         allowed = isinstance(found.verdict, Verdict)
         facts |= {"state": "dry run", "allowed": allowed}
         await self._store.audit_log.record(Fact("dry run", "", facts))
         return found if found.hidden else replace(found, case=operation.case)
+
+    async def record_turned_away(self, actor: Actor, channel: str) -> None:
+        """Record that an outsider was turned away, before anything of theirs was read.
+
+        Raises:
+            StoreError: It is not recorded.
+        """
+        facts: dict[str, Json] = {"team": actor.team, "user": actor.user, "channel": channel}
+        known: dict[str, Json] = {name: value for name, value in facts.items() if value}
+        await self._store.audit_log.record(Fact("turned away", "", known))
 
     async def decide(self, decision: Decision) -> NotRecorded | None:
         """Record a decision, to have its effect once; never waits for Slack.

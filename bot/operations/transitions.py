@@ -20,6 +20,7 @@ from bot.model.verdicts import Denied
 from bot.operations.audit_facts import facts_of, without_secrets
 from bot.operations.authorizer import Authorizer
 from bot.operations.joining import superseded_by_ending
+from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Effects, Guards, Transition
 from bot.telemetry import Metrics
@@ -133,8 +134,12 @@ class Transitions:
         """
         changes: Changes = {"detail": denied.reason, "rule": denied.rule}
         extra: dict[str, Json] = {"check": denied.check}
+        withheld = denied.check in UNKNOWN_OR_OUTSIDE
+        if request_from or withheld:
+            changes["approvals"] = replace(
+                operation.approvals, request_from=request_from, withheld=withheld
+            )
         if request_from:
-            changes["approvals"] = replace(operation.approvals, request_from=request_from)
             extra["may_ask"] = list(request_from)
         if denied.domains:
             changes["preview"] = replace(operation.preview, domains=denied.domains)

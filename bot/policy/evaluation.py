@@ -114,6 +114,9 @@ CHECKS = (
 OUTSIDE = frozenset({_OWN_WORKSPACE.id, _FULL_MEMBER.id})
 """Ids of the checks that only outsiders fail."""
 
+UNKNOWN_OR_OUTSIDE = OUTSIDE | {"directory"}
+"""Ids of the checks that fail for an outsider, or for somebody of whom Slack does not say more."""
+
 
 def decide(policy: Policy, command: Command, context: Context) -> Verdict | Denied:
     """Return the approval that a command needs, or why it is denied.
@@ -281,7 +284,7 @@ def _membership_objection(person: Person) -> str | None:
     if person.bot:
         return "Bots may not use this bot."
     if person.guest:
-        return "Guests have no role in the policy, whatever it says of them."
+        return "Guests may not use this bot."
     return "This user is deactivated." if person.deactivated else None
 
 

@@ -47,6 +47,7 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
         "break_glass_rule": "glass",
         "request_from": "asks",
         "lacking": "lacks",
+        "withheld": "withheld",
     },
     "preview": {
         "state": "seen",

@@ -56,12 +56,12 @@ def _answer(body: Mapping[str, Any], sentence: str) -> dict[str, Any] | str:
     if "command" in body:
         return {"response_type": "ephemeral", "text": sentence}
     if body.get("type") == "view_submission":
-        return {"response_action": "errors", "errors": {_field(body): sentence}}
+        return {"response_action": "errors", "errors": {error_field(body): sentence}}
     # Nobody would see an answer to a button or an event.
     return ""
 
 
-def _field(body: Mapping[str, Any]) -> str:
+def error_field(body: Mapping[str, Any]) -> str:
     """Return a field of the submitted form: Slack shows no error at a block of another one."""
     view = body.get("view")
     found = view.get("blocks") if isinstance(view, Mapping) else None

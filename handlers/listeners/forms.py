@@ -3,8 +3,9 @@
 Source: https://docs.slack.dev/surfaces/modals
 """
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from bot.commands.tokens import unescape
 from bot.errors import ParseError
 from bot.model.actions import Action, Effect
 from bot.model.commands import Invocation
-from bot.model.people import Place
+from bot.model.people import Actor, Place
 from bot.operations.results import Accepted, Invalid, NotRecorded
 from bot.operations.service import Service
 from handlers.messages import views
@@ -25,10 +26,13 @@ from handlers.messages.mrkdwn import escape, quoted
 from handlers.messages.replies import MALFORMED, OPEN_FORM
 from handlers.slack.api_calls import call_or_raise
 from handlers.slack.background import BackgroundQueue
-from handlers.slack.payloads import form_invocation, place_of, text_at
+from handlers.slack.payloads import actor_of, form_invocation, place_of, text_at
 from handlers.slack.responder import Responder
 
 _MAX_ERROR = 300
+_MEMBER_WITHIN = 1.5
+"""Seconds that a mistake in a form waits for Slack to say that its reader is a full member."""
+_UNKNOWN = "Slack did not say who you are in time. Nothing was sent; submit it again."
 _EFFECTS = {effect.value: effect for effect in Effect}
 _NOT_A_COMMAND = "The form asks for something else than an action. Close it and open it again."
 
@@ -108,10 +112,13 @@ def _register_choices(
 ) -> None:
     """Register the choices in the form that change its fields."""
 
-    def redraw(body: Mapping[str, Any], view: dict[str, Any]) -> None:
+    def redraw(body: Mapping[str, Any], draw: Callable[[], dict[str, Any]]) -> None:
         async def update() -> None:
+            actor = actor_of(body)
+            if actor is None or await service.queries.outsider(actor) is not None:
+                return
             view_id, version = text_at(body, "view", "id"), text_at(body, "view", "hash")
-            await call_or_raise(client.views_update(view_id=view_id, hash=version, view=view))
+            await call_or_raise(client.views_update(view_id=view_id, hash=version, view=draw()))
 
         background.submit("follow what was chosen", update)
 
@@ -122,7 +129,7 @@ def _register_choices(
         place = _form_place(body)
         if place is not None:
             api = text_at(action, "selected_option", "value")
-            redraw(body, views.form(place, service.vocabulary, api))
+            redraw(body, lambda: views.form(place, service.vocabulary, api))
 
     @app.action(views.CHOOSE_ACCOUNT)
     async def choose_account(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
@@ -131,7 +138,7 @@ def _register_choices(
         place, values = _form_place(body), _values(body)
         if place is not None:
             chosen = replace(place, account=text_at(action, "selected_option", "value"))
-            redraw(body, views.form(chosen, service.vocabulary, _api(values)))
+            redraw(body, lambda: views.form(chosen, service.vocabulary, _api(values)))
 
     @app.action(views.CHOOSE_CANDIDATE)
     async def choose_found(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
@@ -142,7 +149,8 @@ def _register_choices(
         candidates = (place.candidates if place else None) or ()
         if place is None or at not in map(str, range(len(candidates))):
             return
-        redraw(body, views.form(replace(place, chosen=int(at)), service.vocabulary))
+        chosen = replace(place, chosen=int(at))
+        redraw(body, lambda: views.form(chosen, service.vocabulary))
 
 
 def _submitter(body: Mapping[str, Any], values: Mapping[str, Any]) -> Invocation | None:
@@ -162,6 +170,8 @@ async def _submit(service: Service, invocation: Invocation, form: FormText) -> d
     match reply:
         case Accepted():
             return {}
+        case Invalid() if denied := await _outsider(service, invocation.actor):
+            return {views.ACTION_BLOCK: escape(denied, _MAX_ERROR)}
         case Invalid(error):
             api = form.read_as.partition(" ")[0]
             action = next((a for a in service.vocabulary.actions if a.api == api), None)
@@ -170,6 +180,19 @@ async def _submit(service: Service, invocation: Invocation, form: FormText) -> d
             return {views.ACTION_BLOCK: escape(sentence, _MAX_ERROR)}
         case _:
             return {views.ACTION_BLOCK: _NOT_A_COMMAND}
+
+
+async def _outsider(service: Service, actor: Actor) -> str:
+    """Return why somebody may not read what is wrong with a form; empty for a member.
+
+    An error is shown in the ack alone, so this waits for Slack where nobody is known.
+    """
+    try:
+        async with asyncio.timeout(_MEMBER_WITHIN):
+            denied = await service.queries.outsider(actor)
+    except TimeoutError:
+        return _UNKNOWN
+    return denied.reason if denied else ""
 
 
 def form_text(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> FormText:

@@ -93,6 +93,8 @@ class _HomeTabs:
         self._published.pop(actor.user, None)
 
     async def _render(self, actor: Actor) -> dict[str, Any]:
+        if (denied := await self._service.queries.outsider(actor)) is not None:
+            return home_view.closed_home(denied.reason)
         permissions = await self._service.queries.permissions_everywhere(actor)
         mine, waiting = await self._service.queries.open_requests(actor)
         off = await self._service.queries.off_air(actor, Place(""), read_states=False)

@@ -4,6 +4,7 @@ Source: https://docs.slack.dev/interactivity/implementing-shortcuts
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -37,5 +38,7 @@ def register(app: AsyncApp, *, responder: Responder) -> None:
         invocation = form_invocation(body, Place(channel, thread_ts, text_at(body, "response_url")))
         if invocation is None or not channel:
             return
-        place = views.FormPlace(Effect.STOP, channel, thread_ts, find_candidates(message))
-        responder.open_form(place, invocation.key, invocation)
+        place = views.FormPlace(Effect.STOP, channel, thread_ts)
+        responder.open_form(
+            place, invocation.key, invocation, find=partial(find_candidates, message)
+        )

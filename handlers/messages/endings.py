@@ -129,6 +129,8 @@ def private_reply(
 def _private_text(operation: Operation, action: Action | None, permalink: str) -> str:
     request, place = request_text(operation, action), channel(operation.place.channel)
     match operation.state:
+        case State.DENIED if operation.approvals.withheld:
+            return detail_text(operation)
         case State.DENIED:
             text = f"Denied: {request}. {detail_text(operation)} Nothing was sent."
             return f"{text} {offer_text(operation)}".rstrip()

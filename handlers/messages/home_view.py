@@ -22,6 +22,11 @@ _BLOCKS_MOST = 100
 """Blocks in a view; Slack's limit."""
 
 
+def closed_home(why: str) -> dict[str, Any]:
+    """Render the tab of somebody who may not use the bot: why, and nothing else."""
+    return {"type": "home", "blocks": [section(escape(why))]}
+
+
 def home(
     permissions: Permissions | None,
     recent: Sequence[Operation],

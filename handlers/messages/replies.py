@@ -42,6 +42,8 @@ MALFORMED = (
     "Slack sent this without what makes it unique, so nothing was done. Please send it again."
 )
 
+WHO_ARE_YOU = "One moment, Slack is asked who you are."
+
 FORM_TITLES = {
     Effect.STOP: "Stop something",
     Effect.START: "Start something",
@@ -53,7 +55,7 @@ FORM_TITLES = {
 _IN_PROGRESS: Mapping[type, str] = {
     DryRun: "Dry run, nothing is sent. One moment, the policy is asked.",
     Form: "The form opens now.",
-    WhoAmI: "One moment, Slack is asked who you are.",
+    WhoAmI: WHO_ARE_YOU,
     Audit: "One moment, the trail is read.",
     OffAir: "One moment, what is off is looked up.",
 }
@@ -76,6 +78,12 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
             return help_on(topic, vocabulary.actions, targets=vocabulary.targets)
         case Form() | WhoAmI() | Audit() | OffAir() | DryRun():
             return Message(_IN_PROGRESS[type(reply)])
+
+
+def accepted_from_anyone(reply: Accepted) -> Message:
+    """Render the receipt for somebody who may be no member: nothing that the policy fills in."""
+    place = _place(reply.operation)
+    return Message(f"Asked: the answer comes in {place}; refusals come to you alone.")
 
 
 def _accepted(operation: Operation, action: Action | None, *, again: bool) -> str:

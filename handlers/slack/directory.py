@@ -48,6 +48,9 @@ class _Cache(Generic[K, V]):
         # A cancelled caller must not cancel the others' answer.
         return await asyncio.shield(task)
 
+    def peek(self, key: K) -> V | None:
+        return self._values.get(key)
+
     def forget(self, key: K) -> None:
         self._values.pop(key, None)
         self._pending.pop(key, None)
@@ -91,6 +94,10 @@ class Directory:
             DirectoryError: Slack did not answer, or knows no such user.
         """
         return await self._users.get(actor, lambda: self._fetch_person(actor))
+
+    def known(self, actor: Actor) -> Person | None:
+        """Return what was looked up of a user a moment ago; None where nothing is known."""
+        return self._users.peek(actor)
 
     async def groups(self, user: str, among: frozenset[str]) -> frozenset[str]:
         """Return those of the user groups `among` that the user is in.

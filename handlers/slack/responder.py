@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog.registry import action_of
+from bot.commands.alerts import Candidate
 from bot.commands.parsed import ME, Audit, Form, Help, OffAir, WhoAmI
 from bot.model.commands import Command, Invocation
 from bot.model.operations import Search
@@ -22,6 +24,12 @@ from handlers.slack.posting import send_private
 
 GLANCE = 0.02
 """Seconds in which cached permissions are known; an ack does not wait for Slack."""
+
+MEMBER_WITHIN = 0.8
+"""Seconds that help or a mistake waits for Slack to say that its reader is a full member.
+
+Once that is known, for a minute, nothing waits; and what is asked never does.
+"""
 
 BUSY = Message(
     "Too much is asked of me at this moment, so this was not done. Try again in a few seconds."
@@ -62,11 +70,37 @@ class Responder:
             trigger_id: With which a form may be opened within 3 s; empty where there is none.
         """
         reply = await self._service.ask(invocation)
-        if isinstance(reply, Accepted):
-            return self.render(reply)
+        match reply:
+            case Accepted():
+                known = self._service.queries.is_known_member(invocation.actor)
+                return self.render(reply) if known else replies.accepted_from_anyone(reply)
+            case Help() | Invalid():
+                return await self._tell_member(reply, invocation)
+            case _:
+                return self._dispatch(reply, invocation, trigger_id)
+
+    async def _tell_member(self, reply: Help | Invalid, invocation: Invocation) -> Message:
+        """Return help or a mistake, which show the policy's defaults and targets, to a member."""
+        if not self._service.queries.is_known_member(invocation.actor):
+            outsider = asyncio.create_task(self._service.queries.outsider(invocation.actor))
+            await asyncio.wait({outsider}, timeout=MEMBER_WITHIN)
+            if not outsider.done():
+                outsider.cancel()
+                return self._tell_later(reply, invocation)
+            if (denied := outsider.result()) is not None:
+                return Message(escape(denied.reason))
         if isinstance(reply, Help):
             return await self._help(reply, invocation)
-        return self._dispatch(reply, invocation, trigger_id)
+        return self.render(reply)
+
+    def _tell_later(self, reply: Help | Invalid, invocation: Invocation) -> Message:
+        async def render() -> Message:
+            if isinstance(reply, Help):
+                return await self._marked(reply, invocation)
+            return self.render(reply)
+
+        queued = self._look_up("who asks", invocation, render)
+        return Message(replies.WHO_ARE_YOU) if queued else BUSY
 
     async def reply_ephemeral(self, invocation: Invocation) -> None:
         """Ask the service where an ack carries no text: what is accepted shows as its card."""
@@ -119,15 +153,26 @@ class Responder:
                 pass
         return replies.receipt(reply, self._service.vocabulary) if queued else BUSY
 
-    def open_form(self, place: views.FormPlace, trigger_id: str, invocation: Invocation) -> bool:
-        """Open the form for a member; return False if the queue is full. A trigger lives 3 s."""
+    def open_form(
+        self,
+        place: views.FormPlace,
+        trigger_id: str,
+        invocation: Invocation,
+        find: Callable[[], tuple[Candidate, ...]] | None = None,
+    ) -> bool:
+        """Open the form for a member; return False if the queue is full. A trigger lives 3 s.
+
+        Args:
+            find: Reads the candidates out of a message; not before the reader is known.
+        """
 
         async def work() -> None:
             # The form shows the policy's defaults, which only members may see.
             if denied := await self._service.queries.outsider(invocation.actor):
-                await self.send_ephemeral(invocation, Message(escape(denied.reason)))
+                await self._send(invocation, Message(escape(denied.reason)))
                 return
-            view = views.form(place, self._service.vocabulary)
+            found = await asyncio.to_thread(find) if find is not None else None
+            view = views.form(replace(place, candidates=found), self._service.vocabulary)
             await call_or_raise(self._client.views_open(trigger_id=trigger_id, view=view))
 
         async def on_failure(fault: str) -> None:
@@ -147,19 +192,27 @@ class Responder:
         """Replace the message whose button was pressed; if Slack refuses, send another one."""
 
         async def work() -> None:
+            shown = await self._for_members(invocation, message)
             url = invocation.place.reply_url
-            outcome = await respond(self._client, url, message, replace=True) if url else None
+            outcome = await respond(self._client, url, shown, replace=True) if url else None
             if not isinstance(outcome, Answered):
-                await self.send_ephemeral(invocation, message)
+                await self._send(invocation, shown)
 
         self._background.submit("tell the asker", work)
 
     async def send_ephemeral(self, invocation: Invocation, message: Message) -> None:
-        """Send the requester an ephemeral message now.
+        """Send the requester an ephemeral message now; an outsider learns only that they are one.
 
         Raises:
             CallError: Slack did not accept it.
         """
+        await self._send(invocation, await self._for_members(invocation, message))
+
+    async def _for_members(self, invocation: Invocation, message: Message) -> Message:
+        denied = await self._service.queries.outsider(invocation.actor)
+        return message if denied is None else Message(escape(denied.reason))
+
+    async def _send(self, invocation: Invocation, message: Message) -> None:
         outcome = await send_private(
             self._client, invocation.actor.user, invocation.place, message, any_failure=True
         )
@@ -201,7 +254,10 @@ class Responder:
         fallback: Help | None = None,
     ) -> bool:
         async def work() -> None:
-            await self.send_ephemeral(invocation, await find())
+            if denied := await self._service.queries.outsider(invocation.actor):
+                await self._send(invocation, Message(escape(denied.reason)))
+                return
+            await self._send(invocation, await find())
 
         async def on_failure(fault: str) -> None:
             failed = Message(LOOK_UP_FAILED.format(fault=fault))

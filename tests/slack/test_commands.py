@@ -123,7 +123,7 @@ async def test_whoami_reports_failed_user_lookup(workspace: Workspace) -> None:
     await workspace.settle()
 
     (reply,) = workspace.slack.replies
-    assert "could not be looked up" in reply["text"]
+    assert reply["text"].startswith("Slack did not say who you are.")
 
 
 async def test_background_queue_full_is_reported_in_ack(quick_store: Store) -> None:

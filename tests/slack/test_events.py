@@ -23,7 +23,7 @@ async def test_home_tab_reports_unreadable_roles(
     await workspace.background.stop(grace=60.0)
 
     (published,) = workspace.slack.asked("views.publish")
-    assert "could not be read" in str(published["view"])
+    assert "Slack did not say who you are." in str(published["view"])
 
 
 async def test_home_tab_ignores_messages_tab(workspace: Workspace) -> None:

@@ -128,10 +128,10 @@ async def test_help_replies_first_and_permissions_follow(quick_store: Store) -> 
     assert "StopPublishStream" not in told["text"]
 
 
-async def test_help_is_unmarked_for_unknown_user(
+async def test_help_is_withheld_from_unknown_user(
     quick_store: Store,
 ) -> None:
-    """Help without marks is returned when Slack does not identify the user."""
+    """Help, which shows the policy's defaults, is not for whom Slack does not identify."""
     nobody = FakeDirectory(people={})
     async with (
         built(quick_store, policy=POLICY, directory=nobody) as house,
@@ -140,8 +140,8 @@ async def test_help_is_unmarked_for_unknown_user(
         text = await workspace.command("help")
         await workspace.settle()
 
-    assert "`/stopstream live" in text
-    assert "✓" not in text
+    assert text.startswith("Slack did not say who you are.")
+    assert "live" not in text
 
 
 def test_help_with_all_actions_marked_is_not_cut() -> None:

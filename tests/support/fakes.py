@@ -103,6 +103,8 @@ class FakeDirectory:
         }
     )
     members: dict[str, frozenset[str]] = field(default_factory=dict)
+    warm: bool = True
+    """Whether everybody was looked up a moment ago."""
     channels: dict[str, Presence] = field(default_factory=lambda: {"C0INC": Presence.IN})
 
     async def person(self, actor: Actor) -> Person:
@@ -110,6 +112,9 @@ class FakeDirectory:
             return self.people[actor.user]
         except KeyError:
             raise DirectoryError("Slack did not say who you are.") from None
+
+    def known(self, actor: Actor) -> Person | None:
+        return self.people.get(actor.user) if self.warm else None
 
     async def groups(self, user: str, among: Iterable[str]) -> frozenset[str]:
         return frozenset(g for g in among if user in self.members.get(g, frozenset()))

@@ -1,0 +1,195 @@
+"""Whoever Slack does not say is a full member gets one sentence, and nothing of the policy."""
+
+import re
+from typing import Any
+
+import pytest
+
+from bot.catalog.registry import action_of
+from bot.model.actions import Effect
+from bot.model.messages import MessageKind
+from bot.model.operations import Choice, State
+from bot.model.people import Actor, Person
+from bot.storage.store import Store
+from handlers.messages import endings, replies, search_results, views
+from handlers.messages.annotations import REQUEST
+from handlers.messages.buttons import DECIDE, FOLLOW
+from tests.conftest import House, built
+from tests.support.fakes import ALICE, BOB, TEAM, FakeDirectory
+from tests.support.slack_app import Workspace, mention, opened, submission
+
+EVE = "U0EVE"
+POLICY = """
+defaults:
+  live: {DomainName: hush-domain.example.com, AppName: hush-app}
+  ingest: {SdkAppId: 1499999999, Region: ap-singapore}
+targets:
+  hush-stage: live hush-stream
+roles:
+  hush-oncall:
+    members: {users: [U0ALICE, U0EVE]}
+    allow: [{actions: ["*"], approval: second-person, approvers: [hush-leads]}]
+  hush-leads:
+    members: {users: [U0BOB, U0EVE]}
+    allow: [{actions: ["*"], requests: true}]
+"""
+SECRETS = re.compile("hush|1499999999|second person|[Rr]ule|[Rr]ole")
+TEXTS = (
+    *("live stream1", "ingest task1", "status live stream1", "ban stream1 for=1h"),
+    *("help", "help live", "help targets", "help accounts", "whoami", "audit since=24h", "off", ""),
+    *("live hush-stag", "lvie stream1", "ingest", "live stream1 --dry-run", "hush-stage"),
+)
+NEUTRAL = {
+    *(
+        "One moment, Slack is asked who you are.",
+        "The form opens now.",
+        "One moment, the trail is read.",
+    ),
+    *("One moment, what is off is looked up.",),
+    "Dry run, nothing is sent. One moment, the policy is asked.",
+    "Asked: the answer comes in this channel; refusals come to you alone.",
+    "Asked: the answer comes in this conversation; refusals come to you alone.",
+}
+PEOPLE = {
+    "guest": Person(EVE, TEAM, guest=True),
+    "bot": Person(EVE, TEAM, bot=True),
+    "deactivated": Person(EVE, TEAM, deactivated=True),
+    "stranger": Person(EVE, "T0OTHER", stranger=True),
+}
+
+
+def interaction(type_: str, **given: Any) -> dict[str, Any]:
+    user = {"id": EVE, "team_id": TEAM}
+    return {"type": type_, "user": user, "team": {"id": TEAM}, "trigger_id": "t"} | given
+
+
+def press(name: str, value: str, trigger: str, **given: Any) -> dict[str, Any]:
+    action = {"action_id": name, "value": value, "type": "button", "block_id": "b"}
+    place = {"channel": {"id": "C0INC"}} | given
+    return interaction("block_actions", actions=[action], **place) | {"trigger_id": trigger}
+
+
+async def _every_way_in(workspace: Workspace, waiting: str, denied: str, ended: str) -> list[str]:
+    """Try everything, and return what the acks said."""
+    said: list[str] = []
+    for number, text in enumerate(TEXTS):
+        for channel in ("C0INC", "D0EVE"):
+            given = {"user_id": EVE, "channel_id": channel, "trigger_id": f"{number}-{channel}"}
+            said.append(await workspace.command(text, **given))
+        await workspace.event(mention(text, user=EVE), f"Ev-{number}")
+    await workspace.event({"type": "app_home_opened", "user": EVE, "tab": "home"}, "Ev-home")
+    form = {"callback_id": views.FORM, "id": "V1", "hash": "h", "type": "modal"}
+    form["private_metadata"] = views.encode_place(views.FormPlace(Effect.STOP, "C0INC"))
+    chosen = {"selected_option": {"value": "StopStreamIngest"}, "type": "static_select"}
+    message = {"text": "streams: hush-stream, stream2", "ts": "1.0"}
+    payloads = [
+        interaction("shortcut", callback_id="open_form"),
+        interaction(
+            "message_action",
+            callback_id="stop_in_message",
+            message=message,
+            channel={"id": "C0INC"},
+        ),
+        press(f"{replies.OPEN_FORM}:stop", "stop", "t1"),
+        press(f"{replies.SUGGESTED}:1", "live stream1", "t2"),
+        press(f"{replies.SUGGESTED}:2", "lvie stream1", "t3"),
+        press(f"{DECIDE}:{Choice.APPROVE.value}", waiting, "t4"),
+        press(f"{DECIDE}:{Choice.CONFIRM.value}", waiting, "t5"),
+        press(f"{DECIDE}:{Choice.EMERGENCY.value}", waiting, "t6"),
+        press(f"{DECIDE}:{Choice.DENY.value}", ended, "t7"),
+        press(f"{FOLLOW}:retry", ended, "t8"),
+        press(f"{FOLLOW}:undo", ended, "t9"),
+        press(REQUEST, denied, "t10"),
+        press(search_results.OLDER, "x", "t11"),
+        press(search_results.FILE, "x", "t12"),
+        interaction("block_actions", view=form)
+        | {"actions": [chosen | {"action_id": views.CHOOSE_ACTION, "block_id": "b"}]},
+        submission(StreamName="stream1") | {"user": {"id": EVE, "team_id": TEAM}},
+        submission(StreamName="") | {"user": {"id": EVE, "team_id": TEAM}, "trigger_id": "t14"},
+    ]
+    for payload in payloads:
+        answer = await workspace.interact(payload)
+        said += answer.get("errors", {}).values() if isinstance(answer, dict) else [answer]
+    return said
+
+
+def _sent(workspace: Workspace) -> list[str]:
+    """Return what was sent to them after the acks."""
+    slack, desk = workspace.slack, workspace.house.desk
+    texts = [one["text"] for one in slack.replies]
+    texts += [m["text"] for m in slack.messages if m["channel"] == EVE]
+    texts += [one["text"] for one in slack.asked("chat.postEphemeral") if one["user"] == EVE]
+    texts += [word.text for word in desk.words if word.actor.user == EVE]
+    texts += [
+        endings.private_reply(one.operation, action_of(one.operation)).text
+        for one in desk.said(MessageKind.PRIVATE)
+        if one.operation.actor.user == EVE
+    ]
+    for home in slack.asked("views.publish"):
+        texts += re.findall(r'"text": ?"([^"]+)"', str(home["view"]))
+    return texts
+
+
+async def _prepared(house: House) -> tuple[str, str, str]:
+    """Return a waiting, a denied and an ended operation of others."""
+    waiting = await house.run("live stream1", ALICE)
+    denied = await house.run("live stream9", Actor(TEAM, "U0MALLORY"))
+    ended = await house.run("live stream2", BOB)
+    return waiting.id, denied.id, ended.id
+
+
+@pytest.mark.parametrize(
+    ("kind", "warm"),
+    [
+        *(("guest", True), ("bot", True), ("deactivated", True)),
+        *(("guest", False), ("stranger", False), ("unknown", False)),
+    ],
+)
+async def test_outsider_gets_one_sentence_by_every_way_in(
+    quick_store: Store, kind: str, warm: bool
+) -> None:
+    """No way in shows an outsider anything of the policy, or anything else but why not."""
+    directory = FakeDirectory(warm=warm)
+    directory.channels["D0EVE"] = directory.channels["C0INC"]
+    if kind != "unknown":
+        directory.people[EVE] = PEOPLE[kind]
+    async with (
+        built(quick_store, policy=POLICY, directory=directory) as house,
+        opened(house) as workspace,
+    ):
+        others = await _prepared(house)
+        said = await _every_way_in(workspace, *others)
+        await workspace.settle()
+        said += _sent(workspace)
+        theirs = await house.store.operations.recent(user=EVE, limit=200)
+
+    told = {text for text in said if text} - NEUTRAL
+    assert [text for text in told if SECRETS.search(text)] == []
+    assert len(told) == 1, told
+    assert "\n" not in str(told)
+    assert workspace.slack.asked("views.open") == []
+    assert workspace.slack.asked("views.update") == []
+    assert {one.state for one in theirs} <= {State.DENIED, State.INVALID}
+
+
+async def test_outsider_known_is_turned_away_before_anything_is_parsed(
+    quick_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of a known outsider's text is read or stored; that they came is recorded once."""
+    directory = FakeDirectory()
+    directory.people[EVE] = PEOPLE["guest"]
+    async with (
+        built(quick_store, policy=POLICY, directory=directory) as house,
+        opened(house) as workspace,
+    ):
+        others = await _prepared(house)
+        monkeypatch.setattr("bot.operations.service.parse", None)
+        monkeypatch.setattr("handlers.listeners.shortcuts.find_candidates", None)
+        await _every_way_in(workspace, *others)
+        await workspace.settle()
+        mine = await house.store.operations.recent(user=EVE)
+        kinds = await house.kinds()
+
+    assert mine == []
+    assert kinds.count("turned away") == 1
+    assert kinds.count("asked") == 3
