@@ -140,7 +140,7 @@ class RowMacs:
         name, seq = parts
         if name != self._name:
             return Standing.OTHER_KEY
-        due = self._code(table, names, row._mapping, seq)  # noqa: SLF001 (public)
+        due = self._code(table, names, row._asdict(), seq)
         return Standing.GENUINE if hmac.compare_digest(due, row.mac) else Standing.ALTERED
 
     def _code(

@@ -26,12 +26,6 @@ ON, OFF, BANNED = "active", "inactive", "forbid"
 WHEN = r"<!date\^\d+\^[^>]+>"
 
 
-@pytest.fixture
-def _no_look_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The verifier looks only when a test has it look, however slow the machine is."""
-    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1e6)
-
-
 def card_text(house: House, operation: Operation) -> str:
     """Return the root card as it was rendered last."""
     found = [one for one in house.desk.said(MessageKind.CARD) if one.operation.id == operation.id]
@@ -99,7 +93,6 @@ LIFTED = rf"Lifted: .* Lifted by <@U0ALICE> {WHEN}\."
 STOPPED_AGAIN = rf"Accepted: .* Stopped again by <@U0ALICE> {WHEN}, until {WHEN}\."
 
 
-@pytest.mark.usefixtures("_no_look_of_its_own")
 @pytest.mark.parametrize(
     ("text", "seen", "later", "said"),
     [
@@ -184,7 +177,6 @@ async def test_root_card_shows_what_a_status_check_read(
     assert re.match(rf"Live again: .*`active` {WHEN}", card_text(timed_bot, stopped), re.DOTALL)
 
 
-@pytest.mark.usefixtures("_no_look_of_its_own")
 async def test_root_card_of_another_stream_stays(home: House) -> None:
     """What happens to one stream changes no card of another, nor of one that ended before."""
     other = await home.run("live s2 for=30m")

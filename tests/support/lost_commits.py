@@ -43,7 +43,7 @@ class LostCommits:
                 raise sqlite3.OperationalError("the answer is lost")
 
         writer._commit = watched  # type: ignore[method-assign, assignment] # noqa: SLF001 (see above)
-        engine.dialect.do_commit = commit_then_fail  # type: ignore[method-assign, assignment]
+        engine.dialect.do_commit = commit_then_fail  # type: ignore[method-assign]
         sa.event.listen(engine, "commit", self._before_commit)
 
     def lose(self, *kinds: str) -> None:
