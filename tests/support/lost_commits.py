@@ -42,8 +42,9 @@ class LostCommits:
                 self._fails = False
                 raise sqlite3.OperationalError("the answer is lost")
 
-        writer._commit = watched  # type: ignore[method-assign, assignment] # noqa: SLF001 (see above)
-        engine.dialect.do_commit = commit_then_fail  # type: ignore[method-assign]
+        writer._commit = watched  # type: ignore[method-assign] # noqa: SLF001 (see above)
+        dialect: Any = engine.dialect
+        dialect.do_commit = commit_then_fail
         sa.event.listen(engine, "commit", self._before_commit)
 
     def lose(self, *kinds: str) -> None:
