@@ -199,8 +199,11 @@ class Service:
             log.error("not recorded, so not done", why=str(error))
             return NotRecorded("Nothing was sent: the database does not answer. Press again.")
         if before is not None:
-            account = account or self._policy().account_now(before.account)
-            before = replace(before, account=account)
+            policy = self._policy()
+            # The list of what is off counts only for an account that the policy has renamed:
+            # unlike the operation, it is not signed.
+            kept = before.account if before.account in policy.policy.account_names else account
+            before = replace(before, account=kept or policy.account_now(before.account))
         wanted = follow_up_command(before, follow, self._clock(), index) if before else None
         away = before is not None and asked.place.channel != before.place.channel
         if before is None or wanted is None or (away and not afar):

@@ -22,6 +22,7 @@ from bot.storage import row_macs, tables
 from bot.storage.store import Store
 from bot.storage.transition import Transition
 from tests.conftest import House, built, opened
+from tests.support import accounts
 from tests.support.fakes import ALICE, BOB
 from tests.support.off_air import press_of
 from tests.support.stored_operations import FACTS, operation
@@ -354,6 +355,21 @@ async def test_altered_ending_is_not_followed(signed: Store, rows: Rows) -> None
         assert "can't verify" in reply.sentence
         assert len(stops(bot)) == 1
         await until(lambda: tampered(rows) == [ended.id])
+
+
+async def test_altered_list_of_what_is_off_sends_nothing_elsewhere(
+    signed: Store, rows: Rows
+) -> None:
+    """A button undoes what was done where it was done, whatever account the list names."""
+    async with built(signed, policy=accounts.POLICY) as bot:
+        banned = await bot.run("ban s1 for=1h")
+        assert (banned.state, banned.account) == (State.ACCEPTED, "main")
+        rows.change_all(tables.off, account="europe")
+
+        reply = await bot.service.follow(banned.id, FollowUp.LIFT, press_of(ALICE))
+
+        assert isinstance(reply, Accepted), reply
+        assert reply.operation.account == "main"
 
 
 async def test_altered_ending_is_not_verified(signed: Store, rows: Rows) -> None:

@@ -23,6 +23,10 @@ class Rows:
                 done = connection.execute(sa.update(table).where(table.c.id == id_).values(values))
                 assert done.rowcount == 1
 
+    def change_all(self, table: sa.Table, **values: Any) -> None:
+        with self._engine.begin() as connection:
+            assert connection.execute(sa.update(table).values(values)).rowcount
+
     def insert(self, table: sa.Table, made: list[dict[str, Any]]) -> None:
         with self._engine.begin() as connection:
             connection.execute(sa.insert(table), made)
