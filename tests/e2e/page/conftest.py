@@ -14,8 +14,12 @@ from tests.support.worlds import emulated
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[tuple[Emulated, Page]]:
+async def world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Emulated, Page]]:
     """The page, and the bot in this very process, which is there at once."""
+    # What a stop is called afterwards would replace what a slow window still waits for.
+    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1e6)
     async with emulated(tmp_path, limits=False) as around:
         page = Page(
             slack=around.slack,
