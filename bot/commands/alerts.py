@@ -34,7 +34,7 @@ _AFTER_URL = ".,;:!?)]}*"
 _LINKED = re.compile(r"<[a-z][a-z0-9+.-]*:[^<>|\s]*\|([^<>]*)>", re.IGNORECASE)
 _NO_NAME = "\0"
 """Replaces a URL, so that the text after it is not taken for the name of a label."""
-_MARKS = r"\s`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()\[\]{}<>|\u2022"
+_MARKS = r"\s`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()\[\]{}<>|\u2022\u300c-\u3011"
 _NAME = re.compile(
     rf"(?:[{_MARKS}]|[_-](?=\s))*((?:(?![{_WIDE}])[\w.:/-])+)[{_MARKS}_]*([=+@#$%^]?)"
 )
@@ -52,7 +52,7 @@ def _label_of(api: str) -> str:
     """Return the pattern of Tencent's name in alerts: `StreamName`, `stream_id`, `Stream`."""
     *first, of = re.findall("[A-Z][a-z]*", api)
     thing = "[ _-]?".join(first)
-    return rf"{thing}(?:[ _-]?(?:name|id|url))?" if of == "Name" else rf"{thing}[ _-]?{of}"
+    return rf"{thing}(?:[ _.-]?(?:name|id|url))?" if of == "Name" else rf"{thing}[ _.-]?{of}"
 
 
 _STREAM_LABELS = "\u76f4\u64ad\u6d41\u540d?\u79f0?|\u6d41\u540d\u79f0?|\u6d41 ?id"
@@ -76,14 +76,31 @@ _APP = re.compile(
 _ACCESS_LOG = re.compile(r'\b(?:PUBLISH|PLAY)\s+"([\w./-]+)"\s+"([\w.-]+)"')
 # nginx-rtmp: `publish: name='cam-7' args='' type=live` of its error log.
 _ERROR_LOG = re.compile(r"\b(?:publish|play): name='([\w.-]+)'")
+# `"stream": {"name": "cam-7"}`
+_NESTED = re.compile(
+    r'"stream"\s{0,9}:\s{0,9}\{[^{}"]{0,99}"(?:name|id)"\s{0,9}:\s{0,9}"([\w.-]{1,99})"'
+)
+# An encoder's settings: `Server: rtmp://push.example.com/live/`, `Stream key: cam-7?txSecret=…`.
+_SERVER = re.compile(r"rtmps?://[\w.:-]{1,99}/[\w.-]{1,99}/?(?=[\s>*_`|])", re.IGNORECASE)
+_KEY = re.compile(
+    r"[\s,;*_`>]{0,9}(?:stream[ _-]?|\u4e32\u6d41|\u63a8\u6d41|\u6d41)?(?:key|\u5bc6\u94a5)"
+    r"[*_`\s]{0,9}[:=\uff1a]"
+    r"[\s*_`]{0,9}([\w.-]{1,99})",
+    re.IGNORECASE,
+)
+_PUSHED_TO = re.compile(
+    r"(?<![\w./:@-])[a-z0-9.-]{0,60}push[a-z0-9.-]{1,60}(?::\d{1,5})?/[\w.-]{1,99}/[\w.-]{1,99}",
+    re.IGNORECASE,
+)
 _QUOTED_NAME = re.compile(r"[\s*_>]*(?:\"([^\"\n\\]+)\"|`([^`\n]+)`|\u201c([^\u201d\n]+)\u201d)")
 _LABELLED = re.compile(
     # A separate word, or part of `liveStreamId`, with a colon; or alone on its line; or before
     # a name in quotes, or one like cam-7.
     rf"(?:(?<![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z])))({_LABEL})"
-    rf"[`*_\"'\\ \t]{{0,4}}[:=\uff1a\uff1d]{{1,2}}>?"
+    rf"[`*_\"'\\ \t]{{0,4}}(?:[:=\uff1a\uff1d]{{1,2}}>?|-{{1,2}}>|\u2192)"
     rf"|^[`*_\"'>\u2022 \t]*({_LABEL})[`*_\"' \t]*$"
-    rf"|(?<![a-z0-9])({_LABEL})[ ]+(?=[`\"\u201c][\w.:/-]+[`\"\u201d]|[a-z][\w.]*[_-][\w-]*\d)",
+    rf"|(?<![a-z0-9])({_LABEL})[ ]+"
+    r"(?=[`'\"\u201c\u300c][\w.:/-]+[`'\"\u201d\u300d]|[a-z][\w.]*[_-][\w-]*\d)",
     re.IGNORECASE | re.MULTILINE,
 )
 _SEVERAL = re.compile(
@@ -94,6 +111,7 @@ _NO_NAMES = frozenset(
     {name.casefold() for a in ACTIONS for p in a.params for name in (p.api, p.word)}
     | {"null", "none", "nil", "n/a", "unknown", "true", "false", "status", "state", "time"}
     | {"host", "server", "node", "name", "id", "bitrate", "fps", "error", "severity", "value"}
+    | {"adv_stream", "simple_stream"}
     | {"down", "up", "offline", "online", "active", "inactive", "ok", "all"}
 )
 
@@ -123,9 +141,10 @@ def find_candidates(message: Mapping[str, Any]) -> tuple[Candidate, ...]:
     plain = _URL.sub(_NO_NAME, _LINKED.sub(r"\1", text))
     own = _own_place(plain)
     plain = "\n".join(map(_one_per_line, plain.split("\n")))
+    written = chain(_from_settings(text), _from_logs(plain), _from_paths(plain))
     named = (_from_label_match(found) for found in _LABELLED.finditer(plain))
     known: list[Candidate] = []
-    for one in _placed(chain(urls, _from_logs(plain), named), own):
+    for one in _placed(chain(urls, written, named), own):
         if len(known) < _KNOWN_MOST and one not in known:
             known.append(one)
     # A push URL holds more parameters than the name alone, or than a play URL.
@@ -220,6 +239,9 @@ def _own_place(text: str) -> dict[str, str]:
     domains = {found[1].lower() for found in _DOMAIN.finditer(text)}
     domains = {one for one in domains if stream_urls.is_push_host(one)}
     apps = {found[1] for found in _APP.finditer(text)}
+    # Tencent's own callbacks call the push domain `app`, and the path `appname`.
+    hosts = {one for one in apps if stream_urls.is_push_host(one) and "." in one}
+    apps, domains = apps - hosts, domains | {one.lower() for one in hosts}
     place = {"DomainName": domains.pop()} if len(domains) == 1 else {}
     return place | ({"AppName": apps.pop()} if len(apps) == 1 else {})
 
@@ -238,8 +260,21 @@ def _from_logs(text: str) -> Iterator[Candidate | None]:
     """Yield what log lines of streaming servers name."""
     for found in _ACCESS_LOG.finditer(text):
         yield _candidate({"StreamName": found[2], "AppName": found[1]})
-    for found in _ERROR_LOG.finditer(text):
+    for found in chain(_ERROR_LOG.finditer(text), _NESTED.finditer(text)):
         yield _candidate({"StreamName": found[1]})
+
+
+def _from_settings(text: str) -> Iterator[Candidate | None]:
+    """Yield the server and the key of an encoder's settings."""
+    for server in _SERVER.finditer(text):
+        if (key := _KEY.match(text, server.end())) is not None:
+            yield _from_url(f"{server[0].rstrip('/')}/{key[1]}")
+
+
+def _from_paths(text: str) -> Iterator[Candidate | None]:
+    """Yield the addresses without a scheme whose host is one for pushing."""
+    for found in _PUSHED_TO.finditer(text):
+        yield _from_url(stream_urls.with_scheme(found[0].rstrip(_AFTER_URL)))
 
 
 def _one_per_line(line: str) -> str:

@@ -36,6 +36,7 @@ def _took(text: str) -> float:
         "stream 'a",
         "domain=a.",
         "rtmp://",
+        *("push.", "push.a/b", "a.push", '"stream": {', "rtmp://a.b/c/ key", "rtmp://a.b/c/ "),
         "<a:",
     ],
 )
