@@ -49,6 +49,7 @@ METHODS: Mapping[str, frozenset[str]] = {
     "files.getUploadURLExternal": frozenset({"files:write"}),
     "usergroups.users.list": frozenset({"usergroups:read"}),
     "users.info": frozenset({"users:read"}),
+    "users.list": frozenset({"users:read"}),
     "views.open": _NONE,
     "views.publish": _NONE,
     "views.update": _NONE,

@@ -15,7 +15,7 @@ from bot.cli.settings import Settings, variable
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError
 from bot.model.actions import Site
-from bot.model.people import Actor, Person, Presence
+from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.ports import Cloud, Directory, Notifier
 from bot.operations.assembly import Operations, assemble
 from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
@@ -209,6 +209,10 @@ class OfflineDirectory:
     async def groups(self, user: str, among: frozenset[str]) -> frozenset[str]:  # noqa: ARG002
         """Return no group."""
         return frozenset()
+
+    async def called(self, name: str) -> UsersByName:  # noqa: ARG002
+        """Return nobody."""
+        return UsersByName((), complete=False)
 
     async def presence(self, channel: str) -> Presence:  # noqa: ARG002
         """Return that it is not known; the outbox is delivered once Slack is back."""

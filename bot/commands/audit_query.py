@@ -8,7 +8,10 @@ from bot.commands.binding import bind_names
 from bot.commands.context import Context
 from bot.commands.decoration import is_filler, undecorated
 from bot.commands.diagnostics import printable
+from bot.commands.formatting import quoted
+from bot.commands.offers import offering
 from bot.commands.parsed import ME, Audit
+from bot.commands.several import is_shaped
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, value_only
 from bot.commands.values import read_case
@@ -21,22 +24,27 @@ _USAGE = (
     "case=INC-42 and account=europe, each if you like; a person may be mentioned instead of user=."
 )
 _USER = re.compile(r"@?([UW][A-Z0-9]{1,31})")
+_USER_WORDS = frozenset({"by", "from", "of", "for"})
+"""Words before a person's name, or before a length of time."""
+
 _MYSELF = frozenset({"me", "@me", "myself", "i"})
 _LONGEST_LOOK_BACK = 3650 * 86_400.0
 _LONGEST_TARGET = 256
 _LONGEST_ACCOUNT = 64
+_LONGEST_NAME = 80
 
 
 def parse_audit(context: Context, tokens: Iterable[Token]) -> Audit:
     """Return the search that the words after `audit` describe."""
     query = Audit()
     seen: set[str] = set()
-    bound = bind_names(list(tokens), frozenset(_FILTERS))
+    bound = bind_names(list(tokens), frozenset({*_FILTERS, *_USER_WORDS}))
     for token in [_with_name(one) for one in bound if not is_filler(one)]:
         name = token.name.casefold()
         read = _FILTERS.get(name)
         if read is None or name in seen:
-            raise context.error(_USAGE, token)
+            error = context.error(_USAGE, token)
+            raise error if name else offering(error, _meant(context, token))
         if not token.value:
             raise context.error(f'"{printable(token.name)}" has no value.', token)
         query = read(context, token, query)
@@ -44,8 +52,20 @@ def parse_audit(context: Context, tokens: Iterable[Token]) -> Audit:
     return query
 
 
+def _meant(context: Context, token: Token) -> tuple[str, ...]:
+    """Return the text with each of the filters that a bare word may be for."""
+    before, after = context.text[: token.start], context.text[token.end :]
+    word = quoted(token.value if token.quoted else undecorated(token.value))
+    likely = ("target", "user") if is_shaped(word) else ("user", "target")
+    ways = ("ending", "action", *likely)
+    return tuple(f"{before}{way}={word}{after}" for way in ways)
+
+
 def _with_name(token: Token) -> Token:
     """Return a mention of a user, and a bare length of time, as the filter that it stands for."""
+    if token.name.casefold() in _USER_WORDS:
+        is_time = is_duration(undecorated(token.value))
+        return replace(token, name="since" if is_time else "user")
     if token.name or token.quoted:
         return token
     value = undecorated(token.value)
@@ -65,14 +85,13 @@ def _since(context: Context, token: Token, query: Audit) -> Audit:
 def _user(context: Context, token: Token, query: Audit) -> Audit:
     if token.value.casefold() in _MYSELF:
         return replace(query, user=ME)
-    found = _USER.fullmatch(undecorated(token.value))
-    if found is None:
-        raise context.error(
-            "Slack tells who is meant only by a mention: type @ and pick the person from the list, "
-            "with a space before it, or write user=me.",
-            token,
-        )
-    return replace(query, user=found[1])
+    value = token.value if token.quoted else undecorated(token.value)
+    if (found := _USER.fullmatch(value)) is not None:
+        return replace(query, user=found[1])
+    name = value.removeprefix("@").strip()
+    if not name or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise context.error("Mention the person, write their name, or user=me.", token)
+    return replace(query, name=name)
 
 
 def _action(context: Context, token: Token, query: Audit) -> Audit:

@@ -7,7 +7,7 @@ from bot.commands.context import Context
 from bot.commands.decoration import holds_mention, holds_several, is_unclear, undecorated
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, format_command, quoted
-from bot.commands.parsed import ParseResult
+from bot.commands.parsed import Audit, ParseResult
 from bot.commands.secrets import takes_secret
 from bot.commands.several import REVERSING, is_host, is_shaped
 from bot.commands.suggestions import direction_of
@@ -73,7 +73,6 @@ _OTHER_LABELS = {
     "OffAir": "What is off",
     "WhoAmI": "What I may do",
     "Help": "Help",
-    "Audit": "What ran",
     "Form": "Open the form",
 }
 
@@ -214,7 +213,20 @@ def _without_keys(result: ParseResult) -> str:
     return ""
 
 
+def _audit_label(query: Audit) -> str:
+    """Return what an audit search looks for, as far as one filter tells."""
+    if query.name:
+        return f"What {query.name} asked"
+    if query.target:
+        return f"What ran on {query.target}"
+    if query.state is not None:
+        return f"What ended {query.state.value}"
+    return f"What ran of {query.apis[-1]}" if query.apis else "What ran"
+
+
 def _label(result: ParseResult) -> str:
+    if isinstance(result, Audit):
+        return printable(_audit_label(result))[:_LONGEST_LABEL]
     if not isinstance(result, Command):
         return _OTHER_LABELS[type(result).__name__]
     action = result.action

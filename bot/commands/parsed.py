@@ -43,6 +43,7 @@ class Audit:
     Attributes:
         since: Seconds to look back.
         user: Id of the user who asked; `ME` for the one who searches.
+        name: Name of the user who asked, where no id was given.
         apis: Any of these.
         target: An exact name, or a prefix and a `*`.
         state: The state that an operation is in.
@@ -57,6 +58,7 @@ class Audit:
     state: State | None = None
     case: str = ""
     account: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

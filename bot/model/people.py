@@ -34,6 +34,32 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedUser:
+    """A user as people know them; both names are foreign text.
+
+    Attributes:
+        name: What Slack shows.
+        handle: The short name of the account.
+    """
+
+    user: str
+    name: str
+    handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsersByName:
+    """Who has a name.
+
+    Attributes:
+        complete: Whether everyone was looked at.
+    """
+
+    users: tuple[NamedUser, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where it was asked and where the answer goes.
 

@@ -5,7 +5,7 @@ from typing import Protocol
 from bot.model.commands import Command
 from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice
 from bot.model.operations import Answer
-from bot.model.people import Actor, Person, Presence
+from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.verdicts import RequestPreview
 
 
@@ -47,6 +47,14 @@ class Directory(Protocol):
 
         Raises:
             DirectoryError: A group could not be read.
+        """
+        ...
+
+    async def called(self, name: str) -> UsersByName:
+        """Return who has a name.
+
+        Raises:
+            DirectoryError: Slack did not say.
         """
         ...
 

@@ -13,7 +13,7 @@ from bot.model.commands import Command
 from bot.model.messages import Sent
 from bot.model.off_air import OffAirEntry
 from bot.model.operations import Choice, Decision, Operation, Search, State
-from bot.model.people import Actor, Person, Place, Presence
+from bot.model.people import Actor, Person, Place, Presence, UsersByName
 from bot.model.ports import Directory
 from bot.model.verdicts import Denied
 from bot.operations.approvals import ApprovalService
@@ -149,6 +149,15 @@ class Queries:
         context = Context(person, self._team, frozenset(), "", in_channel=True)
         why = policy.outsider(context)
         return Denied("outsider", why) if why is not None else None
+
+    async def called(self, actor: Actor, name: str) -> UsersByName | Denied:
+        """Return who has a name, for a full member.
+
+        Raises:
+            DirectoryError: Slack did not say.
+        """
+        denied = await self.outsider(actor)
+        return denied if denied is not None else await self._directory.called(name)
 
     def card_link(self, operation: Operation) -> str:
         """Return the address of an operation's card; empty where it has none yet."""

@@ -3,6 +3,7 @@
 Source: https://docs.slack.dev/messaging/working-with-files
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -35,9 +36,9 @@ def register(
     """Register the buttons."""
     results = _Results(service, responder, background, client)
 
-    @app.action(search_results.OLDER)
+    @app.action(re.compile(rf"{search_results.OLDER}|{search_results.PERSON}:\d"))
     async def older(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """Show the next page, right after the ack."""
+        """Show the next page, or the first one of a person, right after the ack."""
         await ack()
         results.show_older(
             button_invocation(body), search_results.decode_search(text_at(action, "value"))

@@ -18,7 +18,8 @@ _DRY_RUN = (
 _AUDIT = (
     "*Audit*",
     "`/stopstream audit since=24h` lists what was asked and what became of it.",
-    "It takes `since=7d`, `user=me`, `action=ban`, `target=stream1` or `target=prod-*`,",
+    "It takes `since=7d`, `user=me` or `user=alice`, `action=ban`,",
+    "`target=stream1` or `target=prod-*`,",
     "`ending=denied`, `case=INC-42` and `account=europe`, each once and each if you like.",
 )
 _WHOAMI = (

@@ -2,21 +2,25 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.audit.csv_rows import line, moment
 from bot.catalog.error_codes import explain
 from bot.catalog.registry import action_of
 from bot.model.actions import Json
 from bot.model.operations import Operation, Search, State
+from bot.model.people import UsersByName
 from bot.model.verdicts import Denied
 from bot.operations.audit_facts import visible_params
 from bot.operations.results import SearchPage
-from handlers.messages.blocks import Block, Message, arrange, button_row, plain
-from handlers.messages.mrkdwn import escape
+from handlers.messages.blocks import Block, Message, arrange, button_row, plain, section
+from handlers.messages.mrkdwn import code, escape, plain_text, user
 from handlers.messages.replies import operation_line
 
-OLDER, FILE = "audit:older", "audit:file"
-"""The action_ids of the buttons; the value of each is a search."""
+OLDER, FILE, PERSON = "audit:older", "audit:file", "audit:person"
+"""The action_ids of the buttons, the last with a number; the value of each is a search."""
+
+_PEOPLE_MOST = 5
 
 PAGE_MOST, FILE_MOST = 15, 5000
 """How many operations a page and a file have."""
@@ -59,6 +63,31 @@ def search_reply(answer: SearchPage | Denied) -> Message:
     return page(answer) if isinstance(answer, SearchPage) else Message(escape(answer.reason))
 
 
+def who_is_meant(name: str, found: UsersByName, search: Search) -> Message:
+    """Ask which of several people is meant, with a button for each, or say that nobody is.
+
+    A button holds the search for one person, as those for older results do.
+    """
+    shown = code(name, 80)
+    way = "Mention the person: type @ and pick them from the list."
+    if not found.users:
+        unread = "" if found.complete else " among those that I could list"
+        return Message(f"Nobody here is called {shown}{unread}. {way}")
+    people = [f"{user(one.user)} ({code(one.handle, 80)})" for one in found.users[:_PEOPLE_MOST]]
+    more = len(found.users) - len(people)
+    others = f" and {more} more. {way}" if more else ""
+    text = f"Several people are called {shown}: {', '.join(people)}{others}"
+    buttons = [
+        _button(
+            f"{PERSON}:{number}",
+            plain_text(code(f"{one.name} ({one.handle})", 70)),
+            encode_search(replace(search, user=one.user), None),
+        )
+        for number, one in enumerate(found.users[:_PEOPLE_MOST])
+    ]
+    return Message(text, (section(text), button_row(*buttons)))
+
+
 def page(found: SearchPage) -> Message:
     """List the results, with buttons for older ones and for a file."""
     scope = "Asked here or by you" if found.search.reader else "Asked by anyone, anywhere"
@@ -85,7 +114,7 @@ def _button(action_id: str, label: str, value: str) -> Block:
         "type": "button",
         "action_id": action_id,
         "value": value,
-        "text": plain(label),
+        "text": plain(label, 75),
     }
 
 

@@ -10,15 +10,16 @@ from cachetools import TTLCache
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import DirectoryError
-from bot.model.people import Actor, Person, Presence
+from bot.model.people import Actor, Person, Presence, UsersByName
 from handlers.slack.api_calls import AUTH_ERRORS, Answered, Outcome, Refused, call, without_retries
+from handlers.slack.user_list import ListFailedError, UserList, fetch_users
 
 log = structlog.get_logger("stopstream.directory")
 
 TIMEOUT = 3.0
 """Seconds for one look-up."""
 
-USERS_TTL, GROUPS_TTL, PRESENCE_TTL = 60.0, 300.0, 300.0
+USERS_TTL, GROUPS_TTL, PRESENCE_TTL, LIST_TTL = 60.0, 300.0, 300.0, 600.0
 """Seconds for which an answer is cached. A group's changes also come as events."""
 
 SLACKBOT = "USLACKBOT"
@@ -85,6 +86,7 @@ class Directory:
         self._timeout = timeout
         self._users: _Cache[Actor, Person] = _Cache(10_000, USERS_TTL, clock)
         self._groups: _Cache[str, frozenset[str]] = _Cache(500, GROUPS_TTL, clock)
+        self._listed: _Cache[str, UserList] = _Cache(1, LIST_TTL, clock)
         self._channels: _Cache[str, Presence] = _Cache(5_000, PRESENCE_TTL, clock)
 
     async def person(self, actor: Actor) -> Person:
@@ -108,6 +110,15 @@ class Directory:
         ordered = sorted(among)
         members = await asyncio.gather(*(self._members(group) for group in ordered))
         return frozenset(g for g, users in zip(ordered, members, strict=True) if user in users)
+
+    async def called(self, name: str) -> UsersByName:
+        """Return who has a name; the list of users is cached.
+
+        Raises:
+            DirectoryError: Slack did not answer.
+        """
+        listed = await self._listed.get("", self._fetch_list)
+        return listed.called(name)
 
     async def presence(self, channel: str) -> Presence:
         """Return whether the bot is in a channel. Only a yes is cached."""
@@ -135,6 +146,12 @@ class Directory:
                 )
             case _:
                 raise DirectoryError(_sentence("who you are", outcome))
+
+    async def _fetch_list(self) -> UserList:
+        try:
+            return await fetch_users(self._client, self._team, self._timeout)
+        except ListFailedError as error:
+            raise DirectoryError(_sentence("who is called that", error.outcome)) from None
 
     async def _members(self, group: str) -> frozenset[str]:
         return await self._groups.get(group, lambda: self._fetch_members(group))

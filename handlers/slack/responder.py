@@ -10,8 +10,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.catalog.registry import action_of
 from bot.commands.alerts import Candidate
 from bot.commands.parsed import ME, Audit, Form, Help, OffAir, WhoAmI
+from bot.errors import DirectoryError
 from bot.model.commands import Command, Invocation
 from bot.model.operations import Search
+from bot.model.people import UsersByName
+from bot.model.verdicts import Denied
 from bot.operations.results import Accepted, DryRun, Invalid, Permissions, Reply
 from bot.operations.service import Service
 from handlers.messages import dry_run, off_air, replies, rights, search_results, views
@@ -282,6 +285,12 @@ class Responder:
             await self._service.queries.off_air(invocation.actor, invocation.place)
         )
 
+    async def _called(self, invocation: Invocation, name: str) -> UsersByName | Denied:
+        try:
+            return await self._service.queries.called(invocation.actor, name)
+        except DirectoryError as error:
+            return Denied("directory", f"{error} Mention the person instead, or write user=me.")
+
     async def _search(self, invocation: Invocation, query: Audit) -> Message:
         search = Search(
             self._clock() - query.since,
@@ -292,6 +301,13 @@ class Responder:
             case=query.case,
             account=query.account,
         )
+        if query.name:
+            found = await self._called(invocation, query.name)
+            if isinstance(found, Denied):
+                return Message(escape(found.reason))
+            if len(found.users) != 1:
+                return search_results.who_is_meant(query.name, found, search)
+            search = replace(search, user=found.users[0].user)
         return search_results.search_reply(
             await self._service.queries.audit(
                 invocation.actor, invocation.place, search, search_results.PAGE_MOST

@@ -184,6 +184,13 @@ def _unread(world: Sandbox) -> bool:
         ("audit user = <@U0BOB>, 7d", Audit(604_800.0, "U0BOB")),
         ("audit user=me", Audit(user="me")),
         ("audit me", Audit(user="me")),
+        ("audit user=alice", Audit(name="alice")),
+        ("audit user=@Alice.", Audit(name="Alice")),
+        ("audit @alice since 7d", Audit(604_800.0, name="alice")),
+        ("audit 7d for @alice please", Audit(604_800.0, name="alice")),
+        ('audit user="Alice Doe"', Audit(name="Alice Doe")),
+        ("audit from alice", Audit(name="alice")),
+        ("audit by alice", Audit(name="alice")),
         ("audit action=dropLIVEstream", Audit(apis=("DropLiveStream",))),
         ("audit --target prod-* ending=Failed", Audit(target="prod-*", state=State.FAILED)),
         ("audit case=INC-42", Audit(case="INC-42")),
@@ -197,9 +204,7 @@ def test_audit_search_parses_filters(text: str, wanted: Audit) -> None:
 @pytest.mark.parametrize(
     ("text", "place", "says"),
     [
-        ("audit user=alice", "user=alice", "mention"),
-        ("audit @alice", "@alice", "mention"),
-        ("audit user=@alice", "user=@alice", "user=me"),
+        ("audit user=@", "user=@", "write their name"),
         ("audit action=livee", "livee", 'Did you mean "live"'),
         ("audit ending=acepted", "acepted", 'Did you mean "accepted"'),
         ("audit user=@U0A user=@U0B", "user=@U0B", "one since="),
@@ -214,6 +219,88 @@ def test_audit_search_marks_invalid_filter(text: str, place: str, says: str) -> 
         parse(text, verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0)
 
     assert raised.value.text[raised.value.start : raised.value.end] == place
+
+
+@pytest.mark.parametrize(
+    ("text", "offers"),
+    [
+        (
+            "audit alice",
+            {"What alice asked": "audit user=alice", "What ran on alice": "audit target=alice"},
+        ),
+        (
+            "audit stream1 7d",
+            {
+                "What ran on stream1": "audit target=stream1 7d",
+                "What stream1 asked": "audit user=stream1 7d",
+            },
+        ),
+        ("audit ban", {"What ran of ForbidLiveStream": "audit action=ban"}),
+        ("audit failed", {"What ended failed": "audit ending=failed"}),
+    ],
+)
+def test_bare_word_of_a_search_is_asked_about(text: str, offers: dict[str, str]) -> None:
+    """A word without its filter is answered by a button for each filter that it may be for."""
+    with pytest.raises(ParseError) as raised:
+        parse(text, verb=Effect.STOP, vocabulary=VOCABULARY, now=0.0)
+
+    found = {one.label: one.text for one in raised.value.commands}
+    assert list(found.items())[: len(offers)] == list(offers.items())
+
+
+async def test_audit_search_finds_a_person_by_name(world: Sandbox) -> None:
+    """One person is meant by a name in any case, and their operations are found."""
+    await world.slack.person("U0BOB").slash("/stopstream", "lvie bobs")
+    await world.slack.person("U0ALICE").slash("/stopstream", "lvie alices")
+
+    for text in ("user=ALICE", "@alice", "user=@Alice"):
+        found = await audit(world, "U0BOB", text)
+        assert "alices" in found.text
+        assert "bobs" not in found.text
+
+
+async def test_audit_search_asks_which_of_several_people_is_meant(world: Sandbox) -> None:
+    """Several people of one name are named, with a button each, which shows what they asked."""
+    world.slack.user("U0ALICE2", "alice.doe", real_name="ALICE")
+    await world.slack.person("U0ALICE").slash("/stopstream", "lvie alices")
+
+    asked = await audit(world, "U0BOB", "user=alice ending=invalid")
+    assert (
+        "Several people are called `alice`: <@U0ALICE> (`alice`), <@U0ALICE2> (`alice.doe`)"
+        in asked.text
+    )
+    bob, seen = world.slack.person("U0BOB"), len(world.slack.ephemerals("U0BOB"))
+    assert list(asked.buttons()) == ["Alice (alice)", "ALICE (alice.doe)"]
+    await bob.press("Alice (alice)", asked, INCIDENTS)
+    found = await answer(world, "U0BOB", seen)
+
+    assert "alices" in found.text
+
+
+@pytest.mark.parametrize(
+    ("user", "says"), [("U0BOB", "Nobody here is called `zoe`"), ("U0EVE", "uest")]
+)
+async def test_audit_search_by_unknown_name_or_by_outsider(
+    world: Sandbox, user: str, says: str
+) -> None:
+    """A name that nobody has is told; a guest is not told who has one."""
+    world.slack.user("U0EVE", "eve", is_restricted=True)
+    world.slack.channels[INCIDENTS].members.add("U0EVE")
+    name = "zoe" if user == "U0BOB" else "alice"
+
+    told = await audit(world, user, f"user={name}")
+
+    assert says in told.text
+    assert "U0ALICE" not in told.text
+
+
+async def test_audit_search_by_name_while_slack_refuses_the_list(world: Sandbox) -> None:
+    """Where Slack does not list its users, the answer says what to write instead."""
+    world.slack.faults.refuse("users.list", "missing_scope")
+
+    told = await audit(world, "U0BOB", "user=alice")
+
+    assert "Mention the person instead" in told.text
 
 
 searches = st.builds(

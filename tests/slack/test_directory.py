@@ -142,6 +142,77 @@ async def test_user_directory_caches_person_for_a_minute(office: Office) -> None
     assert (await office.directory.person(ALICE)).deactivated
 
 
+PEOPLE: dict[str, dict[str, Any]] = {
+    "U1": {"name": "alice", "profile": {"display_name": "Ally", "real_name": "Alice Doe"}},
+    "U2": {"name": "bob", "real_name": "Bob  Ray", "profile": {"display_name": "ＢＯＢ"}},
+    "U3": {"name": "robert", "profile": {"display_name": "Bob"}, "deleted": True},
+    "U4": {"name": "alice2", "is_bot": True, "profile": {"display_name": "alice"}},
+    "U5": {"name": "zoë", "profile": None},
+    "U6": {"profile": "?"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        *(("alice", ["U1"]), ("@ALICE", ["U1"]), ("ally", ["U1"]), ("alice  doe", ["U1"])),
+        *(("bob", ["U2", "U3"]), ("Bob Ray", ["U2"]), ("ZOË", ["U5"]), ("zoe\u0308", ["U5"])),
+        *(("ali", []), ("", []), ("doe", []), ("@", [])),
+    ],
+)
+async def test_user_is_found_by_any_name_that_slack_shows(
+    office: Office, name: str, found: list[str]
+) -> None:
+    """Handle, display name and real name count, as a whole and in any case; apps are left out."""
+    office.slack.users |= PEOPLE
+    office.slack.page = 2
+
+    called = await office.directory.called(name)
+
+    assert [one.user for one in called.users] == found
+    assert called.complete
+    assert [one["cursor"] for one in office.slack.asked("users.list")] == ["", "2", "4"]
+
+
+async def test_list_of_users_is_read_once_in_ten_minutes(office: Office) -> None:
+    """The list is cached, for all names at once."""
+    office.slack.users |= PEOPLE
+    await asyncio.gather(*(office.directory.called(name) for name in ("alice", "bob", "zoe")))
+    office.clock.now = 599
+    await office.directory.called("alice")
+    assert office.slack.methods() == ["users.list"]
+
+    office.clock.now = 601
+    await office.directory.called("alice")
+    assert office.slack.methods() == ["users.list"] * 2
+
+
+async def test_list_of_users_is_read_to_a_bound(office: Office) -> None:
+    """Of a huge workspace ten pages are read, and the answer says that there are more."""
+    office.slack.users |= {f"U{number}": {"name": f"n{number}"} for number in range(50)}
+    office.slack.page = 2
+
+    found = await office.directory.called("n49")
+
+    assert (found.users, found.complete) == ((), False)
+    assert len(office.slack.asked("users.list")) == 10
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(status=429), Fault(error="ratelimited"), Fault(body="[1]")]
+)
+async def test_list_of_users_that_fails_is_not_cached(office: Office, fault: Fault) -> None:
+    """A page that fails is told, and the list is read again the next time."""
+    office.slack.users |= PEOPLE
+    office.slack.page = 2
+    office.slack.fails("users.list", fault)
+
+    with pytest.raises(DirectoryError):
+        await office.directory.called("alice")
+
+    assert (await office.directory.called("alice")).users
+
+
 async def test_user_directory_coalesces_concurrent_lookups(office: Office) -> None:
     """Concurrent lookups of one user make one call to Slack."""
     office.slack.users["U0ALICE"] = MEMBER

@@ -124,6 +124,7 @@ class FakeSlack:
             "conversations.replies": self._thread,
             "conversations.info": self._info,
             "users.info": self._user,
+            "users.list": self._list,
             "usergroups.users.list": self._group,
         }
         done: dict[str, Any] = {"ok": True}
@@ -178,6 +179,13 @@ class FakeSlack:
     def _user(self, arguments: dict[str, Any]) -> dict[str, Any]:
         found = self.users.get(arguments["user"])
         return {"user": found} if found else {"ok": False, "error": "user_not_found"}
+
+    def _list(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        start = int(arguments.get("cursor") or 0)
+        end = start + self.page
+        found = [{"id": id_, **user} for id_, user in self.users.items()]
+        following = str(end) if end < len(found) else ""
+        return {"members": found[start:end], "response_metadata": {"next_cursor": following}}
 
     def _group(self, arguments: dict[str, Any]) -> dict[str, Any]:
         found = self.groups.get(arguments["usergroup"])

@@ -10,7 +10,7 @@ from bot.model.actions import Action, Json
 from bot.model.commands import Command
 from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice, MessageKind, Sent
 from bot.model.operations import Answer
-from bot.model.people import Actor, Person, Presence
+from bot.model.people import Actor, NamedUser, Person, Presence, UsersByName
 from bot.model.verdicts import RequestPreview
 
 TEAM = "T0HOME"
@@ -105,6 +105,7 @@ class FakeDirectory:
     members: dict[str, frozenset[str]] = field(default_factory=dict)
     warm: bool = True
     """Whether everybody was looked up a moment ago."""
+    names: list[NamedUser] = field(default_factory=list)
     channels: dict[str, Presence] = field(default_factory=lambda: {"C0INC": Presence.IN})
 
     async def person(self, actor: Actor) -> Person:
@@ -118,6 +119,10 @@ class FakeDirectory:
 
     async def groups(self, user: str, among: Iterable[str]) -> frozenset[str]:
         return frozenset(g for g in among if user in self.members.get(g, frozenset()))
+
+    async def called(self, name: str) -> UsersByName:
+        found = [one for one in self.names if name.casefold() == one.handle]
+        return UsersByName(tuple(found), complete=True)
 
     async def presence(self, channel: str) -> Presence:
         return self.channels.get(channel, Presence.OUT)

@@ -20,13 +20,14 @@ class User:
     is_stranger: bool = False
     deleted: bool = False
     tz: str = "Europe/Amsterdam"
+    real_name: str = ""
 
     def info(self) -> dict[str, Any]:
         """Return the user as `users.info` does."""
         return {
             "id": self.id,
             "name": self.name,
-            "real_name": self.name.title(),
+            "real_name": self.real_name or self.name.title(),
             "team_id": self.team_id,
             "tz": self.tz,
             "is_bot": self.is_bot,
@@ -34,7 +35,7 @@ class User:
             "is_ultra_restricted": self.is_ultra_restricted,
             "is_stranger": self.is_stranger,
             "deleted": self.deleted,
-            "profile": {"real_name": self.name.title()},
+            "profile": {"real_name": self.real_name or self.name.title()},
         }
 
 

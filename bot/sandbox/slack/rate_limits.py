@@ -14,6 +14,7 @@ PER_MINUTE: Mapping[str, int] = {
     "files.getUploadURLExternal": 100,
     "files.completeUploadExternal": 100,
     "users.info": 100,
+    "users.list": 20,
     "usergroups.users.list": 20,
     "conversations.info": 50,
     "conversations.history": 50,

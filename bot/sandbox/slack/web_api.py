@@ -31,6 +31,7 @@ SCOPES: Mapping[str, str] = {
     "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
     "users.info": "users:read",
+    "users.list": "users:read",
     "usergroups.users.list": "usergroups:read",
 }
 """What each method needs besides a token; conversations.* depends on the channel's kind."""

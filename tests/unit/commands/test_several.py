@@ -147,7 +147,7 @@ def test_exception_or_delay_offers_nothing(text: str) -> None:
             (text, ["Check stream1"])
             for text in ("is stream1 live?", "check stream1", "show stream1")
         ),
-        ("who stopped stream1", ["What ran"]),
+        ("who stopped stream1", ["What ran on stream1", "What I may do"]),
         *(
             (text, ["What is live"])
             for text in (

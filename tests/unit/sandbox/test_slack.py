@@ -55,6 +55,7 @@ async def test_sandbox_checks_tokens_and_scopes(slack: Workspace, client: AsyncW
     assert await code(wrong.auth_test()) == "invalid_auth"
     slack.scopes.discard("users:read")
     assert await code(client.users_info(user="U0ALICE")) == "missing_scope"
+    assert await code(client.users_list()) == "missing_scope"
     assert await code(client.api_call("nosuch.method")) == "unknown_method"
     assert await code(client.usergroups_users_list(usergroup="S0NONE")) == "no_such_subteam"
     slack.paid = False
@@ -169,3 +170,18 @@ def test_sandbox_field_keeps_its_value_under_the_same_id() -> None:
     typed = {"b": {"a": entry("plain_text_input", None)}}
     assert entries(view("a", "second"), typed) == typed
     assert entries(view("a2", "second"), typed)["b"]["a2"]["value"] == "second"
+
+
+async def test_sandbox_lists_users_in_pages(slack: Workspace, client: AsyncWebClient) -> None:
+    """The emulated users.list gives each user once, and refuses a cursor that it did not give."""
+    found: list[str] = []
+    cursor = ""
+    while cursor or not found:
+        page = await client.users_list(limit=2, cursor=cursor)
+        found += [user["id"] for user in page["members"]]
+        cursor = page["response_metadata"]["next_cursor"]
+
+    assert found == list(slack.users)
+    assert await code(client.users_list(cursor="2")) == "invalid_cursor"
+    many = client.api_call("users.list", params={"limit": "many"})
+    assert await code(many) == "invalid_arguments"
