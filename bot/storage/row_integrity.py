@@ -19,7 +19,7 @@ from bot.model.actions import Json
 from bot.model.lifecycle import BEGINNINGS, ENDINGS, MEANWHILE, STEPS
 from bot.model.operations import Operation, State
 from bot.storage.quarantine import Quarantine
-from bot.storage.row_macs import RowMacs, Standing, key_name, sealed_seq, sealed_with
+from bot.storage.row_macs import RowMacs, Standing, columns_of, key_name, sealed_seq, sealed_with
 from bot.storage.tables import decisions, operations, trail
 from bot.storage.writer import Transaction
 
@@ -29,10 +29,12 @@ LOOKED = "looked"
 _KINDS = sorted(
     {step.record for steps in (BEGINNINGS, STEPS, MEANWHILE) for step in steps.values()} | {LOOKED}
 )
+# Constants of the statement: a list of parameters would be expanded anew each time.
+_QUOTED_KINDS: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{kind}'") for kind in _KINDS]
 _VERSION = "version"
 _LAST_RECORD = (
     sa.select(trail.c.body)
-    .where(trail.c.operation == operations.c.id, trail.c.kind.in_(_KINDS))
+    .where(trail.c.operation == operations.c.id, trail.c.kind.in_(_QUOTED_KINDS))
     .order_by(trail.c.seq.desc())
     .limit(1)
     .correlate(operations)
@@ -74,7 +76,7 @@ class Change:
         """Return the column of the code, for a change that sets some other columns."""
         if self.before is None:
             return {}
-        after = {**self.before._mapping, **values, "seq": self.before.seq + 1}  # noqa: SLF001 (public)
+        after = {**columns_of(self.before), **values, "seq": self.before.seq + 1}
         return {"mac": self.macs.operation(after)}
 
     @property
