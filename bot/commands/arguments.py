@@ -172,7 +172,10 @@ def _assign_stream(
         return assignment.place(param.api, token, url)
     if not token.quoted:
         # The push name as consoles and encoders show it: `stream1?txSecret=…`.
-        token = replace(token, value=token.value.partition("?")[0] or token.value)
+        name, _, key = token.value.partition("?")
+        token = replace(token, value=undecorated(name) or token.value)
+        if key and is_unclear(token.value):
+            raise _unclear_name(context, param, token)
     return assignment.place(param.api, token)
 
 

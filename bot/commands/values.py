@@ -8,6 +8,7 @@ from bot.catalog import stream_urls
 from bot.catalog.param_types import case
 from bot.catalog.stream_urls import StreamUrl
 from bot.commands.context import Context
+from bot.commands.decoration import is_unclear
 from bot.commands.defaults import default_value
 from bot.commands.diagnostics import printable
 from bot.commands.parsed import Assignment, ParsedArguments
@@ -110,7 +111,7 @@ def _without_key(context: Context, action: Action, param: Param, token: Token) -
     if param.word == "stream":
         # The push name as consoles and encoders show it: `stream1?txSecret=…`.
         name = re.split("[?&]", value)[0]
-        if name and redact(name) == name:
+        if name and redact(name) == name and not is_unclear(name):
             return name
     if param.api in action.effect_spec.key:
         raise context.error(f"This {param.word} holds what looks like a key; leave it out.", token)

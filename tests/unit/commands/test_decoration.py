@@ -4,7 +4,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.catalog.param_types import is_invisible
@@ -179,6 +179,8 @@ def _typed(text: str) -> str:
     st.sampled_from(["live ", "ban ", "live stream=", "record ", "*live ", "car "]),
     st.lists(st.one_of(_PIECES, st.text(max_size=2)), max_size=12).map("".join),
 )
+@example("live ", "live*?txSecret=a")
+@example("live ", "s1*&txSecret=5ECRE7")
 def test_sent_name_is_visible_and_stands_in_text(kind: str, rest: str) -> None:
     """For any text, what is sent as a name was typed as it is, and all of it is visible."""
     try:
