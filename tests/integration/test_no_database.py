@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 import subprocess
 import tempfile
@@ -36,10 +37,14 @@ async def readyz(world: Sandbox) -> tuple[int, str]:
 
 
 async def refuses(world: Sandbox, *, hears: str = "nothing was sent") -> None:
-    """The asker hears it, nothing leaves, and readiness says so."""
+    """The asker hears it, nothing leaves, and readiness says so.
+
+    Args:
+        hears: A pattern of what is answered.
+    """
     before = len(world.cloud.received)
     said = await stop(world, "stream1")
-    assert hears in said.lower(), said
+    assert re.search(hears, said.lower()), said
     status, why = await readyz(world)
     assert status == 503
     assert "database" in why
@@ -99,7 +104,8 @@ async def test_database_lock_refuses_then_recovers(world: Sandbox) -> None:
     """While another writer locks the database commands are refused; later they run again."""
     other = sqlite3.connect(world.policy.parent / "stopstream.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    await refuses(world)
+    # What waits behind other work is not refused in time, and may yet be saved.
+    await refuses(world, hears="nothing was sent|don't know yet whether your request was saved")
     other.execute("ROLLBACK")
     other.close()
     await recovers(world)

@@ -122,8 +122,17 @@ async def test_page_lists_people_with_their_roles(alice: Eyes) -> None:
     assert what["mallory"] == ["no role"]
 
 
-@pytest.mark.parametrize("user", ["U0GUEST", "U0FRANK", "U0AUDRY"])
-async def test_page_shows_only_what_the_selected_user_sees(alice: Eyes, user: str) -> None:
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        ("U0GUEST", "Guests may not use this bot."),
+        ("U0FRANK", "Only users of this workspace may use this bot."),
+        ("U0AUDRY", "Denied"),
+    ],
+)
+async def test_page_shows_only_what_the_selected_user_sees(
+    alice: Eyes, user: str, said: str
+) -> None:
     """After a change of user, the window hides the ephemeral messages of the previous one."""
     await alice.type("/stopstream live stream1")
     await alice.until(lambda: alice.saying("Accepted:"))
@@ -133,7 +142,7 @@ async def test_page_shows_only_what_the_selected_user_sees(alice: Eyes, user: st
     await alice.become(user)
     assert [m for m in alice.messages() if m["to"]] == []
     await alice.type("/stopstream live stream2")
-    await alice.until(lambda: alice.saying("Denied"))
+    await alice.until(lambda: alice.saying(said))
     assert len(alice.requests()) == 1
 
 
