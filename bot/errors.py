@@ -11,6 +11,7 @@ StopstreamError
 ├─ DirectoryError         Slack did not say who someone is, so the answer is no
 └─ CloudError
    ├─ NeverSentError      the request was not sent: safe to send again
+   │  └─ HeldBackError    it was not to leave any more when it was about to
    ├─ NoAnswerError       it was sent, and may have run
    │  └─ UnreadableAnswerError   something came back, but not the documented JSON
    └─ ApiError            Tencent Cloud refused it, with a code
@@ -130,6 +131,10 @@ class CloudError(StopstreamError):
 
 class NeverSentError(CloudError):
     """The request was not sent, so it did not run."""
+
+
+class HeldBackError(NeverSentError):
+    """The request was about to leave too late, so it did not."""
 
 
 class NoAnswerError(CloudError):

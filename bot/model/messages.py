@@ -27,6 +27,8 @@ class MessageKind(StrEnum):
     """When something ends by itself, in the thread: once it is known, and again before."""
     LIFTED = "lifted"
     """That it has ended, in the thread, and what was seen then."""
+    LATE = "late"
+    """An answer of the cloud that came after another replica had taken over, in the thread."""
     WORD = "word"
     """An ephemeral sentence to a person who pressed a button."""
 
@@ -40,7 +42,8 @@ class Delivery:
         about_state: The state that an audit line is about.
         uncertain: An earlier try may have reached Slack.
         observed: The state that was read when it was queued, foreign text; of a verification,
-            the seconds from the stop to it.
+            the seconds from the stop to it; of a late answer, its ending or error code, and its
+            RequestId.
     """
 
     operation: Operation

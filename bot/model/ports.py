@@ -1,5 +1,6 @@
 """Protocols of what operations use: the cloud, the directory of users and the notifier."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from bot.model.commands import Command
@@ -9,6 +10,11 @@ from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.verdicts import RequestPreview
 
 
+def always() -> bool:
+    """Return true: a request may leave whenever it is ready."""
+    return True
+
+
 class Cloud(Protocol):
     """Sends one signed request."""
 
@@ -16,10 +22,14 @@ class Cloud(Protocol):
         """Render the request as it would be sent, without key, signature and secret parameters."""
         ...
 
-    async def call(self, command: Command) -> Answer:
+    async def call(self, command: Command, may_leave: Callable[[], bool] = always) -> Answer:
         """Send it once.
 
+        Args:
+            may_leave: Asked at the last moment, when there is a connection.
+
         Raises:
+            HeldBackError: It was not to leave any more.
             NeverSentError: It was not sent, and may be retried.
             NoAnswerError: It was sent, and may have run.
             ApiError: It was refused with a code.

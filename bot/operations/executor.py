@@ -4,13 +4,15 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from bot.catalog.error_codes import Repeat, explain
-from bot.errors import ApiError, CloudError, NeverSentError, NoAnswerError
+from bot.errors import ApiError, CloudError, HeldBackError, NeverSentError, NoAnswerError
 from bot.model.actions import Action, Effect
 from bot.model.commands import Command
 from bot.model.operations import Answer, LiveBefore, Operation, State
 from bot.model.ports import Cloud
+from bot.operations.lease_guard import LeaseGuard
 from bot.operations.prior_state import PriorState
 from bot.operations.rate_limiter import RateLimiter
 from bot.operations.state_reader import status_read
@@ -34,11 +36,21 @@ class Retry:
         why: For the operation's detail.
         wait: Seconds until then.
         may_have_run: What was sent may have had its effect.
+        request_id, code: Of the refusal, if it was one.
     """
 
     why: str
     wait: float
     may_have_run: bool
+    request_id: str = ""
+    code: str = ""
+
+
+class Lost(Enum):
+    """A request has not left."""
+
+    LOST = "lost"
+    """Its lease has gone to another replica, or it is too old."""
 
 
 class Executor:
@@ -66,23 +78,44 @@ class Executor:
         self._patience = patience
         self._clock = clock
 
-    async def send(self, operation: Operation, command: Command, at: float) -> Outcome | Retry:
+    async def send(
+        self, operation: Operation, command: Command, at: float, guard: LeaseGuard
+    ) -> Outcome | Retry | Lost:
         """Send the request in its slot of the rate limit.
 
         Args:
             at: When the slot begins, by `time.monotonic`.
+
+        Raises:
+            StoreError: It has not left, because the database does not tell whose it is.
         """
         try:
-            await self._limiter.wait_for(command, at)
-            self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
-            self._prior.note_sent(operation.id)
-            answer = await self._cloud.call(command)
+            answer = await self._call(operation, command, at, guard)
         except CloudError as error:
             result = self._failed(operation, command.action, error)
         else:
+            if answer is None:
+                self._prior.discard(operation.id)
+                return Lost.LOST
             self._metrics.answered.labels(operation.api).observe(answer.duration)
             result = _accepted(operation, command.action, answer)
         return await self._with_prior_state(operation, command, result)
+
+    async def _call(
+        self, operation: Operation, command: Command, at: float, guard: LeaseGuard
+    ) -> Answer | None:
+        """Call the cloud as long as the lease stands; None if it does not any more."""
+        while True:
+            await self._limiter.wait_for(command, at)
+            if not guard.is_fresh() and not await guard.renew():
+                return None
+            self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
+            self._prior.note_sent(operation.id)
+            try:
+                return await self._cloud.call(command, guard.is_fresh)
+            except HeldBackError:
+                # Something has stopped this process for long; the database is asked again.
+                continue
 
     async def _with_prior_state(
         self, operation: Operation, command: Command, result: Outcome | Retry
@@ -136,8 +169,10 @@ class Executor:
     def _retry(self, operation: Operation, error: CloudError, *, may_have_run: bool) -> Retry:
         doubled = min(8.0, 2.0 ** (operation.attempts - 1))
         wait = self._patience * doubled * random.uniform(1.0, 1.25)  # noqa: S311 (spreads tries)
-        request_id = f" (RequestId {error.request_id})" if isinstance(error, ApiError) else ""
-        return Retry(f"{error}{request_id}", wait, may_have_run)
+        if isinstance(error, ApiError):
+            why = f"{error} (RequestId {error.request_id})"
+            return Retry(why, wait, may_have_run, error.request_id, error.code)
+        return Retry(str(error), wait, may_have_run)
 
 
 def _accepted(operation: Operation, action: Action, answer: Answer) -> Outcome:

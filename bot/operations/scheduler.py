@@ -14,7 +14,8 @@ from bot.model.commands import Command
 from bot.model.operations import Operation, State
 from bot.operations.audit_facts import facts_of
 from bot.operations.authorizer import Authorizer
-from bot.operations.executor import Executor, Retry
+from bot.operations.executor import Executor, Lost, Retry
+from bot.operations.lease_guard import Instant, LeaseGuard, clocks
 from bot.operations.local_actions import LocalActions
 from bot.operations.prior_state import PriorState
 from bot.operations.priority_queue import ApiQueue
@@ -22,7 +23,7 @@ from bot.operations.rate_limiter import interval
 from bot.operations.tasks import OperationTasks
 from bot.operations.transitions import TO_RUNNING, Outcome, Transitions
 from bot.storage.store import Store
-from bot.storage.transition import Changes, Guards, Transition
+from bot.storage.transition import Changes, Guards, LateAnswer, Transition
 from bot.supervision import Supervisor
 from bot.times import format_duration
 
@@ -44,6 +45,7 @@ class QueuedRequest:
         changes: Fields to set with it.
         judged_at: When the policy was asked, epoch seconds.
         bulk: It was asked in bulk, so single requests go first.
+        answer: To the try before, which is not on the trail yet.
     """
 
     operation: Operation
@@ -52,6 +54,7 @@ class QueuedRequest:
     changes: Changes = field(default_factory=Changes)
     judged_at: float = 0.0
     bulk: bool = False
+    answer: LateAnswer | None = None
 
 
 class Scheduler:
@@ -83,6 +86,7 @@ class Scheduler:
         self._tasks = tasks
         self._supervisor = supervisor
         self._clock = clock
+        self._now = clocks(clock)
         self._queues: dict[tuple[str, str], ApiQueue[QueuedRequest]] = {}
         self._queued: set[str] = set()
 
@@ -149,6 +153,7 @@ class Scheduler:
             self._prior.begin(request.operation, request.command)
         # The reads come first in the store's queue, so that they leave before what they precede.
         await asyncio.sleep(0)
+        began = self._now()
         intents = [self._intent(request) for request in ready]
         try:
             started = await self._store.operations.start(
@@ -166,8 +171,18 @@ class Scheduler:
                 continue
             self._queue(command).note_sent()
             sent = replace(request.command, params=operation.params)
-            self._tasks.spawn(operation.id, self._run(operation, sent, at))
+            guard = self._guard(operation, began)
+            self._tasks.spawn(operation.id, self._run(operation, sent, at, guard))
         return max(at for at, _ in started)
+
+    def _guard(self, operation: Operation, since: Instant) -> LeaseGuard:
+        return LeaseGuard(
+            self._store,
+            operation,
+            since=since,
+            expires=self._transitions.ask_expires,
+            now=self._now,
+        )
 
     async def _may_still_run(self, request: QueuedRequest) -> bool:
         """Return whether it is still allowed; where the verdict is old the policy is asked."""
@@ -183,6 +198,8 @@ class Scheduler:
 
     async def _not_started(self, request: QueuedRequest) -> None:
         """Find out why the store did not let a request leave, and end what must not leave."""
+        if request.answer is not None:
+            await self._transitions.note_late(request.answer)
         if await self._transitions.end_too_old(request.operation, request.command) is not None:
             return
         if self._authorizer.start_scope(request.command) is not None:
@@ -221,7 +238,9 @@ class Scheduler:
             ),
         )
 
-    async def _run(self, operation: Operation, command: Command, at: float) -> None:
+    async def _run(
+        self, operation: Operation, command: Command, at: float, guard: LeaseGuard
+    ) -> None:
         """Send one request and store its outcome, or queue it again.
 
         Args:
@@ -232,29 +251,41 @@ class Scheduler:
             await self._local_actions.run(operation, command)
             return
         try:
-            result = await self._executor.send(operation, command, at)
+            result = await self._executor.send(operation, command, at, guard)
+        except StoreError as error:
+            result = Retry(f"The database does not answer: {error}", _AGAIN, may_have_run=False)
         finally:
             self._queue(command).note_answered()
-        if isinstance(result, Retry):
-            await self._retry(operation, command, result)
-        else:
-            await self._transitions.end(operation, command, result)
+        match result:
+            case Retry():
+                await self._retry(operation, command, result)
+            case Lost():
+                log.warning("not sent: its lease is over", operation=operation.id)
+                sent = operation.attempts > 1
+                await self._transitions.end_too_old(operation, command, sent=sent)
+            case _:
+                await self._transitions.end(operation, command, result)
 
     async def _retry(self, operation: Operation, command: Command, retry: Retry) -> None:
         """Wait, and queue it again."""
         path: tuple[State, ...] = (State.RUNNING, State.RUNNING)
         changes: Changes = {"detail": retry.why}
+        late = None
+        if retry.request_id:
+            late = LateAnswer(operation.id, State.DUE, retry.request_id, retry.code)
         if not retry.may_have_run:
             due = (State.RUNNING, State.DUE)
             moved = await self._transitions.move(
                 operation, command, due, changes, due_in=retry.wait
             )
             if moved is None:
+                if late is not None:
+                    await self._transitions.note_late(late)
                 return
-            operation, path, changes = moved, TO_RUNNING, {}
+            operation, path, changes, late = moved, TO_RUNNING, {}, None
         await asyncio.sleep(retry.wait)
         # The verdict is old by now: what did not run is judged again before it is sent.
-        self.enqueue(QueuedRequest(operation, command, path, changes))
+        self.enqueue(QueuedRequest(operation, command, path, changes, answer=late))
 
 
 def _with_spans(request: QueuedRequest, now: float) -> dict[str, Json]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import structlog
 
@@ -22,11 +23,13 @@ from bot.operations.authorizer import Authorizer
 from bot.operations.joining import superseded_by_ending
 from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.storage.store import Store
-from bot.storage.transition import Changes, Effects, Guards, Transition
+from bot.storage.transition import Changes, Effects, Guards, LateAnswer, Transition
 from bot.telemetry import Metrics
 from bot.times import format_duration
 
 log = structlog.get_logger("stopstream.engine")
+
+T = TypeVar("T")
 
 TO_RUNNING = (State.DUE, State.RUNNING)
 
@@ -104,14 +107,17 @@ class Transitions:
             waiting.set_result(operation)
 
     async def end(self, operation: Operation, command: Command, outcome: Outcome) -> None:
-        """Store an ending, with what it changes about what is off."""
+        """Store an ending, with what it changes about what is off.
+
+        Where another replica has taken the operation over meanwhile, the answer is recorded.
+        """
         state, changes = outcome.state, outcome.changes
         if state in _DONE:
             # Nothing asks for it again, so its secrets need not stay stored.
             changes = changes | Changes(params=without_secrets(operation, command.action))
         before = changes.get("live_before")
         ended = replace(operation, state=state, code=changes.get("code", ""), live_before=before)
-        await self.move(
+        moved = await self.move(
             operation,
             command,
             (operation.state, state),
@@ -119,6 +125,14 @@ class Transitions:
             verify_in=outcome.verify_in,
             off_air=offair.off_air_change(ended, command.action, outcome.body, self._clock()),
         )
+        if moved is None and (request_id := changes.get("request_id", "")):
+            code = changes.get("code", "")
+            await self.note_late(LateAnswer(operation.id, state, request_id, code))
+
+    async def note_late(self, answer: LateAnswer) -> None:
+        """Record an answer that the ending of its operation does not hold, and tell of it."""
+        log.warning("an answer came late", operation=answer.operation, request_id=answer.request_id)
+        await self._until_stored(answer.operation, lambda: self._store.operations.note_late(answer))
 
     async def deny(
         self,
@@ -157,13 +171,18 @@ class Transitions:
         consent = operation.decided_at or operation.asked_at
         return self._clock() - consent > self.ask_expires
 
-    async def end_too_old(self, operation: Operation, command: Command) -> Operation | None:
+    async def end_too_old(
+        self, operation: Operation, command: Command, *, sent: bool | None = None
+    ) -> Operation | None:
         """End what is too old to be sent; return None where it is not, by the store's clock.
+
+        Args:
+            sent: Whether it was sent before; None takes its state's word for it.
 
         Raises:
             StoreError: It is not stored.
         """
-        ran = operation.state is State.RUNNING
+        ran = operation.state is State.RUNNING if sent is None else sent
         since = "approved" if operation.decided_at else "asked for"
         age = format_duration(
             max(1.0, self._clock() - (operation.decided_at or operation.asked_at))
@@ -262,15 +281,22 @@ class Transitions:
         return moved
 
     async def _apply(self, transition: Transition) -> Operation | None:
+        def apply() -> Awaitable[Operation | None]:
+            return self._store.operations.apply(transition)
+
+        if transition.path[0] is State.RUNNING:
+            return await self._until_stored(transition.id, apply)
+        return await apply()
+
+    async def _until_stored(self, id_: str, store: Callable[[], Awaitable[T]]) -> T:
+        """Store what must not be lost while the database is away: it has run."""
         while True:
             try:
-                return await self._store.operations.apply(transition)
+                return await store()
+            except (UnreadableRowError, UnstorableError):
+                raise
             except StoreError as error:
-                ran = transition.path[0] is State.RUNNING
-                if not ran or isinstance(error, UnreadableRowError | UnstorableError):
-                    raise
-                # It has run: its ending must not be lost while the database is away.
-                log.error("the ending waits for the store", operation=transition.id, why=str(error))
+                log.error("an answer waits for the store", operation=id_, why=str(error))
                 await asyncio.sleep(_AGAIN)
 
     async def _apply_without_answer(

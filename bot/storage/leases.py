@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import structlog
 
 from bot.model.lifecycle import IN_HAND
-from bot.model.operations import Decision, Operation
+from bot.model.operations import Decision, Operation, State
 from bot.storage.audit_log import AuditLog
 from bot.storage.outbox import OutboxMessage
 from bot.storage.session import Session, write
@@ -172,6 +172,31 @@ class Leases:
                     sa.update(table).where(some).values(lease_until=tx.now + lease)
                 )
         return tx.now, frozenset(others)
+
+    @write
+    def renew_sending(self, tx: Transaction, operation: Operation, younger_than: float) -> bool:
+        """Renew the lease of an operation whose request is about to leave.
+
+        Args:
+            operation: As its intent was stored.
+            younger_than: Seconds that may have passed since it was asked or consented to.
+
+        Returns:
+            False if another replica has taken it over, or it is too old.
+        """
+        consent = sa.func.coalesce(operations.c.decided_at, operations.c.asked_at)
+        renewed = tx.connection.execute(
+            sa.update(operations)
+            .where(
+                operations.c.id == operation.id,
+                operations.c.owner == self.session.owner,
+                operations.c.state == State.RUNNING.value,
+                operations.c.attempts == operation.attempts,
+                consent >= tx.now - younger_than,
+            )
+            .values(lease_until=tx.now + self.session.lease)
+        )
+        return renewed.rowcount > 0
 
     @write
     def hand_over(self, tx: Transaction) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from bot.audit.hash_chain import Fact
 from bot.model.actions import Json
 from bot.model.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, Step, step
+from bot.model.messages import MessageKind
 from bot.model.off_air import StartScope
 from bot.model.operations import Operation, Search, State, requested
 from bot.storage import operation_search, rows
@@ -18,7 +19,7 @@ from bot.storage.outbox import Outbox
 from bot.storage.rate_limits import RateLimits
 from bot.storage.session import Session, write
 from bot.storage.tables import UNFINISHED, WAITING, operations
-from bot.storage.transition import Supersedes, Transition
+from bot.storage.transition import LateAnswer, Supersedes, Transition
 from bot.storage.writer import Transaction
 
 
@@ -240,6 +241,17 @@ class Operations:
             self._off_air.release(tx, operation, effects.release)
         if effects.supersedes is not None:
             self._supersede(tx, effects.supersedes)
+
+    @write
+    def note_late(self, tx: Transaction, answer: LateAnswer) -> None:
+        """Record an answer that no transition could take, and enqueue a message about it."""
+        facts: dict[str, Json] = {"request_id": answer.request_id, "replica": self.session.owner}
+        facts |= {"code": answer.code} if answer.code else {"answer": answer.state.value}
+        tx.facts.append(Fact("late answer", answer.operation, facts))
+        query = sa.select(operations).where(operations.c.id == answer.operation)
+        for operation in self.session.quarantine.operations(tx.connection.execute(query).all()):
+            observed = f"{answer.code or answer.state.value} {answer.request_id}"
+            self._outbox.enqueue(tx, operation, MessageKind.LATE, observed)
 
     # --- reading ---------------------------------------------------------------------
 

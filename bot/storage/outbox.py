@@ -332,8 +332,8 @@ def _key(operation: Operation, kind: MessageKind, observed: str) -> str:
             return key
         case MessageKind.REMINDER:
             return f"{key}:{operation.approvals.reminded}"
-        case MessageKind.LIFT:
-            # Once when the end is known, and once more shortly before it.
+        case MessageKind.LIFT | MessageKind.LATE:
+            # Once when the end is known, and once more shortly before it; each answer once.
             return f"{key}:{observed}"
         case _:
             return f"{key}:{operation.state.value}"

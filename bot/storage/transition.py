@@ -91,6 +91,21 @@ class Effects:
 
 
 @dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """What the cloud answered to a request of an operation that another replica has taken over.
+
+    Attributes:
+        state: The ending that it would have been, or DUE where it was to be sent again.
+        code: Of a refusal.
+    """
+
+    operation: str
+    state: State
+    request_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """A conditional change of an operation's state, with everything that belongs to it.
 

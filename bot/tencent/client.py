@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -19,10 +19,11 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bot.clock_skew import ClockSkew
-from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
+from bot.errors import ApiError, HeldBackError, NeverSentError, NoAnswerError, UnreadableAnswerError
 from bot.model.actions import DEFAULT, Json, Site
 from bot.model.commands import Command
 from bot.model.operations import Answer
+from bot.model.ports import always
 from bot.model.verdicts import RequestPreview
 from bot.redact import HIDDEN, redact
 from bot.tencent import tc3
@@ -64,6 +65,23 @@ _BEFORE_SENDING = (
 
 _SIGNED = re.compile(r"(Credential=|Signature=)[0-9A-Za-z]+")
 _OF_THE_CONNECTION = ("accept", "connection", "content-length", "user-agent")
+
+
+class _Gate:
+    """Lets the body of a request pass, or breaks the request off before anything has left.
+
+    The body is asked for when a connection stands, and the headers leave together with it.
+    """
+
+    def __init__(self, may_leave: Callable[[], bool]) -> None:
+        self._may_leave = may_leave
+        self.held_back = False
+
+    async def body(self, payload: bytes) -> AsyncIterator[bytes]:
+        self.held_back = not self._may_leave()
+        if self.held_back:
+            raise ConnectionError("held back")
+        yield payload
 
 
 class TencentCloud:
@@ -130,10 +148,14 @@ class TencentCloud:
         kept = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION}
         return RequestPreview(request.method, str(request.url), kept, request.content.decode())
 
-    async def call(self, command: Command) -> Answer:
+    async def call(self, command: Command, may_leave: Callable[[], bool] = always) -> Answer:
         """Sign and send a command once.
 
+        Args:
+            may_leave: Asked when there is a connection, right before the first byte.
+
         Raises:
+            HeldBackError: It was not to leave any more.
             NeverSentError: It was not sent, and may be retried.
             NoAnswerError: It was sent, and may have run.
             ApiError: It was refused with a code.
@@ -142,7 +164,8 @@ class TencentCloud:
         if access is None:
             raise NeverSentError(f'The policy names no account "{command.account}" any more.')
         credentials = await (access.source or self._credentials).get()
-        request = self._request(command, credentials, access.site)
+        gate = _Gate(may_leave)
+        request = self._request(command, credentials, access.site, gate)
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._whole):
@@ -154,13 +177,19 @@ class TencentCloud:
         except TimeoutError as error:
             raise NoAnswerError(f"Tencent Cloud did not answer within {self._whole:g} s") from error
         except (httpx.TransportError, aiohttp.ClientError) as error:
+            if gate.held_back:
+                raise HeldBackError("It was about to leave too late.") from error
             raise _lost(error) from error
         self._clock_skew.note(_SERVICE, response.headers)
         secrets = _secrets(command, credentials)
         return self._read(response, body, time.perf_counter() - began, secrets)
 
     def _request(
-        self, command: Command, credentials: tc3.Credentials, site: Site | None
+        self,
+        command: Command,
+        credentials: tc3.Credentials,
+        site: Site | None,
+        gate: _Gate | None = None,
     ) -> httpx.Request:
         action = command.action
         site = site or self._sites.get(action.product.name)
@@ -194,7 +223,11 @@ class TencentCloud:
             headers["X-TC-Region"] = command.region
         if credentials.token:
             headers["X-TC-Token"] = credentials.token
-        return self._client.build_request("POST", url, headers=headers, content=payload)
+        if gate is None:
+            return self._client.build_request("POST", url, headers=headers, content=payload)
+        headers["Content-Length"] = str(len(payload))
+        body = gate.body(payload)
+        return self._client.build_request("POST", url, headers=headers, content=body)
 
     def _read(
         self, response: httpx.Response, body: bytes, took: float, secrets: Sequence[str]

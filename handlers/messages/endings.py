@@ -83,6 +83,23 @@ def verification(operation: Operation, action: Action | None, after: str = "") -
     return Message(truncate(text, TEXT_MOST), tuple(blocks))
 
 
+def late_answer(operation: Operation, action: Action | None, observed: str = "") -> Message:
+    """Describe in the thread what the cloud answered after another replica had taken over.
+
+    Args:
+        observed: The ending that it would have been, or an error code, and the RequestId.
+    """
+    answer, _, request_id = observed.partition(" ")
+    taken = {State.ACCEPTED.value: "accepted", State.ALREADY.value: "found over already"}
+    became = taken.get(answer, f"refused with {code(redact(answer), 80)}")
+    which = "the request" if operation.state is State.UNKNOWN else "an earlier request"
+    text = (
+        f"Tencent Cloud answered late: {which} to {request_text(operation, action)} was {became}. "
+        f"RequestId {code(redact(request_id), 80)}."
+    )
+    return Message(truncate(text, TEXT_MOST), (section(text),))
+
+
 def _verified(operation: Operation, action: Action | None, after: str, *, held: bool) -> str:
     request, state = request_text(operation, action), operation.verified_state
     name = code(redact(operation.target), 80)

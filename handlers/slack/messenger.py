@@ -270,6 +270,7 @@ _IN_THREAD: Mapping[MessageKind, Callable[[Operation, Action | None, str], Messa
     MessageKind.ENDING: lambda operation, action, _: endings.ending(operation, action),
     MessageKind.REMINDER: lambda operation, action, _: endings.reminder(operation, action),
     MessageKind.LOOKED: endings.verification,
+    MessageKind.LATE: endings.late_answer,
     MessageKind.LIFT: off_air.expiry_notice,
     MessageKind.LIFTED: off_air.expired_notice,
 }

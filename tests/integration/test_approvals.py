@@ -1,6 +1,6 @@
 """Approvals: who may decide what, once, in time; and nothing runs without."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
@@ -9,6 +9,7 @@ from bot.model.commands import Command
 from bot.model.messages import MessageKind
 from bot.model.operations import Answer, Choice, Decision, GivenApproval, State
 from bot.model.people import Actor, Person, Place
+from bot.model.ports import always
 from bot.storage.store import Store
 from bot.storage.transition import Transition
 from tests.conftest import House, built
@@ -290,8 +291,8 @@ class Looking(FakeCloud):
         super().__init__()
         self.states = states
 
-    async def call(self, command: Command) -> Answer:
-        answer = await super().call(command)
+    async def call(self, command: Command, may_leave: Callable[[], bool] = always) -> Answer:
+        answer = await super().call(command, may_leave)
         if command.action.api != "DescribeLiveStreamState":
             return answer
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]

@@ -1,7 +1,7 @@
 """Before a press: what it will touch, its case, its runbook, and somebody who may."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from bot.errors import NoAnswerError
 from bot.model.actions import Effect, Json, Reading, Site
 from bot.model.commands import Command
 from bot.model.operations import Answer, Choice, Search, State
+from bot.model.ports import always
 from bot.operations.results import Accepted, Invalid
 from bot.policy.loader import loader
 from bot.storage.store import Store
@@ -76,11 +77,11 @@ class Silent(FakeCloud):
         super().__init__()
         self.patience = patience
 
-    async def call(self, command: Command) -> Answer:
+    async def call(self, command: Command, may_leave: Callable[[], bool] = always) -> Answer:
         if command.action.effect is Effect.READ:
             await asyncio.sleep(self.patience)
             raise NoAnswerError("No answer.")
-        return await super().call(command)
+        return await super().call(command, may_leave)
 
 
 @pytest.mark.parametrize("patience", [0.0, 3600.0])

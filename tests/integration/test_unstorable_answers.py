@@ -1,6 +1,7 @@
 """An answer that no database can hold ends its operation all the same, once."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,7 @@ from bot.model.actions import Effect
 from bot.model.commands import Command
 from bot.model.messages import MessageKind
 from bot.model.operations import Answer, State
+from bot.model.ports import always
 from bot.storage.store import Store
 from tests.conftest import built
 from tests.support.fakes import FakeCloud
@@ -21,8 +23,8 @@ LONE = "r\ud800"
 class PoisonedCloud(FakeCloud):
     """Accepts everything under a RequestId that is no UTF-8."""
 
-    async def call(self, command: Command) -> Answer:
-        answer = await FakeCloud.call(self, command)
+    async def call(self, command: Command, may_leave: Callable[[], bool] = always) -> Answer:
+        answer = await FakeCloud.call(self, command, may_leave)
         if command.action.effect is Effect.READ:
             return answer
         return Answer(LONE, {"Name": LONE}, 0.01)

@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from bot.errors import CloudError, DirectoryError
+from bot.errors import CloudError, DirectoryError, HeldBackError
 from bot.model.actions import Action, Json
 from bot.model.commands import Command
 from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice, MessageKind, Sent
 from bot.model.operations import Answer
 from bot.model.people import Actor, NamedUser, Person, Presence, UsersByName
+from bot.model.ports import always
 from bot.model.verdicts import RequestPreview
 
 TEAM = "T0HOME"
@@ -51,7 +52,7 @@ class FakeCloud:
             "POST", "https://cloud.example.com/", {"X-TC-Action": command.action.api}, "{}"
         )
 
-    async def call(self, command: Command) -> Answer:
+    async def call(self, command: Command, may_leave: Callable[[], bool] = always) -> Answer:
         task = asyncio.current_task()
         if task is not None and task.get_name().startswith("before "):
             return await self._state_before(command)
@@ -59,6 +60,8 @@ class FakeCloud:
             return await self._read_near(command)
         if command.action.api == "DescribeLiveDomains":
             return await self._domains(command)
+        if not may_leave():
+            raise HeldBackError("It was about to leave too late.")
         self.sent.append(command)
         self.called.set()
         if self.before:

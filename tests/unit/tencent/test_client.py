@@ -12,11 +12,18 @@ import pytest
 
 from bot.catalog.registry import by_api
 from bot.clock_skew import ClockSkew
-from bot.errors import ApiError, NeverSentError, NoAnswerError, UnreadableAnswerError
+from bot.errors import (
+    ApiError,
+    HeldBackError,
+    NeverSentError,
+    NoAnswerError,
+    UnreadableAnswerError,
+)
 from bot.model.commands import Command
 from bot.tencent import tc3
 from bot.tencent.client import LARGEST, TencentCloud
 from bot.tencent.credentials import Fixed
+from tests.support.waiting import until
 
 KEY = tc3.Credentials("AKIDEXAMPLE12", "5ECRE7KEY", "T0KEN")
 STOP = Command(by_api("StopStreamIngest"), {"TaskId": "t1", "SdkAppId": 7}, "ap-singapore")
@@ -69,12 +76,12 @@ def answers(payload: bytes) -> Behaviour:
     return behave
 
 
-async def call(url: str, whole: float = 5.0) -> Any:
+async def call(url: str, whole: float = 5.0, may_leave: Callable[[], bool] = lambda: True) -> Any:
     cloud = TencentCloud(
         credentials=Fixed(KEY), base_url=url, whole=whole, clock=lambda: float(NOW)
     )
     try:
-        return await cloud.call(STOP)
+        return await cloud.call(STOP, may_leave)
     finally:
         await cloud.close()
 
@@ -118,6 +125,22 @@ async def test_cloud_client_sends_signed_request() -> None:
     assert headers["authorization"] == tc3.authorization(
         headers, payload, credentials=KEY, service="trtc", timestamp=NOW
     )
+
+
+async def test_cloud_client_holds_back_what_may_not_leave_any_more() -> None:
+    """Where it may not leave when the connection stands, not one byte of a request does."""
+    received: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read())
+        writer.close()
+
+    async with server(behave) as url:
+        with pytest.raises(HeldBackError):
+            await call(url, may_leave=lambda: False)
+        await until(lambda: received)
+
+    assert received == [b""]
 
 
 async def test_cloud_client_reports_refused_connection_as_not_sent() -> None:
