@@ -133,7 +133,7 @@ async def test_a_stop_before_the_last_moment_is_noticed(stopped: Stopped) -> Non
         stopped.clock.advance(tries.pop(0))
         return await call(command, may_leave)
 
-    cloud.call = stop_then_call  # type: ignore[method-assign]
+    cloud.call = stop_then_call  # type: ignore[method-assign, assignment]
     id_ = await stopped.ask(START)
     async with asyncio.timeout(BOUND):
         ended = await stopped.house.engine.ending(id_)
