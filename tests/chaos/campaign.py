@@ -35,7 +35,6 @@ GROWN = 0.8
 """The part of the lives that are not ended before their replica has begun to listen."""
 
 CALM = 300.0
-"""Seconds after the last fault until nothing may be owed any more."""
 
 
 class Campaign:
@@ -47,6 +46,7 @@ class Campaign:
         count: How many of each fault.
         broken: What is wrong with the bot on purpose, by the name that the victim knows.
         patience: Seconds for which people wait for the card of what was taken.
+        calm: Seconds after the last fault until nothing may be owed any more.
         restart: Restarts PostgreSQL; None if it is not ours.
     """
 
@@ -61,6 +61,7 @@ class Campaign:
         replicas: int = 1,
         broken: str = "",
         patience: float = 30.0,
+        calm: float = CALM,
         restart: Callable[[], None] | None = None,
     ) -> None:
         self.tally = Tally()
@@ -69,6 +70,7 @@ class Campaign:
         self._count = count
         self._replicas = replicas
         self._broken = broken
+        self._calm_within = calm
         self._dice = random.Random(seed)  # noqa: S311 (to be repeated)
         self._cloud = CloudEmulator(keys={"AKIDCHAOS": Key("chaos-key")})
         self._slack = Workspace(scopes=bot_scopes(), limits=False, pace=0.02)
@@ -238,7 +240,7 @@ class Campaign:
         people = self._people
         try:
             quiet = 0
-            async with asyncio.timeout(CALM):
+            async with asyncio.timeout(self._calm_within):
                 while quiet < 3:
                     await asyncio.sleep(0.5)
                     left = len(await store.operations.unfinished()) + await store.outbox.depth()
