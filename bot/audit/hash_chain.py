@@ -3,6 +3,7 @@
 docs/trail.md tells an auditor how to check a trail without this program.
 """
 
+import contextlib
 import json
 from dataclasses import dataclass
 from hashlib import sha256
@@ -59,6 +60,14 @@ class Record:
 
 Raw: TypeAlias = tuple[int, float, bytes, bytes, bytes, bytes]
 """A row of the database: number, time, kind, operation, body, hash."""
+
+
+def stored_facts(body: str) -> dict[str, Any]:
+    """Return the facts of a record's body; none if somebody has damaged it."""
+    with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
+        found = json.loads(body)["facts"]
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def canonical(seq: int, at: float, fact: Fact) -> str:

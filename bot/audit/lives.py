@@ -1,12 +1,12 @@
 """Walks the life of each operation on the audit log: nothing may be sent that nobody let pass."""
 
-import json
 from collections.abc import Iterable
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
 
+from bot.audit.hash_chain import stored_facts
 from bot.audit.verifier import ChainError
 from bot.model.lifecycle import BEGINNINGS, MEANWHILE, STEPS
 from bot.model.operations import State
@@ -70,8 +70,5 @@ def _after(states: frozenset[State], kind: str) -> frozenset[State]:
 
 def _narrowed(states: frozenset[State], body: str) -> frozenset[State]:
     """Return the state that a record names, where several may follow: one approval of two."""
-    try:
-        named = json.loads(body)["facts"].get("state")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return states
-    return frozenset({State(named)}) if named in states else states
+    named = stored_facts(body).get("state")
+    return frozenset(state for state in states if state.value == named) or states

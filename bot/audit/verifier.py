@@ -109,7 +109,7 @@ class Verifier:
         self.checkpoints = sorted(later, key=lambda checkpoint: -checkpoint.seq)
         self.has_checkpoints = bool(every)
         self.signed_upto = self.count
-        self.tombstonestone_recorded = False
+        self.tombstone_recorded = False
 
     def check(self, batch: Sequence[Raw]) -> ChainError | None:
         """Check the next records and return the first error."""
@@ -179,7 +179,7 @@ class Verifier:
 
     def _untrusted(self) -> ChainError | None:
         tombstone = self.tombstone
-        if tombstone is not None and not (is_genuine(tombstone) and self.tombstonestone_recorded):
+        if tombstone is not None and not (is_genuine(tombstone) and self.tombstone_recorded):
             self.count = tombstone.seq
             why = f"the tombstone of the records up to {tombstone.seq} is not genuine"
             return ChainError(tombstone.seq, "forged", why)
@@ -220,7 +220,7 @@ class Verifier:
                 self.keyring.add(seq, key)
         tombstone = self.tombstone
         if kind == PRUNED.encode() and tombstone is not None:
-            self.tombstonestone_recorded |= (facts.get("upto"), facts.get("hash")) == (
+            self.tombstone_recorded |= (facts.get("upto"), facts.get("hash")) == (
                 tombstone.seq,
                 tombstone.hash,
             )

@@ -1,7 +1,5 @@
 """The tables `trail` and `seals`: the hash chain of audit records, and its signed checkpoints."""
 
-import contextlib
-import json
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +8,7 @@ import sqlalchemy as sa
 
 from bot.audit import hash_chain
 from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer, is_genuine
-from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Record
+from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Record, stored_facts
 from bot.storage.tables import seals, trail
 
 _BATCH = 2000
@@ -310,15 +308,7 @@ def has(connection: sa.Connection, fact: Fact) -> bool:
     """Return whether there is a record of the same kind and operation with these facts in it."""
     of_kind = trail.c.operation == fact.operation, trail.c.kind == fact.kind
     bodies = connection.execute(sa.select(trail.c.body).where(*of_kind)).scalars()
-    return any(fact.facts.items() <= _facts(body).items() for body in bodies)
-
-
-def _facts(body: str) -> dict[str, object]:
-    """Decode the facts of a record; none if somebody has damaged it."""
-    with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
-        found = json.loads(body)["facts"]
-        return found if isinstance(found, dict) else {}
-    return {}
+    return any(fact.facts.items() <= stored_facts(body).items() for body in bodies)
 
 
 def raw(connection: sa.Connection, after: int) -> Iterator[Sequence[Raw]]:

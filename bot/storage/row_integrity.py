@@ -4,8 +4,6 @@ Each audit record of a transition holds the `seq` of its row as `version`. A row
 and whose `seq` is not that of its last record, is an earlier form that was put back.
 """
 
-import contextlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.audit.hash_chain import KEY
+from bot.audit.hash_chain import KEY, stored_facts
 from bot.errors import TamperedRowError
 from bot.model.actions import Json
 from bot.model.lifecycle import BEGINNINGS, ENDINGS, MEANWHILE, STEPS
@@ -202,7 +200,7 @@ def _last_version(tx: Transaction, row: sa.Row[Any]) -> int | None:
     if body == _ABSENT:
         query = sa.select(_LAST_RECORD).where(operations.c.id == row.id)
         body = tx.connection.execute(query).scalar()
-    return _ABSENT if body is None else _version_of(_facts(body))
+    return _ABSENT if body is None else _version_of(stored_facts(body))
 
 
 def _version_of(facts: Mapping[str, Any]) -> int | None:
@@ -210,14 +208,7 @@ def _version_of(facts: Mapping[str, Any]) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _facts(body: str) -> Mapping[str, Any]:
-    with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
-        found = json.loads(body)["facts"]
-        return found if isinstance(found, dict) else {}
-    return {}
-
-
 def _named_keys(connection: sa.Connection) -> set[str]:
     """Return the names of all keys that the trail names."""
     bodies = connection.execute(sa.select(trail.c.body).where(trail.c.kind == KEY)).scalars()
-    return {key_name(str(_facts(body).get("key", ""))) for body in bodies}
+    return {key_name(str(stored_facts(body).get("key", ""))) for body in bodies}
