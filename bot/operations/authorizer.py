@@ -209,9 +209,7 @@ class Authorizer:
         except DirectoryError as error:
             own = operation is not None and operation.actor == actor
             return None if own else _unanswered(error)
-        context = Context(person, self._team, frozenset(), "", in_channel=True)
-        why = policy.outsider(context)
-        return Denied("outsider", why) if why is not None else None
+        return policy.outsider(person, self._team)
 
     async def approver_check(
         self, operation: Operation, command: Command
@@ -256,7 +254,7 @@ class Authorizer:
     async def _facts(self, actor: Actor, operation: Operation) -> Context:
         person = await self._directory.person(actor)
         facts = Context(person, self._team, frozenset(), operation.place.channel, in_channel=True)
-        if policy.outsider(facts) is not None:
+        if policy.outsider(person, self._team) is not None:
             # Why their groups cannot be read would tell them of the policy.
             return facts
         groups = await self._directory.groups(actor.user, self._policy().policy.usergroups)

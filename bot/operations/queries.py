@@ -13,7 +13,7 @@ from bot.model.commands import Command
 from bot.model.messages import Sent
 from bot.model.off_air import OffAirEntry
 from bot.model.operations import Choice, Decision, Operation, Search, State
-from bot.model.people import Actor, Person, Place, Presence, UsersByName
+from bot.model.people import Actor, Place, Presence, UsersByName
 from bot.model.ports import Directory
 from bot.model.verdicts import Denied
 from bot.operations.approvals import ApprovalService
@@ -133,22 +133,17 @@ class Queries:
             person = await self._directory.person(actor)
         except DirectoryError as error:
             return Denied("directory", f"{error} Nothing was sent; try again in a moment.")
-        return self._outsider(person)
+        return policy.outsider(person, self._team)
 
     def outsider_now(self, actor: Actor) -> Denied | None:
         """Return the same of somebody who was looked up a moment ago, without waiting."""
         person = self._directory.known(actor)
-        return None if person is None else self._outsider(person)
+        return None if person is None else policy.outsider(person, self._team)
 
     def is_known_member(self, actor: Actor) -> bool:
         """Return whether Slack has said a moment ago that somebody is a full member."""
         person = self._directory.known(actor)
-        return person is not None and self._outsider(person) is None
-
-    def _outsider(self, person: Person) -> Denied | None:
-        context = Context(person, self._team, frozenset(), "", in_channel=True)
-        why = policy.outsider(context)
-        return Denied("outsider", why) if why is not None else None
+        return person is not None and policy.outsider(person, self._team) is None
 
     async def called(self, actor: Actor, name: str) -> UsersByName | Denied:
         """Return who has a name, for a full member.
@@ -175,8 +170,8 @@ class Queries:
         """
         loaded = self._policy()
         context = await self._context(actor, place, loaded)
-        if (why := policy.outsider(context)) is not None:
-            return Denied("outsider", why)
+        if (denied := policy.outsider(context.person, context.home_team)) is not None:
+            return denied
         everything = policy.may_audit(loaded.policy, context)
         reader, channel = ("", "") if everything else (actor.user, place.channel)
         wanted = replace(wanted, reader=reader, channel=channel)

@@ -271,9 +271,11 @@ def without_bot(context: Context) -> Context:
     return replace(context, in_channel=False)
 
 
-def outsider(context: Context) -> str | None:
+def outsider(person: Person, home_team: str) -> Denied | None:
     """Return why somebody may not even read; None for a full member of the workspace."""
-    return _membership_objection(context.person) if in_home_workspace(context) else _ELSEWHERE
+    context = Context(person, home_team, frozenset(), "", in_channel=True)
+    why = _membership_objection(person) if in_home_workspace(context) else _ELSEWHERE
+    return Denied("outsider", why) if why is not None else None
 
 
 _ELSEWHERE = "Only users of this workspace may use this bot."

@@ -171,8 +171,7 @@ class Responder:
 
         async def work() -> None:
             # The form shows the policy's defaults, which only members may see.
-            if denied := await self._service.queries.outsider(invocation.actor):
-                await self._send(invocation, Message(escape(denied.reason)))
+            if await self._turned_away(invocation):
                 return
             found = await asyncio.to_thread(find) if find is not None else None
             view = views.form(replace(place, candidates=found), self._service.vocabulary)
@@ -210,6 +209,13 @@ class Responder:
             CallError: Slack did not accept it.
         """
         await self._send(invocation, await self._for_members(invocation, message))
+
+    async def _turned_away(self, invocation: Invocation) -> bool:
+        """Tell an outsider that they are one; return whether the requester is."""
+        denied = await self._service.queries.outsider(invocation.actor)
+        if denied is not None:
+            await self._send(invocation, Message(escape(denied.reason)))
+        return denied is not None
 
     async def _for_members(self, invocation: Invocation, message: Message) -> Message:
         denied = await self._service.queries.outsider(invocation.actor)
@@ -257,10 +263,8 @@ class Responder:
         fallback: Help | None = None,
     ) -> bool:
         async def work() -> None:
-            if denied := await self._service.queries.outsider(invocation.actor):
-                await self._send(invocation, Message(escape(denied.reason)))
-                return
-            await self._send(invocation, await find())
+            if not await self._turned_away(invocation):
+                await self._send(invocation, await find())
 
         async def on_failure(fault: str) -> None:
             failed = Message(LOOK_UP_FAILED.format(fault=fault))
