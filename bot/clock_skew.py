@@ -9,8 +9,8 @@ MOST = 300.0
 """Seconds: Tencent Cloud and Slack refuse a signature that is further off."""
 
 
-def _elapsed() -> float:
-    """Return seconds that pass also while the machine sleeps, and that nobody sets."""
+def elapsed() -> float:
+    """Return seconds that nobody sets, and that pass while the machine sleeps if it can tell."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -43,7 +43,7 @@ class ClockSkew:
     def __init__(
         self,
         clock: Callable[[], float] = time.time,
-        elapsed: Callable[[], float] = _elapsed,
+        elapsed: Callable[[], float] = elapsed,
     ) -> None:
         self._clock = clock
         self._elapsed = elapsed

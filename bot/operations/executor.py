@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from bot.catalog.error_codes import Repeat, explain
 from bot.errors import ApiError, CloudError, HeldBackError, NeverSentError, NoAnswerError
@@ -46,13 +45,6 @@ class Retry:
     code: str = ""
 
 
-class Lost(Enum):
-    """A request has not left."""
-
-    LOST = "lost"
-    """Its lease has gone to another replica, or it is too old."""
-
-
 class Executor:
     """Sends one request at a time; decides nothing about queues and stores nothing.
 
@@ -80,11 +72,14 @@ class Executor:
 
     async def send(
         self, operation: Operation, command: Command, at: float, guard: LeaseGuard
-    ) -> Outcome | Retry | Lost:
+    ) -> Outcome | Retry | None:
         """Send the request in its slot of the rate limit.
 
         Args:
             at: When the slot begins, by `time.monotonic`.
+
+        Returns:
+            None where it has not left: another replica has its lease, or it is too old.
 
         Raises:
             StoreError: It has not left, because the database does not tell whose it is.
@@ -96,7 +91,7 @@ class Executor:
         else:
             if answer is None:
                 self._prior.discard(operation.id)
-                return Lost.LOST
+                return None
             self._metrics.answered.labels(operation.api).observe(answer.duration)
             result = _accepted(operation, command.action, answer)
         return await self._with_prior_state(operation, command, result)

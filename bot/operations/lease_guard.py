@@ -1,9 +1,9 @@
 """Keeps a request from leaving once its lease may be over: another replica may have taken it."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.clock_skew import elapsed
 from bot.model.operations import Operation
 from bot.storage.store import Store
 
@@ -73,7 +73,4 @@ def clocks(wall: Callable[[], float]) -> Callable[[], Instant]:
     Args:
         wall: Epoch seconds.
     """
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    if boot is None:
-        return lambda: Instant(wall(), time.monotonic())
-    return lambda: Instant(wall(), time.clock_gettime(boot))
+    return lambda: Instant(wall(), elapsed())

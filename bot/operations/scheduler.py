@@ -14,7 +14,7 @@ from bot.model.commands import Command
 from bot.model.operations import Operation, State
 from bot.operations.audit_facts import facts_of
 from bot.operations.authorizer import Authorizer
-from bot.operations.executor import Executor, Lost, Retry
+from bot.operations.executor import Executor, Retry
 from bot.operations.lease_guard import Instant, LeaseGuard, clocks
 from bot.operations.local_actions import LocalActions
 from bot.operations.prior_state import PriorState
@@ -259,7 +259,7 @@ class Scheduler:
         match result:
             case Retry():
                 await self._retry(operation, command, result)
-            case Lost():
+            case None:
                 log.warning("not sent: its lease is over", operation=operation.id)
                 sent = operation.attempts > 1
                 await self._transitions.end_too_old(operation, command, sent=sent)
