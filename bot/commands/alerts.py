@@ -34,13 +34,18 @@ _AFTER_URL = ".,;:!?)]}*"
 _LINKED = re.compile(r"<[a-z][a-z0-9+.-]*:[^<>|\s]*\|([^<>]*)>", re.IGNORECASE)
 _NO_NAME = "\0"
 """Replaces a URL, so that the text after it is not taken for the name of a label."""
-_MARKS = r"\s`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()\[\]{}<>|\u2022\u300c-\u3011"
+_SIGNS = (
+    "`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()[]{}<>|\u2022"
+    "\u300c\u300d\u300e\u300f\u3010\u3011"
+)
+"""Signs around a name."""
+_MARKS = r"\s" + re.escape(_SIGNS)
 _NAME = re.compile(
     rf"(?:[{_MARKS}]|[_-](?=\s))*((?:(?![{_WIDE}])[\w.:/-])+)[{_MARKS}_]*([=+@#$%^]?)"
 )
-_IN_LINE = _MARKS.replace(r"\s", " \\t")
+_IN_LINE = r" \t" + re.escape(_SIGNS)
 _ONE_OF_SEVERAL = re.compile(rf"[{_IN_LINE}]*[\w.:-]+[{_IN_LINE}]*")
-_IN_LINE_CHARACTERS = " \t`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()[]{}<>|\u2022"
+_IN_LINE_CHARACTERS = f" \t{_SIGNS}"
 _OUTSIDE_NAME = re.compile(r"[^\w.:-]")
 _TIME = re.compile(r"(?:\d{4}-\d\d-\d\dT)?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?Z?")
 _OTHER_LABEL = re.compile(r"[A-Za-z][A-Za-z_-]*:")
