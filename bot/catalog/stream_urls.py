@@ -22,11 +22,11 @@ _PLAY = ("play", "pull", "cdn")
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+\.?(?::[0-9]+)?", re.IGNORECASE)
 # Percent-encoded or not, the part of a path after these is a query, which holds keys.
 _QUERY = re.compile(r"[?&]")
-# `#!::h=push.example.com,r=live/stream1,txSecret=…`
 _BROKEN = re.compile(r"(rtmps?|srt|webrtc|https?)(?::/{0,3}|/{1,3})(?=[\w-])(.+)", re.IGNORECASE)
 _VHOST = re.compile(r"(?:^|&)vhost=([^&/]+)")
 _IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 _SRT_PATH = re.compile(r"(?:^|&)streamid=([^#&?,:=]+/[^#&?,:=]+)")
+# `#!::h=push.example.com,r=live/stream1,txSecret=…`
 _SRT_FIELD = re.compile(r"(?:::|,)([hr])=([^,&]+)")
 
 

@@ -83,7 +83,9 @@ class AccountDomains:
             return None
         self._known[command.account] = read
         usable = _usable(read, pushed=pushed)
-        return None if domain in usable else _unknown(domain, usable, command)
+        return (
+            None if domain in usable else _unknown(domain, usable, command.account, pushed=pushed)
+        )
 
     async def _read(self, command: Command) -> frozenset[tuple[str, bool]] | None:
         """Return the account's domains, each with whether it is for pushing; None if not all."""
@@ -119,7 +121,7 @@ def _usable(known: frozenset[tuple[str, bool]], *, pushed: bool) -> frozenset[st
     return frozenset(name for name, push in known if name and (push or not pushed))
 
 
-def _unknown(domain: str, usable: frozenset[str], command: Command) -> Denied | None:
+def _unknown(domain: str, usable: frozenset[str], account: str, *, pushed: bool) -> Denied | None:
     """Return that a domain is not the account's, with what may be meant."""
     if not usable:
         return None
@@ -130,7 +132,6 @@ def _unknown(domain: str, usable: frozenset[str], command: Command) -> Denied | 
     else:
         more = f" and {len(usable) - _SHOWN} more" if len(usable) > _SHOWN else ""
         instead = f"It has {', '.join(map(apart, offered))}{more}."
-    account = "this account" if command.account == DEFAULT else f"the account {command.account}"
-    push = "" if command.action.effect_spec.resource_type.name == "domain" else "push "
-    reason = f"{apart(domain)} is no {push}domain of {account}. {instead}"
+    whose = "this account" if account == DEFAULT else f"the account {account}"
+    reason = f"{apart(domain)} is no {'push ' * pushed}domain of {whose}. {instead}"
     return Denied("unknown_domain", reason, domains=offered)

@@ -34,7 +34,7 @@ class Joiner:
         """
         return (
             self._sees(waiting, now)
-            and self._needs_no_less(waiting)
+            and waiting.approval is self.wanted.approval
             and (self._keeps_own(waiting) or self._can_approve(waiting))
         )
 
@@ -50,11 +50,6 @@ class Joiner:
             and waiting.origin.undoes == wanted.origin.undoes
             and left >= self.expires * _SHARE_LEFT
         )
-
-    def _needs_no_less(self, waiting: Operation) -> bool:
-        """Return whether by itself it would need as much as what waits, or more."""
-        own = self.wanted.approval.rank
-        return own == waiting.approval.rank
 
     def _keeps_own(self, waiting: Operation) -> bool:
         """Return whether it is the asker's own request, with all that this one would offer."""

@@ -38,14 +38,17 @@ class Pruning:
     Attributes:
         removed: How many are gone.
         left: How many are too old and stay until the next time.
-        clock_is_suspect: Nothing was removed, because the clock may be wrong.
-        why: What makes it suspect.
+        why: What makes the clock suspect, so that nothing was removed; empty if nothing does.
     """
 
     removed: int = 0
     left: int = 0
-    clock_is_suspect: bool = False
     why: str = ""
+
+    @property
+    def clock_is_suspect(self) -> bool:
+        """Whether nothing was removed, because the clock may be wrong."""
+        return bool(self.why)
 
 
 class AuditSnapshot:
@@ -180,7 +183,7 @@ class AuditLog:
         """
         left = await self._add_tombstone(keep, skew, force=force)
         if isinstance(left, str):
-            return Pruning(clock_is_suspect=True, why=left)
+            return Pruning(why=left)
         total = 0
         while gone := await self._forget():
             total += gone
