@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.chaos.broken import BROKEN
 from tests.chaos.campaign import Campaign, say
 from tests.chaos.faults import FAULTS, KILL
+from tests.support.database_relay import Relay, relayed
 
 
 def main() -> int:
@@ -47,7 +48,7 @@ def _wrong(options: argparse.Namespace, names: Sequence[str], *, broken: str = "
     kinds = ("sqlite", "postgresql") if options.database == "both" else (options.database,)
     wrong = False
     for kind in kinds:
-        with database(kind) as (url, folder, restart):
+        with database(kind) as (url, folder, restart), _before(url) as relay:
             replicas = options.replicas if kind == "postgresql" else 1
             say(f"{kind}, {replicas} at once, {', '.join(names)}, --seed {options.seed}")
             campaign = Campaign(
@@ -58,6 +59,7 @@ def _wrong(options: argparse.Namespace, names: Sequence[str], *, broken: str = "
                 seed=options.seed,
                 replicas=replicas,
                 broken=broken,
+                relay=relay,
                 restart=restart,
             )
             tally = asyncio.run(campaign.run())
@@ -66,6 +68,11 @@ def _wrong(options: argparse.Namespace, names: Sequence[str], *, broken: str = "
             if tally.wrong or tally.slow:
                 say(f"kept: {folder}")
     return wrong
+
+
+def _before(url: str) -> contextlib.AbstractContextManager[Relay | None]:
+    """Return a relay before a PostgreSQL; nothing before SQLite."""
+    return contextlib.nullcontext() if url.startswith("sqlite") else relayed(url)
 
 
 @contextlib.contextmanager

@@ -19,10 +19,10 @@ from tests.chaos import faults
 from tests.chaos.faults import KILL, Around
 from tests.chaos.judge import Judge, open_store
 from tests.chaos.people import People
-from tests.chaos.relay import Relay
 from tests.chaos.replica import EndedError, Victim
 from tests.chaos.tally import Tally
 from tests.chaos.workspace import AUDIT, CHANNELS, POLICY
+from tests.support.database_relay import Relay
 
 MAY_END = {"database-restart", "silent", "lost-commit", "disk"}
 """Faults beside which a start may be refused, because the database is away."""
@@ -47,6 +47,7 @@ class Campaign:
         broken: What is wrong with the bot on purpose, by the name that the victim knows.
         patience: Seconds for which people wait for the card of what was taken.
         calm: Seconds after the last fault until nothing may be owed any more.
+        relay: Before PostgreSQL; None on SQLite.
         restart: Restarts PostgreSQL; None if it is not ours.
     """
 
@@ -62,6 +63,7 @@ class Campaign:
         broken: str = "",
         patience: float = 30.0,
         calm: float = CALM,
+        relay: Relay | None = None,
         restart: Callable[[], None] | None = None,
     ) -> None:
         self.tally = Tally()
@@ -75,8 +77,8 @@ class Campaign:
         self._cloud = CloudEmulator(keys={"AKIDCHAOS": Key("chaos-key")})
         self._slack = Workspace(scopes=bot_scopes(), limits=False, pace=0.02)
         self._people = People(self._slack, self._cloud, self._dice, patience)
-        self._relay = None if url.startswith("sqlite") else Relay(url)
-        self._around = Around(self._slack, self._dice, self._relay, restart)
+        self._relay = relay
+        self._around = Around(self._slack, self._dice, relay, restart)
         self._names = set(faults.possible(names, self._around))
         self._killed: Counter[str] = Counter()
 
@@ -89,8 +91,6 @@ class Campaign:
         self._cloud.faults.persist(Fault(seconds=0.05))
         self._slack.faults.delay = 0.02
         async with self._cloud, self._slack, contextlib.AsyncExitStack() as stack:
-            if self._relay is not None:
-                await stack.enter_async_context(self._relay)
             env = self._environment()
             victims = [
                 await stack.enter_async_context(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from bot.sandbox.slack.workspace import Workspace
 from tests.chaos.clock import turn
-from tests.chaos.relay import Relay
 from tests.chaos.replica import Victim
 from tests.chaos.victim import LEASE
+from tests.support.database_relay import Relay
 
 KILL = "kill"
 
@@ -69,14 +69,14 @@ async def do(name: str, victim: Victim, around: Around) -> None:
             await asyncio.sleep(LEASE * dice.uniform(0.4, 3))
             victim.signal(signal.SIGCONT)
         case "lost-commit" if around.relay is not None:
-            around.relay.lose = dice.choice((1, 1, 2, 5))
+            around.relay.lose_next_commit(times=dice.choice((1, 1, 2, 5)))
             await asyncio.sleep(dice.uniform(0.1, 0.6))
         case "lost-commit":
             victim.signal(signal.SIGUSR1)
             await asyncio.sleep(dice.uniform(0.1, 0.6))
         case "silent":
             assert around.relay is not None
-            around.relay.silence()
+            around.relay.fall_silent()
             await asyncio.sleep(dice.uniform(2, 16))
         case "database-restart":
             assert around.restart is not None

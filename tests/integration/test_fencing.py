@@ -93,16 +93,21 @@ async def test_request_does_not_leave_after_the_lease(
     assert stopped.house.cloud.sent == []
 
 
+async def held_for(stopped: Stopped, seconds: float) -> Operation:
+    """Ask for a start that is held after its intent, and return it as it ends."""
+    async with held_after_intent(stopped.house) as recorded:
+        id_ = await stopped.ask(START)
+        await recorded.wait()
+        stopped.clock.advance(seconds)
+    async with asyncio.timeout(BOUND):
+        return await stopped.house.engine.ending(id_)
+
+
 async def test_request_leaves_where_nobody_has_taken_it_over(stopped: Stopped) -> None:
     """A lease that has run out is renewed before the request leaves, if it is still ours."""
     assert stopped.house.cloud.gate is not None
     stopped.house.cloud.gate.set()
-    async with held_after_intent(stopped.house) as recorded:
-        id_ = await stopped.ask(START)
-        await recorded.wait()
-        stopped.clock.advance(60.0)
-    async with asyncio.timeout(BOUND):
-        ended = await stopped.house.engine.ending(id_)
+    ended = await held_for(stopped, 60.0)
 
     assert ended.state is State.ACCEPTED
     assert len(stopped.house.cloud.sent) == 1
@@ -110,12 +115,7 @@ async def test_request_leaves_where_nobody_has_taken_it_over(stopped: Stopped) -
 
 async def test_request_that_got_too_old_does_not_leave(stopped: Stopped) -> None:
     """What nobody has taken over, but was asked for too long ago, ends as not sent."""
-    async with held_after_intent(stopped.house) as recorded:
-        id_ = await stopped.ask(START)
-        await recorded.wait()
-        stopped.clock.advance(3600.0)
-    async with asyncio.timeout(BOUND):
-        ended = await stopped.house.engine.ending(id_)
+    ended = await held_for(stopped, 3600.0)
 
     assert ended.state is State.FAILED
     assert ended.detail.startswith("Too old, not sent")

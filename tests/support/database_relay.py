@@ -26,19 +26,22 @@ class Relay:
         self._server = server
         self._clients: set[socket.socket] = set()
         self._swallowed: set[socket.socket] = set()
-        self._lose_next = False
+        self._to_lose = 0
         self._keep_back = False
         self._stays_away = False
         self._away = False
 
-    def lose_next_commit(self, *, applied: bool = True, then_away: bool = False) -> None:
+    def lose_next_commit(
+        self, *, times: int = 1, applied: bool = True, then_away: bool = False
+    ) -> None:
         """Close the connection of the next commit in place of the answer.
 
         Args:
+            times: How many commits are lost, one after the other.
             applied: Whether the server gets to see it.
             then_away: Whether nothing can connect from then on.
         """
-        self._lose_next, self._keep_back, self._stays_away = True, not applied, then_away
+        self._to_lose, self._keep_back, self._stays_away = times, not applied, then_away
 
     def come_back(self) -> None:
         """Let clients connect again."""
@@ -52,8 +55,9 @@ class Relay:
         """Pass on what a client sends until it or the server ends."""
         if self._away:
             return
-        self._clients.add(client)
-        with _connected(self._server) as server:
+        # A server that is not there is no fault of the relay.
+        with contextlib.suppress(OSError), _connected(self._server) as server:
+            self._clients.add(client)
             back = threading.Thread(target=self._answers, args=(server, client), daemon=True)
             back.start()
             self._requests(client, server)
@@ -77,7 +81,7 @@ class Relay:
             while data := server.recv(65536):
                 if client in self._swallowed:
                     continue
-                if self._lose_next and _COMMIT in data:
+                if self._to_lose and _COMMIT in data:
                     self._lose(client)
                     return
                 client.sendall(data)
@@ -86,7 +90,8 @@ class Relay:
 
     def _lose(self, client: socket.socket) -> None:
         self.lost += 1
-        self._lose_next = self._keep_back = False
+        self._to_lose -= 1
+        self._keep_back = self._keep_back and self._to_lose > 0
         self._away = self._stays_away
         for one in list(self._clients) if self._away else [client]:
             with contextlib.suppress(OSError):
