@@ -32,8 +32,10 @@ CLOCK = 262.0
 """Seconds by which the clock is turned at most: less than what Slack and Tencent Cloud refuse."""
 
 METHODS = ("chat.postMessage", "chat.update", "chat.postEphemeral")
-PASSING = ("update_failed", "message_limit_exceeded", "internal_error", "service_unavailable")
+PASSING = ("update_failed", "message_limit_exceeded")
 """Codes with which Slack refuses for a while."""
+HALF_DONE = ("internal_error", "fatal_error", "service_unavailable")
+"""Codes after which Slack may have done what was asked."""
 
 
 @dataclass
@@ -89,7 +91,8 @@ async def do(name: str, victim: Victim, around: Around) -> None:
             faults.lose_next[dice.choice(METHODS)] = dice.choice((1, 1, 2, 4))
             await asyncio.sleep(dice.uniform(0.1, 1))
         case "slack-error":
-            code, done = dice.choice(PASSING), dice.random() < 0.3
+            code = dice.choice(PASSING + HALF_DONE)
+            done = code in HALF_DONE and dice.random() < 0.5
             faults.refuse(dice.choice(METHODS), code, times=dice.choice((1, 2, 4)), done=done)
             await asyncio.sleep(dice.uniform(0.1, 1))
         case "disk":
