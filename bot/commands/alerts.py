@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.catalog import stream_urls
 from bot.catalog.registry import ACTIONS
+from bot.commands.several import WORDS, is_shaped
 from bot.model.actions import Action, Effect
 
 MOST = 10
@@ -111,6 +112,17 @@ _LABELLED = re.compile(
 _SEVERAL = re.compile(
     r"(?<![a-z0-9])stream(?:[ _-]?(?:name|id))?s[`*_\"'\\ \t]{0,4}[:=\uff1a]", re.IGNORECASE
 )
+_WORDS_ALONE = re.compile(rf"[{_MARKS}]*(\w+(?: \w+){{1,3}})[{_MARKS}]*")
+_HAPPENED = frozenset(
+    """
+    aborted alert alerting appeared began buffering closed connected crashed critical dead degraded
+    died disconnected dropped ended expired failed failing firing flapping frozen gone idle inactive
+    interrupted lagging lost missing published publishing pushed pushing reconnected recovered
+    rejected resolved restarted stalled started starting stuck terminated timeout unavailable
+    unhealthy unpublished unreachable unstable warning
+    """.split()  # noqa: SIM905
+)
+"""What alerts say of a stream right after its name."""
 # Words after a label that are no name: another label, or a word for nothing.
 _NO_NAMES = frozenset(
     {name.casefold() for a in ACTIONS for p in a.params for name in (p.api, p.word)}
@@ -147,7 +159,7 @@ def find_candidates(message: Mapping[str, Any]) -> tuple[Candidate, ...]:
     own = _own_place(plain)
     plain = "\n".join(map(_one_per_line, plain.split("\n")))
     written = chain(_from_settings(text), _from_logs(plain), _from_paths(plain))
-    named = (_from_label_match(found) for found in _LABELLED.finditer(plain))
+    named = chain.from_iterable(map(_from_label_match, _LABELLED.finditer(plain)))
     known: list[Candidate] = []
     for one in _placed(chain(urls, written, named), own):
         if len(known) < _KNOWN_MOST and one not in known:
@@ -310,11 +322,28 @@ def _label_of_several(part: str) -> re.Match[str] | None:
     return next((one for one in labels if earliest <= one.end() < len(bare)), None)
 
 
-def _from_label_match(found: re.Match[str]) -> Candidate | None:
+def _from_label_match(found: re.Match[str]) -> Iterator[Candidate | None]:
+    """Yield what a label names: of a name that may be several words, all of them first."""
     label = next(filter(None, found.groups()))
     value = _value_after(found.string, found.end())
-    if not value:
-        return None
+    if value and (words := _words_after(found.string, found.end(), value)):
+        yield _labelled(label, words)
+    if value:
+        yield _labelled(label, value)
+
+
+def _words_after(text: str, at: int, value: str) -> str:
+    """Return the whole line after a label, if it may be a name of several words; or nothing."""
+    line = text[at : at + _FAR].partition("\n")[0]
+    found = _WORDS_ALONE.fullmatch(line)
+    if found is None or is_shaped(value):
+        return ""
+    first, *others = found[1].split(" ")
+    said = {word.casefold() for word in others}
+    return "" if first != value or said & (WORDS | _NO_NAMES | _HAPPENED) else found[1]
+
+
+def _labelled(label: str, value: str) -> Candidate | None:
     labels = ((a, _label_of(a.params[0].api)) for a in _STOPS)
     named = (a for a, of in labels if re.fullmatch(of, label, re.IGNORECASE))
     action = next(named, None) or next(a for a in _STOPS if a.params[0].api == "StreamName")

@@ -127,6 +127,25 @@ def test_alert_parser_keeps_own_domain_and_path(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Stream: main stage", ["main stage", "main"]),
+        ("*Stream:* Main Stage", ["Main Stage", "Main"]),
+        ("stream=main stage", ["main stage", "main"]),
+        ("Stream name: east wing lobby\nRegion: eu", ["east wing lobby", "east"]),
+        ("Stream: main stage is down", ["main"]),
+        ("Stream: lobby dropped", ["lobby"]),
+        ("Stream: lobby has been offline", ["lobby"]),
+        ("stream: cam-7 backup", ["cam-7"]),
+        ("Stream: lobby", ["lobby"]),
+    ],
+)
+def test_alert_parser_offers_unquoted_words_as_one_name_first(text: str, names: list[str]) -> None:
+    """Words that stand alone after a label may be one name: it comes first, the first word next."""
+    assert [one.params["StreamName"] for one in find_candidates({"text": text})] == names
+
+
+@pytest.mark.parametrize(
     "text",
     ['Stream: "Main Stage" is down', "Stream name: `Main Stage`", '{"StreamName":"Main Stage"}'],
 )
