@@ -4,20 +4,27 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.operations.executor import LOOK_AFTER
 from bot.storage.store import Store
 from tests.conftest import House, built, opened
 from tests.support.clocks import ManualClock
 from tests.support.off_air import POLICY
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _no_look_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """The verifier looks when a test has it look, however slow the machine is."""
     monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1e6)
 
 
 @pytest.fixture
-async def home(store: Store, _no_look_of_its_own: None) -> AsyncIterator[House]:
+def _looks_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verifier looks as it does in production."""
+    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", LOOK_AFTER)
+
+
+@pytest.fixture
+async def home(store: Store) -> AsyncIterator[House]:
     async with built(store, policy=POLICY) as one:
         one.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "inactive"}
         yield one

@@ -161,6 +161,7 @@ async def everything(bot: Bot, tag: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 6], ids=["alone", "batch"])
+@pytest.mark.usefixtures("_looks_of_its_own")
 async def test_lost_answer_to_a_commit_changes_nothing(bot: Bot, count: int) -> None:
     """Every kind of work goes on, at once and once, although its commit was not answered."""
     bot.commits.lose(*KINDS)

@@ -25,6 +25,7 @@ from tests.support.off_air import ended, listed, press_of
 from tests.support.waiting import until
 
 
+@pytest.mark.usefixtures("_looks_of_its_own")
 async def test_expiry_is_announced_once_before_and_after(
     timed_bot: House, clock: ManualClock
 ) -> None:
@@ -164,10 +165,9 @@ async def test_expiry_of_an_unknown_action_is_cleared(timed_bot: House, clock: M
 
 
 async def test_expiry_reading_is_retried_after_no_answer(
-    timed_bot: House, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    timed_bot: House, clock: ManualClock
 ) -> None:
     """A reading after an expiry is retried when the cloud does not answer."""
-    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1e6)
     await timed_bot.run("live s1 for=30m")
     unanswered: list[CloudError | None] = [NoAnswerError("away"), NoAnswerError("away")]
     timed_bot.cloud.faults += unanswered

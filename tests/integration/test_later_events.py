@@ -165,10 +165,9 @@ async def test_root_card_shows_that_a_ban_ended(
 
 
 async def test_root_card_shows_what_a_status_check_read(
-    timed_bot: House, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    timed_bot: House, clock: ManualClock
 ) -> None:
     """Somebody's read of a stream that is live again changes the card of its stop."""
-    monkeypatch.setattr("bot.operations.executor.LOOK_AFTER", 1e6)
     sees(timed_bot, ON)
     stopped = await timed_bot.run("live s1")
     clock.advance(300.0)

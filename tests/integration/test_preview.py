@@ -192,7 +192,6 @@ async def test_readings_skip_read_without_region(
 # --- case and runbook ------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("_no_look_of_its_own")
 async def test_case_appears_in_messages_and_audit_log(house: House) -> None:
     """The case is on the card, the thread reply, the audit line and the audit records."""
     operation = await house.run("live stream1 case=INC-42")
