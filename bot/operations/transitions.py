@@ -117,17 +117,19 @@ class Transitions:
             changes = changes | Changes(params=without_secrets(operation, command.action))
         before = changes.get("live_before")
         ended = replace(operation, state=state, code=changes.get("code", ""), live_before=before)
+        off_air = offair.off_air_change(ended, command.action, outcome.body, self._clock())
         moved = await self.move(
             operation,
             command,
             (operation.state, state),
             changes,
             verify_in=outcome.verify_in,
-            off_air=offair.off_air_change(ended, command.action, outcome.body, self._clock()),
+            off_air=off_air,
         )
         if moved is None and (request_id := changes.get("request_id", "")):
-            code = changes.get("code", "")
-            await self.note_late(LateAnswer(operation.id, state, request_id, code))
+            code, verify_in = changes.get("code", ""), outcome.verify_in
+            late = LateAnswer(operation.id, state, request_id, code, off_air, verify_in)
+            await self.note_late(late)
 
     async def note_late(self, answer: LateAnswer) -> None:
         """Record an answer that the ending of its operation does not hold, and tell of it."""
@@ -253,6 +255,9 @@ class Transitions:
             StoreError: It is not stored. An ending of what has run is tried until it is.
         """
         after = replace(operation, state=path[-1], **changes)
+        if path[-1] is State.UNKNOWN and off_air is None:
+            # It may have run, whatever ended it.
+            off_air = offair.off_air_change(after, command.action, {}, self._clock())
         effects = Effects(
             due_in=due_in,
             enqueue=enqueue,

@@ -44,8 +44,7 @@ class OffAir:
         They are the cards of those operations that had turned it off before, and one about its
         end if that is known.
         """
-        one = {"account": change.account, "thing": change.resource_type, "key": change.key}
-        key = {f"is_{name}": value for name, value in one.items()}
+        key = _entry_key(change)
         before = tx.connection.execute(_ENTRY, key).first()
         known = _turned_off_by(before) if before is not None else []
         earlier = [id_ for id_ in known if id_ != operation.id]
@@ -54,13 +53,44 @@ class OffAir:
             gone = _TURN_ON, key | {"is_since": tx.now - change.minimum_age}
             changed = tx.connection.execute(*gone).rowcount > 0
         if change.off:
-            row = one | _entry(operation, change, earlier, tx.now)
+            row = {name.removeprefix("is_"): value for name, value in key.items()}
+            row |= _entry(operation, change, earlier, tx.now)
             written = tx.connection.execute(_turn_off(self.session.insert), row).first()
             changed = changed or written is not None
         if before is not None and changed:
             self._later_events.record(tx, earlier, _event(operation, change, before, tx.now))
         if change.off and change.announced:
             self._outbox.enqueue(tx, operation, MessageKind.LIFT)
+
+    def apply_late(
+        self,
+        tx: Transaction,
+        operation: Operation,
+        change: OffAirChange,
+        *,
+        verify_in: float | None,
+    ) -> None:
+        """Store what an answer changes that came after its operation had been ended.
+
+        What another operation has changed since the request left stays as it is; only a state
+        that is read afterwards tells which of the two came last.
+
+        Args:
+            verify_in: Seconds until the state is read; None where it is not.
+        """
+        sent = operation.sent_at or operation.asked_at
+        if not change.off:
+            self.apply(tx, operation, replace(change, minimum_age=tx.now - sent))
+            return
+        row = tx.connection.execute(_ENTRY, _entry_key(change)).first()
+        is_newer = row is not None and row.operation != operation.id and row.since > sent
+        # Without an entry, something has turned it on since.
+        if is_newer or (row is None and verify_in is None):
+            return
+        self.apply(tx, operation, change)
+        if verify_in is not None:
+            due = sa.update(operations).where(operations.c.id == operation.id)
+            tx.connection.execute(due.values(look_at=tx.now + verify_in))
 
     def hold(self, tx: Transaction, operation: Operation, hold: Hold) -> None:
         """Store a hold, unless its target is held already."""
@@ -221,6 +251,15 @@ class OffAir:
 def _turned_off_by(entry: sa.Row[Any]) -> list[str]:
     """Return the ids of the operations that turned something off, the oldest first."""
     return [*json.loads(entry.earlier), entry.operation]
+
+
+def _entry_key(change: OffAirChange) -> dict[str, Any]:
+    """Return the parameters of the queries for one entry."""
+    return {
+        "is_account": change.account,
+        "is_thing": change.resource_type,
+        "is_key": change.key,
+    }
 
 
 def _entry(

@@ -252,6 +252,8 @@ class Operations:
         for operation in self.session.quarantine.operations(tx.connection.execute(query).all()):
             observed = f"{answer.code or answer.state.value} {answer.request_id}"
             self._outbox.enqueue(tx, operation, MessageKind.LATE, observed)
+            if operation.state not in _DONE and answer.off_air is not None:
+                self._off_air.apply_late(tx, operation, answer.off_air, verify_in=answer.verify_in)
 
     # --- reading ---------------------------------------------------------------------
 
@@ -307,6 +309,9 @@ class Operations:
     def _decode(self, found: Sequence[sa.Row[Any]]) -> list[Operation]:
         return list(self.session.quarantine.operations(found))
 
+
+_DONE = (State.ACCEPTED, State.ALREADY)
+"""Endings that have changed what is off the air, as a late answer would."""
 
 # A constant, because each ending asks for it: building it costs more than running it.
 _WAITING_LIKE = sa.select(operations).where(

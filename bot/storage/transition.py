@@ -97,12 +97,16 @@ class LateAnswer:
     Attributes:
         state: The ending that it would have been, or DUE where it was to be sent again.
         code: Of a refusal.
+        off_air: The change that this ending makes to the list of what is off the air.
+        verify_in: Seconds until its effect is verified; None for no verification.
     """
 
     operation: str
     state: State
     request_id: str
     code: str
+    off_air: OffAirChange | None = None
+    verify_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,9 @@ class Stopped:
         assert isinstance(reply, Accepted)
         return reply.operation.id
 
-    async def others_end(self, id_: str) -> Operation:
+    async def others_end(self, id_: str, after: float = 11.0) -> Operation:
         """Let the lease run out, and another replica take the operation over."""
-        self.clock.advance(self.house.store.session.lease + 1.0)
+        self.clock.advance(after)
         async with (
             opened(self.url, owner="other", lease=0.5, clock=self.clock) as store,
             built(store, clock=self.clock) as other,
