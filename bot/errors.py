@@ -6,6 +6,7 @@ StopstreamError
 ├─ StoreError             nothing can be recorded, so nothing is done
 │  ├─ CommitUnknownError  it may have been recorded: look before it is tried again
 │  ├─ UnstorableError     the database cannot hold it, now or later
+│  ├─ StrangeKeyError     give this replica the key that the audit log is sealed with
 │  └─ UnreadableRowError  from another release, or corrupt; it is quarantined
 │     └─ TamperedRowError written by somebody else; it is never run
 ├─ DirectoryError         Slack did not say who someone is, so the answer is no
@@ -93,6 +94,10 @@ class CommitUnknownError(StoreError):
 
 class UnstorableError(StoreError):
     """The database cannot hold what was to be written, now or later."""
+
+
+class StrangeKeyError(StoreError):
+    """The audit log is sealed with another key than this process has, so it may not be written."""
 
 
 class UnreadableRowError(StoreError):

@@ -87,18 +87,39 @@ class Signer:
         signed = base64.b64encode(self._key.sign(statement(kind, seq, hash_, at))).decode()
         return SignedCheckpoint(kind, seq, hash_, at, self.public, signed)
 
+    def sign_successor(self, successor: str, seq: int, previous: str) -> str:
+        """Return the signature that `is_successor` verifies."""
+        says = successor_statement(self.public, successor, seq, previous)
+        return base64.b64encode(self._key.sign(says)).decode()
+
 
 def is_genuine(checkpoint: SignedCheckpoint) -> bool:
     """Return whether the signature is valid for the key and the statement."""
+    says = statement(checkpoint.kind, checkpoint.seq, checkpoint.hash, checkpoint.at)
+    return _holds(checkpoint.key, checkpoint.signature, says)
+
+
+def _holds(key: str, signature: str, says: bytes) -> bool:
     try:
-        public = Ed25519PublicKey.from_public_bytes(_decoded(checkpoint.key))
-        public.verify(
-            _decoded(checkpoint.signature),
-            statement(checkpoint.kind, checkpoint.seq, checkpoint.hash, checkpoint.at),
-        )
+        Ed25519PublicKey.from_public_bytes(_decoded(key)).verify(_decoded(signature), says)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def successor_statement(key: str, successor: str, seq: int, previous: str) -> bytes:
+    """Return what a key signs of the one that follows it: five lines, each with its line feed.
+
+    Args:
+        seq: Number of the record that says so.
+        previous: Hash of the record before it, so that the statement belongs to this place alone.
+    """
+    return f"stopstream key\n{key}\n{successor}\n{seq}\n{previous}\n".encode()
+
+
+def is_successor(key: str, successor: str, seq: int, previous: str, signature: str) -> bool:
+    """Return whether a key has signed that another one follows it at this record."""
+    return _holds(key, signature, successor_statement(key, successor, seq, previous))
 
 
 def fingerprint(key: str) -> str:

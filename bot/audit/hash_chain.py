@@ -14,8 +14,14 @@ from bot.model.actions import Json
 GENESIS = "0" * 64
 """The previous hash of the first record."""
 
-KEY, PRUNED = "key", "pruned"
-"""Kinds of the records that name a signing key, and the records that were removed."""
+KEY, PRUNED, CHECKPOINT = "key", "pruned", "checkpoint"
+"""Kinds of the records that name a signing key, the records that were removed, a checkpoint."""
+
+TAMPERED, ACKNOWLEDGED = "tampered", "acknowledged"
+"""Kinds of the records that say what somebody changed, and that a person has looked into it."""
+
+FORMAT = 2
+"""In `key` and `pruned` records: from here on a new key counts only if the old one signed it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
 
-from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, is_genuine
-from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Raw
+from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, fingerprint, is_genuine
+from bot.audit.hash_chain import GENESIS, Raw
 from bot.audit.keyring import Keyring
+from bot.audit.statements import NOTED, ListedCheckpoint, Statements, is_forged
 
 Lookup: TypeAlias = Callable[[int], Raw | None]
 """Returns a record by its number."""
@@ -21,8 +22,8 @@ class ChainError:
 
     Attributes:
         seq: The number of the record.
-        what: `altered`, `missing`, `inserted`, `swapped`, `cut off`, `rewritten`, `forged` or
-            `out of order`.
+        what: `altered`, `missing`, `inserted`, `swapped`, `cut off`, `rewritten`, `forged`,
+            `tampered` or `out of order`.
         why: A sentence for people.
     """
 
@@ -42,6 +43,8 @@ class Report:
         sealed: Number of the last record that a checkpoint with a trusted key covers.
         keys: The trusted keys.
         notes: What people should know even if it is valid.
+        checkpoints: Those that the records list.
+        unacknowledged: Numbers of the records that say that somebody else has written to the log.
     """
 
     first: int
@@ -50,6 +53,8 @@ class Report:
     sealed: int = 0
     keys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    checkpoints: tuple[ListedCheckpoint, ...] = ()
+    unacknowledged: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
@@ -104,12 +109,13 @@ class Verifier:
         self.previous = (self.tombstone.hash if self.tombstone else GENESIS).encode()
         self.before = b""
         self.keyring = Keyring(trusted)
+        self.said = Statements(self.keyring)
+        self._stored = {(s.seq, s.hash) for s in every if s.kind is CheckpointKind.CHECKPOINT}
         later = [s for s in every if s.kind is not CheckpointKind.TOMBSTONE and s.seq >= self.first]
         # The last one of a number stands first, for `pop` takes from the end.
         self.checkpoints = sorted(later, key=lambda checkpoint: -checkpoint.seq)
         self.has_checkpoints = bool(every)
         self.signed_upto = self.count
-        self.tombstone_recorded = False
 
     def check(self, batch: Sequence[Raw]) -> ChainError | None:
         """Check the next records and return the first error."""
@@ -137,8 +143,8 @@ class Verifier:
                 self.previous, self.before, self.count = previous, before, count
                 return self._diagnose(row)
             before, previous, count = previous, hash_, seq
-            if kind in _NOTED:
-                self._note(seq, kind, body)
+            if kind in NOTED:
+                self.said.add(seq, before, body)
             if seq == stop:
                 self.count = seq
                 if (found := self._check_signed(hash_.decode())) is not None:
@@ -149,7 +155,13 @@ class Verifier:
 
     def end(self) -> ChainError | None:
         """Return the error of the end of the log, or of a key that is not trusted."""
-        return self._cut_off() or self._added() or self._untrusted()
+        return (
+            self._cut_off()
+            or self._added()
+            or self._untrusted()
+            or self._without_checkpoint()
+            or self._tampered()
+        )
 
     def _cut_off(self) -> ChainError | None:
         last = self.count
@@ -179,12 +191,14 @@ class Verifier:
 
     def _untrusted(self) -> ChainError | None:
         tombstone = self.tombstone
-        if tombstone is not None and not (is_genuine(tombstone) and self.tombstone_recorded):
+        if tombstone is not None and not self._is_recorded(tombstone):
             self.count = tombstone.seq
             why = f"the tombstone of the records up to {tombstone.seq} is not genuine"
             return ChainError(tombstone.seq, "forged", why)
         if tombstone is not None:
             self.keyring.accept(tombstone)
+        tampering = self.said.tampering()
+        self.keyring.resolve(lambda seq: is_forged(seq, tampering))
         untrusted = self.keyring.untrusted()
         if untrusted is None:
             return None
@@ -195,6 +209,28 @@ class Verifier:
             f"a {untrusted.kind.value} of record {untrusted.seq} is signed with the key "
             f"{untrusted.key}, for which nobody here vouches",
         )
+
+    def _is_recorded(self, tombstone: SignedCheckpoint) -> bool:
+        return is_genuine(tombstone) and (tombstone.seq, tombstone.hash) in self.said.pruned
+
+    def _without_checkpoint(self) -> ChainError | None:
+        """Return the first checkpoint that the records list and the database lacks."""
+        for listed in self.said.checkpoints():
+            if listed.seq >= self.first and (listed.seq, listed.hash) not in self._stored:
+                self.count = listed.seq - 1
+                why = f"the checkpoint of record {listed.seq} was removed from the database"
+                return ChainError(listed.seq, "missing", why)
+        return None
+
+    def _tampered(self) -> ChainError | None:
+        for one in self.said.unacknowledged():
+            if one.upto > one.vouched:
+                self.count = max(self.first - 1, one.vouched)
+            else:
+                self.count = one.seq - 1
+            why = f"{one.why}; nobody has acknowledged it (stopstream audit acknowledge)"
+            return ChainError(one.seq, "tampered", why)
+        return None
 
     def report(self, found: ChainError | None) -> Report:
         """Return the result."""
@@ -210,20 +246,24 @@ class Verifier:
             )
         if found is None and not self.signed_upto and self.count:
             notes.append("no seal vouches for it: whoever can write the database can make it anew")
-        keys = tuple(sorted(self.keyring.trusted))
-        return Report(self.first, self.count, found, self.signed_upto, keys, tuple(notes))
-
-    def _note(self, seq: int, kind: bytes, body: bytes) -> None:
-        facts = json.loads(body)["facts"]
-        for key in (facts.get("key"), *facts.get("keys", ())):
-            if isinstance(key, str):
-                self.keyring.add(seq, key)
-        tombstone = self.tombstone
-        if kind == PRUNED.encode() and tombstone is not None:
-            self.tombstone_recorded |= (facts.get("upto"), facts.get("hash")) == (
-                tombstone.seq,
-                tombstone.hash,
-            )
+        notes += [
+            f"record {change.seq} replaces the key {fingerprint(change.former)} by "
+            f"{fingerprint(change.key)}; the former was abandoned and has not signed that"
+            for change in self.keyring.abandoned
+        ]
+        for one in self.said.tampering():
+            of = f"records {one.vouched + 1} to {one.upto}" if one.upto > one.vouched else "its end"
+            notes.append(f"record {one.seq} says that nobody vouches for {of}: {one.why}")
+        return Report(
+            self.first,
+            self.count,
+            found,
+            self.signed_upto,
+            tuple(sorted(self.keyring.trusted)),
+            tuple(notes),
+            tuple(self.said.checkpoints()),
+            tuple(one.seq for one in self.said.unacknowledged()),
+        )
 
     def _check_signed(self, hash_: str) -> ChainError | None:
         """Compare the record that was just read with its checkpoints."""
@@ -294,7 +334,6 @@ class Verifier:
         return before is not None and _chained(before[5], row[4]) == row[5]
 
 
-_NOTED = frozenset({KEY.encode(), PRUNED.encode()})
 _QUOTED: dict[bytes, bytes] = {}
 _ID = 16
 """Letters of an operation's id; a shorter text is a kind, of which there are few."""

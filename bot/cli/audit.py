@@ -2,9 +2,12 @@
 
 import argparse
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from bot.cli.audit_export import export
+from bot.cli.audit_keys import acknowledge, rotate_key
 from bot.cli.audit_show import show, tail
 from bot.cli.audit_verify import verify
 from bot.cli.output import DONE, FAILED, complain, one_line, say
@@ -14,6 +17,15 @@ from bot.errors import ConfigError
 from bot.storage.store import Store
 from bot.times import parse_duration
 
+Command: TypeAlias = Callable[[Settings, argparse.Namespace], Awaitable[int]]
+
+_READS = frozenset({"tail", "show"})
+"""Commands that need no key, and so make none."""
+
+
+_OPEN_THEMSELVES: Mapping[str, Command] = {"verify": verify, "rotate-key": rotate_key}
+"""Commands that choose the key themselves."""
+
 
 async def run(settings: Settings, options: argparse.Namespace) -> int:
     """Run one command of `stopstream audit` and return its exit code.
@@ -22,24 +34,31 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
         ConfigError: An option cannot be read, or a setting is missing.
         StoreError: The database does not answer.
     """
-    if options.what == "verify":
-        return await verify(settings, options)
-    store = open_store(settings)
+    if options.what in _OPEN_THEMSELVES:
+        return await _OPEN_THEMSELVES[options.what](settings, options)
+    store = open_store(settings, with_signer=options.what not in _READS)
     try:
-        match options.what:
-            case "tail":
-                return tail(store, since=_parse_since(options.since), count=options.n)
-            case "show":
-                return show(store, options.id)
-            case "export":
-                since, until = _parse_since(options.since), _parse_since(options.until)
-                return await export(store, as_format=options.format, since=since, until=until)
-            case "checkpoint":
-                return await _checkpoint(store)
-            case _:
-                return await _prune(store, settings, options)
+        return await _run(store, settings, options)
     finally:
         await store.close()
+
+
+async def _run(store: Store, settings: Settings, options: argparse.Namespace) -> int:
+    """Run one of the commands that use the store."""
+    match options.what:
+        case "tail":
+            return tail(store, since=_parse_since(options.since), count=options.n)
+        case "show":
+            return show(store, options.id)
+        case "export":
+            since, until = _parse_since(options.since), _parse_since(options.until)
+            return await export(store, as_format=options.format, since=since, until=until)
+        case "acknowledge":
+            return await acknowledge(store, options)
+        case "checkpoint":
+            return await _checkpoint(store)
+        case _:
+            return await _prune(store, settings, options)
 
 
 def _parse_since(text: str) -> float:

@@ -15,7 +15,7 @@ from bot.storage.store import Store
 async def export(store: Store, *, as_format: str, since: float, until: float) -> int:
     """Write the records out, after a record of the export itself."""
     facts: dict[str, Json] = {
-        "user": _login(),
+        "user": login(),
         "via": "terminal",
         "format": as_format,
         "since": since,
@@ -58,7 +58,7 @@ def write_csv(records: Iterable[Record], write: Callable[[str], object]) -> None
         write(csv_rows.line(csv_rows.row(record)))
 
 
-def _login() -> str:
+def login() -> str:
     """Return the name under which this terminal's user is logged in."""
     with contextlib.suppress(OSError, KeyError, ImportError):
         return getpass.getuser()

@@ -4,11 +4,12 @@ import argparse
 from collections.abc import Iterable
 
 from bot.audit.checkpoints import SignedCheckpoint, fingerprint, is_key
+from bot.audit.last_seal import LastSeal
 from bot.audit.signing_key import load_public_key
 from bot.audit.verifier import ChainError
 from bot.cli.output import DONE, FAILED, Progress, one_line, say
 from bot.cli.settings import Settings
-from bot.cli.wiring import open_store
+from bot.cli.wiring import last_seal_file, open_store
 from bot.errors import ConfigError, DirectoryError
 from bot.storage.audit_log import AuditSnapshot
 from handlers.slack.api_calls import CallError
@@ -19,12 +20,14 @@ from handlers.slack.web_client import connect, web_client
 async def verify(settings: Settings, options: argparse.Namespace) -> int:
     """Verify the chain, and compare it with the checkpoints in the audit channel if asked."""
     trusted = _trusted_keys(settings, options.trust)
+    # Before the snapshot: the file is written after each commit, so it is never newer than that.
+    last_seal = last_seal_file(settings).read()
     checkpoints = await _posted_checkpoints(settings) if options.against_channel else None
     # Without a signer: to verify an audit log must not create a key for it.
     store = open_store(settings, with_signer=False)
     try:
         with store.audit_log.snapshot() as audited:
-            error = _verify_chain(audited, trusted) or _verify_lives(audited)
+            error = _verify_chain(audited, trusted, last_seal) or _verify_lives(audited)
             if checkpoints is not None:
                 error = _compare(audited, checkpoints) or error
             return FAILED if error else DONE
@@ -40,9 +43,11 @@ def _trusted_keys(settings: Settings, more: Iterable[str]) -> list[str]:
     return [key for key in (own, *settings.audit_trust, *more) if key]
 
 
-def _verify_chain(audited: AuditSnapshot, trusted: Iterable[str]) -> ChainError | None:
+def _verify_chain(
+    audited: AuditSnapshot, trusted: Iterable[str], last_seal: LastSeal | None
+) -> ChainError | None:
     progress = Progress("verifying", audited.buried, audited.last)
-    report = audited.verify(trusted, progress)
+    report = audited.verify(trusted, progress, last_seal)
     progress.done()
     error = report.found
     if error is None:

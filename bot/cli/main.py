@@ -157,6 +157,25 @@ def _add_audit(add: AddParser) -> None:
     export.add_argument("--since", default="", metavar="24h", help="a duration or an ISO date")
     export.add_argument("--until", default="", metavar="1h", help="a duration or an ISO date")
     audits.add_parser("checkpoint", help="seal where the trail ends now, for the audit channel")
+    known = audits.add_parser(
+        "acknowledge", help="say that you know what a `tampered` record is about"
+    )
+    known.add_argument(
+        "records", nargs="+", type=int, metavar="RECORD", help="its number, as verify says it"
+    )
+    known.add_argument("--reason", required=True, metavar="TEXT", help="what had happened")
+    rotate = audits.add_parser("rotate-key", help="seal with a new key, which the old one signs")
+    rotate.add_argument(
+        "--to", metavar="FILE", help="file of the new key; by default the old one's"
+    )
+    rotate.add_argument(
+        "--abandon-key",
+        action="store_true",
+        help="the old key is lost: go on with the one that is set, and say so on the trail",
+    )
+    rotate.add_argument(
+        "--reason", default="", metavar="TEXT", help="why; with --abandon-key a must"
+    )
     prune = audits.add_parser("prune", help="remove old records, behind a signed tombstone")
     prune.add_argument("--keep", default="", metavar="400d", help="how long records are kept")
     prune.add_argument(

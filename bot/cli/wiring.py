@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from bot.audit.checkpoints import Signer, fingerprint
+from bot.audit.last_seal import LastSealFile
 from bot.audit.signing_key import load_signer
 from bot.catalog.registry import PRODUCTS
 from bot.cli.output import complain
@@ -22,7 +24,7 @@ from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
 from bot.operations.transitions import ASK_EXPIRES
 from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.watched_file import WatchedFile
-from bot.storage import database
+from bot.storage import audit_end, database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
@@ -148,9 +150,42 @@ def open_store(settings: Settings, *, with_signer: bool = True) -> Store:
     """
     engine = database.connect(settings.database_url)
     database.migrate(engine)
+    signer = _signer(settings, audit_end.read_trail_key(engine)) if with_signer else None
     owner = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns():x}"
-    signer = load_signer(settings.audit_key, settings.key_file) if with_signer else None
-    return Store(engine, owner=owner, audit_channel=settings.audit_channel, signer=signer)
+    return Store(
+        engine,
+        owner=owner,
+        audit_channel=settings.audit_channel,
+        signer=signer,
+        last_seal=last_seal_file(settings),
+    )
+
+
+def last_seal_file(settings: Settings) -> LastSealFile:
+    """Return the file beside the key that keeps where the audit log ended."""
+    key = settings.key_file
+    return LastSealFile(key.with_name(f"{key.name}.{database.name_of(settings.database_url)}.end"))
+
+
+def _signer(settings: Settings, trail_key: str) -> Signer:
+    """Return the signer, with the key that the audit log is sealed with.
+
+    Raises:
+        ConfigError: It has another key, or the key is not there any more.
+    """
+    file = settings.key_file
+    if trail_key and settings.audit_key is None and not file.exists():
+        why = (
+            f"{file} does not exist, and the trail is sealed with the key "
+            f"{fingerprint(trail_key)}: put it back; if it is lost, run stopstream audit "
+            "rotate-key --abandon-key"
+        )
+        raise ConfigError([f"STOPSTREAM_AUDIT_KEY_FILE: {why}"])
+    signer = load_signer(settings.audit_key, file)
+    if trail_key not in ("", signer.public):
+        where = "STOPSTREAM_AUDIT_KEY" if settings.audit_key else "STOPSTREAM_AUDIT_KEY_FILE"
+        raise ConfigError([f"{where}: {audit_end.strange_key(trail_key, signer.public)}"])
+    return signer
 
 
 def open_cloud(

@@ -1,7 +1,7 @@
 """The audit log: single records, signed checkpoints, retention, and reading it for verification."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +14,15 @@ from bot.audit.checkpoints import (
     fingerprint,
     format_checkpoint,
 )
-from bot.audit.hash_chain import Fact, Record
+from bot.audit.hash_chain import ACKNOWLEDGED, CHECKPOINT, Fact, Record
+from bot.audit.last_seal import LastSeal
 from bot.audit.verifier import ChainError, Report
 from bot.audit.witness import Witnessed
 from bot.clock_skew import ClockSkew
 from bot.errors import TamperedRowError, UnreadableRowError
-from bot.storage import audit_lives, audit_records
+from bot.model.actions import Json
+from bot.storage import audit_end, audit_lives, audit_records
+from bot.storage.audit_end import Flaw, tampered
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
 from bot.storage.writer import Transaction
@@ -51,6 +54,14 @@ class Pruning:
         return bool(self.why)
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What became of an acknowledgement, and which `tampered` records are still open."""
+
+    is_recorded: bool
+    still_open: tuple[int, ...]
+
+
 class AuditSnapshot:
     """The audit log at one moment, as it is stored."""
 
@@ -60,17 +71,39 @@ class AuditSnapshot:
         self.buried = max(
             (one.seq for one in self.seals if one.kind is CheckpointKind.TOMBSTONE), default=0
         )
-        self.last = audit_records.end(connection).seq
+        self.last = audit_end.end(connection).seq
 
-    def verify(self, trusted: Iterable[str], progress: Callable[[int], None]) -> Report:
-        """Verify all records; see `verifier.verify`."""
-        return verifier.verify(
+    def verify(
+        self,
+        trusted: Iterable[str],
+        progress: Callable[[int], None],
+        last_seal: LastSeal | None = None,
+    ) -> Report:
+        """Verify all records; see `verifier.verify`.
+
+        Args:
+            last_seal: The last end that was sealed from here, read before this snapshot.
+        """
+        report = verifier.verify(
             audit_records.raw(self._connection, self.buried),
             lookup=lambda seq: audit_records.raw_one(self._connection, seq),
             checkpoints=self.seals,
             trusted=trusted,
             progress=progress,
         )
+        if report.found is None and last_seal is not None:
+            report = replace(report, found=self._differing(last_seal))
+        return report
+
+    def _differing(self, last_seal: LastSeal) -> ChainError | None:
+        """Return the error where the log does not hold the last end that was sealed from here."""
+        seq = last_seal.seq
+        found = self._hash(seq)
+        if seq < self.buried or found == last_seal.hash:
+            return None
+        what = "cut off" if found is None else "rewritten"
+        why = f"record {seq} is not what was sealed from here: it is an older or another log"
+        return ChainError(min(seq, self.last + 1), what, why)
 
     def first_gap(self) -> ChainError | None:
         """Return the first record that does not follow on what its operation was before."""
@@ -121,25 +154,66 @@ class AuditLog:
         """
         if self.session.signer is None:
             return False
-        signed = audit_records.checkpoint(
-            tx.connection, tx.now, self.session.signer, every=every, most=most
+        end = self.session.writer.end_of(tx)
+        before = audit_records.previous_checkpoint(
+            tx.connection, tx.now, end, every=every, most=most
         )
-        if signed is None:
+        if before is None or tx.flaw is not None:
             return False
+        signed = self.session.signer.sign(CheckpointKind.CHECKPOINT, end.seq, end.hash, tx.now)
+        audit_records.put_checkpoint(tx.connection, signed)
+        channel = self.session.audit_channel
+        facts: dict[str, Json] = {
+            "seq": end.seq,
+            "hash": end.hash,
+            "previous": before,
+            "channel": channel,
+        }
+        tx.facts.append(Fact(CHECKPOINT, "", {n: v for n, v in facts.items() if v}))
         text = (
             f"Checkpoint of the trail: {signed.seq} records, the last one's hash is {signed.hash}, "
-            f"sealed with the key {fingerprint(signed.key)}."
+            f"sealed with the key {fingerprint(signed.key)}; "
+            + (f"the one before is of record {before}." if before else "it is the first one.")
         )
         # The message's metadata has its key, and so the channel keeps the whole checkpoint.
         self._outbox.enqueue_audit(tx, format_checkpoint(signed), text)
         return True
 
-    def report_tampering(self, tx: Transaction, why: str) -> None:
+    def report_tampering(self, tx: Transaction, flaw: Flaw) -> None:
         """Record and announce that the end of the log is not what was written."""
-        owner = self.session.owner
-        tx.facts.insert(0, Fact("tampered", "", {"why": why, "replica": owner}))
-        text = f"Somebody has changed the trail behind my back: {why}. Run audit verify."
+        owner, why = self.session.owner, flaw.why
+        tx.facts.insert(0, tampered(owner, flaw))
+        text = (
+            f"Somebody has changed the trail behind my back: {why}. Run audit verify; once you "
+            "know what happened, audit acknowledge."
+        )
         self._outbox.enqueue_audit(tx, f"tampered:{owner}:{tx.now}", text)
+
+    @write
+    def acknowledge(
+        self, tx: Transaction, records: Sequence[int], facts: Mapping[str, Json]
+    ) -> Acknowledgement:
+        """Record that somebody has looked into tampering, unless one of the records is unknown.
+
+        Args:
+            records: Numbers of `tampered` records that are open.
+            facts: Who acknowledges it, and why.
+        """
+        self.session.writer.end_of(tx)
+        open_ = [one.seq for one in audit_records.said_of_itself(tx.connection).unacknowledged()]
+        numbers = sorted(set(records))
+        if not set(numbers) <= set(open_):
+            return Acknowledgement(is_recorded=False, still_open=tuple(open_))
+        tx.facts.append(Fact(ACKNOWLEDGED, "", {"records": [*numbers], **facts}))
+        text = ", ".join(str(one) for one in numbers)
+        self._outbox.enqueue_audit(
+            tx,
+            f"acknowledged:{self.session.owner}:{tx.now}",
+            f"What the trail says of tampering, record {text}, was looked into by "
+            f"{facts.get('user')}: {facts.get('reason')}",
+        )
+        left = tuple(one for one in open_ if one not in numbers)
+        return Acknowledgement(is_recorded=True, still_open=left)
 
     @write
     def report_unreadable(self, tx: Transaction, errors: Sequence[UnreadableRowError]) -> None:
@@ -167,6 +241,10 @@ class AuditLog:
             found = f"{new[0]}{more}"
             text = f"Somebody else has written to my database; nothing of it is run: {found}."
             self._outbox.enqueue_audit(tx, f"tampered:{new[0].table}:{new[0].row}", text)
+
+    async def key(self) -> str:
+        """Return the public key that the log is sealed with; empty if it has no seals."""
+        return await self.session.read(audit_end.trail_key)
 
     async def prune(
         self, keep: float, *, force: bool = False, skew: ClockSkew | None = None
@@ -196,6 +274,9 @@ class AuditLog:
         """Return how many old records stay for now, or why the clock is suspect."""
         if self.session.signer is None:
             return 0
+        end = self.session.writer.end_of(tx)
+        if tx.flaw is not None:
+            return 0
         if not force and (suspicion := _suspicion(tx, skew)):
             return suspicion
         fact, left = audit_records.prune(
@@ -203,6 +284,7 @@ class AuditLog:
             tx.now,
             self.session.signer,
             before=tx.now - keep,
+            last=end.seq,
             all_at_once=force,
         )
         if fact is not None:

@@ -1,35 +1,32 @@
 """The tables `trail` and `seals`: the hash chain of audit records, and its signed checkpoints."""
 
+import contextlib
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot.audit import hash_chain
-from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer, is_genuine
-from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw, Record, stored_facts
+from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer
+from bot.audit.hash_chain import (
+    ACKNOWLEDGED,
+    CHECKPOINT,
+    FORMAT,
+    PRUNED,
+    TAMPERED,
+    Fact,
+    Raw,
+    Record,
+    stored_facts,
+)
+from bot.audit.keyring import Keyring
+from bot.audit.statements import Statements
+from bot.storage.audit_end import TOMBSTONE, End
 from bot.storage.tables import seals, trail
 
 _BATCH = 2000
 """How many records are in memory at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The end of the audit log.
-
-    Attributes:
-        seq: Number of the last record.
-        hash: Its hash.
-        head: The signed end, if there is one.
-        is_signed: Whether the last record is the one that was signed.
-    """
-
-    seq: int
-    hash: str
-    head: SignedCheckpoint | None
-    is_signed: bool
 
 
 def append(
@@ -38,19 +35,20 @@ def append(
     facts: Sequence[Fact],
     signer: Signer | None,
     after: End,
+    *,
+    is_sound: bool = True,
 ) -> End:
     """Append records and sign the new end, in the caller's transaction.
 
     The caller must be the only writer, because the chain has one end.
+
+    Args:
+        is_sound: Whether the signed end before is the only one.
     """
     if not facts:
         return after
     now = round(now, 6)
-    seq, last, key = after.seq, after.hash, after.head.key if after.head else ""
-    if signer is not None and key != signer.public:
-        connection.execute(_KEEP_HEAD)
-        if not _known(connection, signer.public):
-            facts = [Fact(KEY, "", {"key": signer.public}), *facts]
+    seq, last = after.seq, after.hash
     rows: list[dict[str, object]] = []
     for fact in facts:
         seq += 1
@@ -70,36 +68,10 @@ def append(
     head = after.head
     if signer is not None:
         head = signer.sign(CheckpointKind.HEAD, seq, last, now)
-        connection.execute(_UPDATE_HEAD if key else _ADD_SEAL, _values(head))
+        if not is_sound:
+            connection.execute(_REMOVE_HEADS)
+        put_head(connection, head, is_first=after.head is None or not is_sound)
     return End(seq, last, head, is_signed=signer is not None)
-
-
-def tampering(connection: sa.Connection, found: End, seen: End | None) -> str:
-    """Describe what is wrong with the end of the log; empty if nothing is.
-
-    Args:
-        found: The end now.
-        seen: The end after the last write of this process.
-    """
-    head = found.head
-    if head is None:
-        return "the signed end of the trail is gone" if seen and seen.head else ""
-    if not found.is_signed:
-        return f"the last record is not the one that was signed, {head.seq}"
-    if seen is None or (head.seq, head.hash) != (seen.seq, seen.hash):
-        if not is_genuine(head):
-            return f"the signature of the trail's end, record {head.seq}, does not hold"
-        if seen is not None and _hash(connection, seen.seq) != seen.hash:
-            return f"record {seen.seq} is not what this process wrote"
-    return ""
-
-
-def _hash(connection: sa.Connection, seq: int) -> str | None:
-    row = connection.execute(sa.select(trail.c.hash).where(trail.c.seq == seq)).first()
-    if row is None:
-        buried = connection.execute(sa.select(_TOMBSTONE.c.seq, _TOMBSTONE.c.hash)).first()
-        return buried.hash if buried is not None and buried.seq == seq else None
-    return str(row.hash)
 
 
 _INSERT = sa.insert(trail)
@@ -109,61 +81,27 @@ _UPDATE_HEAD = (
     .where(seals.c.kind == CheckpointKind.HEAD.value)
     .values({c.name: sa.bindparam(c.name) for c in seals.c if c.name != "kind"})
 )
-_OTHER = seals.alias()
-# When the key changes, the last head of the old key is kept if it has no checkpoint.
-_KEEP_HEAD = sa.insert(seals).from_select(
-    [c.name for c in seals.c],
-    sa.select(
-        sa.literal(CheckpointKind.CHECKPOINT.value).label("kind"),
-        *(c for c in seals.c if c.name != "kind"),
-    ).where(
-        seals.c.kind == CheckpointKind.HEAD.value,
-        ~sa.exists().where(
-            _OTHER.c.kind == CheckpointKind.CHECKPOINT.value,
-            sa.or_(_OTHER.c.key == seals.c.key, _OTHER.c.seq == seals.c.seq),
-        ),
-    ),
-)
-_LAST = sa.select(trail.c.seq, trail.c.hash).order_by(trail.c.seq.desc()).limit(1).subquery()
-_TOMBSTONE = (
-    sa.select(seals.c.seq, seals.c.hash)
-    .where(seals.c.kind == CheckpointKind.TOMBSTONE.value)
-    .order_by(seals.c.seq.desc())
-    .limit(1)
-    .subquery()
-)
-_COLUMNS = ("kind", "seq", "hash", "at", "key", "signature")
-_NOTHING = [sa.literal(0.0).label("at"), *(sa.literal("").label(n) for n in _COLUMNS[4:])]
-_END = sa.union_all(
-    sa.select(sa.literal("last").label("kind"), _LAST.c.seq, _LAST.c.hash, *_NOTHING),
-    sa.select(sa.literal("buried").label("kind"), _TOMBSTONE.c.seq, _TOMBSTONE.c.hash, *_NOTHING),
-    sa.select(*(seals.c[name] for name in _COLUMNS)).where(
-        seals.c.kind == CheckpointKind.HEAD.value
-    ),
-)
 
 
-def end(connection: sa.Connection) -> End:
-    """Return the end of the log.
-
-    Where records are missing before the signed end, the signed end counts: what is appended
-    after it leaves the gap visible.
-    """
-    found = {row.kind: row for row in connection.execute(_END)}
-    signed = found.get(CheckpointKind.HEAD.value)
-    head = SignedCheckpoint(CheckpointKind.HEAD, *signed[1:]) if signed is not None else None
-    last = found.get("last") or found.get("buried")
-    if last is not None and (head is None or last.seq > head.seq):
-        return End(last.seq, last.hash, head, is_signed=False)
-    if head is None:
-        return End(0, GENESIS, None, is_signed=False)
-    is_signed = last is not None and (last.seq, last.hash) == (head.seq, head.hash)
-    return End(head.seq, head.hash, head, is_signed)
+_REMOVE_HEADS = sa.delete(seals).where(seals.c.kind == CheckpointKind.HEAD.value)
 
 
-def _known(connection: sa.Connection, key: str) -> bool:
-    query = sa.select(seals.c.seq).where(seals.c.key == key).limit(1)
-    return connection.execute(query).first() is not None
+def put_head(connection: sa.Connection, head: SignedCheckpoint, *, is_first: bool) -> None:
+    """Store the signed end."""
+    connection.execute(_ADD_SEAL if is_first else _UPDATE_HEAD, _values(head))
+
+
+def keep_head(connection: sa.Connection, head: SignedCheckpoint) -> None:
+    """Keep a signed end as a checkpoint, unless there is one of the same record."""
+    seal = replace(head, kind=CheckpointKind.CHECKPOINT)
+    query = sa.select(seals.c.seq).where(seals.c.kind == seal.kind.value, seals.c.seq == seal.seq)
+    if connection.execute(query).first() is None:
+        put_checkpoint(connection, seal)
+
+
+def put_checkpoint(connection: sa.Connection, seal: SignedCheckpoint) -> None:
+    """Store a checkpoint or a tombstone."""
+    connection.execute(_ADD_SEAL, _values(seal))
 
 
 def _values(seal: SignedCheckpoint) -> dict[str, object]:
@@ -187,17 +125,15 @@ def checkpoints(connection: sa.Connection) -> list[SignedCheckpoint]:
     ]
 
 
-def checkpoint(
-    connection: sa.Connection, now: float, signer: Signer, *, every: float, most: int
-) -> SignedCheckpoint | None:
-    """Sign the end of the log and store that; None if it is too early.
+def previous_checkpoint(
+    connection: sa.Connection, now: float, end: End, *, every: float, most: int
+) -> int | None:
+    """Return the number of the record of the newest checkpoint, or 0; None if none is due.
 
     Args:
         every: Seconds between two checkpoints, if there are new records.
         most: How many new records make one due at once.
     """
-    found = end(connection)
-    seq, hash_ = found.seq, found.hash
     query = (
         sa.select(seals.c.seq, seals.c.at)
         .where(seals.c.kind == CheckpointKind.CHECKPOINT.value)
@@ -205,13 +141,18 @@ def checkpoint(
         .limit(1)
     )
     before = connection.execute(query).first()
-    if not seq or (before and before.seq == seq):
+    if not end.seq or before is None:
+        return 0 if end.seq else None
+    if before.seq == end.seq or (before.seq == end.seq - 1 and _is_checkpoint(connection, end)):
         return None
-    if before and now - before.at < every and seq - before.seq < most:
-        return None
-    seal = signer.sign(CheckpointKind.CHECKPOINT, seq, hash_, now)
-    connection.execute(_ADD_SEAL, _values(seal))
-    return seal
+    is_early = now - before.at < every and end.seq - before.seq < most
+    return None if is_early else int(before.seq)
+
+
+def _is_checkpoint(connection: sa.Connection, end: End) -> bool:
+    """Return whether the last record says of a checkpoint, which needs none of its own."""
+    query = sa.select(trail.c.kind).where(trail.c.seq == end.seq)
+    return connection.execute(query).scalar() == CHECKPOINT
 
 
 def latest_at(connection: sa.Connection) -> float | None:
@@ -220,13 +161,20 @@ def latest_at(connection: sa.Connection) -> float | None:
 
 
 def prune(
-    connection: sa.Connection, now: float, signer: Signer, *, before: float, all_at_once: bool
+    connection: sa.Connection,
+    now: float,
+    signer: Signer,
+    *,
+    before: float,
+    last: int,
+    all_at_once: bool,
 ) -> tuple[Fact | None, int]:
     """Store a tombstone for records older than `before`, and return its fact, if there are any.
 
     The last record always stays. The records themselves are deleted by `forget`, a few at a time.
 
     Args:
+        last: Number of the last record.
         all_at_once: All of them; else at most a tenth of the log, and one at least, because a
             clock that is wrong may make every record look old.
 
@@ -235,9 +183,11 @@ def prune(
     """
     oldest = sa.select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1)
     kept = connection.execute(oldest).scalar()
-    last = end(connection).seq
     due = (kept if kept is not None else last) - 1
-    buried = connection.execute(sa.select(_TOMBSTONE.c.seq)).scalar() or 0
+    for one in said_of_itself(connection, upto=due).unacknowledged():
+        # Nobody may wait until the evidence is too old.
+        due = min(due, one.seq - 1, one.vouched if one.upto > one.vouched else due)
+    buried = connection.execute(sa.select(TOMBSTONE.c.seq)).scalar() or 0
     if due <= buried:
         return None, 0
     upto = due if all_at_once else min(due, buried + max(1, (last - buried) // 10))
@@ -253,13 +203,14 @@ def prune(
         "hash": row.hash,
         "last_at": row.at,
         "keys": sorted({*keys, signer.public}),
+        "format": FORMAT,
     }
     return Fact(PRUNED, "", facts), due - upto
 
 
 def forget(connection: sa.Connection, most: int) -> int:
     """Delete some of the records behind a tombstone, and return how many."""
-    buried = sa.select(_TOMBSTONE.c.seq).scalar_subquery()
+    buried = sa.select(TOMBSTONE.c.seq).scalar_subquery()
     some = sa.select(trail.c.seq).where(trail.c.seq <= buried).order_by(trail.c.seq).limit(most)
     gone = connection.execute(sa.delete(trail).where(trail.c.seq.in_(some.scalar_subquery())))
     # There is nothing left to compare their checkpoints with.
@@ -302,6 +253,25 @@ def read(
     with connection.execution_options(yield_per=_BATCH).execute(query) as rows:
         for row in rows:
             yield Record(row.seq, row.at, row.kind, row.operation, row.body, row.hash)
+
+
+def said_of_itself(connection: sa.Connection, *, upto: int | None = None) -> Statements:
+    """Return what the log says of tampering.
+
+    Args:
+        upto: Only of tampering that is recorded up to this number, whatever was acknowledged.
+    """
+    is_tampering = trail.c.kind == TAMPERED
+    if upto is not None:
+        # Of what concerns operations, only a part is read: there may be a million records.
+        is_tampering &= (trail.c.seq <= upto) | (trail.c.operation == "")
+    is_known = (trail.c.kind == ACKNOWLEDGED) & (trail.c.operation == "")
+    query = sa.select(trail.c.seq, trail.c.body).where(is_tampering | is_known)
+    said = Statements(Keyring(()))
+    for row in connection.execute(query.order_by(trail.c.seq)):
+        with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
+            said.add(row.seq, b"", row.body.encode())
+    return said
 
 
 def has(connection: sa.Connection, fact: Fact) -> bool:

@@ -1,5 +1,6 @@
 """Open the database: an engine with the right settings, and the schema brought up to date."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,20 @@ def _sqlite(address: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def name_of(url: str) -> str:
+    """Return a short name of the database that an address means, whoever connects to it.
+
+    Raises:
+        ConfigError: It is no address.
+    """
+    address = connect(url).url
+    file = address.database or ""
+    if address.get_backend_name() == "sqlite":
+        file = str(Path(file).resolve())
+    means = f"{address.get_backend_name()}://{address.host}:{address.port}/{file}"
+    return hashlib.sha256(means.encode()).hexdigest()[:8]
 
 
 def migrate(engine: sa.Engine) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.audit.checkpoints import Signer
+from bot.audit.last_seal import LastSealFile
 from bot.errors import StoreError, UnreadableRowError
 from bot.model.operations import Operation
 from bot.storage.quarantine import Quarantine
@@ -37,6 +38,7 @@ class Session:
         audit_channel: Id of the channel that audit messages go to; empty for none.
         lease: Seconds that a replica may be silent before another takes its work over.
         signer: Signs the end of the audit log; None leaves it unsigned, for readers.
+        last_seal: What is known outside the database of the end of the audit log.
         clock: Epoch seconds; None takes the database's clock, or this machine's on SQLite.
 
     Attributes:
@@ -53,6 +55,7 @@ class Session:
         audit_channel: str = "",
         lease: float = LEASE,
         signer: Signer | None = None,
+        last_seal: LastSealFile | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.engine = engine
@@ -69,7 +72,9 @@ class Session:
         self.quarantine = Quarantine(macs)
         self.integrity = RowIntegrity(macs, self.quarantine)
         self.outbox_changed = asyncio.Event()
-        self.writer = Writer(engine, self.outbox_changed, signer=signer, clock=clock)
+        self.writer = Writer(
+            engine, self.outbox_changed, signer=signer, last_seal=last_seal, clock=clock
+        )
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import Signer
+from bot.audit.last_seal import LastSealFile
 from bot.storage.audit_log import AuditLog
 from bot.storage.decisions import Decisions
 from bot.storage.later_events import LaterEvents
@@ -32,6 +33,7 @@ class Store:
         audit_channel: str = "",
         lease: float = LEASE,
         signer: Signer | None = None,
+        last_seal: LastSealFile | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         session = Session(
@@ -40,6 +42,7 @@ class Store:
             audit_channel=audit_channel,
             lease=lease,
             signer=signer,
+            last_seal=last_seal,
             clock=clock,
         )
         self.session = session

@@ -18,10 +18,11 @@ import sqlalchemy as sa
 import structlog
 
 from bot.audit.checkpoints import Signer
-from bot.audit.hash_chain import Fact
+from bot.audit.hash_chain import FORMAT, KEY, Fact
+from bot.audit.last_seal import LastSealFile
 from bot.errors import CommitUnknownError, StoreError, UnstorableError
 from bot.storage import audit_records
-from bot.storage.audit_records import End
+from bot.storage.audit_end import End, EndGuard, Flaw, end, is_current
 from bot.storage.commit_marks import WRITE_LOCK, CommitMarks
 
 log = structlog.get_logger("stopstream.writer")
@@ -44,6 +45,8 @@ class Transaction:
         monotonic: This process's `time.monotonic` at that moment.
         facts: Appended to the audit log, in this order, before the commit.
         enqueued: Whether a message was put into the outbox.
+        end: The end of the audit log, once it has been looked at; see `Writer.end_of`.
+        flaw: What is wrong with it; None if our key sealed it.
     """
 
     connection: sa.Connection
@@ -51,6 +54,8 @@ class Transaction:
     monotonic: float
     facts: list[Fact] = field(default_factory=list)
     enqueued: bool = False
+    end: End | None = None
+    flaw: Flaw | None = None
 
 
 _FEW = 16
@@ -84,14 +89,14 @@ class _Unanswered:
 
     Attributes:
         mark: What the transaction left in the table `commits`.
-        seen: The end of the audit log, if it took place.
+        after: The end of the audit log, if it took place and there were facts.
         error: What came in place of the answer.
     """
 
     mark: str
     jobs: list[_Job[Any, Any]]
     transaction: Transaction
-    seen: End | None
+    after: End | None
     error: Exception
 
 
@@ -107,6 +112,7 @@ class Writer:
         outbox_changed: Set after a transaction that put a message into the outbox.
         most: How many pieces of urgent work one transaction may hold.
         signer: Signs the end of the audit log; None leaves it unsigned.
+        last_seal: What is known outside the database of the end of the audit log.
         clock: Epoch seconds; None takes the database's clock, or this machine's on SQLite.
 
     Attributes:
@@ -121,13 +127,14 @@ class Writer:
         *,
         most: int = 256,
         signer: Signer | None = None,
+        last_seal: LastSealFile | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._signer = signer
-        self.on_tampering: Callable[[Transaction, str], None] = lambda _transaction, _why: None
-        self._seen: End | None = None
+        self.on_tampering: Callable[[Transaction, Flaw], None] = lambda _transaction, _flaw: None
+        self._guard = EndGuard(signer.public if signer else "", last_seal)
         self._outbox_changed = outbox_changed
         self._most = most
         self._urgent: deque[_Job[Any, Any]] = deque()
@@ -249,7 +256,7 @@ class Writer:
         log.info("an unanswered commit is known", committed=done)
         self._unanswered = None
         if done:
-            self._committed(pending.transaction, pending.seen)
+            self._committed(pending.transaction, pending.after)
             self._loop.call_soon_threadsafe(_answer, pending.jobs)
         else:
             self._fail(pending.jobs, pending.error)
@@ -285,34 +292,54 @@ class Writer:
                 results = work(transaction, [job.item for job in alike])
                 for job, result in zip(alike, results, strict=True):
                     job.result = result
-            seen = self._record(transaction) if transaction.facts else self._seen
+            after = self._record(transaction) if transaction.facts else None
             mark = self._marks.leave(self._connection, now)
             try:
                 begun.commit()
             except Exception as error:
                 if mark:
-                    self._unanswered = _Unanswered(mark, jobs, transaction, seen, error)
+                    self._unanswered = _Unanswered(mark, jobs, transaction, after, error)
                 raise
-        self._committed(transaction, seen)
+        self._committed(transaction, after)
 
-    def _committed(self, transaction: Transaction, seen: End | None) -> None:
+    def _committed(self, transaction: Transaction, after: End | None) -> None:
         """Note what follows from a commit."""
-        self._seen = seen
-        if transaction.facts:
+        if after is not None:
+            self._guard.committed(after)
             self._refused = None
         if transaction.enqueued:
             self._loop.call_soon_threadsafe(self._outbox_changed.set)
 
     def _record(self, transaction: Transaction) -> End:
-        found = audit_records.end(transaction.connection)
-        if self._signer is not None:
-            why = audit_records.tampering(transaction.connection, found, self._seen)
-            if why:
-                self.on_tampering(transaction, why)
-        facts = transaction.facts
+        found = self.end_of(transaction)
+        facts, signer = transaction.facts, self._signer
+        if signer is not None and self._must_name_key(transaction):
+            facts = [Fact(KEY, "", {"key": signer.public, "format": FORMAT}), *facts]
         return audit_records.append(
-            transaction.connection, transaction.now, facts, self._signer, found
+            transaction.connection,
+            transaction.now,
+            facts,
+            signer,
+            found,
+            is_sound=transaction.flaw is None,
         )
+
+    def end_of(self, transaction: Transaction) -> End:
+        """Return the end of the audit log; a flaw in it is recorded before anything else.
+
+        Raises:
+            StrangeKeyError: The log has another key than this process, so it must not write.
+        """
+        if transaction.end is None:
+            transaction.end = end(transaction.connection)
+            transaction.flaw = self._guard.flaw(transaction.connection, transaction.end)
+            if transaction.flaw is not None:
+                self.on_tampering(transaction, transaction.flaw)
+        return transaction.end
+
+    def _must_name_key(self, transaction: Transaction) -> bool:
+        is_first = self._guard.seen is None and not is_current(transaction.connection)
+        return is_first or transaction.flaw is not None
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None

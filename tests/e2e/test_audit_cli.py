@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from bot.cli import audit
 from bot.cli.demo import AUDIT, INCIDENTS, Sandbox
 from bot.cli.main import build_parser
 from bot.cli.settings import Settings, read_settings
+from bot.cli.wiring import last_seal_file
 from bot.errors import ConfigError
 from bot.storage import database
 from tests.support.paths import ROOT
@@ -114,6 +116,11 @@ async def test_audit_verify_detects_rewrite_by_channel(terminal: Terminal, tmp_p
     await terminal.stop("stream1")
     await terminal.checkpoint()
     rewrite(tmp_path / "stopstream.db", tmp_path / "stopstream.key")
+    code, out = await terminal.run("verify")
+    assert code == 1, out
+    assert "is not what was sealed from here" in out
+    # Somebody who has the whole machine removes that, too.
+    last_seal_file(terminal.settings).path.unlink()
 
     code, out = await terminal.run("verify")
     assert code == 0, out
@@ -130,26 +137,25 @@ def rewrite(file: Path, key: Path) -> None:
     engine = database.connect(f"sqlite:///{file}")
     with engine.begin() as connection:
         rows = connection.execute(sa.text("SELECT * FROM trail ORDER BY seq")).all()
-        last = GENESIS
+        last, hashes = GENESIS, dict[int, str]()
+        seals = []
         for row in rows:
             facts = json.loads(row.body.replace("U0ALICE", "U0MALLORY"))["facts"]
+            if row.kind == "checkpoint":
+                facts["hash"] = hashes[facts["seq"]]
+                seal = signer.sign(CheckpointKind.CHECKPOINT, facts["seq"], facts["hash"], row.at)
+                seals.append(seal)
             body = canonical(row.seq, row.at, Fact(row.kind, row.operation, facts))
-            last = digest(last, body)
+            last = hashes[row.seq] = digest(last, body)
             connection.execute(
                 sa.text("UPDATE trail SET body = :body, hash = :hash WHERE seq = :seq"),
                 {"body": body, "hash": last, "seq": row.seq},
             )
-        seal = signer.sign(CheckpointKind.HEAD, rows[-1].seq, last, rows[-1].at)
+        seals.append(signer.sign(CheckpointKind.HEAD, rows[-1].seq, last, rows[-1].at))
         connection.execute(sa.text("DELETE FROM seals"))
         connection.execute(
-            sa.text("INSERT INTO seals VALUES ('head', :seq, :hash, :at, :key, :signature)"),
-            {
-                "seq": seal.seq,
-                "hash": seal.hash,
-                "at": seal.at,
-                "key": seal.key,
-                "signature": seal.signature,
-            },
+            sa.text("INSERT INTO seals VALUES (:kind, :seq, :hash, :at, :key, :signature)"),
+            [asdict(seal) | {"kind": seal.kind.value} for seal in seals],
         )
     engine.dispose()
 

@@ -32,17 +32,21 @@ def test_migrations_create_the_declared_schema(empty_database_url: str) -> None:
 
 
 async def test_migrations_upgrade_a_database_of_revision_0002(empty_database_url: str) -> None:
-    """Data of revision 0002 is completed by the upgrade, and its audit log verifies."""
+    """Data of revision 0002 is completed by the upgrade; its log, never signed, is acknowledged."""
     old(empty_database_url)
     async with opened(empty_database_url, signer=OURS) as store:
         (one,) = await store.operations.recent()
         assert one.target == "stream1"
         assert one.ended_at == one.asked_at
         await store.audit_log.record(Fact("ended", "op1", {}))
+        # Whoever can write the database can remove all signatures, too.
+        with store.audit_log.snapshot() as audited:
+            (unknown,) = audited.verify([OURS.public], lambda _seq: None).unacknowledged
+        await store.audit_log.acknowledge([unknown], {"reason": "of the first release"})
         with store.audit_log.snapshot() as audited:
             report = audited.verify([OURS.public], lambda _seq: None)
 
-    assert (report.count, report.found) == (3, None)
+    assert (report.count, report.found) == (5, None)
 
 
 def old(url: str) -> None:

@@ -91,7 +91,8 @@ def alter(rows: Rows, id_: str, name: str) -> None:
 
 def tampered(rows: Rows) -> list[str]:
     """Return what the trail holds of rows that were tampered with."""
-    return [row.operation for row in rows.all(tables.trail) if row.kind == "tampered"]
+    found = [row for row in rows.all(tables.trail) if row.kind == "tampered"]
+    return [row.operation for row in found if '"table"' in row.body]
 
 
 def stops(bot: House) -> list[Command]:
