@@ -46,11 +46,18 @@ class Eyes:
             self._changed.set()
 
     async def until(self, so: Callable[[], Any], timeout: float = 120.0) -> Any:  # noqa: ASYNC109
-        async with asyncio.timeout(timeout):
-            while not (found := so()):
-                self._changed.clear()
-                await self._changed.wait()
-            return found
+        try:
+            async with asyncio.timeout(timeout):
+                while not (found := so()):
+                    self._changed.clear()
+                    await self._changed.wait()
+                return found
+        except TimeoutError:
+            raise AssertionError(f"it never came; the window shows:\n{self._shown()}") from None
+
+    def _shown(self) -> str:
+        told = ("bot", "message/", "log/", "request/")
+        return "\n".join(f"{key}: {one}" for key, one in self.world.items() if key.startswith(told))
 
     def answered(self) -> tuple[Any, ...]:
         """Give the first accepted card and what stands in its thread."""
