@@ -35,12 +35,10 @@ class Tampering:
 
 @dataclass(frozen=True, slots=True)
 class ListedCheckpoint:
-    """A record of a checkpoint: of which record it is, and in which channel it was posted."""
+    """A record of a checkpoint: of which record it is."""
 
     seq: int
     hash: str
-    at: float
-    channel: str
 
 
 class Statements:
@@ -69,20 +67,16 @@ class Statements:
         if kind == PRUNED:
             self.pruned.add((_number(facts, "upto"), _text(facts, "hash")))
         elif kind == CHECKPOINT:
-            of, hash_, channel = (
-                _number(facts, "seq"),
-                _text(facts, "hash"),
-                _text(facts, "channel"),
-            )
-            self._checkpoints.append((seq, ListedCheckpoint(of, hash_, record["at"], channel)))
+            listed = ListedCheckpoint(_number(facts, "seq"), _text(facts, "hash"))
+            self._checkpoints.append((seq, listed))
         elif kind == TAMPERED:
             # It can speak only of what was there before it.
             upto = min(_number(facts, "upto"), seq - 1)
             vouched = _number(facts, "vouched")
             self._tampered.append(Tampering(seq, _text(facts, "why"), vouched, upto))
         elif kind == ACKNOWLEDGED:
-            listed = facts.get("records")
-            numbers = listed if isinstance(listed, list) else ()
+            given = facts.get("records")
+            numbers = given if isinstance(given, list) else ()
             known = frozenset(one for one in numbers if isinstance(one, int))
             self._acknowledged.append((seq, known))
 

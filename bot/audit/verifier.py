@@ -10,7 +10,7 @@ from typing import TypeAlias
 from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, fingerprint, is_genuine
 from bot.audit.hash_chain import GENESIS, Raw
 from bot.audit.keyring import Keyring
-from bot.audit.statements import NOTED, ListedCheckpoint, Statements, is_forged
+from bot.audit.statements import NOTED, Statements, Tampering, is_forged
 
 Lookup: TypeAlias = Callable[[int], Raw | None]
 """Returns a record by its number."""
@@ -43,7 +43,7 @@ class Report:
         sealed: Number of the last record that a checkpoint with a trusted key covers.
         keys: The trusted keys.
         notes: What people should know even if it is valid.
-        checkpoints: Those that the records list.
+        tampering: What the records say of tampering with the log.
         unacknowledged: Numbers of the records that say that somebody else has written to the log.
     """
 
@@ -53,7 +53,7 @@ class Report:
     sealed: int = 0
     keys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    checkpoints: tuple[ListedCheckpoint, ...] = ()
+    tampering: tuple[Tampering, ...] = ()
     unacknowledged: tuple[int, ...] = ()
 
     @property
@@ -261,7 +261,7 @@ class Verifier:
             self.signed_upto,
             tuple(sorted(self.keyring.trusted)),
             tuple(notes),
-            tuple(self.said.checkpoints()),
+            tuple(self.said.tampering()),
             tuple(one.seq for one in self.said.unacknowledged()),
         )
 

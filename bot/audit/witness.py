@@ -1,10 +1,46 @@
-"""Compares the store with the checkpoints in its audit channel, which the database cannot alter."""
+"""Compares the store with its audit channel, which the database cannot alter, both ways.
 
-from collections.abc import Callable, Iterable, Mapping
+What a message vouches for must be on the log; and what the log lists as posted must be there.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
-from bot.audit.checkpoints import SignedCheckpoint, is_genuine
+from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, is_genuine
 from bot.audit.verifier import ChainError
+
+
+@dataclass(frozen=True, slots=True)
+class PostedMessage:
+    """A message of the bot in the audit channel.
+
+    Attributes:
+        seal: The record and hash that its metadata vouches for; None if it does not.
+        is_changed: Whether Slack shows that it was edited.
+    """
+
+    ts: str
+    seal: SignedCheckpoint | None
+    text: str
+    is_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMessage:
+    """What a record says of a message in the audit channel.
+
+    Attributes:
+        record: Number of the record.
+        ts: Of an audit line; empty for a checkpoint, whose hash finds it.
+        seal: Number of the record that the message vouches for.
+        hash: Of a checkpoint, the hash of that record; of a line, the sha256 of its text.
+    """
+
+    record: int
+    ts: str
+    seal: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +77,7 @@ def compare(
         if checkpoint.seq < removed:
             older += 1
             continue
-        where = f"the checkpoint of record {checkpoint.seq} in the audit channel"
+        where = _name(checkpoint)
         if not is_genuine(checkpoint):
             found = ChainError(checkpoint.seq, "forged", f"the signature of {where} does not hold")
             return Witnessed(compared, older, keys, found)
@@ -57,3 +93,56 @@ def compare(
         compared, last = compared + 1, checkpoint.seq
         keys[checkpoint.key] = keys.get(checkpoint.key, 0) + 1
     return Witnessed(compared, older, keys, None)
+
+
+def unsaid(
+    posted: Iterable[PostedMessage],
+    listed: Iterable[ListedMessage],
+    waiting: Collection[tuple[int, str]],
+) -> ChainError | None:
+    """Return the first message that the log lists and the channel lacks, or has otherwise.
+
+    Args:
+        posted: As read from the channel, after everything that is listed was posted.
+        listed: In the order of the records.
+        waiting: Number and hash of the checkpoints that are still to be posted.
+    """
+    by_ts: dict[str, PostedMessage] = {}
+    by_seal: dict[tuple[int, str], PostedMessage] = {}
+    for one in posted:
+        by_ts[one.ts] = one
+        if one.seal is not None and one.seal.kind is CheckpointKind.CHECKPOINT:
+            by_seal[one.seal.seq, one.seal.hash] = one
+    for each in listed:
+        if each.ts:
+            what = f"the message {each.ts} that record {each.record} lists"
+            wrong = _wrong(by_ts.get(each.ts), each)
+        elif (each.seal, each.hash) not in waiting:
+            what = f"the checkpoint of record {each.seal}"
+            wrong = _wrong(by_seal.get((each.seal, each.hash)), each)
+        else:
+            continue
+        if wrong:
+            return ChainError(each.record, wrong, f"{what} was {_WRONG[wrong]}")
+    return None
+
+
+_WRONG = {"missing": "removed from the audit channel", "altered": "changed in the audit channel"}
+
+
+def _wrong(found: PostedMessage | None, listed: ListedMessage) -> str:
+    if found is None:
+        return "missing"
+    if found.seal is None or found.seal.seq != listed.seal or found.is_changed:
+        return "altered"
+    if listed.ts:
+        same = not listed.hash or sha256(found.text.encode()).hexdigest() == listed.hash
+    else:
+        same = listed.hash in found.text
+    return "" if same else "altered"
+
+
+def _name(seal: SignedCheckpoint) -> str:
+    if seal.kind is CheckpointKind.CHECKPOINT:
+        return f"the checkpoint of record {seal.seq} in the audit channel"
+    return f"what a message in the audit channel says of record {seal.seq}"

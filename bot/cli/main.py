@@ -138,7 +138,13 @@ def _add_audit(add: AddParser) -> None:
     verify.add_argument(
         "--against-channel",
         action="store_true",
-        help="hold the records to the checkpoints in the audit channel, too",
+        help="hold the records to what stands in the audit channel, too, and the reverse",
+    )
+    verify.add_argument(
+        "--channel-keeps",
+        default="",
+        metavar="90d",
+        help="how long the channel keeps messages; left out: for ever",
     )
     verify.add_argument(
         "--trust",

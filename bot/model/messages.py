@@ -44,6 +44,8 @@ class Delivery:
         observed: The state that was read when it was queued, foreign text; of a verification,
             the seconds from the stop to it; of a late answer, its ending or error code, and its
             RequestId.
+        seal: The signed end of the audit log, as `format_checkpoint` writes it, for the metadata
+            of an audit line; empty for others.
     """
 
     operation: Operation
@@ -52,6 +54,7 @@ class Delivery:
     about_state: State
     uncertain: bool = False
     observed: str = ""
+    seal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,17 @@ class EphemeralNotice:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Slack took the message."""
+    """Slack took the message.
+
+    Attributes:
+        seal: The signed end of the audit log that its metadata has; empty for none.
+        text: Of a message with a seal, its text as Slack keeps it.
+    """
 
     channel: str = ""
     ts: str = ""
+    seal: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

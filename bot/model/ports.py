@@ -84,12 +84,15 @@ class Notifier(Protocol):
         """Send a sentence to one person only."""
         ...
 
-    async def announce(self, text: str, key: str, *, uncertain: bool) -> DeliveryResult:
+    async def announce(
+        self, text: str, key: str, *, uncertain: bool, seal: str = ""
+    ) -> DeliveryResult:
         """Post a message that belongs to no operation in the audit channel.
 
         Args:
             text: Plain; it is escaped by the notifier.
             key: For the message's metadata.
             uncertain: An earlier try may have reached Slack.
+            seal: See Delivery.
         """
         ...

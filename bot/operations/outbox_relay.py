@@ -152,9 +152,10 @@ class OutboxRelay:
     async def _send(self, message: OutboxMessage) -> Sent | RetryLater | Undeliverable:
         if message.notice is not None:
             return await self._notifier.send_ephemeral(message.notice)
+        seal = await self._store.audit_log.seal() if self._is_witness(message) else ""
         if message.operation is None:
             return await self._notifier.announce(
-                message.text, message.key, uncertain=message.uncertain
+                message.text, message.key, uncertain=message.uncertain, seal=seal
             )
         return await self._notifier.deliver(
             Delivery(
@@ -164,6 +165,7 @@ class OutboxRelay:
                 message.about_state or message.operation.state,
                 uncertain=message.uncertain,
                 observed=message.text,
+                seal=seal,
             )
         )
 

@@ -13,15 +13,16 @@ from bot.audit.checkpoints import (
     SignedCheckpoint,
     fingerprint,
     format_checkpoint,
+    is_genuine,
 )
 from bot.audit.hash_chain import ACKNOWLEDGED, CHECKPOINT, Fact, Record
 from bot.audit.last_seal import LastSeal
 from bot.audit.verifier import ChainError, Report
-from bot.audit.witness import Witnessed
+from bot.audit.witness import ListedMessage, Witnessed
 from bot.clock_skew import ClockSkew
 from bot.errors import TamperedRowError, UnreadableRowError
 from bot.model.actions import Json
-from bot.storage import audit_end, audit_lives, audit_records
+from bot.storage import audit_end, audit_lives, audit_messages, audit_records
 from bot.storage.audit_end import Flaw, tampered
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
@@ -72,6 +73,7 @@ class AuditSnapshot:
             (one.seq for one in self.seals if one.kind is CheckpointKind.TOMBSTONE), default=0
         )
         self.last = audit_end.end(connection).seq
+        self.span = audit_records.span(connection)
 
     def verify(
         self,
@@ -112,6 +114,14 @@ class AuditSnapshot:
     def compare(self, witnessed: Iterable[SignedCheckpoint]) -> Witnessed:
         """Compare with the checkpoints that the audit channel keeps; see `witness.compare`."""
         return witness.compare(witnessed, self._hash, self.buried)
+
+    def listed(self, channel: str, *, since: float, upto: int) -> Iterator[ListedMessage]:
+        """Yield the messages that the log lists as posted; see `audit_messages.listed`."""
+        return audit_messages.listed(self._connection, channel, since=since, upto=upto)
+
+    def waiting(self, channel: str, *, since: float) -> frozenset[tuple[int, str]]:
+        """Return the checkpoints that are still to be posted; see `audit_messages.waiting`."""
+        return audit_messages.waiting(self._connection, channel, since=since)
 
     def _hash(self, seq: int) -> str | None:
         record = audit_records.raw_one(self._connection, seq)
@@ -245,6 +255,15 @@ class AuditLog:
     async def key(self) -> str:
         """Return the public key that the log is sealed with; empty if it has no seals."""
         return await self.session.read(audit_end.trail_key)
+
+    async def seal(self) -> str:
+        """Return the signed end, for a message; empty unless this process has the key of it."""
+        found = await self.session.read(audit_end.end)
+        head, signer = found.head, self.session.signer
+        # What nobody has signed with this key is not what a message may vouch for.
+        if signer is None or head is None or not found.is_signed or head.key != signer.public:
+            return ""
+        return format_checkpoint(head) if is_genuine(head) else ""
 
     async def prune(
         self, keep: float, *, force: bool = False, skew: ClockSkew | None = None

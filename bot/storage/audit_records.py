@@ -160,6 +160,12 @@ def latest_at(connection: sa.Connection) -> float | None:
     return connection.execute(sa.select(trail.c.at).order_by(trail.c.seq.desc()).limit(1)).scalar()
 
 
+def span(connection: sa.Connection) -> float:
+    """Return the seconds between the first record that is kept and the last one."""
+    first = connection.execute(sa.select(trail.c.at).order_by(trail.c.seq).limit(1)).scalar()
+    return (latest_at(connection) or 0.0) - (first or 0.0)
+
+
 def prune(
     connection: sa.Connection,
     now: float,

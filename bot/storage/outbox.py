@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
@@ -248,6 +249,7 @@ class Outbox:
             "tries": message.attempts + 1,
             "notice": message.key if operation is None and message.notice is None else "",
         }
+        facts |= _witnessed(sent)
         id_ = operation.id if operation else ""
         return Fact("delivered", id_, {name: value for name, value in facts.items() if value})
 
@@ -347,6 +349,17 @@ def _is_recorded(message: OutboxMessage, sent: Sent) -> bool:
     if message.kind is MessageKind.CARD and message.operation is not None:
         return sent.ts != message.operation.card_ts
     return parse_checkpoint(message.key) is None
+
+
+def _witnessed(sent: Sent) -> dict[str, Json]:
+    """Return what a message of the audit channel says of the audit log, and the digest of it all.
+
+    With this on the log, the message can be neither removed nor changed unseen.
+    """
+    seal = parse_checkpoint(sent.seal)
+    if seal is None:
+        return {}
+    return {"seal": seal.seq, "sha256": sha256(sent.text.encode()).hexdigest() if sent.text else ""}
 
 
 def _is_told_privately(lost: MessageKind, operation: Operation) -> bool:

@@ -46,8 +46,8 @@ async def find_message(
         outcome = await call(_read_page(client, channel, thread_ts, since, cursor))
         if not isinstance(outcome, Answered):
             return _retry(outcome)
-        if ts := _ts_by_key(outcome.data, bot, key):
-            return Sent(channel, ts)
+        if found := _by_key(outcome.data, channel, bot, key):
+            return found
         cursor = next_cursor(outcome.data)
         if not cursor:
             break
@@ -82,14 +82,24 @@ def _read_page(
     )
 
 
-def _ts_by_key(data: Mapping[str, Any], bot: str, key: str) -> str:
+def _by_key(data: Mapping[str, Any], channel: str, bot: str, key: str) -> Sent | None:
     messages = data.get("messages")
     for message in messages if isinstance(messages, list) else ():
-        metadata = message.get("metadata") or {}
-        ours = metadata.get("event_type") == EVENT_TYPE and message.get("bot_id") == bot
-        if ours and (metadata.get("event_payload") or {}).get("key") == key:
-            return str(message.get("ts", ""))
-    return ""
+        payload = own_payload(message, bot)
+        if payload.get("key") == key:
+            # The seal is that of the attempt which reached Slack.
+            seal = str(payload.get("seal") or "")
+            text = str(message.get("text") or "") if seal else ""
+            return Sent(channel, str(message.get("ts", "")), seal, text)
+    return None
+
+
+def own_payload(message: Mapping[str, Any], bot: str) -> Mapping[str, Any]:
+    """Return what the metadata of one of the bot's own messages says; empty for any other."""
+    metadata = message.get("metadata") or {}
+    if metadata.get("event_type") != EVENT_TYPE or message.get("bot_id") != bot:
+        return {}
+    return metadata.get("event_payload") or {}
 
 
 def _retry(outcome: Refused | NotSent | UnknownOutcome) -> RetryLater | None:

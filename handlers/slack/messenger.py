@@ -105,13 +105,16 @@ class Messenger:
             f"word:{notice.actor.user}",
         )
 
-    async def announce(self, text: str, key: str, *, uncertain: bool) -> DeliveryResult:
+    async def announce(
+        self, text: str, key: str, *, uncertain: bool, seal: str = ""
+    ) -> DeliveryResult:
         """Post something that belongs to no operation in the audit channel.
 
         Args:
             text: Plain; it is escaped here.
             key: For the message's metadata.
             uncertain: An earlier attempt may have reached Slack.
+            seal: See Delivery.
         """
         return await self._post_once(
             self._audit_channel,
@@ -120,6 +123,7 @@ class Messenger:
             key,
             uncertain=uncertain,
             since=0.0,
+            seal=seal,
         )
 
     async def _card(self, delivery: Delivery, message: Message) -> DeliveryResult:
@@ -192,6 +196,7 @@ class Messenger:
             delivery.key,
             uncertain=delivery.uncertain,
             since=operation.asked_at,
+            seal=delivery.seal,
         )
 
     async def _post_once(
@@ -203,6 +208,7 @@ class Messenger:
         *,
         uncertain: bool,
         since: float,
+        seal: str = "",
     ) -> DeliveryResult:
         """Post a message, unless an earlier attempt is found to have posted it."""
         if not channel:
@@ -211,8 +217,12 @@ class Messenger:
             found = await self._find(channel, thread_ts, key, since)
             if found is not None:
                 return found
-        outcome = await post(self._client, channel, thread_ts, message, key)
-        return self._result(outcome, channel)
+        outcome = await post(self._client, channel, thread_ts, message, key, seal=seal)
+        result = self._result(outcome, channel)
+        if not (seal and isinstance(result, Sent) and isinstance(outcome, Answered)):
+            return result
+        posted = outcome.data.get("message") or {}
+        return replace(result, seal=seal, text=str(posted.get("text") or ""))
 
     async def _find(
         self, channel: str, thread_ts: str, key: str, since: float

@@ -7,6 +7,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.audit.checkpoints import parse_checkpoint
 from bot.model.people import Place
 from handlers.messages.blocks import Message
 from handlers.slack.api_calls import Answered, Outcome, Refused, call, respond
@@ -27,10 +28,21 @@ _Request: TypeAlias = Callable[[Sequence[Mapping[str, Any]] | None], Awaitable[A
 
 
 async def post(
-    client: AsyncWebClient, channel: str, thread_ts: str, message: Message, key: str = ""
+    client: AsyncWebClient,
+    channel: str,
+    thread_ts: str,
+    message: Message,
+    key: str = "",
+    *,
+    seal: str = "",
 ) -> Outcome:
-    """Post a message, with a key in its metadata by which it can be found again."""
-    metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}} if key else None
+    """Post a message, with a key in its metadata by which it can be found again.
+
+    Args:
+        seal: The signed end of the audit log, for the metadata; empty for none.
+    """
+    payload = {"key": key} | seal_payload(seal)
+    metadata = {"event_type": EVENT_TYPE, "event_payload": payload} if key else None
 
     def request(blocks: Sequence[Mapping[str, Any]] | None) -> Awaitable[AsyncSlackResponse]:
         return client.chat_postMessage(
@@ -44,6 +56,12 @@ async def post(
         )
 
     return await _with_blocks(message, request)
+
+
+def seal_payload(seal: str) -> dict[str, Any]:
+    """Return what a message's metadata says of the end of the audit log; nothing without one."""
+    end = parse_checkpoint(seal)
+    return {"seq": end.seq, "hash": end.hash, "seal": seal} if end is not None else {}
 
 
 async def update(client: AsyncWebClient, channel: str, ts: str, message: Message) -> Outcome:

@@ -93,7 +93,7 @@ async def test_audit_verify_agrees_with_channel(terminal: Terminal) -> None:
     assert code == 0, out
     assert "every record holds" in out
     assert "sealed up to record" in out
-    assert "the audit channel agrees: 1 checkpoints" in out
+    assert "the audit channel agrees: 2 messages" in out
 
 
 async def test_audit_verify_ignores_forged_checkpoint(terminal: Terminal) -> None:
@@ -108,7 +108,7 @@ async def test_audit_verify_ignores_forged_checkpoint(terminal: Terminal) -> Non
     code, out = await terminal.run("verify", "--against-channel")
 
     assert code == 0, out
-    assert "no checkpoint to hold" in out
+    assert "has nothing to hold the records to" in out
 
 
 async def test_audit_verify_detects_rewrite_by_channel(terminal: Terminal, tmp_path: Path) -> None:

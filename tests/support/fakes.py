@@ -153,7 +153,14 @@ class FakeNotifier:
         self.words.append(word)
         return Sent()
 
-    async def announce(self, text: str, key: str, *, uncertain: bool) -> DeliveryResult:  # noqa: ARG002
+    async def announce(
+        self,
+        text: str,
+        key: str,  # noqa: ARG002
+        *,
+        uncertain: bool,  # noqa: ARG002
+        seal: str = "",  # noqa: ARG002
+    ) -> DeliveryResult:
         if self.results:
             result = self.results.pop(0)
             if not isinstance(result, Sent):

@@ -45,6 +45,7 @@ class Message:
 
     Attributes:
         edits: How often it was edited.
+        edited: When it was last edited: a timestamp of Slack's.
         to: The one user who sees it; empty for everyone.
         files: Id and name of each file that it shares.
     """
@@ -57,6 +58,7 @@ class Message:
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     bot_id: str = ""
     edits: int = 0
+    edited: str = ""
     to: str = ""
     files: tuple[tuple[str, str], ...] = ()
 
@@ -73,6 +75,9 @@ class Message:
             found["bot_id"] = self.bot_id
         if self.thread_ts:
             found["thread_ts"] = self.thread_ts
+        if self.edited and not self.blocks:
+            # Slack does not mark an edited message that has blocks.
+            found["edited"] = {"user": self.user, "ts": self.edited}
         if metadata and self.metadata:
             found["metadata"] = self.metadata
         return found

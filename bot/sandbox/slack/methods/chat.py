@@ -94,6 +94,7 @@ def _update(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
         message.metadata = _metadata(args)
     message.text, message.blocks = text, blocks
     message.edits += 1
+    message.edited = state.timestamps.ts()
     state.changed()
     return {"channel": channel.id, "ts": message.ts, "text": text}
 
