@@ -1,7 +1,7 @@
 """Effects of actions: what goes off air or returns, until when, and what a hold covers; pure."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bot.catalog.stream_urls import StreamUrl, parse_url
@@ -165,23 +165,23 @@ def _stream_url(value: object) -> StreamUrl | None:
         return None
 
 
-def parse_hold_target(text: str, actions: Iterable[Action], now: float) -> str:
-    """Return the hold target that a text names; empty if it names none.
+def parse_hold_target(words: Sequence[str], actions: Iterable[Action], now: float) -> str:
+    """Return the hold target that some words name; empty if they name none.
 
     Args:
+        words: What it is, and a word for each value that names it, which may hold spaces.
         now: Epoch seconds.
     """
-    name, _, rest = text.strip().partition(" ")
+    name, *values_typed = words or ("",)
     for action in actions:
         thing, names = action.effect_spec.resource_type, _hold_params(action)
-        words = rest.split(maxsplit=max(0, len(names) - 1))
-        if name != thing.name or thing.of or not names or len(words) != len(names):
+        if name != thing.name or thing.of or not names or len(values_typed) != len(names):
             continue
         params = [action.param(api) for api in names]
         try:
             values = {
                 param.api: param.type.read(word, now)
-                for param, word in zip(params, words, strict=True)
+                for param, word in zip(params, values_typed, strict=True)
                 if param is not None
             }
         except ValueError:

@@ -5,17 +5,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from bot.catalog import effects
 from bot.commands.arguments import assign
 from bot.commands.context import Context
-from bot.commands.decoration import holds_several, is_unclear, undecorated
+from bot.commands.decoration import holds_several, is_filler, is_unclear, split_names, undecorated
 from bot.commands.defaults import missing_account
 from bot.commands.diagnostics import CommandError, hiding, printable
-from bot.commands.formatting import example
+from bot.commands.formatting import example, quoted
+from bot.commands.offers import SAME_WAY, offering, parsed
 from bot.commands.parsed import Assignment, Interpretation
+from bot.commands.several import is_listed, likely_names
 from bot.commands.tokens import Token, tokenize
 from bot.commands.values import read_account, read_case, read_value
 from bot.errors import ParseError
 from bot.model.actions import Action, Json
 from bot.model.commands import Command
 from bot.redact import redact
+
+_ONE_TARGET = (
+    "One command is for one target: send one for each name, and quote a name that holds a space "
+    "or a comma."
+)
 
 
 def parse_hold(
@@ -77,10 +84,18 @@ def _hold_target(
     try:
         inner = interpret_stop(Context(text, vocabulary, context.now))
     except CommandError as error:
-        name = effects.parse_hold_target(_bare_words(text), vocabulary.actions, context.now)
+        name = _target_by_name(context, text, typed)
         if name:
             return _without_key(context, name, typed), vocabulary.meant
-        raise _in_outer_text(context, error, typed) from None
+        outer = _in_outer_text(context, error, typed)
+        names = _targets_by_name(context, text)
+        if names:
+            outer = context.error(_ONE_TARGET, typed)
+        names = names or _targets_of(context, error, interpret_stop)
+        kept = (token for name, token in places.items() if name != "Target")
+        rest = "".join(f" {context.text[one.start : one.end]}" for one in kept)
+        ways = (one if one.count(" ") == 1 else f"Target={quoted(one)}" for one in names)
+        raise offering(outer, (f"{word.value} {way}{rest}" for way in ways)) from None
     stop = inner.result
     if not isinstance(stop, Command):
         raise context.error(f"Say what, for example: {example(action)}", None)
@@ -95,6 +110,39 @@ def _hold_target(
             problem = f'A {action.words} takes no "{printable(more.name or more.value)}".'
             raise context.error(problem, typed or more)
         return _without_key(context, name, typed), stop.account
+
+
+def _target_by_name(context: Context, text: str, typed: Token | None) -> str:
+    """Return the target of a text like `stream cam7`; empty if it names none, or several."""
+    actions, words = context.vocabulary.actions, _bare_words(text)
+    if typed is None:
+        return effects.parse_hold_target(words, actions, context.now)
+    # As one value, what stands last may hold spaces.
+    ways = ([*words[:count], " ".join(words[count:])] for count in range(1, len(words)))
+    names = (effects.parse_hold_target(way, actions, context.now) for way in ways)
+    return next(filter(None, names), "")
+
+
+def _targets_by_name(context: Context, text: str) -> list[str]:
+    """Return each target of a text like `stream a, b`."""
+    sort, *words = _bare_words(text, split=True) or ("",)
+    actions = context.vocabulary.actions
+    names = likely_names(words, listed=is_listed(text))
+    targets = [effects.parse_hold_target((sort, name), actions, context.now) for name in names]
+    return list(dict.fromkeys(filter(None, targets)))
+
+
+def _targets_of(
+    context: Context, error: CommandError, interpret_stop: Callable[[Context], Interpretation]
+) -> list[str]:
+    """Return the target of each stop that an error offers."""
+    texts = (text.replace(SAME_WAY, "") for text in error.alternatives)
+    names = (
+        effects.hold_target(stop.action, stop.params)
+        for _, stop in parsed(texts, context, lambda inner: interpret_stop(inner).result)
+        if isinstance(stop, Command)
+    )
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def _in_outer_text(context: Context, error: CommandError, typed: Token | None) -> CommandError:
@@ -125,17 +173,31 @@ def _blank(text: str, tokens: Iterable[Token]) -> str:
     return text
 
 
-def _bare_words(text: str) -> str:
-    """Return the words of a text without an account; empty if it names other values."""
+def _bare_words(text: str, *, split: bool = False) -> Sequence[str]:
+    """Return the words of a text without an account; none if it names other values.
+
+    Args:
+        split: Whether a word that lists several names stands for each of them.
+    """
     try:
         tokens = [token for token in tokenize(text) if token.name.casefold() != "account"]
     except ParseError:
-        return ""
-    if any(token.name or not (token.quoted or _is_one_name(token.value)) for token in tokens):
-        return ""
-    return " ".join(token.value if token.quoted else undecorated(token.value) for token in tokens)
+        return ()
+    found: list[str] = []
+    for token in tokens:
+        if split and is_filler(token):
+            continue
+        if token.quoted:
+            words = [token.value]
+        elif split:
+            words = [undecorated(one) for one in split_names(undecorated(token.value))]
+        else:
+            words = [undecorated(token.value)]
+        if token.name or not (token.quoted or all(map(_is_one_name, words))):
+            return ()
+        found += words
+    return found
 
 
 def _is_one_name(word: str) -> bool:
-    name = undecorated(word)
-    return not (holds_several(name) or is_unclear(name))
+    return not (holds_several(word) or is_unclear(word))

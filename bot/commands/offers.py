@@ -182,7 +182,7 @@ def runnable(
     same_way = f"{_VERBS[verb]} " if verb in _VERBS else ""
     texts = [text.replace(SAME_WAY, same_way) for text in texts]
     found: dict[str, SuggestedCommand] = {}
-    for text, result in _parsed(dict.fromkeys(texts), context, interpret):
+    for text, result in parsed(dict.fromkeys(texts), context, interpret):
         shown = _without_keys(result) if error.hidden or redact(text) != text else text
         if shown and len(shown) <= _LONGEST and redact(shown) == shown:
             label = _label(result)
@@ -190,7 +190,7 @@ def runnable(
     return tuple(found.values())[:MOST]
 
 
-def _parsed(
+def parsed(
     texts: Iterable[str], context: Context, interpret: Callable[[Context], ParseResult]
 ) -> Iterator[tuple[str, ParseResult]]:
     """Yield the texts that parse; of one that names several, each of its own."""
@@ -209,7 +209,8 @@ def _parsed(
 def _without_keys(result: ParseResult) -> str:
     """Return a command by its parameters alone; empty if one of them may be a key."""
     if isinstance(result, Command) and not takes_secret(result.action):
-        return format_command(result)
+        case = f" Case={quoted(result.case)}" if result.case else ""
+        return f"{format_command(result)}{case}"
     return ""
 
 
@@ -234,6 +235,8 @@ def _label(result: ParseResult) -> str:
         return "What is live"
     if action.effect is Effect.READ:
         return f"Check {result.target or action.words}"[:_LONGEST_LABEL]
+    if action.product.local:
+        return printable(f"{action.words.capitalize()} {result.target}")[:_LONGEST_LABEL]
     begin = {Effect.STOP: "Stop", Effect.START: "Start"}.get(action.effect, "Change")
     if action.words == "ban":
         begin = "Ban"

@@ -69,13 +69,18 @@ def one_by_one(context: Context, action: Action, tokens: Sequence[Token]) -> tup
     if has_domain and len(hosts) == 1 and not any(one.name == "domain" for one in named):
         words.remove(hosts[0])
         named.append(Token("domain", undecorated(hosts[0].value), 0, 0, 0, 0))
-    names = list(dict.fromkeys(_names(words)))
+    names: Sequence[str] = list(dict.fromkeys(_names(words)))
     if REVERSING & {name.casefold() for name in names}:
         # What is named may be what must go on, or is meant for later.
         return ()
     rest = "".join(f" {token.name}={_value(token)}" for token in named)
-    likely = _likely(names, listed=_is_list(context.text, words))
-    return tuple(f"{command_prefix(action)} {quoted(name)}{rest}" for name in likely)
+    names = likely_names(names, listed=_is_list(context.text, words))
+    return tuple(f"{command_prefix(action)} {quoted(name)}{rest}" for name in names)
+
+
+def is_listed(text: str) -> bool:
+    """Return whether a text has a sign or a word between the names of a list."""
+    return _LISTED.search(text) is not None
 
 
 def _is_list(text: str, words: Sequence[Token]) -> bool:
@@ -83,7 +88,7 @@ def _is_list(text: str, words: Sequence[Token]) -> bool:
     if any(not one.quoted and len(split_names(undecorated(one.value))) > 1 for one in words):
         return True
     between = (text[first.end - 1 : then.start] for first, then in itertools.pairwise(words))
-    return any(_LISTED.search(gap) for gap in between)
+    return any(map(is_listed, between))
 
 
 def _names(words: Sequence[Token]) -> Iterator[str]:
@@ -100,8 +105,11 @@ def _names(words: Sequence[Token]) -> Iterator[str]:
                 yield name
 
 
-def _likely(names: Sequence[str], *, listed: bool) -> Sequence[str]:
+def likely_names(names: Sequence[str], *, listed: bool) -> Sequence[str]:
     """Return the names of a list; of a sentence only what is no word of it."""
+    if all(len(name) == 1 for name in names):
+        # Nobody writes a sentence of letters: `a` is no article here.
+        return names
     if listed:
         return [name for name in names if name.casefold() not in _OF_COMMAND]
     others = [name for name in names if name.casefold() not in WORDS]

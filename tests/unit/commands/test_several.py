@@ -1,16 +1,24 @@
 """Several names, and names in a sentence: each is a button, and none is sent unasked."""
 
+from dataclasses import replace
+
 import pytest
 
+from bot.catalog.registry import ALL_ACTIONS
 from bot.commands.several import is_shaped
+from bot.commands.vocabulary import Vocabulary
 from bot.errors import ParseError
 from bot.model.actions import Effect
-from tests.support.commands import DOMAIN, command, read
+from tests.support.commands import DOMAIN, RICH, command, read
+
+_WITH_HOLDS = replace(RICH, actions=ALL_ACTIONS)
 
 
-def _offers(text: str, verb: Effect | None = Effect.STOP) -> dict[str, str]:
+def _offers(
+    text: str, verb: Effect | None = Effect.STOP, vocabulary: Vocabulary = RICH
+) -> dict[str, str]:
     with pytest.raises(ParseError) as caught:
-        read(text, verb)
+        read(text, verb, vocabulary)
     return {offer.label: offer.text for offer in caught.value.commands}
 
 
@@ -37,6 +45,8 @@ def _offers(text: str, verb: Effect | None = Effect.STOP) -> dict[str, str]:
             )
         ),
         ("ban a,b", ["Ban a", "Ban b"]),
+        ("live a b", ["Stop a", "Stop b"]),
+        ("live a stream1", ["Stop stream1"]),
         ("live lobby kitchen", ["Stop lobby", "Stop kitchen"]),
         ("live lobby and kitchen", ["Stop lobby", "Stop kitchen"]),
         ("live a,b,c,d,e,f,g", ["Stop a", "Stop b", "Stop c", "Stop d", "Stop e"]),
@@ -74,6 +84,58 @@ def test_button_of_a_list_keeps_the_other_values() -> None:
         assert found.params["DomainName"] == "push.example.com"
         assert found.params["AppName"] == "x"
         assert found.spans == {"ResumeTime": 1800.0}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(
+            "a,b",
+            "a b",
+            "a;b",
+            "a and b",
+            "live a,b",
+            "stream a b",
+            "(a), (b)",
+            "a\nb",
+            "stop live a b",
+        ),
+        f"rtmp://{DOMAIN}/live/a?txSecret=0123abc rtmp://{DOMAIN}/live/b?txSecret=0123abc",
+    ],
+)
+@pytest.mark.parametrize("kind", ["hold", "release"])
+def test_each_of_several_names_to_hold_is_a_button(kind: str, names: str) -> None:
+    """A list of names to hold is answered by one button for each, with the reason and the case."""
+    rest = ' reason="it is bad" case=INC-1' if kind == "hold" else " case=INC-1"
+    offers = _offers(f"{kind} {names}{rest}", None, _WITH_HOLDS)
+    word = kind.capitalize()
+    assert list(offers) == [f"{word} a", f"{word} b"]
+    for name, text in zip("ab", offers.values(), strict=True):
+        found = command(text, None, _WITH_HOLDS)
+        assert found == command(f"{kind} stream {name}{rest}", None, _WITH_HOLDS)
+        assert found.case == "INC-1"
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("stream cam-1 for legal", ["cam-1"]),
+        ("stream lobby kitchen", ["lobby", "kitchen"]),
+        ('stream "main stage", cam7', ["main stage", "cam7"]),
+    ],
+)
+def test_hold_never_takes_unquoted_words_as_one_name(typed: str, names: list[str]) -> None:
+    """Each unquoted word after `stream` is a name of its own; a quoted one may hold spaces."""
+    offers = _offers(f"hold {typed} reason=x", None, _WITH_HOLDS)
+    targets = [command(text, None, _WITH_HOLDS).params["Target"] for text in offers.values()]
+    assert targets == [f"stream {name}" for name in names]
+
+
+def test_name_to_hold_without_a_kind_is_a_button() -> None:
+    """A bare name to hold is offered once, whichever kind stops it."""
+    assert _offers("hold stream1 reason=x", None, _WITH_HOLDS) == {
+        "Hold stream1": "hold stream stream1 reason=x"
+    }
 
 
 def test_button_of_several_addresses_holds_no_key() -> None:
