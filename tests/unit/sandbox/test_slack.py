@@ -39,6 +39,11 @@ async def test_sandbox_refuses_messages_with_slack_error_codes(
     assert await code(empty) == "no_text"
     wrong = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]
     assert await code(post(channel="C0INC", text="t", blocks=wrong)) == "invalid_blocks"
+    for no_list in ("[{", '{"type": "divider"}', '"x"'):
+        torn = client.api_call(
+            "chat.postMessage", params={"channel": "C0INC", "text": "t", "blocks": no_list}
+        )
+        assert await code(torn) == "invalid_blocks_format"
     ts = slack.channels["C0INC"].roots[0].ts
     update = client.chat_update
     assert await code(update(channel="C0INC", ts=ts, text="x" * 4001)) == "msg_too_long"

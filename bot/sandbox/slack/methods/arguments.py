@@ -20,8 +20,11 @@ class SlackError(Exception):
         self.body: dict[str, Any] = {"ok": False, "error": code, **more}
 
 
-def parse_json(value: Any) -> Any:
+def parse_json(value: Any, code: str = "invalid_arguments") -> Any:
     """Return an argument that may be JSON text as what it describes.
+
+    Args:
+        code: What Slack answers where it is a text but not JSON.
 
     Raises:
         SlackError: It is a text but not JSON.
@@ -30,7 +33,7 @@ def parse_json(value: Any) -> Any:
         try:
             return json.loads(value)
         except ValueError:
-            raise SlackError("invalid_arguments") from None
+            raise SlackError(code) from None
     return value
 
 
@@ -40,7 +43,9 @@ def parse_blocks(args: Arguments) -> list[Any]:
     Raises:
         SlackError: Slack would refuse them.
     """
-    blocks = parse_json(args.get("blocks")) or []
+    blocks = parse_json(args.get("blocks"), "invalid_blocks_format") or []
+    if not isinstance(blocks, list):
+        raise SlackError("invalid_blocks_format")
     problems = block_kit.problems(blocks) if blocks else []
     if problems:
         raise SlackError("invalid_blocks", response_metadata=messages(problems), errors=problems)
