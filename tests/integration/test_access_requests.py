@@ -225,3 +225,25 @@ async def test_access_request_runs_after_approval_in_sandbox(tmp_path: Path) -> 
         thread = await slack.wait_for(lambda: channel.thread(root.ts))
 
     assert "Accepted" in thread[0].text
+
+
+READER = """
+  readers:
+    members: {users: [U0MALLORY]}
+    allow: [{actions: ["Describe*"]}]
+"""
+
+
+@pytest.mark.parametrize(("policy", "told"), [(POLICY, 0), (POLICY + READER, 1)])
+async def test_request_of_a_ban_reads_only_what_its_author_may_read(
+    quick_store: Store, policy: str, told: int
+) -> None:
+    """Who may not list what is live does not learn from a request which near name is live."""
+    cloud = FakeCloud(before_stop="inactive", bodies=dict(ONLINE))
+    async with built(quick_store, policy=policy, cloud=cloud) as house:
+        reply = await press(house, await refused(house, "ban Stream1"))
+        assert isinstance(reply, Accepted), reply
+        waits = await house.engine.ending(reply.operation.id)
+
+    assert waits.state is State.WAITING
+    assert len(waits.preview.live_instead) == told

@@ -230,6 +230,22 @@ async def test_domain_passes_where_the_list_tells_nothing(
     assert operation.state is State.ACCEPTED
 
 
+@pytest.mark.parametrize(
+    ("total", "pages", "state"), [(150, 2, State.DENIED), (500, 5, State.DENIED), (501, 5, None)]
+)
+async def test_domains_are_read_page_by_page(
+    quick_store: Store, total: int, pages: int, state: State | None
+) -> None:
+    """Every page counts before a domain is refused; of more than five pages, none is refused."""
+    page = listing(*(f"push{number}.example.net" for number in range(100)), total=total)
+    async with built(quick_store, cloud=FakeCloud(bodies={API: page})) as house:
+        operation = await house.run("live s1 domain=hd.example.org")
+
+    assert operation.state is (state or State.ACCEPTED)
+    asked = [command.params["PageNum"] for command in house.cloud.read_domains]
+    assert asked == list(range(1, pages + 1))
+
+
 async def test_domain_passes_without_an_answer_in_time(
     quick_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,3 +188,25 @@ async def test_root_card_of_another_stream_stays(home: House) -> None:
     assert card_text(home, other).startswith("Accepted: ")
     assert (await home.now(other.id)).later is None
     assert card_text(home, first).startswith("Lifted: ")
+
+
+@pytest.mark.parametrize("seen", [ON, OFF])
+async def test_same_news_twice_is_one_card(home: House, seen: str) -> None:
+    """News is a step of its own in the operation's sequence; heard again, it draws no card."""
+    stopped = await confirmed(home, await home.run("live s1"))
+    await home.courier.drain()
+    stopped = await home.now(stopped.id)
+    sees(home, seen)
+    await verify(home, stopped)
+    await home.courier.drain()
+    told = await home.now(stopped.id)
+    drawn = len(home.desk.said(MessageKind.CARD))
+    assert told.later is not None
+    # One step is the check, the other its news.
+    assert told.seq == stopped.seq + 2
+
+    await list_off(home, stopped)
+    await verify(home, told)
+    await home.courier.drain()
+    assert (await home.now(stopped.id)).later == told.later
+    assert len(home.desk.said(MessageKind.CARD)) == drawn
