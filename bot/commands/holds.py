@@ -115,9 +115,10 @@ def _hold_target(
 def _target_by_name(context: Context, text: str, typed: Token | None) -> str:
     """Return the target of a text like `stream cam7`; empty if it names none, or several."""
     actions, words = context.vocabulary.actions, _bare_words(text)
-    if typed is None:
+    if typed is None and len(words) > 1:
         return effects.parse_hold_target(words, actions, context.now)
     # As one value, what stands last may hold spaces.
+    words = " ".join(words).split(" ")
     ways = ([*words[:count], " ".join(words[count:])] for count in range(1, len(words)))
     names = (effects.parse_hold_target(way, actions, context.now) for way in ways)
     return next(filter(None, names), "")

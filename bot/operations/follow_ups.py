@@ -107,7 +107,9 @@ def _on_other(operation: Operation, action: Action, follow: FollowUp, index: int
 
 
 def _turned_back(operation: Operation, action: Action) -> Command | None:
-    """Return the same action with the toggle reversed, on the same resource."""
+    """Return the same action with the toggle reversed, on the same resource, if it is named."""
+    if not set(action.effect_spec.key) <= operation.params.keys():
+        return None
     off = operation.params.get(action.toggle_param) is not False
     params = {name: operation.params[name] for name in action.effect_spec.key}
     params[action.toggle_param] = not off
