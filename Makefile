@@ -5,7 +5,7 @@ UV := $(BIN)/uv --quiet
 # Otherwise each process that the tests start would compile every module anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo story pictures test coverage format lock bench chaos tccli nodesdk clean
+.PHONY: demo story pictures test coverage fuzz format lock bench chaos tccli nodesdk clean
 
 # A workspace in the browser, the real bot, an emulated Tencent Cloud; until Ctrl-C.
 demo: .venv/ready
@@ -31,6 +31,12 @@ test: .venv/ready
 # The same tests, a fifth slower, and which lines none of them reaches.
 coverage: .venv/ready
 	$(BIN)/pytest -n 5 --dist worksteal --cov --cov-report=term:skip-covered
+
+# Every property on examples that were not tried before, RUNS times; a failure prints how to
+# repeat it.
+RUNS ?= 10
+fuzz: .venv/ready
+	for run in $$(seq $(RUNS)); do HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 5 --dist worksteal -m hypothesis || exit; done
 
 format: .venv/ready
 	$(BIN)/ruff format .

@@ -47,8 +47,12 @@ from tests.support.fakes import ALICE, TEAM, FakeCloud, FakeDirectory, FakeNotif
 from tests.support.waiting import BOUND, until
 
 # How long an example takes says more of the machine's other work than of us.
-settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("calm")
+_CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The default run judges a change, so it tries the same examples each time; `make fuzz` tries new
+# ones.
+settings.register_profile("calm", _CALM, derandomize=True)
+settings.register_profile("fuzz", _CALM, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "calm"))
 
 # Slack waits 3 s for an ack, and storing may take 2 s of them. How long an ack takes is measured
 # in tests/bench, not here.
