@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.sandbox.slack.form_state import entries, entry
 from bot.sandbox.slack.workspace import Workspace
 from handlers.manifest import bot_scopes
+from tests.support.waiting import BOUND
 from tests.unit.sandbox.conftest import Clock, code
 
 
@@ -153,7 +154,7 @@ async def test_sandbox_redelivers_an_event_without_an_ack(slack: Workspace) -> N
     slack.delivery.request_url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
 
     await slack.person("U0ALICE").mention("stop live x")
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), BOUND)
     await runner.cleanup()
 
     assert attempts == ["first", "1", "2"]

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from bot.sandbox.slack.workspace import Workspace
+from tests.support.waiting import BOUND
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def test_socket_is_closed_after_its_disconnect(
     assert slack.delivery.sockets == 0
     ack = await slack.delivery.deliver("command", {"text": "x"})
     assert ack.error == "dispatch_failed"
-    ended = await asyncio.wait_for(old.receive(), 10)
+    ended = await asyncio.wait_for(old.receive(), BOUND)
     assert ended.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
 
 
