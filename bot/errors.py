@@ -126,6 +126,10 @@ class TamperedRowError(UnreadableRowError):
         self.args = (f"row {row} of {table} is not as it was written: {why}",)
 
 
+class SinkError(StopstreamError):
+    """The place that the audit log is copied to does not take it now."""
+
+
 class DirectoryError(StopstreamError):
     """Slack did not answer who someone is or where the bot is."""
 

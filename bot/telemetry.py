@@ -68,6 +68,17 @@ class Metrics:
             "Rows leased to this replica that nothing works on",
             registry=self.registry,
         )
+        self.sink_behind = Gauge(
+            "stopstream_audit_sink_behind",
+            "Records of the audit trail that its sink does not have yet",
+            registry=self.registry,
+        )
+        self.sink_up = Gauge(
+            "stopstream_audit_sink_up",
+            "Whether the audit sink takes the trail; 1 where there is none",
+            registry=self.registry,
+        )
+        self.sink_up.set(1)
         self.loop_up = Gauge(
             "stopstream_loop_up",
             "Whether a loop of the program runs",

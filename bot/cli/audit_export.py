@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from bot.audit import csv_rows
+from bot.audit.copies import format_line
 from bot.audit.hash_chain import Fact, Record
 from bot.cli.output import DONE, Progress
 from bot.model.actions import Json
@@ -42,13 +43,9 @@ def _with_progress(records: Iterable[Record], progress: Progress) -> Iterator[Re
 
 
 def write_jsonl(records: Iterable[Record], write: Callable[[str], object]) -> None:
-    """Write each record as a line of JSON, with its hash as the last key.
-
-    The hash is spliced into the stored text, so that without it the line is the very bytes
-    that were hashed.
-    """
+    """Write each record as a line of JSON; see `format_line`."""
     for record in records:
-        write(f'{record.body[:-1]},"hash":"{record.hash}"}}\n')
+        write(format_line(record))
 
 
 def write_csv(records: Iterable[Record], write: Callable[[str], object]) -> None:

@@ -7,6 +7,7 @@ from bot.audit.checkpoints import fingerprint, is_key
 from bot.audit.last_seal import LastSeal
 from bot.audit.signing_key import load_public_key
 from bot.audit.verifier import ChainError, Report
+from bot.cli.audit_copy import compare_with_copy, open_copy
 from bot.cli.audit_witness import compare_with_channel, read_channel
 from bot.cli.output import DONE, FAILED, Progress, one_line, say
 from bot.cli.settings import Settings
@@ -24,11 +25,13 @@ async def verify(settings: Settings, options: argparse.Namespace) -> int:
     store = open_store(settings, with_signer=False)
     try:
         channel = await read_channel(settings, store, options) if options.against_channel else None
-        with store.audit_log.snapshot() as audited:
+        with open_copy(options.against) as copy, store.audit_log.snapshot() as audited:
             report = _verify_chain(audited, trusted, last_seal)
             errors = [report.found or _verify_lives(audited)]
             if channel is not None:
                 errors.append(compare_with_channel(audited, report, channel))
+            if copy is not None:
+                errors.append(compare_with_copy(audited, copy))
             return FAILED if any(errors) else DONE
     finally:
         await store.close()

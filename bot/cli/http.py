@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
+from bot.operations.audit_sink import SinkRelay
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
@@ -36,13 +37,20 @@ class HttpServer:
     """
 
     def __init__(
-        self, *, store: Store, metrics: Metrics, supervisor: Supervisor, skew: ClockSkew
+        self,
+        *,
+        store: Store,
+        metrics: Metrics,
+        supervisor: Supervisor,
+        skew: ClockSkew,
+        sink: SinkRelay | None = None,
     ) -> None:
         self.url = ""
         self._store = store
         self._metrics = metrics
         self._supervisor = supervisor
         self._skew = skew
+        self._sink = sink
         self._messenger: Messenger | None = None
         self._receiver: Receiver | None = None
         self._socket: SocketMode | None = None
@@ -102,9 +110,11 @@ class HttpServer:
         trouble = await self._trouble()
         if trouble:
             return web.Response(status=503, text=trouble + "\n")
-        # It serves all the same: only what it signs, and retention, depend on the clock.
+        # It serves all the same: only what it signs, and retention, depend on the clock, and
+        # no stop waits for the audit sink.
         excess = self._skew.excess()
-        return web.Response(text=f"ready, but {excess.sentence()}\n" if excess else "ready\n")
+        buts = [excess.sentence() if excess else "", self._sink.trouble if self._sink else ""]
+        return web.Response(text=", but ".join(filter(None, ["ready", *buts])) + "\n")
 
     async def _trouble(self) -> str:
         """Return why the bot cannot serve now; empty if it can."""
@@ -130,6 +140,9 @@ class HttpServer:
         with contextlib.suppress(StoreError):
             self._metrics.owed.set(await self._store.outbox.depth())
         self._metrics.strays.set(self._store.leases.strays)
+        if self._sink is not None:
+            self._metrics.sink_behind.set(self._sink.behind)
+            self._metrics.sink_up.set(not self._sink.trouble)
         return web.Response(
             body=self._metrics.text(),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

@@ -141,6 +141,12 @@ def _add_audit(add: AddParser) -> None:
         help="hold the records to what stands in the audit channel, too, and the reverse",
     )
     verify.add_argument(
+        "--against",
+        default="",
+        metavar="FILE",
+        help="hold the records to a copy that the audit sink has, too, and the reverse",
+    )
+    verify.add_argument(
         "--channel-keeps",
         default="",
         metavar="90d",

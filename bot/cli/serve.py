@@ -18,10 +18,19 @@ from bot.cli.http import HttpServer
 from bot.cli.output import DONE
 from bot.cli.policy_reload import PolicyReloader
 from bot.cli.settings import Settings, read_settings
-from bot.cli.wiring import Parts, build, open_cloud, open_policy, open_store, require_slack
+from bot.cli.wiring import (
+    Parts,
+    build,
+    open_cloud,
+    open_policy,
+    open_sink,
+    open_store,
+    require_slack,
+)
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.model.actions import Json
+from bot.operations.audit_sink import SinkRelay
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.retention import RetentionJob
 from bot.policy.loader import LoadedPolicy
@@ -137,7 +146,12 @@ class Server:
         settings = self.settings
         store = self.store = open_store(settings)
         self._stack.push_async_callback(store.close)
-        http = self._http = await self._listen(store)
+        sink = open_sink(settings, store, self.supervisor)
+        if sink is not None:
+            sink.start()
+            # What others record while they stop is copied, too.
+            self._stack.push_async_callback(sink.stop)
+        http = self._http = await self._listen(store, sink)
         client = await self._stack.enter_async_context(
             web_client(_text(settings.slack_bot_token), settings.slack_api_url, self.skew)
         )
@@ -174,9 +188,13 @@ class Server:
             await socket.start()
             http.connect(messenger, socket=socket)
 
-    async def _listen(self, store: Store) -> HttpServer:
+    async def _listen(self, store: Store, sink: SinkRelay | None) -> HttpServer:
         http = HttpServer(
-            store=store, metrics=self.metrics, supervisor=self.supervisor, skew=self.skew
+            store=store,
+            metrics=self.metrics,
+            supervisor=self.supervisor,
+            skew=self.skew,
+            sink=sink,
         )
         self._stack.push_async_callback(http.stop)
         try:

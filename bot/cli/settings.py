@@ -99,6 +99,12 @@ class Settings(BaseSettings):
         description="Other public keys whose seals `audit verify` trusts, with commas between: "
         "those before a change of the key.",
     )
+    audit_sink: str = Field(
+        "",
+        alias="STOPSTREAM_AUDIT_SINK",
+        description="A file to which the trail is appended as JSON lines, each record once and "
+        "in order: a second witness. Best on another machine's disk, append-only.",
+    )
     audit_checkpoint: str = Field(
         "1h",
         alias="STOPSTREAM_AUDIT_CHECKPOINT",

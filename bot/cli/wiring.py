@@ -7,10 +7,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from bot.audit.checkpoints import Signer, fingerprint
 from bot.audit.last_seal import LastSealFile
 from bot.audit.signing_key import load_signer
+from bot.audit.trail_file import TrailFile
 from bot.catalog.registry import PRODUCTS
 from bot.cli.output import complain
 from bot.cli.settings import Settings, variable
@@ -20,6 +22,8 @@ from bot.model.actions import Site
 from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.ports import Cloud, Directory, Notifier
 from bot.operations.assembly import Operations, assemble
+from bot.operations.audit_sink import SinkRelay
+from bot.operations.file_sink import FileSink
 from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
 from bot.operations.transitions import ASK_EXPIRES
 from bot.policy.loader import LoadedPolicy, loader
@@ -136,6 +140,15 @@ def open_policy(settings: Settings, *, with_keys: bool = True) -> WatchedFile[Lo
         variable=variable if with_keys else None,
     )
     return WatchedFile(settings.policy, load)
+
+
+def open_sink(settings: Settings, store: Store, supervisor: Supervisor) -> SinkRelay | None:
+    """Return what copies the audit log to the sink that is set; None if there is none."""
+    address = settings.audit_sink
+    if not address:
+        return None
+    file = TrailFile(Path(address.removeprefix("file://")))
+    return SinkRelay(FileSink(store, file), supervisor=supervisor)
 
 
 def open_store(settings: Settings, *, with_signer: bool = True) -> Store:

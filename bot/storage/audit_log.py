@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.audit import verifier, witness
+from bot.audit import copies, verifier, witness
 from bot.audit.checkpoints import (
     CheckpointKind,
     SignedCheckpoint,
@@ -15,6 +15,7 @@ from bot.audit.checkpoints import (
     format_checkpoint,
     is_genuine,
 )
+from bot.audit.copies import Compared
 from bot.audit.hash_chain import ACKNOWLEDGED, CHECKPOINT, Fact, Record
 from bot.audit.last_seal import LastSeal
 from bot.audit.verifier import ChainError, Report
@@ -22,7 +23,8 @@ from bot.audit.witness import ListedMessage, Witnessed
 from bot.clock_skew import ClockSkew
 from bot.errors import TamperedRowError, UnreadableRowError
 from bot.model.actions import Json
-from bot.storage import audit_end, audit_lives, audit_messages, audit_records
+from bot.storage import audit_copies, audit_end, audit_lives, audit_messages, audit_records
+from bot.storage.audit_copies import Following
 from bot.storage.audit_end import Flaw, tampered
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
@@ -114,6 +116,12 @@ class AuditSnapshot:
     def compare(self, witnessed: Iterable[SignedCheckpoint]) -> Witnessed:
         """Compare with the checkpoints that the audit channel keeps; see `witness.compare`."""
         return witness.compare(witnessed, self._hash, self.buried)
+
+    def compare_copy(self, lines: Iterable[bytes], *, due_before: float) -> Compared:
+        """Compare with a copy; see `copies.compare`."""
+        removed = self.buried, self._hash(self.buried) or ""
+        stored = audit_copies.stored(self._connection, self.buried)
+        return copies.compare(lines, stored, removed, due_before=due_before)
 
     def listed(self, channel: str, *, since: float, upto: int) -> Iterator[ListedMessage]:
         """Yield the messages that the log lists as posted; see `audit_messages.listed`."""
@@ -264,6 +272,12 @@ class AuditLog:
         if signer is None or head is None or not found.is_signed or head.key != signer.public:
             return ""
         return format_checkpoint(head) if is_genuine(head) else ""
+
+    async def following(self, seq: int, hash_: str, limit: int) -> Following:
+        """Return what follows on the last record of a copy; see `audit_copies.following`."""
+        return await self.session.read(
+            lambda connection: audit_copies.following(connection, seq, hash_, limit)
+        )
 
     async def prune(
         self, keep: float, *, force: bool = False, skew: ClockSkew | None = None

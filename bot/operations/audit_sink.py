@@ -1,0 +1,113 @@
+"""Copies the trail to a place outside the database, as soon as records are committed."""
+
+import asyncio
+import contextlib
+from typing import Protocol
+
+import structlog
+
+from bot.errors import SinkError, StoreError
+from bot.supervision import Loop, Supervisor
+
+log = structlog.get_logger("stopstream.sink")
+
+BATCH = 500
+"""How many records are written at once."""
+
+_EVERY = 0.5
+"""Seconds between two looks whether there are new records."""
+
+_LONGEST = 60.0
+"""Seconds between two tries while the sink refuses, at most."""
+
+_PATIENCE = 30.0
+"""Seconds that one write may take before it is told."""
+
+_ENDLESS = float("inf")
+
+
+class Sink(Protocol):
+    """A place that the trail is copied to, each record once and in order."""
+
+    name: str
+
+    async def advance(self) -> int:
+        """Write the next records, at most BATCH; return how many are still to be written.
+
+        Raises:
+            SinkError: It did not take them, which may be tried again.
+            StoreError: They cannot be read.
+        """
+        ...
+
+
+class SinkRelay:
+    """Writes to a sink for as long as it takes. Nothing else waits for it.
+
+    Attributes:
+        trouble: Why the sink does not take the trail; empty if it does.
+        behind: How many records are still to be written, as far as that is known.
+    """
+
+    def __init__(self, sink: Sink, *, supervisor: Supervisor, patience: float = _PATIENCE) -> None:
+        self._sink = sink
+        self._supervisor = supervisor
+        self._patience = patience
+        self.trouble = ""
+        self.behind = 0
+        self._failures = 0
+        self._loop: Loop | None = None
+        self._write: asyncio.Task[int] | None = None
+
+    def start(self) -> None:
+        """Begin to copy."""
+        # A sink that hangs is told as its trouble; it is no reason to take the bot out of service.
+        self._loop = self._supervisor.start(
+            "audit sink", self.copy, every=self._pause, longest=_ENDLESS
+        )
+
+    async def stop(self, grace: float = 2.0) -> None:
+        """Write what is committed, at most for `grace` seconds; the rest follows at the start."""
+        if self._loop:
+            self._loop.stop()
+        self._loop = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                if self._write is not None:
+                    # It began before the last records were there.
+                    await self.copy()
+                await self.copy()
+                while self.behind and not self.trouble:
+                    await self.copy()
+        if self._write is not None:
+            self._write.cancel()
+
+    async def copy(self) -> None:
+        """Write one batch; what goes wrong becomes the trouble."""
+        # One that hangs is not begun again: the next pass waits for it, too.
+        write = self._write = self._write or asyncio.create_task(self._sink.advance())
+        await asyncio.wait({write}, timeout=self._patience)
+        if not write.done():
+            self._fail(f"it has not answered for {self._patience:.0f} s")
+            return
+        self._write = None
+        try:
+            self.behind = write.result()
+        except SinkError as error:
+            self._fail(str(error))
+        except StoreError as error:
+            log.error("the trail is not copied: the store does not answer", why=str(error))
+        else:
+            if self.trouble:
+                log.info("the audit sink takes the trail again", sink=self._sink.name)
+            self.trouble, self._failures = "", 0
+
+    def _fail(self, why: str) -> None:
+        self.trouble = f"the audit sink {self._sink.name} does not take the trail: {why}"
+        self._failures += 1
+        log.error("the audit sink refuses", sink=self._sink.name, why=why, again_in=self._pause())
+
+    def _pause(self) -> float:
+        if self._failures:
+            return float(min(_LONGEST, _EVERY * 2.0 ** min(self._failures, 16)))
+        return 0.0 if self.behind else _EVERY
