@@ -170,6 +170,9 @@ async def opened(
     clock: Callable[[], float] | None = None,
 ) -> AsyncIterator[Store]:
     """A store on a database, closed afterwards; its trail is sealed if it has a key."""
+    if url.startswith("sqlite") and "timeout=" not in url:
+        # Two replicas of a test share a file; how long one keeps it from the other is the machine's.
+        url = f"{url}?timeout={BOUND}"
     engine = database.connect(url)
     if engine.dialect.name == "sqlite":
         lay_schema(Path(engine.url.database or ""))
