@@ -171,7 +171,7 @@ async def opened(
 ) -> AsyncIterator[Store]:
     """A store on a database, closed afterwards; its trail is sealed if it has a key."""
     if url.startswith("sqlite") and "timeout=" not in url:
-        # Two replicas of a test share a file; how long one keeps it from the other is the machine's.
+        # Two replicas share a file; how long one keeps it from the other is the machine's.
         url = f"{url}?timeout={BOUND}"
     engine = database.connect(url)
     if engine.dialect.name == "sqlite":
