@@ -102,8 +102,15 @@ class Settings(BaseSettings):
     audit_sink: str = Field(
         "",
         alias="STOPSTREAM_AUDIT_SINK",
-        description="A file to which the trail is appended as JSON lines, each record once and "
-        "in order: a second witness. Best on another machine's disk, append-only.",
+        repr=False,
+        description="Where the trail is copied, each record once and in order: a file, or an "
+        "`https://…` address that takes POSTs of JSON lines; with `{seq}` in it each record is "
+        "PUT there. A second witness, out of reach of the database and the bot.",
+    )
+    audit_sink_token: SecretStr | None = Field(
+        None,
+        alias="STOPSTREAM_AUDIT_SINK_TOKEN",
+        description="Sent to that address as `Authorization: Bearer …`.",
     )
     audit_checkpoint: str = Field(
         "1h",

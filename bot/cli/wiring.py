@@ -22,8 +22,9 @@ from bot.model.actions import Site
 from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.ports import Cloud, Directory, Notifier
 from bot.operations.assembly import Operations, assemble
-from bot.operations.audit_sink import SinkRelay
+from bot.operations.audit_sink import Sink, SinkRelay
 from bot.operations.file_sink import FileSink
+from bot.operations.http_sink import HttpSink
 from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
 from bot.operations.transitions import ASK_EXPIRES
 from bot.policy.loader import LoadedPolicy, loader
@@ -147,8 +148,11 @@ def open_sink(settings: Settings, store: Store, supervisor: Supervisor) -> SinkR
     address = settings.audit_sink
     if not address:
         return None
-    file = TrailFile(Path(address.removeprefix("file://")))
-    return SinkRelay(FileSink(store, file), supervisor=supervisor)
+    sink: Sink = FileSink(store, TrailFile(Path(address.removeprefix("file://"))))
+    if address.startswith(("http://", "https://")):
+        token = settings.audit_sink_token
+        sink = HttpSink(store, address, token.get_secret_value() if token else "")
+    return SinkRelay(sink, supervisor=supervisor)
 
 
 def open_store(settings: Settings, *, with_signer: bool = True) -> Store:

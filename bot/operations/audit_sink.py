@@ -40,6 +40,10 @@ class Sink(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Release what it holds."""
+        ...
+
 
 class SinkRelay:
     """Writes to a sink for as long as it takes. Nothing else waits for it.
@@ -81,6 +85,7 @@ class SinkRelay:
                     await self.copy()
         if self._write is not None:
             self._write.cancel()
+        await self._sink.close()
 
     async def copy(self) -> None:
         """Write one batch; what goes wrong becomes the trouble."""

@@ -34,6 +34,9 @@ class FileSink:
         except OSError as error:
             raise SinkError(error.strerror or str(error)) from None
 
+    async def close(self) -> None:
+        """Do nothing: the file is open only while it is written."""
+
     async def _advance(self) -> int:
         end = await asyncio.to_thread(self._file.end)
         if end.seq < self._known.seq:

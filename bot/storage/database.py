@@ -11,7 +11,7 @@ from bot.errors import ConfigError, StoreError
 from bot.storage.durability import configure_postgres, configure_sqlite
 from bot.storage.tables import METADATA
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration. A test compares it with the files."""
 
 _POSTGRES: Mapping[str, str | int] = {

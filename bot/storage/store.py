@@ -15,6 +15,7 @@ from bot.storage.operations import Operations
 from bot.storage.outbox import Outbox
 from bot.storage.rate_limits import RateLimits
 from bot.storage.session import LEASE, Session
+from bot.storage.sinks import Sinks
 from bot.storage.verifications import Verifications
 
 
@@ -56,6 +57,7 @@ class Store:
             session, outbox=self.outbox, off_air=self.off_air, rate_limits=self.rate_limits
         )
         self.decisions = Decisions(session, self.outbox)
+        self.sinks = Sinks(session)
         self.verifications = Verifications(session, self.outbox, later_events)
         self.leases = Leases(session, self.audit_log)
 

@@ -273,3 +273,15 @@ commits = sa.Table(
     sa.Column("mark", sa.Text, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
 )
+
+sinks = sa.Table(
+    "sinks",
+    METADATA,
+    # One row for each address that the trail is copied to.
+    sa.Column("name", sa.Text, primary_key=True),
+    # The last record that it has, and the last one of those that are being sent.
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("upto", sa.Integer, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("lease_until", sa.Double, nullable=False),
+)

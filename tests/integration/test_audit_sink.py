@@ -106,6 +106,9 @@ class Refusing:
             raise SinkError("no space left")
         return 0
 
+    async def close(self) -> None:
+        """Hold nothing."""
+
 
 async def test_refusing_sink_is_told_and_tried_again(quick_store: Store) -> None:
     """Readiness and metrics tell of a sink that refuses; the bot stays ready and tries on."""
