@@ -137,8 +137,9 @@ class HttpServer:
         self._metrics.tampered.set(self._store.session.quarantine.tampered)
         for one in self._skew.each():
             self._metrics.clock_skew.labels(one.service).set(one.seconds)
-        with contextlib.suppress(StoreError):
-            self._metrics.owed.set(await self._store.outbox.depth())
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(_STORE_PATIENCE):
+                self._metrics.owed.set(await self._store.outbox.depth())
         self._metrics.strays.set(self._store.leases.strays)
         if self._sink is not None:
             self._metrics.sink_behind.set(self._sink.behind)

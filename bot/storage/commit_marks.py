@@ -6,8 +6,16 @@ import sqlalchemy as sa
 
 from bot.storage.tables import commits
 
-WRITE_LOCK = sa.text("SELECT pg_advisory_xact_lock(7307)")
-"""PostgreSQL's lock that a writing transaction holds until its end."""
+SILENT_FOR = 8.0
+"""Seconds after which PostgreSQL ends a writing transaction that sends nothing.
+
+Nobody else can write meanwhile, and its process may be gone, stopped or cut off.
+"""
+
+_WRITE_LOCK = sa.text(
+    "SELECT set_config('idle_in_transaction_session_timeout', :milliseconds, true),"
+    " pg_advisory_xact_lock(7307)"
+)
 
 _KEPT = 30 * 86_400.0
 """Seconds for which the last mark of a writer is kept."""
@@ -23,6 +31,11 @@ _LEAVE = (
 _ON_SQLITE = sa.text(_LEAVE.format(changed="total_changes() > :before"))
 _ON_POSTGRES = sa.text(_LEAVE.format(changed="txid_current_if_assigned() IS NOT NULL"))
 _CHANGES = sa.text("SELECT total_changes()")
+
+
+def lock_writes(connection: sa.Connection) -> None:
+    """Wait for PostgreSQL's lock that a writing transaction holds until its end."""
+    connection.execute(_WRITE_LOCK, {"milliseconds": str(int(SILENT_FOR * 1000))})
 
 
 class CommitMarks:
@@ -66,5 +79,5 @@ class CommitMarks:
         query = sa.select(commits.c.mark).where(commits.c.writer == self._writer)
         with self._engine.connect().execution_options(reads=True) as connection:
             if self._is_postgres:
-                connection.execute(WRITE_LOCK)
+                lock_writes(connection)
             return connection.execute(query).scalar() == mark

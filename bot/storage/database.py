@@ -1,7 +1,6 @@
 """Open the database: an engine with the right settings, and the schema brought up to date."""
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,6 @@ from bot.storage.tables import METADATA
 
 HEAD = "0012"
 """The newest migration. A test compares it with the files."""
-
-_POSTGRES: Mapping[str, str | int] = {
-    "connect_timeout": 5,
-    "options": "-c statement_timeout=10000",
-    # Where the host or the network is gone no reset comes. By default the kernel notices after
-    # two hours while it waits for an answer, and after 15 minutes while it sends.
-    "keepalives": 1,
-    "keepalives_idle": 4,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-"""Parameters of libpq; a dead connection is noticed within about 10 s."""
 
 _ADDRESS = "STOPSTREAM_DATABASE_URL: "
 
@@ -46,17 +32,35 @@ def connect(url: str) -> sa.Engine:
         case "sqlite":
             return _sqlite(address)
         case "postgresql":
-            engine = sa.create_engine(
-                address.set(drivername="postgresql+psycopg"),
-                pool_pre_ping=True,
-                connect_args=dict(_POSTGRES),
-            )
-            sa.event.listen(engine, "connect", lambda raw, _record: configure_postgres(raw))
-            return engine
+            return _postgres(address)
         case other:
             raise ConfigError(
                 [_ADDRESS + f"{other} is not supported; write sqlite:///FILE or postgresql://…"]
             )
+
+
+def _postgres(address: sa.URL) -> sa.Engine:
+    # Imported only for a PostgreSQL, because its driver is slow to import.
+    from bot.storage.postgres_connection import (  # noqa: PLC0415 (see above)
+        PARAMETERS,
+        Connection,
+    )
+
+    engine = sa.create_engine(
+        address.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        connect_args=dict(PARAMETERS),
+    )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, args: Any, parameters: dict[str, Any]) -> Any:
+        return Connection.connect(*args, **parameters)
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        configure_postgres(connection)
+
+    return engine
 
 
 def _sqlite(address: sa.URL) -> sa.Engine:

@@ -23,7 +23,7 @@ from bot.audit.last_seal import LastSealFile
 from bot.errors import CommitUnknownError, StoreError, UnstorableError
 from bot.storage import audit_records
 from bot.storage.audit_end import End, EndGuard, Flaw, end, is_current
-from bot.storage.commit_marks import WRITE_LOCK, CommitMarks
+from bot.storage.commit_marks import CommitMarks, lock_writes
 
 log = structlog.get_logger("stopstream.writer")
 
@@ -66,6 +66,9 @@ _RECENT = 5.0
 
 _LOOK_AGAIN = 0.5
 """Seconds between two looks whether an unanswered commit took place."""
+
+_IDLE = 1.0
+"""Seconds without work after which the pool asks the connection whether it still is one."""
 
 _UNSTORABLE = (sa.exc.DataError, UnicodeError, OverflowError, RecursionError)
 """Of these, what is written is the cause: repeating it is in vain."""
@@ -144,6 +147,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._connection: sa.Connection | None = None
+        self._used = 0.0
         self._refused: tuple[float, str] | None = None
         self._marks = CommitMarks(engine)
         self._unanswered: _Unanswered | None = None
@@ -276,12 +280,14 @@ class Writer:
             self._loop.call_soon_threadsafe(_answer, self._unanswered.jobs)
 
     def _commit(self, jobs: list[_Job[Any, Any]]) -> None:
+        if time.monotonic() - self._used > _IDLE:
+            self._drop_connection()
         if self._connection is None:
             self._connection = self._engine.connect()
         with self._connection.begin() as begun:
             now, monotonic = time.time(), time.monotonic()
             if self._engine.dialect.name == "postgresql":
-                self._connection.execute(WRITE_LOCK)
+                lock_writes(self._connection)
                 now = float(self._connection.execute(_CLOCK).scalar_one())
                 monotonic = time.monotonic()
             if self._clock is not None:
@@ -304,6 +310,7 @@ class Writer:
 
     def _committed(self, transaction: Transaction, after: End | None) -> None:
         """Note what follows from a commit."""
+        self._used = time.monotonic()
         if after is not None:
             self._guard.committed(after)
             self._refused = None

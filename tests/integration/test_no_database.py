@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.cli.demo import INCIDENTS, Sandbox
+from tests.support.database_relay import relayed
 from tests.support.worlds import sandbox
 
 
@@ -181,3 +182,16 @@ async def test_postgresql_hang_refuses_then_recovers(tmp_path: Path, server: Ser
             # What was being committed may be stored when it wakes up.
             await refuses(world, hears="don't know yet whether")
         await recovers(world)
+
+
+async def test_postgresql_silence_refuses_then_recovers(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections that stand and say nothing are given up, and later commands run again."""
+    monkeypatch.setattr("bot.storage.postgres_connection.ANSWER_WITHIN", 5.0)
+    with relayed(postgres_url) as relay:
+        async with sandbox(tmp_path, socket=False, limits=False, database=relay.url) as world:
+            await recovers(world)
+            relay.fall_silent()
+            await refuses(world, hears="nothing was sent|don't know yet whether")
+            await recovers(world)

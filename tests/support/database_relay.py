@@ -26,6 +26,7 @@ class Relay:
         self._server = server
         self._clients: set[socket.socket] = set()
         self._swallowed: set[socket.socket] = set()
+        self._to_swallow = False
         self._to_lose = 0
         self._keep_back = False
         self._stays_away = False
@@ -50,6 +51,10 @@ class Relay:
     def fall_silent(self) -> None:
         """Swallow all that comes from the connections that are open now, but keep them open."""
         self._swallowed |= self._clients
+
+    def fall_silent_at_next_commit(self) -> None:
+        """Swallow the answer to the next commit, and all that comes afterwards, as above."""
+        self._to_swallow = True
 
     def serve(self, client: socket.socket) -> None:
         """Pass on what a client sends until it or the server ends."""
@@ -84,6 +89,10 @@ class Relay:
                 if self._to_lose and _COMMIT in data:
                     self._lose(client)
                     return
+                if self._to_swallow and _COMMIT in data:
+                    self._to_swallow = False
+                    self.fall_silent()
+                    continue
                 client.sendall(data)
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_WR)
