@@ -1,25 +1,36 @@
 """`stopstream check`: looks at everything that can be wrong before the bot is started."""
 
 import argparse
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TypeAlias
 
 from bot.audit.checkpoints import fingerprint
-from bot.audit.signing_key import load_signer
 from bot.catalog.error_codes import Sort, explain
 from bot.catalog.registry import by_api
 from bot.cli.output import DONE, FAILED, one_line, say
 from bot.cli.settings import Settings
-from bot.cli.wiring import open_cloud, open_policy, open_store, require_slack
+from bot.cli.wiring import (
+    open_cloud,
+    open_policy,
+    open_store,
+    require_slack,
+    trail_signer,
+)
 from bot.clock_skew import MOST, ClockSkew
 from bot.errors import ApiError, CloudError, ConfigError, StopstreamError
 from bot.model.commands import Command
 from bot.model.ports import Cloud
+from bot.storage import audit_end, database
 from handlers import manifest
 from handlers.slack.web_client import connect, web_client
 
 Findings: TypeAlias = AsyncIterator[tuple[bool, str]]
 """Whether each thing is as it should be, with a line that says so."""
+
+_SEALS_SINCE = "0003"
+"""The migration that brought the table of seals."""
 
 _OPERATOR_ERRORS = frozenset({Sort.KEY, Sort.CLOCK, Sort.PERMISSION, Sort.ACCOUNT, Sort.OURS})
 """What the operator of the bot has to repair, not who asks for an action."""
@@ -62,15 +73,42 @@ async def _check_policy(settings: Settings) -> Findings:
 
 
 async def _check_store(settings: Settings) -> Findings:
-    store = open_store(settings)
+    """Look at the database and the key; make neither, and change no schema."""
+    engine = database.connect(settings.database_url)
     try:
-        await store.ready()
+        schema = database.schema(engine)
+        has_seals = schema is not None and schema >= _SEALS_SINCE
+        trail_key = audit_end.read_trail_key(engine) if has_seals else ""
     finally:
-        await store.close()
-    yield True, "database: it can be written"
-    key = load_signer(settings.audit_key, settings.key_file).public
+        engine.dispose()
+    if schema == database.HEAD:
+        store = open_store(settings, with_signer=False)
+        try:
+            await store.ready()
+        finally:
+            await store.close()
+        yield True, "database: it can be written"
+    elif schema is not None:
+        fine = schema < database.HEAD
+        what = f"the next start brings it to {database.HEAD}" if fine else "of a newer release"
+        yield fine, f"database: its schema is {schema}, {what}"
+    elif settings.database_file is None:
+        yield True, "database: it is empty, and the first start makes its tables"
+    else:
+        yield _is_to_be_made("database", settings.database_file)
+    if settings.audit_key is None and not settings.key_file.exists() and not trail_key:
+        yield _is_to_be_made("trail", settings.key_file)
+        return
+    key = trail_signer(settings, trail_key).public
     where = "the environment" if settings.audit_key else str(settings.key_file)
     yield True, f"trail: sealed with the key {fingerprint(key)} from {where}; public key {key}"
+
+
+def _is_to_be_made(subject: str, file: Path) -> tuple[bool, str]:
+    """Return whether the first start can make a file, and a line that says so."""
+    if os.access(file.parent, os.W_OK | os.X_OK):
+        return True, f"{subject}: the first start makes {file}"
+    return False, f"{subject}: {file} is not there, and {file.parent.absolute()} is not writable"
 
 
 async def _check_slack(settings: Settings, skew: ClockSkew) -> Findings:

@@ -241,9 +241,15 @@ class Settings(BaseSettings):
         """Path of the key that signs the audit log, if it is not in the environment."""
         if self.audit_key_file is not None:
             return self.audit_key_file
+        database = self.database_file
+        return Path("stopstream.key") if database is None else database.with_suffix(".key")
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of a SQLite database; None for any other."""
         scheme, _, file = self.database_url.partition(":///")
-        database = Path(file.partition("?")[0]) if scheme.startswith("sqlite") and file else Path()
-        return database.with_suffix(".key") if database.name else Path("stopstream.key")
+        path = Path(file.partition("?")[0])
+        return path if scheme.startswith("sqlite") and path.name else None
 
     def site(self, product: str, default: Site) -> Site:
         """Return the site of a product: its own setting, that of all products, or its default."""

@@ -167,7 +167,7 @@ def open_store(settings: Settings, *, with_signer: bool = True) -> Store:
     """
     engine = database.connect(settings.database_url)
     database.migrate(engine)
-    signer = _signer(settings, audit_end.read_trail_key(engine)) if with_signer else None
+    signer = trail_signer(settings, audit_end.read_trail_key(engine)) if with_signer else None
     owner = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns():x}"
     return Store(
         engine,
@@ -184,7 +184,7 @@ def last_seal_file(settings: Settings) -> LastSealFile:
     return LastSealFile(key.with_name(f"{key.name}.{database.name_of(settings.database_url)}.end"))
 
 
-def _signer(settings: Settings, trail_key: str) -> Signer:
+def trail_signer(settings: Settings, trail_key: str) -> Signer:
     """Return the signer, with the key that the audit log is sealed with.
 
     Raises:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.errors import ConfigError, StoreError
+from bot.storage import sqlite_file
 from bot.storage.durability import configure_postgres, configure_sqlite
 from bot.storage.tables import METADATA
 
@@ -74,6 +75,10 @@ def _sqlite(address: sa.URL) -> sa.Engine:
     waits = {} if "timeout" in address.query else {"timeout": 1.5}
     engine = sa.create_engine(address, connect_args={**waits, "check_same_thread": False})
 
+    @sa.event.listens_for(engine, "do_connect")
+    def prepare(*_: Any) -> None:
+        sqlite_file.keep_private(Path(file))
+
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         # SQLAlchemy issues BEGIN itself, below; the driver must not.
@@ -112,8 +117,29 @@ def migrate(engine: sa.Engine) -> None:
         if _current(engine) != HEAD:
             _upgrade(engine)
     except sa.exc.SQLAlchemyError as error:
-        origin = str(getattr(error, "orig", None) or error).strip().splitlines()
-        raise StoreError(origin[0] if origin else "the database does not answer") from error
+        raise _unreachable(error) from error
+
+
+def schema(engine: sa.Engine) -> str | None:
+    """Return the newest migration that a database has seen; None if it has no tables.
+
+    A file that is not there is not made for this.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
+    file = engine.url.database or ""
+    if engine.dialect.name == "sqlite" and not Path(file).exists():
+        return None
+    try:
+        return _current(engine)
+    except sa.exc.SQLAlchemyError as error:
+        raise _unreachable(error) from error
+
+
+def _unreachable(error: sa.exc.SQLAlchemyError) -> StoreError:
+    origin = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return StoreError(origin[0] if origin else "the database does not answer")
 
 
 def _current(engine: sa.Engine) -> str | None:
