@@ -3,6 +3,7 @@
 What a message vouches for must be on the log; and what the log lists as posted must be there.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -34,7 +35,7 @@ class ListedMessage:
         record: Number of the record.
         ts: Of an audit line; empty for a checkpoint, whose hash finds it.
         seal: Number of the record that the message vouches for.
-        hash: Of a checkpoint, the hash of that record; of a line, the sha256 of its text.
+        hash: Of a checkpoint, the hash of that record; of a line, its `text_digest`.
     """
 
     record: int
@@ -127,6 +128,17 @@ def unsaid(
     return None
 
 
+_LABEL = re.compile(r"(<[#@!][^|>]*)\|[^>]*>")
+
+
+def text_digest(text: str) -> str:
+    """Return the sha256 of a message's text, without the names that Slack adds to ids.
+
+    A channel or a person may get another name, and older messages show it.
+    """
+    return sha256(_LABEL.sub(r"\1>", text).encode()).hexdigest()
+
+
 _WRONG = {"missing": "removed from the audit channel", "altered": "changed in the audit channel"}
 
 
@@ -136,7 +148,7 @@ def _wrong(found: PostedMessage | None, listed: ListedMessage) -> str:
     if found.seal is None or found.seal.seq != listed.seal or found.is_changed:
         return "altered"
     if listed.ts:
-        same = not listed.hash or sha256(found.text.encode()).hexdigest() == listed.hash
+        same = not listed.hash or text_digest(found.text) == listed.hash
     else:
         same = listed.hash in found.text
     return "" if same else "altered"

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import parse_checkpoint
 from bot.audit.hash_chain import Fact
+from bot.audit.witness import text_digest
 from bot.errors import UnreadableRowError
 from bot.model.actions import Json
 from bot.model.commands import Via
@@ -359,7 +359,7 @@ def _witnessed(sent: Sent) -> dict[str, Json]:
     seal = parse_checkpoint(sent.seal)
     if seal is None:
         return {}
-    return {"seal": seal.seq, "sha256": sha256(sent.text.encode()).hexdigest() if sent.text else ""}
+    return {"seal": seal.seq, "sha256": text_digest(sent.text) if sent.text else ""}
 
 
 def _is_told_privately(lost: MessageKind, operation: Operation) -> bool:
