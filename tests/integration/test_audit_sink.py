@@ -5,6 +5,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import structlog
 
 from bot.audit.checkpoints import Signer
 from bot.audit.hash_chain import Fact
@@ -70,6 +71,22 @@ async def test_copy_goes_on_where_it_was(quick_store: Store, tmp_path: Path) -> 
     await relay(FileSink(quick_store, file)).copy()
 
     assert check(quick_store, file.path) == (7, "")
+
+
+async def test_cut_while_it_runs_is_told(quick_store: Store, tmp_path: Path) -> None:
+    """What somebody cuts off a file that a bot writes is in the log, and written again."""
+    sink = FileSink(quick_store, TrailFile(tmp_path / "trail.jsonl"))
+    await fill(quick_store, 5)
+    assert await sink.advance() == 0
+    file = tmp_path / "trail.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:3]))
+
+    with structlog.testing.capture_logs() as said:
+        await sink.advance()
+
+    assert [one["records"] for one in said if one["log_level"] == "error"] == ["4 to 5"]
+    assert file.read_bytes() == b"".join(lines)
 
 
 async def test_another_trail_is_refused(tmp_path: Path) -> None:
