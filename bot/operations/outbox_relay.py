@@ -87,6 +87,7 @@ class OutboxRelay:
         self._clock = clock
         self._loop: Loop | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._next: dict[int, OutboxMessage] = {}
         store.leases.track("outbox", self._tasks.copy)
 
     def start(self) -> None:
@@ -121,20 +122,30 @@ class OutboxRelay:
             claimed = await self._store.outbox.claim(self._spacing, BURST)
             for message in claimed:
                 if message.id in self._tasks:
-                    continue
-                task = asyncio.create_task(self._deliver(message), name=f"message {message.key}")
-                self._tasks[message.id] = task
-                task.add_done_callback(partial(self._done, message))
+                    # It was put back a moment ago, by a task that has not quite ended.
+                    self._next[message.id] = message
+                else:
+                    self._begin(message)
         except StoreError as error:
             log.error("the store does not answer", why=str(error))
         # Claims must leave the store to those who write, however deep the outbox is.
         await asyncio.sleep(_REST * (self._clock() - began))
         await until_set(self._store.session.outbox_changed)
 
+    def _begin(self, message: OutboxMessage) -> None:
+        task = asyncio.create_task(self._deliver(message), name=f"message {message.key}")
+        self._tasks[message.id] = task
+        task.add_done_callback(partial(self._done, message))
+
     def _done(self, message: OutboxMessage, task: "asyncio.Task[None]") -> None:
         del self._tasks[message.id]
-        if not task.cancelled() and (error := task.exception()) is not None:
+        claimed = self._next.pop(message.id, None)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
             log.error("a delivery broke off", exc_info=error)
+        if claimed is not None and not task.cancelled():
+            self._begin(claimed)
+        elif error is not None:
             self._store.leases.release(message)
         # The next message to the same channel may be claimed.
         self._store.session.outbox_changed.set()

@@ -2,17 +2,23 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.model.messages import Delivery, DeliveryResult, MessageKind, RetryLater, Sent
 from bot.model.operations import Operation
 from bot.model.people import Place
+from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.results import Accepted
 from bot.storage import outbox_lanes
 from bot.storage.outbox import OutboxMessage
 from bot.storage.store import Store
+from bot.storage.tables import operations
 from bot.storage.writer import Transaction
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
 from tests.conftest import built, opened
 from tests.support.clocks import ManualClock
 from tests.support.fakes import FakeNotifier
@@ -179,3 +185,57 @@ async def test_outbox_relay_lets_others_pass_what_is_refused(
         await until(lambda: wanted <= set(about(refused.operation.id)))
 
     assert about(refused.operation.id).index(CARD) < about(refused.operation.id).index(ENDING)
+
+
+@pytest.mark.parametrize("result", [RetryLater(1.0, "busy"), Sent("C0INC", TS)])
+async def test_message_claimed_while_its_task_ends_is_delivered(
+    timed_store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, result: DeliveryResult
+) -> None:
+    """A message that is put back and claimed at once waits for no lease."""
+    outbox, desk = timed_store.outbox, FakeNotifier(results=[result])
+    name = "mark_delivered" if isinstance(result, Sent) else "mark_postponed"
+    put_back, claim = getattr(outbox, name), outbox.claim
+    claims: list[int] = []
+
+    async def counted(*args: Any, **more: Any) -> list[OutboxMessage]:
+        found: list[OutboxMessage] = await claim(*args, **more)
+        claims.extend(message.id for message in found)
+        return found
+
+    async def ends_late(message: OutboxMessage, *args: Any, **more: Any) -> None:
+        if claims.count(message.id) > 1:
+            await put_back(message, *args, **more)
+            return
+        if isinstance(result, Sent):
+            # The card has changed since it was rendered.
+            await change(timed_store)
+        await put_back(message, *args, **more)
+        clock.advance(2.0)
+        timed_store.session.outbox_changed.set()
+        await until(lambda: claims.count(message.id) > 1)
+
+    monkeypatch.setattr(outbox, "claim", counted)
+    monkeypatch.setattr(outbox, name, ends_late)
+    metrics = Metrics()
+    relay = OutboxRelay(
+        store=timed_store, notifier=desk, metrics=metrics, supervisor=Supervisor(metrics)
+    )
+    await queue(timed_store, operation(1), CARD)
+    relay.start()
+    try:
+        await until(lambda: len(desk.said(CARD)) == (2 if isinstance(result, Sent) else 1))
+        await relay.drain()
+    finally:
+        await relay.stop()
+    assert len(claims) == 2
+
+
+async def change(store: Store) -> None:
+    """Change the only operation, so that its card has to be drawn again."""
+
+    def work(tx: Transaction, calls: Sequence[None]) -> list[None]:
+        tx.connection.execute(sa.update(operations).values(seq=1))
+        store.outbox.enqueue(tx, replace(operation(1), seq=1), CARD)
+        return [None for _ in calls]
+
+    await store.session.writer.do(work, None)
