@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from bot.audit.hash_chain import Fact
 from bot.catalog.effects import LISTED_FOR, announce_at
 from bot.catalog.registry import action_of
+from bot.errors import TamperedRowError
 from bot.model.actions import Effect, Json
 from bot.model.messages import MessageKind
 from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
@@ -18,6 +19,7 @@ from bot.model.operations import LaterEvent, LaterKind, Operation
 from bot.storage.later_events import LaterEvents
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
+from bot.storage.signed_holds import find_signed_hold
 from bot.storage.tables import ENDS, FOR_A_WHILE, holds, off, operations
 from bot.storage.writer import Transaction
 
@@ -114,6 +116,20 @@ class OffAir:
     def holder(self, tx: Transaction, scope: StartScope) -> Hold | None:
         """Return a hold of one of some targets, within a transaction."""
         return _find_hold(tx.connection, scope)
+
+    def forbids(self, tx: Transaction, scope: StartScope) -> bool:
+        """Return whether a start is held; a hold whose row was taken away is stored again."""
+        if self.holder(tx, scope) is not None:
+            return True
+        operation = find_signed_hold(tx, self.session.integrity, scope)
+        if operation is None:
+            return False
+        target, reason = (str(operation.params[name]) for name in ("Target", "Reason"))
+        hold = Hold(operation.account, target, operation.id, operation.actor.user, reason, 0.0)
+        self.hold(tx, operation, hold)
+        why = f"the hold of {target} was taken away, and nobody has released it"
+        self.session.quarantine.add(TamperedRowError(holds.name, target, operation.id, why))
+        return True
 
     # --- what ends by itself ---------------------------------------------------------
 

@@ -155,7 +155,7 @@ class Operations:
     def _is_held(self, tx: Transaction, transition: Transition) -> bool:
         """Return whether a hold, or the end of one, prevents a transition."""
         start, effects = transition.guards.start_scope, transition.effects
-        if start is not None and self._off_air.holder(tx, start) is not None:
+        if start is not None and self._off_air.forbids(tx, start):
             return True
         if effects.hold is not None:
             scope = StartScope(effects.hold.account, (effects.hold.target,))

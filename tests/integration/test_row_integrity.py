@@ -373,6 +373,33 @@ async def test_altered_list_of_what_is_off_sends_nothing_elsewhere(
         assert reply.operation.account == "main"
 
 
+@pytest.mark.parametrize("change", ["deleted", "altered", "released by nobody"])
+async def test_hold_is_lifted_by_its_release_alone(signed: Store, rows: Rows, change: str) -> None:
+    """Whatever is written to the list of holds, what a signed operation holds is not started."""
+    async with built(signed, policy=accounts.POLICY) as bot:
+        held = await bot.run("hold live s1 reason=legal")
+        assert held.state is State.ACCEPTED
+        if change == "altered":
+            rows.change_all(tables.holds, target="stream s2")
+        else:
+            rows.delete_all(tables.holds)
+        if change == "released by nobody":
+            forged = {**rows.one(tables.operations, held.id)._mapping, "id": "forged"}  # noqa: SLF001 (public)
+            forged |= {"api": "Release", "key": "forged", "ended_at": forged["ended_at"] + 1}
+            rows.insert(tables.operations, [forged])
+
+        started = await bot.run("ResumeLiveStream StreamName=s1", key="once")
+        assert started.state is State.DENIED
+        assert "holds" in started.detail
+        assert stops(bot) == []
+        await until(lambda: held.id in tampered(rows))
+
+        released = await bot.run("release live s1")
+        assert released.state is State.ACCEPTED
+        started = await bot.run("ResumeLiveStream StreamName=s1", key="again")
+        assert started.state is State.ACCEPTED, started.detail
+
+
 async def test_altered_ending_is_not_verified(signed: Store, rows: Rows) -> None:
     """Nothing is read of the cloud for a row that was made due for verification."""
     await signed.operations.add(operation(), FACTS)

@@ -27,6 +27,10 @@ class Rows:
         with self._engine.begin() as connection:
             assert connection.execute(sa.update(table).values(values)).rowcount
 
+    def delete_all(self, table: sa.Table) -> None:
+        with self._engine.begin() as connection:
+            assert connection.execute(sa.delete(table)).rowcount
+
     def insert(self, table: sa.Table, made: list[dict[str, Any]]) -> None:
         with self._engine.begin() as connection:
             connection.execute(sa.insert(table), made)
