@@ -44,6 +44,7 @@ async def check(settings: Settings, _options: argparse.Namespace) -> int:
     checks = (
         _check_policy(settings),
         _check_store(settings),
+        _check_sink(settings),
         _check_slack(settings, skew),
         _check_cloud(settings, skew),
         _check_clock(skew),
@@ -102,6 +103,18 @@ async def _check_store(settings: Settings) -> Findings:
     key = trail_signer(settings, trail_key).public
     where = "the environment" if settings.audit_key else str(settings.key_file)
     yield True, f"trail: sealed with the key {fingerprint(key)} from {where}; public key {key}"
+
+
+async def _check_sink(settings: Settings) -> Findings:
+    """Look whether the file of the audit sink can be written; make none, and ask no address."""
+    file = settings.audit_sink_file
+    if file is None:
+        return
+    if file.exists():
+        fine = file.is_file() and os.access(file, os.R_OK | os.W_OK)
+        yield fine, f"audit sink: {file} can{'' if fine else 'not'} be written"
+    else:
+        yield _is_to_be_made("audit sink", file)
 
 
 def _is_to_be_made(subject: str, file: Path) -> tuple[bool, str]:

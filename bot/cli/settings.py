@@ -237,6 +237,14 @@ class Settings(BaseSettings):
         return host.strip("[]"), int(port)
 
     @property
+    def audit_sink_file(self) -> Path | None:
+        """Path of the file that the audit log is copied to; None if it is none, or an address."""
+        sink = self.audit_sink
+        if not sink or sink.startswith(("http://", "https://")):
+            return None
+        return Path(sink.removeprefix("file://"))
+
+    @property
     def key_file(self) -> Path:
         """Path of the key that signs the audit log, if it is not in the environment."""
         if self.audit_key_file is not None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from bot.audit.checkpoints import Signer, fingerprint
 from bot.audit.last_seal import LastSealFile
@@ -145,13 +144,13 @@ def open_policy(settings: Settings, *, with_keys: bool = True) -> WatchedFile[Lo
 
 def open_sink(settings: Settings, store: Store, supervisor: Supervisor) -> SinkRelay | None:
     """Return what copies the audit log to the sink that is set; None if there is none."""
-    address = settings.audit_sink
-    if not address:
+    if not settings.audit_sink:
         return None
-    sink: Sink = FileSink(store, TrailFile(Path(address.removeprefix("file://"))))
-    if address.startswith(("http://", "https://")):
+    if (file := settings.audit_sink_file) is not None:
+        sink: Sink = FileSink(store, TrailFile(file))
+    else:
         token = settings.audit_sink_token
-        sink = HttpSink(store, address, token.get_secret_value() if token else "")
+        sink = HttpSink(store, settings.audit_sink, token.get_secret_value() if token else "")
     return SinkRelay(sink, supervisor=supervisor)
 
 

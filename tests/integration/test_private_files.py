@@ -102,3 +102,21 @@ async def test_check_tells_of_a_lost_key(
     await check(settings, argparse.Namespace())
     assert not settings.key_file.exists()
     assert "rotate-key --abandon-key" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("sink", "told"),
+    [
+        ("file://{folder}/trail.jsonl", "ok   audit sink: the first start makes {folder}/trail"),
+        ("{folder}/nothing/trail.jsonl", "MEND audit sink: {folder}/nothing/trail.jsonl is not"),
+        ("{folder}", "MEND audit sink: {folder} cannot be written"),
+    ],
+)
+async def test_check_tells_whether_the_sink_can_be_written(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], sink: str, told: str
+) -> None:
+    """A file that the trail cannot be copied to is told before the first start; none is made."""
+    given = settings.model_copy(update={"audit_sink": sink.format(folder=tmp_path)})
+    await check(given, argparse.Namespace())
+    assert told.format(folder=tmp_path) in capsys.readouterr().out
+    assert modes(tmp_path) == {}
