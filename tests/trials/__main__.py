@@ -12,6 +12,7 @@ from tests.chaos.__main__ import database
 from tests.trials.disk import disk
 from tests.trials.limits import behind, rate
 from tests.trials.outage import outage
+from tests.trials.silence import silence
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(TRIALS))
     parser.add_argument("--minutes", type=float, default=10.0, help="of the outage")
     parser.add_argument("--asks", type=int, default=100)
+    parser.add_argument("--silences", type=int, default=20)
     parser.add_argument("--queue", type=int, default=10_000)
     options = parser.parse_args()
     telemetry.configure("console", level="CRITICAL")
@@ -46,6 +48,13 @@ async def _queue(options: argparse.Namespace) -> None:
             _say(f"{kind}: a single stop passed a queue of {options.queue} in {left:.2f} s")
 
 
+async def _silence(options: argparse.Namespace) -> None:
+    with database("postgresql") as (url, folder, _):
+        found = sorted(await silence(folder, url, count=options.silences))
+    middle = found[len(found) // 2]
+    _say(f"{len(found)} silences: taken again after {middle:.1f} s, at most {found[-1]:.1f} s")
+
+
 async def _disk(_options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _say(*(await disk(Path(folder))).lines())
@@ -60,6 +69,7 @@ TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
     "limits": _limits,
     "outage": _outage,
     "queue": _queue,
+    "silence": _silence,
 }
 
 if __name__ == "__main__":
