@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from aiohttp import web
 
+from bot.cli.connections import Connections
+from bot.cli.request_reader import BODY_MOST
 from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.operations.audit_sink import SinkRelay
@@ -18,9 +20,6 @@ from handlers.slack.messenger import Messenger
 from handlers.slack.socket_mode import SocketMode
 
 Receiver: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
-
-_BODY_MOST = 2 * 1024 * 1024
-"""Bytes of a request that are accepted."""
 
 _GRACE = 3.0
 """Seconds for which requests in progress may go on when the server stops."""
@@ -54,12 +53,16 @@ class HttpServer:
         self._messenger: Messenger | None = None
         self._receiver: Receiver | None = None
         self._socket: SocketMode | None = None
-        app = web.Application(client_max_size=_BODY_MOST)
+        self._connections = Connections()
+        self._listener: asyncio.Server | None = None
+        app = web.Application(client_max_size=BODY_MOST, middlewares=[self._connections.bounded])
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._prometheus)
         app.router.add_post(PATH, self._slack)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=_GRACE, logger=self._connections.log.logger()
+        )
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes any free one.
@@ -68,12 +71,16 @@ class HttpServer:
             OSError: The address cannot be used.
         """
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        host, port = self._runner.addresses[0][:2]
+        server = self._runner.server
+        assert server is not None  # noqa: S101 (it is set up)
+        self._listener = await self._connections.listen(server, host, port)
+        host, port = self._listener.sockets[0].getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def stop(self) -> None:
         """Finish the requests in progress and close the port."""
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
 
     def connect(

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot import telemetry
 from tests.chaos.__main__ import database
+from tests.trials.connections import press
 from tests.trials.disk import disk
 from tests.trials.limits import behind, rate
 from tests.trials.outage import outage
@@ -60,12 +61,20 @@ async def _disk(_options: argparse.Namespace) -> None:
         _say(*(await disk(Path(folder))).lines())
 
 
+async def _connections(options: argparse.Namespace) -> None:
+    for idle, slow in ((0, 0), (10_000, 1_000)):
+        with tempfile.TemporaryDirectory() as folder:
+            found = await press(Path(folder), idle=idle, slow=slow, files=1024, asks=options.asks)
+        _say(f"{idle} idle and {slow} slow clients: {found.line()}")
+
+
 def _say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)  # noqa: T201 (a terminal)
 
 
 TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
     "disk": _disk,
+    "connections": _connections,
     "limits": _limits,
     "outage": _outage,
     "queue": _queue,
