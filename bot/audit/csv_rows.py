@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -44,13 +45,20 @@ COLUMNS = (
 _FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
+# Escape sequences move a terminal's cursor, and what turns the direction of text hides some of it.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
 def cell(value: Json) -> str:
-    """Render a value so that no spreadsheet reads it as a formula."""
+    """Render a value so that no spreadsheet reads a formula and no terminal obeys it."""
     if value is None:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = _CONTROLS.sub("\ufffd", text)
     return f"'{text}" if text[:1] in _FORMULA or text.lstrip()[:1] in _FORMULA else text
 
 

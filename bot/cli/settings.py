@@ -168,6 +168,8 @@ class Settings(BaseSettings):
     def _url(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("is not an http:// or https:// address")
+        if "@" in value:
+            raise ValueError("holds a user or an @: name the host alone")
         return value
 
     @field_validator("slack_api_url", mode="after")

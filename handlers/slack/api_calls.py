@@ -43,6 +43,8 @@ _UNCLEAR_ERRORS = frozenset(
 """Codes with which Slack does not know the outcome itself."""
 
 _DEFAULT_WAIT = 30.0
+_LONGEST_WAIT = 300.0
+"""Seconds that Slack may ask to wait: more would silence a channel for hours."""
 _MAX_DIGITS = 6
 _OK, _RATE_LIMITED, _SERVER_ERROR = 200, 429, 500
 
@@ -237,4 +239,4 @@ def _refusal(response: object) -> Outcome:
 def _retry_after(headers: Mapping[str, str]) -> float:
     value = headers.get("Retry-After", "")
     valid = value.isascii() and value.isdigit() and len(value) < _MAX_DIGITS
-    return float(value) if valid else _DEFAULT_WAIT
+    return min(_LONGEST_WAIT, float(value)) if valid else _DEFAULT_WAIT

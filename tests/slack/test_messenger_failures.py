@@ -22,6 +22,17 @@ async def test_messenger_honors_retry_after(office: Office) -> None:
     assert office.slack.methods() == ["chat.postMessage"]
 
 
+async def test_messenger_waits_no_longer_than_five_minutes(office: Office) -> None:
+    """A Retry-After of a day postpones the message by 300 seconds."""
+    limited = Fault("ratelimited", status=429, headers={"Retry-After": "86400"})
+    office.slack.fails("chat.postMessage", limited)
+
+    later = await office.desk.deliver(delivery(OPERATION))
+
+    assert isinstance(later, RetryLater)
+    assert later.seconds == 300.0
+
+
 @pytest.mark.parametrize("said", ["", "soon", "-1", "٣", "9" * 400])
 async def test_messenger_defaults_an_invalid_retry_after(office: Office, said: str) -> None:
     """A missing or invalid Retry-After postpones the message by 30 seconds."""

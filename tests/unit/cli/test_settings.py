@@ -159,3 +159,12 @@ def test_watched_file_keeps_its_value_if_invalid(
     with pytest.raises(ConfigError):
         watched.refresh()
     assert watched.value == 2
+
+
+@pytest.mark.parametrize("name", ["SLACK_API_URL", "STOPSTREAM_TENCENT_URL"])
+def test_address_with_a_user_is_refused(name: str) -> None:
+    """An address that holds a user and a password is a configuration error, which shows neither."""
+    with pytest.raises(ConfigError) as refused:
+        read_settings(**{name: "https://me:hunter2@example.com/api/"})
+    assert refused.value.problems[0].startswith(f"{name}: ")
+    assert "hunter2" not in str(refused.value)
