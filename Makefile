@@ -5,7 +5,7 @@ UV := $(BIN)/uv --quiet
 # Otherwise each process that the tests start would compile every module anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo story pictures test coverage fuzz format lock bench chaos tccli nodesdk clean
+.PHONY: demo story pictures test static pytest coverage fuzz format lock bench chaos tccli nodesdk clean
 
 # A workspace in the browser, the real bot, an emulated Tencent Cloud; until Ctrl-C.
 demo: .venv/ready
@@ -24,11 +24,17 @@ pictures: .venv/ready
 # processes, browsers and two databases on two cores, a machine that stalls for a minute is no
 # verdict on a change. The first failure stays in the output, and is a defect to look into.
 test: .venv/ready
+	$(MAKE) --no-print-directory --jobs 2 static pytest
+
+# What reads the code without running it, beside the tests: neither keeps two cores busy alone.
+static:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 5 --dist worksteal || $(BIN)/pytest --last-failed --last-failed-no-failures none
+
+pytest:
+	$(BIN)/pytest -n 6 --dist worksteal || $(BIN)/pytest --last-failed --last-failed-no-failures none
 
 # The same tests, a fifth slower, and which lines none of them reaches.
 coverage: .venv/ready
