@@ -121,6 +121,7 @@ class Server:
         self.skew = ClockSkew()
         self.supervisor = Supervisor(self.metrics, clock=clock)
         self._http: HttpServer | None = None
+        self._sink: SinkRelay | None = None
         self._stack = contextlib.AsyncExitStack()
 
     @property
@@ -146,7 +147,7 @@ class Server:
         settings = self.settings
         store = self.store = open_store(settings)
         self._stack.push_async_callback(store.close)
-        sink = open_sink(settings, store, self.supervisor)
+        sink = self._sink = open_sink(settings, store, self.supervisor)
         if sink is not None:
             sink.start()
             # What others record while they stop is copied, too.
@@ -255,7 +256,13 @@ class Server:
         checkpointer.start()
         self._stack.callback(checkpointer.stop)
         if keep is not None:
-            retention = RetentionJob(store, keep=keep, skew=self.skew, supervisor=self.supervisor)
+            retention = RetentionJob(
+                store,
+                keep=keep,
+                skew=self.skew,
+                supervisor=self.supervisor,
+                is_copied=lambda: self._sink is None or self._sink.is_complete,
+            )
             retention.start()
             self._stack.callback(retention.stop)
 

@@ -146,7 +146,13 @@ class Settings(BaseSettings):
         # An empty value that was given hides the one in the environment, and is then absent.
         return {name: value for name, value in data.items() if value != ""}
 
-    @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", mode="after")
+    @field_validator(
+        "slack_bot_token",
+        "slack_app_token",
+        "slack_signing_secret",
+        "audit_sink_token",
+        mode="after",
+    )
     @classmethod
     def _trimmed(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and value.get_secret_value() != value.get_secret_value().strip():

@@ -51,6 +51,7 @@ class SinkRelay:
     Attributes:
         trouble: Why the sink does not take the trail; empty if it does.
         behind: How many records are still to be written, as far as that is known.
+        is_complete: Whether the sink had every record when it was last written to.
     """
 
     def __init__(self, sink: Sink, *, supervisor: Supervisor, patience: float = _PATIENCE) -> None:
@@ -59,6 +60,8 @@ class SinkRelay:
         self._patience = patience
         self.trouble = ""
         self.behind = 0
+        self.is_complete = False
+        self._stands = False
         self._failures = 0
         self._loop: Loop | None = None
         self._write: asyncio.Task[int] | None = None
@@ -82,6 +85,7 @@ class SinkRelay:
                     await self.copy()
                 await self.copy()
                 while self.behind and not self.trouble:
+                    await asyncio.sleep(_EVERY if self._stands else 0.0)
                     await self.copy()
         if self._write is not None:
             self._write.cancel()
@@ -95,17 +99,23 @@ class SinkRelay:
         if not write.done():
             self._fail(f"it has not answered for {self._patience:.0f} s")
             return
-        self._write = None
+        self._write, self.is_complete, before = None, False, self.behind
         try:
             self.behind = write.result()
         except SinkError as error:
             self._fail(str(error))
+        except ValueError as error:
+            # A header or a record that cannot be sent at all; the words may hold a secret.
+            self._fail(f"what is sent is not well-formed ({type(error).__name__})")
         except StoreError as error:
             log.error("the trail is not copied: the store does not answer", why=str(error))
         else:
             if self.trouble:
                 log.info("the audit sink takes the trail again", sink=self._sink.name)
             self.trouble, self._failures = "", 0
+            self.is_complete = not self.behind
+            # Another replica is at it, or a backlog does not become smaller.
+            self._stands = self.behind >= before
 
     def _fail(self, why: str) -> None:
         self.trouble = f"the audit sink {self._sink.name} does not take the trail: {why}"
@@ -115,4 +125,4 @@ class SinkRelay:
     def _pause(self) -> float:
         if self._failures:
             return float(min(_LONGEST, _EVERY * 2.0 ** min(self._failures, 16)))
-        return 0.0 if self.behind else _EVERY
+        return 0.0 if self.behind and not self._stands else _EVERY

@@ -1,5 +1,6 @@
 """Copies the trail to an HTTP address: a log collector, or an object store that locks objects."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
@@ -19,10 +20,12 @@ _OBJECTS = 20
 """How many objects are sent before it is noted how far that has come."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=25.0, connect=10.0)
-"""Shorter than the lease of a sink, so that two replicas do not send at once."""
 
-_EXISTS = frozenset({409, 412})
-"""What an object store answers where there is an object of that name."""
+_SEND_WITHIN = 50.0
+"""Seconds for all requests of a batch; shorter than the lease of a sink (`bot.storage.sinks`)."""
+
+_EXISTS = 412
+"""What an object store answers to `If-None-Match: *` where there is an object of that name."""
 
 SEQ = "{seq}"
 """Stands in an address for the number of a record, twelve digits: each becomes an object."""
@@ -42,8 +45,8 @@ class HttpSink:
 
     def __init__(self, store: Store, url: str, token: str = "") -> None:
         parts = urlsplit(url)
-        # Without what may be a secret: name and password, and the query.
-        self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        # Without what may be a secret: name and password, the query, and often the path.
+        self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._id = hashlib.sha256(url.encode()).hexdigest()[:16]
         self._store = store
         self._url = url
@@ -62,7 +65,11 @@ class HttpSink:
             batch = await sinks.claim(self._id, _OBJECTS if SEQ in self._url else _BATCH)
             if batch is None:
                 return behind
-            await self._send(batch)
+            try:
+                async with asyncio.timeout(_SEND_WITHIN):
+                    await self._send(batch)
+            except TimeoutError:
+                raise SinkError(f"a batch takes longer than {_SEND_WITHIN:.0f} s") from None
             last = batch.records[-1].seq
             await sinks.mark_taken(self._id, last)
             return batch.last - last
@@ -105,7 +112,7 @@ class HttpSink:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise SinkError(f"it is not reached ({type(error).__name__})") from None
-        exists = method == "PUT" and status in _EXISTS
+        exists = method == "PUT" and status == _EXISTS
         if not (exists or 200 <= status < 300):  # noqa: PLR2004 (the class of success)
             raise SinkError(f"it answered {status}")
 

@@ -1,5 +1,7 @@
 """Removes records of the audit log that are older than the time for which they are kept."""
 
+from collections.abc import Callable
+
 import structlog
 
 from bot.clock_skew import ClockSkew
@@ -11,6 +13,9 @@ log = structlog.get_logger("stopstream.keeper")
 
 _DAY = 86_400.0
 
+_WAIT = 60.0
+"""Seconds until it is looked again whether a copy of the audit log has every record."""
+
 _STUCK = 3600.0
 """Seconds that removing old records may take: they go a few at a time."""
 
@@ -21,21 +26,31 @@ class RetentionJob:
     Args:
         keep: Seconds that a record is kept.
         skew: How far the clock may be from others.
+        is_copied: Whether records may be removed, because every copy of the audit log has them.
     """
 
     def __init__(
-        self, store: Store, *, keep: float, skew: ClockSkew, supervisor: Supervisor
+        self,
+        store: Store,
+        *,
+        keep: float,
+        skew: ClockSkew,
+        supervisor: Supervisor,
+        is_copied: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store = store
         self._keep = keep
         self._skew = skew
         self._supervisor = supervisor
+        self._is_copied = is_copied
+        self._waits = False
         self._loop: Loop | None = None
 
     def start(self) -> None:
         """Begin to remove old records, at once and then every day."""
-        every = min(_DAY, self._keep)
-        self._loop = self._supervisor.start("retention", self._prune, every=every, longest=_STUCK)
+        self._loop = self._supervisor.start(
+            "retention", self._prune, every=self._pause, longest=_STUCK
+        )
 
     def stop(self) -> None:
         """Stop."""
@@ -43,7 +58,14 @@ class RetentionJob:
             self._loop.stop()
         self._loop = None
 
+    def _pause(self) -> float:
+        return min(_WAIT if self._waits else _DAY, self._keep)
+
     async def _prune(self) -> None:
+        self._waits = not self._is_copied()
+        if self._waits:
+            log.info("old records are kept until the audit sink has them")
+            return
         try:
             pruning = await self._store.audit_log.prune(self._keep, skew=self._skew)
             if pruning.clock_is_suspect:

@@ -41,6 +41,9 @@ def following(connection: sa.Connection, seq: int, hash_: str, limit: int) -> Fo
         return Following((), last, is_ours=False)
     query = sa.select(trail).where(trail.c.seq > seq).order_by(trail.c.seq).limit(limit)
     rows = connection.execute(query).all()
+    if seq and rows and rows[0].seq != seq + 1:
+        # Old records were removed between the two reads.
+        return Following((), last, is_ours=False)
     return Following(tuple(Record(*row) for row in rows), last, is_ours=True)
 
 

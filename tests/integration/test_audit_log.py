@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import tracemalloc
+import unittest.mock
 from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
@@ -335,6 +336,32 @@ async def test_retention_runs_in_background(database_url: str) -> None:
         checkpointer.stop()
         retention.stop()
         assert check(store).found is None
+
+
+async def test_retention_waits_for_the_copy(store: Store) -> None:
+    """Nothing is removed before the audit sink has it, and then it is within a minute."""
+    copied, asked, paused = [False], [0], []
+
+    def is_copied() -> bool:
+        asked[0] += 1
+        return copied[0]
+
+    async def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        await asyncio.sleep(0)
+
+    supervisor = Supervisor(Metrics(), sleep=sleep)
+    retention = RetentionJob(
+        store, keep=3600.0, skew=ClockSkew(), supervisor=supervisor, is_copied=is_copied
+    )
+    with unittest.mock.patch.object(store.audit_log, "prune", wraps=store.audit_log.prune) as prune:
+        retention.start()
+        await until(lambda: asked[0] > 2)
+        assert prune.call_count == 0
+        assert set(paused) <= {0.0, 60.0}
+        copied[0] = True
+        await until(lambda: prune.call_count)
+        retention.stop()
 
 
 async def test_retention_needs_signing_key(quick_store: Store) -> None:

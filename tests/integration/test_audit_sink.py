@@ -179,3 +179,45 @@ async def test_hanging_sink_is_not_asked_twice() -> None:
         return not one.trouble
 
     await until(copied)
+
+
+class Standing:
+    """A sink that another replica writes to: what is left becomes no less."""
+
+    name = "standing"
+
+    def __init__(self, left: Exception | int) -> None:
+        self.left = left
+        self.tries = 0
+
+    async def advance(self) -> int:
+        self.tries += 1
+        if isinstance(self.left, Exception):
+            raise self.left
+        return self.left
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("left", [5, ValueError("a header with t0ken\n in it")])
+async def test_sink_that_does_not_move_is_not_asked_at_once(left: Exception | int) -> None:
+    """Between two tries lies a pause, whatever keeps the sink from taking anything."""
+    paused: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        await asyncio.sleep(0)
+
+    metrics, sink = Metrics(), Standing(left)
+    one = SinkRelay(sink, supervisor=Supervisor(metrics, sleep=sleep))
+    one.start()
+    await until(lambda: sink.tries > 3)
+    await one.stop(grace=0.0)
+
+    assert not one.is_complete
+    assert min(paused[1:]) >= 0.5
+    assert ("ValueError" in one.trouble) == isinstance(left, Exception)
+    assert "t0ken" not in one.trouble
+    assert metrics.registry.get_sample_value(
+        "stopstream_loop_restarts_total", {"loop": "audit sink"}
+    ) in (None, 0.0)
