@@ -43,6 +43,7 @@ class Keyring:
         self._seals: list[SignedCheckpoint] = []
         self._strict_from = inf
         self._until: dict[str, float] = {}
+        self._lead: set[str] = set()
 
     @property
     def trusted(self) -> frozenset[str]:
@@ -78,10 +79,13 @@ class Keyring:
         """Decide which keys are trusted, and for the records up to which.
 
         Args:
-            is_forged: Whether somebody else has put a record in: what it names is void.
+            is_forged: Whether somebody else has put a record in: what it names is void, and so
+                is every seal of it.
         """
+        self._seals = [one for one in self._seals if not is_forged(one.seq)]
         named = [(seq, key) for seq, key in self._named if not is_forged(seq)]
         self._until = dict.fromkeys(self.given or [key for _, key in named[:1]], inf)
+        self._lead = set(self._until)
         before: dict[str, float] = {}
         while before != self._until:
             before = dict(self._until)
@@ -102,12 +106,17 @@ class Keyring:
         for seq, key in named:
             if seq <= sealed and seq < self._strict_from:
                 self._until.setdefault(key, self._strict_from)
+                self._lead.add(key)
 
     def _trust_successor(self, change: KeyChange) -> None:
-        if change.is_signed and self._until.get(change.former, -1) >= change.seq:
+        # A key that is only known as a former one names no other: a stranger's may be abandoned.
+        if not change.is_signed or change.former not in self._lead:
+            return
+        if self._until[change.former] >= change.seq:
             # From here on the former key says nothing, whoever has it.
             self._until[change.former] = change.seq
             self._until.setdefault(change.key, inf)
+            self._lead.add(change.key)
 
     def _trust_former(self, change: KeyChange) -> None:
         if change.key in self._until and self._sealed(change.key) >= change.seq:

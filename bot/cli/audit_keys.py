@@ -86,7 +86,8 @@ async def _change(
 def _tell(successor: Signer, where: str) -> None:
     say(
         f"the trail is sealed with the key {fingerprint(successor.public)} from now on, {where}",
-        "start every replica again with it; until then, one with the old key records nothing",
+        "start every replica again with it; until then, one with the old key records nothing, "
+        "and so runs nothing",
         f"its public key, for whoever verifies: {successor.public}",
     )
 

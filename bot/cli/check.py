@@ -23,6 +23,7 @@ from bot.errors import ApiError, CloudError, ConfigError, StopstreamError
 from bot.model.commands import Command
 from bot.model.ports import Cloud
 from bot.storage import audit_end, database
+from bot.storage.audit_end import TrailKey
 from handlers import manifest
 from handlers.slack.web_client import connect, web_client
 
@@ -79,7 +80,7 @@ async def _check_store(settings: Settings) -> Findings:
     try:
         schema = database.schema(engine)
         has_seals = schema is not None and schema >= _SEALS_SINCE
-        trail_key = audit_end.read_trail_key(engine) if has_seals else ""
+        trail_key = audit_end.read_trail_key(engine) if has_seals else TrailKey()
     finally:
         engine.dispose()
     if schema == database.HEAD:
@@ -97,7 +98,7 @@ async def _check_store(settings: Settings) -> Findings:
         yield True, "database: it is empty, and the first start makes its tables"
     else:
         yield _is_to_be_made("database", settings.database_file)
-    if settings.audit_key is None and not settings.key_file.exists() and not trail_key:
+    if settings.audit_key is None and not settings.key_file.exists() and not trail_key.public:
         yield _is_to_be_made("trail", settings.key_file)
         return
     key = trail_signer(settings, trail_key).public

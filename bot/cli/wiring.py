@@ -29,6 +29,7 @@ from bot.operations.transitions import ASK_EXPIRES
 from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.watched_file import WatchedFile
 from bot.storage import audit_end, database
+from bot.storage.audit_end import TrailKey
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
@@ -183,24 +184,24 @@ def last_seal_file(settings: Settings) -> LastSealFile:
     return LastSealFile(key.with_name(f"{key.name}.{database.name_of(settings.database_url)}.end"))
 
 
-def trail_signer(settings: Settings, trail_key: str) -> Signer:
+def trail_signer(settings: Settings, trail_key: TrailKey) -> Signer:
     """Return the signer, with the key that the audit log is sealed with.
 
     Raises:
         ConfigError: It has another key, or the key is not there any more.
     """
     file = settings.key_file
-    if trail_key and settings.audit_key is None and not file.exists():
+    if trail_key.public and settings.audit_key is None and not file.exists():
         why = (
             f"{file} does not exist, and the trail is sealed with the key "
-            f"{fingerprint(trail_key)}: put it back; if it is lost, run stopstream audit "
+            f"{fingerprint(trail_key.public)}: put it back; if it is lost, run stopstream audit "
             "rotate-key --abandon-key"
         )
         raise ConfigError([f"STOPSTREAM_AUDIT_KEY_FILE: {why}"])
     signer = load_signer(settings.audit_key, file)
-    if trail_key not in ("", signer.public):
+    if objection := trail_key.objection(signer.public):
         where = "STOPSTREAM_AUDIT_KEY" if settings.audit_key else "STOPSTREAM_AUDIT_KEY_FILE"
-        raise ConfigError([f"{where}: {audit_end.strange_key(trail_key, signer.public)}"])
+        raise ConfigError([f"{where}: {objection}"])
     return signer
 
 

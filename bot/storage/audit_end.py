@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, fingerprint, is_genuine
 from bot.audit.hash_chain import FORMAT, GENESIS, KEY, PRUNED, TAMPERED, Fact, stored_facts
-from bot.audit.keyring import key_change
+from bot.audit.keyring import KeyChange, key_change
 from bot.audit.last_seal import LastSealFile
 from bot.errors import StoreError, StrangeKeyError
 from bot.model.actions import Json
@@ -42,6 +42,34 @@ class Flaw:
     why: str
     vouched: int
     upto: int
+
+
+def abandoned_flaw(
+    connection: sa.Connection, found: End, successor: str, last_seal: LastSealFile | None
+) -> Flaw | None:
+    """Return what is wrong with an end whose key is abandoned; None if it is known from elsewhere.
+
+    A key that is abandoned may be a stranger's, so it vouches for nothing itself.
+
+    Args:
+        successor: The key that goes on, whose own seals count, from when it sealed before.
+        last_seal: The last end that was sealed from here.
+    """
+    last = last_seal.read() if last_seal else None
+    holds = last is not None and _holds(connection, last.seq, last.hash)
+    vouched = max(_vouched(connection, successor), last.seq if last and holds else 0)
+    if last is not None and not holds:
+        why = f"record {last.seq} is not what was sealed from here"
+    elif found.head is None:
+        why = "the signed end of the trail is gone"
+    elif vouched < found.seq:
+        key = fingerprint(found.head.key)
+        why = f"only the key {key} vouches for the end, and it was abandoned"
+    elif not found.is_signed or not is_genuine(found.head):
+        why = f"the signature of the trail's end, record {found.head.seq}, does not hold"
+    else:
+        return None
+    return Flaw(why, vouched, found.seq)
 
 
 def tampered(replica: str, flaw: Flaw) -> Fact:
@@ -85,6 +113,7 @@ class EndGuard:
         """
         if not self._key or (self.seen is not None and found == self.seen):
             return None
+        self._check_replaced(connection, found.head)
         known = self._known()
         if found.head is None and found.seq == 0 and known is None:
             return None
@@ -105,6 +134,24 @@ class EndGuard:
         last = self._last_seal.read() if self._last_seal else None
         return (last.seq, last.hash) if last else None
 
+    def _check_replaced(self, connection: sa.Connection, head: SignedCheckpoint | None) -> None:
+        """Raise StrangeKeyError where another key has followed ours: we may not seal any more.
+
+        What our key has signed counts wherever it stands. That our key was abandoned, anybody may
+        have written: it counts where the end has that other key, and stops us as a refusal would.
+        """
+        changes = key_changes(connection, self.seen.seq if self.seen is not None else 0)
+        if any(one.is_signed and one.former == self._key for one in changes):
+            raise StrangeKeyError(used_key(self._key))
+        if head is None or head.key == self._key:
+            return
+        followed = {self._key}
+        for change in changes:
+            if change.former in followed:
+                followed.add(change.key)
+        if head.key in followed:
+            raise StrangeKeyError(strange_key(head.key, self._key))
+
     def _why(self, connection: sa.Connection, found: End) -> str:
         head, ours = found.head, self._key
         if head is None:
@@ -113,7 +160,7 @@ class EndGuard:
             return "the signed end of the trail is gone"
         if head.key != ours:
             other = head.key
-            if self.seen is None or follows(connection, ours, other):
+            if self.seen is None:
                 raise StrangeKeyError(strange_key(other, ours))
             return f"the end was sealed with another key, {fingerprint(other)}"
         if not is_genuine(head):
@@ -130,6 +177,15 @@ def strange_key(trail_has: str, ours: str) -> str:
         f"{fingerprint(ours)}: all replicas need the same key. Use that one; to change it, run "
         "stopstream audit rotate-key with it; if it is lost, stopstream audit rotate-key "
         "--abandon-key; if nobody has changed it, somebody else has written to the database"
+    )
+
+
+def used_key(key: str) -> str:
+    """Return the sentence for a key that the log has had before."""
+    return (
+        f"the trail has had the key {fingerprint(key)} before, and no key is used twice: all "
+        "replicas need the same key, the one that followed it (if rotate-key broke off, run it "
+        "again); to go on with another one, make a new key"
     )
 
 
@@ -179,29 +235,59 @@ def trail_key(connection: sa.Connection) -> str:
     return connection.execute(query).scalar() or ""
 
 
-def read_trail_key(engine: sa.Engine) -> str:
-    """Return the public key that the log is sealed with; empty if it has no seals.
+@dataclass(frozen=True, slots=True)
+class TrailKey:
+    """The key of the log.
+
+    Attributes:
+        public: What the log is sealed with; empty if it has no seals.
+        replaced: The keys that have signed that another follows.
+    """
+
+    public: str = ""
+    replaced: frozenset[str] = frozenset()
+
+    def objection(self, ours: str) -> str:
+        """Return why a process with some key may not write to the log; empty if it may."""
+        if ours in self.replaced:
+            return used_key(ours)
+        return strange_key(self.public, ours) if self.public not in ("", ours) else ""
+
+
+def read_trail_key(engine: sa.Engine) -> TrailKey:
+    """Return the key of the log.
 
     Raises:
         StoreError: The database cannot be read.
     """
     try:
         with engine.connect().execution_options(reads=True) as connection:
-            return trail_key(connection)
+            changes = key_changes(connection)
+            replaced = frozenset(one.former for one in changes if one.is_signed)
+            return TrailKey(trail_key(connection), replaced)
     except sa.exc.SQLAlchemyError as error:
         raise StoreError(str(error).splitlines()[0]) from error
 
 
-def follows(connection: sa.Connection, key: str, other: str) -> bool:
-    """Return whether a key has signed, in the newest `key` record, that another follows."""
-    newest = _newest(connection, KEY)
-    if newest is None:
-        return False
-    seq, body = newest
-    before = sa.select(trail.c.hash).where(trail.c.seq == seq - 1)
-    previous = connection.execute(before).scalar() or GENESIS
-    change = key_change(seq, previous, stored_facts(body))
-    return change is not None and (change.former, change.key) == (key, other) and change.is_signed
+def key_changes(connection: sa.Connection, after: int = 0) -> list[KeyChange]:
+    """Return the changes of key in the records after a number: signed, or abandoning a key."""
+    before = trail.alias()
+    query = (
+        sa.select(trail.c.seq, trail.c.body, before.c.hash)
+        .join_from(trail, before, before.c.seq == trail.c.seq - 1, isouter=True)
+        .where(trail.c.operation == "", trail.c.kind == KEY, trail.c.seq > after)
+        .order_by(trail.c.seq)
+    )
+    found = (
+        key_change(row.seq, row.hash or GENESIS, stored_facts(row.body))
+        for row in connection.execute(query)
+    )
+    return [change for change in found if change is not None]
+
+
+def is_replaced(connection: sa.Connection, key: str) -> bool:
+    """Return whether a key has signed that another follows: from there on it says nothing."""
+    return any(one.is_signed and one.former == key for one in key_changes(connection))
 
 
 def is_current(connection: sa.Connection) -> bool:

@@ -200,7 +200,8 @@ def prune(
     row = connection.execute(sa.select(trail).where(trail.c.seq == upto)).first()
     if row is None:
         return None, due - buried
-    keys = connection.execute(sa.select(seals.c.key).distinct()).scalars().all()
+    newest_first = sa.func.max(seals.c.seq).desc()
+    keys = connection.execute(sa.select(seals.c.key).group_by(seals.c.key).order_by(newest_first))
     seal = signer.sign(CheckpointKind.TOMBSTONE, upto, row.hash, now)
     connection.execute(_ADD_SEAL, _values(seal))
     facts = {
@@ -208,7 +209,8 @@ def prune(
         "upto": upto,
         "hash": row.hash,
         "last_at": row.at,
-        "keys": sorted({*keys, signer.public}),
+        # The first one is trusted where no key is known, and a former key must not be.
+        "keys": list(dict.fromkeys([signer.public, *keys.scalars()])),
         "format": FORMAT,
     }
     return Fact(PRUNED, "", facts), due - upto

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 
-from bot.audit.checkpoints import CheckpointKind, Signer, is_genuine
+import sqlalchemy as sa
+
+from bot.audit.checkpoints import CheckpointKind, Signer
 from bot.audit.hash_chain import FORMAT, KEY, Fact
 from bot.audit.last_seal import LastSealFile
 from bot.errors import StrangeKeyError
 from bot.model.actions import Json
 from bot.storage import audit_end, audit_records
-from bot.storage.audit_end import EndGuard, Flaw, tampered
+from bot.storage.audit_end import EndGuard, Flaw, abandoned_flaw, tampered
 from bot.storage.session import Session, write
+from bot.storage.tables import seals
 from bot.storage.writer import Transaction
 
 
@@ -41,15 +44,21 @@ class KeyChanges:
             facts: Who does that, and why.
 
         Raises:
-            StrangeKeyError: The log has another key than `former`, or none.
+            StrangeKeyError: The log has another key than `former`, or none, or has had the
+                successor before.
         """
         key = audit_end.trail_key(tx.connection)
         if not key or (former is not None and former.public != key):
             raise StrangeKeyError(audit_end.strange_key(key, former.public if former else ""))
+        if _is_used(tx.connection, successor.public, is_signed=former is not None):
+            raise StrangeKeyError(audit_end.used_key(successor.public))
         end = audit_end.end(tx.connection)
-        flaw = EndGuard(key, self._last_seal).flaw(tx.connection, end)
-        if former is None and end.head is not None and end.is_signed and is_genuine(end.head):
-            audit_records.keep_head(tx.connection, end.head)
+        if former is not None:
+            flaw = EndGuard(key, self._last_seal).flaw(tx.connection, end)
+        else:
+            flaw = abandoned_flaw(tx.connection, end, successor.public, self._last_seal)
+            if flaw is None and end.head is not None:
+                audit_records.keep_head(tx.connection, end.head)
         signer = former or successor
         if flaw is not None:
             fact = tampered(self.session.owner, flaw)
@@ -69,3 +78,19 @@ class KeyChanges:
             head = successor.sign(CheckpointKind.HEAD, end.seq, end.hash, at)
             audit_records.put_head(tx.connection, head, is_first=False)
         return flaw
+
+
+def _is_used(connection: sa.Connection, key: str, *, is_signed: bool) -> bool:
+    """Return whether the log has had a key before, so that it cannot be a successor.
+
+    Args:
+        is_signed: The change is signed by the key of now. Else that one may be a stranger's, and
+            the key one that nobody has replaced: then only what it signed itself counts.
+    """
+    if not is_signed:
+        return audit_end.is_replaced(connection, key)
+    sealed = sa.select(seals.c.seq).where(seals.c.key == key).limit(1)
+    changes = audit_end.key_changes(connection)
+    return connection.execute(sealed).first() is not None or any(
+        key in (one.former, one.key) for one in changes
+    )

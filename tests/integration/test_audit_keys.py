@@ -16,7 +16,16 @@ from bot.model.actions import Json
 from bot.storage.store import Store
 from tests.conftest import opened
 from tests.support import trail_attacker as attacker
-from tests.support.hash_chain import CHECKPOINT, HEAD, OURS, THEIRS, facts, linked, seal, verified
+from tests.support.hash_chain import (
+    CHECKPOINT,
+    HEAD,
+    OURS,
+    THEIRS,
+    facts,
+    linked,
+    seal,
+    verified,
+)
 
 
 @pytest.fixture
