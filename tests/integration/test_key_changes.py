@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.audit.hash_chain import KEY, Fact
+from bot.audit.checkpoints import Signer
+from bot.audit.hash_chain import FORMAT, KEY, Fact
 from bot.cli import audit
 from bot.cli.main import build_parser
 from bot.cli.settings import Settings, read_settings
@@ -18,8 +19,14 @@ from tests.conftest import opened
 from tests.support import trail_attacker as attacker
 from tests.support.hash_chain import (
     AT,
+    CHECKPOINT,
+    HEAD,
     OURS,
     THEIRS,
+    facts,
+    linked,
+    seal,
+    verified,
 )
 
 
@@ -171,6 +178,32 @@ async def test_pruned_trail_names_the_key_that_seals(database_url: str, *, swapp
 
     assert said["keys"] == [new.public, old.public]
     assert report.found is None
+
+
+@pytest.mark.parametrize("end", [OURS, THEIRS])
+def test_abandoned_key_names_no_other_and_its_seals_are_void(end: Signer) -> None:
+    """A stranger's key, abandoned, makes no key trusted, and its seals leave an honest trail so."""
+    stranger = attacker.ATTACKER
+    begin = linked([Fact(KEY, "", {"key": OURS.public, "format": FORMAT}), *facts(3)[1:]])
+    last = begin[-1][5].decode()
+    signature = stranger.sign_successor(THEIRS.public, 4, last)
+    named: dict[str, Json] = {"key": THEIRS.public, "previous": stranger.public}
+    more = [
+        Fact(KEY, "", {**named, "signature": signature, "format": FORMAT}),
+        Fact("tampered", "", {"why": "strange", "vouched": 3, "upto": 4}),
+        Fact(KEY, "", {"abandoned": stranger.public, "key": OURS.public, "format": FORMAT}),
+        Fact("acknowledged", "", {"records": [5]}),
+    ]
+    rows = [*begin, *linked(more, 4, last)]
+    sealed = [
+        seal(rows, 4, CHECKPOINT, Signer(b"x" * 32)),
+        seal(rows, 6, CHECKPOINT),
+        seal(rows, 7, HEAD, end),
+    ]
+
+    found = verified(rows, sealed, OURS.public).found
+
+    assert (found and (found.seq, found.what)) == (None if end is OURS else (7, "forged"))
 
 
 def _facts(store: Store, kind: str) -> list[dict[str, object]]:
