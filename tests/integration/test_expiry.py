@@ -175,7 +175,7 @@ async def test_expiry_reading_is_retried_after_no_answer(
 
     def heard() -> bool:
         # A claim that is not followed up lapses after three leases.
-        clock.advance(0.1)
+        clock.advance(0.01)
         return bool(timed_bot.desk.said(MessageKind.LIFTED))
 
     await until(heard)

@@ -175,7 +175,7 @@ async def test_late_answer_is_recorded_and_told(
 
     def late_said() -> list[Any]:
         # A claim of the outbox that is not followed up lapses after three leases.
-        stopped.clock.advance(0.1)
+        stopped.clock.advance(0.01)
         return list(house.desk.said(MessageKind.LATE))
 
     (told,) = await until(late_said)
