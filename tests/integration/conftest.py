@@ -1,9 +1,11 @@
 """Bots that the tests of several files share."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from bot.cli.settings import Settings, read_settings
 from bot.operations.executor import LOOK_AFTER
 from bot.storage.store import Store
 from tests.conftest import House, built, opened
@@ -44,3 +46,9 @@ async def timed_bot(database_url: str, clock: ManualClock) -> AsyncIterator[Hous
     ):
         bot.cloud.bodies["DescribeLiveStreamState"] = {"StreamState": "inactive"}
         yield bot
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The settings of a program with a database of its own and nothing else."""
+    return read_settings(STOPSTREAM_DATABASE_URL=f"sqlite:///{tmp_path / 'stopstream.db'}")

@@ -1,21 +1,18 @@
 """The key of the trail: changed, lost, abandoned, and what a stranger's key may do."""
 
-from pathlib import Path
-
 import pytest
 
 from bot.audit.checkpoints import Signer, fingerprint
 from bot.audit.hash_chain import FORMAT, KEY, Fact
 from bot.audit.signing_key import load_signer
-from bot.cli import audit
-from bot.cli.main import build_parser
-from bot.cli.settings import Settings, read_settings
+from bot.cli.settings import Settings
 from bot.cli.wiring import last_seal_file, open_store
 from bot.errors import ConfigError, StrangeKeyError
 from bot.model.actions import Json
 from bot.storage.store import Store
 from tests.conftest import opened
 from tests.support import trail_attacker as attacker
+from tests.support.audit_terminal import fill, filled, run
 from tests.support.hash_chain import (
     CHECKPOINT,
     HEAD,
@@ -26,26 +23,6 @@ from tests.support.hash_chain import (
     seal,
     verified,
 )
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return read_settings(STOPSTREAM_DATABASE_URL=f"sqlite:///{tmp_path / 'stopstream.db'}")
-
-
-async def run(settings: Settings, *words: str) -> int:
-    return await audit.run(settings, build_parser().parse_args(["audit", *words]))
-
-
-async def fill(store: Store, count: int = 3) -> None:
-    for number in range(count):
-        await store.audit_log.record(Fact("exported", "", {"n": number, "user": "U0ALICE"}))
-
-
-async def filled(settings: Settings) -> None:
-    store = open_store(settings)
-    await fill(store)
-    await store.close()
 
 
 async def test_rotated_key_verifies_from_either_side(
