@@ -27,13 +27,13 @@ test: .venv/ready
 	$(MAKE) --no-print-directory --jobs 2 static pytest
 
 # What reads the code without running it, beside the tests: neither keeps two cores busy alone.
-static:
+static: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-pytest:
+pytest: .venv/ready
 	$(BIN)/pytest -n 6 --dist worksteal || $(BIN)/pytest --last-failed --last-failed-no-failures none
 
 # The same tests, a fifth slower, and which lines none of them reaches.
