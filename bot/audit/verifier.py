@@ -251,7 +251,8 @@ class Verifier:
             f"{fingerprint(change.key)}; the former was abandoned and has not signed that"
             for change in self.keyring.abandoned
         ]
-        for one in self.said.tampering():
+        tampering = tuple(self.said.tampering())
+        for one in tampering:
             of = f"records {one.vouched + 1} to {one.upto}" if one.upto > one.vouched else "its end"
             notes.append(f"record {one.seq} says that nobody vouches for {of}: {one.why}")
         return Report(
@@ -261,7 +262,7 @@ class Verifier:
             self.signed_upto,
             tuple(sorted(self.keyring.trusted)),
             tuple(notes),
-            tuple(self.said.tampering()),
+            tampering,
             tuple(one.seq for one in self.said.unacknowledged()),
         )
 

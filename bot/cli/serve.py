@@ -152,7 +152,7 @@ class Server:
             sink.start()
             # What others record while they stop is copied, too.
             self._stack.push_async_callback(sink.stop)
-        http = self._http = await self._listen(store, sink)
+        http = self._http = await self._listen(store)
         client = await self._stack.enter_async_context(
             web_client(_text(settings.slack_bot_token), settings.slack_api_url, self.skew)
         )
@@ -189,13 +189,13 @@ class Server:
             await socket.start()
             http.connect(messenger, socket=socket)
 
-    async def _listen(self, store: Store, sink: SinkRelay | None) -> HttpServer:
+    async def _listen(self, store: Store) -> HttpServer:
         http = HttpServer(
             store=store,
             metrics=self.metrics,
             supervisor=self.supervisor,
             skew=self.skew,
-            sink=sink,
+            sink=self._sink,
         )
         self._stack.push_async_callback(http.stop)
         try:

@@ -11,9 +11,6 @@ from bot.supervision import Loop, Supervisor
 
 log = structlog.get_logger("stopstream.sink")
 
-BATCH = 500
-"""How many records are written at once."""
-
 _EVERY = 0.5
 """Seconds between two looks whether there are new records."""
 
@@ -32,7 +29,7 @@ class Sink(Protocol):
     name: str
 
     async def advance(self) -> int:
-        """Write the next records, at most BATCH; return how many are still to be written.
+        """Write the next records, some at a time; return how many are still to be written.
 
         Raises:
             SinkError: It did not take them, which may be tried again.

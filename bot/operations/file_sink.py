@@ -7,10 +7,12 @@ import structlog
 from bot.audit.copies import format_line
 from bot.audit.trail_file import FileEnd, TrailFile
 from bot.errors import SinkError
-from bot.operations.audit_sink import BATCH
 from bot.storage.store import Store
 
 log = structlog.get_logger("stopstream.sink")
+
+BATCH = 500
+"""How many records are written at once."""
 
 
 class FileSink:

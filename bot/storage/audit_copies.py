@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from bot.audit.copies import Stored
 from bot.audit.hash_chain import Record
-from bot.storage.audit_end import TOMBSTONE
+from bot.storage.audit_end import holds
 from bot.storage.tables import trail
 
 _BATCH = 2000
@@ -37,22 +37,14 @@ def following(connection: sa.Connection, seq: int, hash_: str, limit: int) -> Fo
         hash_: Its hash.
     """
     last = connection.execute(sa.select(sa.func.max(trail.c.seq))).scalar() or 0
-    if seq and _hash(connection, seq) != hash_:
+    if seq and not holds(connection, seq, hash_):
         return Following((), last, is_ours=False)
     query = sa.select(trail).where(trail.c.seq > seq).order_by(trail.c.seq).limit(limit)
     rows = connection.execute(query).all()
     if seq and rows and rows[0].seq != seq + 1:
-        # Old records were removed between the two reads.
+        # What comes next was removed for its age.
         return Following((), last, is_ours=False)
     return Following(tuple(Record(*row) for row in rows), last, is_ours=True)
-
-
-def _hash(connection: sa.Connection, seq: int) -> str | None:
-    found = connection.execute(sa.select(trail.c.hash).where(trail.c.seq == seq)).scalar()
-    if found is not None:
-        return str(found)
-    buried = connection.execute(sa.select(TOMBSTONE.c.seq, TOMBSTONE.c.hash)).first()
-    return str(buried.hash) if buried is not None and buried.seq == seq else None
 
 
 def stored(connection: sa.Connection, after: int) -> Iterator[Stored]:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, fingerprint, is_genuine
 from bot.audit.hash_chain import FORMAT, GENESIS, KEY, PRUNED, TAMPERED, Fact, stored_facts
 from bot.audit.keyring import KeyChange, key_change
-from bot.audit.last_seal import LastSealFile
+from bot.audit.last_seal import LastSeal, LastSealFile
 from bot.errors import StoreError, StrangeKeyError
 from bot.model.actions import Json
 from bot.storage.tables import seals, trail
@@ -56,9 +56,9 @@ def abandoned_flaw(
         last_seal: The last end that was sealed from here.
     """
     last = last_seal.read() if last_seal else None
-    holds = last is not None and _holds(connection, last.seq, last.hash)
-    vouched = max(_vouched(connection, successor), last.seq if last and holds else 0)
-    if last is not None and not holds:
+    is_lost = last is not None and not holds(connection, last.seq, last.hash)
+    vouched = _vouched(connection, successor, None if is_lost else last)
+    if last is not None and is_lost:
         why = f"record {last.seq} is not what was sealed from here"
     elif found.head is None:
         why = "the signed end of the trail is gone"
@@ -118,21 +118,20 @@ class EndGuard:
         if found.head is None and found.seq == 0 and known is None:
             return None
         why = self._why(connection, found)
-        holds = known is not None and _holds(connection, *known)
-        if not why and known is not None and not holds:
+        is_lost = known is not None and not holds(connection, known.seq, known.hash)
+        if not why and known is not None and is_lost:
             which = "this process wrote" if self.seen else "was sealed from here"
-            why = f"record {known[0]} is not what {which}"
+            why = f"record {known.seq} is not what {which}"
         if not why:
             return None
-        vouched = max(_vouched(connection, self._key), known[0] if known and holds else 0)
+        vouched = _vouched(connection, self._key, None if is_lost else known)
         return Flaw(why, vouched, found.seq)
 
-    def _known(self) -> tuple[int, str] | None:
+    def _known(self) -> LastSeal | None:
         """Return the last end that is known to have been sealed by us."""
         if self.seen is not None:
-            return (self.seen.seq, self.seen.hash) if self.seen.seq else None
-        last = self._last_seal.read() if self._last_seal else None
-        return (last.seq, last.hash) if last else None
+            return LastSeal(self.seen.seq, self.seen.hash) if self.seen.seq else None
+        return self._last_seal.read() if self._last_seal else None
 
     def _check_replaced(self, connection: sa.Connection, head: SignedCheckpoint | None) -> None:
         """Raise StrangeKeyError where another key has followed ours: we may not seal any more.
@@ -292,24 +291,17 @@ def is_replaced(connection: sa.Connection, key: str) -> bool:
 
 def is_current(connection: sa.Connection) -> bool:
     """Return whether the log says that a new key counts only if the old one signed it."""
-    newest = _newest(connection, KEY, PRUNED)
-    return newest is not None and stored_facts(newest[1]).get("format") == FORMAT
-
-
-def _newest(connection: sa.Connection, *kinds: str) -> tuple[int, str] | None:
-    """Return number and body of the newest record of some kinds that belong to no operation."""
-    query = (
-        sa.select(trail.c.seq, trail.c.body)
+    newest = (
+        sa.select(trail.c.body)
         # By the index on operations: few records belong to none.
-        .where(trail.c.operation == "", trail.c.kind.in_(kinds))
+        .where(trail.c.operation == "", trail.c.kind.in_((KEY, PRUNED)))
         .order_by(trail.c.seq.desc())
         .limit(1)
     )
-    row = connection.execute(query).first()
-    return (row.seq, row.body) if row is not None else None
+    return stored_facts(connection.execute(newest).scalar() or "").get("format") == FORMAT
 
 
-def _holds(connection: sa.Connection, seq: int, hash_: str) -> bool:
+def holds(connection: sa.Connection, seq: int, hash_: str) -> bool:
     """Return whether a record has a hash, or was removed behind a tombstone."""
     row = connection.execute(sa.select(trail.c.hash).where(trail.c.seq == seq)).first()
     if row is not None:
@@ -320,8 +312,13 @@ def _holds(connection: sa.Connection, seq: int, hash_: str) -> bool:
     return bool(buried.seq > seq or buried.hash == hash_)
 
 
-def _vouched(connection: sa.Connection, key: str) -> int:
-    """Return the last record that a genuine seal of a key is of; 0 if there is none."""
+def _vouched(connection: sa.Connection, key: str, last: LastSeal | None) -> int:
+    """Return the last record that a genuine seal of a key is of, or that is known from elsewhere.
+
+    Args:
+        last: The last end that was sealed from here, if the log has it.
+    """
+    known = last.seq if last is not None else 0
     query = (
         sa.select(*(seals.c[name] for name in _COLUMNS), trail.c.hash.label("stored"))
         .join_from(seals, trail, trail.c.seq == seals.c.seq, isouter=True)
@@ -333,5 +330,5 @@ def _vouched(connection: sa.Connection, key: str) -> int:
         # The record of a tombstone is gone.
         is_buried = row.stored is None and seal.kind is CheckpointKind.TOMBSTONE
         if (is_buried or row.stored == seal.hash) and is_genuine(seal):
-            return seal.seq
-    return 0
+            return max(known, seal.seq)
+    return known

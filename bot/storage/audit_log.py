@@ -75,7 +75,11 @@ class AuditSnapshot:
             (one.seq for one in self.seals if one.kind is CheckpointKind.TOMBSTONE), default=0
         )
         self.last = audit_end.end(connection).seq
-        self.span = audit_records.span(connection)
+
+    @property
+    def span(self) -> float:
+        """Seconds between the first record that is kept and the last one."""
+        return audit_records.span(self._connection)
 
     def verify(
         self,

@@ -81,8 +81,6 @@ _UPDATE_HEAD = (
     .where(seals.c.kind == CheckpointKind.HEAD.value)
     .values({c.name: sa.bindparam(c.name) for c in seals.c if c.name != "kind"})
 )
-
-
 _REMOVE_HEADS = sa.delete(seals).where(seals.c.kind == CheckpointKind.HEAD.value)
 
 

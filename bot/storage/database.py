@@ -23,12 +23,7 @@ def connect(url: str) -> sa.Engine:
     Raises:
         ConfigError: The address is not one of these.
     """
-    try:
-        address = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError):
-        raise ConfigError(
-            [_ADDRESS + "is not a database address; write sqlite:///FILE or postgresql://…"]
-        ) from None
+    address = _parse(url)
     match address.get_backend_name():
         case "sqlite":
             return _sqlite(address)
@@ -38,6 +33,15 @@ def connect(url: str) -> sa.Engine:
             raise ConfigError(
                 [_ADDRESS + f"{other} is not supported; write sqlite:///FILE or postgresql://…"]
             )
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ConfigError(
+            [_ADDRESS + "is not a database address; write sqlite:///FILE or postgresql://…"]
+        ) from None
 
 
 def _postgres(address: sa.URL) -> sa.Engine:
@@ -99,7 +103,7 @@ def name_of(url: str) -> str:
     Raises:
         ConfigError: It is no address.
     """
-    address = connect(url).url
+    address = _parse(url)
     file = address.database or ""
     if address.get_backend_name() == "sqlite":
         file = str(Path(file).resolve())

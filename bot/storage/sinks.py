@@ -68,10 +68,8 @@ class Sinks:
             "owner": ours,
             "lease_until": tx.now + LEASE,
         }
-        changed = sa.insert(sinks).values(name=name, **values)
-        if row is not None:
-            changed = sa.update(sinks).where(sinks.c.name == name).values(values)  # type: ignore[assignment] # either
-        tx.connection.execute(changed)
+        claimed = self.session.insert(sinks).values(name=name, **values)
+        tx.connection.execute(claimed.on_conflict_do_update(index_elements=["name"], set_=values))
         query = sa.select(trail).where(trail.c.seq > after, trail.c.seq <= upto)
         rows = tx.connection.execute(query.order_by(trail.c.seq)).all()
         return Batch(tuple(Record(*one) for one in rows), last)
