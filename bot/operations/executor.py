@@ -23,6 +23,9 @@ from bot.telemetry import Metrics
 TRIES = 3
 """How often a request may be sent before its operation ends."""
 
+EARLIER_TRY = "An earlier try got no clear answer."
+"""Why a request that was refused in the end may have run."""
+
 LOOK_AFTER = 5.0
 """Seconds after a stop at which the bot verifies that it has lasted."""
 
@@ -71,12 +74,19 @@ class Executor:
         self._clock = clock
 
     async def send(
-        self, operation: Operation, command: Command, at: float, guard: LeaseGuard
+        self,
+        operation: Operation,
+        command: Command,
+        at: float,
+        guard: LeaseGuard,
+        *,
+        sent_before: bool = False,
     ) -> Outcome | Retry | None:
         """Send the request in its slot of the rate limit.
 
         Args:
             at: When the slot begins, by `time.monotonic`.
+            sent_before: An earlier try may have had its effect, whatever becomes of this one.
 
         Returns:
             None where it has not left: another replica has its lease, or it is too old.
@@ -88,6 +98,8 @@ class Executor:
             answer = await self._call(operation, command, at, guard)
         except CloudError as error:
             result = self._failed(operation, command.action, error)
+            if sent_before and command.action.effect is not Effect.READ:
+                result = _after_unclear_try(result)
         else:
             if answer is None:
                 self._prior.discard(operation.id)
@@ -168,6 +180,16 @@ class Executor:
             why = f"{error} (RequestId {error.request_id})"
             return Retry(why, wait, may_have_run, error.request_id, error.code)
         return Retry(str(error), wait, may_have_run)
+
+
+def _after_unclear_try(result: Outcome | Retry) -> Outcome | Retry:
+    """Return what follows from the failure of a try, where an earlier one may have run."""
+    if isinstance(result, Retry):
+        return replace(result, may_have_run=True)
+    if result.state is not State.FAILED:
+        return result
+    detail = f"{EARLIER_TRY} {result.changes.get('detail', '')}".strip()
+    return replace(result, state=State.UNKNOWN, changes=result.changes | Changes(detail=detail))
 
 
 def _accepted(operation: Operation, action: Action, answer: Answer) -> Outcome:

@@ -172,7 +172,9 @@ class Scheduler:
             self._queue(command).note_sent()
             sent = replace(request.command, params=operation.params)
             guard = self._guard(operation, began)
-            self._tasks.spawn(operation.id, self._run(operation, sent, at, guard))
+            sent_before = request.operation.state is State.RUNNING
+            work = self._run(operation, sent, at, guard, sent_before=sent_before)
+            self._tasks.spawn(operation.id, work)
         return max(at for at, _ in started)
 
     def _guard(self, operation: Operation, since: Instant) -> LeaseGuard:
@@ -239,21 +241,31 @@ class Scheduler:
         )
 
     async def _run(
-        self, operation: Operation, command: Command, at: float, guard: LeaseGuard
+        self,
+        operation: Operation,
+        command: Command,
+        at: float,
+        guard: LeaseGuard,
+        *,
+        sent_before: bool,
     ) -> None:
         """Send one request and store its outcome, or queue it again.
 
         Args:
             at: When its slot begins, by `time.monotonic`.
+            sent_before: An earlier try may have run.
         """
         if command.action.product.local:
             self._queue(command).note_answered()
             await self._local_actions.run(operation, command)
             return
         try:
-            result = await self._executor.send(operation, command, at, guard)
+            result = await self._executor.send(
+                operation, command, at, guard, sent_before=sent_before
+            )
         except StoreError as error:
-            result = Retry(f"The database does not answer: {error}", _AGAIN, may_have_run=False)
+            why = f"The database does not answer: {error}"
+            result = Retry(why, _AGAIN, may_have_run=sent_before)
         finally:
             self._queue(command).note_answered()
         match result:

@@ -189,8 +189,8 @@ def _failed_outcome(operation: Operation, action: Action | None) -> list[str]:
 
 def _unknown_outcome(operation: Operation, action: Action | None) -> list[str]:
     means = explain(operation.code, action).means
-    answered = f"Tencent Cloud answered {code(operation.code)}: {means}"
-    why = answered if operation.code else render_sentence(operation.detail, 600)
+    answered = f"Tencent Cloud answered {code(operation.code)}: {means}" if operation.code else ""
+    why = f"{render_sentence(operation.detail, 600)} {answered}".strip()
     return [
         f"*Unknown: it may have run.* {why}",
         attempts_text(operation),

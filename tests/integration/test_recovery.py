@@ -4,13 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from bot.errors import (
-    StoreError,
-)
+from bot.catalog.registry import action_of
+from bot.errors import ApiError, StoreError
 from bot.model.messages import MessageKind
 from bot.model.operations import State
 from bot.operations.results import Accepted, NotRecorded
 from bot.storage.outbox import OutboxMessage
+from handlers.messages import endings
 from tests.conftest import built, opened
 from tests.support.clocks import ManualClock
 from tests.support.fakes import FakeCloud
@@ -39,6 +39,22 @@ async def test_recovery_ends_unrepeatable_operation_as_unknown(database_url: str
 
     assert operation.state is State.UNKNOWN
     assert house.cloud.sent == []
+
+
+async def test_recovery_reports_no_failure_of_what_may_have_run(database_url: str) -> None:
+    """A stop that was sent before a crash, and is refused after it, may have run."""
+    id_ = await left_behind(database_url, "stop live stream1")
+
+    cloud = FakeCloud(faults=[ApiError("InvalidParameter", "no such stream", request_id="r")])
+    async with (
+        opened(database_url, owner="replica-2", lease=0.3) as store,
+        built(store, cloud=cloud) as house,
+    ):
+        operation = await house.engine.ending(id_)
+
+    assert (operation.state, operation.code) == (State.UNKNOWN, "InvalidParameter")
+    ending = endings.ending(operation, action_of(operation)).text
+    assert "*Unknown: it may have run.* An earlier try got no clear answer." in ending
 
 
 async def test_recovery_resends_stop_and_records_it(database_url: str) -> None:
@@ -85,7 +101,11 @@ async def test_lease_prevents_takeover_while_renewed(database_url: str) -> None:
 
 async def test_worker_resumes_operations_after_storage_errors(tmp_path: Path) -> None:
     """Operations left behind by storage errors are claimed again and sent."""
-    async with opened(f"sqlite:///{tmp_path / 'x.db'}", lease=0.5) as store, built(store) as house:
+    clock, url = ManualClock(), f"sqlite:///{tmp_path / 'x.db'}"
+    async with (
+        opened(url, lease=0.5, clock=clock) as store,
+        built(store, clock=clock) as house,
+    ):
         start, ask = store.operations.start, store.operations.add
         refused = ["once"]
 
@@ -108,6 +128,8 @@ async def test_worker_resumes_operations_after_storage_errors(tmp_path: Path) ->
         store.operations.add = ask  # type: ignore[method-assign]
 
         async def both_ended() -> bool:
+            # What nobody has in hand is claimed once its lease has lapsed.
+            clock.advance(0.01)
             return len(house.cloud.sent) == 2 and not await store.operations.unfinished()
 
         await until(both_ended)

@@ -191,6 +191,16 @@ START = "start car user1"
         (START, ["silence"], State.UNKNOWN, 1),
         (START, ["html"], State.UNKNOWN, 1),
         (START, ["inside"], State.UNKNOWN, 1),
+        # Whatever becomes of the last try, an earlier one may have run.
+        (STOP, ["silence", "bad"], State.UNKNOWN, 2),
+        (STOP, ["inside", "bad"], State.UNKNOWN, 2),
+        (STOP, ["html", "throttled", "bad"], State.UNKNOWN, 3),
+        (STOP, ["silence", "never", "never"], State.UNKNOWN, 3),
+        (STOP, ["silence", "never"], State.ACCEPTED, 3),
+        (ONCE, ["silence", "over"], State.ALREADY, 2),
+        (STOP, ["never", "bad"], State.FAILED, 2),
+        (STOP, ["throttled", "bad"], State.FAILED, 2),
+        ("status live stream1", ["silence", "bad"], State.FAILED, 2),
         # Refused for good.
         (STOP, ["bad"], State.FAILED, 1),
         ("status live stream1", ["inside"] * 3, State.FAILED, 3),
