@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from bot.clock_skew import elapsed
 from bot.errors import StoreError
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import Delivery, MessageKind, RetryLater, Sent, Undeliverable
@@ -154,11 +155,23 @@ class OutboxRelay:
         try:
             await asyncio.sleep(message.wait)
             # From here on it may have reached Slack, even if this process dies.
-            if await self._store.outbox.mark_in_flight(message):
+            if await self._mark_in_flight(message):
                 await self._settle(message, await self._send(message))
         except StoreError as error:
             log.error("a message waits for the store", key=message.key, why=str(error))
             self._store.leases.release(message)
+
+    async def _mark_in_flight(self, message: OutboxMessage) -> bool:
+        """Note that a message is about to be sent; False if it has gone to another replica.
+
+        A process that was suspended meanwhile looks again: its lease may be over.
+        """
+        while True:
+            since = elapsed()
+            if not await self._store.outbox.mark_in_flight(message):
+                return False
+            if elapsed() - since < self._store.session.lease / 2:
+                return True
 
     async def _send(self, message: OutboxMessage) -> Sent | RetryLater | Undeliverable:
         if message.notice is not None:

@@ -208,13 +208,19 @@ class Outbox:
     def mark_in_flight(self, tx: Transaction, message: OutboxMessage) -> bool:
         """Note that a message is about to be sent: from now on it may have reached Slack.
 
+        Its lease begins anew.
+
         Returns:
             False if another replica has claimed it since, which must be left to it.
         """
         in_flight = (
             sa.update(outbox)
             .where(outbox.c.id == message.id, outbox.c.owner == self.session.owner)
-            .values(attempts=outbox.c.attempts + 1, uncertain=True)
+            .values(
+                attempts=outbox.c.attempts + 1,
+                uncertain=True,
+                lease_until=tx.now + self.session.lease,
+            )
         )
         return tx.connection.execute(in_flight).rowcount > 0
 

@@ -1,5 +1,6 @@
 """What Slack refuses for a while holds back its own operation and thread, and nothing else."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -216,17 +217,10 @@ async def test_message_claimed_while_its_task_ends_is_delivered(
 
     monkeypatch.setattr(outbox, "claim", counted)
     monkeypatch.setattr(outbox, name, ends_late)
-    metrics = Metrics()
-    relay = OutboxRelay(
-        store=timed_store, notifier=desk, metrics=metrics, supervisor=Supervisor(metrics)
-    )
     await queue(timed_store, operation(1), CARD)
-    relay.start()
-    try:
+    async with delivering(timed_store, desk) as relay:
         await until(lambda: len(desk.said(CARD)) == (2 if isinstance(result, Sent) else 1))
         await relay.drain()
-    finally:
-        await relay.stop()
     assert len(claims) == 2
 
 
@@ -239,3 +233,45 @@ async def change(store: Store) -> None:
         return [None for _ in calls]
 
     await store.session.writer.do(work, None)
+
+
+async def test_replica_that_was_suspended_posts_nothing_that_another_has(
+    database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the mark and the post a process may stand still for longer than its lease."""
+    desk, slept, marks = FakeNotifier(), 0.0, 0
+    monkeypatch.setattr("bot.operations.outbox_relay.elapsed", lambda: slept)
+    async with (
+        opened(database_url, clock=clock) as store,
+        opened(database_url, "replica-2", clock=clock) as other,
+    ):
+        mark = store.outbox.mark_in_flight
+
+        async def stands_still(message: OutboxMessage) -> bool:
+            nonlocal slept, marks
+            marks += 1
+            marked = await mark(message)
+            if marks == 1:
+                slept = store.session.lease + 1.0
+                clock.advance(slept)
+                async with delivering(other, desk) as second:
+                    await second.drain()
+            return marked
+
+        store.outbox.mark_in_flight = stands_still  # type: ignore[method-assign]
+        await queue(store, operation(1), CARD)
+        async with delivering(store, desk):
+            await until(lambda: marks == 2 or len(desk.said(CARD)) == 2)
+    assert len(desk.said(CARD)) == 1
+
+
+@contextlib.asynccontextmanager
+async def delivering(store: Store, desk: FakeNotifier) -> AsyncIterator[OutboxRelay]:
+    """Run a relay that nothing renews the leases of."""
+    metrics = Metrics()
+    relay = OutboxRelay(store=store, notifier=desk, metrics=metrics, supervisor=Supervisor(metrics))
+    relay.start()
+    try:
+        yield relay
+    finally:
+        await relay.stop()
