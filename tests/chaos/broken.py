@@ -4,19 +4,34 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from bot.errors import StoreError
 from bot.model.actions import Json
 from bot.model.commands import Command
 from bot.model.operations import Answer, Operation, State
+from bot.model.ports import always
+from bot.operations.lease_guard import LeaseGuard
+from bot.storage.commit_marks import CommitMarks
 from bot.storage.operations import Operations
+from bot.storage.postgres_connection import Connection
+from bot.storage.session import Session
 from bot.storage.transition import Transition
+from bot.storage.writer import Writer
 from bot.tencent.client import TencentCloud
+from handlers.slack import messenger
+
+Patch: TypeAlias = Callable[[object, str, object], None]
+"""Sets an attribute that is there."""
 
 
-def act_first() -> None:
-    """Act before the intent is on disk, in both places: what the campaign must find."""
+def act_first(patch: Patch) -> None:
+    """Act before the intent is on disk, in both places."""
     ask, start, call = Operations.add, Operations.start, TencentCloud.call
     later: set[asyncio.Task[Any]] = set()
     meant: dict[str, tuple[Operations, tuple[str, str, float, list[Transition]]]] = {}
@@ -47,18 +62,130 @@ def act_first() -> None:
             found.append((time.monotonic(), one))
         return found
 
-    async def call_first(cloud: TencentCloud, command: Command) -> Answer:
+    async def call_first(
+        cloud: TencentCloud, command: Command, may_leave: Callable[[], bool] = always
+    ) -> Answer:
         mine = meant.pop(json.dumps(dict(command.params), sort_keys=True), None)
         try:
-            return await call(cloud, command)
+            return await call(cloud, command, may_leave)
         finally:
             if mine is not None:
                 await start(mine[0], *mine[1])
 
-    Operations.add = ask_later  # type: ignore[method-assign, assignment]
-    Operations.start = start_later  # type: ignore[method-assign, assignment]
-    TencentCloud.call = call_first  # type: ignore[method-assign, assignment]
+    patch(Operations, "add", ask_later)
+    patch(Operations, "start", start_later)
+    patch(TencentCloud, "call", call_first)
 
 
-BROKEN: Mapping[str, Callable[[], None]] = {"kill": act_first}
+def send_without_lease(patch: Patch) -> None:
+    """Never ask whether the lease still stands, where a connection takes a while to open."""
+    call = TencentCloud.call
+
+    async def call_slowly(
+        cloud: TencentCloud, command: Command, may_leave: Callable[[], bool] = always
+    ) -> Answer:
+        await asyncio.sleep(0.3)
+        return await call(cloud, command, may_leave)
+
+    patch(LeaseGuard, "is_fresh", lambda _guard: True)
+    patch(TencentCloud, "call", call_slowly)
+
+
+def take_unknown_as_failed(patch: Patch) -> None:
+    """Take a commit without an answer as one that did not take place."""
+    patch(CommitMarks, "leave", lambda _marks, _connection, _now: "")
+
+
+def keep_dead_connection(patch: Patch) -> None:
+    """Go on with a connection that the server has closed."""
+    patch(Writer, "_drop_connection", lambda _writer: None)
+    patch(PGDialect_psycopg, "is_disconnect", lambda *_: False)
+
+
+def wait_for_ever(patch: Patch) -> None:
+    """Wait for a server that says nothing any more."""
+    patch(Connection, "wait", psycopg.Connection.wait)
+
+
+def trust_own_clock(patch: Patch) -> None:
+    """Take the store's time from the machine, although the database has a clock."""
+    begin = Session.__init__
+
+    def begin_by_own_clock(session: Session, engine: sa.Engine, **given: Any) -> None:
+        begin(session, engine, **{**given, "clock": time.time})
+
+    patch(Session, "__init__", begin_by_own_clock)
+
+
+def post_without_looking(patch: Patch) -> None:
+    """Post again what may have been posted, without looking for it."""
+
+    async def find_nothing(*_: object, **__: object) -> None:
+        return None
+
+    patch(messenger, "find_message", find_nothing)
+
+
+def give_up_refused(patch: Patch) -> None:
+    """Give up what Slack refuses, whatever its code says."""
+    patch(messenger, "is_final", lambda _code: True)
+
+
+def ack_unsaved(patch: Patch) -> None:
+    """Take what was asked, although the database could not save it."""
+    ask = Operations.add
+
+    async def ask_anyway(
+        repository: Operations, operation: Operation, facts: Mapping[str, Json]
+    ) -> Operation | None:
+        try:
+            return await ask(repository, operation, facts)
+        except StoreError:
+            return operation
+
+    patch(Operations, "add", ask_anyway)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A bot that fails, and where its campaign finds that.
+
+    Attributes:
+        breaks: Makes it so, in the process that is to fail.
+        shows: The lists of the tally of which one must have something in it.
+        databases: The kinds with which it shows.
+        count: How many faults it takes.
+    """
+
+    breaks: Callable[[Patch], None]
+    shows: tuple[str, ...]
+    databases: tuple[str, ...] = ("sqlite", "postgresql")
+    count: int = 10
+
+
+_POSTGRESQL = ("postgresql",)
+
+BROKEN: Mapping[str, Broken] = {
+    "kill": Broken(act_first, ("lost", "doubled")),
+    "pause": Broken(send_without_lease, ("late", "doubled"), _POSTGRESQL, 20),
+    "lost-commit": Broken(take_unknown_as_failed, ("untrue", "lost")),
+    "silent": Broken(wait_for_ever, ("lost",), _POSTGRESQL, 4),
+    "database-restart": Broken(keep_dead_connection, ("lost",), _POSTGRESQL, 2),
+    "clock": Broken(trust_own_clock, ("late",), _POSTGRESQL),
+    "slack-answer-lost": Broken(post_without_looking, ("posted_twice",)),
+    "slack-error": Broken(give_up_refused, ("unposted", "lost"), count=20),
+    "disk": Broken(ack_unsaved, ("lost",), ("sqlite",)),
+}
 """By the fault whose campaign must find it."""
+
+
+def break_bot(name: str) -> None:
+    """Make this process the bot that the campaign of a fault must find."""
+    BROKEN[name].breaks(_set)
+
+
+def _set(owner: object, name: str, value: object) -> None:
+    # Otherwise a new name in the bot would leave it whole.
+    if not hasattr(owner, name):
+        raise AttributeError(f"{owner} has no {name}")
+    setattr(owner, name, value)

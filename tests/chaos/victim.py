@@ -24,7 +24,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from bot.cli import wiring
 from bot.cli.serve import serve
 from bot.storage.store import Store
-from tests.chaos.broken import BROKEN
+from tests.chaos.broken import BROKEN, break_bot
 from tests.chaos.points import Points
 
 LEASE, SPACING = 2.0, 0.02
@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     quicken()
     if options.broken:
-        BROKEN[options.broken]()
+        break_bot(options.broken)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -3,9 +3,15 @@
 `make chaos` runs the long ones.
 """
 
+from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
+from tests.chaos.broken import BROKEN
 from tests.chaos.campaign import Campaign
+from tests.chaos.faults import FAULTS
+from tests.chaos.tally import Tally
 
 
 async def test_chaos_campaign_loses_and_doubles_nothing(tmp_path: Path) -> None:
@@ -34,3 +40,16 @@ async def test_chaos_campaign_detects_acting_before_intent(tmp_path: Path) -> No
             break
 
     assert found
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_has_a_bot_that_its_campaign_must_find(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whatever such a bot does in another way is still there to be done so."""
+    broken, columns = BROKEN[name], {field.name for field in fields(Tally)}
+    broken.breaks(monkeypatch.setattr)
+
+    assert set(BROKEN) == set(FAULTS)
+    assert broken.shows
+    assert set(broken.shows) <= columns
