@@ -186,17 +186,20 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while True:
-            jobs, last = self._next()
-            live = [job for job in jobs if not job.done.cancelled()]
-            if not self._is_clear():
-                self._refuse(live)
-            elif live:
-                self._settle(live)
-            if last:
-                self._give_up()
-                self._drop_connection()
-                return
+        while self._process_next():
+            pass
+        self._give_up()
+        self._drop_connection()
+
+    def _process_next(self) -> bool:
+        """Wait for work and process it; return whether there may be more."""
+        jobs, last = self._next()
+        live = [job for job in jobs if not job.done.cancelled()]
+        if not self._is_clear():
+            self._refuse(live)
+        elif live:
+            self._settle(live)
+        return not last
 
     def _next(self) -> tuple[list[_Job[Any, Any]], bool]:
         """Wait for work; return what is urgent, or else a few others, so that acks wait little.

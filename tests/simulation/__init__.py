@@ -1,0 +1,1 @@
+"""Runs replicas in one thread and in virtual time, interleaved as a seed says."""

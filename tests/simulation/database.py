@@ -1,0 +1,88 @@
+"""A database in memory that several replicas share, and what can go wrong with its commits."""
+
+import contextlib
+import functools
+import random
+import sqlite3
+import tempfile
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from tests.support.databases import lay_schema
+
+
+class Fate(Enum):
+    """What becomes of a commit."""
+
+    ANSWERED = "answered"
+    LOST = "lost"
+    """It takes place, and its answer is lost."""
+    REFUSED = "refused"
+
+
+class MemoryDatabase:
+    """One SQLite in memory, emptied for each run: its engine keeps the statements it has built.
+
+    Attributes:
+        engine: As `bot.storage.database.connect` makes it, but for its one connection.
+        fates: Of the next commits.
+        away: Whether it can't be reached.
+    """
+
+    def __init__(self) -> None:
+        self.fates: list[Fate] = []
+        self.away = False
+        self.file = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self.engine = sa.create_engine(
+            "sqlite://", creator=lambda: self.file, poolclass=sa.StaticPool
+        )
+        sa.event.listen(self.engine, "begin", self._begin)
+        dialect: Any = self.engine.dialect
+        self._do_commit = dialect.do_commit
+        dialect.do_commit = self._commit
+
+    def empty(self) -> None:
+        """Leave nothing but the schema."""
+        self.fates.clear()
+        self.away = False
+        if self.file.in_transaction:
+            self.file.execute("ROLLBACK")
+        self.file.deserialize(_schema())
+
+    def rows(self, query: str, *given: object) -> list[Any]:
+        """Return what a query finds, as a witness who stands beside."""
+        return self.file.execute(query, given).fetchall()
+
+    def _begin(self, connection: sa.Connection) -> None:
+        if self.away:
+            origin = sqlite3.OperationalError("the database is away")
+            raise sa.exc.OperationalError("BEGIN", None, origin)
+        reads = connection.get_execution_options().get("reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    def _commit(self, connection: Any) -> None:
+        fate = self.fates.pop(0) if self.fates else Fate.ANSWERED
+        if fate is Fate.REFUSED:
+            raise sqlite3.OperationalError("database or disk is full")
+        self._do_commit(connection)
+        if fate is Fate.LOST:
+            raise sqlite3.OperationalError("disk I/O error")
+
+
+@functools.cache
+def _schema() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "schema.db"
+        lay_schema(file)
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            # What is in memory has no WAL.
+            connection.execute("PRAGMA journal_mode=DELETE")
+        return file.read_bytes()
+
+
+def chosen(dice: random.Random, chances: dict[Any, float]) -> Any:
+    """Return one of several things, each as often as its weight says."""
+    return dice.choices(list(chances), list(chances.values()))[0]

@@ -1,0 +1,107 @@
+"""What must be so after a run, whatever has happened in it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from bot.audit.hash_chain import stored_facts
+from bot.catalog.registry import by_api
+from bot.model.messages import MessageKind
+from bot.model.operations import State
+from bot.operations.results import Accepted, NotRecorded, Reply
+from bot.storage.audit_log import AuditSnapshot
+from tests.simulation.database import MemoryDatabase
+from tests.simulation.machine import SIGNER
+from tests.simulation.outside import Seen
+
+NOT_SENT = "Nothing was sent"
+
+_RAN = {State.ACCEPTED, State.ALREADY, State.UNKNOWN}
+"""Endings of what may have run."""
+
+_ENDED = frozenset({"ended", "denied", "cancelled", "expired", "joined"})
+"""Kinds of the records with which an operation is over."""
+
+
+def judge(database: MemoryDatabase, seen: Seen, told: Mapping[str, Reply | None]) -> list[str]:
+    """Return what is wrong."""
+    rows = database.rows("SELECT id, key, state, api, attempts FROM operations")
+    trail = database.rows("SELECT operation, kind, body FROM trail ORDER BY seq")
+    ran = Counter(request.operation for request in seen.requests if request.ran)
+    return [
+        *_lives(rows, trail, ran),
+        *_replies(rows, ran, told),
+        *_request_ids(trail, seen),
+        *_messages(rows, seen),
+        *_verified(database),
+    ]
+
+
+def _lives(rows: list[Any], trail: list[Any], ran: Counter[str]) -> list[str]:
+    kinds: dict[str, list[str]] = {}
+    for operation, kind, _ in trail:
+        kinds.setdefault(operation, []).append(kind)
+    wrong = []
+    for id_, _, state, api, _ in rows:
+        life = kinds.get(id_, [])
+        ends = sum(kind in _ENDED for kind in life)
+        if ends != 1:
+            wrong.append(f"{id_} is {state} and has ended {ends} times: {life}")
+        if ran[id_] and State(state) not in _RAN:
+            wrong.append(f"{id_} is {state}, and it ran")
+        if State(state) is State.ACCEPTED and not ran[id_]:
+            wrong.append(f"{id_} is accepted, and it never ran")
+        if ran[id_] > 1 and not by_api(api).repeatable:
+            wrong.append(f"{id_} ran {ran[id_]} times, and must not be repeated")
+        if ran[id_] and not {"allowed", "decided"} & set(life):
+            wrong.append(f"{id_} ran, and nobody let it pass: {life}")
+    return wrong
+
+
+def _replies(rows: list[Any], ran: Counter[str], told: Mapping[str, Reply | None]) -> list[str]:
+    ids = {key: id_ for id_, key, *_ in rows}
+    wrong = []
+    for key, reply in told.items():
+        if isinstance(reply, Accepted) and ids.get(key) != reply.operation.id:
+            wrong.append(f"{key} was taken, and is not on file")
+        if isinstance(reply, NotRecorded) and NOT_SENT in reply.sentence and ran[ids.get(key, "")]:
+            wrong.append(f"{key}: told that nothing was sent, and it ran")
+    return wrong
+
+
+def _request_ids(trail: list[Any], seen: Seen) -> list[str]:
+    """Compare what was answered to a machine that lives with what is on the trail."""
+    known = {stored_facts(body).get("request_id") for _, _, body in trail}
+    details = " ".join(body for _, _, body in trail)
+    return [
+        f"{one.request_id} of {one.operation} is not on the trail"
+        for one in seen.requests
+        if one.answered_at is not None
+        and one.machine.crashed_at is None
+        and one.request_id not in known
+        and f"{one.request_id})" not in details
+    ]
+
+
+def _messages(rows: list[Any], seen: Seen) -> list[str]:
+    wrong = []
+    for id_, _, state, *_ in rows:
+        card = seen.posted.get(f"{id_}:{MessageKind.CARD.value}")
+        if card is not None and card.state is not State(state):
+            wrong.append(f"{id_} is {state}, and its card says {card.state}")
+        ending = f"{id_}:{MessageKind.ENDING.value}:{state}"
+        if card is not None and ending not in seen.posted:
+            wrong.append(f"{id_} is {state}, and its thread does not say so")
+    return wrong
+
+
+def _verified(database: MemoryDatabase) -> list[str]:
+    """Return what `stopstream audit verify` would say."""
+    with database.engine.connect().execution_options(reads=True) as connection:
+        audited = AuditSnapshot(connection)
+        broken = audited.verify((SIGNER.public,), lambda _seq: None).found or audited.first_gap()
+    tampered = database.rows("SELECT body FROM trail WHERE kind = 'tampered'")
+    return [
+        *([f"the trail: {broken}"] if broken else []),
+        *(f"tampered: {one}" for one in tampered),
+    ]

@@ -1,0 +1,225 @@
+"""The cloud and Slack as replicas of a simulation meet them, and what was seen there."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.errors import ApiError, HeldBackError, NeverSentError, NoAnswerError
+from bot.model.actions import Effect
+from bot.model.commands import Command
+from bot.model.messages import (
+    Delivery,
+    DeliveryResult,
+    EphemeralNotice,
+    MessageKind,
+    RetryLater,
+    Sent,
+)
+from bot.model.operations import Answer, State
+from bot.model.ports import always
+from bot.model.verdicts import RequestPreview
+from tests.simulation.database import MemoryDatabase, chosen
+from tests.simulation.machine import Machine
+
+AUDIT = "C0AUDIT"
+
+DOMAINS = ("push.example.com", "play.example.com")
+
+
+@dataclass(slots=True)
+class Request:
+    """A request that has reached the cloud.
+
+    Attributes:
+        operation: The id of the operation whose task has sent it.
+        ran: Whether it had its effect.
+        answered_at: When its answer has reached the machine; None if it did not.
+    """
+
+    operation: str
+    command: Command
+    request_id: str
+    machine: Machine
+    ran: bool
+    answered_at: float | None = None
+
+
+@dataclass(slots=True)
+class Posted:
+    """A message in Slack.
+
+    Attributes:
+        row: Of the outbox, when it was posted.
+        lane: The destination, and the lane of its own if it was set aside.
+        state: What a card says.
+    """
+
+    key: str
+    ts: str
+    row: int
+    lane: tuple[str, str]
+    state: State | None = None
+    times: int = 1
+
+
+@dataclass
+class Seen:
+    """What was seen outside in one run.
+
+    Attributes:
+        faulty: Whether the cloud and Slack still fail.
+        wrong: What must never be seen.
+    """
+
+    dice: random.Random
+    database: MemoryDatabase
+    note: Callable[[str], None]
+    faulty: bool = True
+    requests: list[Request] = field(default_factory=list[Request])
+    posted: dict[str, Posted] = field(default_factory=dict[str, Posted])
+    wrong: list[str] = field(default_factory=list[str])
+
+    def fate(self, chances: dict[str, float], calm: str) -> str:
+        """Return what happens to a call."""
+        return str(chosen(self.dice, chances)) if self.faulty else calm
+
+    def takes(self) -> float:
+        """Return the seconds for which a call is under way."""
+        if not self.faulty:
+            return 0.01
+        return float(chosen(self.dice, {0.0: 3, 0.01: 4, 0.4: 2, 3.0: 0.7, 9.0: 0.3}))
+
+
+class SimulatedCloud:
+    """Takes requests from one machine; some are refused, some answers are lost."""
+
+    def __init__(self, seen: Seen, machine: Machine) -> None:
+        self._seen = seen
+        self._machine = machine
+
+    def preview(self, command: Command) -> RequestPreview:
+        return RequestPreview("POST", "https://cloud.example.com/", {}, command.action.api)
+
+    async def call(self, command: Command, may_leave: Callable[[], bool] = always) -> Answer:
+        if command.action.effect is Effect.READ:
+            rows = [{"Name": name, "Type": 0} for name in DOMAINS]
+            body = {"StreamState": "active", "DomainList": rows, "AllCount": len(rows)}
+            return Answer("read", body, 0.01)
+        seen, machine = self._seen, self._machine
+        await machine.pause(seen.takes())
+        chances = {"ran": 10, "no answer": 1.5, "refused": 1, "busy": 1, "unclear": 1, "away": 1}
+        fate = seen.fate(chances, "ran")
+        if fate == "away":
+            raise NeverSentError("no connection")
+        if not may_leave():
+            raise HeldBackError("It was about to leave too late.")
+        return await self._answer(command, fate)
+
+    async def _answer(self, command: Command, fate: str) -> Answer:
+        seen, machine = self._seen, self._machine
+        ran = fate in ("ran", "no answer") or (fate == "unclear" and seen.dice.random() < 0.5)
+        request = Request(_operation(), command, f"rid{len(seen.requests)}", machine, ran)
+        seen.requests.append(request)
+        self._check_lease(request)
+        seen.note(f"{machine.name}: {command.action.api} of {request.operation} left: {fate}")
+        await machine.pause(seen.takes())
+        if fate == "no answer":
+            raise NoAnswerError("the connection was lost")
+        request.answered_at = machine.loop.passed
+        codes = {
+            "refused": "InvalidParameter",
+            "busy": "RequestLimitExceeded",
+            "unclear": "InternalError",
+        }
+        if fate in codes:
+            raise ApiError(codes[fate], "no", request_id=request.request_id)
+        return Answer(request.request_id, {}, 0.01)
+
+    def _check_lease(self, request: Request) -> None:
+        """Note what leaves although it is another replica's, or over."""
+        query = "SELECT state, owner FROM operations WHERE id = ?"
+        found = self._seen.database.rows(query, request.operation)
+        if found != [("running", self._machine.name)]:
+            self._seen.wrong.append(f"{request.operation} was sent while the row says {found}")
+
+
+def _operation() -> str:
+    task = asyncio.current_task()
+    assert task is not None
+    return task.get_name().removeprefix("operation ")
+
+
+class SimulatedSlack:
+    """Takes messages from one machine, as the messenger sends them.
+
+    What may have been posted before is looked for by its key.
+    """
+
+    def __init__(self, seen: Seen, machine: Machine) -> None:
+        self._seen = seen
+        self._machine = machine
+
+    async def deliver(self, delivery: Delivery) -> DeliveryResult:
+        operation = delivery.operation
+        if delivery.kind is MessageKind.PRIVATE:
+            return await self._privately()
+        channel = AUDIT if delivery.kind is MessageKind.AUDIT else operation.place.channel
+        if delivery.kind is not MessageKind.CARD:
+            return await self._post(channel, delivery.key, uncertain=delivery.uncertain)
+        return await self._post(
+            channel,
+            delivery.key,
+            uncertain=delivery.uncertain,
+            ts=operation.card_ts,
+            state=operation.state,
+        )
+
+    async def send_ephemeral(self, word: EphemeralNotice) -> DeliveryResult:  # noqa: ARG002
+        return await self._privately()
+
+    async def announce(self, text: str, key: str, *, uncertain: bool) -> DeliveryResult:  # noqa: ARG002
+        return await self._post(AUDIT, key, uncertain=uncertain)
+
+    async def _privately(self) -> DeliveryResult:
+        await self._machine.pause(self._seen.takes())
+        return Sent()
+
+    async def _post(
+        self, channel: str, key: str, *, uncertain: bool, ts: str = "", state: State | None = None
+    ) -> DeliveryResult:
+        seen, machine = self._seen, self._machine
+        row, aside = seen.database.rows("SELECT id, aside FROM outbox WHERE key = ?", key)[0]
+        await machine.pause(seen.takes())
+        before = seen.posted.get(key)
+        chances = {"done": 10, "lost": 1.5, "refused": 1.5, "away": 1}
+        fate = seen.fate(chances, "done")
+        if fate == "refused":
+            return RetryLater(0.0, "Slack refused it (update_failed)", refused=True)
+        if fate == "away":
+            return RetryLater(1.0, "Slack cannot be reached")
+        known = before is not None and (uncertain or before.ts == ts)
+        if before is not None and known:
+            before.state = state
+        else:
+            before = self._new(Posted(key, f"{len(seen.posted) + 1}.0", row, (channel, aside)))
+            before.state = state
+        await machine.pause(seen.takes())
+        if fate == "lost":
+            return RetryLater(1.0, "Slack gave no usable answer", uncertain=True)
+        return Sent(channel, before.ts)
+
+    def _new(self, posted: Posted) -> Posted:
+        seen = self._seen
+        seen.note(f"{self._machine.name}: posts {posted.key}")
+        if posted.key in seen.posted:
+            seen.wrong.append(f"{posted.key} was posted twice")
+        later = [one.key for one in seen.posted.values() if _passed(one, posted)]
+        if later:
+            seen.wrong.append(f"{posted.key} was posted after {later[0]}")
+        seen.posted[posted.key] = posted
+        return posted
+
+
+def _passed(one: Posted, other: Posted) -> bool:
+    return one.lane == other.lane and one.row > other.row
