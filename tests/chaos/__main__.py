@@ -124,16 +124,25 @@ def database(kind: str) -> Iterator[tuple[str, Path, Callable[[], None] | None]]
     server = pgserver.get_server(f"{folder}/data", cleanup_mode="stop")
 
     # Two of them at once would refuse each other.
-    one_at_a_time = threading.Lock()
+    one_at_a_time, restarted = threading.Lock(), threading.Event()
+
+    def control(order: str) -> None:
+        given = ("-w", "-D", str(server.pgdata), "-m", "immediate", order)
+        with one_at_a_time:
+            pgserver.pgexec.pgexec(
+                "pg_ctl", given, bin_path=server.bin_path, user=server.system_user
+            )
 
     def restart() -> None:
-        order = ("-w", "-D", str(server.pgdata), "-m", "immediate", "restart")
-        with one_at_a_time:
-            pgserver.pgexec.pgexec("pg_ctl", order, bin_path=server.bin_path, user=server.system_user)
+        restarted.set()
+        control("restart")
 
     try:
         yield server.get_uri(), folder, restart
     finally:
+        if restarted.is_set():
+            # The package knows only the process that it has started.
+            control("stop")
         server.cleanup()
 
 

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from bot.errors import StoreError
 from bot.model.actions import Json
@@ -18,11 +17,11 @@ from bot.model.operations import Answer, Operation, State
 from bot.model.ports import always
 from bot.operations.lease_guard import LeaseGuard
 from bot.storage.commit_marks import CommitMarks
+from bot.storage.leases import Leases
 from bot.storage.operations import Operations
 from bot.storage.postgres_connection import Connection
 from bot.storage.session import Session
 from bot.storage.transition import Transition
-from bot.storage.writer import Writer
 from bot.tencent.client import TencentCloud
 from handlers.slack import messenger
 
@@ -96,10 +95,19 @@ def take_unknown_as_failed(patch: Patch) -> None:
     patch(CommitMarks, "leave", lambda _marks, _connection, _now: "")
 
 
-def keep_dead_connection(patch: Patch) -> None:
-    """Go on with a connection that the server has closed."""
-    patch(Writer, "_drop_connection", lambda _writer: None)
-    patch(PGDialect_psycopg, "is_disconnect", lambda *_: False)
+def claim_until_failure(patch: Patch) -> None:
+    """Take nothing over any more once the database has failed."""
+    claim, failed = Leases.claim, False
+
+    async def claim_or_give_up(leases: Leases) -> list[Operation]:
+        nonlocal failed
+        try:
+            return [] if failed else await claim(leases)
+        except StoreError:
+            failed = True
+            raise
+
+    patch(Leases, "claim", claim_or_give_up)
 
 
 def wait_for_ever(patch: Patch) -> None:
@@ -170,7 +178,7 @@ BROKEN: Mapping[str, Broken] = {
     "pause": Broken(send_without_lease, ("late", "doubled"), _POSTGRESQL, 20),
     "lost-commit": Broken(take_unknown_as_failed, ("untrue", "lost")),
     "silent": Broken(wait_for_ever, ("lost",), _POSTGRESQL, 4),
-    "database-restart": Broken(keep_dead_connection, ("lost",), _POSTGRESQL, 2),
+    "database-restart": Broken(claim_until_failure, ("lost",), _POSTGRESQL, 4),
     "clock": Broken(trust_own_clock, ("late",), _POSTGRESQL),
     "slack-answer-lost": Broken(post_without_looking, ("posted_twice",)),
     "slack-error": Broken(give_up_refused, ("unposted", "lost"), count=20),

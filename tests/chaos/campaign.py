@@ -257,8 +257,12 @@ class Campaign:
         people.leave()
         for victim in victims:
             began = time.monotonic()
+            dead = asyncio.create_task(victim.dead())
             victim.signal(signal.SIGTERM)
-            await victim.dead()
+            await asyncio.wait({dead}, timeout=30)
+            if not dead.done():
+                victim.signal(signal.SIGKILL)
+            await dead
             self._stopped(began)
 
 

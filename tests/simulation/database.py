@@ -5,6 +5,7 @@ import functools
 import random
 import sqlite3
 import tempfile
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,6 @@ def _schema() -> bytes:
         return file.read_bytes()
 
 
-def chosen(dice: random.Random, chances: dict[Any, float]) -> Any:
+def chosen(dice: random.Random, chances: Mapping[Any, float]) -> Any:
     """Return one of several things, each as often as its weight says."""
     return dice.choices(list(chances), list(chances.values()))[0]

@@ -69,7 +69,7 @@ class Machine:
     async def pause(self, seconds: float) -> None:
         """Wait within it."""
         done: asyncio.Future[None] = self.loop.create_future()
-        self.later(seconds, lambda: done.done() or done.set_result(None))
+        self.later(seconds, _finish, done)
         await done
 
     def run(self, work: Coroutine[Any, Any, Any], name: str = "") -> "asyncio.Task[Any]":
@@ -110,6 +110,11 @@ class Machine:
             self._held.append((call, given))
         else:
             call(*given)
+
+
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def make_task(

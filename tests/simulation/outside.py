@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.errors import ApiError, HeldBackError, NeverSentError, NoAnswerError
-from bot.model.actions import Effect
+from bot.model.actions import Effect, Json
 from bot.model.commands import Command
 from bot.model.messages import (
     Delivery,
@@ -103,8 +103,12 @@ class SimulatedCloud:
 
     async def call(self, command: Command, may_leave: Callable[[], bool] = always) -> Answer:
         if command.action.effect is Effect.READ:
-            rows = [{"Name": name, "Type": 0} for name in DOMAINS]
-            body = {"StreamState": "active", "DomainList": rows, "AllCount": len(rows)}
+            rows: list[Json] = [{"Name": name, "Type": 0} for name in DOMAINS]
+            body: dict[str, Json] = {
+                "StreamState": "active",
+                "DomainList": rows,
+                "AllCount": len(rows),
+            }
             return Answer("read", body, 0.01)
         seen, machine = self._seen, self._machine
         await machine.pause(seen.takes())
@@ -178,7 +182,14 @@ class SimulatedSlack:
     async def send_ephemeral(self, word: EphemeralNotice) -> DeliveryResult:  # noqa: ARG002
         return await self._privately()
 
-    async def announce(self, text: str, key: str, *, uncertain: bool) -> DeliveryResult:  # noqa: ARG002
+    async def announce(
+        self,
+        text: str,  # noqa: ARG002 (a key is enough)
+        key: str,
+        *,
+        uncertain: bool,
+        seal: str = "",  # noqa: ARG002 (see above)
+    ) -> DeliveryResult:
         return await self._post(AUDIT, key, uncertain=uncertain)
 
     async def _privately(self) -> DeliveryResult:
