@@ -28,6 +28,7 @@ class Invocation:
         key: Makes the run unique: `trigger_id`, `event_id`, …
         verb: What the way in implies, e.g. START for `/startstream`; None where the
             text must say it itself.
+        repeated: It may have come, and been recorded, before under the same key.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Invocation:
     text: str = field(repr=False)
     via: Via = Via.COMMAND
     verb: Effect | None = Effect.STOP
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,6 @@ class QueuedRequest:
         changes: Fields to set with it.
         judged_at: When the policy was asked, epoch seconds.
         bulk: It was asked in bulk, so single requests go first.
-        answer: To the try before, which is not on the trail yet.
     """
 
     operation: Operation
@@ -54,7 +53,6 @@ class QueuedRequest:
     changes: Changes = field(default_factory=Changes)
     judged_at: float = 0.0
     bulk: bool = False
-    answer: LateAnswer | None = None
 
 
 class Scheduler:
@@ -200,8 +198,6 @@ class Scheduler:
 
     async def _not_started(self, request: QueuedRequest) -> None:
         """Find out why the store did not let a request leave, and end what must not leave."""
-        if request.answer is not None:
-            await self._transitions.note_late(request.answer)
         if await self._transitions.end_too_old(request.operation, request.command) is not None:
             return
         if self._authorizer.start_scope(request.command) is not None:
@@ -282,22 +278,24 @@ class Scheduler:
         """Wait, and queue it again."""
         path: tuple[State, ...] = (State.RUNNING, State.RUNNING)
         changes: Changes = {"detail": retry.why}
-        late = None
-        if retry.request_id:
-            late = LateAnswer(operation.id, State.DUE, retry.request_id, retry.code)
-        if not retry.may_have_run:
+        late = LateAnswer(operation.id, State.DUE, retry.request_id, retry.code)
+        if retry.may_have_run:
+            if retry.request_id:
+                # The next try may be another replica's, which does not know of it.
+                await self._transitions.note_late(late)
+        else:
             due = (State.RUNNING, State.DUE)
             moved = await self._transitions.move(
                 operation, command, due, changes, due_in=retry.wait
             )
             if moved is None:
-                if late is not None:
+                if retry.request_id:
                     await self._transitions.note_late(late)
                 return
-            operation, path, changes, late = moved, TO_RUNNING, {}, None
+            operation, path, changes = moved, TO_RUNNING, {}
         await asyncio.sleep(retry.wait)
         # The verdict is old by now: what did not run is judged again before it is sent.
-        self.enqueue(QueuedRequest(operation, command, path, changes, answer=late))
+        self.enqueue(QueuedRequest(operation, command, path, changes))
 
 
 def _with_spans(request: QueuedRequest, now: float) -> dict[str, Json]:

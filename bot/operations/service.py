@@ -54,6 +54,11 @@ _NOT_KNOWN = (
     "appears here, the request is running. Look for one before you ask again."
 )
 
+_PRESS_NOT_SAVED = (
+    "Your press could not be saved: the database does not answer. If a card for it is here, an "
+    "earlier press was saved. If not, press again."
+)
+
 _PRESSES = 50
 """How often one person may choose the same follow-up of an ending."""
 
@@ -194,10 +199,10 @@ class Service:
             async with asyncio.timeout(BOOKING):
                 before = await self._store.operations.get(id_)
                 account = await self._store.off_air.filed_account(id_)
-                key = await self._next_key(f"{id_}:{choice}:{asked.actor.user}")
+                key, repeated = await self._next_key(f"{id_}:{choice}:{asked.actor.user}")
         except (StoreError, TimeoutError) as error:
-            log.error("not recorded, so not done", why=str(error))
-            return NotRecorded("Nothing was sent: the database does not answer. Press again.")
+            log.error("a press is not recorded", why=str(error))
+            return NotRecorded(_PRESS_NOT_SAVED)
         if before is not None:
             policy = self._policy()
             # The list of what is off counts only for an account that the policy has renamed:
@@ -218,7 +223,8 @@ class Service:
             return stale
         thread = before.place.thread_ts or before.card_ts
         place = Place(before.place.channel, thread, asked.place.reply_url)
-        again = replace(asked, key=key, place=place, text=format_command(wanted))
+        text = format_command(wanted)
+        again = replace(asked, key=key, place=place, text=text, repeated=repeated)
         self._worker.note_ack()
         undoes = id_ if follow in UNDOING else before.origin.undoes
         origin = Origin(undoes=undoes, extension=asked_span(before))
@@ -243,8 +249,8 @@ class Service:
             async with asyncio.timeout(BOOKING):
                 before = await self._store.operations.get(id_)
         except (StoreError, TimeoutError) as error:
-            log.error("not recorded, so not done", why=str(error))
-            return NotRecorded("Nobody was asked: the database does not answer. Press again.")
+            log.error("a press is not recorded", why=str(error))
+            return NotRecorded(_PRESS_NOT_SAVED)
         trusted = before is not None and not before.unsigned
         wanted = _denied_command(before, asked.actor.user) if before and trusted else None
         if before is None or wanted is None:
@@ -252,7 +258,7 @@ class Service:
         if self._clock() - before.asked_at > _REQUEST_FOR:
             return NotRecorded("That was refused too long ago, so nobody was asked. Ask anew.")
         place = replace(before.place, reply_url=asked.place.reply_url)
-        again = replace(asked, key=f"{id_}:request", place=place, text=before.text)
+        again = replace(asked, key=f"{id_}:request", place=place, text=before.text, repeated=True)
         origin = replace(before.origin, request_of=id_)
         return await self._record(again, wanted, origin)
 
@@ -278,6 +284,7 @@ class Service:
         text = format_command(command) if secret else invocation.text
         operation = self._operation(invocation, State.ASKED, command, text)
         operation = replace(operation, origin=replace(origin, spans=command.spans))
+        began = time.monotonic()
         try:
             async with asyncio.timeout(BOOKING):
                 recorded = await self._store.operations.add(
@@ -293,12 +300,25 @@ class Service:
             return NotRecorded(_NOT_KNOWN)
         except StoreError as error:
             log.error("not recorded, so not done", why=str(error))
-            return NotRecorded(
-                "Nothing was sent: it cannot be recorded now "
-                f"({error}). Try again; if it stays so, tell whoever runs this bot."
-            )
+            return await self._refused(invocation, error, began + BOOKING - time.monotonic())
         self._worker.take(recorded)
         return Accepted(recorded)
+
+    async def _refused(self, invocation: Invocation, error: StoreError, seconds: float) -> Reply:
+        """Answer what the database has not taken; an earlier delivery of it may be there."""
+        try:
+            async with asyncio.timeout(seconds):
+                first = await self._store.operations.by_key(invocation.key)
+        except (StoreError, TimeoutError):
+            if invocation.repeated:
+                return NotRecorded(_NOT_KNOWN)
+            first = None
+        if first is not None:
+            return Accepted(first, again=True)
+        return NotRecorded(
+            "Nothing was sent: it cannot be recorded now "
+            f"({error}). Try again; if it stays so, tell whoever runs this bot."
+        )
 
     async def _record_mistake(self, invocation: Invocation, error: ParseError) -> Invalid:
         operation = self._operation(
@@ -336,13 +356,16 @@ class Service:
             return NotRecorded(why, wanted)
         return NotRecorded(superseded.sentence, wanted) if superseded else None
 
-    async def _next_key(self, begin: str) -> str:
-        """Return the key of a press: a second one before the first has ended has the same."""
+    async def _next_key(self, begin: str) -> tuple[str, bool]:
+        """Return the key of a press, and whether an earlier press has it.
+
+        A second press has the key of the first until that has ended.
+        """
         for number in range(_PRESSES):
             found = await self._store.operations.by_key(f"{begin}:{number}")
             if found is None or found.state not in ENDINGS:
                 break
-        return f"{begin}:{number}"
+        return f"{begin}:{number}", found is not None
 
     def _operation(
         self,

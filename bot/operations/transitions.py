@@ -132,8 +132,10 @@ class Transitions:
             await self.note_late(late)
 
     async def note_late(self, answer: LateAnswer) -> None:
-        """Record an answer that the ending of its operation does not hold, and tell of it."""
-        log.warning("an answer came late", operation=answer.operation, request_id=answer.request_id)
+        """Record an answer that no transition takes; if it came too late, tell of it."""
+        log.warning(
+            "an answer is no ending", operation=answer.operation, request_id=answer.request_id
+        )
         await self._until_stored(answer.operation, lambda: self._store.operations.note_late(answer))
 
     async def deny(

@@ -244,12 +244,20 @@ class Operations:
 
     @write
     def note_late(self, tx: Transaction, answer: LateAnswer) -> None:
-        """Record an answer that no transition could take, and enqueue a message about it."""
+        """Record an answer that no transition takes.
+
+        Where the operation is not in progress here any more, enqueue a message about it.
+        """
         facts: dict[str, Json] = {"request_id": answer.request_id, "replica": self.session.owner}
         facts |= {"code": answer.code} if answer.code else {"answer": answer.state.value}
-        tx.facts.append(Fact("late answer", answer.operation, facts))
         query = sa.select(operations).where(operations.c.id == answer.operation)
-        for operation in self.session.quarantine.operations(tx.connection.execute(query).all()):
+        found = tx.connection.execute(query).all()
+        running = (State.RUNNING.value, self.session.owner)
+        if any((row.state, row.owner) == running for row in found):
+            tx.facts.append(Fact("unclear answer", answer.operation, facts))
+            return
+        tx.facts.append(Fact("late answer", answer.operation, facts))
+        for operation in self.session.quarantine.operations(found):
             observed = f"{answer.code or answer.state.value} {answer.request_id}"
             self._outbox.enqueue(tx, operation, MessageKind.LATE, observed)
             if operation.state not in _DONE and answer.off_air is not None:

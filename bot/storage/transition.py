@@ -92,7 +92,9 @@ class Effects:
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
-    """What the cloud answered to a request of an operation that another replica has taken over.
+    """What the cloud answered to a request, where no transition takes it.
+
+    Another replica has taken the operation over, or it is to be sent again.
 
     Attributes:
         state: The ending that it would have been, or DUE where it was to be sent again.

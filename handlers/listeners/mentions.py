@@ -5,10 +5,12 @@ Source: https://docs.slack.dev/reference/events/app_mention
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
@@ -17,6 +19,8 @@ from handlers.slack.payloads import text_at
 from handlers.slack.responder import Responder
 
 log = structlog.get_logger("stopstream.mentions")
+
+_RETRY = "x-slack-retry-num"
 
 _BOT_SUBTYPES = ("bot_message",)
 
@@ -29,11 +33,13 @@ def register(app: AsyncApp, *, responder: Responder, bot_user: str) -> None:
     """Register mentions of the bot user."""
 
     @app.event("app_mention")
-    async def app_mention(body: dict[str, Any]) -> None:
+    async def app_mention(body: dict[str, Any], request: AsyncBoltRequest) -> None:
         """Store the request; Bolt acks once that is done."""
         invocation = parse_mention(body, bot_user)
         if invocation is None:
             return
+        # Slack delivers an event again that was not acked in time.
+        invocation = replace(invocation, repeated=_RETRY in request.headers)
         if "edited" in body["event"]:
             responder.queue_ephemeral(invocation, EDITED)
             return

@@ -20,7 +20,7 @@ from bot.model.operations import Answer, State
 from bot.model.ports import always
 from bot.model.verdicts import RequestPreview
 from tests.simulation.database import MemoryDatabase, chosen
-from tests.simulation.machine import Machine
+from tests.simulation.machine import LEASE, Machine
 
 AUDIT = "C0AUDIT"
 
@@ -157,7 +157,9 @@ def _operation() -> str:
 class SimulatedSlack:
     """Takes messages from one machine, as the messenger sends them.
 
-    What may have been posted before is looked for by its key.
+    What may have been posted before is looked for by its key. A post that is under way for longer
+    than its lease, while the database is away, can be posted again by another replica: nothing
+    prevents that, and it is not simulated.
     """
 
     def __init__(self, seen: Seen, machine: Machine) -> None:
@@ -201,7 +203,7 @@ class SimulatedSlack:
     ) -> DeliveryResult:
         seen, machine = self._seen, self._machine
         row, aside = seen.database.rows("SELECT id, aside FROM outbox WHERE key = ?", key)[0]
-        await machine.pause(seen.takes())
+        await machine.pause(min(seen.takes(), 0.45 * LEASE))
         before = seen.posted.get(key)
         chances = {"done": 10, "lost": 1.5, "refused": 1.5, "away": 1}
         fate = seen.fate(chances, "done")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import structlog
 
+from bot.errors import StoreError
 from bot.model.commands import Via
 from bot.model.messages import MessageKind
 from bot.model.people import Actor
@@ -39,6 +40,27 @@ async def test_mention_runs_once_when_redelivered(workspace: Workspace) -> None:
     await workspace.settle()
 
     assert len(workspace.house.cloud.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [({}, "Nothing was sent"), ({"X-Slack-Retry-Num": "1"}, "I don't know yet")],
+)
+async def test_redelivered_mention_is_not_told_that_nothing_was_sent(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], said: str
+) -> None:
+    """Slack says that it delivers an event again: the first delivery may have been recorded."""
+
+    async def refused(*_: Any) -> Any:
+        raise StoreError("the database is away")
+
+    monkeypatch.setattr(workspace.house.store.operations, "add", refused)
+    monkeypatch.setattr(workspace.house.store.operations, "by_key", refused)
+    await workspace.event(mention("stop live stream1"), **headers)
+    await workspace.background.stop(grace=60.0)
+
+    (whisper,) = workspace.slack.asked("chat.postEphemeral")
+    assert whisper["text"].startswith(said)
 
 
 @pytest.mark.parametrize("thread", ["", "1700000000.000100"])

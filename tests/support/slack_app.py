@@ -84,10 +84,10 @@ class Workspace:
         assert status == 200
         return answer
 
-    async def event(self, event: dict[str, Any], event_id: str = "Ev1") -> None:
+    async def event(self, event: dict[str, Any], event_id: str = "Ev1", **headers: str) -> None:
         """Send an event."""
         body = {"type": "event_callback", "event_id": event_id, "team_id": TEAM, "event": event}
-        status, _ = await self.send(json.dumps(body), "application/json")
+        status, _ = await self.send(json.dumps(body), "application/json", **headers)
         assert status == 200
 
     async def settle(self) -> None:
