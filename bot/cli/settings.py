@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from bot.audit.checkpoints import is_key, seed
+from bot.cli.secret_files import SecretFiles, read_secret, secrets_folder
 from bot.errors import ConfigError
 from bot.model.actions import Site
 from bot.times import parse_duration
@@ -134,11 +140,29 @@ class Settings(BaseSettings):
         alias="STOPSTREAM_LISTEN",
         description="`host:port` for health and metrics, and for Slack's requests in HTTP mode.",
     )
+    secrets_dir: Path | None = Field(
+        None,
+        alias="STOPSTREAM_SECRETS_DIR",
+        description="Folder whose files hold settings, secrets above all, by their names here; by "
+        "default `/run/secrets` where it exists. What is in the environment wins.",
+    )
     log_format: Literal["json", "console"] | None = Field(
         None,
         alias="STOPSTREAM_LOG_FORMAT",
         description="`json` or `console`; by default `console` on a terminal, else `json`.",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (no file is read unasked)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (it would wait for a FIFO)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, the first one first."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
 
     @model_validator(mode="before")
     @classmethod
@@ -302,5 +326,11 @@ def _problem(error: Any) -> str:
 
 
 def variable(name: str) -> str | None:
-    """Return the value of an environment variable that the policy file names."""
-    return os.environ.get(name)
+    """Return the value of a variable, or the file, that the policy file names.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    value = os.environ.get(name)
+    folder = None if value is not None else secrets_folder()
+    return read_secret(folder, name) if folder else value

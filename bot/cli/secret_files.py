@@ -1,0 +1,78 @@
+"""Settings in files, one each by its name, as Docker, Kubernetes and systemd hand over secrets."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import PydanticBaseSettingsSource
+
+from bot.errors import ConfigError
+from bot.files import read_regular_file
+
+FOLDER = "STOPSTREAM_SECRETS_DIR"
+
+DEFAULT = Path("/run/secrets")
+"""Where Docker puts them."""
+
+_MOST = 65_536
+
+
+def secrets_folder() -> Path | None:
+    """Return the folder whose files hold settings; None if there is none.
+
+    Raises:
+        ConfigError: The environment names one that is not there.
+    """
+    named = os.environ.get(FOLDER, "")
+    folder = Path(named) if named else DEFAULT
+    if folder.is_dir():
+        return folder
+    if named:
+        raise ConfigError([f"{FOLDER}: is not a folder"])
+    return None
+
+
+def read_secret(folder: Path, name: str) -> str | None:
+    """Return the content of a setting's file, without the end of its last line; None if absent.
+
+    Raises:
+        ConfigError: It cannot be read, is larger than 64 KB, or is not a text.
+    """
+    file = folder / name
+    if not file.exists():
+        return None
+    try:
+        content = read_regular_file(file, _MOST).decode()
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise ConfigError([f"{name}: its file in {FOLDER}: {why}"]) from None
+    return content.rstrip("\r\n")
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads settings from the files of the folder; the environment wins over them."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the value of one setting, its name in the environment, and that it is no JSON."""
+        name = field.alias or field_name
+        folder = secrets_folder()
+        return (read_secret(folder, name) if folder else None), name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values that are there, by their names in the environment.
+
+        Raises:
+            ConfigError: One line for each file that cannot be read.
+        """
+        found, problems = dict[str, Any](), list[str]()
+        for field_name, field in self.settings_cls.model_fields.items():
+            try:
+                value, name, _ = self.get_field_value(field, field_name)
+            except ConfigError as error:
+                problems += error.problems
+            else:
+                found |= {name: value} if value else {}
+        if problems:
+            raise ConfigError(list(dict.fromkeys(problems)))
+        return found
