@@ -83,6 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("check", help="check configuration, Slack and Tencent Cloud")
     _add_operations(add)
     _add_policy(add)
+    cam = add("cam-policy", help="print the CAM policy for the bot's key at Tencent Cloud, as JSON")
+    cam.add_argument("--account", default="", metavar="NAME", help="where the policy has several")
     _add_audit(add)
     return parser
 
@@ -127,6 +129,7 @@ def _add_policy(add: AddParser) -> None:
         metavar="S…",
         help="a user group the user is in; may be repeated",
     )
+    policies.add_parser("init", help="write a first policy file, with comments")
     policies.add_parser("check", help="validate the file")
     policies.add_parser("schema", help="print its JSON Schema")
 

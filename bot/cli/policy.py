@@ -1,4 +1,4 @@
-"""`stopstream policy`: explain a decision, validate the file, print its schema."""
+"""`stopstream policy`: write a first file, validate it, explain a decision, print its schema."""
 
 import argparse
 import json
@@ -15,6 +15,7 @@ from bot.model.commands import Command
 from bot.model.people import Actor
 from bot.model.verdicts import Denied, Verdict
 from bot.operations.near_targets import asks_before
+from bot.policy import example
 from bot.policy.domains import domain_param
 from bot.policy.explanation import explain
 from bot.policy.matching import Context
@@ -29,6 +30,8 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
             return DONE
         case "check":
             return _check(settings)
+        case "init":
+            return _init(settings)
         case _:
             return await _explain(settings, options)
 
@@ -36,6 +39,25 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
 def _check(settings: Settings) -> int:
     policy = open_policy(settings, with_keys=False).value.policy
     say(f"{settings.policy}: holds: {len(policy.roles)} roles, {len(policy.limits)} limits")
+    return DONE
+
+
+def _init(settings: Settings) -> int:
+    """Write the example policy, never over a file that is there."""
+    text = example.read()
+    try:
+        with settings.policy.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        complain(f"{settings.policy} exists and was not changed; remove it to begin again")
+        return FAILED
+    except OSError as error:
+        complain(f"{settings.policy} can't be written: {error.strerror}")
+        return FAILED
+    say(
+        f"{settings.policy} is written. Put your own ids and domain into it, then run:",
+        "  stopstream policy check",
+    )
     return DONE
 
 

@@ -23,7 +23,7 @@ _SITES: Mapping[str, Site] = {"mainland": "mainland", "intl": "intl"}
 
 
 class Settings(BaseSettings):
-    """Every setting, by the name it has in the environment; see CONTRACT and README.
+    """Every setting, by the name it has in the environment; see docs/operate.md.
 
     An empty variable counts as absent.
     """

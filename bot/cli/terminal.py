@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from bot import telemetry
-from bot.cli import audit, check, pending, policy
+from bot.cli import audit, cam_policy, check, pending, policy
 from bot.cli import run as operations
 from bot.cli.settings import Settings, read_settings
 
@@ -14,6 +14,7 @@ Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 
 COMMANDS: Mapping[str, Command] = {
     "audit": audit.run,
+    "cam-policy": cam_policy.cam_policy,
     "check": check.check,
     "decide": operations.decide,
     "off": pending.off,

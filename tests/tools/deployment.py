@@ -39,7 +39,15 @@ SECRETS = (
 EXPOSURE = 1.5
 """What systemd may rate the unit at most: 0 is best, 10 worst."""
 
-_SOURCES = ("bot", "handlers", "pyproject.toml", "README.md", "LICENSE", "manifest.yml")
+_SOURCES = (
+    "bot",
+    "handlers",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "manifest.yml",
+    "policy.example.yml",
+)
 
 
 def run(*command: str | Path, **more: Any) -> str:

@@ -100,6 +100,33 @@ def test_manifest_uses_socket_mode_without_urls(manifest: dict[str, Any]) -> Non
     assert "url" not in json.dumps(manifest)
 
 
+def test_http_manifest_differs_in_its_addresses_alone(manifest: dict[str, Any]) -> None:
+    """manifest.http.yml is manifest.yml without Socket Mode, and with Slack's addresses."""
+    http: dict[str, Any] = yaml.safe_load((_HERE / "manifest.http.yml").read_text())
+    settings = http["settings"]
+    places = [*http["features"]["slash_commands"], settings["event_subscriptions"]]
+    urls = [place.pop("url", None) or place.pop("request_url") for place in places]
+    urls.append(settings["interactivity"].pop("request_url"))
+
+    assert set(urls) == {"https://YOUR-HOST/slack/events"}
+    assert settings["socket_mode_enabled"] is False
+    settings["socket_mode_enabled"] = True
+    assert http == manifest
+
+
+def test_http_manifest_matches_slack_schema() -> None:
+    """The manifest for HTTP is valid under Slack's published schema once it names a host."""
+    if not _SCHEMA.exists():
+        pytest.skip(f"{_SCHEMA.name} is not beside this checkout")
+    text = (_HERE / "manifest.http.yml").read_text().replace("YOUR-HOST", "bot.example.com")
+
+    problems = jsonschema.Draft7Validator(json.loads(_SCHEMA.read_text())).iter_errors(
+        yaml.safe_load(text)
+    )
+
+    assert list(problems) == []
+
+
 async def test_app_is_built_without_calling_slack() -> None:
     """The app is built without a call to Slack, and Bolt logs errors only."""
     client = AsyncWebClient(token="xoxb-made-up", base_url="http://127.0.0.1:9/api/")

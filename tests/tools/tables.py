@@ -1,23 +1,25 @@
-"""Writes the tables of the README: `python -m tests.tools.readme`; a test sees that they hold."""
+"""Writes the tables of README and docs: `python -m tests.tools.tables`; a test compares them."""
 
 from argparse import ArgumentParser
 from typing import Any
 
 from bot.catalog import builtin as own
-from bot.catalog.registry import ACTIONS
+from bot.catalog.registry import ACTIONS, PRODUCTS
 from bot.cli.main import build_parser
 from bot.cli.settings import Settings
 from bot.commands.formatting import example
-from bot.model.actions import Action, Effect
+from bot.model.actions import Action, Effect, Product
 from tests.support.paths import ROOT
 
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+"""The pages that may hold tables."""
 
 
 def sections() -> dict[str, str]:
-    """Give each table by the name of its place."""
+    """Return each table by the name of its place."""
     return {
-        "commands": _commands(),
+        **{f"commands-{one.name}": _commands_of(one) for one in PRODUCTS},
+        "commands-bot": _commands(),
         "actions": _actions(),
         "settings": _settings(),
         "terminal": _terminal(),
@@ -36,24 +38,28 @@ def _table(head: str, rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
+def _commands_of(product: Product) -> str:
+    rows = [[f"`{example(a)}`", a.does] for a in ACTIONS if a.product is product]
+    return _table("type | does", rows)
+
+
 def _commands() -> str:
-    rows = [[f"`{example(action)}`", action.does] for action in ACTIONS]
-    rows += [
+    rows = [
         ["`/stopstream DropLiveStream StreamName=… DomainName=…`", "Any action by its API name."],
         ["`/stopstream live rtmp://PUSH-HOST/live/stream1?…`", "A push or play URL for STREAM."],
         ["`/stopstream main-stage`", "A target of the policy file."],
         ["`/stopstream` · `/startstream`", "A form."],
         [
             "`/stopstream live stream1 for=30m`",
-            "Keep it off that long, by a ban; its end is announced.",
+            "Keep it off that long, by a ban; the thread says when it ends.",
         ],
-        ["`/stopstream off`", "What is off and not yet on, and what is held, with its way back."],
+        ["`/stopstream off`", "What is off or held, with the button that brings it back."],
         *([f"`{example(action)}`", action.does] for action in own.ACTIONS),
         ["`… case=INC-42`", "With any action: the incident that it belongs to."],
         ["`… account=europe`", "With any action: the cloud account, where there are several."],
         [
             "`/stopstream help [KIND]`",
-            "What there is, with examples to paste, and a mark on what you may do here.",
+            "What you can do here, with examples to paste.",
         ],
         ["`/stopstream whoami`", "Your roles, what they allow here, and why not the rest."],
         [
@@ -62,7 +68,7 @@ def _commands() -> str:
         ],
         ["`@stopstream stop …` · `start …` · `status …`", "The same text, in a thread too."],
     ]
-    return _table("type | and", rows)
+    return _table("type | does", rows)
 
 
 def _actions() -> str:
@@ -122,14 +128,16 @@ def _subcommands() -> list[tuple[ArgumentParser, str]]:
 
 
 def written(text: str) -> str:
-    """Put every table into its place."""
+    """Return a page with every table in its place."""
     for name, table in sections().items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, _, rest = text.partition(begin)
-        after = rest.partition(end)[2]
-        text = f"{before}{begin}{table}\n{end}{after}"
+        before, marked, rest = text.partition(begin)
+        if marked:
+            after = rest.partition(end)[2]
+            text = f"{before}{begin}{table}\n{end}{after}"
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+    for page in PAGES:
+        page.write_text(written(page.read_text()))
