@@ -14,7 +14,7 @@ from bot.errors import StoreError
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import Delivery, MessageKind, RetryLater, Sent, Undeliverable
 from bot.model.ports import Notifier
-from bot.storage.outbox import OutboxMessage
+from bot.storage.outbox_message import OutboxMessage
 from bot.storage.store import Store
 from bot.supervision import Loop, Supervisor, until_set
 from bot.telemetry import Metrics

@@ -24,7 +24,7 @@ from bot.policy import evaluation as policy
 from bot.policy import explanation, matching
 from bot.policy.loader import LoadedPolicy
 from bot.policy.matching import Context
-from bot.storage.outbox import permalink
+from bot.storage.outbox_message import permalink
 from bot.storage.store import Store
 
 _OPEN = 10

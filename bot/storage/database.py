@@ -11,7 +11,7 @@ from bot.storage import sqlite_file
 from bot.storage.durability import configure_postgres, configure_sqlite
 from bot.storage.tables import METADATA
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest migration. A test compares it with the files."""
 
 _ADDRESS = "STOPSTREAM_DATABASE_URL: "

@@ -11,6 +11,7 @@ from bot.errors import StrangeKeyError
 from bot.model.actions import Json
 from bot.storage import audit_end, audit_records
 from bot.storage.audit_end import EndGuard, Flaw, abandoned_flaw, tampered
+from bot.storage.message_integrity import recode
 from bot.storage.session import Session, write
 from bot.storage.tables import seals
 from bot.storage.writer import Transaction
@@ -77,6 +78,7 @@ class KeyChanges:
             )
             head = successor.sign(CheckpointKind.HEAD, end.seq, end.hash, at)
             audit_records.put_head(tx.connection, head, is_first=False)
+            recode(tx, former, successor)
         return flaw
 
 

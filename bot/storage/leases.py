@@ -10,7 +10,7 @@ import structlog
 from bot.model.lifecycle import IN_HAND
 from bot.model.operations import Decision, Operation, State
 from bot.storage.audit_log import AuditLog
-from bot.storage.outbox import OutboxMessage
+from bot.storage.outbox_message import OutboxMessage
 from bot.storage.session import Session, write
 from bot.storage.tables import UNFINISHED, UNSETTLED, decisions, operations, outbox
 from bot.storage.writer import Transaction
@@ -155,6 +155,7 @@ class Leases:
                 .where(column == value, column.table.c.owner == owner)
                 .values(owner="", lease_until=tx.now + lease / 5)
             )
+        self.session.message_integrity.reject_uncoded(tx)
         others: list[Row] = []
         for table, unfinished in _LEASED:
             mine = sa.select(table.c.id, table.c.lease_until).where(

@@ -1,55 +1,27 @@
 """The outbox: messages to Slack, enqueued in the transaction of what they are about."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from bot.audit.checkpoints import parse_checkpoint
 from bot.audit.hash_chain import Fact
-from bot.audit.witness import text_digest
-from bot.errors import UnreadableRowError
 from bot.model.actions import Json
 from bot.model.commands import Via
 from bot.model.messages import EphemeralNotice, MessageKind, Sent
 from bot.model.operations import Operation, State
 from bot.storage import outbox_lanes as lanes
 from bot.storage import rows
+from bot.storage.outbox_message import OutboxMessage, decode, delivery, is_recorded
 from bot.storage.rate_limits import RateLimits
+from bot.storage.row_macs import OF_MESSAGE
 from bot.storage.session import Session, write
 from bot.storage.tables import operations, outbox
 from bot.storage.writer import Transaction
 
 _SLACK = "slack:"
 """Account of Slack's destinations among the rate limits; a policy can name no account so."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxMessage:
-    """A row of the outbox, claimed by this replica.
-
-    Attributes:
-        operation: As it is now; None for an announcement or a notice, which have `text` instead.
-        destination: A channel id, or `@` and a user id.
-        about_state: The state that it was enqueued for.
-        text: Of an announcement or a notice, its text; of others, the state that was observed.
-        notice: The notice, if it is one.
-        wait: Seconds until its destination may be sent another message.
-    """
-
-    id: int
-    key: str
-    kind: MessageKind
-    operation: Operation | None
-    text: str
-    destination: str
-    attempts: int
-    uncertain: bool
-    about_state: State | None = None
-    notice: EphemeralNotice | None = None
-    wait: float = 0.0
 
 
 class Outbox:
@@ -59,9 +31,9 @@ class Outbox:
         self.session = session
         self._rate_limits = rate_limits
         inserted = session.insert(outbox).values(aside=lanes.JOINED)
-        self._upsert = inserted.on_conflict_do_update(
-            index_elements=[outbox.c.key], set_={"wanted": inserted.excluded.wanted}
-        )
+        # All that the code covers: somebody else may have taken the key.
+        replaced = {name: inserted.excluded[name] for name in (*OF_MESSAGE, "wanted", "mac")}
+        self._upsert = inserted.on_conflict_do_update(index_elements=[outbox.c.key], set_=replaced)
 
     # --- enqueueing ------------------------------------------------------------------
 
@@ -127,18 +99,22 @@ class Outbox:
         notice: EphemeralNotice | None = None,
     ) -> None:
         tx.enqueued = True
+        covered = {
+            "key": key,
+            "operation": operation.id if operation else "",
+            "owed": kind.value,
+            "text": text,
+            "about": operation.state.value if operation else "",
+            "place": rows.notice(notice) if notice else "",
+            "destination": destination,
+        }
         tx.connection.execute(
             self._upsert,
             lanes.names(operation, key)
+            | covered
             | {
                 "is_destination": destination,
-                "key": key,
-                "operation": operation.id if operation else "",
-                "owed": kind.value,
-                "text": text,
-                "about": operation.state.value if operation else "",
-                "place": rows.notice(notice) if notice else "",
-                "destination": destination,
+                "mac": self._code(tx, covered),
                 "wanted": operation.seq if operation else 0,
                 "attempts": 0,
                 "uncertain": False,
@@ -147,6 +123,12 @@ class Outbox:
                 "lease_until": 0.0,
             },
         )
+
+    def _code(self, tx: Transaction, covered: Mapping[str, str]) -> str:
+        if self.session.signer is None:
+            return ""
+        last = self.session.writer.end_of(tx).seq
+        return self.session.message_integrity.code(covered, last)
 
     def _destination(self, operation: Operation, kind: MessageKind) -> str:
         match kind:
@@ -171,23 +153,38 @@ class Outbox:
             spacing: Seconds between two messages to one destination, over all replicas.
             burst: How many may be sent at once after a pause.
         """
-        quarantined = self.session.quarantine.of(outbox.name)
-        ready = (
-            sa.select(outbox.c.id)
-            .where(
-                lanes.is_first(quarantined) if quarantined else lanes.IS_FIRST,
-                outbox.c.next_at <= tx.now,
-                outbox.c.lease_until <= tx.now,
-            )
-            .order_by(outbox.c.id)
-            .limit(limit)
-        )
-        claimed = self.session.lease_rows(tx, outbox, ready)
+        claimed = self._claim_rows(tx, limit)
         if not claimed:
             return []
         messages = self._decode(tx, claimed)
         self.session.release_quarantined(tx, outbox)
         return [replace(one, wait=self._wait(tx, one, spacing, burst)) for one in messages]
+
+    def _claim_rows(self, tx: Transaction, limit: int) -> list[sa.Row[Any]]:
+        """Claim the first rows that may be tried now, and are ours, whatever stands before them."""
+        integrity, genuine = self.session.message_integrity, list[sa.Row[Any]]()
+        while True:
+            ready = (
+                sa.select(outbox.c.id)
+                .where(
+                    self._is_first(),
+                    outbox.c.next_at <= tx.now,
+                    outbox.c.lease_until <= tx.now,
+                )
+                .order_by(outbox.c.id)
+                .limit(limit)
+            )
+            claimed = self.session.lease_rows(tx, outbox, ready)
+            ours = integrity.genuine(tx, claimed)
+            genuine += ours
+            if len(ours) == len(claimed):
+                return genuine
+            integrity.reject_first(tx, {row.destination for row in claimed})
+
+    def _is_first(self) -> sa.ColumnElement[bool]:
+        quarantined = self.session.quarantine.of(outbox.name)
+        coded = self.session.message_integrity.enabled
+        return lanes.is_first(quarantined, coded=coded) if quarantined else lanes.IS_FIRST[coded]
 
     def _decode(self, tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> list[OutboxMessage]:
         ids = {row.operation for row in claimed if row.operation}
@@ -195,7 +192,9 @@ class Outbox:
         of_ours = self.session.integrity.operations(tx, tx.connection.execute(query).all())
         found = {one.id: one for one in of_ours}
         in_order = sorted(claimed, key=lambda row: row.id)
-        return list(self.session.quarantine.decode(partial(_message, found), in_order))
+        return list(
+            self.session.quarantine.decode(lambda row: decode(found, row, tx.now), in_order)
+        )
 
     def _wait(self, tx: Transaction, message: OutboxMessage, spacing: float, burst: int) -> float:
         """Reserve a slot of a message's destination and return the seconds until it begins."""
@@ -230,34 +229,22 @@ class Outbox:
         operation = message.operation
         seq = operation.seq if operation else 0
         gone = tx.connection.execute(
-            sa.delete(outbox).where(outbox.c.id == message.id, outbox.c.wanted <= seq)
+            sa.delete(outbox).where(
+                outbox.c.id == message.id,
+                # Nobody can have wanted what the operation has not become yet.
+                sa.or_(outbox.c.wanted <= seq, outbox.c.wanted > _seq_of(message)),
+            )
         )
         if not gone.rowcount:
             self._postpone(tx, message, 0.0, uncertain=False)
-        if _is_recorded(message, sent):
-            tx.facts.append(self._delivery(message, sent))
+        if is_recorded(message, sent):
+            tx.facts.append(delivery(message, sent, self.session.workspace))
         if operation and message.kind is MessageKind.CARD and sent.ts != operation.card_ts:
             tx.connection.execute(
                 sa.update(operations)
                 .where(operations.c.id == operation.id)
                 .values(card_channel=sent.channel, card_ts=sent.ts)
             )
-
-    def _delivery(self, message: OutboxMessage, sent: Sent) -> Fact:
-        operation, destination = message.operation, message.destination
-        facts: dict[str, Json] = {
-            "owed": message.kind.value,
-            "about": message.about_state.value if message.about_state else "",
-            "channel": sent.channel,
-            "ts": sent.ts,
-            "permalink": permalink(self.session.workspace, sent),
-            "to": destination.removeprefix("@") if destination[:1] == "@" else "",
-            "tries": message.attempts + 1,
-            "notice": message.key if operation is None and message.notice is None else "",
-        }
-        facts |= _witnessed(sent)
-        id_ = operation.id if operation else ""
-        return Fact("delivered", id_, {name: value for name, value in facts.items() if value})
 
     @write
     def mark_postponed(
@@ -325,7 +312,8 @@ class Outbox:
     async def depth(self) -> int:
         """Count the queued messages, without those that this process cannot decode."""
         readable = self.session.quarantine.excluding(outbox)
-        query = sa.select(sa.func.count()).select_from(outbox).where(readable)
+        ours = self.session.message_integrity.may_be_ours
+        query = sa.select(sa.func.count()).select_from(outbox).where(readable, ours)
         return int((await self.session.fetch(query))[0][0])
 
 
@@ -347,27 +335,6 @@ def _key(operation: Operation, kind: MessageKind, observed: str) -> str:
             return f"{key}:{operation.state.value}"
 
 
-def _is_recorded(message: OutboxMessage, sent: Sent) -> bool:
-    """Return whether a delivery is recorded: an edit of the same card is not.
-
-    Nor is a checkpoint: its record would be what the next one is about.
-    """
-    if message.kind is MessageKind.CARD and message.operation is not None:
-        return sent.ts != message.operation.card_ts
-    return parse_checkpoint(message.key) is None
-
-
-def _witnessed(sent: Sent) -> dict[str, Json]:
-    """Return what a message of the audit channel says of the audit log, and the digest of it all.
-
-    With this on the log, the message can be neither removed nor changed unseen.
-    """
-    seal = parse_checkpoint(sent.seal)
-    if seal is None:
-        return {}
-    return {"seal": seal.seq, "sha256": text_digest(sent.text) if sent.text else ""}
-
-
 def _is_told_privately(lost: MessageKind, operation: Operation) -> bool:
     """Return whether the asker is told alone what the channel was not; once for each ending."""
     no_card = lost is MessageKind.CARD and not operation.card_ts
@@ -375,28 +342,7 @@ def _is_told_privately(lost: MessageKind, operation: Operation) -> bool:
     return lost is MessageKind.ENDING or (no_card and operation.state is State.WAITING)
 
 
-def _message(found: Mapping[str, Operation], row: sa.Row[Any]) -> OutboxMessage:
-    """Decode a row of the outbox; `found` has the operations that could be decoded, by id."""
-    kind, about, notice = rows.message(row)
-    if row.operation and row.operation not in found:
-        why = f"its operation {row.operation} cannot be read"
-        raise UnreadableRowError(outbox.name, row.id, row.operation, why)
-    return OutboxMessage(
-        row.id,
-        row.key,
-        kind,
-        found.get(row.operation),
-        row.text,
-        row.destination,
-        row.attempts,
-        row.uncertain,
-        about,
-        notice,
-    )
-
-
-def permalink(workspace: str, sent: Sent) -> str:
-    """Return the address of a message, as Slack makes it; empty where it is not known."""
-    if not (workspace and sent.channel and sent.ts):
-        return ""
-    return f"{workspace.rstrip('/')}/archives/{sent.channel}/p{sent.ts.replace('.', '')}"
+def _seq_of(message: OutboxMessage) -> sa.ColumnElement[int]:
+    """Return the `seq` that the operation of a message has now."""
+    id_ = message.operation.id if message.operation else ""
+    return sa.select(operations.c.seq).where(operations.c.id == id_).scalar_subquery()

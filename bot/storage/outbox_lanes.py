@@ -5,7 +5,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from bot.model.operations import Operation
-from bot.storage.tables import ASIDE, operations, outbox
+from bot.storage.tables import ASIDE, CODED, operations, outbox
 
 MOST = 20
 """How many lanes of one destination are set aside; after that what is refused holds the rest."""
@@ -21,20 +21,23 @@ def names(operation: Operation | None, key: str) -> dict[str, str]:
     }
 
 
-def is_first(quarantined: Collection[int | str] = ()) -> sa.ColumnElement[bool]:
+def is_first(quarantined: Collection[int | str] = (), *, coded: bool) -> sa.ColumnElement[bool]:
     """Return the condition that a row is the first of its destination, or of its lane aside.
 
     Args:
         quarantined: Rows that delay no other.
+        coded: Whether rows without a code delay no other, either.
     """
     aside = sa.select(sa.func.min(outbox.c.id)).where(ASIDE)
+    if coded:
+        aside = aside.where(CODED)
     if quarantined:
         aside = aside.where(outbox.c.id.not_in(quarantined))
     heads = aside.group_by(outbox.c.destination, outbox.c.aside).scalar_subquery()
-    return sa.or_(outbox.c.id.in_(_first_ids(quarantined)), outbox.c.id.in_(heads))
+    return sa.or_(outbox.c.id.in_(_first_ids(quarantined, coded=coded)), outbox.c.id.in_(heads))
 
 
-def _first_ids(quarantined: Collection[int | str]) -> sa.ScalarSelect[int]:
+def _first_ids(quarantined: Collection[int | str], *, coded: bool) -> sa.ScalarSelect[int]:
     """Select the id of the first row of each destination by a loose index scan.
 
     Grouping would read a backlog of thousands for every message.
@@ -49,12 +52,14 @@ def _first_ids(quarantined: Collection[int | str]) -> sa.ScalarSelect[int]:
     first = sa.select(sa.func.min(outbox.c.id)).where(
         outbox.c.destination == every.c.name, outbox.c.aside == ""
     )
+    if coded:
+        first = first.where(CODED)
     if quarantined:
         first = first.where(outbox.c.id.not_in(quarantined))
     return sa.select(first.scalar_subquery()).select_from(every).scalar_subquery()
 
 
-IS_FIRST = is_first()
+IS_FIRST = {coded: is_first(coded=coded) for coded in (True, False)}
 
 _LANE = sa.bindparam("is_lane", type_=sa.Text)
 _THREAD = sa.bindparam("is_thread", type_=sa.Text)

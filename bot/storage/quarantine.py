@@ -72,6 +72,15 @@ class Quarantine:
         if len(quarantined) >= MOST:
             del quarantined[next(iter(quarantined))]
         quarantined[error.row] = None
+        self._note(error)
+
+    def report(self, error: TamperedRowError) -> None:
+        """Report a row that needs no quarantine, because a mark in the database keeps it away."""
+        if any((one.table, one.row) == (error.table, error.row) for one in self._unreported):
+            return
+        self._note(error)
+
+    def _note(self, error: UnreadableRowError) -> None:
         self._unreported.append(error)
         tampered = isinstance(error, TamperedRowError)
         self.tampered += tampered

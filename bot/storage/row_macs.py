@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import Signer, fingerprint
-from bot.storage.tables import decisions, operations
+from bot.storage.tables import decisions, operations, outbox
 
 OF_OPERATION = (
     "id",
@@ -75,9 +75,16 @@ OF_DECISION = (
 )
 """The covered columns of `decisions`."""
 
+OF_MESSAGE = ("key", "operation", "owed", "text", "about", "place", "destination")
+"""The covered columns of `outbox`: what is posted where.
+
+Others say when it is tried, how often, and in which lane. A release without codes raises `wanted`
+of rows that have one.
+"""
+
 _FLOATS = {
     table.name: [column.name for column in table.c if isinstance(column.type, sa.Double)]
-    for table in (operations, decisions)
+    for table in (operations, decisions, outbox)
 }
 _DIGITS, _NAME, _PARTS = 32, 8, 3
 
@@ -122,6 +129,14 @@ class RowMacs:
     def decision(self, columns: Mapping[str, Any]) -> str:
         """Return the code of a row of `decisions`."""
         return self._code(decisions, OF_DECISION, columns, 0)
+
+    def message(self, columns: Mapping[str, Any], last: int) -> str:
+        """Return the code of a row of `outbox`; in place of a `seq` it has the `last` record."""
+        return self._code(outbox, OF_MESSAGE, columns, last)
+
+    def of_message(self, row: sa.Row[Any]) -> Standing:
+        """Return what the code of a row of `outbox` says."""
+        return self._standing(outbox, OF_MESSAGE, row)
 
     def of_operation(self, row: sa.Row[Any]) -> Standing:
         """Return what the code of a row of `operations` says."""

@@ -16,6 +16,7 @@ from bot.audit.checkpoints import Signer
 from bot.audit.last_seal import LastSealFile
 from bot.errors import StoreError, UnreadableRowError
 from bot.model.operations import Operation
+from bot.storage.message_integrity import MessageIntegrity
 from bot.storage.quarantine import Quarantine
 from bot.storage.row_integrity import RowIntegrity
 from bot.storage.row_macs import RowMacs
@@ -71,6 +72,7 @@ class Session:
         macs = RowMacs(signer)
         self.quarantine = Quarantine(macs)
         self.integrity = RowIntegrity(macs, self.quarantine)
+        self.message_integrity = MessageIntegrity(macs, self.quarantine)
         self.outbox_changed = asyncio.Event()
         self.writer = Writer(
             engine, self.outbox_changed, signer=signer, last_seal=last_seal, clock=clock

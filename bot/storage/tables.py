@@ -174,8 +174,16 @@ outbox = sa.Table(
     sa.Column("lease_until", sa.Double, nullable=False),
     # The lane of its own in which it is tried while others to the destination pass it.
     sa.Column("aside", sa.Text, nullable=False, server_default=""),
+    # Authenticates what is posted where; empty where a release without it wrote it.
+    sa.Column("mac", sa.Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
+UNCODED = sa.text("mac = ''")
+REJECTED = "-"
+"""In place of the code of a message that was reported as tampered with."""
+# Constants of the statement, as it runs for every message.
+CODED = outbox.c.mac.not_in([sa.literal_column(f"'{none}'") for none in ("", REJECTED)])
+sa.Index("outbox_uncoded", outbox.c.id, sqlite_where=UNCODED, postgresql_where=UNCODED)
 sa.Index("outbox_by_destination", outbox.c.destination, outbox.c.id)
 ASIDE = sa.text("aside != ''")
 sa.Index(

@@ -14,7 +14,7 @@ from bot.model.people import Place
 from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.results import Accepted
 from bot.storage import outbox_lanes
-from bot.storage.outbox import OutboxMessage
+from bot.storage.outbox_message import OutboxMessage
 from bot.storage.store import Store
 from bot.storage.tables import operations
 from bot.storage.writer import Transaction

@@ -9,7 +9,7 @@ from bot.errors import ApiError, StoreError
 from bot.model.messages import MessageKind
 from bot.model.operations import State
 from bot.operations.results import Accepted, NotRecorded
-from bot.storage.outbox import OutboxMessage
+from bot.storage.outbox_message import OutboxMessage
 from handlers.messages import endings
 from tests.conftest import built, opened
 from tests.support.clocks import ManualClock

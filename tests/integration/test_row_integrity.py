@@ -111,10 +111,15 @@ def test_every_column_is_covered_or_known_not_to_be() -> None:
             *("card_channel", "card_ts", "looked", "later"),
         },
         tables.decisions: {"id", "settled", "owner", "lease_until", "mac"},
+        tables.outbox: {
+            *("id", "wanted", "attempts", "uncertain", "next_at", "owner", "lease_until"),
+            *("aside", "mac"),
+        },
     }
     covered = {
         tables.operations: row_macs.OF_OPERATION,
         tables.decisions: row_macs.OF_DECISION,
+        tables.outbox: row_macs.OF_MESSAGE,
     }
     for table, names in left_out.items():
         assert {column.name for column in table.columns} == names | set(covered[table])

@@ -16,7 +16,7 @@ from bot.model.actions import Effect
 from bot.model.messages import MessageKind, Sent
 from bot.model.operations import State
 from bot.storage import database, tables
-from bot.storage.outbox import OutboxMessage
+from bot.storage.outbox_message import OutboxMessage
 from bot.storage.store import Store
 from bot.storage.transition import Transition
 from tests.conftest import built, opened

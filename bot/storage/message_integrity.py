@@ -1,0 +1,139 @@
+"""Tells messages of the outbox that this bot enqueued from those that somebody else wrote there.
+
+A code names the last audit record when its message was enqueued, and the record of a delivery
+names the code. So a message that was delivered, and is put back, is known.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.audit.checkpoints import Signer
+from bot.audit.hash_chain import stored_facts
+from bot.errors import TamperedRowError
+from bot.model.actions import Json
+from bot.model.messages import MessageKind
+from bot.storage.quarantine import Quarantine
+from bot.storage.row_macs import RowMacs, Standing, columns_of, sealed_seq
+from bot.storage.tables import CODED, REJECTED, UNCODED, outbox, trail
+from bot.storage.writer import Transaction
+
+DELIVERED = "delivered"
+"""Kind of the record of a delivery."""
+
+OVERLAP = 600.0
+"""Seconds for which a message without a code may be one that an older release will deliver."""
+
+_AT_ONCE = 200
+_MESSAGE, _ENQUEUED = "message", "enqueued"
+
+
+class MessageIntegrity:
+    """Judges rows of the outbox. Those that are not ours are kept, marked and reported.
+
+    They are marked in the database, unlike other rows that were tampered with, because they stand
+    in a line: however many they are, they hold up nothing.
+    """
+
+    def __init__(self, macs: RowMacs, quarantine: Quarantine) -> None:
+        self._macs = macs
+        self._quarantine = quarantine
+        self._uncoded_since: dict[int, float] = {}
+
+    @property
+    def enabled(self) -> bool:
+        """Whether messages have codes, and only those that have count."""
+        return self._macs.enabled
+
+    def code(self, columns: Mapping[str, Any], last: int) -> str:
+        """Return the code of a message.
+
+        Args:
+            last: Number of the last audit record before those of this transaction.
+        """
+        return self._macs.message(columns, last)
+
+    @property
+    def may_be_ours(self) -> sa.ColumnElement[bool]:
+        """The condition that leaves out what has no code, whoever wrote it."""
+        return CODED if self.enabled else sa.true()
+
+    def genuine(self, tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
+        """Return those that may be delivered, and reject the others."""
+        if not self.enabled or not claimed:
+            return list(claimed)
+        delivered = _delivered(tx, claimed)
+        flaws = [(row, self._flaw(row, delivered)) for row in claimed]
+        for row, why in flaws:
+            if why:
+                self._reject(tx, row, why)
+        return [row for row, why in flaws if not why]
+
+    def reject_first(self, tx: Transaction, destinations: Collection[str]) -> None:
+        """Reject what is not ours among the first messages to some destinations."""
+        first = (
+            sa.select(outbox)
+            .where(outbox.c.destination.in_(destinations), self.may_be_ours)
+            .order_by(outbox.c.id)
+            .limit(_AT_ONCE)
+        )
+        self.genuine(tx, tx.connection.execute(first).all())
+
+    def reject_uncoded(self, tx: Transaction) -> None:
+        """Reject what has had no code for so long that no older release will deliver it."""
+        if not self.enabled:
+            return
+        found = tx.connection.execute(sa.select(outbox).where(UNCODED).limit(_AT_ONCE)).all()
+        since = {row.id: self._uncoded_since.get(row.id, tx.now) for row in found}
+        for row in found:
+            if tx.now - since[row.id] >= OVERLAP:
+                self._reject(tx, row, "it has no code: an older release or somebody else wrote it")
+        self._uncoded_since = since
+
+    def _flaw(self, row: sa.Row[Any], delivered: set[tuple[str, int]]) -> str:
+        standing = self._macs.of_message(row)
+        if standing is not Standing.GENUINE:
+            return f"its code is {standing.value}"
+        # A card is delivered again and again, as an edit.
+        is_card = row.owed == MessageKind.CARD.value
+        is_replayed = (row.key, sealed_seq(row.mac)) in delivered and not is_card
+        return "it was delivered before, and put back" if is_replayed else ""
+
+    def _reject(self, tx: Transaction, row: sa.Row[Any], why: str) -> None:
+        marked = sa.update(outbox).where(outbox.c.id == row.id)
+        tx.connection.execute(marked.values(mac=REJECTED, owner="", lease_until=0.0))
+        self._quarantine.report(TamperedRowError(outbox.name, row.id, row.operation, why))
+
+
+def recode(tx: Transaction, former: Signer, successor: Signer) -> None:
+    """Give the messages that have the code of a key that of its successor."""
+    theirs, ours = RowMacs(former), RowMacs(successor)
+    for row in tx.connection.execute(sa.select(outbox).where(CODED)).all():
+        last = sealed_seq(row.mac)
+        if last is not None and theirs.of_message(row) is Standing.GENUINE:
+            mac = ours.message(columns_of(row), last)
+            tx.connection.execute(sa.update(outbox).where(outbox.c.id == row.id).values(mac=mac))
+
+
+def delivery_facts(key: str, mac: str) -> dict[str, Json]:
+    """Return the facts of a delivery by which its message is known again."""
+    last = sealed_seq(mac)
+    return {} if last is None else {_MESSAGE: key, _ENQUEUED: last}
+
+
+def _delivered(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[tuple[str, int]]:
+    """Return key and number of the messages of these that the audit log lists as delivered."""
+    since = min((sealed_seq(row.mac) or 0 for row in claimed), default=0)
+    query = sa.select(trail.c.body).where(
+        trail.c.operation.in_({row.operation for row in claimed}),
+        trail.c.kind == DELIVERED,
+        trail.c.seq > since,
+    )
+    bodies = tx.connection.execute(query).scalars()
+    # In this transaction, too, some may have been delivered.
+    found = [
+        *map(stored_facts, bodies),
+        *(fact.facts for fact in tx.facts if fact.kind == DELIVERED),
+    ]
+    return {(str(facts.get(_MESSAGE)), facts.get(_ENQUEUED, -1)) for facts in found}

@@ -1,0 +1,197 @@
+"""What somebody without the audit key writes to the outbox is not posted, and delays nothing."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.audit.checkpoints import Signer
+from bot.model.messages import MessageKind, Sent
+from bot.model.operations import State
+from bot.storage import tables
+from bot.storage.key_changes import KeyChanges
+from bot.storage.message_integrity import OVERLAP, MessageIntegrity
+from bot.storage.outbox_message import OutboxMessage
+from bot.storage.row_macs import OF_MESSAGE, RowMacs
+from bot.storage.store import Store
+from bot.storage.transition import Transition
+from tests.conftest import opened
+from tests.support.clocks import ManualClock
+from tests.support.stored_operations import FACTS, operation
+from tests.support.stored_rows import Rows
+
+OURS, THEIRS = Signer(b"o" * 32), Signer(b"t" * 32)
+CHANNEL = "C0AUDIT"
+FORGED, ALTERED = 100, 100
+PATH = (State.ASKED, State.DUE, State.RUNNING, State.ACCEPTED)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'signed.db'}"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def signed(url: str, clock: ManualClock) -> AsyncIterator[Store]:
+    async with opened(url, signer=OURS, audit=CHANNEL, clock=clock) as store:
+        yield store
+
+
+@pytest.fixture
+async def rows(url: str, signed: Store) -> AsyncIterator[Rows]:
+    found = Rows(url)
+    assert signed.session.message_integrity.enabled
+    yield found
+    found.close()
+
+
+def tampered(rows: Rows) -> list[str]:
+    """Return what the trail holds of messages that were tampered with."""
+    found = [row for row in rows.all(tables.trail) if row.kind == "tampered"]
+    return [row.body for row in found if '"table":"outbox"' in row.body]
+
+
+async def delivered(store: Store) -> list[OutboxMessage]:
+    """Deliver what can be delivered, and return it."""
+    found: list[OutboxMessage] = []
+    while claimed := await store.outbox.claim():
+        for number, message in enumerate(claimed):
+            assert await store.outbox.mark_in_flight(message)
+            sent = Sent(message.destination, f"{len(found) + number}.0")
+            await store.outbox.mark_delivered(message, sent)
+        found += claimed
+    return found
+
+
+_OTHER = {"operation": "op1", "owed": "private", "about": "failed", "place": "{}"}
+
+
+def altered(row: Any, name: str) -> dict[str, Any]:
+    value = getattr(row, name)
+    other = _OTHER.get(name, f"{value}x")
+    return {name: other if other != value else ""}
+
+
+async def test_thousand_forged_messages_are_not_posted(signed: Store, rows: Rows) -> None:
+    """Whatever is inserted or altered is not claimed, and what is genuine goes on."""
+    await signed.operations.add(operation(), FACTS)
+    await delivered(signed)
+    notes = [f"note{number}" for number in range(ALTERED)]
+    await asyncio.gather(*(signed.outbox.announce(one, one, {}, "note") for one in notes))
+    names = itertools.cycle(OF_MESSAGE)
+    stored = rows.all(tables.outbox)
+    rows.change_each(tables.outbox, {row.id: altered(row, next(names)) for row in stored})
+    codes = itertools.cycle(("", stored[0].mac, "x", f"{stored[0].mac[:8]}.0.{'0' * 32}"))
+    owed = itertools.cycle(kind.value for kind in MessageKind)
+    forged = [
+        {name: value for name, value in stored[0]._asdict().items() if name != "id"}
+        | {"key": f"forged{n}", "mac": next(codes), "owed": next(owed), "text": "Off: stream1"}
+        | {"operation": "op1" if n % 2 else "", "destination": ("C0INC", CHANNEL, "@U0BOB")[n % 3]}
+        for n in range(FORGED)
+    ]
+    rows.insert(tables.outbox, forged)
+    await signed.outbox.announce("genuine", "genuine", {}, "note")
+
+    assert [one.text for one in await delivered(signed)] == ["genuine"]
+
+    coded = len([one for one in forged if one["mac"]])
+    assert signed.session.quarantine.tampered == ALTERED + coded
+    await signed.leases.renew()
+    assert len(tampered(rows)) == ALTERED + coded
+    # The report itself is genuine.
+    (told,) = await delivered(signed)
+    assert "Somebody else has written to my database" in told.text
+    assert f"and {ALTERED + coded - 1} more" in told.text
+
+
+async def test_message_without_code_is_left_to_an_older_release(
+    signed: Store, rows: Rows, url: str, clock: ManualClock
+) -> None:
+    """This release posts none, reports it once no older one does, and none holds up another."""
+    async with opened(url, owner="old", audit=CHANNEL, signer=OURS) as older:
+        older.session.message_integrity = MessageIntegrity(RowMacs(None), older.session.quarantine)
+        await older.outbox.announce("older", "of the older one", {}, "note")
+        await signed.outbox.announce("newer", "of the newer one", {}, "note")
+        assert [one.text for one in await delivered(signed)] == ["of the newer one"]
+        await signed.leases.renew()
+        assert tampered(rows) == []
+        assert [one.text for one in await delivered(older)] == ["of the older one"]
+        await older.outbox.announce("left", "left behind", {}, "note")
+    for _ in range(2):
+        await signed.leases.renew()
+        clock.advance(OVERLAP)
+    await signed.leases.renew()
+    (found,) = tampered(rows)
+    assert "it has no code" in found
+    assert "left behind" not in [one.text for one in await delivered(signed)]
+
+
+@pytest.mark.parametrize("kind", [MessageKind.ENDING, MessageKind.AUDIT])
+async def test_delivered_message_is_not_posted_again(
+    signed: Store, rows: Rows, kind: MessageKind
+) -> None:
+    """A row that was genuine once, and is put back after its delivery, is not posted."""
+    await signed.operations.add(operation(), FACTS)
+    await signed.operations.apply(Transition("op1", PATH, FACTS))
+    kept = [row._asdict() for row in rows.all(tables.outbox)]
+    posted = await delivered(signed)
+    assert MessageKind.ENDING in [one.kind for one in posted]
+    assert rows.all(tables.outbox) == []
+    again = [one for one in kept if one["owed"] == kind.value]
+    rows.insert(tables.outbox, again)
+
+    assert await delivered(signed) == []
+
+    await signed.leases.renew()
+    assert len(tampered(rows)) == len(again)
+
+
+async def test_card_is_edited_however_often_it_was(signed: Store, rows: Rows) -> None:
+    """A card changes again after its delivery, and an older release may have asked for that."""
+    await signed.operations.add(operation(), FACTS)
+    await delivered(signed)
+    await signed.operations.apply(Transition("op1", PATH[:3], FACTS))
+    (card,) = [row for row in rows.all(tables.outbox) if row.owed == MessageKind.CARD.value]
+    rows.change(tables.outbox, card.id, wanted=card.wanted - 1)
+    assert MessageKind.CARD in [one.kind for one in await delivered(signed)]
+    rows.insert(tables.outbox, [card._asdict() | {"wanted": 10**9}])
+    edited = await delivered(signed)
+    assert [one.kind for one in edited] == [MessageKind.CARD], "once, whatever it is said to want"
+    assert tampered(rows) == []
+
+
+async def test_taken_key_mutes_nothing(signed: Store, rows: Rows) -> None:
+    """Who inserts a message under the key of one to come does not keep that from its reader."""
+    await signed.operations.add(operation(), FACTS)
+    await delivered(signed)
+    await signed.outbox.announce("x", "x", {}, "note")
+    (other,) = rows.all(tables.outbox)
+    taken = {"key": "op1:ending:accepted", "text": "x", "mac": "", "destination": "C0INC"}
+    rows.insert(tables.outbox, [other._asdict() | taken | {"id": 10**6}])
+    assert [one.key for one in await delivered(signed)] == ["x"]
+
+    await signed.operations.apply(Transition("op1", PATH, FACTS))
+
+    assert "op1:ending:accepted" in [one.key for one in await delivered(signed)]
+
+
+async def test_new_key_takes_the_queue_over(signed: Store, rows: Rows, url: str) -> None:
+    """What waits while the audit key is replaced is posted afterwards; what is forged is not."""
+    for text in ("genuine", "altered"):
+        await signed.outbox.announce(text, text, {}, "note")
+    altered_row = rows.all(tables.outbox)[1]
+    rows.change(tables.outbox, altered_row.id, text="forged")
+    async with opened(url, owner="terminal", audit=CHANNEL) as terminal:
+        assert await KeyChanges(terminal.session).change(THEIRS, former=OURS, facts={}) is None
+    async with opened(url, owner="new", audit=CHANNEL, signer=THEIRS) as store:
+        assert [one.text for one in await delivered(store)] == ["genuine"]
+        await store.leases.renew()
+        assert len(tampered(rows)) == 1
