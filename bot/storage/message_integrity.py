@@ -13,10 +13,13 @@ from bot.audit.checkpoints import Signer
 from bot.audit.hash_chain import stored_facts
 from bot.errors import TamperedRowError
 from bot.model.actions import Json
+from bot.model.lifecycle import BEGINNINGS
 from bot.model.messages import MessageKind
+from bot.model.operations import State
+from bot.storage.audit_end import TOMBSTONE
 from bot.storage.quarantine import Quarantine
 from bot.storage.row_macs import RowMacs, Standing, columns_of, sealed_seq
-from bot.storage.tables import CODED, REJECTED, UNCODED, outbox, trail
+from bot.storage.tables import CODED, REJECTED, UNCODED, operations, outbox, trail
 from bot.storage.writer import Transaction
 
 DELIVERED = "delivered"
@@ -26,6 +29,9 @@ OVERLAP = 600.0
 """Seconds for which a message without a code may be one that an older release will deliver."""
 
 _AT_ONCE = 200
+_MISPLACED = "its operation names a card that was not posted for it"
+_CARD = MessageKind.CARD.value
+_ASKED = BEGINNINGS[State.ASKED].record
 _MESSAGE, _ENQUEUED = "message", "enqueued"
 
 
@@ -63,8 +69,11 @@ class MessageIntegrity:
         """Return those that may be delivered, and reject the others."""
         if not self.enabled or not claimed:
             return list(claimed)
-        delivered = _delivered(tx, claimed)
-        flaws = [(row, self._flaw(row, delivered)) for row in claimed]
+        delivered, misplaced = _delivered(tx, claimed), _misplaced(tx, claimed)
+        flaws = [
+            (row, self._flaw(row, delivered) or (_MISPLACED if row.operation in misplaced else ""))
+            for row in claimed
+        ]
         for row, why in flaws:
             if why:
                 self._reject(tx, row, why)
@@ -96,7 +105,7 @@ class MessageIntegrity:
         if standing is not Standing.GENUINE:
             return f"its code is {standing.value}"
         # A card is delivered again and again, as an edit.
-        is_card = row.owed == MessageKind.CARD.value
+        is_card = row.owed == _CARD
         is_replayed = (row.key, sealed_seq(row.mac)) in delivered and not is_card
         return "it was delivered before, and put back" if is_replayed else ""
 
@@ -137,3 +146,38 @@ def _delivered(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[tuple[str
         *(fact.facts for fact in tx.facts if fact.kind == DELIVERED),
     ]
     return {(str(facts.get(_MESSAGE)), facts.get(_ENQUEUED, -1)) for facts in found}
+
+
+def _misplaced(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[str]:
+    """Return the operations among these that name a card which no record says was posted.
+
+    Where the card stands is no part of an operation's code: a message of the bot's about anything
+    else would be overwritten, or answered.
+    """
+    ids = {row.operation for row in claimed if row.operation}
+    if not ids:
+        return set()
+    posted = sa.and_(
+        trail.c.operation.in_([operations.c.id, sa.func.nullif(operations.c.joined, "")]),
+        trail.c.kind == DELIVERED,
+    )
+    query = (
+        sa.select(operations.c.id, operations.c.card_channel, operations.c.card_ts, trail.c.body)
+        .join_from(operations, trail, posted, isouter=True)
+        .where(operations.c.id.in_(ids), operations.c.card_ts != "")
+    )
+    cards: dict[tuple[str, str, str], bool] = {}
+    for row in tx.connection.execute(query):
+        card = row.id, row.card_channel, row.card_ts
+        facts = stored_facts(row.body or "")
+        is_here = (facts.get("channel"), facts.get("ts")) == card[1:]
+        cards[card] = cards.get(card, False) or (is_here and facts.get("owed") == _CARD)
+    unknown = {id_ for (id_, *_), is_posted in cards.items() if not is_posted}
+    return {id_ for id_ in unknown if not _is_pruned(tx.connection, id_)}
+
+
+def _is_pruned(connection: sa.Connection, id_: str) -> bool:
+    """Return whether the first records of an operation may have been removed as too old."""
+    asked = sa.select(trail.c.seq).where(trail.c.operation == id_, trail.c.kind == _ASKED)
+    anything = connection.execute(sa.select(TOMBSTONE.c.seq)).first()
+    return anything is not None and connection.execute(asked.limit(1)).first() is None

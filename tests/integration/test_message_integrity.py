@@ -195,3 +195,20 @@ async def test_new_key_takes_the_queue_over(signed: Store, rows: Rows, url: str)
         assert [one.text for one in await delivered(store)] == ["genuine"]
         await store.leases.renew()
         assert len(tampered(rows)) == 1
+
+
+@pytest.mark.parametrize("change", [{"card_ts": "9.0"}, {"card_channel": "C0OTHER"}])
+async def test_message_that_stands_elsewhere_is_not_edited(
+    signed: Store, rows: Rows, change: dict[str, str]
+) -> None:
+    """Who writes another message's address into an operation has nothing of it overwritten."""
+    await signed.operations.add(operation(), FACTS)
+    await signed.operations.apply(Transition("op1", PATH[:3], FACTS))
+    await delivered(signed)
+    rows.change(tables.operations, "op1", **change)
+
+    await signed.operations.apply(Transition("op1", PATH[2:], FACTS))
+
+    assert [one for one in await delivered(signed) if one.operation] == []
+    await signed.leases.renew()
+    assert "names a card that was not posted for it" in tampered(rows)[0]
