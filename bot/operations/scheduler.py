@@ -290,7 +290,8 @@ class Scheduler:
             )
             if moved is None:
                 if retry.request_id:
-                    await self._transitions.note_late(late)
+                    refused_try = 1 if operation.attempts == 1 else 0
+                    await self._transitions.note_late(replace(late, refused_try=refused_try))
                 return
             operation, path, changes = moved, TO_RUNNING, {}
         await asyncio.sleep(retry.wait)

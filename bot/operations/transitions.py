@@ -128,7 +128,10 @@ class Transitions:
         )
         if moved is None and (request_id := changes.get("request_id", "")):
             code, verify_in = changes.get("code", ""), outcome.verify_in
-            late = LateAnswer(operation.id, state, request_id, code, off_air, verify_in)
+            refused_try = operation.attempts if state is State.FAILED else 0
+            late = LateAnswer(
+                operation.id, state, request_id, code, off_air, verify_in, refused_try
+            )
             await self.note_late(late)
 
     async def note_late(self, answer: LateAnswer) -> None:

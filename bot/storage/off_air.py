@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.audit.hash_chain import Fact
-from bot.catalog.effects import LISTED_FOR, announce_at
+from bot.catalog.effects import LISTED_FOR, MAYBE, announce_at
 from bot.catalog.registry import action_of
 from bot.errors import TamperedRowError
 from bot.model.actions import Effect, Json
@@ -93,6 +93,23 @@ class OffAir:
         if verify_in is not None:
             due = sa.update(operations).where(operations.c.id == operation.id)
             tx.connection.execute(due.values(look_at=tx.now + verify_in))
+
+    def forget_unknown(self, tx: Transaction, operation: Operation) -> None:
+        """Take off the list what an operation may have turned off, and did not.
+
+        What was read of it since, or may have been turned off by an earlier operation, stays.
+        """
+        if operation.verified_state:
+            return
+        mine = off.c.operation == operation.id, off.c.weight == MAYBE
+        for row in tx.connection.execute(sa.select(off).where(*mine)).all():
+            earlier: list[str] = json.loads(row.earlier)
+            this = *mine, off.c.key == row.key
+            if earlier:
+                back = {"operation": earlier.pop(), "earlier": json.dumps(earlier)}
+                tx.connection.execute(sa.update(off).where(*this).values(back))
+            else:
+                tx.connection.execute(sa.delete(off).where(*this))
 
     def hold(self, tx: Transaction, operation: Operation, hold: Hold) -> None:
         """Store a hold, unless its target is held already."""

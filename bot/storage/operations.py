@@ -262,6 +262,8 @@ class Operations:
             self._outbox.enqueue(tx, operation, MessageKind.LATE, observed)
             if operation.state not in _DONE and answer.off_air is not None:
                 self._off_air.apply_late(tx, operation, answer.off_air, verify_in=answer.verify_in)
+            if operation.state is State.UNKNOWN and operation.attempts == answer.refused_try:
+                self._off_air.forget_unknown(tx, operation)
 
     # --- reading ---------------------------------------------------------------------
 

@@ -101,6 +101,8 @@ class LateAnswer:
         code: Of a refusal.
         off_air: The change that this ending makes to the list of what is off the air.
         verify_in: Seconds until its effect is verified; None for no verification.
+        refused_try: The which-th try it was, where no earlier one may have run, and this one was
+            refused; 0 for all others.
     """
 
     operation: str
@@ -109,6 +111,7 @@ class LateAnswer:
     code: str
     off_air: OffAirChange | None = None
     verify_in: float | None = None
+    refused_try: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 
 from bot.catalog import effects
 from bot.catalog.registry import command_of
-from bot.errors import NoAnswerError
+from bot.errors import ApiError, NoAnswerError
 from bot.model.actions import Effect
 from bot.model.operations import Operation, State
 from bot.operations.executor import TRIES
@@ -43,6 +43,48 @@ async def test_late_stop_is_listed_as_the_verifier_sees_it(
 
     assert (await house.now(id_)).verified_state == seen
     assert await listed(house) == (["DropLiveStream stream1"] if off else [])
+
+
+@pytest.mark.parametrize(
+    ("code", "listed_after"),
+    [
+        ("InvalidParameterValue", []),
+        ("RequestLimitExceeded", []),
+        ("InternalError", ["DropLiveStream stream1"]),
+    ],
+)
+async def test_late_refusal_takes_its_stop_off_the_list(
+    stopped: Stopped, code: str, listed_after: list[str]
+) -> None:
+    """What was refused is not off; an answer that does not tell whether it ran changes nothing."""
+    house = stopped.house
+    assert house.cloud.gate is not None
+    house.cloud.faults.append(ApiError(code, "x", request_id="r1"))
+    id_ = await stopped.ask("stop live stream1")
+    await house.cloud.called.wait()
+    assert (await stopped.others_end(id_, TOO_OLD)).state is State.UNKNOWN
+    assert await listed(house) == ["DropLiveStream stream1"], "it may be off"
+    house.cloud.gate.set()
+
+    def is_noted() -> bool:
+        with house.store.audit_log.records(operation=id_) as found:
+            return any(record.kind == "late answer" for record in found)
+
+    await until(is_noted)
+    assert await listed(house) == listed_after
+
+
+async def test_late_refusal_leaves_what_an_earlier_stop_did(home: House) -> None:
+    """What two stops may have turned off, and one did not, may still be off."""
+    first = await ended_unknown(home, "car u1")
+    second = await ended_unknown(home, "car u1 ")
+    assert [one.operation.id for one in await home.store.off_air.list(10)] == [second.id]
+    for operation, left in ((second, [first.id]), (first, [])):
+        refused = LateAnswer(operation.id, State.FAILED, "r9", "InvalidParameter")
+        refused = replace(refused, refused_try=operation.attempts)
+        await home.store.operations.note_late(replace(refused, refused_try=9))
+        await home.store.operations.note_late(refused)
+        assert [one.operation.id for one in await home.store.off_air.list(10)] == left
 
 
 async def ended_unknown(home: House, text: str, verb: Effect = Effect.STOP) -> Operation:
