@@ -1,10 +1,10 @@
 """Walks the life of each operation on the audit log: nothing may be sent that nobody let pass."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from bot.audit.hash_chain import stored_facts
 from bot.audit.verifier import ChainError
@@ -21,6 +21,12 @@ KINDS = frozenset(
 """Kinds of the records of an operation's transitions; all others may stand anywhere."""
 
 _ANY = frozenset(State)
+_SENDING = frozenset(
+    step.record for (before, after), step in STEPS.items() if after is State.RUNNING
+)
+_ANSWERED = frozenset(
+    step.record for (before, after), step in STEPS.items() if before is State.RUNNING
+)
 
 
 def first_gap(records: Iterable[LifeRecord], *, pruned: bool) -> ChainError | None:
@@ -40,17 +46,26 @@ def first_gap(records: Iterable[LifeRecord], *, pruned: bool) -> ChainError | No
 
 def _gap(life: Iterable[LifeRecord], *, pruned: bool) -> ChainError | None:
     states: frozenset[State] = frozenset()
-    before = ""
+    before, may_be_sent = "", False
     for operation, seq, kind, body in life:
         if not before and pruned and not _begun(kind):
-            states = _ANY
+            states, may_be_sent = _ANY, True
         after = _after(states, kind) if states else _begun(kind)
-        if not after:
+        facts = stored_facts(body)
+        states = _narrowed(after, facts)
+        may_be_sent = may_be_sent or kind in _SENDING
+        is_answered = bool(facts.get("request_id")) and kind in _ANSWERED
+        if not states or (is_answered and not may_be_sent):
             follows = f'follows on its "{before}"' if before else "has nothing before it"
-            why = f'record {seq} says "{kind}" of operation {operation}, and {follows}'
+            says = "an answer" if states else f'"{_said(kind, facts) if after else kind}"'
+            why = f"record {seq} says {says} of operation {operation}, and {follows}"
             return ChainError(seq, "out of order", why)
-        states, before = _narrowed(after, body) if len(after) > 1 else after, kind
+        before = kind
     return None
+
+
+def _said(kind: str, facts: Mapping[str, Any]) -> str:
+    return f"{kind}: {facts.get('state')}"
 
 
 @cache
@@ -68,7 +83,7 @@ def _after(states: frozenset[State], kind: str) -> frozenset[State]:
     return frozenset(moved | stays)
 
 
-def _narrowed(states: frozenset[State], body: str) -> frozenset[State]:
-    """Return the state that a record names, where several may follow: one approval of two."""
-    named = stored_facts(body).get("state")
-    return frozenset(state for state in states if state.value == named) or states
+def _narrowed(states: frozenset[State], facts: Mapping[str, Any]) -> frozenset[State]:
+    """Return the states that may follow and that a record names; all of them if it names none."""
+    named = facts.get("state")
+    return states if named is None else frozenset(one for one in states if one.value == named)

@@ -76,6 +76,65 @@ def test_what_nobody_let_pass_is_found(kinds: list[str], at: int) -> None:
     assert "operation op1" in found.why
 
 
+WAITING, DUE, ACCEPTED = ({"state": one} for one in ("waiting", "due", "accepted"))
+FAILED, UNKNOWN = {"state": "failed"}, {"state": "unknown"}
+ANSWER = {"request_id": "r1"}
+
+BROKEN: list[list[tuple[str, dict[str, str]]]] = [
+    # Nobody asked.
+    [("sending", {}), ("ended", ACCEPTED)],
+    [("decided", DUE), ("sending", {}), ("ended", ACCEPTED)],
+    [("waiting", {}), ("decided", DUE)],
+    [("denied", {})],
+    [("expired", {})],
+    [("not run", {})],
+    [("reminded", {})],
+    # Nobody let it pass.
+    [("asked", {}), ("sending", {})],
+    [("asked", {}), ("decided", DUE), ("sending", {})],
+    [("asked", {}), ("waiting", {}), ("allowed", {}), ("sending", {})],
+    [("asked", {}), ("waiting", {}), ("decided", WAITING), ("sending", {})],
+    [("asked", {}), ("waiting", {}), ("reminded", {}), ("sending", {})],
+    [("asked", {}), ("waiting", {}), ("changed", {}), ("sending", {})],
+    [("asked", {}), ("sending again", {})],
+    [("asked", {}), ("allowed", {}), ("sending again", {})],
+    # It ended twice, or went on after its ending.
+    [("asked", {}), ("allowed", {}), ("sending", {}), ("ended", ACCEPTED), ("ended", FAILED)],
+    [("asked", {}), ("allowed", {}), ("sending", {}), ("ended", UNKNOWN), ("sending again", {})],
+    [("asked", {}), ("allowed", {}), ("sending", {}), ("ended", FAILED), ("not run", {})],
+    [("asked", {}), ("allowed", {}), ("denied", {}), ("sending", {})],
+    [("asked", {}), ("denied", {}), ("allowed", {}), ("sending", {})],
+    [("asked", {}), ("waiting", {}), ("expired", {}), ("decided", DUE), ("sending", {})],
+    [("asked", {}), ("waiting", {}), ("cancelled", {}), ("decided", DUE)],
+    [("asked", {}), ("joined", {}), ("waiting", {})],
+    [("invalid", {}), ("allowed", {})],
+    [("asked", {}), ("asked", {})],
+    # The cloud was called, and no record said before that it would be.
+    [("asked", {}), ("ended", ACCEPTED)],
+    [("asked", {}), ("allowed", {}), ("ended", ACCEPTED)],
+    [("asked", {}), ("allowed", {}), ("ended", UNKNOWN)],
+    [("asked", {}), ("allowed", {}), ("ended", FAILED | ANSWER)],
+    [("asked", {}), ("waiting", {}), ("decided", DUE), ("ended", {"state": "already"})],
+    [("asked", {}), ("allowed", {}), ("not run", ANSWER)],
+    # What it says is no state that may follow.
+    [("asked", {}), ("allowed", {}), ("sending", {}), ("ended", DUE)],
+    [("asked", {}), ("waiting", {}), ("decided", ACCEPTED)],
+    [("asked", {}), ("waiting", {}), ("denied", ACCEPTED)],
+]
+
+
+@pytest.mark.parametrize("records", BROKEN, ids=lambda one: ", ".join(kind for kind, _ in one))
+def test_broken_life_is_found(records: list[tuple[str, dict[str, str]]]) -> None:
+    """No life that the store cannot have recorded passes, by kinds or by what they say."""
+    told = [
+        ("op1", 2 * number + 1, kind, json.dumps({"facts": facts}))
+        for number, (kind, facts) in enumerate(records)
+    ]
+    found = first_gap([*life("asked", "allowed", operation="op0"), *told], pruned=False)
+    assert found is not None
+    assert "operation op1" in found.why
+
+
 def test_one_approval_of_two_lets_nothing_pass() -> None:
     """A decision after which the operation still waited is not the one that released it."""
     waits = [("op1", 5, "decided", json.dumps({"facts": {"state": "waiting"}}))]
