@@ -17,7 +17,7 @@ from bot.storage import rows
 from bot.storage.message_integrity import DELIVERED, delivery_facts
 from bot.storage.tables import outbox
 
-_AT_ONCE = 60.0
+_LATE = 60.0
 """Seconds after which a checkpoint may be one that was posted before, and was put back."""
 
 
@@ -81,7 +81,7 @@ def decode(found: Mapping[str, Operation], row: sa.Row[Any], now: float) -> Outb
 def _may_stand(key: str, now: float) -> bool:
     """Return whether a message must be looked for: a checkpoint, whose delivery is no record."""
     checkpoint = parse_checkpoint(key)
-    return checkpoint is not None and now - checkpoint.at > _AT_ONCE
+    return checkpoint is not None and now - checkpoint.at > _LATE
 
 
 def is_recorded(message: OutboxMessage, sent: Sent) -> bool:
