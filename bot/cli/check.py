@@ -1,21 +1,22 @@
 """`stopstream check`: looks at everything that can be wrong before the bot is started."""
 
-import argparse
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
 from bot.audit.checkpoints import fingerprint
 from bot.catalog.error_codes import Sort, explain
 from bot.catalog.registry import by_api
-from bot.cli.output import DONE, FAILED, one_line, say
+from bot.cli.misspelt import misspelt
+from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
+from bot.cli.policy import allows_nothing, summary
 from bot.cli.settings import Settings
 from bot.cli.wiring import (
+    missing_of_slack,
     open_cloud,
     open_policy,
     open_store,
-    require_slack,
     trail_signer,
 )
 from bot.clock_skew import MOST, ClockSkew
@@ -25,10 +26,13 @@ from bot.model.ports import Cloud
 from bot.storage import audit_end, database
 from bot.storage.audit_end import TrailKey
 from handlers import manifest
-from handlers.slack.web_client import connect, web_client
+from handlers.slack.installation import check_channel, check_socket
+from handlers.slack.web_client import Identity, connect, web_client
 
 Findings: TypeAlias = AsyncIterator[tuple[bool, str]]
 """Whether each thing is as it should be, with a line that says so."""
+
+_NOTHING: Mapping[str, str] = {}
 
 _SEALS_SINCE = "0003"
 """The migration that brought the table of seals."""
@@ -37,16 +41,27 @@ _OPERATOR_ERRORS = frozenset({Sort.KEY, Sort.CLOCK, Sort.PERMISSION, Sort.ACCOUN
 """What the operator of the bot has to repair, not who asks for an action."""
 
 
-async def check(settings: Settings, _options: argparse.Namespace) -> int:
-    """Check the policy, the database, Slack and the cloud, and print a line for each finding."""
+async def check(
+    settings: Settings, *, names: Iterable[str] = (), unusable: Mapping[str, str] = _NOTHING
+) -> int:
+    """Check settings, policy, database, Slack and cloud, and print a line for each finding.
+
+    Args:
+        names: Of the variables in the environment.
+        unusable: A line for each setting that was left out because it cannot be used. They go to
+            standard error, and the rest is checked without them.
+    """
+    for problem in unusable.values():
+        complain(problem)
     problems = 0
     reported: list[str] = []
     skew = ClockSkew()
     checks = (
+        _check_names(names),
         _check_policy(settings),
         _check_store(settings),
         _check_sink(settings),
-        _check_slack(settings, skew),
+        _check_slack(settings, skew, unusable),
         _check_cloud(settings, skew),
         _check_clock(skew),
     )
@@ -54,24 +69,33 @@ async def check(settings: Settings, _options: argparse.Namespace) -> int:
         try:
             async for fine, line in findings:
                 problems += not fine
-                say(f"{'ok  ' if fine else 'MEND'} {line}")
+                say(f"{'ok ' if fine else 'FIX'} {line}")
         except ConfigError as error:
             # More than one check reads the policy file.
             new = [problem for problem in error.problems if problem not in reported]
             reported += new
             problems += len(new)
-            say(*(f"MEND {problem}" for problem in new))
+            say(*(f"FIX {problem}" for problem in new))
         except StopstreamError as error:
             problems += 1
-            say(f"MEND {one_line(str(error))}")
+            say(f"FIX {one_line(str(error))}")
+    if unusable:
+        return USAGE
     return FAILED if problems else DONE
+
+
+async def _check_names(names: Iterable[str]) -> Findings:
+    """Look for variables that are misspelt settings."""
+    for fine, line in misspelt(names):
+        yield fine, line
 
 
 async def _check_policy(settings: Settings) -> Findings:
     policy = open_policy(settings).value.policy
-    yield True, f"policy: {settings.policy} holds, {len(policy.roles)} roles"
-    if not policy.roles:
-        yield False, "policy: it has no roles, so nobody may do anything"
+    if why := allows_nothing(policy):
+        yield False, f"policy: {settings.policy} {why}"
+    else:
+        yield True, f"policy: {settings.policy} is valid: {summary(policy)}"
 
 
 async def _check_store(settings: Settings) -> Findings:
@@ -125,25 +149,48 @@ def _is_to_be_made(subject: str, file: Path) -> tuple[bool, str]:
     return False, f"{subject}: {file} is not there, and {file.parent.absolute()} is not writable"
 
 
-async def _check_slack(settings: Settings, skew: ClockSkew) -> Findings:
-    require_slack(settings)
+async def _check_slack(
+    settings: Settings, skew: ClockSkew, unusable: Mapping[str, str]
+) -> Findings:
+    for problem in missing_of_slack(settings):
+        if problem.partition(":")[0] not in unusable:
+            yield False, problem
     token = settings.slack_bot_token
-    secret = token.get_secret_value() if token else ""
-    async with web_client(secret, settings.slack_api_url, skew) as c:
-        identity = await connect(c)
-    yield True, f"slack: auth.test says {identity.user} of {identity.team} ({identity.url})"
-    wanted = manifest.bot_scopes()
-    if not identity.scopes:
-        yield True, "slack: it does not tell the granted scopes, so they are not compared"
-        wanted = frozenset()
-    for scope in sorted(wanted - identity.scopes):
-        yield False, f"slack: the scope {scope} is not granted; install the app anew"
-    for scope in sorted(identity.scopes - wanted):
-        yield True, f"slack: the scope {scope} is granted and not needed"
-    if settings.audit_channel:
-        yield True, f"slack: audit lines go to {settings.audit_channel}; invite the bot there"
-    else:
+    if token is None:
+        return
+    async with web_client(token.get_secret_value(), settings.slack_api_url, skew) as client:
+        try:
+            identity = await connect(client)
+        except StopstreamError as error:
+            # The app-level token is another one, and is asked about all the same.
+            yield False, f"slack: {one_line(str(error))}"
+            identity = None
+        if settings.slack_app_token is not None:
+            app_token = settings.slack_app_token.get_secret_value()
+            fine, line = await check_socket(client, app_token)
+            yield fine, f"slack: {line}"
+        if identity is not None:
+            for fine, line in _identity_findings(identity):
+                yield fine, f"slack: {one_line(line)}"
+            if settings.audit_channel:
+                fine, line = await check_channel(client, settings.audit_channel, identity)
+                yield fine, f"slack: {one_line(line)}"
+    if not settings.audit_channel and "STOPSTREAM_AUDIT_CHANNEL" not in unusable:
         yield True, "slack: no STOPSTREAM_AUDIT_CHANNEL, so the trail is in the database alone"
+
+
+def _identity_findings(identity: Identity) -> Iterator[tuple[bool, str]]:
+    """Yield who the bot is, and how its scopes differ from those of the manifest."""
+    where = f"{identity.workspace or identity.team} ({identity.url})"
+    yield True, f"the bot is @{identity.name} ({identity.user}) in {where}"
+    if not identity.scopes:
+        yield True, "it does not tell the granted scopes, so they are not compared"
+        return
+    wanted = manifest.bot_scopes()
+    for scope in sorted(wanted - identity.scopes):
+        yield False, f"the scope {scope} is not granted; install the app again"
+    for scope in sorted(identity.scopes - wanted):
+        yield True, f"the scope {scope} is granted and not needed"
 
 
 async def _check_cloud(settings: Settings, skew: ClockSkew) -> Findings:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from bot.cli.output import DONE, FAILED, USAGE, complain
+from bot.cli.slack_ids import channel_id, group_id, user_id
 from bot.errors import ConfigError, StoreError
 
 AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
@@ -92,8 +93,12 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_operations(add: AddParser) -> None:
     run = add("run", help="run a command from here, for when Slack is down")
     run.add_argument("text", metavar="TEXT", help="as after /stopstream, e.g. 'live stream1'")
-    run.add_argument("--actor", required=True, metavar="U…", help="who asks: a Slack user id")
-    run.add_argument("--channel", default="", metavar="C…", help="as if asked in this channel")
+    run.add_argument(
+        "--actor", type=user_id, required=True, metavar="U…", help="who asks: a Slack user id"
+    )
+    run.add_argument(
+        "--channel", type=channel_id, default="", metavar="C…", help="as if asked in this channel"
+    )
     run.add_argument("--json", action="store_true", help="print the outcome as JSON")
     run.add_argument(
         "--allow-nothing-live",
@@ -105,7 +110,7 @@ def _add_operations(add: AddParser) -> None:
     decide = add("decide", help="approve or deny what waits, as its buttons would")
     decide.add_argument("id", metavar="ID", help="of the operation, as pending lists it")
     decide.add_argument("decision", choices=("approve", "deny"))
-    decide.add_argument("--actor", required=True, metavar="U…", help="who decides")
+    decide.add_argument("--actor", type=user_id, required=True, metavar="U…", help="who decides")
     decide.add_argument("--reason", default="", metavar="TEXT")
     decide.add_argument(
         "--emergency",
@@ -120,10 +125,11 @@ def _add_policy(add: AddParser) -> None:
     policies = policy.add_subparsers(dest="what", required=True, metavar="WHAT")
     explain = policies.add_parser("explain", help="which rule lets a command pass, or why none")
     explain.add_argument("text", metavar="TEXT")
-    explain.add_argument("--user", required=True, metavar="U…")
-    explain.add_argument("--channel", default="", metavar="C…")
+    explain.add_argument("--user", type=user_id, required=True, metavar="U…")
+    explain.add_argument("--channel", type=channel_id, default="", metavar="C…")
     explain.add_argument(
         "--group",
+        type=group_id,
         action="append",
         default=[],
         metavar="S…",

@@ -19,7 +19,7 @@ from bot.policy import example
 from bot.policy.domains import domain_param
 from bot.policy.explanation import explain
 from bot.policy.matching import Context
-from bot.policy.schema import json_schema
+from bot.policy.schema import Policy, json_schema
 
 
 async def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -38,8 +38,31 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
 
 def _check(settings: Settings) -> int:
     policy = open_policy(settings, with_keys=False).value.policy
-    say(f"{settings.policy}: holds: {len(policy.roles)} roles, {len(policy.limits)} limits")
+    if why := allows_nothing(policy):
+        complain(f"{settings.policy}: {why}")
+        return FAILED
+    say(f"{settings.policy} is valid: {summary(policy)}")
     return DONE
+
+
+def summary(policy: Policy) -> str:
+    """Return how much a policy holds, in words."""
+    return f"{_counted(len(policy.roles), 'role')}, {_counted(len(policy.limits), 'limit')}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
+
+
+def allows_nothing(policy: Policy) -> str:
+    """Return why nobody may do anything under a policy; empty where somebody may."""
+    if not policy.roles:
+        return "has no roles, so nobody may do anything; stopstream policy init writes an example"
+    if not any(role.allow for role in policy.roles.values()):
+        return "no role allows anything, so nobody may do anything"
+    if not any(role.members.users or role.members.usergroups for role in policy.roles.values()):
+        return "no role has members, so nobody may do anything"
+    return ""
 
 
 def _init(settings: Settings) -> int:

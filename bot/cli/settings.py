@@ -317,6 +317,36 @@ def read_settings(**given: str) -> Settings:
         raise ConfigError([_problem(one) for one in error.errors()]) from None
 
 
+def read_usable_settings() -> tuple[Settings, dict[str, str]]:
+    """Read the environment, and leave out what cannot be used.
+
+    Returns:
+        The settings without those, and a line for each of them by its name.
+
+    Raises:
+        ConfigError: A file of the secrets' folder cannot be read.
+    """
+    problems: dict[str, str] = {}
+    while True:
+        # An empty value hides the one in the environment.
+        hidden = dict.fromkeys(problems, "")
+        try:
+            return Settings(**hidden), problems  # type: ignore[arg-type] # by alias, as text
+        except ValidationError as error:
+            found = {_subject(one): _problem(one) for one in error.errors()}
+            if found.keys() <= problems.keys():
+                raise ConfigError([*problems.values()]) from None
+            problems |= found
+
+
+def _subject(error: Any) -> str:
+    """Return the name of the variable that cannot be used; of a pair, of the one that is there."""
+    if error["loc"]:
+        return str(error["loc"][0])
+    present = "ID" if "SECRET_KEY" in error["msg"] else "KEY"
+    return f"TENCENTCLOUD_SECRET_{present}"
+
+
 def _problem(error: Any) -> str:
     why = error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":

@@ -2,20 +2,20 @@
 
 import argparse
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from bot import telemetry
 from bot.cli import audit, cam_policy, check, pending, policy
 from bot.cli import run as operations
-from bot.cli.settings import Settings, read_settings
+from bot.cli.settings import Settings, read_settings, read_usable_settings
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 
 COMMANDS: Mapping[str, Command] = {
     "audit": audit.run,
     "cam-policy": cam_policy.cam_policy,
-    "check": check.check,
     "decide": operations.decide,
     "off": pending.off,
     "pending": pending.pending,
@@ -26,6 +26,10 @@ COMMANDS: Mapping[str, Command] = {
 
 def run(options: argparse.Namespace) -> int:
     """Run one command and return its exit code."""
+    if options.command == "check":
+        settings, unusable = read_usable_settings()
+        telemetry.configure(settings.log_format, level="ERROR")
+        return asyncio.run(check.check(settings, names=os.environ, unusable=unusable))
     settings = read_settings()
     telemetry.configure(settings.log_format, level="ERROR")
     return asyncio.run(COMMANDS[options.command](settings, options))

@@ -113,6 +113,12 @@ def require_slack(settings: Settings) -> None:
     Raises:
         ConfigError: A token or the signing secret is missing.
     """
+    if problems := missing_of_slack(settings):
+        raise ConfigError(problems)
+
+
+def missing_of_slack(settings: Settings) -> list[str]:
+    """Return a line for each setting that `serve` needs of Slack and that is missing."""
     problems = []
     if settings.slack_bot_token is None:
         problems.append("SLACK_BOT_TOKEN: is missing")
@@ -120,8 +126,7 @@ def require_slack(settings: Settings) -> None:
         problems.append(
             "SLACK_SIGNING_SECRET: is missing; set it for HTTP, or SLACK_APP_TOKEN for Socket Mode"
         )
-    if problems:
-        raise ConfigError(problems)
+    return problems
 
 
 def open_policy(settings: Settings, *, with_keys: bool = True) -> WatchedFile[LoadedPolicy]:
@@ -133,6 +138,9 @@ def open_policy(settings: Settings, *, with_keys: bool = True) -> WatchedFile[Lo
     Raises:
         ConfigError: It is absent or cannot be used.
     """
+    if not settings.policy.exists():
+        how = "stopstream policy init writes a first one"
+        raise ConfigError([f"{settings.policy}: does not exist; {how}"])
     load = loader(
         source=str(settings.policy),
         sites=_sites(settings),

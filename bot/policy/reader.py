@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from bot.errors import ConfigError
 from bot.model.actions import Action
-from bot.policy.schema import Policy
-from bot.policy.validation import Location, Problem, validate
+from bot.policy.salvage import salvage
+from bot.policy.schema import KEYS, Policy
+from bot.policy.validation import Location, Problem, suggest, validate
 
 MAX_CHARACTERS = 1 << 20
 """Of a policy file."""
@@ -42,15 +43,31 @@ def load(
         policy = Policy.model_validate(data)
     except ValidationError as error:
         problems = [(one["loc"], _why(one)) for one in error.errors()]
+        left = salvage(data, error)
+        if left is not None:
+            further = _problems(left.policy, actions, check_target, check_variable)
+            problems += filter(None, map(left.place, further))
     else:
-        problems = [*validate(policy, actions)]
-        if check_variable is not None and not problems:
-            problems += _variable_problems(policy, check_variable)
-        if check_target is not None and not problems:
-            problems += _target_problems(policy, check_target)
+        problems = _problems(policy, actions, check_target, check_variable)
         if not problems:
             return policy
     raise ConfigError([_line(source, lines, location, why) for location, why in problems])
+
+
+def _problems(
+    policy: Policy,
+    actions: Sequence[Action],
+    check_target: Callable[[Policy, str], str | None] | None,
+    check_variable: Callable[[str], str | None] | None,
+) -> list[Problem]:
+    """Return every problem of a well-formed file, as far as one does not hide another."""
+    problems = [*validate(policy, actions)]
+    sections = {location[0] for location, _ in problems}
+    if check_variable is not None and "accounts" not in sections:
+        problems += _variable_problems(policy, check_variable)
+    if check_target is not None and sections.isdisjoint({"accounts", "defaults", "targets"}):
+        problems += _target_problems(policy, check_target)
+    return problems
 
 
 def _variable_problems(policy: Policy, check: Callable[[str], str | None]) -> Iterator[Problem]:
@@ -148,7 +165,7 @@ def _scalar(node: yaml.Node) -> Any:
 def _why(error: Any) -> str:
     match error["type"]:
         case "extra_forbidden":
-            return "is not a key that is known here"
+            return "is not a key that is known here" + suggest(str(error["loc"][-1]), KEYS)
         case "missing":
             return "is required"
         case "string_pattern_mismatch":

@@ -268,6 +268,16 @@ class Policy(_Strict):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
+KEYS = tuple(
+    dict.fromkeys(
+        name
+        for model in (Policy, Role, Members, Rule, Limit, Runbook, AccountSettings)
+        for name in model.model_fields
+    )
+)
+"""Every key that some part of the file may have."""
+
+
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the file."""
     generated: dict[str, Any] = _without_null(Policy.model_json_schema())

@@ -36,6 +36,8 @@ class Identity:
         bot: Its bot id, as its messages carry it.
         url: Of the workspace.
         scopes: Of the token; empty where Slack did not name them.
+        name: The bot's, as people type it after @; empty where Slack did not say.
+        workspace: The name of the workspace.
     """
 
     team: str
@@ -43,6 +45,8 @@ class Identity:
     bot: str
     url: str
     scopes: frozenset[str]
+    name: str = ""
+    workspace: str = ""
 
 
 @contextlib.asynccontextmanager
@@ -96,6 +100,8 @@ async def connect(client: AsyncWebClient) -> Identity:
                 url=str(data.get("url") or ""),
                 scopes=frozenset(headers.get("x-oauth-scopes", "").replace(" ", "").split(","))
                 - {""},
+                name=str(data.get("user") or ""),
+                workspace=str(data.get("team") or ""),
             )
             if data.get("is_enterprise_install") is True or not found.team.startswith("T"):
                 raise ConfigError([_ORG_WIDE])

@@ -287,7 +287,7 @@ async def test_cli_uses_the_account_keys_of_the_environment(tmp_path: Path) -> N
         assert "tencent cloud (europe): " in out
         code, out, _ = await program.run("check", env={**KEYS, "EU_SECRET_KEY": "wrong"})
         assert code == 1
-        assert "MEND tencent cloud (europe): AuthFailure" in out
+        assert "FIX tencent cloud (europe): AuthFailure" in out
         run = ("run", "live s1 account=europe", "--actor", "U0BOB", "--json")
         code, out, err = await program.run(*run, env=KEYS)
         assert cloud.received[-1].secret_id == "AKIDEUROPE", out + err

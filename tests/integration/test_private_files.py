@@ -1,6 +1,5 @@
 """The files of a database and of the key: who may read them, and that looking makes none."""
 
-import argparse
 import os
 import stat
 from collections.abc import Iterator
@@ -68,11 +67,11 @@ async def test_check_makes_no_file(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before the first start it says that key and database are going to be made."""
-    await check(settings, argparse.Namespace())
+    await check(settings)
     assert modes(tmp_path) == {}
     said = capsys.readouterr().out
-    assert f"ok   database: the first start makes {tmp_path / 'stopstream.db'}" in said
-    assert f"ok   trail: the first start makes {tmp_path / 'stopstream.key'}" in said
+    assert f"ok  database: the first start makes {tmp_path / 'stopstream.db'}" in said
+    assert f"ok  trail: the first start makes {tmp_path / 'stopstream.key'}" in said
 
 
 async def test_check_changes_no_schema(
@@ -81,11 +80,11 @@ async def test_check_changes_no_schema(
     """It says what the next start does with a database of another release."""
     lay_schema(tmp_path / "stopstream.db")
     engine = database.connect(settings.database_url)
-    for other, told in (("0009", "ok   database: its schema is 0009"), ("9999", "of a newer")):
+    for other, told in (("0009", "ok  database: its schema is 0009"), ("9999", "of a newer")):
         with engine.begin() as connection:
             change = sa.text("UPDATE alembic_version SET version_num = :other")
             connection.execute(change, {"other": other})
-        await check(settings, argparse.Namespace())
+        await check(settings)
         assert database.schema(engine) == other
         assert told in capsys.readouterr().out
     engine.dispose()
@@ -99,7 +98,7 @@ async def test_check_tells_of_a_lost_key(
     await store.audit_log.record(Fact("exported", "", {}))
     await store.close()
     settings.key_file.unlink()
-    await check(settings, argparse.Namespace())
+    await check(settings)
     assert not settings.key_file.exists()
     assert "rotate-key --abandon-key" in capsys.readouterr().out
 
@@ -107,9 +106,9 @@ async def test_check_tells_of_a_lost_key(
 @pytest.mark.parametrize(
     ("sink", "told"),
     [
-        ("file://{folder}/trail.jsonl", "ok   audit sink: the first start makes {folder}/trail"),
-        ("{folder}/nothing/trail.jsonl", "MEND audit sink: {folder}/nothing/trail.jsonl is not"),
-        ("{folder}", "MEND audit sink: {folder} cannot be written"),
+        ("file://{folder}/trail.jsonl", "ok  audit sink: the first start makes {folder}/trail"),
+        ("{folder}/nothing/trail.jsonl", "FIX audit sink: {folder}/nothing/trail.jsonl is not"),
+        ("{folder}", "FIX audit sink: {folder} cannot be written"),
     ],
 )
 async def test_check_tells_whether_the_sink_can_be_written(
@@ -117,6 +116,6 @@ async def test_check_tells_whether_the_sink_can_be_written(
 ) -> None:
     """A file that the trail cannot be copied to is told before the first start; none is made."""
     given = settings.model_copy(update={"audit_sink": sink.format(folder=tmp_path)})
-    await check(given, argparse.Namespace())
+    await check(given)
     assert told.format(folder=tmp_path) in capsys.readouterr().out
     assert modes(tmp_path) == {}

@@ -132,3 +132,99 @@ def test_policy_schema_accepts_example() -> None:
         jsonschema.validate({"rolse": {}}, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"roles": {"a": {"allow": [{"actions": []}]}}}, schema)
+
+
+ALL_WRONG = """\
+defaults: {lvie: {}}
+limits:
+  - {actions: [], deny: true}
+  - {actions: [ForbidLiveDomian], deny: true}
+roles:
+  oncall:
+    members: {users: [alice, U0BOB], usergruops: [S0A]}
+    allow:
+      - {actions: [DropLiveStrem], where: {StreamNam: a}}
+      - {channels: [C0INC]}
+      - {actions: ["*"], approval: second-person, approvers: [led]}
+      - {actions: ["*"], aproval: confirm, remind: 20m}
+  leads:
+    allow: [{actions: ["*"], approval: confrim, requests: true}]
+"""
+
+
+def _problems_of(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    return list(caught.value.problems)
+
+
+def test_policy_load_names_malformed_parts_and_wrong_names_at_once() -> None:
+    """What is malformed does not hide what is misspelt, and each has its own line."""
+    places = [problem.split(": ")[:2] for problem in _problems_of(ALL_WRONG)]
+
+    assert sorted((int(line.split(":")[1]), where) for line, where in places) == [
+        (1, "defaults.lvie"),
+        (3, "limits[0].actions"),
+        (4, "limits[1].actions[0]"),
+        (7, "roles.oncall.members.usergruops"),
+        (7, "roles.oncall.members.users[0]"),
+        (9, "roles.oncall.allow[0].actions[0]"),
+        (9, "roles.oncall.allow[0].where.StreamNam"),
+        (10, "roles.oncall.allow[1].actions"),
+        (11, "roles.oncall.allow[2].approvers[0]"),
+        (12, "roles.oncall.allow[3].aproval"),
+        (14, "roles.leads.allow[0].approval"),
+    ]
+
+
+def test_policy_load_names_the_key_that_was_meant() -> None:
+    """A misspelt key is shown with the one that is near."""
+    problems = "\n".join(_problems_of(ALL_WRONG))
+
+    assert 'usergruops: is not a key that is known here; did you mean "usergroups"?' in problems
+    assert 'aproval: is not a key that is known here; did you mean "approval"?' in problems
+
+
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        # Without the section or entry, its names would seem to be missing.
+        (ROLE + "actions: ['*']\n        approvers: [leads]\n  leads: []\n", "roles.leads"),
+        ("rolse: {}\n" + ROLE + "actions: ['*']\n        approvers: [x]\n", "rolse"),
+        # Without the key, its entry would seem to lack it, or to contradict itself.
+        ("limits: [{actions: ['*'], approval: never}]", r"limits[0].approval"),
+        (
+            "accounts: {a: {}, b: {secret_id: x, secret_key: B_KEY}}\n"
+            + ROLE
+            + "actions: ['*']\n        accounts: [a, b]\n",
+            "accounts.b.secret_id",
+        ),
+        (
+            "accounts: {a: {}, b: {secret_id: B_ID, secret_key: B_KEY}}\n"
+            + ROLE
+            + "actions: ['*']\n        accounts: []\n",
+            "roles.oncall.allow[0].accounts",
+        ),
+        (
+            ROLE + "actions: [DropLiveStream, []]\n        where: {UserId: a}\n",
+            "roles.oncall.allow[0].actions[1]",
+        ),
+    ],
+)
+def test_policy_load_reports_no_consequences(text: str, alone: str) -> None:
+    """A malformed part is one problem: what seems wrong only without it is not reported."""
+    (problem,) = _problems_of(text)
+
+    assert f": {alone}: " in problem
+
+
+def test_policy_load_tries_targets_beside_other_problems() -> None:
+    """A wrong target is named together with a problem elsewhere in the file."""
+    with pytest.raises(ConfigError) as caught:
+        reader.load(
+            "targets: {x: nonsense}\nroles: {a: {allow: {}}}",
+            actions=ACTIONS,
+            check_target=lambda _, __: "is no command",
+        )
+
+    assert len(caught.value.problems) == 2

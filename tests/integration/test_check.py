@@ -1,0 +1,193 @@
+"""`stopstream check` between the emulators: each thing that is wrong has its line."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.cli.check import check
+from bot.cli.demo import AUDIT
+from bot.cli.output import DONE, FAILED, USAGE
+from bot.cli.settings import Settings, read_settings, read_usable_settings
+from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.authentication import Key
+from bot.sandbox.tencent.server import CloudEmulator
+from handlers.manifest import bot_scopes
+
+POLICY = "roles:\n  a: {members: {users: [U0A]}, allow: [{actions: ['*']}]}\n"
+
+
+@dataclass
+class Installation:
+    """What a check reads: a workspace, a cloud, a policy file and an environment."""
+
+    slack: Workspace
+    policy: Path
+    environment: dict[str, str]
+    capsys: pytest.CaptureFixture[str]
+
+    async def check(
+        self, *, names: tuple[str, ...] = (), unusable: Mapping[str, str] | None = None
+    ) -> tuple[int, list[str]]:
+        """Run a check; return its exit code and its lines."""
+        code = await check(self.settings(), names=names, unusable=unusable or {})
+        return code, self.capsys.readouterr().out.splitlines()
+
+    def settings(self) -> Settings:
+        return read_settings(**self.environment)
+
+
+@pytest.fixture
+async def installation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> AsyncIterator[Installation]:
+    policy = tmp_path / "policy.yml"
+    policy.write_text(POLICY)
+    async with contextlib.AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(Workspace(scopes=bot_scopes(), limits=False))
+        cloud = await stack.enter_async_context(CloudEmulator(keys={"AKIDDEMODEMO": Key("demo")}))
+        slack.channel(AUDIT, "audit")
+        environment = {
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_URL": slack.api_url,
+            "TENCENTCLOUD_SECRET_ID": "AKIDDEMODEMO",
+            "TENCENTCLOUD_SECRET_KEY": "demo",
+            "STOPSTREAM_TENCENT_URL": cloud.url,
+            "STOPSTREAM_POLICY": str(policy),
+            "STOPSTREAM_DATABASE_URL": f"sqlite:///{tmp_path / 'stopstream.db'}",
+            "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
+        }
+        yield Installation(slack, policy, environment, capsys)
+
+
+async def test_check_of_a_sound_installation(installation: Installation) -> None:
+    """Everything is as it should be: it says so, and who the bot is by name."""
+    code, lines = await installation.check()
+
+    assert code == DONE, lines
+    assert all(line.startswith("ok ") for line in lines)
+    said = "\n".join(lines)
+    slack = installation.slack
+    assert f"slack: the bot is @stopstream ({slack.bot_user}) in {slack.domain} (" in said
+    assert "SLACK_APP_TOKEN opens a socket" in said
+    assert f"audit lines go to #audit ({AUDIT}), and the bot is in it" in said
+    assert "policy.yml is valid: 1 role, no limits" in said
+
+
+def _leave(slack: Workspace) -> None:
+    slack.channels[AUDIT].members.discard(slack.bot_user)
+
+
+def _archive(slack: Workspace) -> None:
+    slack.channels[AUDIT].is_archived = True
+
+
+def _remove(slack: Workspace) -> None:
+    del slack.channels[AUDIT]
+
+
+_HIDDEN = "it does not exist, or it is private and the bot is not in it (/invite @stopstream)"
+
+
+@pytest.mark.parametrize(
+    ("break_it", "line"),
+    [
+        (
+            _leave,
+            f"the bot is not in the audit channel #audit ({AUDIT}): type /invite @stopstream there",
+        ),
+        (_archive, f"the audit channel #audit ({AUDIT}) is archived"),
+        (
+            _remove,
+            f"the audit channel {AUDIT} is not found: {_HIDDEN}",
+        ),
+    ],
+)
+async def test_check_reads_the_audit_channel(
+    installation: Installation, break_it: Callable[[Workspace], None], line: str
+) -> None:
+    """An audit channel that does not exist, is archived or lacks the bot is one line to fix."""
+    break_it(installation.slack)
+
+    code, lines = await installation.check()
+
+    assert code == FAILED
+    assert [one for one in lines if one.startswith("FIX")] == [f"FIX slack: {line}"]
+
+
+async def test_check_opens_a_socket_with_the_app_token(installation: Installation) -> None:
+    """An app-level token that Slack does not take is found before the start."""
+    installation.environment["SLACK_APP_TOKEN"] = "xapp-of-another-app"
+
+    code, lines = await installation.check()
+
+    assert code == FAILED
+    wrong = "FIX slack: SLACK_APP_TOKEN opens no socket: Slack refused it (invalid_auth)"
+    assert [one for one in lines if one.startswith("FIX")] == [wrong]
+
+
+async def test_check_reports_everything_at_once(installation: Installation) -> None:
+    """A wrong policy, both wrong tokens and a wrong key are all found in one run."""
+    installation.policy.write_text(POLICY.replace("'*'", "Dorp"))
+    installation.environment |= {
+        "SLACK_BOT_TOKEN": "xoxb-of-another-app",
+        "SLACK_APP_TOKEN": "xapp-of-another-app",
+    }
+
+    code, lines = await installation.check(names=("STOPSTREAM_POLCY",))
+
+    assert code == FAILED
+    wrong = [one for one in lines if one.startswith("FIX")]
+    assert len(wrong) == 4
+    for part in ("did you mean STOPSTREAM_POLICY?", '"Dorp"', "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
+        assert any(part in one for one in wrong), part
+
+
+async def test_check_goes_on_without_what_cannot_be_used(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variables that can't be used are each reported once, and the rest is checked all the same."""
+    environment = installation.environment
+    environment |= {"SLACK_BOT_TOKEN": "xoxp-of-a-user", "STOPSTREAM_LISTEN": "3000"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TENCENTCLOUD_SECRET_KEY")
+    settings, unusable = read_usable_settings()
+
+    code = await check(settings, unusable=unusable)
+
+    printed = installation.capsys.readouterr()
+    assert code == USAGE
+    assert sorted(printed.err.splitlines()) == [
+        "stopstream: SLACK_BOT_TOKEN: a bot token begins with xoxb-",
+        "stopstream: STOPSTREAM_LISTEN: is not host:port",
+        "stopstream: TENCENTCLOUD_SECRET_KEY: is missing; id and key go together",
+    ]
+    assert "policy.yml is valid" in printed.out
+    assert "SLACK_BOT_TOKEN: is missing" not in printed.out
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "roles: {}\n", "limits: []\n"])
+async def test_check_calls_no_empty_policy_valid(installation: Installation, text: str) -> None:
+    """A policy file under which nobody may do anything is something to fix."""
+    installation.policy.write_text(text)
+
+    code, lines = await installation.check()
+
+    assert code == FAILED
+    (wrong,) = (one for one in lines if one.startswith("FIX"))
+    assert "has no roles, so nobody may do anything; stopstream policy init writes" in wrong
+
+
+async def test_check_tells_how_to_get_a_policy(installation: Installation) -> None:
+    """A policy file that is missing is one line, with the command that writes one."""
+    installation.policy.unlink()
+
+    code, lines = await installation.check()
+
+    assert code == FAILED
+    how = f"FIX {installation.policy}: does not exist; stopstream policy init writes a first one"
+    assert [one for one in lines if one.startswith("FIX")] == [how]
