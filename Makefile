@@ -5,7 +5,7 @@ UV := $(BIN)/uv --quiet
 # Otherwise each process that the tests start would compile every module anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo story pictures test static pytest coverage fuzz format lock bench chaos tccli nodesdk deployment vulnerabilities sbom clean
+.PHONY: demo story pictures test static pytest coverage fuzz format lock bench chaos simulation tccli nodesdk deployment vulnerabilities sbom clean
 
 # A workspace in the browser, the real bot, an emulated Tencent Cloud; until Ctrl-C.
 demo: .venv/ready
@@ -57,6 +57,12 @@ bench: .venv/ready
 # Kills the real process at every point where it awaits, under load, and counts what is lost.
 chaos: .venv/ready
 	$(BIN)/python -m tests.chaos
+
+# Runs replicas in one thread and in virtual time, a few thousand times, each interleaved as its
+# seed says; then bots that are wrong on purpose, each of which it must find.
+simulation: .venv/ready
+	$(BIN)/python -m tests.simulation
+	$(BIN)/python -m tests.simulation --broken
 
 # Drives the emulated cloud with Tencent's own command line, which is large: it gets its own folder.
 tccli: .venv/ready

@@ -344,16 +344,15 @@ class Service:
     ) -> NotRecorded | None:
         """Return why a button no longer means what would come of it; None if it does."""
         if follow in _LIKE_A_NEW_REQUEST and self._clock() - before.asked_at > _RETRY_FOR:
-            return NotRecorded("That was asked too long ago, so nothing was sent.", wanted)
+            return NotRecorded("That was asked too long ago to be sent again.", wanted)
         if follow not in UNDOING:
             return None
         try:
             async with asyncio.timeout(BOOKING):
                 superseded = await self._authorizer.superseded_by(before)
         except (StoreError, TimeoutError) as error:
-            log.error("not recorded, so not done", why=str(error))
-            why = "Nothing was sent: the database does not answer. Press again."
-            return NotRecorded(why, wanted)
+            log.error("a press is not recorded", why=str(error))
+            return NotRecorded(_PRESS_NOT_SAVED, wanted)
         return NotRecorded(superseded.sentence, wanted) if superseded else None
 
     async def _next_key(self, begin: str) -> tuple[str, bool]:

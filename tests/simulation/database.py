@@ -53,9 +53,9 @@ class MemoryDatabase:
             self.file.execute("ROLLBACK")
         self.file.deserialize(_schema())
 
-    def rows(self, query: str, *given: object) -> list[Any]:
+    def rows(self, query: str, given: Mapping[str, object] | None = None) -> list[Any]:
         """Return what a query finds, as a witness who stands beside."""
-        return self.file.execute(query, given).fetchall()
+        return self.file.execute(query, given or {}).fetchall()
 
     def _begin(self, connection: sa.Connection) -> None:
         if self.away:

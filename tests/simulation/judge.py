@@ -1,7 +1,7 @@
 """What must be so after a run, whatever has happened in it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from bot.audit.hash_chain import stored_facts
@@ -14,7 +14,7 @@ from tests.simulation.database import MemoryDatabase
 from tests.simulation.machine import SIGNER
 from tests.simulation.outside import Seen
 
-NOT_SENT = "Nothing was sent"
+_UNSENT = "Nothing was sent"
 
 _RAN = {State.ACCEPTED, State.ALREADY, State.UNKNOWN}
 """Endings of what may have run."""
@@ -23,14 +23,18 @@ _ENDED = frozenset({"ended", "denied", "cancelled", "expired", "joined"})
 """Kinds of the records with which an operation is over."""
 
 
-def judge(database: MemoryDatabase, seen: Seen, told: Mapping[str, Reply | None]) -> list[str]:
-    """Return what is wrong."""
+def judge(database: MemoryDatabase, seen: Seen, replies: Sequence[tuple[str, Reply]]) -> list[str]:
+    """Return what is wrong.
+
+    Args:
+        replies: What people heard of what they asked, by its key.
+    """
     rows = database.rows("SELECT id, key, state, api, attempts FROM operations")
     trail = database.rows("SELECT operation, kind, body FROM trail ORDER BY seq")
     ran = Counter(request.operation for request in seen.requests if request.ran)
     return [
         *_lives(rows, trail, ran),
-        *_replies(rows, ran, told),
+        *_replies(rows, ran, replies),
         *_request_ids(trail, seen),
         *_messages(rows, seen),
         *_verified(database),
@@ -58,13 +62,13 @@ def _lives(rows: list[Any], trail: list[Any], ran: Counter[str]) -> list[str]:
     return wrong
 
 
-def _replies(rows: list[Any], ran: Counter[str], told: Mapping[str, Reply | None]) -> list[str]:
+def _replies(rows: list[Any], ran: Counter[str], replies: Sequence[tuple[str, Reply]]) -> list[str]:
     ids = {key: id_ for id_, key, *_ in rows}
     wrong = []
-    for key, reply in told.items():
+    for key, reply in replies:
         if isinstance(reply, Accepted) and ids.get(key) != reply.operation.id:
             wrong.append(f"{key} was taken, and is not on file")
-        if isinstance(reply, NotRecorded) and NOT_SENT in reply.sentence and ran[ids.get(key, "")]:
+        if isinstance(reply, NotRecorded) and _UNSENT in reply.sentence and ran[ids.get(key, "")]:
             wrong.append(f"{key}: told that nothing was sent, and it ran")
     return wrong
 

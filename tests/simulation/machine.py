@@ -38,6 +38,7 @@ class Machine:
         name: Of the replica, on its leases.
         ahead: Seconds by which its clock is ahead of the true one.
         crashed_at: When it crashed, in seconds since the beginning; None while it lives.
+        awaited: How many answers from without it waits for.
     """
 
     def __init__(self, name: str, loop: VirtualLoop, dice: random.Random) -> None:
@@ -48,6 +49,7 @@ class Machine:
         self._dice = dice
         self._tasks: set[asyncio.Task[Any]] = set()
         self._held: list[tuple[Callable[..., None], tuple[Any, ...]]] | None = None
+        self.awaited = 0
 
     @property
     def suspended(self) -> bool:
@@ -60,10 +62,11 @@ class Machine:
 
     def takes(self) -> float:
         """Return how long something within it takes: mostly nothing that could be measured."""
-        return float(chosen(self._dice, {0.0: 6, 0.001: 2, 0.02: 2, 0.3: 0.5}))
+        return float(chosen(self._dice, {0.0: 3, 0.001: 2, 0.02: 3, 0.3: 2}))
 
     def later(self, seconds: float, call: Callable[..., None], *given: Any) -> None:
         """Call something after a while, if it has not crashed, and once it is not suspended."""
+        self.awaited += 1
         self.loop.call_later(seconds, self._fire, call, given)
 
     async def pause(self, seconds: float) -> None:
@@ -109,6 +112,7 @@ class Machine:
         if self._held is not None:
             self._held.append((call, given))
         else:
+            self.awaited -= 1
             call(*given)
 
 
@@ -233,6 +237,11 @@ class Replica:
         self._worker.start()
         self._approvals.start()
         self._relay.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether it waits for an answer of the database, the cloud or Slack."""
+        return self.machine.awaited > 0
 
     def step(self, name: str) -> bool:
         """Begin a pass of a loop; return whether the last one was over."""

@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from unittest import mock
 
@@ -27,10 +27,11 @@ from tests.support.fakes import ALICE, BOB, MALLORY, FakeDirectory
 
 CHANNEL = "C0INC"
 
-STEPS = 24
+STEPS = 12
 """How many things are done in a run."""
 
-_HEARTBEAT = LEASE / 5
+_ACK_WITHIN = 3.0
+"""Seconds after which Slack takes an answer no more."""
 
 _ROUNDS = 400
 """Passes of every loop after which nothing may be left to do."""
@@ -59,13 +60,6 @@ _TEXTS = {
 
 
 @dataclass
-class Told:
-    """What people were answered, by the key of what they asked."""
-
-    asked: dict[str, Reply | None] = field(default_factory=dict[str, Reply | None])
-
-
-@dataclass
 class Run:
     """A run that is over.
 
@@ -88,11 +82,11 @@ class World:
         self.database = database
         self.steps: list[str] = []
         self.seen = Seen(self.dice, database, self.note)
-        self.told = Told()
+        self.replies: list[tuple[str, Reply]] = []
         self.replicas: list[Replica] = []
         self._keys = itertools.count(1)
         self._presses: list[tuple[str, Decision]] = []
-        self._asked: list[tuple[str, Invocation]] = []
+        self._unheard: dict[str, tuple[float, Invocation]] = {}
         loop.read_takes = self._read_takes
         for _ in range(2):
             self._start()
@@ -101,20 +95,12 @@ class World:
         """Write down what happens."""
         self.steps.append(f"{self.loop.passed:8.3f}  {what}")
 
-    async def go(self) -> None:
+    async def go(self, steps: int) -> None:
         """Do as the seed says, then let everything come to its end."""
-        self.loop.call_later(_HEARTBEAT, self._beat)
-        for _ in range(STEPS):
+        for _ in range(steps):
             self._do(chosen(self.dice, _CHANCES))
             await asyncio.sleep(self._moment())
         await self._calm()
-
-    def _beat(self) -> None:
-        """Have leases renewed as often, for their length, as a bot does."""
-        if "engine" in self._wanted():
-            for replica in self._living():
-                replica.step("engine")
-        self.loop.call_later(_HEARTBEAT, self._beat)
 
     def _moment(self) -> float:
         return float(chosen(self.dice, {0.0: 4, 0.001: 3, 0.02: 3, 0.3: 2, 1.5: 1, 3.0: 0.7}))
@@ -141,10 +127,14 @@ class World:
 
     def _do(self, what: str) -> None:
         replica = self.dice.choice(self._living())
+        if what in ("suspend", "crash") and (busy := [r for r in self._living() if r.busy]):
+            replica = self.dice.choice(busy)
         machine = replica.machine
         match what:
             case "ask":
                 return self._ask(replica)
+            case "again":
+                return self._ask_again(replica)
             case "press":
                 return self._press(replica)
             case "engine" | "approvals" | "courier":
@@ -162,6 +152,9 @@ class World:
                 self._start()
             case "suspend" if not machine.suspended:
                 machine.suspend()
+                if self.dice.random() < 0.5:
+                    # Its leases lapse before anybody else does anything.
+                    self.loop.skipped += 1.2 * LEASE
             case "suspend" | "resume":
                 machine.resume()
             case "clock":
@@ -174,22 +167,33 @@ class World:
                 self.database.fates += [Fate(what)] * self.dice.choice((1, 1, 2))
 
     def _ask(self, replica: Replica) -> None:
-        if self._asked and self.dice.random() < 0.1:
-            # Slack delivers it again.
-            key, asked = self.dice.choice(self._asked)
-            asked = replace(asked, repeated=True)
-        else:
-            key = f"k{next(self._keys)}"
-            actor = chosen(self.dice, {ALICE: 8, BOB: 3, MALLORY: 1})
-            asked = Invocation(key, actor, Place(CHANNEL), chosen(self.dice, _TEXTS), verb=None)
-            self._asked.append((key, asked))
+        actor = chosen(self.dice, {ALICE: 8, BOB: 3, MALLORY: 1})
+        text = chosen(self.dice, _TEXTS)
+        key = f"k{next(self._keys)}"
+        self._deliver(replica, Invocation(key, actor, Place(CHANNEL), text, verb=None))
+
+    def _ask_again(self, replica: Replica) -> None:
+        """Deliver again what Slack has heard nothing of in time."""
+        late = self.loop.passed - _ACK_WITHIN
+        waiting = [asked for since, asked in self._unheard.values() if since <= late]
+        if waiting:
+            self._deliver(replica, replace(self.dice.choice(waiting), repeated=True))
+
+    def _deliver(self, replica: Replica, asked: Invocation) -> None:
+        key, began = asked.key, self.loop.passed
 
         async def ask() -> None:
             reply = await replica.service.ask(asked)
-            self.told.asked[key] = reply
-            self.note(f"{asked.actor.user} hears of {key}: {type(reply).__name__}")
+            name = type(reply).__name__
+            if self.dice.random() < 0.1:
+                self._unheard[key] = (-_ACK_WITHIN, asked)
+                self.note(f"{key}: {name}, and Slack does not hear it")
+            elif self.loop.passed - began < _ACK_WITHIN:
+                self._unheard.pop(key, None)
+                self.replies.append((key, reply))
+                self.note(f"{asked.actor.user} hears of {key}: {name}")
 
-        self.told.asked.setdefault(key, None)
+        self._unheard[key] = (began, asked)
         self.note(f"{asked.actor.user} asks {replica.machine.name} {key}: {asked.text}")
         replica.machine.run(ask(), key)
 
@@ -218,9 +222,10 @@ class World:
         # Until the answers to all that has left are there.
         await asyncio.sleep(12.0)
         for _ in range(_ROUNDS):
-            for replica in self._living():
-                for name in self._wanted():
-                    replica.step(name)
+            now = self.loop.now()
+            for name, query in _DUE.items():
+                if self.database.rows(query, {"now": now, "soon": now + LEASE / 2}):
+                    self._begin_passes(name)
             await asyncio.sleep(LEASE / 8)
             left = self._left()
             if not any(left):
@@ -228,6 +233,12 @@ class World:
             # What nobody decides over expires, and so does what nobody has in hand.
             self.loop.skipped += 1000.0 if left == (left[2], 0, left[2]) else LEASE / 2
         self.seen.wrong.append(f"not at its end: {self._left()}")
+
+    def _begin_passes(self, name: str) -> None:
+        """Begin a pass of a loop in every replica; one of them is enough to deliver messages."""
+        living = self._living()
+        for replica in [self.dice.choice(living)] if name == "courier" else living:
+            replica.step(name)
 
     def _wanted(self) -> list[str]:
         """Return the loops that have something to do: a pass of the others changes nothing."""
@@ -244,19 +255,20 @@ class World:
 
 
 _CHANCES = {
-    "ask": 6,
-    "press": 4,
-    "engine": 5,
-    "approvals": 3,
-    "courier": 6,
+    "ask": 4,
+    "again": 1,
+    "press": 3,
+    "engine": 4,
+    "approvals": 2,
+    "courier": 5,
     "crash": 0.8,
-    "suspend": 1,
+    "suspend": 2,
     "resume": 1,
     "clock": 0.5,
     "sleep": 0.5,
-    "away": 0.3,
-    "lost": 0.8,
-    "refused": 0.3,
+    "away": 0.4,
+    "lost": 1.5,
+    "refused": 0.5,
 }
 
 
@@ -273,6 +285,23 @@ _WORK = {
     "courier": "SELECT 1 FROM outbox LIMIT 1",
 }
 """Finds out whether a pass of a loop has something to do."""
+
+
+_DUE = {
+    "engine": """
+        SELECT 1 FROM operations WHERE look_at <= :now
+        UNION ALL SELECT 1 FROM operations
+            WHERE state IN ('asked', 'due', 'running') AND lease_until < :soon
+        UNION ALL SELECT 1 FROM outbox WHERE lease_until > 0 AND lease_until < :soon
+        UNION ALL SELECT 1 FROM decisions WHERE NOT settled AND lease_until < :soon LIMIT 1
+    """,
+    "approvals": """
+        SELECT 1 FROM operations WHERE state = 'waiting' AND min(due_at, expires_at) <= :now
+        UNION ALL SELECT 1 FROM decisions WHERE NOT settled AND lease_until < :now LIMIT 1
+    """,
+    "courier": "SELECT 1 FROM outbox WHERE next_at <= :now AND lease_until <= :now LIMIT 1",
+}
+"""Finds out whether a pass of a loop would do something now."""
 
 
 @functools.cache
@@ -292,7 +321,7 @@ def silence() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def run(seed: int, database: MemoryDatabase) -> Run:
+def run(seed: int, database: MemoryDatabase, steps: int = STEPS) -> Run:
     """Do one run."""
     database.empty()
     loop = VirtualLoop()
@@ -311,10 +340,10 @@ def run(seed: int, database: MemoryDatabase) -> Run:
         stack.enter_context(mock.patch("bot.supervision.IDLE", 5.0))
         world = _at(loop, seed, database)
         try:
-            loop.run_until_complete(world.go())
+            loop.run_until_complete(world.go(steps))
         except StuckError as error:
             world.seen.wrong.append(str(error))
-        wrong = [*world.seen.wrong, *judge(world.database, world.seen, world.told.asked)]
+        wrong = [*world.seen.wrong, *judge(world.database, world.seen, world.replies)]
         _end(loop, world)
     return Run(seed, world.steps, wrong)
 

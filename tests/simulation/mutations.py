@@ -1,0 +1,104 @@
+"""Bots that are wrong on purpose: the simulation must find each of them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any, TypeAlias
+from unittest import mock
+
+import sqlalchemy as sa
+
+from bot.errors import StoreError
+from bot.model.actions import Json
+from bot.model.operations import Operation
+from bot.operations.lease_guard import LeaseGuard
+from bot.operations.outbox_relay import OutboxRelay
+from bot.operations.results import NotRecorded
+from bot.operations.service import Service
+from bot.storage import outbox_lanes
+from bot.storage.operations import Operations
+from bot.storage.outbox import Outbox, OutboxMessage
+from tests.simulation.database import MemoryDatabase
+from tests.simulation.run import run
+
+Patch: TypeAlias = Callable[[object, str, object], None]
+"""Sets an attribute that is there."""
+
+Mutation: TypeAlias = Callable[[Patch], None]
+"""Makes the bots of this process wrong."""
+
+
+def send_without_lease(patch: Patch) -> None:
+    """Never ask whether the lease still stands when a request is about to leave."""
+    patch(LeaseGuard, "is_fresh", lambda _guard: True)
+
+
+def ack_unsaved(patch: Patch) -> None:
+    """Take what was asked, although the database could not save it."""
+    ask = Operations.add
+
+    async def ask_anyway(
+        repository: Operations, operation: Operation, facts: Mapping[str, Json]
+    ) -> Operation | None:
+        try:
+            return await ask(repository, operation, facts)
+        except StoreError:
+            return operation
+
+    patch(Operations, "add", ask_anyway)
+
+
+def deny_first_delivery(patch: Patch) -> None:
+    """Say that nothing was sent where the database refuses what may have been taken before."""
+
+    async def refused(*_: object) -> NotRecorded:
+        return NotRecorded("Nothing was sent: it cannot be recorded now.")
+
+    patch(Service, "_refused", refused)
+
+
+def post_without_looking(patch: Patch) -> None:
+    """Post what may have been posted, without looking for it."""
+    send = OutboxRelay._send  # noqa: SLF001 (its only caller is what is replaced)
+
+    async def send_anew(relay: OutboxRelay, message: OutboxMessage) -> Any:
+        return await send(relay, replace(message, uncertain=False))
+
+    patch(OutboxRelay, "_send", send_anew)
+
+
+def post_another_ones(patch: Patch) -> None:
+    """Post a message that another replica has claimed since."""
+    mark = Outbox.mark_in_flight
+
+    async def mark_all(outbox: Outbox, message: OutboxMessage) -> bool:
+        await mark(outbox, message)
+        return True
+
+    patch(Outbox, "mark_in_flight", mark_all)
+
+
+def post_in_any_order(patch: Patch) -> None:
+    """Claim messages that are not the first of their destination."""
+    patch(outbox_lanes, "IS_FIRST", sa.true())
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    send_without_lease,
+    ack_unsaved,
+    deny_first_delivery,
+    post_without_looking,
+    post_another_ones,
+    post_in_any_order,
+)
+
+
+def found_at(mutation: Mutation, seeds: Iterable[int], database: MemoryDatabase) -> int | None:
+    """Return the first seed whose run shows that a mutation is wrong; None if none does."""
+    with ExitStack() as stack:
+
+        def patch(owner: object, name: str, value: object) -> None:
+            stack.enter_context(mock.patch.object(owner, name, value))
+
+        mutation(patch)
+        return next((seed for seed in seeds if run(seed, database).wrong), None)
