@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from bot.errors import StoreError
 from bot.model.actions import Effect
 from bot.model.commands import Invocation, Via
 from bot.model.operations import Choice, State
@@ -29,6 +32,25 @@ async def test_undo_refuses_when_a_later_ban_supersedes_it(home: House) -> None:
     assert not isinstance(stale, Accepted)
     assert "U0BOB asked for ForbidLiveStream since" in str(stale)
     assert await listed(home) == ["ForbidLiveStream s1"]
+
+
+async def test_second_undo_that_cannot_be_checked_denies_no_first(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the database is away nobody hears that nothing was sent: the first press may run."""
+    banned = await home.run("ban s1")
+    first = await home.service.follow(banned.id, FollowUp.UNDO, press_of(ALICE))
+
+    async def away(_: object) -> None:
+        raise StoreError("the database is away")
+
+    monkeypatch.setattr(home.authorizer, "superseded_by", away)
+    second = await home.service.follow(banned.id, FollowUp.UNDO, press_of(ALICE))
+
+    assert isinstance(first, Accepted)
+    assert isinstance(second, NotRecorded)
+    assert "nothing was sent" not in second.sentence.lower()
+    assert "press again" in second.sentence
 
 
 async def test_undo_of_a_terminal_operation_shows_the_command(home: House) -> None:

@@ -13,11 +13,10 @@ from bot.model.actions import Json
 from bot.model.operations import Operation
 from bot.operations.lease_guard import LeaseGuard
 from bot.operations.outbox_relay import OutboxRelay
-from bot.operations.results import NotRecorded
-from bot.operations.service import Service
 from bot.storage import outbox_lanes
 from bot.storage.operations import Operations
-from bot.storage.outbox import Outbox, OutboxMessage
+from bot.storage.outbox import Outbox
+from bot.storage.outbox_message import OutboxMessage
 from tests.simulation.database import MemoryDatabase
 from tests.simulation.run import run
 
@@ -46,15 +45,6 @@ def ack_unsaved(patch: Patch) -> None:
             return operation
 
     patch(Operations, "add", ask_anyway)
-
-
-def deny_first_delivery(patch: Patch) -> None:
-    """Say that nothing was sent where the database refuses what may have been taken before."""
-
-    async def refused(*_: object) -> NotRecorded:
-        return NotRecorded("Nothing was sent: it cannot be recorded now.")
-
-    patch(Service, "_refused", refused)
 
 
 def post_without_looking(patch: Patch) -> None:
@@ -86,7 +76,6 @@ def post_in_any_order(patch: Patch) -> None:
 MUTATIONS: tuple[Mutation, ...] = (
     send_without_lease,
     ack_unsaved,
-    deny_first_delivery,
     post_without_looking,
     post_another_ones,
     post_in_any_order,

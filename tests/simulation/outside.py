@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.errors import ApiError, HeldBackError, NeverSentError, NoAnswerError
@@ -80,7 +80,7 @@ class Seen:
     posted: dict[str, Posted] = field(default_factory=dict[str, Posted])
     wrong: list[str] = field(default_factory=list[str])
 
-    def fate(self, chances: dict[str, float], calm: str) -> str:
+    def fate(self, chances: Mapping[str, float], calm: str) -> str:
         """Return what happens to a call."""
         return str(chosen(self.dice, chances)) if self.faulty else calm
 
