@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -13,6 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bot.addresses import check_address, is_secure
 from bot.audit.checkpoints import is_key, seed
 from bot.cli.secret_files import SecretFiles, read_secret, secrets_folder
 from bot.errors import ConfigError
@@ -40,6 +48,12 @@ class Settings(BaseSettings):
         None,
         alias="SLACK_SIGNING_SECRET",
         description="Checks Slack's requests; needed without an app token.",
+    )
+    allow_http: bool = Field(
+        default=False,
+        alias="STOPSTREAM_ALLOW_HTTP",
+        description="`true`: addresses of Slack, Tencent Cloud and the audit sink may begin with "
+        "`http://` beyond this machine, so tokens and requests cross the network in the clear.",
     )
     slack_api_url: str = Field(
         "https://slack.com/api/", alias="SLACK_API_URL", description="Base of the Web API."
@@ -193,13 +207,17 @@ class Settings(BaseSettings):
     def _app_token(cls, value: SecretStr | None) -> SecretStr | None:
         return _prefixed(value, "xapp-", "an app-level token begins with xapp-")
 
-    @field_validator("slack_api_url", "tencent_url", mode="after")
+    @field_validator("slack_api_url", "tencent_url", "audit_sink", mode="after")
     @classmethod
-    def _url(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("is not an http:// or https:// address")
-        if "@" in value:
-            raise ValueError("holds a user or an @: name the host alone")
+    def _url(cls, value: str, info: ValidationInfo) -> str:
+        if not value or (info.field_name == "audit_sink" and not _is_url(value)):
+            return value
+        check_address(value)
+        if not is_secure(value) and not info.data.get("allow_http"):
+            raise ValueError(
+                "begins with http://, so tokens would cross the network in the clear: name it with "
+                "https://, or set STOPSTREAM_ALLOW_HTTP=true"
+            )
         return value
 
     @field_validator("slack_api_url", mode="after")
@@ -272,7 +290,7 @@ class Settings(BaseSettings):
     def audit_sink_file(self) -> Path | None:
         """Path of the file that the audit log is copied to; None if it is none, or an address."""
         sink = self.audit_sink
-        if not sink or sink.startswith(("http://", "https://")):
+        if not sink or _is_url(sink):
             return None
         return Path(sink.removeprefix("file://"))
 
@@ -294,6 +312,11 @@ class Settings(BaseSettings):
     def site(self, product: str, default: Site) -> Site:
         """Return the site of a product: its own setting, that of all products, or its default."""
         return self.sites.get(product) or self.sites.get("") or default
+
+
+def _is_url(sink: str) -> bool:
+    """Return whether the audit sink is an address, or looks like one; else it is a file."""
+    return "://" in sink and not sink.startswith("file://")
 
 
 def _prefixed(value: SecretStr | None, prefix: str, why: str) -> SecretStr | None:

@@ -11,6 +11,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.addresses import is_secure
 from bot.errors import StopstreamError
 from handlers.messages.blocks import Message
 
@@ -159,6 +160,11 @@ async def respond(
         return UnknownOutcome(f"Slack gave no usable answer ({type(error).__name__})")
 
 
+def may_send(client: AsyncWebClient, address: str) -> bool:
+    """Return whether an address that Slack named is as safe as Slack's own: never in the clear."""
+    return is_secure(address) or not is_secure(client.base_url)
+
+
 async def upload(client: AsyncWebClient, url: str, content: bytes) -> None:
     """Upload a file's content to the URL that Slack returned for it.
 
@@ -178,6 +184,8 @@ async def upload(client: AsyncWebClient, url: str, content: bytes) -> None:
 async def _upload(client: AsyncWebClient, url: str, content: bytes) -> Outcome:
     if client.session is None:
         raise ValueError("the client has no session")
+    if not may_send(client, url):
+        return Refused("address_not_encrypted")
     async with client.session.post(url, data=content, allow_redirects=False) as response:
         if response.status == _OK:
             return Answered({}, response.headers)
@@ -214,6 +222,8 @@ def _copy(client: AsyncWebClient, retries: int) -> AsyncWebClient:
 async def _post(client: AsyncWebClient, url: str, body: dict[str, Any]) -> Outcome:
     if client.session is None:
         raise ValueError("the client has no session")
+    if not may_send(client, url):
+        return Refused("address_not_encrypted")
     async with client.session.post(url, json=body, allow_redirects=False) as response:
         if response.status == _OK:
             return Answered({}, response.headers)

@@ -18,7 +18,7 @@ import structlog
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers.slack.api_calls import Answered, Refused, call, without_retries
+from handlers.slack.api_calls import Answered, Refused, call, may_send, without_retries
 
 log = structlog.get_logger("stopstream.transports")
 
@@ -144,6 +144,8 @@ class PacedSocketClient(SocketModeClient):
     async def _open(self, address: str) -> None:
         self.auto_reconnect_enabled = False
         self.greeted = False
+        if not may_send(self.web_client, address):
+            raise OSError("the socket's address is not encrypted")
         if self.current_session is not None:
             await self.current_session.close()
         session = await self.aiohttp_client_session.ws_connect(

@@ -9,12 +9,12 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from bot.addresses import is_loopback
 from bot.errors import ConfigError
 from bot.supervision import Loop, Supervisor
 from handlers.slack.api_calls import AUTH_ERRORS, Refused, call, without_retries
 from handlers.slack.payloads import well_formed
 from handlers.slack.socket_client import PacedSocketClient, Pacer
-from handlers.slack.web_client import is_local
 
 log = structlog.get_logger("stopstream.transports")
 
@@ -121,7 +121,7 @@ class _Connection:
         self.pacer = pacer
         self._client = PacedSocketClient(token, app.client, ping=ping, pacer=pacer)
         self._handler = _Handler(app, self._client)
-        if is_local(app.client.base_url):
+        if is_loopback(app.client.base_url):
             self._client.proxy = None
         self.connecting = asyncio.create_task(self._connect(), name="socket")
 

@@ -4,17 +4,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.addresses import is_loopback
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError
 from handlers.slack.api_calls import AUTH_ERRORS, Answered, Refused, call, without_retries
-
-_LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
-
 
 _ORG_WIDE = (
     "SLACK_BOT_TOKEN: is not of one workspace: the app is installed for a whole organization, and "
@@ -64,7 +61,7 @@ async def web_client(
         connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=60),
     ) as session:
         client = AsyncWebClient(token=token, base_url=base_url, session=session, retry_handlers=[])
-        if is_local(base_url):
+        if is_loopback(base_url):
             # The SDK would send even this through a proxy of the environment.
             client.proxy = None
         yield client
@@ -114,8 +111,3 @@ async def connect(client: AsyncWebClient) -> Identity:
             raise ConfigError([f"SLACK_BOT_TOKEN: Slack does not take it ({code})"])
         case _:
             raise DirectoryError(f"Slack did not say who the bot is: {outcome.why}.")
-
-
-def is_local(url: str) -> bool:
-    """Return whether a URL is on this machine."""
-    return urlsplit(url).hostname in _LOCAL

@@ -107,6 +107,17 @@ async def test_messenger_falls_back_when_the_reply_url_is_used_up(office: Office
     assert office.slack.methods() == ["response_url", "chat.postEphemeral"]
 
 
+async def test_reply_url_in_the_clear_is_not_called(office: Office) -> None:
+    """A reply address that is not encrypted and not on this machine is left alone."""
+    # Reaches this machine, but is none of its own addresses.
+    elsewhere = office.slack.reply_url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104 (called)
+
+    sent = await office.desk.deliver(delivery(denied_at(elsewhere), MessageKind.PRIVATE))
+
+    assert isinstance(sent, Sent)
+    assert office.slack.methods() == ["chat.postEphemeral"]
+
+
 async def test_messenger_denies_a_mention_in_its_thread(office: Office) -> None:
     """The denial of a mention in an existing thread is shown in that thread."""
     mention = replace(DENIED, place=Place("C0INC", thread_ts="1.5"), via=Via.MENTION)

@@ -75,6 +75,18 @@ async def test_socket_mode_recovers_from_outage(house: House) -> None:
         await line.until(lambda: socket.healthy)
 
 
+async def test_socket_address_in_the_clear_is_not_opened(house: House) -> None:
+    """A socket whose address is not encrypted and not on this machine is not opened."""
+    async with on_socket(house) as (socket, line, fake):
+        there, fake.links = fake.links, fake.links.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
+        await socket.start(connections=1)
+        await line.until(lambda: fake.methods().count("apps.connections.open") > 1)
+        assert not line.open
+        fake.links = there
+
+        await line.until(lambda: socket.healthy)
+
+
 @pytest.mark.parametrize("odd", ["x", "{", "[]", '{"type": "slash_commands"}', "{}"])
 async def test_socket_mode_survives_malformed_envelope(house: House, odd: str) -> None:
     """A malformed envelope does not break the connection for later commands."""

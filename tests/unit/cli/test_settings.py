@@ -161,10 +161,51 @@ def test_watched_file_keeps_its_value_if_invalid(
     assert watched.value == 2
 
 
-@pytest.mark.parametrize("name", ["SLACK_API_URL", "STOPSTREAM_TENCENT_URL"])
-def test_address_with_a_user_is_refused(name: str) -> None:
-    """An address that holds a user and a password is a configuration error, which shows neither."""
+ADDRESSES = ("SLACK_API_URL", "STOPSTREAM_TENCENT_URL", "STOPSTREAM_AUDIT_SINK")
+"""Every setting that is called; `STOPSTREAM_DATABASE_URL` alone may hold a password."""
+
+HOSTILE_ADDRESSES = (
+    "https://me:hunter2@example.com/api/",
+    "https://hunter2@example.com/api/",
+    "http://127.0.0.1\\@hunter2.example.com/",
+    "https://me:hunter2\uff20example.com/",
+    "https://example.com:hunter2/",
+    "https://hunter2 .example.com/",
+    "https://[hunter2/",
+    "HTTPS://me:hunter2@example.com/",
+    "ftp://hunter2.example.com/",
+)
+
+
+def _problem_of(name: str, value: str, **more: str) -> str:
     with pytest.raises(ConfigError) as refused:
-        read_settings(**{name: "https://me:hunter2@example.com/api/"})
-    assert refused.value.problems[0].startswith(f"{name}: ")
-    assert "hunter2" not in str(refused.value)
+        read_settings(**{name: value}, **more)
+    (problem,) = refused.value.problems
+    return problem
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_address_with_a_user_or_an_unclear_host_is_refused(name: str) -> None:
+    """An address with a user, or one that can be read in two ways, is refused and not shown."""
+    for value in HOSTILE_ADDRESSES:
+        problem = _problem_of(name, value)
+        assert problem.startswith(f"{name}: ")
+        assert "hunter2" not in problem
+        assert "\n" not in problem
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_address_in_the_clear_is_refused_beyond_this_machine(name: str) -> None:
+    """An http:// address beyond this machine is refused in one sentence, unless allowed."""
+    for host in ("example.com", "10.0.0.7:8080", "127.0.0.1.example.com", "[fe80::1]"):
+        address = f"http://{host}/api/"
+        assert "STOPSTREAM_ALLOW_HTTP=true" in _problem_of(name, address)
+        assert read_settings(**{name: address, "STOPSTREAM_ALLOW_HTTP": "true"}).allow_http
+    for host in ("127.0.0.1:8080", "127.9.9.9", "localhost:1", "[::1]:8080"):
+        assert not read_settings(**{name: f"http://{host}/api/"}).allow_http
+
+
+def test_every_address_setting_is_checked() -> None:
+    """A setting whose name says that it is an address is one of those that are checked."""
+    named = {one.alias for one in Settings.model_fields.values() if "_URL" in str(one.alias)}
+    assert named - set(ADDRESSES) == {"STOPSTREAM_DATABASE_URL"}
