@@ -197,6 +197,7 @@ class Replica:
     Attributes:
         service: What people ask.
         store: Its access to the database.
+        broken: What its passes have raised.
     """
 
     def __init__(
@@ -213,6 +214,7 @@ class Replica:
         self.store = _store(machine, database)
         self._supervisor = SteppedSupervisor(METRICS)
         self._running: dict[str, asyncio.Task[Any]] = {}
+        self.broken: list[Exception] = []
         parts = build(
             store=self.store,
             cloud=cloud,
@@ -253,7 +255,10 @@ class Replica:
             return False
 
         async def once() -> None:
-            await work()
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 (raised at the end of the run)
+                self.broken.append(error)
 
         self._running[name] = self.machine.run(once(), name)
         return True

@@ -322,7 +322,11 @@ def silence() -> Iterator[None]:
 
 
 def run(seed: int, database: MemoryDatabase, steps: int = STEPS) -> Run:
-    """Do one run."""
+    """Do one run.
+
+    Raises:
+        ExceptionGroup: A loop broke off. That is no finding about the order of things.
+    """
     database.empty()
     loop = VirtualLoop()
     loop.set_task_factory(make_task)  # type: ignore[arg-type] # the stubs know no keywords here
@@ -345,6 +349,8 @@ def run(seed: int, database: MemoryDatabase, steps: int = STEPS) -> Run:
             world.seen.wrong.append(str(error))
         wrong = [*world.seen.wrong, *judge(world.database, world.seen, world.replies)]
         _end(loop, world)
+    if broken := [error for replica in world.replicas for error in replica.broken]:
+        raise ExceptionGroup(f"loops broke off, --seed {seed}", broken)
     return Run(seed, world.steps, wrong)
 
 
