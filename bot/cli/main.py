@@ -5,11 +5,12 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from bot.cli.output import DONE, FAILED, USAGE, complain
+from bot.cli.output import DONE, FAILED, USAGE, complain, say
 from bot.cli.slack_ids import channel_id, group_id, user_id
 from bot.errors import ConfigError, StoreError
+from bot.release import version
 
 AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
 """Adds the parser of one command, as `add_parser` of argparse does."""
@@ -67,6 +68,18 @@ def _imported(options: argparse.Namespace) -> Callable[[], int]:
             return lambda: run(options)
 
 
+class _Version(argparse.Action):
+    """Prints the release, which is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **more: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **more)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print it and exit."""
+        say(f"stopstream {version()}")
+        parser.exit()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(
@@ -80,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     demo = add("demo", help="try it here: an emulated Slack and Tencent Cloud, no account, no key")
     demo.add_argument("--once", action="store_true", help="tell one full story and exit")
 
+    parser.add_argument("--version", action=_Version, help="print the release and exit")
     add("serve", help="run the bot")
     add("check", help="check configuration, Slack and Tencent Cloud")
     _add_operations(add)
@@ -87,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     cam = add("cam-policy", help="print the CAM policy for the bot's key at Tencent Cloud, as JSON")
     cam.add_argument("--account", default="", metavar="NAME", help="where the policy has several")
     _add_audit(add)
+    _add_database(add)
     return parser
 
 
@@ -138,6 +153,15 @@ def _add_policy(add: AddParser) -> None:
     policies.add_parser("init", help="write a first policy file, with comments")
     policies.add_parser("check", help="validate the file")
     policies.add_parser("schema", help="print its JSON Schema")
+
+
+def _add_database(add: AddParser) -> None:
+    database = add("db", help="the database: its schema, its upgrade, a copy of it")
+    databases = database.add_subparsers(dest="what", required=True, metavar="WHAT")
+    databases.add_parser("status", help="which schema it has, and which releases may use it")
+    databases.add_parser("upgrade", help="bring its schema to this release's")
+    backup = databases.add_parser("backup", help="write a copy of it while it is in use")
+    backup.add_argument("file", metavar="FILE", help="of the copy; must not be there yet")
 
 
 def _add_audit(add: AddParser) -> None:

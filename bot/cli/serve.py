@@ -35,6 +35,8 @@ from bot.operations.checkpointer import Checkpointer
 from bot.operations.retention import RetentionJob
 from bot.policy.loader import LoadedPolicy
 from bot.policy.watched_file import WatchedFile
+from bot.release import version
+from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
@@ -118,6 +120,7 @@ class Server:
         self.policy = policy or open_policy(settings)
         self.store: Store | None = None
         self.metrics = Metrics()
+        self.metrics.build.info({"version": version(), "schema": database.HEAD})
         self.skew = ClockSkew()
         self.supervisor = Supervisor(self.metrics, clock=clock)
         self._http: HttpServer | None = None
@@ -145,7 +148,7 @@ class Server:
     async def _open(self) -> None:
         """Open one part after the other; the last one is closed first."""
         settings = self.settings
-        store = self.store = open_store(settings)
+        store = self.store = open_store(settings, may_upgrade=True)
         self._stack.push_async_callback(store.close)
         sink = self._sink = open_sink(settings, store, self.supervisor)
         if sink is not None:
@@ -238,12 +241,15 @@ class Server:
             "replica": store.session.owner,
             "team": identity.team,
             "policy": self.policy.digest,
+            "version": version(),
+            "schema": str(database.schema(store.session.engine)),
         }
         await store.audit_log.record(Fact("started", "", facts))
         reloader = PolicyReloader(self.policy, store)
         await reloader.adopt_account()
         self._stack.push_async_callback(_record_stop, store)
-        log.info("started", workspace=identity.url, policy=self.policy.digest[:12])
+        policy = self.policy.digest[:12]
+        log.info("started", version=version(), workspace=identity.url, policy=policy)
         every = _POLICY_INTERVAL
         loop = self.supervisor.start("policy file", reloader.check, every=every, after=every)
         self._stack.callback(loop.stop)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from bot import telemetry
-from bot.cli import audit, cam_policy, check, pending, policy
+from bot.cli import audit, cam_policy, check, database, pending, policy
 from bot.cli import run as operations
 from bot.cli.settings import Settings, read_settings, read_usable_settings
 
@@ -16,6 +16,7 @@ Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 COMMANDS: Mapping[str, Command] = {
     "audit": audit.run,
     "cam-policy": cam_policy.cam_policy,
+    "db": database.run,
     "decide": operations.decide,
     "off": pending.off,
     "pending": pending.pending,

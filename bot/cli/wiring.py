@@ -16,7 +16,7 @@ from bot.catalog.registry import PRODUCTS
 from bot.cli.output import complain
 from bot.cli.settings import Settings, variable
 from bot.clock_skew import ClockSkew
-from bot.errors import ConfigError, DirectoryError
+from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.model.actions import Site
 from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.ports import Cloud, Directory, Notifier
@@ -163,18 +163,30 @@ def open_sink(settings: Settings, store: Store, supervisor: Supervisor) -> SinkR
     return SinkRelay(sink, supervisor=supervisor)
 
 
-def open_store(settings: Settings, *, with_signer: bool = True) -> Store:
-    """Open the database, bring its schema up to date, and load the key that signs the audit log.
+def open_store(
+    settings: Settings,
+    *,
+    with_signer: bool = True,
+    may_create: bool = True,
+    may_upgrade: bool = False,
+) -> Store:
+    """Open the database, and load the key that signs the audit log.
 
     Args:
         with_signer: Without the key, nothing may be written to the audit log.
+        may_create: See `database.prepare`.
+        may_upgrade: See `database.prepare`.
 
     Raises:
         ConfigError: The address or the key cannot be used.
-        StoreError: The database does not answer.
+        StoreError: The database does not answer, or has a schema that this release can't use.
     """
     engine = database.connect(settings.database_url)
-    database.migrate(engine)
+    try:
+        database.prepare(engine, may_create=may_create, may_upgrade=may_upgrade)
+    except StoreError:
+        engine.dispose()
+        raise
     signer = trail_signer(settings, audit_end.read_trail_key(engine)) if with_signer else None
     owner = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns():x}"
     return Store(

@@ -1,6 +1,7 @@
-"""Open the database: an engine with the right settings, and the schema brought up to date."""
+"""Open the database: an engine with the right settings, and the schema that a release can use."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,16 @@ import sqlalchemy as sa
 from bot.errors import ConfigError, StoreError
 from bot.storage import sqlite_file
 from bot.storage.durability import configure_postgres, configure_sqlite
-from bot.storage.tables import METADATA
+from bot.storage.tables import METADATA, compatibility
 
-HEAD = "0013"
+HEAD = "0014"
 """The newest migration. A test compares it with the files."""
+
+OLDEST = "0010"
+"""The oldest migration whose release works beside this one, on the schema HEAD.
+
+A migration that a release before it cannot work with raises this to itself.
+"""
 
 _ADDRESS = "STOPSTREAM_DATABASE_URL: "
 
@@ -111,6 +118,38 @@ def name_of(url: str) -> str:
     return hashlib.sha256(means.encode()).hexdigest()[:8]
 
 
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The schema that a database has.
+
+    Attributes:
+        current: The newest migration that it has seen; None if it has no tables.
+        oldest: The oldest migration whose release may use it; empty where a release before 0014
+            has made it, and did not say.
+    """
+
+    current: str | None
+    oldest: str = ""
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer release has made it."""
+        return self.current is not None and self.current > HEAD
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether this release can work with it as it is."""
+        return self.current == HEAD or (self.is_newer and "" < self.oldest <= HEAD)
+
+    @property
+    def is_safe_to_upgrade(self) -> bool:
+        """Whether the release that works with it now can go on after an upgrade to HEAD."""
+        return self.current is None or OLDEST <= self.current < HEAD
+
+    def __str__(self) -> str:
+        return self.current or "none"
+
+
 def migrate(engine: sa.Engine) -> None:
     """Bring the schema to HEAD; safe when several replicas start at once.
 
@@ -118,25 +157,53 @@ def migrate(engine: sa.Engine) -> None:
         StoreError: The database cannot be reached or changed, or is of a newer release.
     """
     try:
-        if _current(engine) != HEAD:
+        found = _schema(engine)
+        if found.current != HEAD and not found.is_usable:
             _upgrade(engine)
     except sa.exc.SQLAlchemyError as error:
         raise _unreachable(error) from error
 
 
-def schema(engine: sa.Engine) -> str | None:
-    """Return the newest migration that a database has seen; None if it has no tables.
+def prepare(engine: sa.Engine, *, may_create: bool = False, may_upgrade: bool = False) -> None:
+    """See to it that this release can work with the schema.
 
-    A file that is not there is not made for this.
+    Args:
+        may_create: Make the tables of a database that has none.
+        may_upgrade: Upgrade it, where the release that works with it now can go on.
+
+    Raises:
+        StoreError: This release cannot work with it; the message says what to run.
+    """
+    found = schema(engine)
+    if found.is_usable:
+        return
+    if found.current is None:
+        if not may_create:
+            raise StoreError("it has no tables yet; the first stopstream serve makes them")
+    elif found.is_newer:
+        oldest = f"; releases before {found.oldest} cannot use it" if found.oldest else ""
+        raise StoreError(
+            f"its schema {found} is of a newer release than this one, which has {HEAD}{oldest}. "
+            "Run the newer release, or restore a backup"
+        )
+    elif not (may_upgrade and found.is_safe_to_upgrade):
+        first = "" if found.is_safe_to_upgrade else "stop every stopstream that uses it, then "
+        run = f"{first}run stopstream db upgrade"
+        raise StoreError(f"its schema is {found}, and this release needs {HEAD}: {run}")
+    migrate(engine)
+
+
+def schema(engine: sa.Engine) -> Schema:
+    """Return the schema of a database. A file that is not there is not made for this.
 
     Raises:
         StoreError: The database cannot be read.
     """
     file = engine.url.database or ""
     if engine.dialect.name == "sqlite" and not Path(file).exists():
-        return None
+        return Schema(None)
     try:
-        return _current(engine)
+        return _schema(engine)
     except sa.exc.SQLAlchemyError as error:
         raise _unreachable(error) from error
 
@@ -146,12 +213,16 @@ def _unreachable(error: sa.exc.SQLAlchemyError) -> StoreError:
     return StoreError(origin[0] if origin else "the database does not answer")
 
 
-def _current(engine: sa.Engine) -> str | None:
+def _schema(engine: sa.Engine) -> Schema:
     with engine.connect().execution_options(reads=True) as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-        return str(found) if found is not None else None
+        tables = sa.inspect(connection)
+        if not tables.has_table("alembic_version"):
+            return Schema(None)
+        current = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        if not tables.has_table(compatibility.name):
+            return Schema(current)
+        oldest = connection.execute(sa.select(compatibility.c.oldest)).scalar()
+        return Schema(current, oldest or "")
 
 
 def _upgrade(engine: sa.Engine) -> None:
@@ -171,6 +242,6 @@ def _upgrade(engine: sa.Engine) -> None:
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            raise StoreError(
-                f"the database is of another release of stopstream: {error}"
-            ) from error
+            raise StoreError(f"it is of another release of stopstream: {error}") from error
+        connection.execute(sa.delete(compatibility))
+        connection.execute(sa.insert(compatibility).values(oldest=OLDEST))

@@ -293,3 +293,10 @@ sinks = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Double, nullable=False),
 )
+
+compatibility = sa.Table(
+    "compatibility",
+    METADATA,
+    # One row: the oldest migration whose release may use this schema.
+    sa.Column("oldest", sa.Text, primary_key=True),
+)

@@ -1,18 +1,15 @@
 """The schema's history: what an older release wrote is there afterwards, and complete."""
 
 import json
-from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from bot.audit.checkpoints import Signer
 from bot.audit.hash_chain import GENESIS, Fact, canonical, digest
 from bot.storage import database, tables
 from tests.conftest import opened
+from tests.support.databases import migrate_to
 
-FOLDER = Path(database.__file__).parent / "migrations"
 OURS = Signer(b"o" * 32)
 AT = 1_700_000_000.12345678
 
@@ -52,12 +49,8 @@ async def test_migrations_upgrade_a_database_of_revision_0002(empty_database_url
 def old(url: str) -> None:
     """Make a database as 0002 left it, with one operation and its record."""
     engine = database.connect(url)
-    config = Config()
-    config.set_main_option("script_location", str(FOLDER))
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        config.attributes["metadata"] = tables.METADATA
-        command.upgrade(config, "0002")
+        migrate_to("0002", connection)
         body = canonical(1, AT, Fact("invalid", "op1", {}))
         connection.execute(
             sa.text("INSERT INTO trail VALUES (1, :at, 'invalid', 'op1', :body, :hash)"),

@@ -80,12 +80,19 @@ async def test_check_changes_no_schema(
     """It says what the next start does with a database of another release."""
     lay_schema(tmp_path / "stopstream.db")
     engine = database.connect(settings.database_url)
-    for other, told in (("0009", "ok  database: its schema is 0009"), ("9999", "of a newer")):
+    for other, told in (
+        ("0013", "ok  database: its schema is 0013"),
+        ("0009", "run stopstream db upgrade"),
+        ("9999", "of a newer"),
+    ):
         with engine.begin() as connection:
-            change = sa.text("UPDATE alembic_version SET version_num = :other")
-            connection.execute(change, {"other": other})
+            for change in (
+                "UPDATE alembic_version SET version_num = :other",
+                "UPDATE compatibility SET oldest = :other",
+            ):
+                connection.execute(sa.text(change), {"other": other})
         await check(settings)
-        assert database.schema(engine) == other
+        assert database.schema(engine).current == other
         assert told in capsys.readouterr().out
     engine.dispose()
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
-from bot.storage import database
+from bot.storage import database, tables
 
 
 def lay_schema(file: Path) -> None:
@@ -31,6 +33,15 @@ def _migrate(url: str) -> None:
     database.migrate(engine)
     # The last connection writes everything into the file.
     engine.dispose()
+
+
+def migrate_to(revision: str, connection: sa.Connection) -> None:
+    """Bring the schema to where an older release left it."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = tables.METADATA
+    command.upgrade(config, revision)
 
 
 @contextlib.contextmanager
