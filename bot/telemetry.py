@@ -110,12 +110,13 @@ def _without_secrets(
 def configure(
     form: Literal["json", "console"] | None,
     stream: TextIO = sys.stderr,
-    level: Literal["INFO", "ERROR", "CRITICAL"] = "INFO",
+    level: str = "INFO",
 ) -> None:
     """Send all logs, the libraries' included, to one stream in one form.
 
     Args:
         form: None takes `console` on a terminal and `json` elsewhere.
+        level: The lowest that is logged, by its name in `logging`.
     """
     lowest = getattr(logging, level)
     console = form == "console" or (form is None and stream.isatty())

@@ -64,7 +64,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 async def serve() -> int:
     """Run the bot with the settings of the environment, and return the exit code."""
     settings = read_settings()
-    telemetry.configure(settings.log_format)
+    telemetry.configure(settings.log_format, level=settings.log_level.upper())
     require_slack(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

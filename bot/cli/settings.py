@@ -165,6 +165,11 @@ class Settings(BaseSettings):
         alias="STOPSTREAM_LOG_FORMAT",
         description="`json` or `console`; by default `console` on a terminal, else `json`.",
     )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        alias="STOPSTREAM_LOG_LEVEL",
+        description="What `serve` logs at least: `debug` also every step of an operation.",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -7,9 +7,11 @@ from bot.model.actions import Json
 from bot.model.operations import Approvals, Decision, Operation, Preview, State
 from bot.model.verdicts import Denied
 from bot.operations.audit_facts import facts_of
+from bot.operations.transition_log import log_transition
 from bot.redact import redact
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Effects, Guards, Transition
+from bot.telemetry import Metrics
 
 _LONGEST_REASON = 500
 
@@ -20,8 +22,9 @@ class ApprovalTransitions:
     Each method returns the operation after it, or None if the row has changed.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
+        self._metrics = metrics
 
     async def stay(
         self,
@@ -111,7 +114,7 @@ class ApprovalTransitions:
     ) -> Operation | None:
         after = replace(operation, state=path[-1], **changes)
         facts = facts_of(after, action_of(operation)) | _decision_facts(decision)
-        return await self._store.operations.apply(
+        moved = await self._store.operations.apply(
             Transition(
                 operation.id,
                 path,
@@ -122,6 +125,9 @@ class ApprovalTransitions:
                 meanwhile=meanwhile,
             )
         )
+        if moved is not None:
+            log_transition(moved, path[0], self._metrics)
+        return moved
 
 
 def _reason(decision: Decision) -> str:

@@ -110,7 +110,7 @@ def assemble(
         verifier=verifier,
         supervisor=supervisor,
     )
-    approval_transitions = ApprovalTransitions(store)
+    approval_transitions = ApprovalTransitions(store, metrics)
     approvals = ApprovalService(
         store=store,
         authorizer=authorizer,

@@ -21,6 +21,7 @@ from bot.operations.prior_state import PriorState
 from bot.operations.priority_queue import ApiQueue
 from bot.operations.rate_limiter import interval
 from bot.operations.tasks import OperationTasks
+from bot.operations.transition_log import log_step
 from bot.operations.transitions import TO_RUNNING, Outcome, Transitions
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Guards, LateAnswer, Transition
@@ -167,6 +168,7 @@ class Scheduler:
                 self._prior.discard(request.operation.id)
                 self._tasks.spawn(request.operation.id, self._not_started(request))
                 continue
+            log_step(operation, request.path[0])
             self._queue(command).note_sent()
             sent = replace(request.command, params=operation.params)
             guard = self._guard(operation, began)

@@ -29,6 +29,7 @@ from bot.operations.follow_ups import UNDOING, FollowUp, asked_span, follow_up_c
 from bot.operations.operation_ids import new_id
 from bot.operations.queries import Queries
 from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded, Objection, Reply
+from bot.operations.transition_log import log_transition
 from bot.operations.worker import Worker
 from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.policy.loader import LoadedPolicy
@@ -324,6 +325,7 @@ class Service:
         operation = self._operation(
             invocation, State.INVALID, None, error.text, detail=error.sentence
         )
+        log_transition(operation, operation.state, self._metrics)
         try:
             async with asyncio.timeout(BOOKING):
                 await self._store.operations.add(operation, facts_of(operation, None))

@@ -21,6 +21,7 @@ from bot.model.verdicts import Denied
 from bot.operations.audit_facts import facts_of, without_secrets
 from bot.operations.authorizer import Authorizer
 from bot.operations.joining import superseded_by_ending
+from bot.operations.transition_log import log_transition
 from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Effects, Guards, LateAnswer, Transition
@@ -232,9 +233,11 @@ class Transitions:
         facts = facts_of(replace(operation, detail=detail), None)
         path = (operation.state, ending)
         guards = Guards(owner=self._store.session.owner)
-        await self._store.operations.apply(
+        moved = await self._store.operations.apply(
             Transition(operation.id, path, facts, {"detail": detail}, guards)
         )
+        if moved is not None:
+            log_transition(moved, operation.state, self._metrics)
 
     async def move(
         self,
@@ -285,9 +288,10 @@ class Transitions:
                 raise
             log.error("an outcome cannot be stored", operation=operation.id, why=str(error))
             moved = await self._apply_without_answer(operation, command, transition)
-        if moved is not None and moved.state in ENDINGS:
-            self._metrics.ended.labels(moved.state.value, moved.api).inc()
-            self.wake(moved)
+        if moved is not None:
+            log_transition(moved, path[0], self._metrics)
+            if moved.state in ENDINGS:
+                self.wake(moved)
         return moved
 
     async def _apply(self, transition: Transition) -> Operation | None:

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ async def test_postgres_archive_is_restored(
     address = sa.make_url(empty_postgres_url).set(drivername="postgresql")
     target = f"--dbname={address.render_as_string(hide_password=False)}"
     restore = [programs() / "pg_restore", "--no-owner", target, archive]
-    await asyncio.to_thread(subprocess.run, restore, check=True)
+    await asyncio.to_thread(partial(subprocess.run, restore, check=True))
     restored = read_settings(STOPSTREAM_DATABASE_URL=empty_postgres_url, **key)
     assert await audit_terminal.run(restored, "verify") == 0
     store = open_store(restored)
