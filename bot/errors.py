@@ -88,6 +88,10 @@ class StoreError(StopstreamError):
     """The database cannot be written or read now."""
 
 
+class NoTablesError(StoreError):
+    """The database has no tables yet: there is nothing to read."""
+
+
 class CommitUnknownError(StoreError):
     """The database did not answer a commit, and it is not known whether it took place."""
 

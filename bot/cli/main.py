@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from bot.cli.output import DONE, FAILED, USAGE, complain, say
 from bot.cli.slack_ids import channel_id, group_id, user_id
-from bot.errors import ConfigError, StoreError
+from bot.errors import ConfigError, NoTablesError, StoreError
 from bot.release import version
 
 AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             complain(problem)
         return USAGE
+    except NoTablesError as error:
+        complain(f"the database: {error}")
+        return DONE if _only_lists(options) else FAILED
     except StoreError as error:
         complain(f"the database: {error}")
         return FAILED
@@ -66,6 +69,12 @@ def _imported(options: argparse.Namespace) -> Callable[[], int]:
             from bot.cli.terminal import run  # noqa: PLC0415 (see above)
 
             return lambda: run(options)
+
+
+def _only_lists(options: argparse.Namespace) -> bool:
+    """Return whether a command is done where nothing is stored: it vouches for nothing."""
+    listed = options.command == "audit" and options.what in ("tail", "export")
+    return listed or options.command in ("pending", "off")
 
 
 class _Version(argparse.Action):

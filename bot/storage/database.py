@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.errors import ConfigError, StoreError
+from bot.errors import ConfigError, NoTablesError, StoreError
 from bot.storage import sqlite_file
 from bot.storage.durability import configure_postgres, configure_sqlite
 from bot.storage.tables import METADATA, compatibility
@@ -172,6 +172,7 @@ def prepare(engine: sa.Engine, *, may_create: bool = False, may_upgrade: bool = 
         may_upgrade: Upgrade it, where the release that works with it now can go on.
 
     Raises:
+        NoTablesError: It has none, and may not get any now.
         StoreError: This release cannot work with it; the message says what to run.
     """
     found = schema(engine)
@@ -179,7 +180,7 @@ def prepare(engine: sa.Engine, *, may_create: bool = False, may_upgrade: bool = 
         return
     if found.current is None:
         if not may_create:
-            raise StoreError("it has no tables yet; the first stopstream serve makes them")
+            raise NoTablesError("it has no tables yet; the first stopstream serve makes them")
     elif found.is_newer:
         oldest = f"; releases before {found.oldest} cannot use it" if found.oldest else ""
         raise StoreError(

@@ -22,6 +22,7 @@ from bot.cli.settings import Settings, read_settings
 from bot.cli.wiring import last_seal_file
 from bot.errors import ConfigError
 from bot.storage import database
+from tests.support.databases import lay_schema
 from tests.support.paths import ROOT
 from tests.support.worlds import sandbox
 
@@ -278,6 +279,7 @@ async def test_audit_verify_creates_no_key(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Verifying an empty audit log creates no key file."""
+    lay_schema(tmp_path / "a.db")
     settings = read_settings(STOPSTREAM_DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
     options = build_parser().parse_args(["audit", "verify"])
 
