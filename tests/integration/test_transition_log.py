@@ -21,7 +21,7 @@ PLANTED = "5ECRE7PLANTED"
 
 
 @pytest.fixture
-def said() -> Iterator[io.StringIO]:
+def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """All that is logged, as `serve` logs it with steps."""
     before, root = structlog.get_config(), logging.getLogger()
     handlers, level = list(root.handlers), root.level
@@ -29,6 +29,9 @@ def said() -> Iterator[io.StringIO]:
     telemetry.configure("json", stream=stream, level="DEBUG")
     # What is cached would outlive the test.
     structlog.configure(cache_logger_on_first_use=False)
+    # Another test may have had the one of the module cached.
+    fresh = structlog.get_logger("stopstream.operations")
+    monkeypatch.setattr("bot.operations.transition_log.log", fresh)
     try:
         yield stream
     finally:
