@@ -14,6 +14,7 @@ _WHY = Param("Reason", "reason", reason, "why, for whoever wants to start it", e
 HOLD = Action(
     api="Hold",
     words="hold",
+    title="Hold {a stream or task}",
     does=(
         "Refuse every start of a target, whoever asks, until it is released. Tencent Cloud does "
         "not know of it: what is live stays live, and the console can start what it likes."
@@ -32,6 +33,7 @@ HOLD = Action(
 RELEASE = Action(
     api="Release",
     words="release",
+    title="Release {a hold}",
     synonyms=("unhold",),
     summary="ends a hold",
     does="End the hold of a target; starts are decided by the policy again.",

@@ -33,6 +33,7 @@ _NO_SESSION = {
 STOP_PUBLISH_STREAM = Action(
     api="StopPublishStream",
     words="car",
+    title="Stop the push of {a session}",
     does="Stop what a user's cloud rendering session pushes. The session itself goes on.",
     product=CAR,
     effect=Effect.STOP,
@@ -52,6 +53,7 @@ STOP_PUBLISH_STREAM = Action(
 START_PUBLISH_STREAM = Action(
     api="StartPublishStream",
     words="car",
+    title="Start the push of {a session}",
     does="Push the picture of a user's cloud rendering session; the user's id is the stream name.",
     product=CAR,
     effect=Effect.START,
@@ -81,6 +83,7 @@ START_PUBLISH_STREAM = Action(
 START_PUBLISH_STREAM_WITH_URL = Action(
     api="StartPublishStreamWithURL",
     words="car-url",
+    title="Push {a session} to an address",
     does="Push the picture of a user's cloud rendering session to an address of your own.",
     product=CAR,
     effect=Effect.START,
@@ -109,6 +112,7 @@ START_PUBLISH_STREAM_WITH_URL = Action(
 DESTROY_SESSION = Action(
     api="DestroySession",
     words="session",
+    title="End {a session}",
     does=(
         "End a user's cloud rendering session and with it what it pushes. What the application "
         "had not saved is lost."
@@ -134,6 +138,7 @@ DESTROY_SESSION = Action(
 DESCRIBE_CONCURRENT_COUNT = Action(
     api="DescribeConcurrentCount",
     words="concurrency",
+    title="Count sessions",
     does=(
         "Read how many cloud rendering sessions there may be at once (Total) and are in use "
         "(Running). No API reads a single session."

@@ -302,6 +302,9 @@ class Action:
     Attributes:
         api: Tencent's name of it.
         words: What users type after the verb of its effect, e.g. `live`.
+        title: What it does, in plain words; `{…}` is what it is done to, and is replaced by its
+            name on a card.
+        impact: What else a stop touches, as a short sentence for those who decide; or empty.
         synonyms: Other words for it, which lead to a suggestion.
         summary: What it does in a few words, after its command in a suggestion.
         does: What it does, for help and card, according to Tencent's documentation.
@@ -335,6 +338,7 @@ class Action:
 
     api: str
     words: str
+    title: str
     does: str
     product: Product
     effect: Effect
@@ -360,7 +364,13 @@ class Action:
     only: Site | None = None
     synonyms: tuple[str, ...] = ()
     summary: str = ""
+    impact: str = ""
     emulation: Emulation = field(default_factory=Emulation)
+
+    @property
+    def plain_name(self) -> str:
+        """What it does, in plain words, e.g. `Stop a live stream`."""
+        return self.title.replace("{", "").replace("}", "")
 
     def param(self, name: str) -> Param | None:
         """Return a parameter by one of Tencent's names or its short word, in any case."""

@@ -34,6 +34,7 @@ def _action(api: str, words: str, effect: Effect, *params: Param) -> Action:
     return Action(
         api=api,
         words=words,
+        title="Do {it}",
         does="Do it.",
         product=_MADE,
         effect=effect,
