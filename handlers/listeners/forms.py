@@ -23,7 +23,8 @@ from bot.operations.results import Accepted, Invalid, NotRecorded
 from bot.operations.service import Service
 from handlers.messages import views
 from handlers.messages.mrkdwn import escape, quoted
-from handlers.messages.replies import MALFORMED, OPEN_FORM
+from handlers.messages.replies import MALFORMED
+from handlers.messages.ways_in import OPEN_FORM
 from handlers.slack.api_calls import call_or_raise
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import actor_of, form_invocation, place_of, text_at

@@ -12,7 +12,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from handlers.messages.replies import SUGGESTED
+from handlers.messages.ways_in import SUGGESTED
 from handlers.slack.payloads import button_invocation, text_at
 from handlers.slack.responder import Responder
 

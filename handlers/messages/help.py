@@ -6,28 +6,48 @@ from bot.commands.formatting import example
 from bot.model.actions import Action, Effect
 from bot.operations.results import Permissions
 from bot.policy.explanation import Permission
-from handlers.messages.blocks import TEXT_MOST, Message, arrange, section
+from handlers.messages.blocks import TEXT_MOST, Message, arrange, button_row, section
 from handlers.messages.help_topics import as_mentions, targets_line, topic_lines
 from handlers.messages.mrkdwn import code, escape, format_value, truncate
-from handlers.messages.rights import permission_sentence
+from handlers.messages.rights import (
+    nothing_at_all,
+    permission_sentence,
+    request_button,
+    ways_here,
+)
+from handlers.messages.ways_in import form_button, more_button
 
 EFFECT_LABELS = {
     Effect.STOP: "Stop",
     Effect.START: "Start",
     Effect.CHANGE: "Change",
-    Effect.READ: "Look",
+    Effect.READ: "Check",
 }
 """What people call the actions of an effect."""
 
 _NO_TARGETS: Mapping[str, str] = {}
 
-_LEGEND = "What you may do here is marked ✓; `/stopstream whoami` says how, and why not the rest."
+ALL = "all"
+"""The topic under which everything is listed."""
+
+_FIRST = ("DropLiveStream", "ForbidLiveStream", "ResumeLiveStream", "DescribeLiveStreamState")
+"""What people need first, by its API name."""
+
+_SHOWN, _NAMED = 3, 5
+"""How many commands a short help shows, and how many actions it names for each way."""
+
+_WAYS = (
+    "`/stopstream off` shows what is off, `/stopstream whoami` why you can't do the rest.",
+    "`/stopstream help ban` explains one command, `/stopstream help all` lists every one.",
+)
+
+_LEGEND = "What you can do here is marked ✓; `/stopstream whoami` says how, and why not the rest."
 
 _MORE = (
     "*More*",
     "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
-    "`/stopstream whoami` says what you may do here, `/stopstream audit since=24h` what ran.",
-    "`/stopstream off` lists what is off and not yet on, and what is held.",
+    "`/stopstream whoami` says what you can do here, `/stopstream audit since=24h` what ran.",
+    "`/stopstream off` lists what is off or held.",
     "`user=me`, `action=ban`, `target=stream1`, `ending=failed`, `case=INC-42` narrow it down.",
     "Any action takes `case=INC-42`, the incident that it belongs to.",
     "Where there are several accounts, `account=europe` names one, or the channel does.",
@@ -38,9 +58,12 @@ _MORE = (
 
 
 def in_thread(message: Message) -> Message:
-    """Return a help message, which consists of sections, with its commands as mentions."""
-    texts = (as_mentions(block["text"]["text"]) for block in message.blocks)
-    return Message(as_mentions(message.text), tuple(map(section, texts)))
+    """Return a help message with its commands as mentions."""
+    blocks = (
+        section(as_mentions(one["text"]["text"])) if one["type"] == "section" else one
+        for one in message.blocks
+    )
+    return Message(as_mentions(message.text), tuple(blocks))
 
 
 def help_on(
@@ -49,7 +72,7 @@ def help_on(
     permissions: Permissions | None = None,
     targets: Mapping[str, str] = _NO_TARGETS,
 ) -> Message:
-    """Explain a topic in full, or everything in short if there is none.
+    """Explain a topic in full; without one, what the reader can do here, in a few lines.
 
     Args:
         permissions: Of the reader, so that what they may do here is marked; None if unknown.
@@ -58,9 +81,11 @@ def help_on(
     may: dict[str, list[Permission]] = {}
     for permission in permissions.may if permissions else ():
         may.setdefault(permission.action.api, []).append(permission)
-    if not topic:
-        return _overview(actions, may, targets=targets)
     folded = topic.casefold()
+    if not folded:
+        return _in_short(actions, permissions, targets)
+    if folded == ALL:
+        return _overview(actions, may, targets=targets)
     named = [action for action in actions if folded in (action.words, action.api.casefold())]
     family = [action for action in actions if folded in (action.product.name, action.effect.value)]
     if named:
@@ -69,8 +94,30 @@ def help_on(
         return _overview(family, may)
     if lines := topic_lines(topic, targets, actions):
         return arrange(lines)
-    unknown = f"There is no help on {code(topic, 80)}; this is what there is."
-    return _overview(actions, may, unknown, targets=targets)
+    unknown = f"There is no help on {code(topic, 80)}."
+    return _in_short(actions, permissions, targets, unknown)
+
+
+def _in_short(
+    actions: Sequence[Action],
+    permissions: Permissions | None,
+    targets: Mapping[str, str],
+    *before: str,
+) -> Message:
+    """Describe what the reader can do here, by how, with two commands to paste."""
+    if permissions is not None and (why := nothing_at_all(permissions)):
+        found, ways = arrange([*before, why]), request_button(permissions)
+        return Message(found.text, (*found.blocks, *(ways or [button_row(more_button())])))
+    lines = [*before]
+    allowed = [*actions]
+    if permissions is not None:
+        lines += ["*What you can do here*", *ways_here(permissions, _NAMED)]
+        allowed = [one.action for one in permissions.may if one.approval is not None]
+    shown = [action for api in _FIRST for action in allowed if action.api == api]
+    lines += [f"{one.plain_name}: {code(example(one))}" for one in shown[:_SHOWN]]
+    lines += [*([] if before else targets_line(targets)), *_WAYS]
+    found = arrange(lines)
+    return Message(found.text, (*found.blocks, button_row(more_button(), form_button(Effect.STOP))))
 
 
 def _in_full(

@@ -12,11 +12,15 @@ from bot.operations.results import OffAirList, Permissions
 from handlers.messages.blocks import Block, button_row, plain, section
 from handlers.messages.mrkdwn import escape, format_slack_time, link
 from handlers.messages.off_air import off_air_blocks
-from handlers.messages.replies import form_button, operation_line
-from handlers.messages.rights import rights_everywhere
+from handlers.messages.replies import operation_line
+from handlers.messages.rights import nothing_at_all, request_button, rights_everywhere
+from handlers.messages.ways_in import form_button
 
-_OPERATIONS_MOST = 10
+_OPERATIONS_MOST = 5
 """How many operations each part of the tab lists."""
+
+_RECENT_MOST = 3
+"""How many of those that have ended."""
 
 _BLOCKS_MOST = 100
 """Blocks in a view; Slack's limit."""
@@ -48,8 +52,8 @@ def home(
         card: Returns the permalink of an operation's card.
         trouble: A sentence about what could not be read.
     """
-    verbs = (Effect.STOP, Effect.START, Effect.READ)
-    blocks = [_header("Stop or start something"), button_row(*map(form_button, verbs))]
+    why = nothing_at_all(permissions) if permissions is not None else ""
+    blocks = _opening(why, permissions)
     if waiting:
         blocks.append(_header("Waiting for you to approve"))
         blocks += [section(_to_decide(one, card(one))) for one in waiting[:_OPERATIONS_MOST]]
@@ -57,11 +61,20 @@ def home(
         blocks.append(_header("Your open requests"))
         blocks += [section(_open(one, card(one))) for one in mine[:_OPERATIONS_MOST]]
     blocks += _off_air(off_air)
-    blocks += _recent(recent, mine[:_OPERATIONS_MOST], trouble)
-    if permissions is not None:
-        blocks.append(_header("What you may do"))
+    if not why or recent or trouble:
+        blocks += _recent(recent, mine[:_OPERATIONS_MOST], trouble)
+    if permissions is not None and not why:
+        blocks.append(_header("What you can do"))
         blocks += map(section, _pack(rights_everywhere(permissions)))
     return {"type": "home", "blocks": blocks[:_BLOCKS_MOST]}
+
+
+def _opening(why: str, permissions: Permissions | None) -> list[Block]:
+    """Return what somebody can do first: the forms, or who can, and a request to them."""
+    if why and permissions is not None:
+        return [section(why), *request_button(permissions)]
+    verbs = (Effect.STOP, Effect.START, Effect.READ)
+    return [_header("Stop or start something"), button_row(*map(form_button, verbs))]
 
 
 def _open(operation: Operation, permalink: str) -> str:
@@ -79,7 +92,7 @@ def _to_decide(operation: Operation, permalink: str) -> str:
 def _off_air(off_air: OffAirList | None) -> list[Block]:
     if off_air is None or not (off_air.off or off_air.holds):
         return []
-    blocks = [_header("Off and not yet on"), *off_air_blocks(off_air, _OPERATIONS_MOST)]
+    blocks = [_header("Currently off"), *off_air_blocks(off_air, _OPERATIONS_MOST)]
     if max(len(off_air.off), len(off_air.holds)) > _OPERATIONS_MOST:
         blocks.append(section("`/stopstream off` lists more."))
     return blocks
@@ -91,12 +104,12 @@ def _recent(recent: Sequence[Operation], above: Sequence[Operation], trouble: st
     rest = [operation for operation in recent if operation.id not in listed]
     blocks: list[Block] = []
     if rest or trouble or not listed:
-        blocks.append(_header("What you asked lately"))
+        blocks.append(_header("Your recent requests"))
     if trouble:
         blocks.append(section(escape(trouble)))
-    blocks += [section(operation_line(one)) for one in rest[:_OPERATIONS_MOST]]
+    blocks += [section(operation_line(one)) for one in rest[:_RECENT_MOST]]
     if not recent:
-        blocks.append(section("Nothing yet. `/stopstream help` shows what can be said."))
+        blocks.append(section("Nothing yet. `/stopstream help` shows what you can type."))
     return blocks
 
 

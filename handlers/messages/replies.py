@@ -31,26 +31,13 @@ from handlers.messages.mrkdwn import (
 )
 from handlers.messages.operation_text import request_text
 from handlers.messages.state_text import state_label
-
-OPEN_FORM = "open-form"
-"""The action_id of a button that opens the form."""
-
-SUGGESTED = "suggested"
-"""The action_id of a button that runs a command which was probably meant."""
+from handlers.messages.ways_in import SUGGESTED, form_button
 
 MALFORMED = (
     "Slack sent this without what makes it unique, so nothing was done. Please send it again."
 )
 
 WHO_ARE_YOU = "One moment, Slack is asked who you are."
-
-FORM_TITLES = {
-    Effect.STOP: "Stop something",
-    Effect.START: "Start something",
-    Effect.CHANGE: "Change something",
-    Effect.READ: "Look at something",
-}
-"""The title of a verb's form, and the label of the button that opens it."""
 
 _IN_PROGRESS: Mapping[type, str] = {
     DryRun: "Dry run, nothing is sent. One moment, the policy is asked.",
@@ -169,16 +156,6 @@ def form_offer(verb: Effect) -> Message:
     """Offer a button for the form, which only a press can open."""
     text = f"Say what to {verb.value} in the same message, or fill in the form."
     return Message(text, (section(text), button_row(form_button(verb))))
-
-
-def form_button(verb: Effect) -> Block:
-    """Return the button that opens the form of a verb."""
-    return {
-        "type": "button",
-        "action_id": f"{OPEN_FORM}:{verb.value}",
-        "value": verb.value,
-        "text": plain(FORM_TITLES[verb]),
-    }
 
 
 def operation_line(operation: Operation) -> str:

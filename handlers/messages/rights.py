@@ -1,12 +1,14 @@
-"""Who someone is to the policy and what they may do, in one place or in every channel; pure."""
+"""Who someone is to the policy and what they can do, in one place or in every channel; pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.model.actions import Action, Approval
+from bot.model.actions import Action, Approval, Effect
 from bot.operations.results import Permissions
 from bot.policy.explanation import Permission
-from handlers.messages.blocks import Message, arrange
+from handlers.messages.blocks import Block, Message, arrange, button_row
 from handlers.messages.mrkdwn import channel, code, user
+from handlers.messages.ways_in import form_button
 
 INELIGIBLE = {
     "bot": "Bots may not use this bot.",
@@ -14,7 +16,7 @@ INELIGIBLE = {
     "deactivated": "This user is deactivated.",
     "stranger": "Users of another workspace may not use this bot.",
 }
-"""Why a person may do nothing at all, by the field of `Person` that says so."""
+"""Why a person can do nothing at all, by the field of `Person` that says so."""
 
 _NOT_IN_CHANNEL = "I am not in this channel, so nothing can be done here: invite me first."
 _NOT_IN_DIRECT_MESSAGES = (
@@ -28,10 +30,30 @@ _APPROVALS = {
     Approval.SECOND_PERSON: "after a second person",
 }
 
+_HOW = {
+    Approval.NONE: "At once",
+    Approval.CONFIRM: "You confirm",
+    Approval.SECOND_PERSON: "With a second person",
+}
+"""How somebody does what they can, as the name of a group."""
+
+_ASK, _ELSEWHERE, _OTHERS, _NOBODY = range(len(_HOW), len(_HOW) + 4)
+"""Groups of what somebody can't do themselves here, after those of what they can."""
+
+_MOST_NAMES, _MOST_FAR = 8, 3
+"""How many actions a line names, of those that somebody can reach and of the others."""
+
+_MOST_ROLES = 4
+_MOST_CHANNELS = 3
+_READS_FROM = 3
+"""From how many reads on they are called one thing, if somebody can do them all alike."""
+
 
 def whoami(permissions: Permissions) -> Message:
-    """Describe who someone is to the policy and what they may do in this place."""
-    return arrange(rights_here(permissions))
+    """Describe who someone is to the policy and what they can do in this place."""
+    if why := nothing_at_all(permissions):
+        return _refusal(permissions, why)
+    return arrange([_identity(permissions), *_place(permissions), *rights_here(permissions)])
 
 
 def whoami_in_direct_message(permissions: Permissions) -> Message:
@@ -40,8 +62,10 @@ def whoami_in_direct_message(permissions: Permissions) -> Message:
     Args:
         permissions: In every channel.
     """
-    identity, *others = rights_everywhere(permissions)
-    return arrange([identity, _NOT_IN_DIRECT_MESSAGES, *others] if others else [identity])
+    if why := nothing_at_all(permissions):
+        return _refusal(permissions, why)
+    everywhere = rights_everywhere(permissions)
+    return arrange([_identity(permissions), _NOT_IN_DIRECT_MESSAGES, *everywhere])
 
 
 def whoami_on(topic: str, permissions: Permissions) -> Message:
@@ -55,48 +79,150 @@ def _topics(action: Action) -> tuple[str, ...]:
     return (action.words, action.api.casefold(), action.product.name, action.effect.value)
 
 
+def nothing_at_all(permissions: Permissions) -> str:
+    """Return why somebody can do nothing anywhere, in one sentence; empty if they can."""
+    if why := _ineligible(permissions):
+        return why
+    if permissions.roles:
+        return ""
+    others = dict.fromkeys(role for one in permissions.may for role in one.others)
+    if not others:
+        return "You can't stop or start anything here: the policy gives you no role."
+    named = [code(role) for role in list(others)[:_MOST_ROLES]]
+    return f"You can't stop or start anything here; {_joined(named, 'and')} can."
+
+
+def can_request(permissions: Permissions) -> bool:
+    """Return whether somebody can ask others here for something that they can't do."""
+    return any(one.request_from for one in permissions.may) and not _ineligible(permissions)
+
+
+def request_button(permissions: Permissions) -> list[Block]:
+    """Return a block with the button that opens the form for a request, if it leads anywhere."""
+    if not can_request(permissions):
+        return []
+    return [button_row(form_button(Effect.STOP, "Request approval"))]
+
+
+def _refusal(permissions: Permissions, why: str) -> Message:
+    found = arrange([why])
+    return Message(found.text, (*found.blocks, *request_button(permissions)))
+
+
 def permission_sentence(permission: Permission) -> str:
     """Describe one permission in a sentence."""
     if permission.approval is None:
-        return f"You may not do this here{_accounts(permission)}; {_why_not(permission)}."
-    return f"You may do this here{_allowed(permission)}."
+        return f"You can't do this here{_accounts(permission)}; {_why_not(permission)}."
+    return f"You can do this here{_allowed(permission)}."
 
 
-def rights_here(permissions: Permissions) -> list[str]:
-    """Describe roles and permissions in one place, a line each."""
-    lines = [_identity(permissions)]
-    if _ineligible(permissions):
-        return lines
-    may = [one for one in permissions.may if one.approval is not None]
-    may_not = [one for one in permissions.may if one.approval is None]
-    if not permissions.here:
-        lines.append(_NOT_IN_DIRECT_MESSAGES if permissions.direct else _NOT_IN_CHANNEL)
-    if may:
-        lines += ["*You may here*", *map(_permission_line, may)]
-    if may_not:
-        lines += ["*You may not here*", *map(_permission_line, may_not)]
-    return lines
+def rights_here(permissions: Permissions, *, most: int = _MOST_NAMES) -> list[str]:
+    """Describe what somebody can do in one place, and why not the rest: a line for each way.
+
+    Args:
+        most: How many actions each line names.
+    """
+    return _lines(permissions.may, most)
+
+
+def ways_here(permissions: Permissions, most: int) -> list[str]:
+    """Describe only what somebody can do, here or elsewhere, or ask for."""
+    reachable = [one for one in permissions.may if _group(one)[0] < _OTHERS]
+    return [*_place(permissions), *_lines(reachable, most)]
 
 
 def rights_everywhere(permissions: Permissions) -> list[str]:
-    """Describe roles and permissions channel by channel, a line each."""
-    lines = [_identity(permissions)]
-    if _ineligible(permissions):
-        return lines
-    anywhere = [_permission_line(one) for one in permissions.may if one.approval is not None]
+    """Describe what somebody can do channel by channel, a line each, and why not the rest."""
+    lines: list[str] = []
     allowed_somewhere: set[str] = set()
+    anywhere = [one for one in permissions.may if one.approval is not None]
+    more = 0
     for channel_id, may in permissions.elsewhere:
-        here = [one for one in may if one.approval is not None]
+        here = [one for one in may if one.approval is not None and one not in anywhere]
         allowed_somewhere.update(one.action.api for one in here)
-        more = [line for line in map(_permission_line, here) if line not in anywhere]
-        lines += [f"*In {channel(channel_id)} you may*", *more] if more else []
+        if here and len(lines) < _MOST_CHANNELS:
+            lines.append(f"*In {channel(channel_id)}* {_inline(here)}")
+        elif here:
+            more += 1
+    if more:
+        lines.append(f"In {more} more channels: `/stopstream whoami` there says what.")
     if anywhere:
-        lines += ["*In any channel I am in you may*", *anywhere]
+        lines.append(f"*In any channel I am in* {_inline(anywhere)}")
     refused = [one for one in permissions.may if one.approval is None]
     may_not = [one for one in refused if one.action.api not in allowed_somewhere]
-    if may_not:
-        lines += ["*You may not*", *map(_permission_line, may_not)]
-    return lines
+    return [*lines, *_lines(may_not, _MOST_NAMES)]
+
+
+def _place(permissions: Permissions) -> list[str]:
+    if permissions.here:
+        return []
+    return [_NOT_IN_DIRECT_MESSAGES if permissions.direct else _NOT_IN_CHANNEL]
+
+
+def _lines(may: Sequence[Permission], most: int) -> list[str]:
+    return [
+        f"*{title}*: {_names(some, may, most if _group(some[0])[0] < _OTHERS else _MOST_FAR)}"
+        for title, some in _groups(may)
+    ]
+
+
+def _inline(may: Sequence[Permission]) -> str:
+    ways = (f"{title.lower()}: {_names(some, may, _MOST_NAMES)}" for title, some in _groups(may))
+    return "; ".join(ways)
+
+
+def _groups(may: Sequence[Permission]) -> list[tuple[str, list[Permission]]]:
+    """Return permissions by how somebody does it, the easiest first; one group for each way."""
+    found: dict[int, list[Permission]] = {}
+    for one in may:
+        found.setdefault(_group(one)[0], []).append(one)
+    return [(_title(way, found[way]), found[way]) for way in sorted(found)]
+
+
+def _title(way: int, some: Sequence[Permission]) -> str:
+    titles = list(dict.fromkeys(_group(one)[1] for one in some))
+    if len(titles) == 1:
+        return titles[0]
+    roles = list(dict.fromkeys(code(role) for one in some for role in one.request_from))
+    return {
+        _ASK: f"Ask {_joined(roles[:_MOST_ROLES], 'or')}",
+        _ELSEWHERE: "In other channels",
+    }.get(way, "Only others")
+
+
+def _group(permission: Permission) -> tuple[int, str]:
+    """Return how somebody does it: its place in the order, and what the group is called."""
+    if permission.approval is not None:
+        return permission.approval.rank, _HOW[permission.approval]
+    if permission.forbidden:
+        return _NOBODY, "Nobody"
+    if permission.channels:
+        return _ELSEWHERE, f"In {', '.join(map(channel, permission.channels))}"
+    if permission.request_from:
+        return _ASK, f"Ask {_joined(list(map(code, permission.request_from)), 'or')}"
+    if permission.others:
+        return _OTHERS, f"Only {_joined(list(map(code, permission.others)), 'and')}"
+    return _NOBODY, "Nobody"
+
+
+def _names(some: Sequence[Permission], may: Sequence[Permission], most: int) -> str:
+    """Name the actions of a group; what can be read is one thing if it all is in the group."""
+    reads = [one for one in may if one.action.effect is Effect.READ]
+    alike = len(reads) >= _READS_FROM and all(one in some and _unbound(one) for one in reads)
+    named = [_name(one) for one in some if not (alike and one in reads)]
+    named = [*named[: most - alike], *(["Check anything"] * alike)]
+    left = len(some) - len(named) - (len(reads) - 1) * alike
+    return " · ".join([*named, *([f"{left} more"] if left > 0 else [])])
+
+
+def _unbound(permission: Permission) -> bool:
+    return not permission.where and not permission.accounts
+
+
+def _name(permission: Permission) -> str:
+    bounds = f"{_accounts(permission)}{_where(permission)}".strip(" ,")
+    name = permission.action.plain_name
+    return f"{name} ({bounds})" if bounds else name
 
 
 def _ineligible(permissions: Permissions) -> str:
@@ -105,23 +231,22 @@ def _ineligible(permissions: Permissions) -> str:
 
 
 def _identity(permissions: Permissions) -> str:
-    who = f"You are {user(permissions.person.user)}"
-    if why := _ineligible(permissions):
-        return f"{who}. {why}"
-    roles = ", ".join(code(role) for role in permissions.roles)
-    return f"{who}, in the roles {roles}." if roles else f"{who} and have no role in the policy."
+    roles = [code(role) for role in permissions.roles[:_MOST_ROLES]]
+    return f"You are {user(permissions.person.user)}, in {_joined(roles, 'and')}."
 
 
-def _permission_line(permission: Permission) -> str:
-    api = permission.action.api
-    if permission.approval is not None:
-        return f"• {api}{_allowed(permission)}"
-    return f"• {api}{_accounts(permission)}; {_why_not(permission)}"
+def _joined(words: Sequence[str], last: str) -> str:
+    *others, end = words
+    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 def _allowed(permission: Permission) -> str:
-    where = f", where {code(permission.where)}" if permission.where else ""
-    return f"{_accounts(permission)} {_APPROVALS[permission.approval or Approval.NONE]}{where}"
+    how = _APPROVALS[permission.approval or Approval.NONE]
+    return f"{_accounts(permission)} {how}{_where(permission)}"
+
+
+def _where(permission: Permission) -> str:
+    return f", where {code(permission.where)}" if permission.where else ""
 
 
 def _accounts(permission: Permission) -> str:
@@ -136,8 +261,8 @@ def _why_not(permission: Permission) -> str:
     if permission.forbidden:
         return f"the policy forbids it to everyone ({code(permission.forbidden)})"
     if permission.channels:
-        return f"you may in {', '.join(map(channel, permission.channels))}"
+        return f"you can in {', '.join(map(channel, permission.channels))}"
     if permission.request_from:
         asks = " or ".join(code(role) for role in permission.request_from)
-        return f"{others} may, and {asks} can be asked to let it through"
-    return f"{others} may" if others else "nobody may"
+        return f"{others} can, and takes requests: {asks}" if others != asks else f"ask {asks}"
+    return f"{others} can" if others else "nobody can"

@@ -15,7 +15,7 @@ from bot.model.actions import Action, Effect, Param
 from handlers.messages.blocks import Block, plain, section
 from handlers.messages.help import EFFECT_LABELS
 from handlers.messages.mrkdwn import escape, render_sentence
-from handlers.messages.replies import FORM_TITLES
+from handlers.messages.ways_in import FORM_TITLES
 
 FORM = "form"
 """The form's callback_id."""

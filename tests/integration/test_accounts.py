@@ -192,11 +192,11 @@ async def test_whoami_names_the_account_of_each_permission(quick_store: Store) -
         standing = await house.service.queries.permissions(ALICE, Place("C0INC"))
     text = rights.whoami(standing).text
 
-    assert "DropLiveStream on `main` at once" in text
-    assert "DropLiveStream on `europe` after a confirmation" in text
-    assert "ForbidLiveStream on `europe`; the policy forbids it to everyone" in text
+    assert "*At once*: Stop a live stream (on `main`)" in text
+    assert "*You confirm*: Stop a live stream (on `europe`)" in text
+    assert "*Nobody*: Ban a stream (on `europe`)" in text
     helped = help_messages.help_on("live", rules().vocabulary.actions, standing).text
-    assert "You may do this here on `europe` after a confirmation." in helped
+    assert "You can do this here on `europe` after a confirmation." in helped
 
 
 async def test_cards_and_audit_lines_name_the_account(quick_store: Store) -> None:

@@ -55,7 +55,7 @@ async def test_off_air_list_hands_over_between_people(
     assert "Held: `stream user1`" in told.text
     assert "because: court order" in told.text
     home = await bob.open_home()
-    assert "Off and not yet on" in str(home)
+    assert "Currently off" in str(home)
 
     button = next(
         b["accessory"]

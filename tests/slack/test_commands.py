@@ -103,7 +103,7 @@ async def test_whoami_replies_after_ack(workspace: Workspace) -> None:
     await workspace.settle()
 
     (reply,) = workspace.slack.replies
-    assert "in the roles `oncall`" in reply["text"]
+    assert "in `oncall`" in reply["text"]
 
 
 async def test_audit_search_replies_after_ack(workspace: Workspace) -> None:

@@ -41,8 +41,8 @@ async def said(workspace: Workspace, text: str, command: str = "/stopstream") ->
         ("help", "whoami"),
         ("help live", "DropLiveStream"),
         ("whoami", "nothing can be done here. Ask in a channel that I am in."),
-        ("whoami", "*In any channel I am in you may*"),
-        ("whoami", "*In <#C0INC> you may*"),
+        ("whoami", "*In any channel I am in* "),
+        ("whoami", "*In <#C0INC>* "),
         ("status live s1", "Ask in a channel that I am in."),
         ("audit since=1h", "Nothing"),
         ("off", "Nothing that was stopped here is off now"),
@@ -76,7 +76,7 @@ async def test_command_in_the_direct_message_with_the_bot_runs(quick_store: Stor
         ack = await workspace.command("live s1", channel_id=DIRECT)
         await workspace.settle()
 
-    assert "*You may here*" in answer
+    assert "*At once*: Stop a live stream" in answer
     assert "The answer comes in this conversation" in ack
     assert [command.action.api for command in house.cloud.sent] == ["DropLiveStream"]
 

@@ -9,7 +9,7 @@ from bot.model.actions import Effect
 from bot.model.commands import Via
 from bot.sandbox.slack import block_kit
 from bot.sandbox.slack.form_state import entries
-from handlers.messages import replies, views
+from handlers.messages import views, ways_in
 from tests.support.fake_slack import TEAM, Fault
 from tests.support.slack_app import Workspace, submission
 
@@ -216,7 +216,7 @@ async def test_form_button_opens_form_of_its_verb(workspace: Workspace) -> None:
             "container": {"type": "message", "channel_id": "C0INC", "thread_ts": "1.5"},
             "response_url": workspace.slack.reply_url,
             "actions": [
-                {"action_id": f"{replies.OPEN_FORM}:start", "value": "start", "type": "button"}
+                {"action_id": f"{ways_in.OPEN_FORM}:start", "value": "start", "type": "button"}
             ],
         }
     )

@@ -1,18 +1,19 @@
 """Help and whoami: what is theirs is marked, why the rest is not is said, no ack waits for it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from bot.catalog.registry import ACTIONS, by_api
+from bot.model.actions import Effect
 from bot.model.people import Actor, Person
 from bot.operations.results import Permissions
 from bot.policy import explanation, matching, reader
 from bot.policy.matching import Context
 from bot.storage.store import Store
 from handlers.messages import help as help_messages
-from handlers.messages import help_topics, rights
+from handlers.messages import help_topics, rights, ways_in
 from tests.conftest import built
 from tests.support.fakes import TEAM, FakeDirectory
 from tests.support.slack_app import mention, opened
@@ -38,33 +39,126 @@ roles:
 """
 
 
-def lines() -> dict[str, str]:
-    """Say for each action what whoami says of it."""
+def alice() -> Permissions:
     facts = Context(Person("U0ALICE", TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
     read = reader.load(POLICY, actions=ACTIONS)
-    standing = Permissions(
-        facts.person,
-        matching.roles_of(read, facts),
-        tuple(explanation.permissions_for(read, facts, ACTIONS)),
-    )
-    said = [one for one in rights.rights_here(standing) if one.startswith("• ")]
-    return {one.split()[1].strip(";"): one for one in said}
+    may = tuple(explanation.permissions_for(read, facts, ACTIONS))
+    return Permissions(facts.person, matching.roles_of(read, facts), may)
+
+
+def test_whoami_groups_permissions_by_how() -> None:
+    """Whoami says in words what is done how, where else, by whom, and what is done by nobody."""
+    may = rights.rights_here(alice())
+
+    assert may.pop().startswith("*Nobody*: Hide a stream behind the pad · Take the pad off")
+    assert may == [
+        "*You confirm*: Stop a live stream (where `StreamName prod-*`)",
+        "*Ask `leads`*: Ban a stream",
+        "*In <#C0ELSE>*: Unban a stream",
+        "*Only `leads`*: Stop the push of a session",
+    ]
 
 
 @pytest.mark.parametrize(
     ("api", "said"),
     [
-        ("DropLiveStream", "after a confirmation, where `StreamName prod-*`"),
-        ("ResumeLiveStream", "you may in <#C0ELSE>"),
-        ("ForbidLiveDomain", "the policy forbids it to everyone (`limits[0]`)"),
-        ("ForbidLiveStream", "`leads` may, and `leads` can be asked to let it through"),
-        ("StopPublishStream", "`leads` may"),
-        ("DismissRoom", "nobody may"),
+        ("DropLiveStream", "You can do this here after a confirmation, where `StreamName prod-*`."),
+        ("ResumeLiveStream", "You can't do this here; you can in <#C0ELSE>."),
+        (
+            "ForbidLiveDomain",
+            "You can't do this here; the policy forbids it to everyone (`limits[0]`).",
+        ),
+        ("ForbidLiveStream", "You can't do this here; ask `leads`."),
+        ("StopPublishStream", "You can't do this here; `leads` can."),
+        ("DismissRoom", "You can't do this here; nobody can."),
     ],
 )
-def test_whoami_explains_each_permission(api: str, said: str) -> None:
-    """For each action whoami says how it is allowed, or why not, where else and by whom."""
-    assert lines()[api].endswith(said)
+def test_help_on_an_action_explains_its_permission(api: str, said: str) -> None:
+    """Help on one action says how it is allowed, or why not, where else and by whom."""
+    assert help_messages.help_on(api, ACTIONS, alice()).text.endswith(said)
+
+
+EVERYTHING = 'roles: {all: {members: {users: [U0ALICE]}, allow: [{actions: ["*"]}]}}'
+FINE_GRAINED = """
+accounts:
+  main: {}
+  europe: {secret_id: EU_SECRET_ID, secret_key: EU_SECRET_KEY}
+limits: [{actions: [RemoveUser], deny: true}]
+roles:
+  oncall:
+    members: {users: [U0ALICE]}
+    allow:
+      - {actions: [DropLiveStream, "Describe*"], accounts: [main]}
+      - {actions: ["*Pad*", "*Delay*"], accounts: ["*"], approval: confirm}
+      - {actions: [ForbidLiveDomain], accounts: ["*"], approval: second-person}
+      - {actions: [DismissRoom], accounts: ["*"], channels: [C0A]}
+      - {actions: [StopStreamIngest], accounts: ["*"], channels: [C0B, C0C]}
+  one: {members: {users: [U0B]}, allow: [{actions: ["Stop*"], accounts: ["*"]}]}
+  two: {members: {users: [U0B]}, allow: [{actions: [Start*], accounts: ["*"], requests: true}]}
+  three: {members: {users: [U0B]}, allow: [{actions: ["*"], accounts: [main], requests: true}]}
+"""
+
+
+def _of(policy: str, user: str = "U0ALICE") -> Permissions:
+    facts = Context(Person(user, TEAM), TEAM, frozenset(), "C0INC", in_channel=True)
+    read = reader.load(policy, actions=ACTIONS)
+    may = tuple(explanation.permissions_for(read, facts, ACTIONS))
+    elsewhere = tuple(
+        (
+            channel,
+            tuple(explanation.permissions_for(read, replace(facts, channel=channel), ACTIONS)),
+        )
+        for channel in explanation.channels_of(read, facts)
+    )
+    return Permissions(facts.person, matching.roles_of(read, facts), may, elsewhere=elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"), [(EVERYTHING, 150), (FINE_GRAINED, 350), (POLICY, 150)]
+)
+@pytest.mark.parametrize("here", [True, False])
+def test_help_and_whoami_are_short(policy: str, words: int, *, here: bool) -> None:
+    """Help has 12 lines at most and whoami 10, whatever the policy says, and few words."""
+    permissions = replace(_of(policy), here=here)
+    targets = {f"t{number}": "live x" for number in range(50)}
+
+    helped = help_messages.help_on("", ACTIONS, permissions, targets)
+    mistyped = help_messages.help_on("lvie", ACTIONS, permissions, targets)
+    unknown = help_messages.help_on("", ACTIONS, None, targets)
+    for message in (helped, mistyped, unknown):
+        assert len(message.text.splitlines()) <= 12
+        assert len(message.text.split()) <= words
+        assert message.blocks[-1]["elements"][0]["text"]["text"] == "More"
+    for message in (rights.whoami(permissions), rights.whoami_in_direct_message(permissions)):
+        assert len(message.text.splitlines()) <= 10, message.text
+        assert len(message.text.split()) <= words
+
+
+def test_all_reads_are_one_thing() -> None:
+    """Who can read everything alike is told so in two words."""
+    at_once, confirmed = rights.rights_here(_of(EVERYTHING))
+
+    assert confirmed == "*You confirm*: Switch off a domain · Switch on a domain"
+    named = at_once.partition(": ")[2].split(" · ")
+    reads = sum(action.effect is Effect.READ for action in ACTIONS)
+    assert len(named) == 9
+    assert named[-2:] == ["Check anything", f"{len(ACTIONS) - reads - 2 - 7} more"]
+
+
+def test_person_without_a_role_gets_a_sentence_and_a_button() -> None:
+    """Who has no role hears in one sentence who can, and gets the button for a request."""
+    permissions = _of(POLICY, "U0NOBODY")
+    said = "You can't stop or start anything here; `oncall` and `leads` can."
+
+    for message in (help_messages.help_on("", ACTIONS, permissions), rights.whoami(permissions)):
+        assert message.text == said
+        (button,) = message.blocks[-1]["elements"]
+        assert button["text"]["text"] == "Request approval"
+        assert button["action_id"] == f"{ways_in.OPEN_FORM}:stop"
+    without = _of(POLICY.replace(", requests: true", ""), "U0NOBODY")
+    assert len(rights.whoami(without).blocks) == 1
+    (more,) = help_messages.help_on("", ACTIONS, without).blocks[-1]["elements"]
+    assert more["text"]["text"] == "More"
 
 
 def test_policy_offers_guest_no_access_request() -> None:
@@ -96,17 +190,21 @@ class Slow(FakeDirectory):
 async def test_help_marks_known_permissions_in_first_reply(quick_store: Store) -> None:
     """Help marks what the user may do in its first reply when the permissions are known."""
     async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
-        every = await workspace.command("help")
+        short = await workspace.command("help")
+        every = await workspace.command("help all")
         one = await workspace.command("help live")
-        bobs = await workspace.command("help", user_id="U0BOB")
+        bobs = await workspace.command("help all", user_id="U0BOB")
         other = await workspace.command("help ban")
         await workspace.settle()
 
+    assert short.startswith("*What you can do here*\n*You confirm*: Stop a live stream (")
+    assert "Stop a live stream: `/stopstream live stream1 domain=push.example.com`" in short
+    assert "/stopstream ban stream1" not in short, "only what they can do is shown"
     assert "`/stopstream live stream1 domain=push.example.com` ✓" in every
     assert every.count("✓") == bobs.count("✓") - 1 == 2
-    assert "You may do this here after a confirmation, where `StreamName prod-*`." in one
-    assert "You may not do this here; you may in <#C0ELSE>." in one
-    assert "You may not do this here; `leads` may, and `leads` can be asked" in other
+    assert "You can do this here after a confirmation, where `StreamName prod-*`." in one
+    assert "You can't do this here; you can in <#C0ELSE>." in one
+    assert "You can't do this here; ask `leads`." in other
     assert workspace.slack.calls == []
 
 
@@ -119,13 +217,13 @@ async def test_help_replies_first_and_permissions_follow(quick_store: Store) -> 
     ):
         text = await asyncio.wait_for(workspace.command("help live"), 60.0)
         assert "DropLiveStream" in text
-        assert "You may" not in text
+        assert "You can" not in text
         slow.gate.set()
         await workspace.settle()
         (told,) = workspace.slack.replies
 
-    assert "• DropLiveStream after a confirmation" in told["text"]
-    assert "StopPublishStream" not in told["text"]
+    assert "*You confirm*: Stop a live stream" in told["text"]
+    assert "Stop the push of a session" not in told["text"]
 
 
 async def test_help_is_withheld_from_unknown_user(
@@ -153,7 +251,7 @@ def test_help_with_all_actions_marked_is_not_cut() -> None:
     standing = Permissions(
         facts.person, ("all",), tuple(explanation.permissions_for(read, facts, ACTIONS))
     )
-    message = help_messages.help_on("", ACTIONS, standing)
+    message = help_messages.help_on("all", ACTIONS, standing)
 
     assert message.text.count("✓") == len(ACTIONS) + 1
     assert message.text.endswith("say `@stopstream stop live stream1`.")
@@ -225,7 +323,7 @@ def test_help_prefers_kind_over_target_of_same_name() -> None:
 
 def test_help_overview_names_dry_run() -> None:
     """The help overview mentions the dry run."""
-    assert "`--dry-run` on any command" in helped("")
+    assert "`--dry-run` on any command" in helped("all")
 
 
 @pytest.mark.parametrize(
@@ -247,7 +345,7 @@ def test_help_in_thread_rewrites_commands_as_mentions(ours: str, typed: str) -> 
 async def test_mention_replies_show_commands_as_mentions(quick_store: Store) -> None:
     """Help and errors in reply to a mention show commands as mentions."""
     async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
-        for text in ("help", "help live", "unban /startstream"):
+        for text in ("help all", "help live", "unban /startstream"):
             await workspace.event(mention(text))
         await workspace.settle()
     told = workspace.slack.asked("chat.postEphemeral")

@@ -95,7 +95,7 @@ async def test_mention_whoami_replies_ephemerally(workspace: Workspace) -> None:
     await workspace.background.stop(grace=60.0)
 
     (whisper,) = workspace.slack.asked("chat.postEphemeral")
-    assert "in the roles `oncall`" in whisper["text"]
+    assert "in `oncall`" in whisper["text"]
 
 
 @pytest.mark.parametrize(

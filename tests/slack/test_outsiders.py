@@ -11,7 +11,7 @@ from bot.model.messages import MessageKind
 from bot.model.operations import Choice, State
 from bot.model.people import Actor, Person
 from bot.storage.store import Store
-from handlers.messages import endings, replies, search_results, views
+from handlers.messages import endings, search_results, views, ways_in
 from handlers.messages.annotations import REQUEST
 from handlers.messages.buttons import DECIDE, FOLLOW
 from tests.conftest import House, built
@@ -90,9 +90,9 @@ async def _every_way_in(workspace: Workspace, waiting: str, denied: str, ended: 
             message=message,
             channel={"id": "C0INC"},
         ),
-        press(f"{replies.OPEN_FORM}:stop", "stop", "t1"),
-        press(f"{replies.SUGGESTED}:1", "live stream1", "t2"),
-        press(f"{replies.SUGGESTED}:2", "lvie stream1", "t3"),
+        press(f"{ways_in.OPEN_FORM}:stop", "stop", "t1"),
+        press(f"{ways_in.SUGGESTED}:1", "live stream1", "t2"),
+        press(f"{ways_in.SUGGESTED}:2", "lvie stream1", "t3"),
         press(f"{DECIDE}:{Choice.APPROVE.value}", waiting, "t4"),
         press(f"{DECIDE}:{Choice.CONFIRM.value}", waiting, "t5"),
         press(f"{DECIDE}:{Choice.EMERGENCY.value}", waiting, "t6"),

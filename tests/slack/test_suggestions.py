@@ -7,7 +7,7 @@ import pytest
 from bot.errors import ParseError
 from bot.model.actions import Effect
 from bot.model.operations import State
-from handlers.messages import replies
+from handlers.messages import replies, ways_in
 from tests.support.commands import read
 from tests.support.fakes import TEAM
 from tests.support.slack_app import Workspace
@@ -20,7 +20,7 @@ def _press(workspace: Workspace, value: str, user: str = "U0ALICE") -> dict[str,
         "user": {"id": user, "team_id": TEAM},
         "container": {"type": "message", "channel_id": "C0INC", "thread_ts": "1.5"},
         "response_url": workspace.slack.reply_url,
-        "actions": [{"action_id": f"{replies.SUGGESTED}:1", "value": value, "type": "button"}],
+        "actions": [{"action_id": f"{ways_in.SUGGESTED}:1", "value": value, "type": "button"}],
     }
 
 

@@ -16,7 +16,7 @@ from tests.unit.messages.samples import VOCABULARY, is_harmless
 
 def test_help_examples_can_be_parsed() -> None:
     """Every example in the help is parsed without an error."""
-    help_text = help_messages.help_on("", ACTIONS).text
+    help_text = help_messages.help_on("all", ACTIONS).text
     offered = [example(action) for action in ACTIONS]
 
     for text in (*offered, "/stopstream audit since=24h"):
@@ -50,7 +50,7 @@ def test_help_topic_lists_product_or_verb(topic: str) -> None:
 
 def test_help_overview_describes_every_action() -> None:
     """The help overview states the purpose of every action."""
-    message = help_messages.help_on("", ACTIONS)
+    message = help_messages.help_on("all", ACTIONS)
     blocks = "\n".join(block["text"]["text"] for block in message.blocks)
 
     assert all(action.does.partition(". ")[0] in blocks for action in ACTIONS)
@@ -68,5 +68,5 @@ def test_help_unknown_topic_lists_commands() -> None:
 
 def test_help_stays_within_slack_limits() -> None:
     """Help on ten times as many actions stays within the limits of Slack."""
-    is_harmless(help_messages.help_on("", ACTIONS * 10))
+    is_harmless(help_messages.help_on("all", ACTIONS * 10))
     is_harmless(help_messages.help_on("live", ACTIONS * 10))

@@ -18,6 +18,7 @@ from bot.model.people import Place
 from bot.operations.results import Accepted, Invalid
 from handlers.messages import (
     replies,
+    ways_in,
 )
 from tests.unit.messages.samples import DROP, OPERATION, VOCABULARY, is_harmless, untrusted
 
@@ -78,4 +79,4 @@ def test_form_offer_has_button() -> None:
     message = replies.form_offer(Effect.STOP)
 
     is_harmless(message)
-    assert message.blocks[1]["elements"][0]["action_id"] == f"{replies.OPEN_FORM}:stop"
+    assert message.blocks[1]["elements"][0]["action_id"] == f"{ways_in.OPEN_FORM}:stop"

@@ -17,10 +17,10 @@ def test_whoami_lists_roles_and_permissions() -> None:
     """Whoami lists roles, permissions, and the roles that may do the rest."""
     message = rights.whoami(Permissions(Person("U0ALICE", "T0HOME"), ("oncall",), PERMISSIONS))
 
-    assert "in the roles `oncall`" in message.text
-    assert "• DropLiveStream at once" in message.text
-    assert "after a second person" in message.text
-    assert "`leads` may" in message.text
+    assert "You are <@U0ALICE>, in `oncall`." in message.text
+    assert "*At once*: Stop a live stream (where `StreamName prod-*`)" in message.text
+    assert "*With a second person*: " in message.text
+    assert "*Only `leads`*: " in message.text
     is_harmless(message)
 
 
