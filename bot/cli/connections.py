@@ -6,7 +6,7 @@ taken, the connection that has kept its place the longest without one is closed 
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from enum import Enum
 
 from aiohttp import web
@@ -85,6 +85,9 @@ class Connections:
 
     def __len__(self) -> int:
         return len(self._by_transport)
+
+    def __iter__(self) -> "Iterator[Connection]":
+        return iter(self._by_transport.values())
 
     async def listen(
         self, server: Callable[[], asyncio.Protocol], host: str, port: int
@@ -184,6 +187,11 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = transport
         self.enter(Phase.FRESH)
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether its request is worked on."""
+        return self._phase is Phase.ANSWERING
+
     def get_buffer(self, _sizehint: int) -> memoryview:
         """Return where to read to: all connections share it, because it is emptied at once."""
         return self._connections.buffer
@@ -192,6 +200,9 @@ class Connection(asyncio.BufferedProtocol):
         """Collect what was sent; pass on what is whole."""
         if self._transport is None:
             return
+        if self.is_answering:
+            # The system holds what is sent ahead, or others would be closed for its bytes.
+            self._transport.pause_reading()
         try:
             whole = self._reader.feed(self._connections.buffer[:nbytes])
         except Refused as error:
@@ -237,6 +248,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def answered(self) -> None:
         """Wait for the next request; a part of it may be there."""
+        if self._transport is not None:
+            self._transport.resume_reading()
         self._count(len(self._reader) - self.received)
         self.enter(Phase.IDLE)
         self._note_phase()

@@ -27,6 +27,8 @@ class Server:
     connections: Connections
     host: str
     port: int
+    gate: asyncio.Event
+    """What is posted to /slow is answered once it is set."""
 
     async def connect(self, sent: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(self.host, self.port)
@@ -49,18 +51,25 @@ async def serving(most: int = 8, **seconds: float) -> AsyncIterator[Server]:
     within = {phase: seconds.get(phase.value, SECONDS[phase]) for phase in Phase}
     connections = Connections(most, within)
 
+    gate = asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        await gate.wait()
+        return await length(request)
+
     async def length(request: web.Request) -> web.Response:
         return web.Response(text=str(len(await request.read())))
 
     app = web.Application(middlewares=[connections.bounded], client_max_size=1 << 21)
     app.router.add_post("/slack", length)
+    app.router.add_post("/slow", slow)
     logger = connections.log.logger()
     runner = web.AppRunner(app, access_log=None, logger=logger, shutdown_timeout=0.1)
     await runner.setup()
     assert runner.server is not None
     listener = await connections.listen(runner.server, "127.0.0.1", 0)
     try:
-        yield Server(connections, *listener.sockets[0].getsockname()[:2])
+        yield Server(connections, *listener.sockets[0].getsockname()[:2], gate)
     finally:
         listener.close()
         await runner.cleanup()
@@ -104,6 +113,43 @@ async def test_connections_hold_few_bytes_of_bodies_in_all(
         assert len(server.connections) < 10
         for _, writer in held:
             writer.close()
+
+
+async def test_what_one_sends_ahead_costs_no_other_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who sends the next requests before the answer is not read meanwhile."""
+    monkeypatch.setattr("bot.cli.connections._ALL_MOST", 200_000)
+    first = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok"
+    ahead = HALF + b"x" * 100_000
+    async with serving() as server:
+        waiting = await server.connect()
+        reader, writer = await server.connect(first)
+        await until(lambda: any(one.is_answering for one in server.connections))
+        writer.write(ahead * 10)
+        for _ in range(20):
+            assert await server.post() == "5"
+        waiting[1].write(first.replace(b"/slow", b"/slack"))
+        async with asyncio.timeout(BOUND):
+            await waiting[0].readuntil(b"\r\n\r\n2")
+        for _, one in (waiting, (reader, writer)):
+            one.close()
+
+
+async def test_what_was_sent_ahead_is_answered() -> None:
+    """Requests that come before the answer to the one before are answered after it."""
+    first = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok"
+    async with serving() as server:
+        reader, writer = await server.connect(first)
+        await until(lambda: any(one.is_answering for one in server.connections))
+        for _ in range(3):
+            writer.write(first)
+            assert await server.post() == "5"
+        server.gate.set()
+        async with asyncio.timeout(BOUND):
+            for _ in range(4):
+                await reader.readuntil(b"\r\n\r\n2")
+        writer.close()
 
 
 async def test_connection_answered_may_ask_again() -> None:
