@@ -95,6 +95,15 @@ class Keyring:
                 if not is_forged(change.seq):
                     self._trust_former(change)
 
+    @property
+    def first(self) -> frozenset[str]:
+        """Return the first key that the log names."""
+        return frozenset(key for _, key in self._named[:1])
+
+    def vouches(self, seal: SignedCheckpoint) -> bool:
+        """Return whether the key of a seal is trusted for its record."""
+        return seal.seq <= self._until.get(seal.key, -1)
+
     def untrusted(self) -> SignedCheckpoint | None:
         """Return the first checkpoint whose key is not trusted for it; None if there is none."""
         wrong = (one for one in self._seals if one.seq > self._until.get(one.key, -1))

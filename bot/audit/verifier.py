@@ -45,6 +45,7 @@ class Report:
         notes: What people should know even if it is valid.
         tampering: What the records say of tampering with the log.
         unacknowledged: Numbers of the records that say that somebody else has written to the log.
+        strays: Seals of strangers beside records that are all vouched for without them.
     """
 
     first: int
@@ -55,6 +56,7 @@ class Report:
     notes: tuple[str, ...] = ()
     tampering: tuple[Tampering, ...] = ()
     unacknowledged: tuple[int, ...] = ()
+    strays: tuple[SignedCheckpoint, ...] = ()
 
     @property
     def count(self) -> int:
@@ -62,47 +64,25 @@ class Report:
         return self.last - self.first + 1
 
 
-def verify(
-    batches: Iterable[Sequence[Raw]],
-    *,
-    lookup: Lookup,
-    checkpoints: Iterable[SignedCheckpoint] = (),
-    trusted: Iterable[str] = (),
-    progress: Callable[[int], None] = lambda _seq: None,
-) -> Report:
-    """Verify all records from the first, and return the first error.
-
-    Args:
-        batches: All records in the order of their numbers.
-        checkpoints: All that are stored; of tombstones the newest counts.
-        trusted: Public keys that are known to be good. Another is trusted once a checkpoint
-            with a trusted key covers the record that names it; without any, the first key
-            that the log names is.
-        progress: Called with the number of records seen, after each batch.
-    """
-    verifier = Verifier(lookup, checkpoints, trusted)
-    for batch in batches:
-        found = verifier.check(batch)
-        if found is not None:
-            return verifier.report(found)
-        progress(verifier.count)
-    return verifier.report(verifier.end())
-
-
 class Verifier:
     """One verification of an audit log."""
 
     def __init__(
-        self, lookup: Lookup, checkpoints: Iterable[SignedCheckpoint], trusted: Iterable[str]
+        self,
+        lookup: Lookup,
+        checkpoints: Iterable[SignedCheckpoint],
+        trusted: Iterable[str],
+        *,
+        stored: Iterable[SignedCheckpoint],
     ) -> None:
         every = list(checkpoints)
         tombstones = [
             checkpoint for checkpoint in every if checkpoint.kind is CheckpointKind.TOMBSTONE
         ]
         self.tombstone = max(tombstones, key=lambda checkpoint: checkpoint.seq, default=None)
-        self.head = next(
-            (checkpoint for checkpoint in every if checkpoint.kind is CheckpointKind.HEAD), None
-        )
+        heads = [one for one in every if one.kind is CheckpointKind.HEAD]
+        # An earlier one that was put back beside it takes nothing off the end.
+        self.head = max(heads, key=lambda checkpoint: checkpoint.seq, default=None)
         self.lookup = lookup
         self.count = self.tombstone.seq if self.tombstone else 0
         self.first = self.count + 1
@@ -110,12 +90,21 @@ class Verifier:
         self.before = b""
         self.keyring = Keyring(trusted)
         self.said = Statements(self.keyring)
-        self._stored = {(s.seq, s.hash) for s in every if s.kind is CheckpointKind.CHECKPOINT}
+        self._stored = {(s.seq, s.hash) for s in stored if s.kind is CheckpointKind.CHECKPOINT}
         later = [s for s in every if s.kind is not CheckpointKind.TOMBSTONE and s.seq >= self.first]
         # The last one of a number stands first, for `pop` takes from the end.
         self.checkpoints = sorted(later, key=lambda checkpoint: -checkpoint.seq)
         self.has_checkpoints = bool(every)
         self.signed_upto = self.count
+
+    def run(self, batches: Iterable[Sequence[Raw]], progress: Callable[[int], None]) -> Report:
+        """Verify all records."""
+        for batch in batches:
+            found = self.check(batch)
+            if found is not None:
+                return self.report(found)
+            progress(self.count)
+        return self.report(self.end())
 
     def check(self, batch: Sequence[Raw]) -> ChainError | None:
         """Check the next records and return the first error."""

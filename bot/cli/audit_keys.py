@@ -16,8 +16,18 @@ from bot.storage.store import Store
 
 
 async def acknowledge(store: Store, options: argparse.Namespace) -> int:
-    """Record that somebody knows what a `tampered` record is about."""
+    """Record that somebody knows what a `tampered` record is about, or seals of strangers.
+
+    Raises:
+        ConfigError: Nothing is named.
+    """
+    if bool(options.records) == options.seals:
+        raise ConfigError(["name the numbers of the records, or --seals"])
     facts: dict[str, Json] = {"user": login(), "via": "terminal", "reason": options.reason}
+    if options.seals:
+        gone = await store.audit_log.acknowledge_seals(facts)
+        say(f"seals of strangers that were removed: {gone}; a record keeps what they said")
+        return DONE if gone else FAILED
     result = await store.audit_log.acknowledge(options.records, facts)
     listed = ", ".join(str(one) for one in result.still_open) or "none"
     if not result.is_recorded:

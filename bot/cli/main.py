@@ -215,7 +215,10 @@ def _add_audit(add: AddParser) -> None:
         "acknowledge", help="say that you know what a `tampered` record is about"
     )
     known.add_argument(
-        "records", nargs="+", type=int, metavar="RECORD", help="its number, as verify says it"
+        "records", nargs="*", type=int, metavar="RECORD", help="its number, as verify says it"
+    )
+    known.add_argument(
+        "--seals", action="store_true", help="of strangers' seals, which are removed"
     )
     known.add_argument("--reason", required=True, metavar="TEXT", help="what had happened")
     rotate = audits.add_parser("rotate-key", help="seal with a new key, which the old one signs")

@@ -229,8 +229,15 @@ def end(connection: sa.Connection) -> End:
 
 def trail_key(connection: sa.Connection) -> str:
     """Return the public key that the log is sealed with; empty if it has no seals."""
-    by_head_first = (seals.c.kind != CheckpointKind.HEAD.value, seals.c.seq.desc())
-    query = sa.select(seals.c.key).order_by(*by_head_first).limit(1)
+    is_head = seals.c.kind == CheckpointKind.HEAD.value
+    # Of several ends the one that is of the last record: a stranger's can be of another only.
+    is_of_last = sa.and_(is_head, seals.c.seq == _LAST.c.seq, seals.c.hash == _LAST.c.hash)
+    query = (
+        sa.select(seals.c.key)
+        .join_from(seals, _LAST, sa.true(), isouter=True)
+        .order_by(sa.case((is_of_last, 0), (is_head, 1), else_=2), seals.c.seq.desc())
+        .limit(1)
+    )
     return connection.execute(query).scalar() or ""
 
 
@@ -306,10 +313,20 @@ def holds(connection: sa.Connection, seq: int, hash_: str) -> bool:
     row = connection.execute(sa.select(trail.c.hash).where(trail.c.seq == seq)).first()
     if row is not None:
         return bool(row.hash == hash_)
-    buried = connection.execute(sa.select(TOMBSTONE.c.seq, TOMBSTONE.c.hash)).first()
-    if buried is None or buried.seq < seq:
-        return False
-    return bool(buried.seq > seq or buried.hash == hash_)
+    upto, last = max(pruned(connection), default=(0, ""))
+    return upto > seq or (upto, last) == (seq, hash_)
+
+
+def pruned(connection: sa.Connection) -> frozenset[tuple[int, str]]:
+    """Return number and hash of the last records that were removed, as the log says.
+
+    A row of `seals` may be anybody's.
+    """
+    query = sa.select(trail.c.body).where(trail.c.operation == "", trail.c.kind == PRUNED)
+    found = map(stored_facts, connection.execute(query).scalars())
+    return frozenset(
+        (one["upto"], str(one.get("hash"))) for one in found if isinstance(one.get("upto"), int)
+    )
 
 
 def _vouched(connection: sa.Connection, key: str, last: LastSeal | None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.audit import copies, verifier, witness
+from bot.audit import copies, verification, witness
 from bot.audit.checkpoints import (
     CheckpointKind,
     SignedCheckpoint,
@@ -70,11 +70,21 @@ class AuditSnapshot:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self.seals = audit_records.checkpoints(connection)
+        self._removed = audit_end.pruned(connection)
+        every = audit_records.checkpoints(connection)
+        self.seals = [one for one in every if self._is_listed(one)]
+        self._strays = [one for one in every if not self._is_listed(one)]
         self.buried = max(
             (one.seq for one in self.seals if one.kind is CheckpointKind.TOMBSTONE), default=0
         )
         self.last = audit_end.end(connection).seq
+
+    def _is_listed(self, seal: SignedCheckpoint) -> bool:
+        """Return whether a seal is no tombstone of which no record says anything."""
+        if seal.kind is not CheckpointKind.TOMBSTONE or (seal.seq, seal.hash) in self._removed:
+            return True
+        # The records of earlier tombstones are gone, and those count no more.
+        return seal.seq < max((seq for seq, _ in self._removed), default=0)
 
     @property
     def span(self) -> float:
@@ -87,17 +97,18 @@ class AuditSnapshot:
         progress: Callable[[int], None],
         last_seal: LastSeal | None = None,
     ) -> Report:
-        """Verify all records; see `verifier.verify`.
+        """Verify all records; see `verification.verify`.
 
         Args:
             last_seal: The last end that was sealed from here, read before this snapshot.
         """
-        report = verifier.verify(
-            audit_records.raw(self._connection, self.buried),
+        report = verification.verify(
+            lambda: audit_records.raw(self._connection, self.buried),
             lookup=lambda seq: audit_records.raw_one(self._connection, seq),
             checkpoints=self.seals,
             trusted=trusted,
             progress=progress,
+            strays=self._strays,
         )
         if report.found is None and last_seal is not None:
             report = replace(report, found=self._differing(last_seal))
@@ -237,6 +248,37 @@ class AuditLog:
         left = tuple(one for one in open_ if one not in numbers)
         return Acknowledgement(is_recorded=True, still_open=left)
 
+    async def acknowledge_seals(self, facts: Mapping[str, Json]) -> int:
+        """Remove the seals of strangers, which stay in a record, and return how many there were.
+
+        Args:
+            facts: Who does that, and why.
+        """
+        signer = self.session.signer
+
+        def find(connection: sa.Connection) -> Sequence[SignedCheckpoint]:
+            known = [signer.public] if signer else []
+            return AuditSnapshot(connection).verify(known, lambda _seq: None).strays
+
+        gone: int = await self._remove_seals(await self.session.read(find), facts)
+        return gone
+
+    @write
+    def _remove_seals(
+        self, tx: Transaction, strays: Sequence[SignedCheckpoint], facts: Mapping[str, Json]
+    ) -> int:
+        gone = audit_records.remove_seals(tx.connection, strays)
+        if gone:
+            removed: list[Json] = [format_checkpoint(one) for one in strays]
+            tx.facts.append(Fact(ACKNOWLEDGED, "", {"seals": removed, **facts}))
+            text = (
+                f"Somebody had put {gone} seals of their own beside the trail; "
+                f"{facts.get('user')} has looked into it and removed them: {facts.get('reason')}"
+            )
+            key = f"acknowledged:{self.session.owner}:{tx.now}"
+            self._outbox.enqueue_audit(tx, key, text)
+        return gone
+
     @write
     def report_unreadable(self, tx: Transaction, errors: Sequence[UnreadableRowError]) -> None:
         """Record and announce rows that cannot be decoded, each once."""
@@ -330,7 +372,8 @@ class AuditLog:
 
     @write
     def _forget(self, tx: Transaction) -> int:
-        return audit_records.forget(tx.connection, _PRUNED_AT_ONCE)
+        key = self.session.signer.public if self.session.signer else ""
+        return audit_records.forget(tx.connection, _PRUNED_AT_ONCE, key)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[AuditSnapshot]:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.audit import hash_chain
-from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer
+from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer, is_genuine
 from bot.audit.hash_chain import (
     ACKNOWLEDGED,
     CHECKPOINT,
@@ -22,7 +22,7 @@ from bot.audit.hash_chain import (
 )
 from bot.audit.keyring import Keyring
 from bot.audit.statements import Statements
-from bot.storage.audit_end import TOMBSTONE, End
+from bot.storage.audit_end import End, pruned
 from bot.storage.tables import seals, trail
 
 _BATCH = 2000
@@ -98,7 +98,9 @@ def keep_head(connection: sa.Connection, head: SignedCheckpoint) -> None:
 
 
 def put_checkpoint(connection: sa.Connection, seal: SignedCheckpoint) -> None:
-    """Store a checkpoint or a tombstone."""
+    """Store a checkpoint or a tombstone, in place of any that somebody has put there."""
+    here = seals.c.kind == seal.kind.value, seals.c.seq == seal.seq
+    connection.execute(sa.delete(seals).where(*here))
     connection.execute(_ADD_SEAL, _values(seal))
 
 
@@ -114,13 +116,23 @@ def _values(seal: SignedCheckpoint) -> dict[str, object]:
 
 
 def checkpoints(connection: sa.Connection) -> list[SignedCheckpoint]:
-    """Return all signed checkpoints, tombstones and the head."""
+    """Return all signed checkpoints, tombstones and the head; what has no such form is none."""
+    found = connection.execute(sa.select(seals).where(seals.c.kind.in_(list(CheckpointKind))))
     return [
         SignedCheckpoint(
             CheckpointKind(row.kind), row.seq, row.hash, row.at, row.key, row.signature
         )
-        for row in connection.execute(sa.select(seals))
+        for row in found
     ]
+
+
+def remove_seals(connection: sa.Connection, strays: Sequence[SignedCheckpoint]) -> int:
+    """Remove seals, and return how many were there."""
+    gone = 0
+    for one in strays:
+        is_it = [seals.c[name] == value for name, value in _values(one).items()]
+        gone += connection.execute(sa.delete(seals).where(*is_it)).rowcount
+    return gone
 
 
 def previous_checkpoint(
@@ -132,19 +144,21 @@ def previous_checkpoint(
         every: Seconds between two checkpoints, if there are new records.
         most: How many new records make one due at once.
     """
+    # By its record: a row of `seals` may be anybody's.
     query = (
-        sa.select(seals.c.seq, seals.c.at)
-        .where(seals.c.kind == CheckpointKind.CHECKPOINT.value)
-        .order_by(seals.c.seq.desc())
+        sa.select(trail.c.at, trail.c.body)
+        .where(trail.c.operation == "", trail.c.kind == CHECKPOINT)
+        .order_by(trail.c.seq.desc())
         .limit(1)
     )
-    before = connection.execute(query).first()
-    if not end.seq or before is None:
+    found = connection.execute(query).first()
+    before = stored_facts(found.body).get("seq") if found is not None else None
+    if not end.seq or found is None or not isinstance(before, int):
         return 0 if end.seq else None
-    if before.seq == end.seq or (before.seq == end.seq - 1 and _is_checkpoint(connection, end)):
+    if before == end.seq or (before == end.seq - 1 and _is_checkpoint(connection, end)):
         return None
-    is_early = now - before.at < every and end.seq - before.seq < most
-    return None if is_early else int(before.seq)
+    is_early = now - found.at < every and end.seq - before < most
+    return None if is_early else before
 
 
 def _is_checkpoint(connection: sa.Connection, end: End) -> bool:
@@ -191,7 +205,7 @@ def prune(
     for one in said_of_itself(connection, upto=due).unacknowledged():
         # Nobody may wait until the evidence is too old.
         due = min(due, one.seq - 1, one.vouched if one.upto > one.vouched else due)
-    buried = connection.execute(sa.select(TOMBSTONE.c.seq)).scalar() or 0
+    buried, _ = max(pruned(connection), default=(0, ""))
     if due <= buried:
         return None, 0
     upto = due if all_at_once else min(due, buried + max(1, (last - buried) // 10))
@@ -201,7 +215,7 @@ def prune(
     newest_first = sa.func.max(seals.c.seq).desc()
     keys = connection.execute(sa.select(seals.c.key).group_by(seals.c.key).order_by(newest_first))
     seal = signer.sign(CheckpointKind.TOMBSTONE, upto, row.hash, now)
-    connection.execute(_ADD_SEAL, _values(seal))
+    put_checkpoint(connection, seal)
     facts = {
         "first": buried + 1,
         "upto": upto,
@@ -214,9 +228,18 @@ def prune(
     return Fact(PRUNED, "", facts), due - upto
 
 
-def forget(connection: sa.Connection, most: int) -> int:
-    """Delete some of the records behind a tombstone, and return how many."""
-    buried = sa.select(TOMBSTONE.c.seq).scalar_subquery()
+def forget(connection: sa.Connection, most: int, key: str) -> int:
+    """Delete some of the records behind a tombstone, and return how many.
+
+    Args:
+        key: Our public key: nobody else's tombstone removes anything.
+    """
+    ours = (
+        one.seq
+        for one in checkpoints(connection)
+        if one.kind is CheckpointKind.TOMBSTONE and one.key == key and is_genuine(one)
+    )
+    buried = max(ours, default=0)
     some = sa.select(trail.c.seq).where(trail.c.seq <= buried).order_by(trail.c.seq).limit(most)
     gone = connection.execute(sa.delete(trail).where(trail.c.seq.in_(some.scalar_subquery())))
     # There is nothing left to compare their checkpoints with.

@@ -16,7 +16,7 @@ from bot.model.actions import Json
 from bot.model.lifecycle import BEGINNINGS
 from bot.model.messages import MessageKind
 from bot.model.operations import State
-from bot.storage.audit_end import TOMBSTONE
+from bot.storage.audit_end import pruned
 from bot.storage.quarantine import Quarantine
 from bot.storage.row_macs import RowMacs, Standing, columns_of, sealed_seq
 from bot.storage.tables import CODED, REJECTED, UNCODED, operations, outbox, trail
@@ -179,5 +179,4 @@ def _misplaced(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[str]:
 def _is_pruned(connection: sa.Connection, id_: str) -> bool:
     """Return whether the first records of an operation may have been removed as too old."""
     asked = sa.select(trail.c.seq).where(trail.c.operation == id_, trail.c.kind == _ASKED)
-    anything = connection.execute(sa.select(TOMBSTONE.c.seq)).first()
-    return anything is not None and connection.execute(asked.limit(1)).first() is None
+    return bool(pruned(connection)) and connection.execute(asked.limit(1)).first() is None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from bot.audit.hash_chain import Record
-from bot.storage.audit_end import TOMBSTONE
+from bot.storage.audit_end import TOMBSTONE, pruned
 from bot.storage.session import Session, write
 from bot.storage.tables import sinks, trail
 from bot.storage.writer import Transaction
@@ -56,6 +56,9 @@ class Sinks:
         if row is not None and row.owner != ours and row.lease_until > tx.now:
             return None
         buried = tx.connection.execute(sa.select(TOMBSTONE.c.seq)).scalar() or 0
+        if buried > (row.seq if row is not None else 0):
+            # What was really removed, the log says.
+            buried, _ = max(pruned(tx.connection), default=(0, ""))
         after, upto = (max(row.seq, buried), row.upto) if row is not None else (buried, 0)
         last = _last(tx.connection)
         if upto <= after:

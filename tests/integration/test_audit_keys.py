@@ -234,7 +234,7 @@ def test_key_that_only_a_forged_record_names_is_not_trusted() -> None:
     report = verified(rows, sealed, OURS.public)
 
     assert report.found is not None
-    assert (report.found.seq, report.found.what) == (5, "forged")
+    assert (report.found.seq, report.found.what) == (5, "stray seal")
     assert THEIRS.public not in report.keys
 
 

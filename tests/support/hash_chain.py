@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.audit import hash_chain as chain
-from bot.audit import verifier
+from bot.audit import verification
 from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer
 from bot.audit.hash_chain import GENESIS, KEY, PRUNED, Fact, Raw
 from bot.audit.verifier import Report
@@ -50,7 +50,9 @@ def seal(
 def verified(rows: Sequence[Raw], sealed: Sequence[SignedCheckpoint] = (), *trusted: str) -> Report:
     batches = [rows[at : at + 4] for at in range(0, len(rows), 4)]
     numbered = {row[0]: row for row in rows}
-    return verifier.verify(batches, lookup=numbered.get, checkpoints=sealed, trusted=trusted)
+    return verification.verify(
+        lambda: batches, lookup=numbered.get, checkpoints=sealed, trusted=trusted
+    )
 
 
 def told(report: Report) -> tuple[int, str]:
