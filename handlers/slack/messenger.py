@@ -41,8 +41,11 @@ from handlers.slack.posting import post, send_private, update
 RESPONSE_URL_LIFETIME = 1800.0
 """Seconds for which Slack accepts a `response_url`."""
 
-_CARD_TIMEOUT = 15.0
-"""Seconds for which an audit line waits for the card that it links to."""
+_CARD_TIMEOUT = 3.0
+"""Seconds for which an audit line waits for the card that it links to.
+
+Others wait behind it, and until one is posted, nothing outside knows of the newest records.
+"""
 
 _PERMALINK_TIMEOUT = 3.0
 

@@ -14,6 +14,7 @@ from tests.trials.disk import disk
 from tests.trials.limits import behind, rate
 from tests.trials.outage import outage
 from tests.trials.silence import silence
+from tests.trials.window import window
 
 
 def main() -> None:
@@ -56,6 +57,13 @@ async def _silence(options: argparse.Namespace) -> None:
     _say(f"{len(found)} silences: taken again after {middle:.1f} s, at most {found[-1]:.1f} s")
 
 
+async def _window(options: argparse.Namespace) -> None:
+    for each in (5.0, 10.0):
+        with tempfile.TemporaryDirectory() as folder:
+            found = await window(Path(folder), count=options.asks, rate=each)
+        _say(f"{each:g} operations a second: {found.line()}")
+
+
 async def _disk(_options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _say(*(await disk(Path(folder))).lines())
@@ -79,6 +87,7 @@ TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
     "outage": _outage,
     "queue": _queue,
     "silence": _silence,
+    "window": _window,
 }
 
 if __name__ == "__main__":
