@@ -69,7 +69,7 @@ async def serving(most: int = 8, **seconds: float) -> AsyncIterator[Server]:
     assert runner.server is not None
     listener = await connections.listen(runner.server, "127.0.0.1", 0)
     try:
-        yield Server(connections, *listener.sockets[0].getsockname()[:2], gate)
+        yield Server(connections, *listener.sockets[0].getsockname()[:2], gate=gate)
     finally:
         listener.close()
         await runner.cleanup()
