@@ -69,7 +69,8 @@ async def serving(most: int = 8, **seconds: float) -> AsyncIterator[Server]:
     assert runner.server is not None
     listener = await connections.listen(runner.server, "127.0.0.1", 0)
     try:
-        yield Server(connections, *listener.sockets[0].getsockname()[:2], gate=gate)
+        host, port = listener.sockets[0].getsockname()[:2]
+        yield Server(connections, host, port, gate)
     finally:
         listener.close()
         await runner.cleanup()
