@@ -59,7 +59,7 @@ def _is_found(options: argparse.Namespace, name: str) -> bool:
         for seed in range(options.seed, options.seed + TRIES):
             options.seed = seed
             tally = _tally(options, (name,), kind, broken=name)
-            if any(getattr(tally, column) for column in BROKEN[name].shows):
+            if BROKEN[name].is_shown(tally):
                 say(f"FOUND: what is wrong on purpose for {name}")
                 return True
     return not shows
@@ -90,7 +90,7 @@ def _tally(
             replicas=replicas,
             broken=broken,
             # What it leaves undone for good need not be waited for.
-            calm=20.0 if broken else CALM,
+            calm=BROKEN[broken].calm if broken else CALM,
             patience=8.0 if broken else PATIENCE,
             relay=relay,
             restart=restart,

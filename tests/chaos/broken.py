@@ -24,6 +24,7 @@ from bot.storage.session import Session
 from bot.storage.transition import Transition
 from bot.tencent.client import TencentCloud
 from handlers.slack import messenger
+from tests.chaos.tally import Tally
 
 Patch: TypeAlias = Callable[[object, str, object], None]
 """Sets an attribute that is there."""
@@ -90,9 +91,16 @@ def send_without_lease(patch: Patch) -> None:
     patch(TencentCloud, "call", call_slowly)
 
 
-def take_unknown_as_failed(patch: Patch) -> None:
-    """Take a commit without an answer as one that did not take place."""
+def keep_what_is_unknown(patch: Patch) -> None:
+    """Take a commit without an answer as failed, and renew the leases on what nothing works on."""
+
+    class Everything(frozenset[Any]):
+        def __contains__(self, _id: object) -> bool:
+            return True
+
+    tables = ("operations", "outbox", "decisions")
     patch(CommitMarks, "leave", lambda _marks, _connection, _now: "")
+    patch(Leases, "_in_hand", lambda _leases: dict.fromkeys(tables, Everything()))
 
 
 def claim_until_failure(patch: Patch) -> None:
@@ -161,28 +169,45 @@ class Broken:
     Attributes:
         breaks: Makes it so, in the process that is to fail.
         shows: The lists of the tally of which one must have something in it.
+        says: What that must say, one of these: where a machine is busy, a bot that is whole may
+            not be done in time.
         databases: The kinds with which it shows.
         count: How many faults it takes.
+        calm: Seconds that it gets for what it can still do.
     """
 
     breaks: Callable[[Patch], None]
     shows: tuple[str, ...]
+    says: tuple[str, ...] = ("",)
     databases: tuple[str, ...] = ("sqlite", "postgresql")
     count: int = 10
+    calm: float = 20.0
+
+    def is_shown(self, tally: Tally) -> bool:
+        """Return whether a campaign has found what is wrong."""
+        found = [str(one) for column in self.shows for one in getattr(tally, column)]
+        return any(saying in one for one in found for saying in self.says)
 
 
 _POSTGRESQL = ("postgresql",)
 
+_NOT_ON_FILE, _TWICE, _LATE = "not on file", "tried", "after it had ended"
+_STILL = "still "
+
 BROKEN: Mapping[str, Broken] = {
-    "kill": Broken(act_first, ("lost", "doubled")),
-    "pause": Broken(send_without_lease, ("late", "doubled"), _POSTGRESQL, 20),
-    "lost-commit": Broken(take_unknown_as_failed, ("untrue", "lost")),
-    "silent": Broken(wait_for_ever, ("lost",), _POSTGRESQL, 4),
-    "database-restart": Broken(claim_until_failure, ("lost",), _POSTGRESQL, 4),
-    "clock": Broken(trust_own_clock, ("late",), _POSTGRESQL),
+    "kill": Broken(act_first, ("lost", "doubled"), (_NOT_ON_FILE, _TWICE)),
+    "pause": Broken(
+        send_without_lease, ("late", "doubled"), (_LATE, _TWICE), _POSTGRESQL, count=20
+    ),
+    "lost-commit": Broken(keep_what_is_unknown, ("lost",), (_STILL,), calm=120.0),
+    "silent": Broken(wait_for_ever, ("lost",), (_STILL,), _POSTGRESQL, count=4, calm=120.0),
+    "database-restart": Broken(
+        claim_until_failure, ("lost",), (_STILL,), _POSTGRESQL, count=4, calm=120.0
+    ),
+    "clock": Broken(trust_own_clock, ("late",), (_LATE,), _POSTGRESQL),
     "slack-answer-lost": Broken(post_without_looking, ("posted_twice",)),
-    "slack-error": Broken(give_up_refused, ("unposted", "lost"), count=20),
-    "disk": Broken(ack_unsaved, ("lost",), ("sqlite",)),
+    "slack-error": Broken(give_up_refused, ("unposted",), (": no ",), count=20),
+    "disk": Broken(ack_unsaved, ("lost",), (_NOT_ON_FILE,), ("sqlite",)),
 }
 """By the fault whose campaign must find it."""
 

@@ -53,3 +53,12 @@ def test_each_fault_has_a_bot_that_its_campaign_must_find(
     assert set(BROKEN) == set(FAULTS)
     assert broken.shows
     assert set(broken.shows) <= columns
+
+
+def test_what_is_not_done_in_time_is_no_find() -> None:
+    """A bot that is whole may still be at work when a busy machine has run out of patience."""
+    slow, wrong = Tally(lost=["x1: still asked"]), Tally(lost=["x1: acked, and not on file"])
+
+    assert not BROKEN["kill"].is_shown(slow)
+    assert BROKEN["kill"].is_shown(wrong)
+    assert not BROKEN["kill"].is_shown(Tally(late=["x1: sent after it had ended"]))
