@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot.cli.connections import Connections
 from bot.cli.request_reader import BODY_MOST
+from bot.cli.shared_answer import SharedAnswer
 from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.operations.audit_sink import SinkRelay
@@ -50,6 +51,8 @@ class HttpServer:
         self._supervisor = supervisor
         self._skew = skew
         self._sink = sink
+        self._store_trouble = SharedAnswer(self._ask_store)
+        self._depth = SharedAnswer(self._ask_depth)
         self._messenger: Messenger | None = None
         self._receiver: Receiver | None = None
         self._socket: SocketMode | None = None
@@ -133,6 +136,10 @@ class HttpServer:
             return trouble
         if trouble := self._store.leases.trouble():
             return trouble
+        return await self._store_trouble.get()
+
+    async def _ask_store(self) -> str:
+        """Return why the database cannot be written; empty if it can."""
         try:
             async with asyncio.timeout(_STORE_PATIENCE):
                 await self._store.ready()
@@ -140,13 +147,19 @@ class HttpServer:
             return f"the database cannot be written: {str(error) or 'it does not answer'}"
         return ""
 
+    async def _ask_depth(self) -> int | None:
+        """Return how many messages the outbox holds; None where the database does not answer."""
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(_STORE_PATIENCE):
+                return await self._store.outbox.depth()
+        return None
+
     async def _prometheus(self, _request: web.Request) -> web.Response:
         self._metrics.tampered.set(self._store.session.quarantine.tampered)
         for one in self._skew.each():
             self._metrics.clock_skew.labels(one.service).set(one.seconds)
-        with contextlib.suppress(StoreError, TimeoutError):
-            async with asyncio.timeout(_STORE_PATIENCE):
-                self._metrics.owed.set(await self._store.outbox.depth())
+        if (depth := await self._depth.get()) is not None:
+            self._metrics.owed.set(depth)
         self._metrics.strays.set(self._store.leases.strays)
         if self._sink is not None:
             self._metrics.sink_behind.set(self._sink.behind)

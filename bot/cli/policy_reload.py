@@ -1,5 +1,6 @@
 """Loads the policy file again when it changes, and records that it did."""
 
+import asyncio
 import time
 
 import structlog
@@ -32,7 +33,8 @@ class PolicyReloader:
     async def check(self) -> None:
         """Load the file if its content is new; a broken one leaves the policy as it is."""
         try:
-            if self._file.refresh():
+            # Reading a large file takes seconds, and nobody waits for it.
+            if await asyncio.to_thread(self._file.refresh):
                 log.info("policy loaded", policy=self._file.digest[:12])
                 facts: dict[str, Json] = {"policy": self._file.digest}
                 await self._store.audit_log.record(Fact("policy loaded", "", facts))

@@ -16,8 +16,11 @@ from bot.policy.validation import Location, Problem, suggest, validate
 MAX_CHARACTERS = 1 << 20
 """Of a policy file."""
 
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 """Of a policy file, with its aliases expanded."""
+
+MAX_DEPTH = 50
+"""Levels of a policy file; its own are fewer than ten."""
 
 
 def load(
@@ -95,7 +98,7 @@ def _parse(text: str, source: str) -> tuple[Any, dict[Location, int]]:
         raise ConfigError([f"{source}: is larger than {MAX_CHARACTERS} characters"])
     lines: dict[Location, int] = {}
     try:
-        node = yaml.SafeLoader(text).get_single_node()
+        node = _BoundedLoader(text).get_single_node()
         data = {} if node is None or node.tag == _NULL else _build(node, (), lines)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -105,6 +108,26 @@ def _parse(text: str, source: str) -> tuple[Any, dict[Location, int]]:
     except (RecursionError, ValueError) as error:
         raise ConfigError([f"{source}: {_flat(str(error)) or 'is nested too deeply'}"]) from None
     return data, lines
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """Stops at the first value too many, before a tree is made of what is refused anyway."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._values = self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._values += 1
+        self._depth += 1
+        # Each key is a node, too.
+        if self._values > 2 * MAX_VALUES:
+            raise ValueError(f"holds more than {MAX_VALUES} values")
+        if self._depth > MAX_DEPTH:
+            raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def _build(node: yaml.Node, path: Location, lines: dict[Location, int]) -> Any:

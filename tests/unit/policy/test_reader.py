@@ -85,13 +85,43 @@ def test_policy_load_refuses_invalid_file(text: str, problem: str) -> None:
     assert re.search(problem, "\n".join(caught.value.problems)), caught.value.problems
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: " + "[" * 3000 + "]" * 3000, "is nested deeper than 50 levels"),
+        ("[a," * 3000, "is nested deeper than 50 levels"),
+        ("\n".join(" " * depth + "a:" for depth in range(200)), "is nested deeper than 50 levels"),
+        ("a: [" + "x," * 250 + "]", "holds more than 100 values"),
+        ("{" + "".join(f"k{at}: x," for at in range(250)) + "}", "holds more than 100 values"),
+    ],
+)
+def test_policy_load_stops_at_the_first_value_too_many(
+    monkeypatch: pytest.MonkeyPatch, text: str, problem: str
+) -> None:
+    """A file that is too large or too deep is refused before a tree is made of all of it."""
+    monkeypatch.setattr(reader, "MAX_VALUES", 100)
+    begun: list[object] = []
+    compose = yaml.SafeLoader.compose_node
+
+    def counted(loader: yaml.SafeLoader, *args: object) -> object:
+        begun.append(loader)
+        return compose(loader, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(yaml.SafeLoader, "compose_node", counted)
+    with pytest.raises(ConfigError) as refused:
+        load(text)
+
+    assert refused.value.problems == (f"policy.yml: {problem}",)
+    assert len(begun) <= 201
+
+
 def test_policy_load_refuses_alias_expansion() -> None:
     """A policy file that grows beyond the size limit by its YAML aliases is refused."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     for number in range(1, 12):
         names = ", ".join([f"*a{number - 1}"] * 10)
         lines.append(f"a{number}: &a{number} [{names}]")
-    with pytest.raises(ConfigError, match="more than 50000 values"):
+    with pytest.raises(ConfigError, match="more than 20000 values"):
         load("\n".join(lines))
 
 

@@ -1,0 +1,128 @@
+"""What many ask at once costs the database once, and a large policy file nobody an answer."""
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from bot.cli.http import HttpServer
+from bot.cli.policy_reload import PolicyReloader
+from bot.cli.shared_answer import KEPT, SharedAnswer
+from bot.clock_skew import ClockSkew
+from bot.errors import StoreError
+from bot.policy.watched_file import WatchedFile
+from bot.supervision import Supervisor
+from bot.telemetry import Metrics
+from tests.support.clocks import ManualClock
+
+
+class Database:
+    """Counts what it is asked, and answers only when it may."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.broken = False
+        self.may_answer = asyncio.Event()
+        self.leases = self.outbox = self.session = self.quarantine = self
+        self.strays = self.tampered = 0
+
+    def trouble(self) -> str:
+        return ""
+
+    async def ready(self) -> None:
+        self.asked += 1
+        await self.may_answer.wait()
+        if self.broken:
+            raise StoreError("no space left")
+
+    async def depth(self) -> int:
+        await self.ready()
+        return 0
+
+
+class Messenger:
+    """Is connected."""
+
+    trouble = ""
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+async def test_flood_of_a_page_asks_the_database_once(path: str) -> None:
+    """However many ask for readiness or metrics at once, the database is asked once."""
+    database: Any = Database()
+    metrics = Metrics()
+    http = HttpServer(
+        store=database, metrics=metrics, supervisor=Supervisor(metrics), skew=ClockSkew()
+    )
+    http.connect(Messenger())  # type: ignore[arg-type] # its trouble alone is asked for
+    page = http._ready if path == "/readyz" else http._prometheus  # noqa: SLF001 (a flood by HTTP is dearer)
+    request = make_mocked_request("GET", path)
+    asking = [asyncio.create_task(page(request)) for _ in range(300)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    asking[0].cancel()
+    database.may_answer.set()
+
+    answers = await asyncio.gather(*asking[1:])
+
+    assert {one.status for one in answers} == {200}
+    assert database.asked == 1
+
+
+async def test_shared_answer_is_asked_for_again_when_it_is_old() -> None:
+    """An answer is never older than its time, and what is raised is not kept."""
+    database, clock = Database(), ManualClock()
+    database.may_answer.set()
+    shared = SharedAnswer(database.depth, clock=clock)
+    await shared.get()
+    clock.advance(KEPT * 0.9)
+    await shared.get()
+    assert database.asked == 1
+
+    clock.advance(KEPT * 0.1)
+    database.broken = True
+    for asked in (2, 3):
+        with pytest.raises(StoreError):
+            await shared.get()
+        assert database.asked == asked
+
+
+async def test_policy_is_loaded_beside_the_event_loop(tmp_path: Path) -> None:
+    """While a new policy file is read, everything else goes on."""
+    began, gate = threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    def load(text: str) -> str:
+        if text == "new":
+            began.set()
+            # Whoever holds up the event loop is answered after this, and too late.
+            seen.append(gate.wait(20))
+        return text
+
+    path = tmp_path / "policy.yml"
+    path.write_text("old")
+    file = WatchedFile(path, load)
+    path.write_text("new")
+    reloader = PolicyReloader(file, _Trail())  # type: ignore[arg-type]
+
+    async def others() -> None:
+        await asyncio.to_thread(began.wait, 20)
+        assert file.value == "old"
+        gate.set()
+
+    await asyncio.gather(reloader.check(), others(), return_exceptions=True)
+
+    assert (seen, file.value) == ([True], "new")
+
+
+class _Trail:
+    """Takes every record, and has no accounts to adopt."""
+
+    def __init__(self) -> None:
+        self.audit_log = self
+
+    async def record(self, _fact: object) -> None:
+        raise StoreError("not looked at")
