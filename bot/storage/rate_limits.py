@@ -6,6 +6,9 @@ from bot.storage.session import Session, write
 from bot.storage.tables import limits
 from bot.storage.writer import Transaction
 
+_FARTHEST = 60.0
+"""Seconds by which the next free slot can be ahead; beyond them a clock was turned back."""
+
 
 class RateLimits:
     """Reserves the times at which requests may leave."""
@@ -39,7 +42,9 @@ class RateLimits:
         """
         row = (limits.c.account == account, limits.c.api == api)
         free_at = tx.connection.execute(sa.select(limits.c.free_at).where(*row)).scalar()
-        first = max(free_at or 0.0, tx.now - interval * (burst - 1))
+        if free_at is None or free_at > tx.now + _FARTHEST + interval * count:
+            free_at = 0.0
+        first = max(free_at, tx.now - interval * (burst - 1))
         after = first + interval * count
         tx.connection.execute(
             self.session.insert(limits)

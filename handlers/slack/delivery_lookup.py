@@ -23,8 +23,8 @@ from handlers.slack.posting import EVENT_TYPE
 
 log = structlog.get_logger("stopstream.desk")
 
-_CLOCK_SKEW = 120.0
-"""Seconds that Slack's clock and ours may differ."""
+_CLOCK_SKEW = 600.0
+"""Seconds that Slack's clock and ours may differ; Tencent Cloud takes nothing beyond 300."""
 
 _PAGE, _PAGES = 200, 5
 

@@ -1,8 +1,10 @@
 """What Slack refuses for a while holds back its own operation and thread, and nothing else."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -222,6 +224,18 @@ async def test_message_claimed_while_its_task_ends_is_delivered(
         await until(lambda: len(desk.said(CARD)) == (2 if isinstance(result, Sent) else 1))
         await relay.drain()
     assert len(claims) == 2
+
+
+async def test_clock_that_is_turned_back_mutes_no_channel(
+    timed_store: Store, clock: ManualClock
+) -> None:
+    """Slots that were reserved by a clock which was ahead are void."""
+    clock.advance(300.0)
+    reserve = partial(timed_store.rate_limits.reserve, "slack:", "C0INC", 1.0)
+    await reserve()
+    clock.advance(-300.0)
+    for _ in range(3):
+        assert await reserve() < time.monotonic() + 10.0
 
 
 async def change(store: Store) -> None:

@@ -106,3 +106,13 @@ async def test_messenger_posts_without_the_lookup_scope(office: Office) -> None:
     office.slack.fails("conversations.history", Fault("missing_scope"))
 
     assert isinstance(await office.desk.deliver(delivery(OPERATION, uncertain=True)), Sent)
+
+
+async def test_messenger_lookup_allows_for_every_clock_that_can_send(office: Office) -> None:
+    """Tencent Cloud takes requests of a clock that is wrong by up to 300 s; Slack's is right."""
+    office.slack.fails("chat.postMessage", Fault(hangs_up=True, done=True))
+    await office.desk.deliver(delivery(OPERATION))
+    await office.desk.deliver(delivery(OPERATION, uncertain=True))
+
+    (asked,) = office.slack.asked("conversations.history")
+    assert float(asked["oldest"]) <= OPERATION.asked_at - 300.0
