@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 # A workspace in the browser, the real bot, an emulated Tencent Cloud; until Ctrl-C.
 demo: .venv/ready
-	$(BIN)/stopstream demo
+	@$(BIN)/stopstream demo
 
 # The same without a browser: one whole story, each step checked.
 story: .venv/ready
@@ -105,15 +105,19 @@ lock: .venv/uv
 	$(UV) $(LOCK) --upgrade --group dev -c requirements.lock -c requirements-build.lock pyproject.toml -o requirements-dev.lock
 
 .venv/uv:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stopstream needs Python 3.11 or newer")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
-	touch $@
+	@echo "Setting up in .venv, once: one to three minutes."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stopstream needs Python 3.11 or newer")'
+	@echo "  1/3 a virtual environment"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@touch $@
 
 .venv/ready: .venv/uv requirements-dev.lock pyproject.toml
-	$(UV) pip sync requirements-dev.lock
-	$(UV) pip install --no-deps --no-build-isolation --editable .
-	touch $@
+	@echo "  2/3 what it needs, from the package registry"
+	@$(UV) pip sync requirements-dev.lock
+	@echo "  3/3 stopstream itself"
+	@$(UV) pip install --no-deps --no-build-isolation --editable .
+	@touch $@
 
 clean:
 	rm -rf .venv

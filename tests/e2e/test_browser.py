@@ -88,7 +88,9 @@ async def test_page_completes_a_command_and_shows_its_signature(page: Page) -> N
 async def test_page_runs_a_confirmation_and_an_approval(page: Page) -> None:
     """A confirmed and a second-person approved operation are accepted on the page."""
     await say(page, "/stopstream ban stream2 for=1h")
-    await page.get_by_role("button", name=re.compile("^Confirm")).click()
+    confirm = page.get_by_role("button", name=re.compile("^Confirm"))
+    await expect(confirm).to_be_in_viewport(ratio=1)
+    await confirm.click()
     await expect(page.locator("#messages")).to_contain_text("Accepted: ForbidLiveStream")
 
     await say(page, f"/stopstream domain {DOMAIN}")
@@ -121,7 +123,7 @@ async def test_page_form_marks_an_invalid_field(page: Page) -> None:
 
 async def test_page_shows_a_killed_bot_as_down_and_starts_it(page: Page) -> None:
     """The page shows a killed bot as down, and as up once it is started again."""
-    await page.get_by_role("tab", name="Weather").click()
+    await page.get_by_role("tab", name="Break things").click()
     await page.get_by_role("button", name="Kill with -9", exact=True).click()
     await expect(page.locator("#bot")).to_contain_text("down")
     await page.get_by_role("button", name="Start", exact=True).click()
@@ -191,6 +193,34 @@ async def test_page_supports_keyboard_dark_mode_and_narrow_screens(page: Page) -
         " && !one.getAttribute('aria-labelledby')).map(one => one.outerHTML)"
     )
     assert unnamed == [], "a screen reader has a name for everything"
+
+
+async def test_page_keeps_what_must_be_pressed_in_view(page: Page) -> None:
+    """On a phone the newest card's buttons are in view and large, and home opens at its top."""
+    await page.set_viewport_size({"width": 390, "height": 780})
+    for text in ("/stopstream help all", "/stopstream whoami", "/stopstream live nosuch"):
+        await say(page, text)
+    await expect(page.locator("#messages")).to_contain_text("nosuch")
+    await say(page, "/stopstream ban stream2 for=1h")
+    confirm = page.get_by_role("button", name=re.compile("^Confirm"))
+    await expect(confirm).to_be_in_viewport(ratio=1)
+    box = await confirm.bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+
+    await page.get_by_role("button", name="Channels").click()
+    await page.locator("#side button", has_text="stopstream").first.click()
+    await expect(page.get_by_role("button", name="Stop something")).to_be_in_viewport(ratio=1)
+
+
+async def test_page_squeezes_no_column_for_a_thread(page: Page) -> None:
+    """With a thread open, channel, thread and cloud are each wide enough to be read."""
+    await say(page, "/stopstream live stream1")
+    await page.get_by_role("button", name=re.compile("repl")).first.click()
+    for column in ("#chat", "#thread", "#world"):
+        box = await page.locator(column).bounding_box()
+        assert box is not None
+        assert box["width"] >= 340, column
 
 
 async def test_audit_log_export_can_be_downloaded(page: Page) -> None:

@@ -6,7 +6,7 @@ import { $, announce, h, toast } from "./dom.js";
 import { call, channel, channels, isDirect, me, people, titleOf, watch, world } from "./link.js";
 import { draw, foot, inOrder, messages, replies } from "./messages.js";
 import { nameOf, spoken } from "./mrkdwn.js";
-import { atBottom, down } from "./scroll.js";
+import { atBottom, down, up } from "./scroll.js";
 
 const PAGE = 150; // messages that are drawn at first, and more at a time
 const HOME = "home";
@@ -130,6 +130,7 @@ export function go(id, { thread = "", focus = false } = {}) {
   if (home) {
     openThread("");
     drawHome();
+    up($("scroll"));
     call("home");
   } else {
     drawMessages();
@@ -172,7 +173,7 @@ const TRY = [
   ["@stopstream stop ingest task-1", "the same by a mention, answered in the thread"],
   ["/stopstream", "a form"],
   ["/stopstream lvie stream1", "a typing mistake"],
-  ["/stopstream help", "what there is"],
+  ["/stopstream help", "what you can do"],
 ];
 
 /** What to try first; a click puts it into the composer. */
@@ -193,7 +194,7 @@ function welcome() {
   return h(
     "li",
     { class: "empty" },
-    h("p", {}, "Nothing here yet. Try one of these, then sit down as someone else and try again:"),
+    h("p", {}, "Nothing here yet. Try one of these, then switch to someone else at the top and try again:"),
     h("ul", {}, TRY.map(entry)),
   );
 }

@@ -92,10 +92,10 @@ function drawThing(key, thing) {
         type: "button",
         class: "btn small",
         disabled: going,
-        "aria-label": `Start ${thing.key.join(" ")} anew`,
+        "aria-label": `Restart ${thing.key.join(" ")}`,
         on: { click: () => call("thing", { kind: thing.kind, key: thing.key, do: "start" }) },
       },
-      "Start anew",
+      "Restart",
     ),
   );
   const old = list.querySelector(`[data-key="${CSS.escape(key)}"]`);

@@ -41,7 +41,7 @@ export function start() {
     h("div", { id: "with-code", class: "stack", hidden: true }, h("label", { for: "code" }, "Code"), parts.code, parts.codes),
     h("label", { for: "times" }, "To"),
     parts.times,
-    h("div", { class: "row" }, h("button", { type: "submit", class: "btn primary" }, "Let it happen")),
+    h("div", { class: "row" }, h("button", { type: "submit", class: "btn primary" }, "Apply")),
   );
   parts.fault.addEventListener("change", () => {
     $("with-code").hidden = parts.fault.value !== "code";
@@ -52,7 +52,7 @@ export function start() {
     call("weather/cloud", { fault: parts.fault.value, code, times: Number(parts.times.value) });
   });
   $("weather").append(
-    h("div", { class: "row" }, button("Fair weather everywhere", clear, "primary")),
+    h("div", { class: "row" }, button("Reset all faults", clear, "primary")),
     h(
       "fieldset",
       {},

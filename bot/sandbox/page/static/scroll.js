@@ -10,12 +10,24 @@ export const down = (box) => {
   resting.set(box, true);
 };
 
-// Who reads at the end stays there when the box changes its size.
+/** Go to the top of a box, and stay there. */
+export const up = (box) => {
+  box.scrollTop = 0;
+  resting.set(box, false);
+};
+
+// Who reads at the end stays there when the box, or what is in it, changes its size.
 const resting = new Map();
 const sizes = new ResizeObserver((changes) => {
-  for (const { target } of changes) if (resting.get(target)) down(target);
+  for (const { target } of changes) {
+    const box = resting.has(target) ? target : target.parentElement;
+    if (resting.get(box)) down(box);
+  }
 });
-for (const box of [$("scroll"), $("replies").parentElement]) {
+for (const list of [$("messages"), $("replies")]) {
+  const box = list.parentElement;
+  resting.set(box, false);
   sizes.observe(box);
+  sizes.observe(list);
   box.addEventListener("scroll", () => resting.set(box, atBottom(box)), { passive: true });
 }
