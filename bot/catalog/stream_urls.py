@@ -24,7 +24,8 @@ _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+\.?(?::[0-9]+)?", re.IGNORE
 _QUERY = re.compile(r"[?&]")
 _BROKEN = re.compile(r"(rtmps?|srt|webrtc|https?)(?::/{0,3}|/{1,3})(?=[\w-])(.+)", re.IGNORECASE)
 _VHOST = re.compile(r"(?:^|&)vhost=([^&/]+)")
-_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
+# No scheme is longer; without an end, time would grow with the square of a long word.
+_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^\s\"'<>]+", re.IGNORECASE)
 _SRT_PATH = re.compile(r"(?:^|&)streamid=([^#&?,:=]+/[^#&?,:=]+)")
 # `#!::h=push.example.com,r=live/stream1,txSecret=…`
 _SRT_FIELD = re.compile(r"(?:::|,)([hr])=([^,&]+)")

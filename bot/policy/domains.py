@@ -9,7 +9,7 @@ from bot.policy.schema import Policy
 DOMAIN_PARAMS = ("DomainName", "PushDomainName")
 """Parameters that hold a domain, by Tencent's names."""
 
-_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+_HOST = re.compile(r"(?<![\w-])[\w-]+(?:\.[\w-]+)+")
 
 
 def domain_param(action: Action) -> Param | None:

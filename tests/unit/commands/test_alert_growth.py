@@ -1,22 +1,34 @@
-"""Alerts made to take long: the time grows with the text, not with its square."""
+"""Alerts and words made to take long: the time grows with the text, not with its square."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
+from bot.catalog.stream_urls import only_url_in
 from bot.commands.alerts import find_candidates
+from bot.policy.domains import named_domains
+from bot.policy.schema import Policy
 
 _SHORT, _TIMES = 2_000, 8
 _MOST = 3 * _TIMES
 """Linear growth is by `_TIMES`, quadratic by its square: 8 and 64."""
 
 
-def _took(text: str) -> float:
+def _alert(text: str) -> None:
+    find_candidates({"text": text})
+
+
+def _domains(text: str) -> None:
+    list(named_domains(Policy.model_validate({"targets": {"a": text}}), ""))
+
+
+def _took(text: str, read: Callable[[str], object] = _alert) -> float:
     """Return the least processor time of several readings, of this thread alone."""
     taken = []
     for _ in range(5):
         before = time.thread_time()
-        find_candidates({"text": text})
+        read(text)
         taken.append(time.thread_time() - before)
     return min(taken)
 
@@ -47,6 +59,15 @@ def test_alert_is_read_in_linear_time(piece: str, end: str) -> None:
     long = piece * (_SHORT * _TIMES // len(piece)) + end
 
     assert _took(long) < _MOST * _took(short)
+
+
+@pytest.mark.parametrize("read", [only_url_in, _domains])
+@pytest.mark.parametrize("piece", ["a", "a-", "AKID"])
+def test_long_word_is_searched_in_linear_time(read: Callable[[str], object], piece: str) -> None:
+    """A long word in which an address or a domain is looked for takes linear time."""
+    short, long = (piece * (_SHORT * times // len(piece)) for times in (1, _TIMES))
+
+    assert _took(long, read) < _MOST * _took(short, read)
 
 
 @pytest.mark.parametrize(
