@@ -37,6 +37,7 @@ from bot.policy.loader import LoadedPolicy
 from bot.policy.watched_file import WatchedFile
 from bot.release import version
 from bot.storage import database
+from bot.storage.message_integrity import STARTED
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics
@@ -150,6 +151,7 @@ class Server:
         settings = self.settings
         store = self.store = open_store(settings, may_upgrade=True)
         self._stack.push_async_callback(store.close)
+        await store.outbox.adopt()
         sink = self._sink = open_sink(settings, store, self.supervisor)
         if sink is not None:
             sink.start()
@@ -244,7 +246,7 @@ class Server:
             "version": version(),
             "schema": str(database.schema(store.session.engine)),
         }
-        await store.audit_log.record(Fact("started", "", facts))
+        await store.audit_log.record(Fact(STARTED, "", facts))
         reloader = PolicyReloader(self.policy, store)
         await reloader.adopt_account()
         self._stack.push_async_callback(_record_stop, store)

@@ -25,6 +25,9 @@ from bot.storage.writer import Transaction
 DELIVERED = "delivered"
 """Kind of the record of a delivery."""
 
+STARTED = "started"
+"""Kind of the record of a start of the bot."""
+
 OVERLAP = 600.0
 """Seconds for which a message without a code may be one that an older release will deliver."""
 
@@ -100,6 +103,23 @@ class MessageIntegrity:
                 self._reject(tx, row, "it has no code: an older release or somebody else wrote it")
         self._uncoded_since = since
 
+    def adopt(self, tx: Transaction, last: int) -> int:
+        """Give a code to what a release without codes has left; return how many there are.
+
+        This happens at the first start with codes alone: later, what has none is not ours. That a
+        start was recorded cannot be unsaid, unlike the schema that the database claims to have.
+
+        Args:
+            last: Number of the last audit record before those of this transaction.
+        """
+        if not self.enabled or _has_started_with_codes(tx.connection):
+            return 0
+        found = tx.connection.execute(sa.select(outbox).where(UNCODED)).all()
+        for row in found:
+            mac = self.code(columns_of(row), last)
+            tx.connection.execute(sa.update(outbox).where(outbox.c.id == row.id).values(mac=mac))
+        return len(found)
+
     def _flaw(self, row: sa.Row[Any], delivered: set[tuple[str, int]]) -> str:
         standing = self._macs.of_message(row)
         if standing is not Standing.GENUINE:
@@ -174,6 +194,17 @@ def _misplaced(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[str]:
         cards[card] = cards.get(card, False) or (is_here and facts.get("owed") == _CARD)
     unknown = {id_ for (id_, *_), is_posted in cards.items() if not is_posted}
     return {id_ for id_ in unknown if not _is_pruned(tx.connection, id_)}
+
+
+def _has_started_with_codes(connection: sa.Connection) -> bool:
+    """Return whether the last recorded start was of a release that names its schema, as of 0014."""
+    query = (
+        sa.select(trail.c.body)
+        .where(trail.c.operation == "", trail.c.kind == STARTED)
+        .order_by(trail.c.seq.desc())
+        .limit(1)
+    )
+    return "schema" in stored_facts(connection.execute(query).scalar() or "")
 
 
 def _is_pruned(connection: sa.Connection, id_: str) -> bool:

@@ -285,6 +285,13 @@ class Outbox:
         )
 
     @write
+    def adopt(self, tx: Transaction) -> None:
+        """Take over what a release whose messages had no codes has left; see MessageIntegrity."""
+        last = self.session.writer.end_of(tx).seq
+        if count := self.session.message_integrity.adopt(tx, last):
+            tx.facts.append(Fact("messages adopted", "", {"count": count}))
+
+    @write
     def mark_undeliverable(
         self, tx: Transaction, message: OutboxMessage, why: str, *, tell: str = ""
     ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.audit.checkpoints import Signer
+from bot.audit.hash_chain import Fact
 from bot.model.messages import MessageKind, Sent
 from bot.model.operations import State
 from bot.storage import tables
@@ -212,3 +213,31 @@ async def test_message_that_stands_elsewhere_is_not_edited(
     assert [one for one in await delivered(signed) if one.operation] == []
     await signed.leases.renew()
     assert "names a card that was not posted for it" in tampered(rows)[0]
+
+
+async def test_messages_of_the_release_before_are_posted_after_the_upgrade(
+    signed: Store, rows: Rows
+) -> None:
+    """What waited while Slack was away is delivered, whichever release enqueued it."""
+    await signed.audit_log.record(Fact("started", "", {"policy": "p"}))
+    await signed.outbox.announce("k1", "waits", {}, "notice")
+    rows.change_all(tables.outbox, mac="")
+    assert await signed.outbox.claim() == []
+    await signed.outbox.adopt()
+
+    (message,) = await signed.outbox.claim()
+    assert message.text == "waits"
+    assert '"count":1' in next(
+        row.body for row in rows.all(tables.trail) if row.kind == "messages adopted"
+    )
+
+
+async def test_nothing_is_adopted_once_messages_have_codes(signed: Store, rows: Rows) -> None:
+    """Whoever writes a message, and takes the schema back to where it was, waits in vain."""
+    await signed.audit_log.record(Fact("started", "", {"policy": "p", "schema": "0014"}))
+    await signed.outbox.announce("k1", "forged", {}, "notice")
+    rows.change_all(tables.outbox, mac="")
+    await signed.outbox.adopt()
+
+    assert await signed.outbox.claim() == []
+    assert [row.kind for row in rows.all(tables.trail)].count("messages adopted") == 0
