@@ -166,12 +166,10 @@ class OutboxRelay:
 
         A process that was suspended meanwhile looks again: its lease may be over.
         """
-        while True:
-            since = elapsed()
-            if not await self._store.outbox.mark_in_flight(message):
-                return False
+        while (since := await self._store.outbox.mark_in_flight(message)) is not None:
             if elapsed() - since < self._store.session.lease / 2:
                 return True
+        return False
 
     async def _send(self, message: OutboxMessage) -> Sent | RetryLater | Undeliverable:
         if message.notice is not None:

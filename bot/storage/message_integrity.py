@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import Signer
-from bot.audit.hash_chain import stored_facts
+from bot.audit.hash_chain import Fact, stored_facts
 from bot.errors import TamperedRowError
 from bot.model.actions import Json
 from bot.model.lifecycle import BEGINNINGS
@@ -192,7 +192,13 @@ def _misplaced(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[str]:
         facts = stored_facts(row.body or "")
         is_here = (facts.get("channel"), facts.get("ts")) == card[1:]
         cards[card] = cards.get(card, False) or (is_here and facts.get("owed") == _CARD)
-    unknown = {id_ for (id_, *_), is_posted in cards.items() if not is_posted}
+    # In this transaction, too, some may have been posted.
+    now = {(fact.facts.get("channel"), fact.facts.get("ts")) for fact in tx.facts if _is_card(fact)}
+    unknown = {
+        id_
+        for (id_, *place), is_posted in cards.items()
+        if not is_posted and tuple(place) not in now
+    }
     return {id_ for id_ in unknown if not _is_pruned(tx.connection, id_)}
 
 
@@ -205,6 +211,10 @@ def _has_started_with_codes(connection: sa.Connection) -> bool:
         .limit(1)
     )
     return "schema" in stored_facts(connection.execute(query).scalar() or "")
+
+
+def _is_card(fact: Fact) -> bool:
+    return fact.kind == DELIVERED and fact.facts.get("owed") == _CARD
 
 
 def _is_pruned(connection: sa.Connection, id_: str) -> bool:

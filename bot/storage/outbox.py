@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.audit.hash_chain import Fact
+from bot.clock_skew import elapsed
 from bot.model.actions import Json
 from bot.model.commands import Via
 from bot.model.messages import EphemeralNotice, MessageKind, Sent
@@ -204,13 +205,12 @@ class Outbox:
         return max(0.0, slots[0] - tx.monotonic)
 
     @write
-    def mark_in_flight(self, tx: Transaction, message: OutboxMessage) -> bool:
+    def mark_in_flight(self, tx: Transaction, message: OutboxMessage) -> float | None:
         """Note that a message is about to be sent: from now on it may have reached Slack.
 
-        Its lease begins anew.
-
         Returns:
-            False if another replica has claimed it since, which must be left to it.
+            When its lease has begun anew, by `clock_skew.elapsed`; None if another replica has
+            claimed it since, which must be left to it.
         """
         in_flight = (
             sa.update(outbox)
@@ -221,7 +221,8 @@ class Outbox:
                 lease_until=tx.now + self.session.lease,
             )
         )
-        return tx.connection.execute(in_flight).rowcount > 0
+        since = elapsed()
+        return since if tx.connection.execute(in_flight).rowcount else None
 
     @write
     def mark_delivered(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> None:

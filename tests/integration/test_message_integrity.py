@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from bot.model.operations import State
 from bot.storage import tables
 from bot.storage.key_changes import KeyChanges
 from bot.storage.message_integrity import OVERLAP, MessageIntegrity
+from bot.storage.outbox import Outbox
 from bot.storage.outbox_message import OutboxMessage
 from bot.storage.row_macs import OF_MESSAGE, RowMacs
 from bot.storage.store import Store
-from bot.storage.transition import Transition
+from bot.storage.transition import Guards, Transition
+from bot.storage.writer import Transaction
 from tests.conftest import opened
 from tests.support.clocks import ManualClock
 from tests.support.stored_operations import FACTS, operation
@@ -241,3 +243,26 @@ async def test_nothing_is_adopted_once_messages_have_codes(signed: Store, rows: 
 
     assert await signed.outbox.claim() == []
     assert [row.kind for row in rows.all(tables.trail)].count("messages adopted") == 0
+
+
+async def test_card_that_is_posted_in_the_same_transaction_is_known(
+    signed: Store, rows: Rows
+) -> None:
+    """A busy writer notes that a card was posted, and hands out what follows it, at once."""
+    await signed.operations.add(operation(), FACTS)
+    card_and_ending = await signed.operations.apply(
+        Transition("op1", PATH, FACTS, {"request_id": "r1"}, guards=Guards())
+    )
+    assert card_and_ending is not None
+    (card,) = [one for one in await signed.outbox.claim() if one.kind is MessageKind.CARD]
+    assert await signed.outbox.mark_in_flight(card)
+
+    def work(tx: Transaction, calls: Sequence[None]) -> list[list[OutboxMessage]]:
+        Outbox.mark_delivered.__wrapped__(signed.outbox, tx, card, Sent("C0INC", "1.0"))  # type: ignore[attr-defined] # what @write wraps
+        return [Outbox.claim.__wrapped__(signed.outbox, tx) for _ in calls]  # type: ignore[attr-defined] # see above
+
+    found = await signed.session.writer.do(work, None)
+    await signed.leases.renew()
+
+    assert MessageKind.ENDING in {one.kind for one in found}
+    assert tampered(rows) == []

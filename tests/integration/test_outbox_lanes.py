@@ -254,14 +254,15 @@ async def test_replica_that_was_suspended_posts_nothing_that_another_has(
 ) -> None:
     """Between the mark and the post a process may stand still for longer than its lease."""
     desk, slept, marks = FakeNotifier(), 0.0, 0
-    monkeypatch.setattr("bot.operations.outbox_relay.elapsed", lambda: slept)
+    for module in ("bot.operations.outbox_relay", "bot.storage.outbox"):
+        monkeypatch.setattr(f"{module}.elapsed", lambda: slept)
     async with (
         opened(database_url, clock=clock) as store,
         opened(database_url, "replica-2", clock=clock) as other,
     ):
         mark = store.outbox.mark_in_flight
 
-        async def stands_still(message: OutboxMessage) -> bool:
+        async def stands_still(message: OutboxMessage) -> float | None:
             nonlocal slept, marks
             marks += 1
             marked = await mark(message)
@@ -276,6 +277,28 @@ async def test_replica_that_was_suspended_posts_nothing_that_another_has(
         await queue(store, operation(1), CARD)
         async with delivering(store, desk):
             await until(lambda: marks == 2 or len(desk.said(CARD)) == 2)
+    assert len(desk.said(CARD)) == 1
+
+
+async def test_message_is_posted_however_long_its_mark_waits(
+    timed_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the writer is busy, its queue takes longer than half a lease each time."""
+    passed, desk = 0.0, FakeNotifier()
+    for module in ("bot.operations.outbox_relay", "bot.storage.outbox"):
+        monkeypatch.setattr(f"{module}.elapsed", lambda: passed, raising=False)
+    mark = timed_store.outbox.mark_in_flight
+
+    async def waits(message: OutboxMessage) -> float | None:
+        nonlocal passed
+        passed += timed_store.session.lease
+        return await mark(message)
+
+    timed_store.outbox.mark_in_flight = waits  # type: ignore[method-assign]
+    await queue(timed_store, operation(1), CARD)
+    async with delivering(timed_store, desk) as relay:
+        await relay.drain()
+    assert passed == timed_store.session.lease
     assert len(desk.said(CARD)) == 1
 
 

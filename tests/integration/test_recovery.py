@@ -141,7 +141,7 @@ async def test_outbox_relay_delivers_after_storage_errors(tmp_path: Path) -> Non
         trying = store.outbox.mark_in_flight
         refused = [1, 2, 3]
 
-        async def falters(message: OutboxMessage) -> bool:
+        async def falters(message: OutboxMessage) -> float | None:
             if refused:
                 refused.pop()
                 raise StoreError("the database is locked")
