@@ -23,8 +23,14 @@ PLANTED = "5ECRE7PLANTED"
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """All that is logged, as `serve` logs it with steps."""
-    before, root = structlog.get_config(), logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    before, root, ours = (
+        structlog.get_config(),
+        logging.getLogger(),
+        logging.getLogger("stopstream"),
+    )
+    handlers, level, our_level = list(root.handlers), root.level, ours.level
+    # Another test may have had Bolt, whose app has this name, set it.
+    ours.setLevel(logging.NOTSET)
     stream = io.StringIO()
     telemetry.configure("json", stream=stream, level="DEBUG")
     # What is cached would outlive the test.
@@ -38,6 +44,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         structlog.configure(**before)
         root.handlers[:] = handlers
         root.setLevel(level)
+        ours.setLevel(our_level)
 
 
 def lines(stream: io.StringIO, event: str) -> list[dict[str, Any]]:
