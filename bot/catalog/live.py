@@ -90,11 +90,6 @@ DROP_LIVE_STREAM = Action(
     params=_WHERE,
     errors=_STREAM_ERRORS,
     effect_spec=EffectSpec(STREAM, _KEY, new_state="inactive"),
-    afterwards=(
-        "An encoder that reconnects by itself may be back in seconds; "
-        "/stopstream ban {stream} keeps it off. Tencent Cloud accepts this for a stream that "
-        "was not live, too; /stopstream status live {stream} shows how it is."
-    ),
     longer_variant="ForbidLiveStream",
     status_read="DescribeLiveStreamState",
     impact_reads=_ON_AIR,
@@ -125,7 +120,7 @@ RESUME_LIVE_STREAM = Action(
     params=_WHERE,
     errors=_STREAM_ERRORS,
     effect_spec=EffectSpec(STREAM, _KEY, new_state="inactive"),
-    afterwards="The stream may be pushed again; the encoder must do so itself.",
+    afterwards="The encoder must reconnect by itself.",
     undo="ForbidLiveStream",
     status_read="DescribeLiveStreamState",
     impact_reads=_ON_AIR,
@@ -162,11 +157,7 @@ FORBID_LIVE_STREAM = Action(
     ),
     errors=_STREAM_ERRORS,
     effect_spec=EffectSpec(STREAM, _KEY, new_state="forbid"),
-    afterwards=(
-        "The ban goes by the stream's name, whatever its domain and path; with domain groups the "
-        "stream goes on unless the domain is the one that it is pushed to. "
-        "/startstream live {stream} lifts it."
-    ),
+    afterwards="/startstream live {stream} lifts the ban.",
     undo="ResumeLiveStream",
     status_read="DescribeLiveStreamState",
     impact_reads=_ON_AIR,
@@ -251,7 +242,7 @@ DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
         ),
         ReadingTemplate(
             "how many streams are live there",
-            "Streams that are live there now, on its path live: {}; other paths are not counted.",
+            "Live there now, on the path live: {} (other paths are not counted).",
             ("TotalNum",),
             given=("DomainName",),
             not_given=("StreamName",),
@@ -289,7 +280,7 @@ START_LIVE_PAD_STREAM = Action(
     params=_PAD_PARAMS,
     errors=_STREAM_ERRORS,
     effect_spec=EffectSpec(PAD, _PAD_KEY, new_state="on"),
-    afterwards="The stream goes on behind the pad; /stopstream pad {stream} shows it again.",
+    afterwards="It runs on behind the pad; /stopstream pad {stream} shows it again.",
     undo="StopLivePadStream",
     status_read="DescribeLivePadStreamList",
     impact_reads=_ON_AIR,
@@ -310,7 +301,7 @@ STOP_LIVE_PAD_STREAM = Action(
     params=_PAD_PARAMS,
     errors=_STREAM_ERRORS,
     effect_spec=EffectSpec(PAD, _PAD_KEY, new_state="off"),
-    afterwards="Viewers see the stream itself; /startstream pad {stream} hides it again.",
+    afterwards="/startstream pad {stream} hides it again.",
     undo="StartLivePadStream",
     status_read="DescribeLivePadStreamList",
     impact_reads=_ON_AIR,
@@ -386,7 +377,7 @@ ADD_DELAY_LIVE_STREAM = Action(
     ),
     errors=_DELAY_ERRORS,
     effect_spec=EffectSpec(DELAY, _KEY, new_state="set"),
-    afterwards="A push that runs already stays as it is; /stopstream delay {stream} undoes this.",
+    afterwards="A running push stays as it is; /stopstream delay {stream} undoes this.",
     undo="ResumeDelayLiveStream",
     status_read="DescribeLiveDelayInfoList",
     impact_reads=_ON_AIR,
@@ -644,14 +635,11 @@ DESCRIBE_RECORD_TASK = Action(
     readings=(
         ReadingTemplate(
             "whether it is being recorded, and by which tasks",
-            "Being recorded now, by the tasks {}.",
+            "Being recorded by the tasks {}.",
             ("TaskList.*.TaskId",),
             given=("StreamName",),
             active=ActiveRows("TaskList", "StartTime", "EndTime", "Stopped", more="ScrollToken"),
-            empty=(
-                "No task of CreateRecordTask is recording it now; what was begun in another way "
-                "does not show."
-            ),
+            empty="No recording task is running.",
         ),
     ),
     # Neither site's list was found; that of the stopping API is used.
@@ -682,7 +670,7 @@ FORBID_LIVE_DOMAIN = Action(
         DOMAIN, ("DomainName",), new_state="disabled", absent="ResourceNotFound"
     ),
     minimum_approval=Approval.CONFIRM,
-    afterwards="Nothing can be pushed or played there now; /startstream domain {domain} undoes it.",
+    afterwards="/startstream domain {domain} switches it on again.",
     undo="EnableLiveDomain",
     status_read="DescribeLiveDomain",
     impact_reads=_LIVE_NOW,

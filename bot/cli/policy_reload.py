@@ -5,9 +5,9 @@ import time
 
 import structlog
 
-from bot.audit.hash_chain import Fact
 from bot.errors import ConfigError, StoreError
 from bot.model.actions import DEFAULT, Json
+from bot.policy.difference import difference
 from bot.policy.loader import LoadedPolicy
 from bot.policy.watched_file import WatchedFile
 from bot.storage.store import Store
@@ -32,12 +32,12 @@ class PolicyReloader:
 
     async def check(self) -> None:
         """Load the file if its content is new; a broken one leaves the policy as it is."""
+        before = self._file.value.policy
         try:
             # Reading a large file takes seconds, and nobody waits for it.
             if await asyncio.to_thread(self._file.refresh):
                 log.info("policy loaded", policy=self._file.digest[:12])
-                facts: dict[str, Json] = {"policy": self._file.digest}
-                await self._store.audit_log.record(Fact("policy loaded", "", facts))
+                await self._announce_loaded(difference(before, self._file.value.policy))
                 await self.adopt_account()
         except ConfigError as error:
             log.error("the policy file is broken; the old one stays", problems=error.problems)
@@ -53,13 +53,25 @@ class PolicyReloader:
             if loaded.bots_own:
                 await self._store.off_air.adopt_account(name, loaded.bots_own)
 
+    async def _announce_loaded(self, changes: str) -> None:
+        await self._store.outbox.announce(
+            self._key(),
+            f"New policy in force: {changes}. {self._file.path.name}, sha256 "
+            f"{self._file.digest[:12]}.",
+            {"policy": self._file.digest},
+            "policy loaded",
+        )
+
+    def _key(self) -> str:
+        return f"policy:{self._store.session.owner}:{time.time_ns()}"
+
     async def _announce_broken(self, error: ConfigError) -> None:
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
         text = f"The policy file is broken, so the old one stays: {error.problems[0]}{more}"
         problems: list[Json] = list(error.problems[:_PROBLEMS_MOST])
         try:
             await self._store.outbox.announce(
-                f"policy:{self._store.session.owner}:{time.time_ns()}",
+                self._key(),
                 text,
                 {"problems": problems},
                 "policy broken",

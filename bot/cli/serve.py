@@ -29,7 +29,7 @@ from bot.cli.wiring import (
 )
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError, StoreError
-from bot.model.actions import Json
+from bot.model.actions import Action, Json, Site
 from bot.operations.audit_sink import SinkRelay
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.retention import RetentionJob
@@ -43,6 +43,7 @@ from bot.supervision import Supervisor
 from bot.telemetry import Metrics
 from bot.times import parse_duration
 from handlers.app import build_app
+from handlers.messages.contacts import Contacts
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
 from handlers.slack.http_receiver import receiver
@@ -169,6 +170,7 @@ class Server:
             bot=identity.bot,
             audit_channel=settings.audit_channel,
             on_channel_lost=directory.forget_channel,
+            contacts=Contacts(settings.owner, self._site),
         )
         parts = self._start(store, directory, messenger, identity)
         background = BackgroundQueue(supervisor=self.supervisor)
@@ -236,6 +238,9 @@ class Server:
 
     def _loaded(self) -> LoadedPolicy:
         return self.policy.value
+
+    def _site(self, action: Action, account: str) -> Site:
+        return self.policy.value.vocabulary.site(action, account)
 
     async def _record_start(self, store: Store, identity: Identity) -> None:
         """Record that the bot runs and with which policy, and follow the policy from now on."""

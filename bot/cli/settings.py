@@ -101,6 +101,12 @@ class Settings(BaseSettings):
         pattern=r"^([CG][A-Z0-9]+)?$",
         description="Id of the channel that mirrors the trail.",
     )
+    owner: str = Field(
+        "",
+        alias="STOPSTREAM_OWNER",
+        pattern=r"^([CGUW][A-Z0-9]+)?$",
+        description="Id of the channel or person to turn to where the bot itself is at fault.",
+    )
     audit_key: SecretStr | None = Field(
         None,
         alias="STOPSTREAM_AUDIT_KEY",

@@ -56,7 +56,9 @@ class Story:
         request = self._world.cloud.received[-1]
         self._must(request.api == "DropLiveStream" and request.ran, "the stream was cut once")
         self._must(request.request_id in ending, "the RequestId stands in the thread")
-        self._must("ban stream1" in ending, "the thread says what keeps the stream off")
+        (card,) = self._slack.channels[INCIDENTS].roots
+        await self._slack.wait_for(lambda: "Ban 30 min" in card.buttons(), timeout=_PATIENCE)
+        self._must("Ban 30 min" in card.buttons(), "a button keeps the stream off")
 
     async def _deny(self) -> None:
         say("", "2. Someone without a role is refused, and nothing is sent.")
@@ -82,7 +84,7 @@ class Story:
         await self._press("U0ALICE", "Confirm", card)
         ending = await self._ending(card)
         self._must("Accepted" in ending and len(self._sent()) == before + 1, "it ran once")
-        self._must(not card.buttons(), "a decided card has no buttons")
+        self._must("Confirm" not in card.buttons(), "a decided card cannot be decided again")
 
     async def _approve(self) -> None:
         say("", "6. A whole domain wants a second person.")
@@ -116,11 +118,11 @@ class Story:
         channel = self._slack.channels[INCIDENTS]
         first = channel.roots[0]
         seen: Sequence[Message] = await self._slack.wait_for(
-            lambda: [m for m in channel.thread(first.ts) if "*Live again*" in m.text],
+            lambda: [m for m in channel.thread(first.ts) if "Live again" in m.text],
             timeout=_PATIENCE,
         )
         self._show("   thread", seen[0])
-        self._must("Keep it off" in seen[0].buttons(), "an encoder that came back can be kept off")
+        self._must("Ban 30 min" in seen[0].buttons(), "an encoder that came back can be kept off")
 
     async def _trail(self) -> None:
         say("", "9. Every step is on the trail, and a line of each run in the audit channel.")

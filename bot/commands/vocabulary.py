@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from bot.model.actions import DEFAULT, Account, Action, Effect, Site
+from bot.model.actions import DEFAULT, Account, Action, Effect, Json, Param, Params, Site
 
 VERBS = {
     "stop": Effect.STOP,
@@ -83,6 +83,22 @@ class Vocabulary:
             for name in (action.api, action.words, action.product.name):
                 if name in defaults:
                     yield defaults[name]
+
+    def usual(self, action: Action, account: str, params: Params) -> tuple[str, ...]:
+        """Return the names of the parameters that have their default."""
+        return tuple(
+            param.api
+            for param in action.params
+            if param.api in params and self._default(action, account, param) == params[param.api]
+        )
+
+    def _default(self, action: Action, account: str, param: Param) -> Json:
+        """Return the default of a parameter: the policy's, or else the catalog's."""
+        for given in self.defaults_for(action, account):
+            for name in param.names:
+                if name in given:
+                    return given[name]
+        return param.default
 
     def region_for(self, action: Action, account: str) -> str:
         """Return the configured region of a command that names none; or empty."""

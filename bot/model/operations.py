@@ -151,12 +151,14 @@ class Origin:
             once a later operation has superseded that one.
         spans: See Command; they count from when the request is sent.
         extension: Seconds of one extension; 0: as long as the operation lasts.
+        usual: Names of the parameters whose values are the defaults of the policy or the catalog.
     """
 
     request_of: str = ""
     undoes: str = ""
     spans: Mapping[str, float] = field(default_factory=dict[str, float])
     extension: float = 0.0
+    usual: tuple[str, ...] = ()
 
 
 class Choice(StrEnum):

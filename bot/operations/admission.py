@@ -135,7 +135,7 @@ class Admission:
             return
         duplicate: Changes = {
             "rule": verdict.rule,
-            "detail": f"The same waits already, asked by {waits.actor.user}.",
+            "detail": f"{waits.actor.user} already asked for this.",
             "duplicate_of": waits.id,
             "card_channel": waits.card_channel,
             "card_ts": waits.card_ts,

@@ -61,7 +61,7 @@ class Authorizer:
         if operation.origin.undoes:
             superseded = await self._undone_superseded(operation.origin.undoes)
             if superseded is not None:
-                again = "Ask for it anew if you still want it."
+                again = "Ask again if you still want it."
                 return Denied("overtaken", f"{superseded.sentence} {again}")
         start = self.start_scope(command)
         held = await self._store.off_air.find_hold(start) if start else None
@@ -105,7 +105,7 @@ class Authorizer:
                 StartScope(account, (str(before.params["Target"]),))
             )
             came = f"{held.held_by} holds it since" if held else "it is not held any more"
-            return Superseded(f"This is not what it was: {came}, so nothing was done.")
+            return Superseded(f"Nothing was done: {came}.")
         change = offair.off_air_change(replace(before, account=account), action, {}, 0.0)
         if change is None or not change.off:
             return None
@@ -113,7 +113,7 @@ class Authorizer:
             change.account, change.resource_type, change.key
         )
         came = f"{now.actor.user} asked for {now.api} since" if now else "it is not off any more"
-        return Superseded(f"This is not what it was: {came}, so nothing was sent.")
+        return Superseded(f"Nothing was sent: {came}.")
 
     def _refused(self, held: Hold, account: str, facts: Context) -> Denied:
         """Return who holds what a command would start, and who could release it.

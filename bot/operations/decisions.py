@@ -252,13 +252,13 @@ def _too_late(operation: Operation, decision: Decision) -> Objection:
         case State.CANCELLED:
             sentence = f"Too late: {who} cancelled this, nothing was sent."
         case State.DENIED if operation.denied_by_person:
-            sentence = f"Too late: {who} decided against this, nothing was sent."
+            sentence = f"Too late: {who} denied this, nothing was sent."
         case State.DENIED:
             sentence = "Too late: the policy has denied this; see the card."
         case _ if operation.decided_by:
             ended = " and it has ended" if operation.state in ENDINGS else ""
             name = f"{who[:1].upper()}{who[1:]}"
-            sentence = f"{name} let this through already{ended}; see the card."
+            sentence = f"{name} decided this already{ended}; see the card."
         case _:
             sentence = "There is nothing to decide about this; see the card."
     return Objection(sentence)

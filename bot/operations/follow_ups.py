@@ -26,6 +26,9 @@ class FollowUp(StrEnum):
     OTHER_DOMAIN = "other-domain"
 
 
+KEEP_OFF_FOR = (1800.0, 7200.0, 604_800.0)
+"""The seconds for which something that was stopped can be kept off."""
+
 UNDOING = (FollowUp.UNDO, FollowUp.LIFT, FollowUp.EXTEND)
 """Those that refer to exactly what an operation did, so not after a later one."""
 
@@ -46,8 +49,8 @@ def follow_up_command(
 
     Args:
         now: Epoch seconds, from which an extension counts.
-        index: Which of the names that were live, for `stop-live`, or of the domains that were
-            offered, for `other-domain`.
+        index: Which of the names that were live, for `stop-live`, of the domains that were
+            offered, for `other-domain`, or of KEEP_OFF_FOR, from 1 on, for `keep-off`.
     """
     action = action_of(operation)
     if action is None:
@@ -64,7 +67,7 @@ def follow_up_command(
         case FollowUp.EXTEND if state in _RAN and action.expiry:
             wanted = _extended(operation, action, now)
         case FollowUp.KEEP_OFF if state in _RAN:
-            wanted = _of(operation, action.longer_variant)
+            wanted = _kept_off(operation, action, now, index)
         case FollowUp.RETRY if _may_be_retried(operation, action):
             wanted = _of(operation, action.api)
         case FollowUp.CHECK if state in _SENT and action.effect is not Effect.READ:
@@ -74,6 +77,16 @@ def follow_up_command(
         case _:
             pass
     return wanted
+
+
+def _kept_off(operation: Operation, action: Action, now: float, index: int) -> Command | None:
+    """Return what keeps it off for the span that was chosen, or for its default."""
+    wanted = _of(operation, action.longer_variant)
+    if wanted is None or not 0 < index <= len(KEEP_OFF_FOR) or wanted.action.expiry is None:
+        return wanted
+    name, seconds = wanted.action.expiry[0], KEEP_OFF_FOR[index - 1]
+    params = {**wanted.params, name: format_utc(now + seconds)}
+    return replace(wanted, params=params, spans={name: seconds})
 
 
 def _of(operation: Operation, api: str | None) -> Command | None:

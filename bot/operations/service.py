@@ -213,7 +213,7 @@ class Service:
         wanted = follow_up_command(before, follow, self._clock(), index) if before else None
         away = before is not None and asked.place.channel != before.place.channel
         if before is None or wanted is None or (away and not afar):
-            return NotRecorded("That button belongs to nothing that can be done any more.")
+            return NotRecorded("This button has expired.")
         if not before.place.channel:
             why = "That was asked from a terminal, so no channel would see it: type it in one."
             return NotRecorded(why, wanted)
@@ -255,9 +255,9 @@ class Service:
         trusted = before is not None and not before.unsigned
         wanted = _denied_command(before, asked.actor.user) if before and trusted else None
         if before is None or wanted is None:
-            return NotRecorded("That button belongs to nothing that you were refused.")
+            return NotRecorded("This button has expired.")
         if self._clock() - before.asked_at > _REQUEST_FOR:
-            return NotRecorded("That was refused too long ago, so nobody was asked. Ask anew.")
+            return NotRecorded("That was refused too long ago, so nobody was asked. Ask again.")
         place = replace(before.place, reply_url=asked.place.reply_url)
         again = replace(asked, key=f"{id_}:request", place=place, text=before.text, repeated=True)
         origin = replace(before.origin, request_of=id_)
@@ -284,7 +284,9 @@ class Service:
         # A bare word may be a key, without a name that would show it.
         text = format_command(command) if secret else invocation.text
         operation = self._operation(invocation, State.ASKED, command, text)
-        operation = replace(operation, origin=replace(origin, spans=command.spans))
+        usual = self.vocabulary.usual(command.action, command.account, command.params)
+        origin = replace(origin, spans=command.spans, usual=usual)
+        operation = replace(operation, origin=origin)
         began = time.monotonic()
         try:
             async with asyncio.timeout(BOOKING):
@@ -301,11 +303,11 @@ class Service:
             return NotRecorded(_NOT_KNOWN)
         except StoreError as error:
             log.error("not recorded, so not done", why=str(error))
-            return await self._refused(invocation, error, began + BOOKING - time.monotonic())
+            return await self._refused(invocation, began + BOOKING - time.monotonic())
         self._worker.take(recorded)
         return Accepted(recorded)
 
-    async def _refused(self, invocation: Invocation, error: StoreError, seconds: float) -> Reply:
+    async def _refused(self, invocation: Invocation, seconds: float) -> Reply:
         """Answer what the database has not taken; an earlier delivery of it may be there."""
         try:
             async with asyncio.timeout(seconds):
@@ -317,8 +319,8 @@ class Service:
         if first is not None:
             return Accepted(first, again=True)
         return NotRecorded(
-            "Nothing was sent: it cannot be recorded now "
-            f"({error}). Try again; if it stays so, tell whoever runs this bot."
+            "Nothing was sent: I can't save the request right now. Try again in a minute, or do it "
+            "in the Tencent Cloud console."
         )
 
     async def _record_mistake(self, invocation: Invocation, error: ParseError) -> Invalid:

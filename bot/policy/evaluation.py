@@ -88,14 +88,12 @@ def some_rule_allows(policy: Policy, command: Command, context: Context) -> str 
     """Without a rule that allows it, the answer is no."""
     if grants(policy, command, context):
         return None
-    what, own = command.action.api, roles_of(policy, context)
+    name, own = command.action.plain_name, roles_of(policy, context)
+    what = f"{name[:1].lower()}{name[1:]}"
     if policy.accounts:
         what += f" on the account {command.account}"
-    if own:
-        begin = f"Your roles ({', '.join(own)}) do not allow this {what} here"
-    else:
-        begin = f"You have no role that may run {what}"
-    return f"{begin}. {_who_could(policy, command, context, own)}"
+    begin = f"As {' and '.join(own)}, you can't {what}" if own else f"You can't {what}"
+    return f"{begin} here. {_who_could(policy, command, context, own)}"
 
 
 _OWN_WORKSPACE = Check("own_workspace", own_workspace)
@@ -244,14 +242,13 @@ def may_approve(
             return reason
     who = " or ".join(roles)
     if context.person.user == asker:
-        others = f": someone in {who}" if who else ""
+        others = f": {who}" if who else ""
         return f"You asked for this, so somebody else has to decide{others}."
     if not who:
-        return "The policy lets nobody approve this: its list of approvers is empty."
+        return "Nobody can approve this: the policy's list of approvers is empty."
     own = roles_of(policy, context)
     if set(own).isdisjoint(roles):
-        have = f"you are in {', '.join(own)}" if own else "you have no role"
-        return f"Only someone in {who} may decide this; {have}."
+        return f"Only {who} can decide this."
     return None
 
 
@@ -308,11 +305,11 @@ def _who_could(policy: Policy, command: Command, context: Context, own: Sequence
         for channel in rule.channels
     ]
     if channels:
-        return f"You may in {', '.join(dict.fromkeys(channels))}."
+        return f"You can in {', '.join(dict.fromkeys(channels))}."
     able = _roles_that_could(policy, command, context)
     if able:
-        return f"Ask someone in {' or '.join(able)}."
-    return "The policy allows it to nobody; ask whoever keeps the policy file."
+        return f"{' or '.join(able)} can."
+    return "Nobody can: the policy has no rule for it."
 
 
 def _roles_that_could(policy: Policy, command: Command, context: Context) -> list[str]:

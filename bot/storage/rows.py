@@ -56,7 +56,13 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
         "live_instead": "instead",
         "domains": "domains",
     },
-    "origin": {"request_of": "request", "undoes": "undoes", "spans": "spans", "extension": "span"},
+    "origin": {
+        "request_of": "request",
+        "undoes": "undoes",
+        "spans": "spans",
+        "extension": "span",
+        "usual": "usual",
+    },
 }
 """Keys in the JSON of the column `consent`, which three fields of an operation share."""
 

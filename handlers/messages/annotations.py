@@ -43,7 +43,7 @@ def access_request_text(operation: Operation) -> str:
     if not operation.origin.request_of:
         return ""
     why = escape(operation.approvals.lacking, 300)
-    return f"*A request:* {user(operation.actor.user)} may not do this themselves, {why}."
+    return f"*Request:* {user(operation.actor.user)} can't do this alone: {why}."
 
 
 def offer_text(operation: Operation) -> str:
@@ -51,7 +51,7 @@ def offer_text(operation: Operation) -> str:
     if not operation.approvals.request_from:
         return ""
     roles = " or ".join(code(role) for role in operation.approvals.request_from[:10])
-    return f"You can ask someone in {roles} to let it through, here in the channel."
+    return f"{roles} can approve it for you, here in the channel."
 
 
 def offer_button(operation: Operation) -> Block:
@@ -64,7 +64,7 @@ def offer_button(operation: Operation) -> Block:
                 "type": "button",
                 "action_id": REQUEST,
                 "value": operation.id,
-                "text": plain("Ask somebody who may"),
+                "text": plain("Request approval"),
             }
         ],
     }

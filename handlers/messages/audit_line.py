@@ -1,12 +1,18 @@
 """Lines for the audit channel; pure."""
 
+import re
+
 from bot.model.actions import Action
 from bot.model.operations import Operation, State
 from handlers.messages.annotations import access_request_text, case_text
 from handlers.messages.blocks import SECTION_MOST, Message
+from handlers.messages.decision_text import decision_text
 from handlers.messages.mrkdwn import channel, code, escape, link, truncate, user
 from handlers.messages.operation_text import detail_text, request_text
-from handlers.messages.state_text import STATE_TEXTS, decision_text, state_label
+from handlers.messages.state_text import STATE_TEXTS, state_label
+
+_THEY = {"You": "They", "you": "they", "Your": "Their", "your": "their"}
+_YOU = re.compile(r"\b[Yy]our?\b")
 
 
 def audit_line(
@@ -32,7 +38,7 @@ def audit_line(
         f"region {code(operation.region)}" if operation.region else "",
         _rule(operation),
         *([] if decided else _answer(operation)),
-        detail_text(operation) if _has_detail(operation) else "",
+        _of_the_asker(detail_text(operation)) if _has_detail(operation) else "",
         f"operation {code(operation.id)}",
         link(permalink, "card"),
     ]
@@ -40,7 +46,7 @@ def audit_line(
 
 
 def _begin(operation: Operation, action: Action | None, *, decided: bool) -> str:
-    label = "Let through" if decided else state_label(operation, action)
+    label = "Going ahead" if decided else state_label(operation, action)
     return f"*EMERGENCY without a second person* · {label}" if operation.emergency else label
 
 
@@ -61,6 +67,11 @@ def _answer(operation: Operation) -> list[str]:
         f"code {code(operation.code)}" if operation.code else "",
         f"RequestId {code(operation.request_id)}" if operation.request_id else "",
     ]
+
+
+def _of_the_asker(detail: str) -> str:
+    """Return a sentence to the asker as one about them: others read the audit channel."""
+    return _YOU.sub(lambda found: _THEY[found[0]], detail)
 
 
 def _has_detail(operation: Operation) -> bool:

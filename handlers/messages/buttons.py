@@ -4,12 +4,18 @@ from collections.abc import Iterable, Mapping
 
 from bot.catalog.registry import action_of
 from bot.model.actions import Approval, Effect
-from bot.model.operations import Choice, Operation
-from bot.operations.follow_ups import FollowUp, follow_up_command, follow_ups
+from bot.model.operations import Choice, LaterKind, LiveBefore, Operation
+from bot.operations.follow_ups import (
+    KEEP_OFF_FOR,
+    FollowUp,
+    follow_up_command,
+    follow_ups,
+)
 from bot.redact import redact
 from handlers.messages.blocks import Block, plain
 from handlers.messages.mrkdwn import code, plain_text, truncate
 from handlers.messages.operation_text import live_names, request_text
+from handlers.messages.wording import span_text
 
 DECIDE = "decide"
 """Prefix of the action_id of a button that decides on an operation; its value is the
@@ -29,7 +35,7 @@ operation's id."""
 
 FOLLOW_UP_LABELS: Mapping[FollowUp, str] = {
     FollowUp.UNDO: "Undo",
-    FollowUp.KEEP_OFF: "Keep it off",
+    FollowUp.KEEP_OFF: "Ban",
     FollowUp.RETRY: "Retry",
     FollowUp.CHECK: "Check status",
     FollowUp.EXTEND: "Extend",
@@ -37,6 +43,17 @@ FOLLOW_UP_LABELS: Mapping[FollowUp, str] = {
     FollowUp.STOP_LIVE: "Stop",
     FollowUp.OTHER_DOMAIN: "Use",
 }
+
+FOLLOW_UPS = (FollowUp.UNDO, FollowUp.KEEP_OFF, FollowUp.CHECK, FollowUp.RETRY)
+"""What may follow an ending, in the order of its buttons."""
+
+_SETTLED = (
+    LaterKind.UNDONE,
+    LaterKind.ENDED,
+    LaterKind.EXTENDED,
+    LaterKind.STOPPED_AGAIN,
+)
+"""What became of a stop, where no button of its ending means anything any more."""
 
 _STYLES: Mapping[Choice, Mapping[str, str]] = {
     Choice.CONFIRM: {"style": "primary"},
@@ -79,13 +96,55 @@ def _choice_button(choice: Choice, operation: Operation, request: str) -> Block:
     return {**_button(f"{DECIDE}:{choice.value}", operation.id, label, request), **style}
 
 
+def card_buttons(operation: Operation) -> list[Block]:
+    """Return the buttons of a card that no longer waits: what may follow its ending."""
+    later = operation.later
+    if later is not None and later.kind in _SETTLED:
+        return []
+    if later is not None and later.kind is LaterKind.STILL_OFF:
+        return follow_up_buttons(operation, [FollowUp.LIFT, FollowUp.CHECK])
+    return ending_buttons(operation)
+
+
+def ending_buttons(operation: Operation) -> list[Block]:
+    """Return the buttons of what may follow an ending, those of live names first."""
+    on_again = operation.later is not None and operation.later.kind is LaterKind.ON_AGAIN
+    unwanted = {FollowUp.UNDO} if on_again else set[FollowUp]()
+    if operation.live_before is LiveBefore.NOT_LIVE:
+        # It was another name that was meant, if any.
+        unwanted.add(FollowUp.KEEP_OFF)
+    wanted = [one for one in FOLLOW_UPS if one not in unwanted]
+    return [*live_now_buttons(operation), *follow_up_buttons(operation, wanted)]
+
+
 def follow_up_buttons(operation: Operation, wanted: Iterable[FollowUp]) -> list[Block]:
     """Return a block with the buttons of those follow-ups that are possible; none if none is."""
     possible = follow_ups(operation)
-    found = [follow_up_button(FOLLOW, one, operation) for one in wanted if one in possible]
+    found: list[Block] = []
+    for one in wanted:
+        if one not in possible:
+            continue
+        if one is FollowUp.KEEP_OFF:
+            found += _keep_off_buttons(operation)
+        else:
+            found.append(follow_up_button(FOLLOW, one, operation))
     if not found:
         return []
     return [{"type": "actions", "block_id": f"{FOLLOW}:{operation.id}", "elements": found}]
+
+
+def _keep_off_buttons(operation: Operation) -> list[Block]:
+    """Return a button for each time that it can be kept off; its number is in the action_id."""
+    request = request_text(operation, action_of(operation))
+    return [
+        _button(
+            f"{FOLLOW}:{FollowUp.KEEP_OFF.value}:{number}",
+            operation.id,
+            f"{FOLLOW_UP_LABELS[FollowUp.KEEP_OFF]} {span_text(seconds)}",
+            request,
+        )
+        for number, seconds in enumerate(KEEP_OFF_FOR, start=1)
+    ]
 
 
 def follow_up_button(

@@ -4,48 +4,61 @@ from bot.model.actions import Action
 from bot.model.operations import Operation, State
 from handlers.messages.annotations import access_request_text, case_text, runbook_link
 from handlers.messages.blocks import TEXT_MOST, Message, context, section
-from handlers.messages.buttons import choice_buttons
-from handlers.messages.later_text import later_label, later_text
-from handlers.messages.mrkdwn import code, format_slack_time, truncate, user
-from handlers.messages.operation_text import emergency_text, request_text
-from handlers.messages.state_text import card_label, decision_text, summary
+from handlers.messages.buttons import card_buttons, choice_buttons
+from handlers.messages.contacts import NOBODY, Contacts
+from handlers.messages.decision_text import decision_text
+from handlers.messages.later_text import later_headline, later_lines
+from handlers.messages.mrkdwn import code, format_clock, truncate, user
+from handlers.messages.operation_text import emergency_text, request_id_text, request_text
+from handlers.messages.state_text import headline, summary_lines
+from handlers.messages.wording import details
+
+_OPEN = (State.ASKED, State.WAITING, State.DUE, State.RUNNING)
+_DECIDED = (State.DENIED, State.CANCELLED)
 
 
-def card(operation: Operation, action: Action | None) -> Message:
-    """Render the root message of an operation as it is now."""
-    label = later_label(operation, action) or card_label(operation, action)
-    request, later = request_text(operation, action), later_text(operation, action)
-    now, origin = summary(operation, action), _origin(operation)
-    emergency, lacking = emergency_text(operation), access_request_text(operation)
-    sentences = " ".join(part for part in (f"{label}: {request}.", later, lacking, now) if part)
-    text = " ".join(part for part in (emergency, f"{sentences} {origin}.") if part)
-    lines = (emergency, f"*{label}:* {request}", later, lacking, now)
-    body = "\n".join(part for part in lines if part)
+def card(operation: Operation, action: Action | None, to: Contacts = NOBODY) -> Message:
+    """Render the root message of an operation as it is now.
+
+    Args:
+        to: Whom to turn to where it failed.
+    """
+    head = later_headline(operation, action) or headline(operation, action)
+    lines = [
+        head,
+        emergency_text(operation),
+        access_request_text(operation),
+        *later_lines(operation, action),
+        *([] if operation.later else summary_lines(operation, action, to)),
+    ]
+    body, origin = "\n".join(filter(None, lines)), _origin(operation, action)
     blocks = [section(body), context(origin)]
     if operation.state is State.WAITING:
-        blocks.append(choice_buttons(operation, request))
-    return Message(truncate(text, TEXT_MOST), tuple(blocks))
+        blocks.append(choice_buttons(operation, request_text(operation, action)))
+    else:
+        blocks += card_buttons(operation)
+    return Message(truncate(f"{body}\n{origin}", TEXT_MOST), tuple(blocks))
 
 
-def _origin(operation: Operation) -> str:
-    """Describe who asked, under which rule, who decided, and what it belongs to."""
-    asked = f"Asked by {user(operation.actor.user)} {format_slack_time(operation.asked_at)}"
-    region = f"region {code(operation.region)}" if operation.region else ""
+def _origin(operation: Operation, action: Action | None) -> str:
+    """Describe who asked and decided, what else was asked, and what it belongs to."""
     parts = (
-        asked,
-        _rule(operation),
-        decision_text(operation),
-        region,
+        f"{user(operation.actor.user)} {format_clock(operation.asked_at)}",
+        "" if operation.state in _DECIDED else decision_text(operation),
+        *details(operation, action),
         case_text(operation),
         runbook_link(operation),
+        f"code {code(operation.code)}" if _shows_code(operation) else "",
+        request_id_text(operation) if _shows_ids(operation) else "",
     )
     return " · ".join(filter(None, parts))
 
 
-def _rule(operation: Operation) -> str:
-    # The rule of what a person denies is the one that let it wait for them.
-    if not operation.rule or operation.denied_by_person:
-        return ""
-    how = "forbidden" if operation.state is State.DENIED else "allowed"
-    how = "open to requests" if operation.origin.request_of else how
-    return f"{how} by {code(operation.rule)}"
+def _shows_ids(operation: Operation) -> bool:
+    """Return whether the RequestId is small print: a failure has it among its lines."""
+    failed = operation.state is State.FAILED and bool(operation.code)
+    return not failed and operation.state not in _OPEN
+
+
+def _shows_code(operation: Operation) -> bool:
+    return bool(operation.code) and operation.state is State.UNKNOWN

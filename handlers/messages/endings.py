@@ -1,20 +1,26 @@
 """What is said in the thread about an ending, and to the asker alone; pure."""
 
-from bot.catalog.effects import is_on, live_before
+from bot.catalog.effects import is_on
 from bot.catalog.registry import undo_of
 from bot.model.actions import Action
 from bot.model.operations import UNREADABLE, LiveBefore, Operation, State
 from bot.operations.follow_ups import FollowUp
 from bot.redact import redact
 from handlers.messages.annotations import case_text, offer_button, offer_text, runbook_link
-from handlers.messages.blocks import SECTION_MOST, TEXT_MOST, Message, section
-from handlers.messages.buttons import domain_buttons, follow_up_buttons, live_now_buttons
-from handlers.messages.later_text import NO_LONGER
+from handlers.messages.blocks import SECTION_MOST, TEXT_MOST, Message, context, section
+from handlers.messages.buttons import (
+    domain_buttons,
+    ending_buttons,
+    follow_up_buttons,
+    live_now_buttons,
+)
+from handlers.messages.contacts import NOBODY, Contacts
+from handlers.messages.later_text import on_again
 from handlers.messages.mrkdwn import (
     channel,
     code,
     escape,
-    format_slack_time,
+    format_clock,
     link,
     truncate,
     user,
@@ -26,42 +32,53 @@ from handlers.messages.operation_text import (
     emergency_text,
     live_before_text,
     live_now_text,
+    request_id_text,
     request_text,
 )
-from handlers.messages.state_text import outcome_lines
-
-_FOLLOW_UPS = (FollowUp.UNDO, FollowUp.KEEP_OFF, FollowUp.RETRY, FollowUp.CHECK)
+from handlers.messages.state_text import headline, outcome_lines
+from handlers.messages.wording import lower_deed, span_text, state_text
 
 
 def reminder(operation: Operation, action: Action | None) -> Message:
     """Remind those who may approve, in the thread, that it is still waiting."""
     expires_at = operation.expires_at
-    until = f" until {format_slack_time(expires_at)}" if expires_at else ""
+    until = f" by {format_clock(expires_at)}" if expires_at else ""
     text = (
-        f"Still waiting for approval: {request_text(operation, action)}, asked by "
-        f"{user(operation.actor.user)}. Whoever is in {approvers_text(operation)} can approve or "
-        f"deny it on the card above{until}."
+        f"✋ *Still waiting: {lower_deed(operation, action)}*, asked by "
+        f"{user(operation.actor.user)}. Anyone in {approvers_text(operation)} can approve or "
+        f"deny it on the card{until}."
     )
     return Message(truncate(text, SECTION_MOST), (section(text),))
 
 
-def ending(operation: Operation, action: Action | None) -> Message:
-    """Describe in the thread how an operation ended, and what to do next."""
-    text = _outcome(operation, action)
+def ending(operation: Operation, action: Action | None, to: Contacts = NOBODY) -> Message:
+    """Describe in the thread how an operation ended, and what to do next.
+
+    Args:
+        to: Whom to turn to where it failed.
+    """
+    text = _outcome(operation, action, to)
     decided_by_other = operation.decided_by not in ("", operation.actor.user)
     if decided_by_other or operation.state is State.EXPIRED:
         # The asker may no longer be watching.
         text = f"{user(operation.actor.user)} {text}"
     if notes := " · ".join(filter(None, (case_text(operation), runbook_link(operation)))):
         text = f"{text}\n{notes[:1].upper()}{notes[1:]}"
-    buttons = (*live_now_buttons(operation), *follow_up_buttons(operation, _FOLLOW_UPS))
-    blocks = (section(text), *buttons)
-    return Message(truncate(f"{request_text(operation, action)}. {text}", TEXT_MOST), blocks)
+    small = _small_print(operation, action)
+    blocks = (section(text), context(small), *ending_buttons(operation))
+    return Message(truncate(f"{text}\n{small}", TEXT_MOST), blocks)
 
 
-def _outcome(operation: Operation, action: Action | None) -> str:
+def _small_print(operation: Operation, action: Action | None) -> str:
+    """Name what was sent by Tencent's names, the rule and the RequestId."""
+    rule = f"rule {code(operation.rule)}" if operation.rule else ""
+    parts = (request_text(operation, action), rule, request_id_text(operation))
+    return " · ".join(filter(None, parts))
+
+
+def _outcome(operation: Operation, action: Action | None, to: Contacts) -> str:
     emergency = emergency_text(operation)
-    lines = outcome_lines(operation, action)
+    lines = outcome_lines(operation, action, to)
     return "\n".join([emergency, *lines] if emergency else lines)
 
 
@@ -94,70 +111,68 @@ def late_answer(operation: Operation, action: Action | None, observed: str = "")
     became = taken.get(answer, f"refused with {code(redact(answer), 80)}")
     which = "the request" if operation.state is State.UNKNOWN else "an earlier request"
     text = (
-        f"Tencent Cloud answered late: {which} to {request_text(operation, action)} was {became}. "
+        f"Tencent Cloud answered late: {which} to {lower_deed(operation, action)} was {became}. "
         f"RequestId {code(redact(request_id), 80)}."
     )
     return Message(truncate(text, TEXT_MOST), (section(text),))
 
 
 def _verified(operation: Operation, action: Action | None, after: str, *, held: bool) -> str:
-    request, state = request_text(operation, action), operation.verified_state
-    name = code(redact(operation.target), 80)
-    when = f"checked {after} s later" if after.isdecimal() else "checked afterwards"
+    name, state = code(redact(operation.target), 80), operation.verified_state
+    later = f"{span_text(float(after))} later" if after.isdecimal() else "afterwards"
     if state == UNREADABLE:
-        return (
-            f"Whether {name} is off could not be checked: {check_text(operation, action)}. "
-            f"It was {request}."
-        )
+        check = check_text(operation, action, NOBODY)
+        return f"❓ Couldn't check whether {name} is off: {check}."
     if action is not None and is_on(action, undo_of(action), state):
-        if live_before(action, state) is not LiveBefore.LIVE:
-            return (
-                f"⚠️ {user(operation.actor.user)} *{NO_LONGER}*: {name} is {code(state)}, {when}, "
-                f"so it can come back. It was {request}."
-            )
-        again = "" if operation.live_before is LiveBefore.NOT_LIVE else " again"
-        return (
-            f"🔴 {user(operation.actor.user)} *Live{again}*: {name} is {code(state)}, {when}. "
-            f"It was {request}."
-        )
+        mark, label = on_again(operation, action, state)
+        who = f"{mark} {user(operation.actor.user)} *{label}: {name}*"
+        if mark != "🔴":
+            return f"{who}: {state_text(action, state)} {later}, so it can come back."
+        return f"{who}, seen {later}."
     if held and operation.live_before is LiveBefore.LIVE:
-        return f"⚫ *Off*: {name}, {when}."
+        return f"⚫ *Off: {name}*, checked {later}."
     known = "" if operation.live_before is LiveBefore.LIVE else live_before_text(operation, action)
-    seen = f"The state of {name} is {code(state)}, {when}."
+    seen = f"{name} is {state_text(action, state)}, checked {later}."
     return " ".join(filter(None, (seen, known, live_now_text(operation) if held else "")))
 
 
 def private_reply(
-    operation: Operation, action: Action | None, permalink: str = "", *, again: bool = False
+    operation: Operation,
+    action: Action | None,
+    permalink: str = "",
+    *,
+    again: bool = False,
+    to: Contacts = NOBODY,
 ) -> Message:
     """Tell the asker alone why it was refused, or an ending whose card could not be posted.
 
     Args:
         permalink: Of the card of the operation that this one duplicates.
         again: It may have been shown before: Slack cannot be asked whether it was.
+        to: Whom to turn to where it failed.
     """
-    text = _private_text(operation, action, permalink)
+    text = _private_text(operation, action, permalink, to)
     text = f"(You may have read this before.) {text}" if again else text
     text = truncate(text, SECTION_MOST)
     offers = (offer_button(operation),) if operation.approvals.request_from else ()
     return Message(text, (section(text), *domain_buttons(operation), *offers))
 
 
-def _private_text(operation: Operation, action: Action | None, permalink: str) -> str:
-    request, place = request_text(operation, action), channel(operation.place.channel)
+def _private_text(operation: Operation, action: Action | None, permalink: str, to: Contacts) -> str:
+    request, place = lower_deed(operation, action), channel(operation.place.channel)
     match operation.state:
         case State.DENIED if operation.approvals.withheld:
             return detail_text(operation)
         case State.DENIED:
-            text = f"Denied: {request}. {detail_text(operation)} Nothing was sent."
+            text = f"🚫 Denied: {request}. {detail_text(operation)} Nothing was sent."
             return f"{text} {offer_text(operation)}".rstrip()
         case State.INVALID:
             return f"Not understood: {escape(operation.detail, 600)} Nothing was done."
         case State.CANCELLED if operation.duplicate_of and not operation.superseded:
-            where = link(permalink, "its card") or place
-            added = f"So nothing was added: {request} is decided on {where}."
-            return f"{detail_text(operation)} {added}"
+            where = link(permalink, "its card") or f"its card in {place}"
+            return f"{detail_text(operation)} See {where}."
         case _:
-            asked = f"This is {request}, asked {format_slack_time(operation.asked_at)}."
-            why = f"I could not post its card in {place}, so only you see this."
-            return f"{_outcome(operation, action)}\n{asked} {why}"
+            head = headline(operation, action)
+            why = f"I couldn't post its card in {place}, so only you see this."
+            small = _small_print(operation, action)
+            return f"{head}\n{_outcome(operation, action, to)}\n{small}\n{why}"

@@ -1,81 +1,137 @@
 """What a card says about a stop after its ending: checked, on again, extended, undone; pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from bot.catalog.builtin import HOLD
 from bot.catalog.effects import live_before
 from bot.model.actions import Action
 from bot.model.operations import UNREADABLE, LaterEvent, LaterKind, LiveBefore, Operation
-from bot.redact import redact
-from handlers.messages.mrkdwn import code, format_slack_time, user
+from handlers.messages.contacts import NOBODY
+from handlers.messages.mrkdwn import format_slack_time, user
+from handlers.messages.state_text import summary_lines
+from handlers.messages.wording import duration_text, is_stop, span_text, state_text, subject, thing
 
 _Text: TypeAlias = Callable[[Operation, Action | None, LaterEvent], str]
-
-NO_LONGER = "No longer in force"
-"""Says of a stop that it is undone while what it stopped is not on, like a ban that is gone."""
 
 _SOON = 120.0
 """Up to so many seconds after a stop, what was seen is told by the seconds since."""
 
 
-def _checked(operation: Operation, action: Action | None, event: LaterEvent) -> str:
+# --- headlines: what it has become; empty where its ending says it ---
+
+
+def _checked_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
+    if not is_off(operation, action, event.state):
+        return ""
+    name, ban = _named(operation, action), _ban(operation, action)
+    return f"⚫ *Off: {name}*{ban} · checked {_when(operation, event)}"
+
+
+def _on_again_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
+    mark, label = on_again(operation, action, event.state)
+    seen = f"seen {_when(operation, event)}"
+    if mark != "🔴":
+        seen = f"{state_text(action, event.state)} {_when(operation, event)}, so it can come back"
+    return f"{mark} *{label}: {_named(operation, action)}* · {seen}"
+
+
+def _extended_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
+    who = f"by {user(event.by)} {format_slack_time(event.at)}"
+    return f"⚫ *Extended: {subject(operation, action)}{_until(event)}* · {who}"
+
+
+def _undone_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
+    who = f"by {user(event.by)} {format_slack_time(event.at)}"
+    return f"↩️ *{_undone_label(operation, action)}: {_named(operation, action)}* · {who}"
+
+
+def _ended_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
+    over = f"{format_slack_time(event.at)}, {state_text(action, event.state)} then"
+    return f"⌛ *Ended: {_named(operation, action)}* · {over}"
+
+
+def _still_off_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
+    if not event.state:
+        return ""
+    when, words = format_slack_time(event.at), state_text(action, event.state)
+    over = f"its time was over {when}, still {words}"
+    return f"⚠️ *Still off: {_named(operation, action)}* · {over}"
+
+
+# --- lines: what is known besides, where the ending's headline remains ---
+
+
+def _checked_line(operation: Operation, action: Action | None, event: LaterEvent) -> str:
     when = _when(operation, event)
     if event.state == UNREADABLE:
-        return f"Whether it is off could not be checked {when}."
-    held = action is not None and event.state == action.effect_spec.new_state
-    if held and operation.live_before is LiveBefore.LIVE:
-        return f"⚫ *Off*, checked {when}."
-    return f"Its state was {_state(event)} {when}."
+        return f"Couldn't check whether it is off ({when})."
+    if is_off(operation, action, event.state):
+        return ""
+    words = state_text(action, event.state)
+    return f"{words[:1].upper()}{words[1:]}, checked {when}."
 
 
-def _on_again(operation: Operation, action: Action | None, event: LaterEvent) -> str:
-    label = _on_again_label(operation, action)
-    mark = "🔴" if _is_live(operation, action) else "⚠️"
-    return f"{mark} *{label}*: its state was {_state(event)} {_when(operation, event)}."
+def _stopped_again_line(_operation: Operation, _action: Action | None, event: LaterEvent) -> str:
+    return f"Stopped again by {user(event.by)} {format_slack_time(event.at)}{_until(event, ',')}."
 
 
-def _extended(_operation: Operation, _action: Action | None, event: LaterEvent) -> str:
-    return f"Extended by {user(event.by)} {format_slack_time(event.at)}{_until(event)}."
-
-
-def _stopped_again(_operation: Operation, _action: Action | None, event: LaterEvent) -> str:
-    return f"Stopped again by {user(event.by)} {format_slack_time(event.at)}{_until(event)}."
-
-
-def _undone(operation: Operation, action: Action | None, event: LaterEvent) -> str:
-    label = _undone_label(operation, action)
-    return f"{label} by {user(event.by)} {format_slack_time(event.at)}."
-
-
-def _ended(_operation: Operation, _action: Action | None, event: LaterEvent) -> str:
-    return f"It ended by itself {format_slack_time(event.at)}; its state was {_state(event)} then."
-
-
-def _still_off(_operation: Operation, _action: Action | None, event: LaterEvent) -> str:
+def _still_off_line(_operation: Operation, _action: Action | None, event: LaterEvent) -> str:
+    if event.state:
+        return ""
     over = f"Its time was over {format_slack_time(event.at)}"
-    if not event.state:
-        return f"{over}; whether it is still off could not be read."
-    return f"{over}, and it was off all the same: its state was {_state(event)}."
+    return f"{over}; couldn't check whether it is still off."
 
 
-def _on_again_label(operation: Operation, action: Action | None) -> str:
-    if not _is_live(operation, action):
-        return NO_LONGER
+def _no_line(*_of: object) -> str:
+    return ""
+
+
+_TEXTS: Mapping[LaterKind, tuple[_Text, _Text]] = {
+    LaterKind.CHECKED: (_checked_head, _checked_line),
+    LaterKind.ON_AGAIN: (_on_again_head, _no_line),
+    LaterKind.EXTENDED: (_extended_head, _no_line),
+    LaterKind.STOPPED_AGAIN: (_no_line, _stopped_again_line),
+    LaterKind.UNDONE: (_undone_head, _no_line),
+    LaterKind.ENDED: (_ended_head, _no_line),
+    LaterKind.STILL_OFF: (_still_off_head, _still_off_line),
+}
+"""The headline and the line of each kind of event; either is empty."""
+
+
+def later_headline(operation: Operation, action: Action | None) -> str:
+    """Describe what a stop has become; empty where its ending says it."""
+    event = operation.later
+    return _TEXTS[event.kind][0](operation, action, event) if event else ""
+
+
+def later_lines(operation: Operation, action: Action | None) -> list[str]:
+    """Describe what else became of a stop after its ending, a line each."""
+    event = operation.later
+    if event is None:
+        return []
+    line = _TEXTS[event.kind][1](operation, action, event)
+    ended = [] if later_headline(operation, action) else summary_lines(operation, action, NOBODY)
+    return [*ended, *([line] if line else [])]
+
+
+def is_off(operation: Operation, action: Action | None, state: str) -> bool:
+    """Return whether it was live before and is off now."""
+    became = action is not None and state == action.effect_spec.new_state
+    return became and state != UNREADABLE and operation.live_before is LiveBefore.LIVE
+
+
+def on_again(operation: Operation, action: Action | None, state: str) -> tuple[str, str]:
+    """Return the mark and the name of what is on again, or no longer in force."""
+    if action is not None and live_before(action, state) is not LiveBefore.LIVE:
+        return "⚠️", "No longer banned" if action.expiry else "No longer in force"
     resource = action.effect_spec.resource_type.name if action is not None else ""
     label = "Live" if resource == "stream" else "On"
-    return label if operation.live_before is LiveBefore.NOT_LIVE else f"{label} again"
+    return "🔴", label if operation.live_before is LiveBefore.NOT_LIVE else f"{label} again"
 
 
-def _is_live(operation: Operation, action: Action | None) -> bool:
-    """Return whether it was on when it was seen; what is undone need not be on."""
-    seen = operation.later.state if operation.later is not None else ""
-    return action is None or live_before(action, seen) is LiveBefore.LIVE
-
-
-def _still_off_label(operation: Operation, _action: Action | None) -> str:
-    return "Still off" if operation.later and operation.later.state else ""
+def _named(operation: Operation, action: Action | None) -> str:
+    return thing(operation, action, duration=False)
 
 
 def _undone_label(operation: Operation, action: Action | None) -> str:
@@ -85,50 +141,18 @@ def _undone_label(operation: Operation, action: Action | None) -> str:
     return "Lifted" if action is not None and action.expiry else "Undone"
 
 
-def _state(event: LaterEvent) -> str:
-    return code(redact(event.state), 80)
+def _ban(operation: Operation, action: Action | None) -> str:
+    """Describe until when it stays off; empty where nothing keeps it off."""
+    until = duration_text(operation, action)
+    return f", banned {until}" if until and is_stop(action) else ""
 
 
 def _when(operation: Operation, event: LaterEvent) -> str:
     after = event.at - (operation.ended_at or event.at)
     if after < _SOON:
-        return f"{round(max(after, 0.0))} s later"
+        return f"{span_text(after)} later"
     return format_slack_time(event.at)
 
 
-def _until(event: LaterEvent) -> str:
-    return f", until {format_slack_time(event.until)}" if event.until is not None else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _LaterText:
-    """What people read of one kind of event.
-
-    Attributes:
-        label: Returns the name of what the stop has become; empty where its state says it.
-    """
-
-    text: _Text
-    label: Callable[[Operation, Action | None], str] = lambda _operation, _action: ""
-
-
-_TEXTS: Mapping[LaterKind, _LaterText] = {
-    LaterKind.CHECKED: _LaterText(_checked),
-    LaterKind.ON_AGAIN: _LaterText(_on_again, _on_again_label),
-    LaterKind.EXTENDED: _LaterText(_extended, lambda _operation, _action: "Extended"),
-    LaterKind.STOPPED_AGAIN: _LaterText(_stopped_again),
-    LaterKind.UNDONE: _LaterText(_undone, _undone_label),
-    LaterKind.ENDED: _LaterText(_ended, lambda _operation, _action: "Ended"),
-    LaterKind.STILL_OFF: _LaterText(_still_off, _still_off_label),
-}
-
-
-def later_label(operation: Operation, action: Action | None) -> str:
-    """Return the name of what a stop has become; empty where its state says it."""
-    return _TEXTS[operation.later.kind].label(operation, action) if operation.later else ""
-
-
-def later_text(operation: Operation, action: Action | None) -> str:
-    """Describe what became of a stop after its ending; empty while nothing is known."""
-    event = operation.later
-    return _TEXTS[event.kind].text(operation, action, event) if event else ""
+def _until(event: LaterEvent, begin: str = "") -> str:
+    return f"{begin} until {format_slack_time(event.until)}" if event.until is not None else ""

@@ -146,6 +146,13 @@ def format_slack_time(at: float) -> str:
     return f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{fallback}>"
 
 
+def format_clock(at: float) -> str:
+    """Render epoch seconds that are less than a day away, as a time in the reader's zone."""
+    if not 0 <= at < _LAST_MOMENT:
+        return "an unknown time"
+    return f"<!date^{int(at)}^{{time}}|{format_utc(at, TO_MINUTE)}>"
+
+
 def plain_text(markup: str) -> str:
     """Return markup as plain text, for labels that screen readers read."""
     return _DATE.sub(r"\1", markup).replace("`", "")

@@ -3,8 +3,9 @@
 import re
 
 from bot.catalog.registry import ACTIONS, by_api
-from bot.model.actions import Action, Effect
+from bot.model.actions import Action, Effect, Params
 from bot.model.operations import Operation
+from handlers.messages.contacts import Contacts
 from handlers.messages.mrkdwn import code, format_command, param_value
 
 # A command in `Action.afterwards`, up to the last placeholder for a value.
@@ -12,13 +13,13 @@ _COMMAND = re.compile(r"/(start|stop)stream((?: [a-z-]+)+)((?: \{[a-z]+\})+)")
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 
 
-def check_text(operation: Operation, action: Action | None) -> str:
-    """Describe how to check the state of what an operation is about."""
+def check_text(operation: Operation, action: Action | None, to: Contacts) -> str:
+    """Describe how to check the state of what an operation is about, as an order."""
     read = by_api(action.status_read) if action and action.status_read else None
     if read is None:
-        return "look in the console of Tencent Cloud"
-    command = format_command(read, operation.params, operation.region, operation.account)
-    return f"look with {code(command, 300)}"
+        return f"look in {to.console(action, operation.account)}"
+    command = format_command(read, _unusual(operation), operation.region, operation.account)
+    return f"type {code(command, 300)}"
 
 
 def afterwards_text(operation: Operation, action: Action | None) -> str:
@@ -30,7 +31,7 @@ def afterwards_text(operation: Operation, action: Action | None) -> str:
         other = _action_of_words(found[1], found[2].split())
         if other is None:
             return found[0]
-        text = format_command(other, operation.params, operation.region, operation.account)
+        text = format_command(other, _unusual(operation), operation.region, operation.account)
         return code(text, 300)
 
     def placeholder(found: re.Match[str]) -> str:
@@ -40,6 +41,16 @@ def afterwards_text(operation: Operation, action: Action | None) -> str:
 
     text = f"{action.afterwards} {action.deprecated}".strip()
     return _PLACEHOLDER.sub(placeholder, _COMMAND.sub(command, text))
+
+
+def _unusual(operation: Operation) -> Params:
+    """Return the parameters that a command has to name: the others have their defaults."""
+    usual, target = operation.origin.usual, operation.target
+    return {
+        name: given
+        for name, given in operation.params.items()
+        if name not in usual or str(given) == target
+    }
 
 
 def _action_of_words(verb: str, words: list[str]) -> Action | None:

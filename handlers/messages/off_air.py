@@ -11,12 +11,11 @@ from bot.model.operations import Operation, State
 from bot.operations.follow_ups import FollowUp, added, follow_ups
 from bot.operations.results import OffAirList
 from bot.redact import redact
-from bot.times import format_duration
 from handlers.messages.annotations import case_text
 from handlers.messages.blocks import TEXT_MOST, Block, Message, section
 from handlers.messages.buttons import follow_up_button, follow_up_buttons
 from handlers.messages.mrkdwn import channel, code, escape, format_slack_time, truncate, user
-from handlers.messages.operation_text import request_text
+from handlers.messages.wording import lower_deed, span_text, state_text, thing
 
 FOLLOW_IN_LIST = "off"
 """Prefix of the action_id of a button in the list; its value is an operation's id."""
@@ -27,8 +26,8 @@ LISTED_MOST = 15
 _LABELS = {FollowUp.UNDO: "Bring it back", FollowUp.CHECK: "Check status"}
 
 _LONG = 30 * 86_400.0
-_NOTHING = "Nothing that was stopped here is off now, and nothing is held."
-_NO_ROLE = "You have no role in the policy, so what is off is not shown to you."
+_NOTHING = "Nothing is off, and nothing is held."
+_NO_ROLE = "You have no role here, so I can't show you what is off."
 
 
 def expiry_notice(operation: Operation, action: Action | None, soon: str) -> Message:
@@ -42,8 +41,8 @@ def expiry_notice(operation: Operation, action: Action | None, soon: str) -> Mes
     begin = f"{user(operation.actor.user)} *It ends soon*" if soon else "*It ends by itself*"
     buttons = follow_up_buttons(operation, [FollowUp.EXTEND, FollowUp.LIFT])
     extension = _extension(operation, ends_at)
-    ways = f" Extend {extension}, Lift now ends it at once." if buttons else ""
-    text = f"{begin}, {when}.{ways} It is {request_text(operation, action)}."
+    ways = f" Extend {extension}." if buttons else ""
+    text = f"{begin}, {when}: {lower_deed(operation, action)}.{ways}"
     return Message(truncate(text, TEXT_MOST), (section(text), *buttons))
 
 
@@ -51,7 +50,7 @@ def _extension(operation: Operation, ends_at: float | None) -> str:
     """Describe by how much it would be extended."""
     seconds = added(operation, ends_at or 0.0)
     # The maximum may be less than a long extension.
-    return f"adds {code(format_duration(seconds))}" if seconds < _LONG else "makes it last longer"
+    return f"adds {span_text(seconds)}" if seconds < _LONG else "makes it last longer"
 
 
 def expired_notice(operation: Operation, action: Action | None, state: str) -> Message:
@@ -60,14 +59,14 @@ def expired_notice(operation: Operation, action: Action | None, state: str) -> M
     Args:
         state: As it was read then; empty if it could not be read.
     """
-    request = request_text(operation, action)
+    request, words = lower_deed(operation, action), state_text(action, state)
     still_off = action is not None and state == action.effect_spec.new_state
     if still_off:
-        result = f"*Its time is over, and it is off all the same*: its state is {code(state)}."
+        result = f"*Its time is over, but it is still off*: {words}."
     elif state:
-        result = f"*Its time is over*: its state is {code(state)} now."
+        result = f"*Its time is over*: {words} now."
     else:
-        result = "*Its time is over*: its state could not be read."
+        result = "*Its time is over*: couldn't check its state."
     text = f"{user(operation.actor.user)} {result} It was {request}."
     wanted = [FollowUp.LIFT, FollowUp.CHECK] if still_off else [FollowUp.CHECK]
     blocks = (section(text), *follow_up_buttons(operation, wanted))
@@ -117,22 +116,14 @@ def _off_line(entry: OffAirEntry) -> str:
     operation = entry.operation
     label = "Off" if operation.state is not State.UNKNOWN else "May be off"
     parts = [
-        f"{label}: {request_text(operation, action_of(operation))}",
+        f"{label}: {thing(operation, action_of(operation))}",
         f"{user(operation.actor.user)} {_since(operation)}",
     ]
     if entry.until is not None and not _shows_expiry(operation):
         parts.append(f"ends by itself {format_slack_time(entry.until)}")
     if entry.state:
-        parts.append(f"{_state_owner(operation)} {code(entry.state)}")
+        parts.append(f"now {state_text(action_of(operation), entry.state)}")
     return _line(parts, operation)
-
-
-def _state_owner(operation: Operation) -> str:
-    """Name the resource whose state was read: a pad that is on hides a stream."""
-    action = action_of(operation)
-    resource = action.effect_spec.resource_type if action else None
-    hides = resource and resource.of and resource.on == "off"
-    return f"its {resource.name} is" if resource and hides else "now"
 
 
 def _shows_expiry(operation: Operation) -> bool:
@@ -153,8 +144,9 @@ def _hold_line(operation: Operation) -> str:
 
 
 def _on_line(entry: OffAirEntry) -> str:
-    request = request_text(entry.operation, action_of(entry.operation))
-    return f"• On again, and so off this list: {request} · now {code(entry.state)}"
+    action = action_of(entry.operation)
+    name, words = thing(entry.operation, action, duration=False), state_text(action, entry.state)
+    return f"• On again: {name} · now {words}, so it is no longer listed"
 
 
 def _since(operation: Operation) -> str:

@@ -15,6 +15,7 @@ from handlers.messages.mrkdwn import (
     param_value,
     render_sentence,
 )
+from handlers.messages.wording import state_text
 
 _UNSENT = (State.ASKED, State.WAITING, State.DUE, State.DENIED, State.EXPIRED, State.CANCELLED)
 
@@ -70,7 +71,7 @@ def emergency_text(operation: Operation) -> str:
     """Render the warning that no second person agreed; empty where it is no emergency."""
     if not operation.emergency:
         return ""
-    return f"*EMERGENCY, without a second person.* Reason: {escape(operation.reason, 500)}"
+    return f"🚨 *EMERGENCY, without a second person.* Reason: {escape(operation.reason, 500)}"
 
 
 def approvers_text(operation: Operation) -> str:
@@ -83,15 +84,13 @@ def approvers_text(operation: Operation) -> str:
     return f"{' or '.join(code(role) for role in approvals.roles)} ({members}{others})"
 
 
-def state_change_text(operation: Operation) -> str:
+def state_change_text(operation: Operation, action: Action | None) -> str:
     """Describe how the state changed between request and decision; empty if it did not."""
     preview = operation.preview
     if not preview.state_at_press:
         return ""
-    return (
-        f"*Changed:* the state was {code(preview.state)} when it was asked and "
-        f"{code(preview.state_at_press)} when it was decided."
-    )
+    before, now = (state_text(action, one) for one in (preview.state, preview.state_at_press))
+    return f"*Changed:* {before} when it was asked, {now} when it was decided."
 
 
 def expiry_text(operation: Operation, action: Action | None) -> str:
@@ -119,18 +118,20 @@ def _is_stream(action: Action | None) -> bool:
     return action is None or action.effect_spec.resource_type.name == "stream"
 
 
+def nothing_live_text(operation: Operation, action: Action | None) -> str:
+    """Say that there was nothing to stop, without a full stop."""
+    name = code(redact(operation.target), 80)
+    return f"Nothing was live as {name}" if _is_stream(action) else f"{name} was not on"
+
+
 def live_before_text(operation: Operation, action: Action | None) -> str:
     """Describe what a stop has met, unless it was live; empty for what is no stop."""
-    name = code(redact(operation.target), 80)
     if operation.live_before is LiveBefore.NOT_LIVE:
-        nothing = (
-            f"Nothing was live as {name}."
-            if _is_stream(action)
-            else f"{name} was not on, so nothing was stopped."
-        )
-        return f"⚠️ {nothing} {live_now_text(operation)}".rstrip()
+        nothing = nothing_live_text(operation, action)
+        return f"⚠️ {nothing}. {live_now_text(operation)}".rstrip()
     if operation.live_before is LiveBefore.UNREADABLE:
-        return f"Whether {name} was live before could not be checked."
+        name = code(redact(operation.target), 80)
+        return f"Couldn't check whether {name} was live before."
     return ""
 
 
@@ -157,15 +158,7 @@ def error_message_text(operation: Operation) -> str:
     return f"Tencent Cloud said: {code(operation.error_message, 800)}"
 
 
-def answer_text(operation: Operation, action: Action | None) -> str:
-    """Describe what came back: the result of a read first, then how long it took."""
-    took = f" in {operation.duration:.1f} s" if operation.duration is not None else ""
-    taken = f"Tencent Cloud {'answered' if is_read(action) else 'took it'}{took}."
-    result = _result(operation, action)
-    return " ".join(filter(None, (result, taken) if is_read(action) else (taken, result)))
-
-
-def _result(operation: Operation, action: Action | None) -> str:
+def result_text(operation: Operation, action: Action | None) -> str:
     """Describe the fields of the answer; empty if the catalog no longer has the action."""
     if action is None:
         return ""

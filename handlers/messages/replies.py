@@ -18,6 +18,7 @@ from handlers.messages.annotations import case_text
 from handlers.messages.blocks import Block, Message, button_row, plain, section
 from handlers.messages.help import help_on
 from handlers.messages.help_topics import as_mentions
+from handlers.messages.later_text import later_headline
 from handlers.messages.mrkdwn import (
     channel,
     code,
@@ -29,9 +30,9 @@ from handlers.messages.mrkdwn import (
     render_sentence,
     user,
 )
-from handlers.messages.operation_text import request_text
-from handlers.messages.state_text import state_label
+from handlers.messages.state_text import headline
 from handlers.messages.ways_in import SUGGESTED, form_button
+from handlers.messages.wording import lower_deed
 
 MALFORMED = (
     "Slack sent this without what makes it unique, so nothing was done. Please send it again."
@@ -43,8 +44,8 @@ _IN_PROGRESS: Mapping[type, str] = {
     DryRun: "Dry run, nothing is sent. One moment, the policy is asked.",
     Form: "The form opens now.",
     WhoAmI: WHO_ARE_YOU,
-    Audit: "One moment, the trail is read.",
-    OffAir: "One moment, what is off is looked up.",
+    Audit: "Searching the audit trail…",
+    OffAir: "Looking up what is off…",
 }
 
 
@@ -69,16 +70,14 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
 
 def accepted_from_anyone(reply: Accepted) -> Message:
     """Render the receipt for somebody who may be no member: nothing that the policy fills in."""
-    place = _place(reply.operation)
-    return Message(f"Asked: the answer comes in {place}; refusals come to you alone.")
+    return Message(f"Asked: the answer comes in {_place(reply.operation)}.")
 
 
 def _accepted(operation: Operation, action: Action | None, *, again: bool) -> str:
-    place = _place(operation)
-    request = request_text(operation, action)
+    request = lower_deed(operation, action)
     if again:
-        return f"Asked already: {request}. Slack delivered it twice; it runs once, in {place}."
-    return f"Asked: {request}. The answer comes in {place}; refusals come to you alone."
+        return f"Asked already: {request}. Slack delivered it twice; it runs once."
+    return f"Asked: {request}."
 
 
 def _place(operation: Operation) -> str:
@@ -128,11 +127,8 @@ def ephemeral_notice(notice: EphemeralNotice) -> Message:
 
 def accepted_from_list(operation: Operation) -> Message:
     """Describe where the answer comes to what was asked from the off-air list."""
-    request = request_text(operation, action_of(operation))
     where = channel(operation.place.channel)
-    return Message(
-        f"Asked: {request}. The answer comes in the thread where it was stopped, in {where}."
-    )
+    return Message(f"Asked: {lower_deed(operation, action_of(operation))}, in {where}.")
 
 
 def asked_before(operation: Operation, action: Action | None, permalink: str = "") -> Message:
@@ -143,13 +139,13 @@ def asked_before(operation: Operation, action: Action | None, permalink: str = "
     """
     card = link(permalink, "its card")
     if operation.state in ENDINGS:
-        label = state_label(operation, action).lower()
-        now = f"It has ended: {label}{f'; see {card}' if card else ''}."
-    elif operation.state is State.WAITING:
-        now = f"It waits on {card or 'its card'}."
+        now = f"{headline(operation, action)}{f' · see {card}' if card else ''}"
+        return Message(f"You asked this already. {now}")
+    if operation.state is State.WAITING:
+        now = f"See {card or 'its card'}."
     else:
-        now = f"It is under way; see {card or 'its card'}."
-    return Message(f"You asked this already: {request_text(operation, action)}. {now}")
+        now = f"It is under way, see {card or 'its card'}."
+    return Message(f"You asked this already: {lower_deed(operation, action)}. {now}")
 
 
 def form_offer(verb: Effect) -> Message:
@@ -162,7 +158,8 @@ def operation_line(operation: Operation) -> str:
     """Describe an operation in one line of a list."""
     action = action_of(operation)
     parts = [
-        f"{state_label(operation, action)}: {request_text(operation, action)}",
+        later_headline(operation, action) or headline(operation, action),
+        escape(operation.api, 80),
         f"{user(operation.actor.user)} {format_slack_time(operation.asked_at)}",
         channel(operation.place.channel) if operation.place.channel else "",
         case_text(operation),

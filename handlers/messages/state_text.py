@@ -4,14 +4,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from bot.catalog.builtin import HOLD
 from bot.catalog.error_codes import explain
 from bot.model.actions import Action, Approval
-from bot.model.operations import Operation, State
+from bot.model.operations import LiveBefore, Operation, State
 from handlers.messages.annotations import reading_text
-from handlers.messages.mrkdwn import code, escape, format_slack_time, render_sentence, user
+from handlers.messages.contacts import Contacts
+from handlers.messages.failures import failure_lines, failure_outcome
+from handlers.messages.mrkdwn import (
+    code,
+    escape,
+    format_clock,
+    render_sentence,
+    user,
+)
 from handlers.messages.next_steps import afterwards_text, check_text
 from handlers.messages.operation_text import (
-    answer_text,
     approvers_text,
     attempts_text,
     detail_text,
@@ -21,229 +29,248 @@ from handlers.messages.operation_text import (
     is_read,
     live_before_text,
     live_instead_text,
-    request_id_text,
+    live_now_text,
+    nothing_live_text,
+    result_text,
     state_change_text,
 )
+from handlers.messages.wording import (
+    deed,
+    is_stop,
+    lower_deed,
+    not_done_text,
+    sent_text,
+    state_text,
+    subject,
+    thing,
+    took_text,
+)
 
-Summary: TypeAlias = Callable[[Operation, Action | None], str]
-Outcome: TypeAlias = Callable[[Operation, Action | None], list[str]]
-Decision: TypeAlias = Callable[[Operation], str]
+Head: TypeAlias = Callable[[Operation, Action | None], str]
+Lines: TypeAlias = Callable[[Operation, Action | None, Contacts], list[str]]
 
 _NOT_SENT = "Nothing was sent."
 
 
-# --- summaries: what the card says ---
+# --- heads: the first line of the card ---
 
 
-def _asked(_operation: Operation, _action: Action | None) -> str:
-    return "Nothing is sent yet."
+def _asks(verb: str) -> Head:
+    return lambda operation, action: f"{verb}: {lower_deed(operation, action)}"
 
 
-def _waiting(operation: Operation, action: Action | None) -> str:
+def _waiting_head(operation: Operation, action: Action | None) -> str:
+    if operation.approval is Approval.CONFIRM:
+        return f"{deed(operation, action)}?"
+    return f"Approval needed: {lower_deed(operation, action)}"
+
+
+def _accepted_head(operation: Operation, action: Action | None) -> str:
+    if is_local(action):
+        return (
+            f"{'Held' if operation.api == HOLD.api else 'Released'}: {subject(operation, action)}"
+        )
+    if is_read(action):
+        return f"{_state_read(operation, action) or 'Answered'}: {thing(operation, action)}"
+    if operation.live_before is LiveBefore.NOT_LIVE:
+        return nothing_live_text(operation, action)
+    return sent_text(operation, action)
+
+
+def _already_head(operation: Operation, action: Action | None) -> str:
+    if is_stop(action):
+        return f"Already over: {thing(operation, action)}"
+    return f"Already so: {lower_deed(operation, action)}"
+
+
+def _unknown_head(operation: Operation, action: Action | None) -> str:
+    return f"Not sure whether it ran: {lower_deed(operation, action)}"
+
+
+def _invalid_head(operation: Operation, _action: Action | None) -> str:
+    return f"Not understood: {code(operation.text, 300)}"
+
+
+def _state_read(operation: Operation, action: Action | None) -> str:
+    """Return in words which state a read of one thing has found; empty for other reads."""
+    if action is None or not action.effect_spec.state_field or not operation.result:
+        return ""
+    words = state_text(action, action.effect_spec.read_state(operation.result))
+    return f"{words[:1].upper()}{words[1:]}" if words and words[0] != "`" else ""
+
+
+# --- summaries: the lines of the card after its first ---
+
+
+def _nothing_yet(*_of: object) -> list[str]:
+    return []
+
+
+def _waiting(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
     preview = operation.preview
-    mistaken = live_instead_text(operation, action)
-    lines = [mistaken] if mistaken else []
-    lines += [action.does] if action is not None else []
-    lines.append(_condition(operation))
+    lines = [live_instead_text(operation, action)]
     if preview.state_at_press:
-        lines.append(state_change_text(operation) + " Press again if you still want it.")
-    elif preview.state:
-        lines.append(f"State when it was asked: {code(preview.state)}.")
-    lines += map(reading_text, preview.readings)
-    if operation.expires_at:
-        lines.append(f"Expires {format_slack_time(operation.expires_at)}.")
-    return "\n".join(lines)
+        lines.append(f"{state_change_text(operation, action)} Press again if you still want it.")
+    lines.append(_touched(operation, action))
+    lines.append(_condition(operation))
+    return lines
+
+
+def _touched(operation: Operation, action: Action | None) -> str:
+    """Describe what it touches: what was read of it, and what else it does."""
+    preview = operation.preview
+    read = " ".join(map(reading_text, preview.readings))
+    on = action.effect_spec.resource_type.on if action is not None else ""
+    unsaid = preview.state and not (preview.readings and preview.state == on)
+    if unsaid and not preview.state_at_press and not operation.live_instead:
+        words = state_text(action, preview.state)
+        read = f"{words[:1].upper()}{words[1:]} when it was asked. {read}".strip()
+    impact = action.impact if action is not None else ""
+    if action is not None and not impact and not read:
+        impact = action.does.partition(". ")[0].removesuffix(".") + "."
+    return " ".join(filter(None, (read, impact)))
 
 
 def _condition(operation: Operation) -> str:
-    """Describe what has to happen before a waiting request is sent."""
-    approvals = operation.approvals
+    """Describe who has to press what, and by when."""
+    approvals, expires_at = operation.approvals, operation.expires_at
+    until = f" by {format_clock(expires_at)}" if expires_at else ""
     if operation.approval is Approval.CONFIRM:
-        return f"Nothing is sent before {user(operation.actor.user)} confirms it."
+        return f"{user(operation.actor.user)}: confirm{until}."
     if not approvals.roles:
-        return "The policy lets nobody approve this: its list of approvers is empty."
-    count = "someone" if approvals.needed == 1 else f"{approvals.needed} people"
-    approve = "approves" if approvals.needed == 1 else "approve"
-    return f"Nothing is sent before {count} in {approvers_text(operation)} {approve} it."
+        return "Nobody can approve this: the policy's list of approvers is empty."
+    count = "" if approvals.needed == 1 else f"{approvals.needed} people in "
+    return f"{count}{approvers_text(operation)}: approve{until}."
 
 
-def _due(operation: Operation, _action: Action | None) -> str:
+def _due(operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:
     if operation.attempts:
-        again = f"It did not run and is tried again (try {operation.attempts + 1})."
-        return f"{again} {render_sentence(operation.detail, 600)}"
-    return "It waits for its turn under the limit of the API. Nothing is sent yet."
+        again = f"It did not run. Trying again (try {operation.attempts + 1})."
+        return [f"{again} {render_sentence(operation.detail, 600)}"]
+    return ["Waiting for the API's rate limit. Nothing is sent yet."]
 
 
-def _running(operation: Operation, action: Action | None) -> str:
+def _running(operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:
     if operation.attempts > 1:
-        again = f"It is sent again (try {operation.attempts})."
-        return f"{again} {render_sentence(operation.detail, 600)}"
-    if is_local(action):
-        return "It is being noted."
-    return "The request is on its way to Tencent Cloud."
+        again = f"Sending again (try {operation.attempts})."
+        return [f"{again} {render_sentence(operation.detail, 600)}"]
+    return []
 
 
 _LOCAL_RESULTS = {
-    "Hold": "Nobody may start it through this bot until it is released.",
-    "Release": "It may be started again, by whomever the policy lets.",
+    "Hold": "Nobody can start it through this bot until it is released.",
+    "Release": "It can be started again, by anyone who may.",
 }
 
 
-def _accepted(operation: Operation, action: Action | None) -> str:
+def _accepted(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
     if is_local(action):
-        return detail_text(operation) or _LOCAL_RESULTS[operation.api]
-    before = live_before_text(operation, action)
-    answer = f"{answer_text(operation, action)} The RequestId is in the thread."
-    return f"{before}\n{answer}" if before else answer
+        return [detail_text(operation) or _LOCAL_RESULTS[operation.api]]
+    if is_read(action):
+        said = _state_read(operation, action) and len(operation.result) == 1
+        return [] if said else [result_text(operation, action)]
+    if operation.live_before is LiveBefore.NOT_LIVE:
+        return [live_now_text(operation), f"{sent_text(operation, action)}."]
+    if operation.live_before is LiveBefore.UNREADABLE:
+        return ["Couldn't check whether it was live before."]
+    return []
 
 
-def _already(operation: Operation, action: Action | None) -> str:
+def _already(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
     if is_local(action):
-        return detail_text(operation) or _LOCAL_RESULTS[operation.api]
-    return explain(operation.code, action).means
+        return [detail_text(operation) or _LOCAL_RESULTS[operation.api]]
+    return [explain(operation.code, action).means]
 
 
-def _failed(operation: Operation, action: Action | None) -> str:
-    if not operation.code:
-        return f"It did not run: {detail_text(operation)}"
-    means = explain(operation.code, action).means
-    return f"Tencent Cloud refused it: {means} What to do is in the thread."
+def _unknown(_operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
+    safe = action is not None and action.repeatable
+    return [f"No clear answer came. {_SAFE if safe else _CHECK_FIRST}"]
 
 
-def _unknown(_operation: Operation, _action: Action | None) -> str:
-    return "No clear answer came. How to check is in the thread."
+_SAFE = "Sending it again is safe."
+_CHECK_FIRST = "Check before you send it again."
 
 
-def _denied(operation: Operation, _action: Action | None) -> str:
+def _denied(operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:
     if operation.denied_by_person:
-        why = f" Reason: {escape(operation.reason, 500)}" if operation.reason else ""
-        return f"{user(operation.decided_by)} decided against it. {_NOT_SENT}{why}"
-    return f"{detail_text(operation)} {_NOT_SENT}"
+        why = f": {escape(operation.reason, 500).rstrip('.')}" if operation.reason else ""
+        return [f"{user(operation.decided_by)} denied it{why}. {_NOT_SENT}"]
+    return [f"{detail_text(operation)} {_NOT_SENT}"]
 
 
-def _invalid(operation: Operation, _action: Action | None) -> str:
-    return render_sentence(operation.detail, 600) or _NOT_SENT
+def _invalid(operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:
+    return [render_sentence(operation.detail, 600) or _NOT_SENT]
 
 
-def _expired(_operation: Operation, _action: Action | None) -> str:
-    return f"Nobody decided in time. {_NOT_SENT} Ask again if it is still needed."
+def _expired(_operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:
+    return [f"Nobody decided in time. {_NOT_SENT}"]
 
 
-def _cancelled(operation: Operation, _action: Action | None) -> str:
+def _cancelled(operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:
     if operation.superseded:
-        return detail_text(operation)
+        return [detail_text(operation)]
     if operation.decided_by:
-        return f"{user(operation.decided_by)} cancelled it. {_NOT_SENT}"
-    return render_sentence(operation.detail, 600) or _NOT_SENT
+        return [f"{user(operation.decided_by)} cancelled it. {_NOT_SENT}"]
+    return [render_sentence(operation.detail, 600) or _NOT_SENT]
 
 
 # --- outcomes: what the thread says, a line each; empty lines are left out ---
 
 
-def _accepted_outcome(operation: Operation, action: Action | None) -> list[str]:
+def _accepted_outcome(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
     if is_local(action):
-        return _local_outcome(operation, action)
+        return _local_outcome(operation, action, _to)
     label = state_label(operation, action)
     return [
         live_before_text(operation, action),
-        f"*{label}.* {answer_text(operation, action)} {request_id_text(operation)}",
+        result_text(operation, action),
+        f"*{label}* {took_text(operation.duration)}".rstrip() + ".",
         attempts_text(operation),
         expiry_text(operation, action),
-        afterwards_text(operation, action),
+        "" if operation.live_before is LiveBefore.NOT_LIVE else afterwards_text(operation, action),
     ]
 
 
-def _already_outcome(operation: Operation, action: Action | None) -> list[str]:
+def _already_outcome(operation: Operation, action: Action | None, to: Contacts) -> list[str]:
     if is_local(action):
-        return _local_outcome(operation, action)
+        return _local_outcome(operation, action, to)
     return [
-        f"*Already so.* {explain(operation.code, action).means} It needs no repeat.",
+        f"*{state_label(operation, action)}.* {explain(operation.code, action).means}",
         attempts_text(operation),
         f"Code {code(operation.code)}",
-        request_id_text(operation),
     ]
 
 
-def _local_outcome(operation: Operation, action: Action | None) -> list[str]:
-    return [*_summary_outcome(operation, action), afterwards_text(operation, action)]
+def _local_outcome(operation: Operation, action: Action | None, to: Contacts) -> list[str]:
+    return [*_summary_outcome(operation, action, to), afterwards_text(operation, action)]
 
 
-def _failed_outcome(operation: Operation, action: Action | None) -> list[str]:
-    detail = render_sentence(operation.detail, 600)
-    if not operation.code:
-        return [
-            f"*Failed*, it did not run: {detail}",
-            attempts_text(operation),
-            "Next: ask again; if it stays so, tell whoever runs this bot.",
-        ]
-    explained = explain(operation.code, action)
+def _failed_outcome(operation: Operation, action: Action | None, to: Contacts) -> list[str]:
     return [
-        f"*Failed* with {code(operation.code)}: {explained.means}",
-        detail if operation.detail not in ("", operation.error_message) else "",
+        *failure_outcome(operation, action, to),
         attempts_text(operation),
-        f"Next: {explained.next_step}",
         error_message_text(operation),
-        request_id_text(operation),
     ]
 
 
-def _unknown_outcome(operation: Operation, action: Action | None) -> list[str]:
+def _unknown_outcome(operation: Operation, action: Action | None, to: Contacts) -> list[str]:
     means = explain(operation.code, action).means
     answered = f"Tencent Cloud answered {code(operation.code)}: {means}" if operation.code else ""
     why = f"{render_sentence(operation.detail, 600)} {answered}".strip()
+    safe = action is not None and action.repeatable
+    check = check_text(operation, action, to)
     return [
         f"*Unknown: it may have run.* {why}",
         attempts_text(operation),
-        f"Next: {check_text(operation, action)} before you repeat it.",
+        f"{_SAFE} To check, {check}." if safe else f"{check[:1].upper()}{check[1:]} first.",
         error_message_text(operation),
-        request_id_text(operation),
     ]
 
 
-def _summary_outcome(operation: Operation, action: Action | None) -> list[str]:
-    label = STATE_TEXTS[operation.state].label
-    return [f"*{label}.* {summary(operation, action)}"]
-
-
-# --- decisions: who decided, and when ---
-
-
-def _decided(operation: Operation) -> str:
-    if operation.emergency:
-        return _decided_by("called an emergency", user(operation.decided_by), operation)
-    if operation.approvals.given:
-        return _decided_by("approved", _approvers(operation), operation)
-    return _decided_by("confirmed", user(operation.decided_by), operation)
-
-
-def _waiting_decision(operation: Operation) -> str:
-    approvals = operation.approvals
-    who = _approvers(operation) or user(operation.decided_by)
-    return f"{len(approvals.given)} of {approvals.needed} approved: {who}"
-
-
-def _denied_decision(operation: Operation) -> str:
-    if operation.denied_by_person:
-        return _decided_by("denied", user(operation.decided_by), operation)
-    return _decided(operation)
-
-
-def _expired_decision(operation: Operation) -> str:
-    return f"approved by {_approvers(operation)} alone" if operation.approvals.given else ""
-
-
-def _cancelled_decision(operation: Operation) -> str:
-    verb = "superseded" if operation.superseded else "cancelled"
-    return _decided_by(verb, user(operation.decided_by), operation)
-
-
-def _approvers(operation: Operation) -> str:
-    return " and ".join(user(one.user) for one in operation.approvals.given)
-
-
-def _decided_by(verb: str, who: str, operation: Operation) -> str:
-    when = f" {format_slack_time(operation.decided_at)}" if operation.decided_at else ""
-    return f"{verb} by {who}{when}"
+def _summary_outcome(operation: Operation, action: Action | None, to: Contacts) -> list[str]:
+    label = state_label(operation, action)
+    lines = STATE_TEXTS[operation.state].summary(operation, action, to)
+    return [f"*{label}.* {' '.join(filter(None, lines))}"]
 
 
 # --- the table ---
@@ -254,79 +281,99 @@ class StateText:
     """What people read of an operation in one state.
 
     Attributes:
-        label: The name of the state.
-        summary: Returns the sentences on the card.
+        label: The name of the state, on the trail and in the audit channel.
+        mark: The emoji before the first line.
+        head: Returns the first line of the card.
+        summary: Returns the other lines of the card.
         outcome: Returns the lines in the thread.
-        decision: Returns who decided, and when.
         read_label: The name for an action that only reads; empty where it is `label`.
-        confirm_label: The name while a confirmation is awaited; empty where it is `label`.
         audit_detail: Whether the audit line quotes the operation's detail.
     """
 
     label: str
-    summary: Summary
-    outcome: Outcome = _summary_outcome
-    decision: Decision = _decided
+    mark: str
+    head: Head
+    summary: Lines
+    outcome: Lines = _summary_outcome
     read_label: str = ""
-    confirm_label: str = ""
     audit_detail: bool = False
 
 
 STATE_TEXTS: Mapping[State, StateText] = {
-    State.ASKED: StateText("Checking", _asked),
-    State.WAITING: StateText(
-        "Waiting for approval",
-        _waiting,
-        decision=_waiting_decision,
-        confirm_label="Waiting for a confirmation",
+    State.ASKED: StateText("Checking", "⏳", _asks("Checking"), _nothing_yet),
+    State.WAITING: StateText("Waiting for approval", "✋", _waiting_head, _waiting),
+    State.DUE: StateText("Queued", "⏳", _asks("Queued"), _due),
+    State.RUNNING: StateText("Sending", "⏳", _asks("Sending"), _running),
+    State.ACCEPTED: StateText(
+        "Accepted", "✅", _accepted_head, _accepted, _accepted_outcome, read_label="Answered"
     ),
-    State.DUE: StateText("Next in line", _due),
-    State.RUNNING: StateText("Sending", _running),
-    State.ACCEPTED: StateText("Accepted", _accepted, _accepted_outcome, read_label="Answered"),
-    State.ALREADY: StateText("Already so", _already, _already_outcome),
-    State.FAILED: StateText("Failed", _failed, _failed_outcome),
+    State.ALREADY: StateText("Already so", "☑️", _already_head, _already, _already_outcome),
+    State.FAILED: StateText("Failed", "❌", not_done_text, failure_lines, _failed_outcome),
     State.UNKNOWN: StateText(
-        "Unknown, it may have run", _unknown, _unknown_outcome, audit_detail=True
+        "Unknown, it may have run",
+        "❓",
+        _unknown_head,
+        _unknown,
+        _unknown_outcome,
+        audit_detail=True,
     ),
-    State.DENIED: StateText("Denied", _denied, decision=_denied_decision, audit_detail=True),
-    State.INVALID: StateText("Not understood", _invalid, audit_detail=True),
-    State.EXPIRED: StateText("Expired", _expired, decision=_expired_decision),
-    State.CANCELLED: StateText("Cancelled", _cancelled, decision=_cancelled_decision),
+    State.DENIED: StateText("Denied", "🚫", _asks("Denied"), _denied, audit_detail=True),
+    State.INVALID: StateText("Not understood", "⚠️", _invalid_head, _invalid, audit_detail=True),
+    State.EXPIRED: StateText("Expired", "⌛", _asks("Expired"), _expired),
+    State.CANCELLED: StateText("Cancelled", "✖️", _asks("Cancelled"), _cancelled),
 }
+
+_READ_MARKS = {"Live": "🔴", "Not live": "⚫", "Banned": "⛔"}
 
 
 def state_label(operation: Operation, action: Action | None) -> str:
-    """Return the name of an operation's state."""
+    """Return the name of an operation's state, as the trail has it."""
     row = STATE_TEXTS[operation.state]
     if operation.superseded:
         return "Superseded"
     return (is_read(action) and row.read_label) or row.label
 
 
-def card_label(operation: Operation, action: Action | None) -> str:
-    """Return the name of an operation's state on its card."""
-    confirm_label = STATE_TEXTS[operation.state].confirm_label
-    if confirm_label and operation.approval is Approval.CONFIRM:
-        return confirm_label
-    return state_label(operation, action)
+def headline(operation: Operation, action: Action | None) -> str:
+    """Describe what came of it so far, e.g. ``⏹ *Stop sent: `stream1`* · accepted in 45 ms``."""
+    row = STATE_TEXTS[operation.state]
+    took = ""
+    if operation.superseded:
+        return f"↪️ *Superseded: {lower_deed(operation, action)}*"
+    if operation.state is State.ACCEPTED and not is_local(action):
+        took = f" · accepted {took_text(operation.duration)}" if not is_read(action) else ""
+    head = row.head(operation, action)
+    if operation.live_before is LiveBefore.NOT_LIVE:
+        took = ""
+    return f"{_mark(operation, action)} *{head}*{took.rstrip()}"
 
 
-def summary(operation: Operation, action: Action | None) -> str:
-    """Describe in a sentence or two what is known now."""
-    text = STATE_TEXTS[operation.state].summary(operation, action)
+def _mark(operation: Operation, action: Action | None) -> str:
+    """Return the emoji of a state; a word that says the same is always beside it."""
+    mark = STATE_TEXTS[operation.state].mark
+    if operation.state is State.WAITING:
+        return "❔" if operation.approval is Approval.CONFIRM else mark
+    if operation.state is not State.ACCEPTED:
+        return mark
+    if is_local(action):
+        return "🔒" if operation.api == HOLD.api else "🔓"
+    if is_read(action):
+        return _READ_MARKS.get(_state_read(operation, action), "📋")
+    if operation.live_before is LiveBefore.NOT_LIVE:
+        return "⚠️"
+    return "⏹" if is_stop(action) else mark
+
+
+def summary_lines(operation: Operation, action: Action | None, to: Contacts) -> list[str]:
+    """Describe what else is known now, a line each."""
+    lines = STATE_TEXTS[operation.state].summary(operation, action, to)
     # A waiting card has its change among its lines.
-    changed = "" if operation.state is State.WAITING else state_change_text(operation)
-    return f"{changed}\n{text}" if changed else text
+    waits = operation.state is State.WAITING
+    changed = "" if waits else state_change_text(operation, action)
+    return [line for line in (changed, *lines) if line]
 
 
-def outcome_lines(operation: Operation, action: Action | None) -> list[str]:
+def outcome_lines(operation: Operation, action: Action | None, to: Contacts) -> list[str]:
     """Describe how an operation ended, and what to do next, a line each."""
-    lines = STATE_TEXTS[operation.state].outcome(operation, action)
+    lines = STATE_TEXTS[operation.state].outcome(operation, action, to)
     return [line for line in lines if line]
-
-
-def decision_text(operation: Operation) -> str:
-    """Describe who decided, and when; empty if nobody did."""
-    if not (operation.approvals.given or operation.decided_by):
-        return ""
-    return STATE_TEXTS[operation.state].decision(operation)

@@ -38,6 +38,7 @@ CASE_BLOCK = "param:Case"
 VALUE = "value"
 
 _OPTION_MOST = 75
+_SUBMIT_MOST = 24
 _OPTIONS_MOST = 100
 _INPUT_MOST = 3000
 _CASE_MOST = 64
@@ -131,7 +132,7 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
         "callback_id": FORM,
         "private_metadata": encode_place(place),
         "title": plain(FORM_TITLES[place.verb], 24),
-        "submit": plain("Ask", 24),
+        "submit": plain(_submit_label(action), _SUBMIT_MOST),
         "close": plain("Cancel", 24),
         "blocks": [
             *_candidate_choice(place),
@@ -203,7 +204,13 @@ def _action_choice(groups: Sequence[tuple[Effect, Sequence[Action]]], chosen: Ac
 
 
 def _action_option(action: Action) -> Block:
-    return _option(f"{action.words}: {action.api}", action.api)
+    return _option(action.plain_name, action.api)
+
+
+def _submit_label(action: Action) -> str:
+    """Return what a press does, e.g. `Stop stream`, as far as the button is long enough."""
+    name = action.plain_name.replace("a live stream", "stream").replace(" a ", " ")
+    return name if len(name) <= _SUBMIT_MOST else EFFECT_LABELS[action.effect]
 
 
 def is_prefilled(name: str, value: str) -> bool:

@@ -22,6 +22,7 @@ from bot.model.operations import Operation, State
 from bot.model.people import Place
 from handlers.messages import audit_line, cards, endings, off_air, replies
 from handlers.messages.blocks import Message
+from handlers.messages.contacts import NOBODY, Contacts
 from handlers.slack.api_calls import (
     AUTH_ERRORS,
     AUTH_RETRY_AFTER,
@@ -72,12 +73,14 @@ class Messenger:
         bot: str,
         audit_channel: str = "",
         on_channel_lost: Callable[[str], None] = lambda _channel: None,
+        contacts: Contacts = NOBODY,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = without_retries(client)
         self._bot = bot
         self._audit_channel = audit_channel
         self._on_channel_lost = on_channel_lost
+        self._contacts = contacts
         self._clock = clock
         self.trouble = ""
 
@@ -87,11 +90,14 @@ class Messenger:
         action = action_of(operation)
         match delivery.kind:
             case MessageKind.CARD:
-                return await self._card(delivery, cards.card(operation, action))
+                return await self._card(delivery, cards.card(operation, action, self._contacts))
             case MessageKind.REMINDER if operation.state is not State.WAITING:
                 return Sent()
             case MessageKind.PRIVATE:
                 return await self._private(delivery, action)
+            case MessageKind.ENDING:
+                message = endings.ending(operation, action, self._contacts)
+                return await self._in_thread(delivery, message)
             case kind if kind in _IN_THREAD:
                 message = _IN_THREAD[kind](operation, action, delivery.observed)
                 return await self._in_thread(delivery, message)
@@ -165,7 +171,9 @@ class Messenger:
         operation = delivery.operation
         joined = operation.duplicate_of and not operation.superseded
         link = await self._permalink(operation) if joined else ""
-        message = endings.private_reply(operation, action, link, again=delivery.uncertain)
+        message = endings.private_reply(
+            operation, action, link, again=delivery.uncertain, to=self._contacts
+        )
         user, key = operation.actor.user, f"{operation.id}:private"
         # Someone who pressed a button in a list does not see the thread that it is about.
         list_place = Place("", reply_url=operation.place.reply_url)
@@ -280,7 +288,6 @@ class Messenger:
 _NO_CHANNEL = "There is no channel to post it in."
 
 _IN_THREAD: Mapping[MessageKind, Callable[[Operation, Action | None, str], Message]] = {
-    MessageKind.ENDING: lambda operation, action, _: endings.ending(operation, action),
     MessageKind.REMINDER: lambda operation, action, _: endings.reminder(operation, action),
     MessageKind.LOOKED: endings.verification,
     MessageKind.LATE: endings.late_answer,

@@ -149,7 +149,7 @@ class Judge:
         tally.unposted += [
             f"{name}: its card still says: {card.text[:60]}"
             for card in cards
-            if not card.text.startswith(STATE_TEXTS[state].label)
+            if not _shows(card.text, state)
         ]
         kinds = Counter(_key(message).split(":")[1] for message in said)
         announced = state is State.ACCEPTED and "ResumeTime" in operation.params
@@ -185,3 +185,13 @@ def open_store(url: str) -> Store:
     engine = database.connect(url)
     database.migrate(engine)
     return Store(engine, owner="the campaign")
+
+
+def _shows(text: str, state: State) -> bool:
+    """Return whether a card shows a final state; what was accepted has many marks."""
+    if text.startswith(("❔", *(STATE_TEXTS[one].mark for one in _OPEN))):
+        return False
+    return state is State.ACCEPTED or text.startswith(STATE_TEXTS[state].mark)
+
+
+_OPEN = (State.ASKED, State.WAITING, State.DUE, State.RUNNING)

@@ -87,10 +87,10 @@ async def test_executor_retries_stop_but_not_start(world: Sandbox, name: str) ->
         ending(world, "U0BOB", "/startstream", "car user1"),
     )
 
-    assert "*Accepted.*" in stop
+    assert "*Accepted*" in stop
     assert "sent 2 times" in stop
     assert "*Unknown: it may have run.*" in start
-    assert "before you repeat it" in start
+    assert "first." in start
     assert len([r for r in world.cloud.received if r.api == "StartPublishStream"]) <= 1
 
 
@@ -111,7 +111,7 @@ async def test_executor_retries_throttled_request(world: Sandbox) -> None:
     world.cloud.faults.add(Fault(code="RequestLimitExceeded"), times=3)
     said = await ending(world, "U0BOB", "/startstream", "car user1")
 
-    assert "*Accepted.*" in said
+    assert "*Accepted*" in said
     assert len(world.cloud.ran("StartPublishStream")) == 1
 
 
@@ -131,7 +131,7 @@ async def test_executor_reports_refused_connection_as_not_run(
     await world.cloud.close()
     said = await ending(world, "U0BOB", "/startstream", "car user1")
 
-    assert "it did not run" in said
+    assert "It did not run" in said
     assert "cannot be reached" in said
 
 
@@ -147,5 +147,5 @@ async def test_worker_stays_responsive_while_cloud_hangs(patient_world: Sandbox)
     assert "DropLiveStream" in await slack.person("U0BOB").slash("/stopstream", "help live")
     state = await ending(world, "U0BOB", "/stopstream", "status live stream2", AUDIT)
 
-    assert "*Answered.*" in state
+    assert "*Answered*" in state
     assert [m for m in slack.channels[INCIDENTS].messages if m.thread_ts] == [], "all hang still"

@@ -55,8 +55,8 @@ async def test_denial_names_roles_and_offers_access_request(house: House) -> Non
     operation = await refused(house)
     message = endings.private_reply(operation, by_api("DropLiveStream"))
 
-    assert "Ask someone in oncall or leads." in message.text
-    assert "You can ask someone in `leads` to let it through" in message.text
+    assert "oncall or leads can." in message.text
+    assert "`leads` can approve it for you" in message.text
     (button,) = message.blocks[1]["elements"]
     assert (button["action_id"], button["value"]) == ("request", operation.id)
 
@@ -85,8 +85,8 @@ async def test_access_request_waits_for_permitted_approver(house: House) -> None
     operation = await requested(house)
     text = shown(operation)
 
-    assert "<@U0MALLORY> may not do this themselves, they have no role." in text
-    assert "someone in `leads`" in text
+    assert "<@U0MALLORY> can't do this alone: they have no role." in text
+    assert "`leads` (<@U0BOB>): approve" in text
     assert operation.approvals.people == ("U0BOB",)
     assert not house.heard(MessageKind.ENDING)
     for actor, choice in (
@@ -105,9 +105,7 @@ async def test_access_request_waits_for_permitted_approver(house: House) -> None
         bodies = {record.kind: record.body for record in records}
     assert f'"request_of":"{operation.origin.request_of}"' in bodies["asked"]
     assert '"lacks":"they have no role"' in bodies["ended"]
-    assert (
-        "may not do this themselves" in audit_line.audit_line(ended, by_api("DropLiveStream")).text
-    )
+    assert "can't do this alone" in audit_line.audit_line(ended, by_api("DropLiveStream")).text
 
 
 async def test_access_request_skips_reads_requester_lacks(house: House) -> None:
@@ -149,9 +147,9 @@ async def test_access_request_is_created_once_by_requester_only(house: House) ->
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (State.ASKED, "It is under way; see <https://a.slack.com/archives/C/p1|its card>."),
-        (State.WAITING, "It waits on <https://a.slack.com/archives/C/p1|its card>."),
-        (State.ACCEPTED, "see <https://a.slack.com/archives/C/p1|its card>."),
+        (State.ASKED, "It is under way, see <https://a.slack.com/archives/C/p1|its card>."),
+        (State.WAITING, "See <https://a.slack.com/archives/C/p1|its card>."),
+        (State.ACCEPTED, "see <https://a.slack.com/archives/C/p1|its card>"),
     ],
 )
 async def test_access_request_repeat_links_to_first_card(
@@ -163,7 +161,7 @@ async def test_access_request_repeat_links_to_first_card(
     there = replies.asked_before(operation, action, "https://a.slack.com/archives/C/p1").text
     nowhere = replies.asked_before(operation, action).text
 
-    assert there.startswith("You asked this already: ")
+    assert there.startswith("You asked this already")
     assert said in there
     assert "slack.com" not in nowhere
     assert "twice" not in there + nowhere
@@ -210,7 +208,7 @@ async def test_access_request_runs_after_approval_in_sandbox(tmp_path: Path) -> 
         denial = await slack.wait_for(
             lambda: next((m for m in slack.ephemerals("U0MALLORY") if m.buttons()), None)
         )
-        button = denial.buttons()["Ask somebody who may"]
+        button = denial.buttons()["Request approval"]
         await mallory.click(button, denial, INCIDENTS)
         root = await slack.wait_for(
             lambda: next((m for m in channel.roots if "Approve" in m.buttons()), None)
@@ -219,8 +217,8 @@ async def test_access_request_runs_after_approval_in_sandbox(tmp_path: Path) -> 
         assert denial.text.startswith("Asked: ")
         await mallory.click(button, denial, INCIDENTS)
         await slack.wait_for(lambda: "You asked this already" in denial.text)
-        assert f"It waits on <https://sandbox.slack.com/archives/{INCIDENTS}/p" in denial.text
-        assert "<@U0MALLORY> may not do this themselves" in root.text
+        assert f"See <https://sandbox.slack.com/archives/{INCIDENTS}/p" in denial.text
+        assert "<@U0MALLORY> can't do this alone" in root.text
         await slack.person("U0BOB").press("Approve", root, INCIDENTS)
         thread = await slack.wait_for(lambda: channel.thread(root.ts))
 

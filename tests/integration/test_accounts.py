@@ -164,7 +164,7 @@ async def test_policy_permission_applies_to_its_account_only(quick_store: Store)
         assert "limits[0]" in denied.detail
         refused = await house.run("car u1 account=europe", ALICE)
         assert refused.state is State.DENIED
-        assert "StopPublishStream on the account europe here. Ask someone in leads" in (
+        assert "stop the push of a session on the account europe here. leads can" in (
             refused.detail
         )
 

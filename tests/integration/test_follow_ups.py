@@ -34,6 +34,19 @@ def test_follow_up_command_is_valid_for_its_action(api: str, state: State) -> No
             assert found.action.effect is Effect.READ
 
 
+@pytest.mark.parametrize(("index", "span"), [(0, None), (1, 1800.0), (2, 7200.0), (3, 604_800.0)])
+def test_keep_off_lasts_as_long_as_its_button_says(index: int, span: float | None) -> None:
+    """Each button bans for its own time; one of an older card for the default."""
+    stopped = replace(ended("DropLiveStream"), state=State.ACCEPTED)
+
+    found = follow_up_command(stopped, FollowUp.KEEP_OFF, now=1_700_000_000.0, index=index)
+
+    assert found is not None
+    assert found.action.api == "ForbidLiveStream"
+    assert found.spans == ({} if span is None else {"ResumeTime": span})
+    assert ("ResumeTime" in found.params) == (span is not None)
+
+
 def test_follow_ups_are_empty_before_a_result() -> None:
     """An operation that is pending, running or denied offers no follow-up."""
     for state in (State.ASKED, State.WAITING, State.DUE, State.RUNNING, State.DENIED):
@@ -89,26 +102,26 @@ async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
     slack = world.slack
     world.cloud.resources.put("stream", "stream1", DOMAIN, "live", returns_after=0.3)
     await slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
-    await said(world, "*Accepted.*", "Keep it off")
-    back = await said(world, "*Live again*", "Keep it off")
+    await said(world, "*Accepted*", "Ban 30 min")
+    back = await said(world, "*Live again: ", "Ban 30 min")
     assert "<@U0ALICE>" in back.text
-    assert "is `active`" in back.text
+    assert "s later" in back.text
 
-    await slack.person("U0MALLORY").press("Keep it off", back, INCIDENTS)
+    await slack.person("U0MALLORY").press("Ban 30 min", back, INCIDENTS)
     await slack.wait_for(lambda: [m for m in slack.ephemerals("U0MALLORY") if "Denied" in m.text])
     assert not world.cloud.ran("ForbidLiveStream")
 
     alice = slack.person("U0ALICE")
-    presses = [alice.press("Keep it off", back, INCIDENTS) for _ in range(2)]
+    presses = [alice.press("Ban 30 min", back, INCIDENTS) for _ in range(2)]
     await asyncio.gather(*presses)
-    card = await said(world, "ForbidLiveStream", "Confirm")
+    card = await said(world, "Ban `stream1`", "Confirm")
     await slack.wait_for(
         lambda: [m for m in slack.ephemerals("U0ALICE") if "You asked this already" in m.text]
     )
     await alice.press("Confirm", card, INCIDENTS)
     banned = await said(world, "ForbidLiveStream", "Undo")
     assert len(world.cloud.ran("ForbidLiveStream")) == 1
-    await said(world, "⚫ *Off*: `stream1`")
+    await said(world, "⚫ *Off: `stream1`*")
 
     await alice.press("Undo", banned, INCIDENTS)
     await said(world, "ResumeLiveStream", "Check status")
@@ -120,7 +133,7 @@ async def test_verifier_reports_a_reading_that_failed(world: Sandbox) -> None:
     world.cloud.faults.persist(Fault(code="InternalError"), api="DescribeLiveStreamState")
     await world.slack.person("U0ALICE").slash("/stopstream", "live stream2", INCIDENTS)
 
-    seen = await said(world, "Whether `stream2` is off could not be checked")
+    seen = await said(world, "Couldn't check whether `stream2` is off")
     assert "/stopstream status live stream2" in seen.text
 
 
@@ -128,8 +141,8 @@ async def test_follow_up_ignores_a_forged_button(world: Sandbox) -> None:
     """A button with a forged value or channel runs nothing and is answered."""
     slack = world.slack
     await slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
-    ending = await said(world, "*Accepted.*", "Keep it off")
-    payload = slack.person("U0ALICE").press_payload("Keep it off", ending, INCIDENTS)
+    ending = await said(world, "*Accepted*", "Ban 30 min")
+    payload = slack.person("U0ALICE").press_payload("Ban 30 min", ending, INCIDENTS)
     for value, where in (("nosuch", INCIDENTS), (payload["actions"][0]["value"], "C0AUDIT")):
         forged = payload | {
             "trigger_id": slack.trigger("U0ALICE"),
@@ -139,6 +152,9 @@ async def test_follow_up_ignores_a_forged_button(world: Sandbox) -> None:
         ack = await slack.delivery.deliver("interaction", forged)
         assert not ack.error
     await slack.wait_for(
-        lambda: len([m for m in slack.ephemerals("U0ALICE") if "belongs to nothing" in m.text]) == 2
+        lambda: (
+            len([m for m in slack.ephemerals("U0ALICE") if "This button has expired" in m.text])
+            == 2
+        )
     )
     assert not world.cloud.ran("ForbidLiveStream")

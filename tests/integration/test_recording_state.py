@@ -24,8 +24,8 @@ TASK: dict[str, Json] = {
 }
 
 
-RECORDED = "Being recorded now, by the tasks {}."
-UNRECORDED = "No task of CreateRecordTask is recording it now"
+RECORDED = "Being recorded by the tasks {}."
+UNRECORDED = "No recording task is running"
 
 
 async def recorded(
@@ -44,7 +44,7 @@ async def test_readings_name_recording_tasks_on_card(quick_store: Store) -> None
     other = TASK | {"TaskId": "<task-2>", "EndTime": int(SINCE) + 1}
     text, (read,) = await recorded(quick_store, {"TaskList": [TASK, other], "ScrollToken": ""})
 
-    assert "Being recorded now, by the tasks `task-1, &lt;task-2&gt;`." in text
+    assert "Being recorded by the tasks `task-1, &lt;task-2&gt;`." in text
     assert read.region == "ap-guangzhou"
     assert read.params == {
         "StreamName": "stream1",
@@ -111,7 +111,7 @@ async def test_readings_show_recording_for_every_stream_action(
     policy = POLICY.replace('actions: ["Drop*"], approval', 'actions: ["*Stream"], approval')
     shows, (read,) = await recorded(quick_store, {"TaskList": [TASK]}, text, policy)
 
-    assert "Being recorded now, by the tasks `task-1`." in shows
+    assert "Being recorded by the tasks `task-1`." in shows
     assert (read.params["StreamName"], read.params["DomainName"]) == ("s", "push.example.com")
 
 
@@ -120,4 +120,4 @@ async def test_readings_show_recording_on_sandbox_card(tmp_path: Path) -> None:
     async with sandbox(tmp_path, socket=False, limits=False) as world:
         root = await card(world, "ban stream2 for=1h", "Confirm")
 
-    assert "Being recorded now, by the tasks `recording-1`." in root.text
+    assert "Being recorded by the tasks `recording-1`." in root.text

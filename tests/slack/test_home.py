@@ -45,7 +45,7 @@ async def test_home_tab_shows_waiting_request_until_decided(
     await slack.wait_for(lambda: address in shows(world, "U0BOB"))
     await slack.wait_for(lambda: address in shows(world, "U0ALICE"))
     assert "Approve or deny it on <https://" in shows(world, "U0BOB")
-    assert shows(world, "U0ALICE").count("Waiting for approval: ") == 1, "not among the ended, too"
+    assert shows(world, "U0ALICE").count("Approval needed: ") == 1, "not among the ended, too"
 
     card = await slack.wait_for(
         lambda: [m for m in slack.channels[INCIDENTS].roots if "Approve" in m.buttons()]

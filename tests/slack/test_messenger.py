@@ -25,7 +25,7 @@ async def test_messenger_posts_a_card_once_then_updates_it(office: Office) -> No
     assert again == sent
     assert office.slack.methods() == ["chat.postMessage", "chat.update"]
     (message,) = office.slack.messages
-    assert message["text"].startswith("Accepted: DropLiveStream")
+    assert message["text"].startswith("⏹ *Stop sent: `stream1`")
     assert message["metadata"] == {
         "event_type": EVENT_TYPE,
         "event_payload": {"key": "op1:card"},

@@ -101,7 +101,7 @@ async def test_messenger_posts_text_when_blocks_are_invalid(office: Office) -> N
 
     (message,) = office.slack.messages
     assert message["blocks"] == []
-    assert message["text"].startswith("Sending: DropLiveStream")
+    assert message["text"].startswith("⏳ *Sending: stop `stream1`")
 
 
 @pytest.mark.parametrize("change", [{"api": "GoneAction"}, {"api": ""}])

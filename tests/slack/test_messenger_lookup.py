@@ -46,7 +46,7 @@ async def test_messenger_updates_a_card_found_by_its_key(office: Office) -> None
     (message,) = office.slack.messages
     (edit,) = office.slack.asked("chat.update")
     assert edit["ts"] == message["ts"]
-    assert edit["text"].startswith("Accepted")
+    assert edit["text"].startswith("⏹ *Stop sent: ")
 
 
 async def test_messenger_finds_an_announcement_by_its_key(office: Office) -> None:

@@ -43,12 +43,12 @@ NEUTRAL = {
     *(
         "One moment, Slack is asked who you are.",
         "The form opens now.",
-        "One moment, the trail is read.",
+        "Searching the audit trail…",
     ),
-    *("One moment, what is off is looked up.",),
+    *("Looking up what is off…",),
     "Dry run, nothing is sent. One moment, the policy is asked.",
-    "Asked: the answer comes in this channel; refusals come to you alone.",
-    "Asked: the answer comes in this conversation; refusals come to you alone.",
+    "Asked: the answer comes in this channel.",
+    "Asked: the answer comes in this conversation.",
 }
 PEOPLE = {
     "guest": Person(EVE, TEAM, guest=True),

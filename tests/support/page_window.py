@@ -61,7 +61,7 @@ class Eyes:
 
     def answered(self) -> tuple[Any, ...]:
         """Give the first accepted card and what stands in its thread."""
-        for card in self.saying("Accepted:"):
+        for card in self.saying("RequestId"):
             thread = [m for m in self.messages() if m["thread_ts"] == card["ts"]]
             if thread:
                 return card, thread

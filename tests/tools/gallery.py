@@ -11,7 +11,7 @@ from typing import Any
 from handlers.messages.blocks import Block, Message
 from tests.support.paths import ROOT
 from tests.tools import gallery_cards, gallery_replies
-from tests.tools.gallery_operations import NAMES, Entry
+from tests.tools.gallery_operations import AT, NAMES, Entry
 
 GALLERY = ROOT / "docs" / "messages.md"
 
@@ -106,7 +106,8 @@ def _text(text: str) -> list[str]:
 def _date(found: re.Match[str]) -> str:
     at = datetime.fromtimestamp(int(found[1]), UTC)
     clock = f"{at:%I:%M %p}".lstrip("0")
-    day = f"{at:%b} {at.day}, {at.year}"
+    same_day = int(found[1]) // 86_400 == AT // 86_400
+    day = "Today" if same_day else f"{at:%b} {at.day}, {at.year}"
     return found[2].replace("{date_short_pretty}", day).replace("{time}", clock)
 
 

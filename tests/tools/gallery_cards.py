@@ -273,7 +273,7 @@ def _audit_lines() -> Iterator[Entry]:
             STOP,
             state=State.DENIED,
             request_id="",
-            detail="You have no role that may run DropLiveStream.",
+            detail="You can't stop a live stream here. oncall can.",
         ),
         "denied by a person": _ended(WAITS_TO_APPROVE, State.DENIED, BOB, reason="wrong domain"),
         "failed": failed("AuthFailure.SignatureFailure", "The credentials are wrong."),

@@ -39,6 +39,9 @@ LINK = "https://example.slack.com/archives/C0INC/p1"
 REQUEST_ID = "8e50cdb5-56dc-408b-89b0-31818958d424"
 OPERATION_ID = "w5akwi4hgk42u7bi"
 
+_USUAL = ("DomainName", "PushDomainName", "AppName")
+"""The parameters that have their default."""
+
 VOCABULARY = Vocabulary(
     actions=ACTIONS,
     defaults={"live": {"DomainName": "push.example.com"}},
@@ -84,6 +87,7 @@ def operation(api: str, state: State, **fields: Any) -> Operation:
         "target": str(params.get((*action.effect_spec.key, "")[0], "")),
         "rule": "roles.oncall.allow[0]",
         "attempts": 1,
+        "origin": Origin(usual=_USUAL),
         "ended_at": AT if state in _ENDED else None,
         **fields,
     }
@@ -111,7 +115,7 @@ STOP = operation(
     duration=0.045,
     live_before=LiveBefore.LIVE,
 )
-SPANS = Origin(spans={"ResumeTime": 1800.0})
+SPANS = Origin(spans={"ResumeTime": 1800.0}, usual=_USUAL)
 BAN = replace(
     operation("ForbidLiveStream", State.ACCEPTED, request_id=REQUEST_ID, duration=0.051),
     origin=SPANS,

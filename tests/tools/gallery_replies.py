@@ -99,7 +99,7 @@ def _refusals() -> Iterator[Entry]:
     denied = replace(STOP, state=State.DENIED, request_id="", rule="")
     no_role = replace(
         denied,
-        detail="You have no role that may run DropLiveStream. Ask someone in oncall or leads.",
+        detail="You can't stop a live stream here. oncall or leads can.",
     )
     shown = {
         "no role": no_role,
@@ -110,7 +110,7 @@ def _refusals() -> Iterator[Entry]:
             WAITS_TO_APPROVE,
             state=State.CANCELLED,
             duplicate_of="op2",
-            detail="The same waits already, asked by U0BOB.",
+            detail="U0BOB already asked for this.",
         ),
         "not understood": replace(denied, state=State.INVALID, detail="Nothing is called lvie."),
         "its card could not be posted": STOP,

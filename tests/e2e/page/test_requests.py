@@ -72,7 +72,7 @@ async def test_page_form_follows_the_action_and_validates_input(alice: Eyes) -> 
     assert right["ok"]
     assert right["errors"] == {}
     await alice.until(lambda: alice.world["modal"] is None)
-    await alice.until(lambda: alice.saying("Accepted: StopStreamIngest"))
+    await alice.until(lambda: alice.saying("Stop sent: "))
     await alice.until(lambda: alice.state("ingest", "task-1", "1400000000") == "finished")
 
 
@@ -135,7 +135,7 @@ async def test_page_shows_only_what_the_selected_user_sees(
 ) -> None:
     """After a change of user, the window hides the ephemeral messages of the previous one."""
     await alice.type("/stopstream live stream1")
-    await alice.until(lambda: alice.saying("Accepted:"))
+    await alice.until(lambda: alice.saying("RequestId"))
     receipts = [m for m in alice.messages() if m["to"]]
     assert receipts
 
@@ -179,8 +179,8 @@ async def typed_until_accepted(alice: Eyes) -> None:
 
     async def answered(missed: int) -> bool:
         await alice.type("/stopstream live stream1")
-        await alice.until(lambda: alice.saying("Accepted:") or unanswered() > missed)
-        return bool(alice.saying("Accepted:"))
+        await alice.until(lambda: alice.saying("RequestId") or unanswered() > missed)
+        return bool(alice.saying("RequestId"))
 
     while not await answered(unanswered()):
         pass

@@ -36,7 +36,7 @@ defaults: {live: {DomainName: push.example.com}}
 
     member = user == "U0MALLORY"
     assert ("Denied" in seen.text) is member, "an outsider gets one sentence"
-    assert ("push.example.com" in seen.text) is member
+    assert ("`stream1`" in seen.text) is member
     assert list(world.cloud.received) == []
 
 

@@ -312,7 +312,7 @@ async def test_alert_shortcut_stops_a_stream_in_the_alert_thread(world: Sandbox)
     assert ack.body.get("response_action") in (None, "clear"), ack.body
 
     channel = slack.channels[INCIDENTS]
-    await slack.wait_for(lambda: any("*Accepted.*" in m.text for m in channel.thread(alert.ts)))
+    await slack.wait_for(lambda: any("*Accepted*" in m.text for m in channel.thread(alert.ts)))
     assert world.cloud.ran("DropLiveStream")[0].params["StreamName"] == "stream2"
 
 

@@ -22,9 +22,9 @@ def test_outcome_of_drop_suggests_next_commands() -> None:
     text = endings.ending(OPERATION, DROP).text
 
     assert "`8e50cdb5-56dc-408b-89b0-31818958d424`" in text
-    assert "0.1 s" in text
-    assert "`/stopstream ban stream1 domain=push.example.com`" in text
-    assert "`/stopstream status live stream1 domain=push.example.com`" in text
+    assert "in 123 ms" in text
+    assert "Ban 30 min" in str(endings.ending(OPERATION, DROP).blocks)
+    assert "rule `roles.oncall.allow[0]`" in text
 
 
 def test_outcome_commands_can_be_parsed() -> None:
@@ -103,7 +103,7 @@ def test_denial_states_that_nothing_was_sent() -> None:
     text = endings.private_reply(operation, DROP).text
 
     assert "You may in <#C0INC>. Ask someone in leads." in text
-    assert text.endswith("Nothing was sent.")
+    assert "Nothing was sent." in text
 
 
 def test_private_reply_contains_outcome() -> None:

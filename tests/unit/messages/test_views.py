@@ -108,3 +108,17 @@ def test_home_tab_view_is_valid_for_slack() -> None:
         assert blockkit.view_problems(view) == []
         for text in texts(view):
             assert "<" not in OURS.sub("", text)
+
+
+def test_form_says_what_its_submission_does() -> None:
+    """The button of every form fits, and names what it does; the actions have plain names."""
+    for action in VOCABULARY.actions:
+        view = views.form(views.FormPlace(action.effect, "C0INC"), VOCABULARY, action.api)
+        label = view["submit"]["text"]
+        assert len(label) <= 24
+        assert "…" not in label
+    stop = views.form(views.FormPlace(Effect.STOP, "C0INC"), VOCABULARY)
+    assert stop["submit"]["text"] == "Stop stream"
+    names = [action.plain_name for action in VOCABULARY.actions]
+    assert len(set(names)) == len(names)
+    assert "Stop a live stream" in str(stop)
