@@ -114,9 +114,13 @@ def _with_button(text: str, operation: Operation, wanted: Iterable[FollowUp]) ->
 
 def _off_line(entry: OffAirEntry) -> str:
     operation = entry.operation
+    action = action_of(operation)
     label = "Off" if operation.state is not State.UNKNOWN else "May be off"
+    if action is None:
+        # Of another release: what it has done is not known here.
+        label = escape(operation.api, 80)
     parts = [
-        f"{label}: {thing(operation, action_of(operation))}",
+        f"{label}: {thing(operation, action)}",
         f"{user(operation.actor.user)} {_since(operation)}",
     ]
     if entry.until is not None and not _shows_expiry(operation):

@@ -45,9 +45,8 @@ async def said(workspace: Workspace, text: str, command: str = "/stopstream") ->
         ("whoami", "*In <#C0INC>* "),
         ("status live s1", "Ask in a channel that I am in."),
         ("audit since=1h", "Nothing"),
-        ("off", "Nothing that was stopped here is off now"),
+        ("off", "Nothing is off, and nothing is held."),
         ("live s1", "Ask in a channel that I am in."),
-        ("live s1", "in this conversation"),
         ("ban s1 for=30m", "Ask in a channel that I am in."),
         ("live s1 --dry-run", "n a direct message nobody else would see it"),
         ("hold live s1 reason=x", "Ask in a channel that I am in."),
@@ -77,7 +76,7 @@ async def test_command_in_the_direct_message_with_the_bot_runs(quick_store: Stor
         await workspace.settle()
 
     assert "*At once*: Stop a live stream" in answer
-    assert "The answer comes in this conversation" in ack
+    assert ack == "Asked: stop `s1`."
     assert [command.action.api for command in house.cloud.sent] == ["DropLiveStream"]
 
 

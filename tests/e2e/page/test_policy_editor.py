@@ -65,7 +65,7 @@ async def test_policy_editor_explains_the_rule_that_decides(
     assert "DropLiveStream" in found["command"]
     found = await explain("U0ALICE", "dismiss 1234 sdkappid=1400000000 region=ap-singapore")
     assert not found["allowed"]
-    assert "DismissRoom" in found["verdict"]
+    assert "close a numbered room" in found["verdict"]
     assert "Guests" in (await explain("U0GUEST", "live stream1"))["verdict"]
     assert "workspace" in (await explain("U0FRANK", "stop live stream1"))["verdict"]
     assert "^^^^" in (await explain("U0ALICE", "lvie stream1"))["mistake"]
