@@ -118,7 +118,7 @@ async def test_replicas_send_one_call_for_a_hundred_approvals(pair: Pair) -> Non
             m for m in slack.ephemerals("U0ALICE") if "somebody else" in m.text or first in m.text
         ]
     )
-    assert not cards[0].buttons()
+    assert not {"Approve", "Deny", "Cancel"} & set(cards[0].buttons())
 
 
 async def test_replica_hands_over_work_on_sigterm(pair: Pair) -> None:
