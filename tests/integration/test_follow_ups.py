@@ -121,7 +121,8 @@ async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
     await alice.press("Confirm", card, INCIDENTS)
     banned = await said(world, "ForbidLiveStream", "Undo")
     assert len(world.cloud.ran("ForbidLiveStream")) == 1
-    await said(world, "⚫ *Off: `stream1`*")
+    # Where the machine was too busy to read the state before the ban, it is not called off.
+    await said(world, ", checked ")
 
     await alice.press("Undo", banned, INCIDENTS)
     await said(world, "ResumeLiveStream", "Check status")
