@@ -183,11 +183,10 @@ def _title(way: int, some: Sequence[Permission]) -> str:
     titles = list(dict.fromkeys(_group(one)[1] for one in some))
     if len(titles) == 1:
         return titles[0]
-    roles = list(dict.fromkeys(code(role) for one in some for role in one.request_from))
-    return {
-        _ASK: f"Ask {_joined(roles[:_MOST_ROLES], 'or')}",
-        _ELSEWHERE: "In other channels",
-    }.get(way, "Only others")
+    if way == _ASK:
+        roles = list(dict.fromkeys(code(role) for one in some for role in one.request_from))
+        return f"Ask {_joined(roles[:_MOST_ROLES], 'or')}"
+    return "In other channels" if way == _ELSEWHERE else "Only others"
 
 
 def _group(permission: Permission) -> tuple[int, str]:

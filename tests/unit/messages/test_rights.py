@@ -34,3 +34,15 @@ def test_whoami_explains_ineligible_user(flag: str) -> None:
 
     assert rights.INELIGIBLE[flag] in text
     assert "at once" not in text
+
+
+def test_whoami_joins_actions_of_different_channels() -> None:
+    """What is possible in other channels is one line, where each names a channel of its own."""
+    first, second, may = PERMISSIONS[0], PERMISSIONS[4], PERMISSIONS[1]
+    elsewhere = (replace(first, channels=("C0ONE",)), replace(second, channels=("C0TWO",)))
+
+    text = rights.whoami(
+        Permissions(Person("U0ALICE", "T0HOME"), ("oncall",), (may, *elsewhere))
+    ).text
+
+    assert "*In other channels*: " in text
