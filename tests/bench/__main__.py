@@ -18,6 +18,7 @@ from bot import telemetry
 from bot.catalog.registry import by_api
 from bot.cli.demo import sandbox
 from bot.tencent import tc3
+from tests.bench.acks import busy, free_port, memory, paced, until_ready
 from tests.bench.load import Load, quantile
 from tests.bench.operations import operations
 from tests.bench.trail import trail
@@ -99,7 +100,7 @@ async def start_up() -> list[str]:
 
 
 async def _until_ready(api_url: str, folder: Path) -> float:
-    port = _free_port()
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "SLACK_BOT_TOKEN": "xoxb-sandbox",
@@ -113,27 +114,11 @@ async def _until_ready(api_url: str, folder: Path) -> float:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", "serve", cwd=ROOT, env=environment, stderr=-3
     )
-    async with httpx.AsyncClient(trust_env=False) as client:
-        while time.perf_counter() - began < 30:
-            try:
-                answer = await client.get(f"http://127.0.0.1:{port}/readyz")
-            except httpx.TransportError:
-                answer = None
-            if answer is not None and answer.status_code == httpx.codes.OK:
-                break
-            await asyncio.sleep(0.01)
+    await until_ready(f"http://127.0.0.1:{port}")
     took = time.perf_counter() - began
     process.terminate()
     await process.wait()
     return took
-
-
-def _free_port() -> int:
-    import socket  # noqa: PLC0415
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 async def asked_to_sent(count: int = 200) -> list[str]:
@@ -175,42 +160,12 @@ async def _bare_call(url: str, count: int) -> list[float]:
     return took
 
 
-async def acks(seconds: float = 2.0, clients: int = 32) -> list[str]:
-    """Count the acks of `/stopstream` against an empty Bolt handler set up the same way."""
-    rates: dict[str, list[float]] = {"empty": [], "ours": []}
-    worst: dict[str, list[float]] = {"empty": [], "ours": []}
-    for _ in range(3):
-        for name, known in rates.items():
-            found = await _served(name, seconds, clients)
-            known.append(found["rate"])
-            worst[name].append(found["p99"])
-    ours, empty = statistics.median(rates["ours"]), statistics.median(rates["empty"])
-    line = (
-        f"acks of /stopstream: {ours:.0f} a second, "
-        f"p99 {statistics.median(worst['ours']):.0f} ms, "
-        f"an empty Bolt handler {empty:.0f} (p99 {statistics.median(worst['empty']):.0f} ms): "
-        f"{ours / empty:.0%}, at {clients} in flight, each recorded before it is acked"
-    )
-    return [line]
-
-
-async def _served(name: str, seconds: float, clients: int) -> dict[str, float]:
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.server", name, cwd=ROOT, stdout=-1
-    )
-    assert server.stdout is not None
-    url, secret = (await server.stdout.readline()).decode().split()
-    try:
-        return await Load(url, secret).run(seconds, clients)
-    finally:
-        server.terminate()
-        await server.wait()
-
-
 BENCHES: dict[str, Callable[[], Awaitable[list[str]]]] = {
     "start": start_up,
     "sent": asked_to_sent,
-    "acks": acks,
+    "paced": paced,
+    "busy": busy,
+    "memory": memory,
     "operations": operations,
     "trail": trail,
 }

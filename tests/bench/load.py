@@ -7,9 +7,13 @@ import hmac
 import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeAlias
 from urllib.parse import urlencode
 
 import aiohttp
+
+Post: TypeAlias = Callable[[str, str], Awaitable[None]]
+"""Posts a command with a trigger and waits for its ack."""
 
 
 def quantile(seconds: Sequence[float], percent: int) -> float:
@@ -46,7 +50,7 @@ class Load:
         }
 
     @contextlib.asynccontextmanager
-    async def session(self) -> AsyncIterator[Callable[[str, str], Awaitable[None]]]:
+    async def session(self) -> AsyncIterator[Post]:
         """Give a function that posts one command and waits for its ack."""
         async with aiohttp.ClientSession() as session:
 
@@ -64,10 +68,11 @@ class Load:
         took: list[float] = []
         run = time.time_ns()
 
-        async def client(post: Callable[[str, str], Awaitable[None]], until: float) -> None:
+        async def client(post: Post, until: float) -> None:
             while (began := time.perf_counter()) < until:
                 number = next(numbers)
-                await post(f"live stream{number % 100}", f"{run}.{number}")
+                # A name of its own: what stops the same again also tells those that did before.
+                await post(f"live s{run % 10**6}-{number}", f"{run}.{number}")
                 took.append(time.perf_counter() - began)
 
         async with self.session() as post:

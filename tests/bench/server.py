@@ -1,17 +1,22 @@
-"""One of the servers that `acks` compares: `empty`, a bare Bolt handler; or `ours`."""
+"""The processes that `acks` compares: a bare Bolt handler, and the bot between two emulators.
+
+The emulators have a process of their own, so that what they take is not taken from the bot.
+"""
 
 import asyncio
+import json
 import sys
-import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 from aiohttp import web
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import telemetry
-from bot.cli.demo import sandbox
+from bot.cli import serve
+from bot.cli.demo import emulated
+from bot.sandbox.tencent.server import CloudEmulator
 
 SECRET = "bench-secret"
 
@@ -40,20 +45,33 @@ async def _empty() -> None:
     runner = web.AppRunner(app.web_app(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    _say(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events", SECRET)
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    _say({"url": url, "secret": SECRET})
     await asyncio.Event().wait()
 
 
-async def _ours() -> None:
-    telemetry.configure("json", level="CRITICAL")
-    with tempfile.TemporaryDirectory() as folder:
-        async with sandbox(Path(folder), socket=False, limits=False) as world:
-            _say(f"{world.bot.url}/slack/events", world.slack.signing_secret)
+async def _emulators(folder: Path) -> None:
+    """Run the emulated Slack and cloud; no API's own limit binds, because the bot is measured."""
+    with patch.object(CloudEmulator, "_check_rate"):
+        async with emulated(folder, socket=False, limits=False) as world:
+            _say(dict(world.environment))
             await asyncio.Event().wait()
 
 
-def _say(url: str, secret: str) -> None:
-    print(url, secret, flush=True)  # noqa: T201 (read by the bench)
+def _bot() -> None:
+    """Run the bot as `serve` does, but for the limits of the cloud's APIs."""
+    with patch("bot.operations.rate_limiter.PACE", 50.0):
+        sys.exit(asyncio.run(serve.serve()))
 
 
-asyncio.run(_ours() if sys.argv[1] == "ours" else _empty())
+def _say(found: dict[str, str]) -> None:
+    print(json.dumps(found), flush=True)  # noqa: T201 (read by the bench)
+
+
+match sys.argv[1:]:
+    case ["empty"]:
+        asyncio.run(_empty())
+    case ["emulators", folder]:
+        asyncio.run(_emulators(Path(folder)))
+    case ["bot"]:
+        _bot()
