@@ -1,6 +1,8 @@
 """Untrusted text is escaped; commands that are rendered can be parsed."""
 
 import re
+import sys
+from types import FrameType
 
 import pytest
 from hypothesis import example as also
@@ -122,3 +124,47 @@ def test_format_command_round_trips_values(name: str) -> None:
 
     assert isinstance(found, Command)
     assert found.params["StreamName"] == name
+
+
+def as_slack_counts(text: str) -> int:
+    return sum(1 + (char > "\uffff") for char in text)
+
+
+@given(st.text(st.sampled_from("aé…😀𝕏\ud83d\ude00"), max_size=40), st.integers(1, 40))
+def test_mrkdwn_truncate_keeps_as_much_as_fits(text: str, most: int) -> None:
+    """What is cut is as long as Slack's count lets it be, whatever the width of its characters."""
+    kept = mrkdwn.truncate(text, most)
+
+    if as_slack_counts(text) <= most:
+        assert kept == text
+        return
+    begin = kept.removesuffix(mrkdwn.ELLIPSIS)
+    assert kept.endswith(mrkdwn.ELLIPSIS)
+    assert text.startswith(begin)
+    assert as_slack_counts(kept) <= most < as_slack_counts(text[: len(begin) + 1]) + 1
+
+
+@pytest.mark.parametrize("char", ["a", "é", "😀"])
+def test_mrkdwn_counts_no_characters_one_by_one(char: str) -> None:
+    """A text ten times as long takes no more steps to count, to escape or to cut."""
+
+    def steps(length: int) -> int:
+        count = 0
+
+        def note(_frame: FrameType, _event: str, _arg: object) -> None:
+            nonlocal count
+            count += 1
+
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            mrkdwn.truncate(char * length, length * 10)
+            mrkdwn.truncate(char * length, length // 2)
+            mrkdwn.escape("a<" * length, length * 20)
+        finally:
+            sys.setprofile(before)
+        return count
+
+    few = steps(100)
+
+    assert steps(1000) <= 2 * few + 40
