@@ -18,6 +18,7 @@ from bot.model.ports import Directory
 from bot.model.verdicts import Denied
 from bot.operations.approvals import ApprovalService
 from bot.operations.follow_ups import FollowUp, follow_up_command
+from bot.operations.known_rights import KnownRights
 from bot.operations.results import OffAirList, Permissions, SearchPage
 from bot.operations.state_reader import StateReader
 from bot.policy import evaluation as policy
@@ -94,6 +95,7 @@ class Queries:
         self._directory = directory
         self._policy = policy
         self._team = team
+        self._rights = KnownRights()
 
     async def permissions(self, actor: Actor, place: Place) -> Permissions:
         """Return what somebody may do in a place.
@@ -106,7 +108,7 @@ class Queries:
         return Permissions(
             context.person,
             matching.roles_of(loaded.policy, context),
-            tuple(explanation.permissions_for(loaded.policy, context, loaded.vocabulary.actions)),
+            self._rights.of(loaded, context),
             context.in_channel,
             place.channel.startswith(policy.DIRECT),
         )
@@ -121,11 +123,11 @@ class Queries:
         found = await self.permissions(actor, Place(""))
         context = await self._context(actor, Place(""), loaded)
         elsewhere = [
-            (channel, explanation.permissions_for(loaded.policy, there, loaded.vocabulary.actions))
+            (channel, self._rights.of(loaded, there))
             for channel in explanation.channels_of(loaded.policy, context)
             for there in [replace(context, channel=channel)]
         ]
-        return replace(found, elsewhere=tuple((one, tuple(may)) for one, may in elsewhere))
+        return replace(found, elsewhere=tuple(elsewhere))
 
     async def outsider(self, actor: Actor) -> Denied | None:
         """Return why somebody may not so much as look; None for a full member."""

@@ -1,7 +1,9 @@
 """Help and whoami: what is theirs is marked, why the rest is not is said, no ack waits for it."""
 
 import asyncio
+import itertools
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -206,6 +208,32 @@ async def test_help_marks_known_permissions_in_first_reply(quick_store: Store) -
     assert "You can't do this here; you can in <#C0ELSE>." in one
     assert "You can't do this here; ask `leads`." in other
     assert workspace.slack.calls == []
+
+
+async def test_rights_are_worked_out_once_for_all_who_have_them(
+    quick_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What help says of the reader is worked out once for each policy, channel and set of roles."""
+    count, rights_of = itertools.count(), explanation.permissions_for
+
+    def counted(*given: Any) -> Any:
+        next(count)
+        return rights_of(*given)
+
+    monkeypatch.setattr(explanation, "permissions_for", counted)
+    async with built(quick_store, policy=POLICY) as house, opened(house) as workspace:
+        alices = [await workspace.command("help") for _ in range(3)]
+        assert next(count) == 1
+        bobs = await workspace.command("help", user_id="U0BOB")
+        elsewhere = await workspace.command("help", channel_id="C0ELSE")
+        assert next(count) == 4
+        house.policy('roles: {others: {members: {users: [U0BOB]}, allow: [{actions: ["*"]}]}}')
+        later = await workspace.command("help")
+        await workspace.settle()
+        assert next(count) == 6
+
+    assert len(set(alices)) == 1
+    assert len({alices[0], bobs, elsewhere, later}) == 4
 
 
 async def test_help_replies_first_and_permissions_follow(quick_store: Store) -> None:
