@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -44,6 +45,10 @@ REFUSALS_IN_LINE = 3
 
 _REST = 3.0
 """How many times as long as one claim takes the next one waits."""
+
+
+Work: TypeAlias = Callable[[OutboxMessage], Coroutine[Any, Any, None]]
+"""What a task does with a message."""
 
 
 @dataclass(slots=True)
@@ -88,7 +93,9 @@ class OutboxRelay:
         self._clock = clock
         self._loop: Loop | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._next: dict[int, OutboxMessage] = {}
+        # Those among the tasks whose outcome is stored.
+        self._settled: set[int] = set()
+        self._next: dict[int, tuple[OutboxMessage, Work]] = {}
         store.leases.track("outbox", self._tasks.copy)
 
     def start(self) -> None:
@@ -122,30 +129,34 @@ class OutboxRelay:
         try:
             claimed = await self._store.outbox.claim(self._spacing, BURST)
             for message in claimed:
-                if message.id in self._tasks:
+                if message.id not in self._tasks:
+                    self._begin(message, self._deliver)
+                elif message.id in self._settled:
                     # It was put back a moment ago, by a task that has not quite ended.
-                    self._next[message.id] = message
+                    self._next[message.id] = message, self._deliver
                 else:
-                    self._begin(message)
+                    # Its lease has lapsed, as by a clock that is turned on: it is out of date.
+                    self._next[message.id] = message, self._put_back
         except StoreError as error:
             log.error("the store does not answer", why=str(error))
         # Claims must leave the store to those who write, however deep the outbox is.
         await asyncio.sleep(_REST * (self._clock() - began))
         await until_set(self._store.session.outbox_changed)
 
-    def _begin(self, message: OutboxMessage) -> None:
-        task = asyncio.create_task(self._deliver(message), name=f"message {message.key}")
+    def _begin(self, message: OutboxMessage, work: Work) -> None:
+        task = asyncio.create_task(work(message), name=f"message {message.key}")
         self._tasks[message.id] = task
         task.add_done_callback(partial(self._done, message))
 
     def _done(self, message: OutboxMessage, task: "asyncio.Task[None]") -> None:
         del self._tasks[message.id]
+        self._settled.discard(message.id)
         claimed = self._next.pop(message.id, None)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("a delivery broke off", exc_info=error)
         if claimed is not None and not task.cancelled():
-            self._begin(claimed)
+            self._begin(*claimed)
         elif error is not None:
             self._store.leases.release(message)
         # The next message to the same channel may be claimed.
@@ -157,6 +168,15 @@ class OutboxRelay:
             # From here on it may have reached Slack, even if this process dies.
             if await self._mark_in_flight(message):
                 await self._settle(message, await self._send(message))
+                self._settled.add(message.id)
+        except StoreError as error:
+            log.error("a message waits for the store", key=message.key, why=str(error))
+            self._store.leases.release(message)
+
+    async def _put_back(self, message: OutboxMessage) -> None:
+        """Have a message claimed anew."""
+        try:
+            await self._store.outbox.mark_postponed(message, 0.0, uncertain=message.uncertain)
         except StoreError as error:
             log.error("a message waits for the store", key=message.key, why=str(error))
             self._store.leases.release(message)

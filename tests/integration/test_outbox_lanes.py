@@ -223,7 +223,48 @@ async def test_message_claimed_while_its_task_ends_is_delivered(
     async with delivering(timed_store, desk) as relay:
         await until(lambda: len(desk.said(CARD)) == (2 if isinstance(result, Sent) else 1))
         await relay.drain()
-    assert len(claims) == 2
+    # Once more, because the relay cannot know that it was put back before it was claimed.
+    assert len(claims) == 3
+
+
+async def test_message_claimed_again_before_its_post_is_not_posted_twice(
+    timed_store: Store, clock: ManualClock
+) -> None:
+    """A clock that is turned on ends the lease of a message while it is posted."""
+    desk, outbox, claims, marks = FakeNotifier(), timed_store.outbox, 0, 0
+    claim, mark, deliver = outbox.claim, outbox.mark_in_flight, desk.deliver
+
+    async def counted(*args: Any) -> list[OutboxMessage]:
+        nonlocal claims
+        found = await claim(*args)
+        claims += len(found)
+        return found
+
+    async def claimed_once_more(message: OutboxMessage) -> float | None:
+        nonlocal marks
+        marks += 1
+        if marks == 2:
+            # By the loop of this replica, so that the row is its own again.
+            await claim()
+        return await mark(message)
+
+    async def slowly(delivery: Delivery) -> DeliveryResult:
+        if claims == 1:
+            # The card changes while it is posted, and is claimed as it was.
+            await change(timed_store)
+            clock.advance(2 * timed_store.session.lease)
+            timed_store.session.outbox_changed.set()
+            await until(lambda: claims == 2)
+        return await deliver(delivery)
+
+    outbox.claim = counted  # type: ignore[method-assign, assignment]
+    outbox.mark_in_flight = claimed_once_more  # type: ignore[method-assign]
+    desk.deliver = slowly  # type: ignore[method-assign]
+    await queue(timed_store, operation(1), CARD)
+    async with delivering(timed_store, desk) as relay:
+        await until(lambda: len(desk.said(CARD)) == 2)
+        await relay.drain()
+    assert [one.operation.card_ts for one in desk.said(CARD)] == ["", "1.0"]
 
 
 async def test_clock_that_is_turned_back_mutes_no_channel(
