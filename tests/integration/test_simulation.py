@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.chaos.broken import ack_unsaved
 from tests.simulation.database import MemoryDatabase
-from tests.simulation.mutations import Mutation, ack_unsaved, found_at, post_in_any_order
+from tests.simulation.mutations import Mutation, found_at, post_in_any_order
 from tests.simulation.run import run
 
 CHUNK = 25

@@ -1,6 +1,6 @@
 """Bots that are wrong on purpose: the simulation must find each of them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -8,19 +8,15 @@ from unittest import mock
 
 import sqlalchemy as sa
 
-from bot.errors import StoreError
-from bot.model.actions import Json
-from bot.model.operations import Operation
 from bot.operations.lease_guard import LeaseGuard
 from bot.operations.outbox_relay import OutboxRelay
 from bot.storage import outbox_lanes
-from bot.storage.operations import Operations
 from bot.storage.outbox import Outbox
 from bot.storage.outbox_message import OutboxMessage
+from tests.chaos.broken import Patch, ack_unsaved
 from tests.simulation.database import MemoryDatabase
 from tests.simulation.run import run
 
-Patch: TypeAlias = Callable[[object, str, object], None]
 """Sets an attribute that is there."""
 
 Mutation: TypeAlias = Callable[[Patch], None]
@@ -30,21 +26,6 @@ Mutation: TypeAlias = Callable[[Patch], None]
 def send_without_lease(patch: Patch) -> None:
     """Never ask whether the lease still stands when a request is about to leave."""
     patch(LeaseGuard, "is_fresh", lambda _guard: True)
-
-
-def ack_unsaved(patch: Patch) -> None:
-    """Take what was asked, although the database could not save it."""
-    ask = Operations.add
-
-    async def ask_anyway(
-        repository: Operations, operation: Operation, facts: Mapping[str, Json]
-    ) -> Operation | None:
-        try:
-            return await ask(repository, operation, facts)
-        except StoreError:
-            return operation
-
-    patch(Operations, "add", ask_anyway)
 
 
 def post_without_looking(patch: Patch) -> None:
