@@ -14,12 +14,16 @@ from bot.sandbox.tencent.requests import Received
 from bot.sandbox.tencent.server import CloudEmulator
 from bot.storage import database
 from bot.storage.store import Store
+from handlers.messages.operation_text import detail_text
 from handlers.messages.state_text import STATE_TEXTS
 from tests.chaos.people import People
 from tests.chaos.tally import Tally
 
 IN_FLIGHT = 0.5
 """Seconds that a request may be under way when its operation ends."""
+
+TURNED_AWAY = ("asked", "denied")
+"""The records of what was denied before anybody but the asker was shown anything."""
 
 
 class Judge:
@@ -51,6 +55,8 @@ class Judge:
         self._answered = answered
         self._true_clocks = true_clocks
         self._ended_at: dict[str, float] = {}
+        self._records: dict[str, tuple[str, ...]] = {}
+        self._told: set[str] = set()
 
     async def count(self) -> None:
         """Count what is wrong, into the tally."""
@@ -98,6 +104,8 @@ class Judge:
         with store.audit_log.records() as records:
             trail = list(records)
         self._ended_at = {one.operation: one.at for one in trail if one.kind == "ended"}
+        for one in trail:
+            self._records[one.operation] = (*self._records.get(one.operation, ()), one.kind)
         if self._answered:
             known = " ".join(one.body for one in trail)
             self._tally.unrecorded += [
@@ -152,11 +160,48 @@ class Judge:
             if not _shows(card.text, state)
         ]
         kinds = Counter(_key(message).split(":")[1] for message in said)
-        announced = state is State.ACCEPTED and "ResumeTime" in operation.params
+        tally.unposted += [
+            f"{name}: no {owed.value} of its being {state.value}"
+            for owed in self._owed(operation)
+            if not kinds[owed.value]
+        ]
+        if self._is_turned_away(operation) and not self._take_private_reply(operation):
+            tally.unposted.append(f"{name}: nobody was told that it is {state.value}")
+
+    def _owed(self, operation: Operation) -> tuple[MessageKind, ...]:
+        """Return the messages for everybody that an operation with this ending must have."""
+        if self._is_turned_away(operation):
+            return (MessageKind.AUDIT,)
+        announced = operation.state is State.ACCEPTED and "ResumeTime" in operation.params
         lift = (MessageKind.LIFT,) if announced else ()
-        for owed in (MessageKind.CARD, MessageKind.ENDING, MessageKind.AUDIT, *lift):
-            if not kinds[owed.value]:
-                tally.unposted.append(f"{name}: no {owed.value} of its being {state.value}")
+        return (MessageKind.CARD, MessageKind.ENDING, MessageKind.AUDIT, *lift)
+
+    def _is_turned_away(self, operation: Operation) -> bool:
+        return self._records.get(operation.id) == TURNED_AWAY
+
+    def _take_private_reply(self, operation: Operation) -> bool:
+        """Find a message to the asker alone that says why, one for each operation.
+
+        Slack keeps no metadata of such a message, which therefore is known by its words.
+        """
+        user, place, why = operation.actor.user, operation.place.channel, detail_text(operation)
+        channels = [
+            channel
+            for id_, channel in self._slack.channels.items()
+            if id_ == place or (id_.startswith("D") and user in channel.members)
+        ]
+        for channel in channels:
+            for message in channel.messages:
+                alone = message.to == user or channel.id != place
+                if (
+                    alone
+                    and message.bot_id
+                    and message.ts not in self._told
+                    and why in message.text
+                ):
+                    self._told.add(message.ts)
+                    return True
+        return False
 
     def _changes(self) -> list[Received]:
         return [one for one in self._cloud.ran() if not one.api.startswith("Describe")]
