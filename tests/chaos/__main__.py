@@ -78,8 +78,8 @@ def _tally(
     options: argparse.Namespace, names: Sequence[str], kind: str, *, broken: str = ""
 ) -> Tally:
     """Run one campaign on a database of a kind."""
-    with database(kind) as (url, folder, restart), _before(url) as relay:
-        replicas = options.replicas if kind == "postgresql" else 1
+    replicas = options.replicas if kind == "postgresql" else 1
+    with database(kind) as (url, folder, restart), _before(url, replicas) as relays:
         say(f"{kind}, {replicas} at once, {', '.join(names)}, --seed {options.seed}")
         campaign = Campaign(
             url,
@@ -92,7 +92,7 @@ def _tally(
             # What it leaves undone for good need not be waited for.
             calm=BROKEN[broken].calm if broken else CALM,
             patience=8.0 if broken else PATIENCE,
-            relay=relay,
+            relays=relays,
             restart=restart,
         )
         tally = asyncio.run(campaign.run())
@@ -102,9 +102,12 @@ def _tally(
         return tally
 
 
-def _before(url: str) -> contextlib.AbstractContextManager[Relay | None]:
-    """Return a relay before a PostgreSQL; nothing before SQLite."""
-    return contextlib.nullcontext() if url.startswith("sqlite") else relayed(url)
+@contextlib.contextmanager
+def _before(url: str, replicas: int) -> Iterator[list[Relay]]:
+    """Yield relays before a PostgreSQL, one for each replica; none before SQLite."""
+    with contextlib.ExitStack() as stack:
+        count = 0 if url.startswith("sqlite") else replicas
+        yield [stack.enter_context(relayed(url)) for _ in range(count)]
 
 
 @contextlib.contextmanager

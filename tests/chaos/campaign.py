@@ -37,6 +37,8 @@ GROWN = 0.8
 CALM, PATIENCE = 300.0, 30.0
 """See Campaign."""
 
+_DATABASE = "STOPSTREAM_DATABASE_URL"
+
 
 class Campaign:
     """Faults, load and counting.
@@ -48,7 +50,7 @@ class Campaign:
         broken: What is wrong with the bot on purpose, by the name that the victim knows.
         patience: Seconds for which people wait for the card of what was taken.
         calm: Seconds after the last fault until nothing may be owed any more.
-        relay: Before PostgreSQL; None on SQLite.
+        relays: Before PostgreSQL, one for each replica; none on SQLite.
         restart: Restarts PostgreSQL; None if it is not ours.
     """
 
@@ -64,7 +66,7 @@ class Campaign:
         broken: str = "",
         patience: float = PATIENCE,
         calm: float = CALM,
-        relay: Relay | None = None,
+        relays: Sequence[Relay] = (),
         restart: Callable[[], None] | None = None,
     ) -> None:
         self.tally = Tally()
@@ -78,8 +80,8 @@ class Campaign:
         self._cloud = CloudEmulator(keys={"AKIDCHAOS": Key("chaos-key")})
         self._slack = Workspace(scopes=bot_scopes(), limits=False, pace=0.02)
         self._people = People(self._slack, self._cloud, self._dice, patience)
-        self._relay = relay
-        self._around = Around(self._slack, self._dice, relay, restart)
+        self._relays = relays
+        self._around = Around(self._slack, self._dice, relays, restart)
         self._names = set(faults.possible(names, self._around))
         self._killed: Counter[str] = Counter()
 
@@ -93,11 +95,12 @@ class Campaign:
         self._slack.faults.delay = 0.02
         async with self._cloud, self._slack, contextlib.AsyncExitStack() as stack:
             env = self._environment()
+            urls = [relay.url for relay in self._relays] or [self._url] * self._replicas
             victims = [
                 await stack.enter_async_context(
-                    Victim(number, self._folder, env, broken=self._broken)
+                    Victim(number, self._folder, env | {_DATABASE: url}, broken=self._broken)
                 )
-                for number in range(self._replicas)
+                for number, url in enumerate(urls)
             ]
             load = asyncio.create_task(self._people.ask(victims))
             async with asyncio.TaskGroup() as lives:
@@ -121,7 +124,7 @@ class Campaign:
             self.tally,
             answered=not self._names & LOSES_ANSWERS,
             # The clock of PostgreSQL, which is nobody's machine here, is not turned.
-            true_clocks="clock" not in self._names or self._relay is not None,
+            true_clocks="clock" not in self._names or bool(self._relays),
         )
         await judge.count()
 
@@ -137,7 +140,6 @@ class Campaign:
             "TENCENTCLOUD_SECRET_KEY": "chaos-key",
             "STOPSTREAM_TENCENT_URL": self._cloud.url,
             "STOPSTREAM_POLICY": str(policy),
-            "STOPSTREAM_DATABASE_URL": self._url if self._relay is None else self._relay.url,
             "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
             "STOPSTREAM_AUDIT_KEY_FILE": str(self._folder / "trail.key"),
             "STOPSTREAM_LOG_FORMAT": "json",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.sandbox.slack.workspace import Workspace
 from tests.chaos.clock import turn
 from tests.chaos.replica import Victim
-from tests.chaos.victim import LEASE
+from tests.chaos.victim import ANSWER_WITHIN, LEASE
 from tests.support.database_relay import Relay
 
 KILL = "kill"
@@ -31,6 +31,9 @@ FAULTS = (
 CLOCK = 262.0
 """Seconds by which the clock is turned at most: less than what Slack and Tencent Cloud refuse."""
 
+EVERYWHERE = 0.1
+"""The part of the silences in which every replica's connections fall silent at once."""
+
 METHODS = ("chat.postMessage", "chat.update", "chat.postEphemeral")
 PASSING = ("update_failed", "message_limit_exceeded")
 """Codes with which Slack refuses for a while."""
@@ -43,13 +46,13 @@ class Around:
     """What the replicas depend on.
 
     Attributes:
-        relay: Before PostgreSQL; None on SQLite.
+        relays: Before PostgreSQL, one for each replica; none on SQLite.
         restart: Restarts PostgreSQL, without a clean end; None where there is none of ours.
     """
 
     slack: Workspace
     dice: random.Random
-    relay: Relay | None = None
+    relays: Sequence[Relay] = ()
     restart: Callable[[], None] | None = None
 
 
@@ -58,7 +61,7 @@ def possible(names: Sequence[str], around: Around) -> list[str]:
     return [
         name
         for name in names
-        if (name != "silent" or around.relay) and (name != "database-restart" or around.restart)
+        if (name != "silent" or around.relays) and (name != "database-restart" or around.restart)
     ]
 
 
@@ -70,19 +73,8 @@ async def do(name: str, victim: Victim, around: Around) -> None:
             victim.signal(signal.SIGSTOP)
             await asyncio.sleep(LEASE * dice.uniform(0.4, 3))
             victim.signal(signal.SIGCONT)
-        case "lost-commit" if around.relay is not None:
-            around.relay.lose_next_commit(times=dice.choice((1, 1, 2, 5)))
-            await asyncio.sleep(dice.uniform(0.1, 0.6))
-        case "lost-commit":
-            victim.signal(signal.SIGUSR1)
-            await asyncio.sleep(dice.uniform(0.1, 0.6))
-        case "silent":
-            assert around.relay is not None
-            around.relay.fall_silent()
-            await asyncio.sleep(dice.uniform(2, 16))
-        case "database-restart":
-            assert around.restart is not None
-            await asyncio.to_thread(around.restart)
+        case "lost-commit" | "silent" | "database-restart":
+            await _harm_database(name, victim, around)
         case "clock":
             turn(victim.clock, dice.choice((-1, 1)) * dice.uniform(LEASE, CLOCK))
             await asyncio.sleep(dice.uniform(0.2, 2))
@@ -100,6 +92,27 @@ async def do(name: str, victim: Victim, around: Around) -> None:
                 await asyncio.sleep(dice.uniform(0.1, 1.5))
         case _:
             raise ValueError(f"{name} is no fault")
+
+
+async def _harm_database(name: str, victim: Victim, around: Around) -> None:
+    dice, relays = around.dice, around.relays
+    match name:
+        case "lost-commit" if relays:
+            relays[victim.number].lose_next_commit(times=dice.choice((1, 1, 2, 5)))
+            await asyncio.sleep(dice.uniform(0.1, 0.6))
+        case "lost-commit":
+            victim.signal(signal.SIGUSR1)
+            await asyncio.sleep(dice.uniform(0.1, 0.6))
+        case "silent":
+            # The network of one machine, or at times the server's own.
+            for relay in relays if dice.random() < EVERYWHERE else [relays[victim.number]]:
+                relay.fall_silent()
+            await asyncio.sleep(ANSWER_WITHIN * dice.uniform(0.5, 1.5))
+        case _:
+            assert around.restart is not None
+            await asyncio.to_thread(around.restart)
+            # Otherwise nothing but starts would be under way when it comes again.
+            await asyncio.sleep(dice.uniform(0.1, 1.5))
 
 
 @contextlib.contextmanager

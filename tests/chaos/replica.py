@@ -21,6 +21,7 @@ class Victim:
     """One replica, which lives and dies again and again."""
 
     def __init__(self, number: int, folder: Path, env: dict[str, str], *, broken: str) -> None:
+        self.number = number
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.points = folder / "points"

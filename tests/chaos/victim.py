@@ -23,12 +23,16 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from bot.cli import wiring
 from bot.cli.serve import serve
+from bot.storage import postgres_connection
 from bot.storage.store import Store
 from tests.chaos.broken import BROKEN, break_bot
 from tests.chaos.points import Points
 
 LEASE, SPACING = 2.0, 0.02
-"""Seconds; shorter than the program's own, so that a campaign of hundreds of kills ends."""
+"""Seconds; shorter than the program's own, so that a campaign of hundreds of faults ends."""
+
+STATEMENT_TIMEOUT, ANSWER_WITHIN, PING_WITHIN = 2.5, 3.0, 0.75
+"""Seconds; a quarter of the program's own."""
 
 
 def main() -> None:
@@ -77,6 +81,10 @@ def quicken() -> None:
     """Shorten what a campaign would only wait for."""
     inspect.getattr_static(Store, "__init__").__kwdefaults__["lease"] = LEASE
     inspect.getattr_static(wiring, "build").__kwdefaults__["spacing"] = SPACING
+    postgres_connection.ANSWER_WITHIN = ANSWER_WITHIN
+    postgres_connection.PING_WITHIN = PING_WITHIN
+    timeout = f"-c statement_timeout={STATEMENT_TIMEOUT * 1000:.0f}"
+    postgres_connection.PARAMETERS = {**postgres_connection.PARAMETERS, "options": timeout}
 
 
 def lose_commits_on_signal() -> None:
