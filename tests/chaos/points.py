@@ -1,6 +1,7 @@
 """The points of a process: every place in our code where a task goes to sleep or wakes up."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Coroutine, Generator
@@ -31,7 +32,9 @@ class Points:
     def passing(self, point: str) -> None:
         if point not in self._seen:
             self._seen.add(point)
-            os.write(self._log, f"{point}\n".encode())
+            # Where its disk is full, it is the bot that must bear it, and not what watches it.
+            with contextlib.suppress(OSError):
+                os.write(self._log, f"{point}\n".encode())
         if point == self._target:
             self._left -= 1
             if self._left == 0:

@@ -11,6 +11,7 @@ import pytest
 from tests.chaos.broken import BROKEN
 from tests.chaos.campaign import Campaign
 from tests.chaos.faults import FAULTS
+from tests.chaos.points import Points
 from tests.chaos.tally import Tally
 
 
@@ -62,3 +63,8 @@ def test_what_is_not_done_in_time_is_no_find() -> None:
     assert not BROKEN["kill"].is_shown(slow)
     assert BROKEN["kill"].is_shown(wrong)
     assert not BROKEN["kill"].is_shown(Tally(late=["x1: sent after it had ended"]))
+
+
+def test_full_disk_keeps_the_campaign_from_noting_its_points_and_harms_no_task() -> None:
+    """What watches a bot raises nothing in the bot's tasks."""
+    Points(Path("/dev/full")).passing("somewhere")
