@@ -202,7 +202,7 @@ BROKEN: Mapping[str, Broken] = {
     "lost-commit": Broken(keep_what_is_unknown, ("lost",), (_STILL,), calm=120.0),
     "silent": Broken(wait_for_ever, ("lost",), (_STILL,), _POSTGRESQL, count=4, calm=120.0),
     "database-restart": Broken(
-        claim_until_failure, ("lost",), (_STILL,), _POSTGRESQL, count=4, calm=120.0
+        claim_until_failure, ("lost",), (_STILL,), _POSTGRESQL, count=20, calm=60.0
     ),
     "clock": Broken(trust_own_clock, ("late",), (_LATE,), _POSTGRESQL),
     "slack-answer-lost": Broken(post_without_looking, ("posted_twice",)),
