@@ -35,8 +35,13 @@ def unknown_word(
     Args:
         otherwise: How the sentence ends if no word is similar.
     """
-    folded = {name.casefold(): name for name in known if not _is_opposite(word, name)}
-    near = closest(word.casefold(), folded)
+    typed = word.casefold()
+    folded = {
+        fold: name
+        for name in known
+        if _may_be(typed, fold := name.casefold()) and not _is_opposite(word, name)
+    }
+    near = closest(typed, folded)
     if not near:
         return context.error(sentence + otherwise, token)
     suggestion = folded[near]
@@ -45,11 +50,30 @@ def unknown_word(
 
 def closest(word: str, known: Iterable[str]) -> str:
     """Return the known word that a slip of the fingers makes of this one; or empty."""
-    most = min(_MOST_SLIPS, max(1, len(word) // _LETTERS_PER_SLIP))
-    near = [name for name in known if abs(len(name) - len(word)) <= most]
-    distances = {name: edit_distance(word, name) for name in near}
+    distances = {name: edit_distance(word, name) for name in known if _may_be(word, name)}
     best = min(distances, key=distances.__getitem__, default="")
-    return best if best and distances[best] <= most else ""
+    return best if best and distances[best] <= _slips(word) else ""
+
+
+def _may_be(word: str, name: str) -> bool:
+    """Return whether two words are alike enough to be compared letter by letter.
+
+    A slip changes the length by one at most, and takes or brings one letter at most.
+    """
+    most = _slips(word)
+    if abs(len(name) - len(word)) > most:
+        return False
+    return _letters_beyond(word, name) <= most and _letters_beyond(name, word) <= most
+
+
+def _letters_beyond(word: str, name: str) -> int:
+    """Return how many letters of one word another one lacks, wherever they stand."""
+    return sum(max(0, word.count(one) - name.count(one)) for one in set(word))
+
+
+def _slips(word: str) -> int:
+    """Return how many slips a word of this length may have."""
+    return min(_MOST_SLIPS, max(1, len(word) // _LETTERS_PER_SLIP))
 
 
 _MOST_SLIPS = 3

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.commands import suggestions
 from bot.commands.suggestions import closest, edit_distance
 from bot.errors import ParseError
 from bot.model.actions import Effect
@@ -129,3 +130,32 @@ def test_closest_word_is_within_a_sensible_distance() -> None:
     assert closest("lvie", ["live", "ingest"]) == "live"
     assert closest("list", ["live", "ingest"]) == ""
     assert closest("droplivestraem", ["droplivestream"]) == "droplivestream"
+
+
+@given(
+    st.text("abcé-", max_size=9),
+    st.lists(st.text("abcé-", max_size=9), max_size=8, unique=True),
+)
+def test_closest_word_is_that_of_a_full_search(word: str, known: list[str]) -> None:
+    """What is left out because of its length or letters could not have been the closest."""
+    most = min(3, max(1, len(word) // 4))
+    distances = {name: edit_distance(word, name) for name in known}
+    best = min(distances, key=distances.__getitem__, default="")
+    assert closest(word, known) == (best if best and distances[best] <= most else "")
+
+
+@pytest.mark.parametrize("mistake", ["lvie cam-7", "droplivestraem cam-7", "cam-7"])
+def test_few_words_are_compared_letter_by_letter(
+    mistake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most words of the catalog are told apart by their lengths and letters alone."""
+    compared: list[str] = []
+
+    def counted(first: str, second: str) -> int:
+        compared.append(second)
+        return edit_distance(first, second)
+
+    monkeypatch.setattr(suggestions, "edit_distance", counted)
+    with pytest.raises(ParseError):
+        read(mistake, None)
+    assert len(compared) <= 3, compared
