@@ -5,6 +5,7 @@ import * as cloud from "./cloud.js";
 import { $, dialog, h } from "./dom.js";
 import * as faults from "./faults.js";
 import "./form.js";
+import * as guide from "./guide.js";
 import { become, connect } from "./link.js";
 import * as policy from "./policy.js";
 
@@ -104,5 +105,6 @@ for (const one of document.querySelectorAll("#bottom button")) {
 cloud.start();
 faults.start();
 policy.start();
+guide.start();
 show("cloud");
 connect();

@@ -4,6 +4,7 @@ import { $, clock, h } from "./dom.js";
 import { call, watch, world } from "./link.js";
 
 const tiles = new Map(); // key → {made, canvas, line, back, badge}
+export const copies = new Map(); // key → a canvas elsewhere that shows the same picture
 const peaks = new Map(); // api → the most in one second
 const WORDS = { active: "live", inactive: "offline", forbid: "banned" };
 const KINDS = {
@@ -110,10 +111,11 @@ let painted = 0;
 function paint(now) {
   requestAnimationFrame(paint);
   const wait = still.matches ? 1000 : 66;
-  if (now - painted < wait || $("cloud").hidden || document.hidden) return;
+  if (now - painted < wait || ($("cloud").hidden && !copies.size) || document.hidden) return;
   painted = now;
-  for (const tile of tiles.values()) {
+  for (const [key, tile] of tiles) {
     picture(tile.canvas, tile.thing, now);
+    copies.get(key)?.getContext("2d").drawImage(tile.canvas, 0, 0);
     const said = encoder(tile.thing);
     if (tile.line.textContent !== said) tile.line.textContent = said;
   }
