@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.commands.formatting import example
+from bot.commands.formatting import command_prefix, example
 from bot.model.actions import Action, Effect
 from bot.operations.results import Permissions
 from bot.policy.explanation import Permission
@@ -89,7 +89,7 @@ def help_on(
     named = [action for action in actions if folded in (action.words, action.api.casefold())]
     family = [action for action in actions if folded in (action.product.name, action.effect.value)]
     if named:
-        return _in_full(topic, named, family, may)
+        return _in_full(topic, named, family, may, {one.api: one for one in actions})
     if family:
         return _overview(family, may)
     if lines := topic_lines(topic, targets, actions):
@@ -125,10 +125,11 @@ def _in_full(
     named: Sequence[Action],
     family: Sequence[Action],
     may: Mapping[str, Sequence[Permission]],
+    known: Mapping[str, Action],
 ) -> Message:
     lines: list[str] = []
     for action in named:
-        lines += _action_lines(action)
+        lines += [*_action_lines(action), *_related_lines(action, known)]
         lines += map(permission_sentence, may.get(action.api, ()))
     others = dict.fromkeys(action.words for action in family if action not in named)
     if others:
@@ -168,7 +169,11 @@ def _first_sentence(text: str) -> str:
 
 
 def _action_lines(action: Action) -> list[str]:
-    lines = [f"*{action.api}*", action.does, f"Example: {code(example(action), 300)}"]
+    lines = [
+        f"*{action.plain_name}* ({action.api})",
+        action.does,
+        f"Example: {code(example(action), 300)}",
+    ]
     for param in action.params:
         need = "" if param.required else " (may be left out)"
         if param.default is not None:
@@ -180,10 +185,16 @@ def _action_lines(action: Action) -> list[str]:
         lines.append(f"• {code('region')} on the {site} site: {', '.join(regions)}")
     twice = "may be sent twice" if action.repeatable else "is never sent twice by itself"
     lines.append(f"At most {action.per_second} a second; a request whose answer is lost {twice}.")
-    if action.undo:
-        lines.append(f"What takes it back: {action.undo}.")
-    if action.status_read:
-        lines.append(f"What reads the state: {action.status_read}.")
     if action.deprecated:
         lines.append(action.deprecated)
     return lines
+
+
+def _related_lines(action: Action, known: Mapping[str, Action]) -> list[str]:
+    """Return how it is undone and how its state is read, as commands."""
+    related = {"To undo it": action.undo, "To check its state": action.status_read}
+    return [
+        f"{purpose}: {code(command_prefix(known[api]))}"
+        for purpose, api in related.items()
+        if api is not None and api in known
+    ]

@@ -32,10 +32,9 @@ def reason_form(decision: Decision) -> dict[str, Any]:
     """Render the form of a reason, which a denial may have and an emergency must have."""
     emergency = decision.choice is Choice.EMERGENCY
     explanation = (
-        "This goes without the second person that the policy wants. It is marked as an emergency "
-        "on the card, in the audit channel and on the trail."
+        "This skips the second person and is marked as an emergency everywhere."
         if emergency
-        else "Nothing is sent. Whoever asked reads your reason in the thread."
+        else "Nothing is sent. The person who asked sees your reason in the thread."
     )
     return {
         "type": "modal",

@@ -38,11 +38,11 @@ MALFORMED = (
     "Slack sent this without what makes it unique, so nothing was done. Please send it again."
 )
 
-WHO_ARE_YOU = "One moment, Slack is asked who you are."
+WHO_ARE_YOU = "Looking up what you can do…"
 
 _IN_PROGRESS: Mapping[type, str] = {
-    DryRun: "Dry run, nothing is sent. One moment, the policy is asked.",
-    Form: "The form opens now.",
+    DryRun: "Dry run: nothing is sent. Checking the policy…",
+    Form: "Opening the form…",
     WhoAmI: WHO_ARE_YOU,
     Audit: "Searching the audit trail…",
     OffAir: "Looking up what is off…",

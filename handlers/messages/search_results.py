@@ -93,7 +93,7 @@ def page(found: SearchPage) -> Message:
     scope = "Asked here or by you" if found.search.reader else "Asked by anyone, anywhere"
     if not found.operations:
         none = "Nothing older" if found.search.before else "Nothing"
-        return Message(f"{none} was found. {scope} is what was looked through.")
+        return Message(f"{none} found among what was {scope[0].lower()}{scope[1:]}.")
     lines = [operation_line(operation) for operation in found.operations]
     message = arrange([f"*{scope}, newest first*", *lines])
     return Message(message.text, (*message.blocks, *_buttons(found)))

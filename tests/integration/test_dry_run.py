@@ -160,9 +160,9 @@ async def world(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 async def dry(world: Sandbox, user: str, text: str, command: str = "/stopstream") -> str:
     said = await world.slack.person(user).slash(command, f"{text} --dry-run", INCIDENTS)
-    assert said.startswith("Dry run, nothing is sent."), said
+    assert said.startswith("Dry run: nothing is sent."), said
     seen = await world.slack.wait_for(
-        lambda: [m for m in world.slack.ephemerals(user) if "One moment" not in m.text]
+        lambda: [m for m in world.slack.ephemerals(user) if "Checking the policy" not in m.text]
     )
     return str(seen[-1].text)
 

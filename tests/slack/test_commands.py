@@ -99,7 +99,7 @@ async def test_help_is_returned_in_ack(workspace: Workspace) -> None:
 
 async def test_whoami_replies_after_ack(workspace: Workspace) -> None:
     """Whoami is answered through the response URL after the acknowledgement."""
-    assert "One moment" in await workspace.command("whoami")
+    assert "Looking up" in await workspace.command("whoami")
     await workspace.settle()
 
     (reply,) = workspace.slack.replies

@@ -51,7 +51,7 @@ async def said(workspace: Workspace, text: str, command: str = "/stopstream") ->
         ("live s1 --dry-run", "n a direct message nobody else would see it"),
         ("hold live s1 reason=x", "Ask in a channel that I am in."),
         ("lvie s1", 'Did you mean "live"?'),
-        ("", "The form opens now."),
+        ("", "Opening the form…"),
     ],
 )
 async def test_command_in_a_direct_message_is_answered_sensibly(

@@ -41,12 +41,12 @@ TEXTS = (
 )
 NEUTRAL = {
     *(
-        "One moment, Slack is asked who you are.",
-        "The form opens now.",
+        "Looking up what you can do…",
+        "Opening the form…",
         "Searching the audit trail…",
     ),
     *("Looking up what is off…",),
-    "Dry run, nothing is sent. One moment, the policy is asked.",
+    "Dry run: nothing is sent. Checking the policy…",
     "Asked: the answer comes in this channel.",
     "Asked: the answer comes in this conversation.",
 }

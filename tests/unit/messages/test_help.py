@@ -37,6 +37,15 @@ def test_help_topic_describes_action(action: Action) -> None:
         is_harmless(message)
 
 
+def test_help_names_the_plain_title_first_and_undo_as_a_command() -> None:
+    """Help on an action begins with its plain name; undo and state are commands to type."""
+    lines = help_messages.help_on("ban", ACTIONS).text.splitlines()
+
+    assert lines[0] == "*Ban a stream* (ForbidLiveStream)"
+    assert "To undo it: `/startstream live`" in lines
+    assert "To check its state: `/stopstream status live`" in lines
+
+
 @pytest.mark.parametrize("topic", ["live", "trtc", "CAR", "stop", "start", "status"])
 def test_help_topic_lists_product_or_verb(topic: str) -> None:
     """Help on a product or a verb lists all of its actions."""
