@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import structlog
 
-from bot.telemetry import Metrics
+from bot.metrics import Metrics
 
 log = structlog.get_logger("stopstream.supervision")
 

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from bot.audit.checkpoints import Signer
 from bot.cli.wiring import build
+from bot.metrics import Metrics
 from bot.model.commands import Invocation, Via
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import MessageKind
@@ -36,7 +37,6 @@ from bot.sandbox.slack import events
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from tests.support.databases import (
     lay_schema,
     postgres_database,

@@ -12,10 +12,10 @@ from bot.cli.request_reader import BODY_MOST
 from bot.cli.shared_answer import SharedAnswer
 from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
+from bot.metrics import Metrics
 from bot.operations.audit_sink import SinkRelay
 from bot.storage.store import Store
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from handlers.slack.http_receiver import PATH
 from handlers.slack.messenger import Messenger
 from handlers.slack.socket_mode import SocketMode

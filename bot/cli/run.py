@@ -17,6 +17,7 @@ from bot.cli.settings import Settings
 from bot.cli.wiring import Parts, build, open_cloud, open_directory, open_policy, open_store
 from bot.commands.formatting import format_command
 from bot.errors import ParseError
+from bot.metrics import Metrics
 from bot.model.actions import Approval, Json, Params
 from bot.model.commands import Command, Invocation, Via
 from bot.model.operations import Choice, Decision, LiveBefore, Operation, State
@@ -26,7 +27,6 @@ from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded
 from bot.operations.service import Service
 from bot.redact import redact
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from bot.times import parse_duration
 
 _SUCCESSFUL = frozenset({State.ACCEPTED, State.ALREADY})

@@ -29,6 +29,7 @@ from bot.cli.wiring import (
 )
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError, StoreError
+from bot.metrics import Metrics
 from bot.model.actions import Action, Json, Site
 from bot.operations.audit_sink import SinkRelay
 from bot.operations.checkpointer import Checkpointer
@@ -40,7 +41,6 @@ from bot.storage import database
 from bot.storage.message_integrity import STARTED
 from bot.storage.store import Store
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from bot.times import parse_duration
 from handlers.app import build_app
 from handlers.messages.contacts import Contacts

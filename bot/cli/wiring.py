@@ -17,6 +17,7 @@ from bot.cli.output import complain
 from bot.cli.settings import Settings, variable
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError, StoreError
+from bot.metrics import Metrics
 from bot.model.actions import Site
 from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.ports import Cloud, Directory, Notifier
@@ -32,7 +33,6 @@ from bot.storage import audit_end, database
 from bot.storage.audit_end import TrailKey
 from bot.storage.store import Store
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import chain
 from handlers.slack.directory import Directory as SlackDirectory

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bot.catalog.registry import action_of
+from bot.metrics import Metrics
 from bot.model.actions import Json
 from bot.model.operations import Approvals, Decision, Operation, Preview, State
 from bot.model.verdicts import Denied
@@ -11,7 +12,6 @@ from bot.operations.transition_log import log_transition
 from bot.redact import redact
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Effects, Guards, Transition
-from bot.telemetry import Metrics
 
 _LONGEST_REASON = 500
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.metrics import Metrics
 from bot.model.ports import Cloud, Directory
 from bot.operations.account_domains import AccountDomains
 from bot.operations.admission import Admission
@@ -27,7 +28,6 @@ from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy
 from bot.storage.store import Store
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.catalog.error_codes import Repeat, explain
 from bot.errors import ApiError, CloudError, HeldBackError, NeverSentError, NoAnswerError
+from bot.metrics import Metrics
 from bot.model.actions import Action, Effect
 from bot.model.commands import Command
 from bot.model.operations import Answer, LiveBefore, Operation, State
@@ -18,7 +19,6 @@ from bot.operations.state_reader import status_read
 from bot.operations.transitions import Outcome
 from bot.redact import redact
 from bot.storage.transition import Changes
-from bot.telemetry import Metrics
 
 TRIES = 3
 """How often a request may be sent before its operation ends."""

@@ -12,13 +12,13 @@ import structlog
 
 from bot.clock_skew import elapsed
 from bot.errors import StoreError
+from bot.metrics import Metrics
 from bot.model.lifecycle import ENDINGS
 from bot.model.messages import Delivery, MessageKind, RetryLater, Sent, Undeliverable
 from bot.model.ports import Notifier
 from bot.storage.outbox_message import OutboxMessage
 from bot.storage.store import Store
 from bot.supervision import Loop, Supervisor, until_set
-from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.courier")
 

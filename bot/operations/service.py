@@ -15,6 +15,7 @@ from bot.commands.parser import parse
 from bot.commands.tokens import without_dry_run
 from bot.commands.vocabulary import Vocabulary
 from bot.errors import CommitUnknownError, ParseError, StoreError
+from bot.metrics import Metrics
 from bot.model.actions import DEFAULT, Json
 from bot.model.commands import Command, Invocation
 from bot.model.lifecycle import ENDINGS
@@ -35,7 +36,6 @@ from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.policy.loader import LoadedPolicy
 from bot.redact import redact
 from bot.storage.store import Store
-from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.service")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import structlog
 
+from bot.metrics import Metrics
 from bot.storage.store import Store
-from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.engine")
 

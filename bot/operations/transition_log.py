@@ -2,9 +2,9 @@
 
 import structlog
 
+from bot.metrics import Metrics
 from bot.model.lifecycle import ENDINGS
 from bot.model.operations import Operation, State
-from bot.telemetry import Metrics
 
 log = structlog.get_logger("stopstream.operations")
 

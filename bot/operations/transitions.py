@@ -11,6 +11,7 @@ import structlog
 from bot.catalog import effects as offair
 from bot.catalog.builtin import HOLD
 from bot.errors import StoreError, UnreadableRowError, UnstorableError
+from bot.metrics import Metrics
 from bot.model.actions import Json, Params
 from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
@@ -25,7 +26,6 @@ from bot.operations.transition_log import log_transition
 from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Effects, Guards, LateAnswer, Transition
-from bot.telemetry import Metrics
 from bot.times import format_duration
 
 log = structlog.get_logger("stopstream.engine")

@@ -24,12 +24,12 @@ from bot.audit.verifier import Report
 from bot.cli.audit_export import write_csv, write_jsonl
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, StrangeKeyError
+from bot.metrics import Metrics
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.retention import RetentionJob
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from tests.conftest import opened
 from tests.support.clocks import ManualClock
 from tests.support.waiting import until

@@ -13,12 +13,12 @@ from bot.audit.trail_file import TrailFile
 from bot.cli.http import HttpServer
 from bot.clock_skew import ClockSkew
 from bot.errors import SinkError
+from bot.metrics import Metrics
 from bot.operations import audit_sink
 from bot.operations.audit_sink import SinkRelay
 from bot.operations.file_sink import FileSink
 from bot.storage.store import Store
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from tests.conftest import opened
 from tests.support.waiting import until
 

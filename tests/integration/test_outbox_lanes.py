@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.metrics import Metrics
 from bot.model.messages import Delivery, DeliveryResult, MessageKind, RetryLater, Sent
 from bot.model.operations import Operation
 from bot.model.people import Place
@@ -21,7 +22,6 @@ from bot.storage.store import Store
 from bot.storage.tables import operations
 from bot.storage.writer import Transaction
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from tests.conftest import built, opened
 from tests.support.clocks import ManualClock
 from tests.support.fakes import FakeNotifier

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.audit.checkpoints import Signer
 from bot.cli.wiring import build
+from bot.metrics import Metrics
 from bot.model.ports import Cloud, Directory, Notifier
 from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.service import Service
@@ -15,7 +16,6 @@ from bot.policy.loader import LoadedPolicy
 from bot.storage.store import Store
 from bot.storage.writer import Work, Writer
 from bot.supervision import LONGEST, Loop, Pass, Supervisor
-from bot.telemetry import Metrics
 from tests.simulation.database import MemoryDatabase, chosen
 from tests.simulation.virtual_time import VirtualLoop
 from tests.support.fakes import TEAM

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from bot.metrics import Metrics
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from handlers.slack.background import BackgroundQueue
 
 

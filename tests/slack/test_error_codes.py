@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from bot.metrics import Metrics
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
@@ -19,7 +20,6 @@ from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.results import Accepted
 from bot.storage.store import Store
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from handlers.slack.error_codes import is_final
 from handlers.slack.messenger import Messenger
 from tests.conftest import House, built

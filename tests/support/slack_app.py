@@ -16,10 +16,10 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from bot.metrics import Metrics
 from bot.model.actions import Effect
 from bot.model.operations import State
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from handlers.app import build_app
 from handlers.messages import views
 from handlers.slack.background import BackgroundQueue

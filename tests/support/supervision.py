@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from bot.telemetry import Metrics
+from bot.metrics import Metrics
 
 PATIENCE = 20.0
 """Seconds after which a test that waits for something has failed; never how long it takes."""

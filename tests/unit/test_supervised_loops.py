@@ -16,6 +16,7 @@ from bot.audit.checkpoints import Signer
 from bot.cli.serve import Server
 from bot.cli.settings import read_settings
 from bot.clock_skew import ClockSkew
+from bot.metrics import Metrics
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.priority_queue import ApiQueue
 from bot.operations.retention import RetentionJob
@@ -24,7 +25,6 @@ from bot.policy.watched_file import WatchedFile
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import DOWN, Supervisor
-from bot.telemetry import Metrics
 from handlers.slack.background import BackgroundQueue
 from tests.conftest import House, built
 from tests.support.databases import lay_schema

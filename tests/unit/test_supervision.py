@@ -4,8 +4,8 @@ import asyncio
 
 from structlog.testing import capture_logs
 
+from bot.metrics import Metrics
 from bot.supervision import DOWN, FIRST, LONGEST, MOST, Supervisor
-from bot.telemetry import Metrics
 from tests.support.supervision import Clock, Work, become, come, figure, restarts
 
 

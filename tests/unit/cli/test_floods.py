@@ -14,9 +14,9 @@ from bot.cli.policy_reload import PolicyReloader
 from bot.cli.shared_answer import KEPT, SharedAnswer
 from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
+from bot.metrics import Metrics
 from bot.policy.watched_file import WatchedFile
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from tests.support.clocks import ManualClock
 
 

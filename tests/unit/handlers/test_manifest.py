@@ -13,8 +13,8 @@ import yaml
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.metrics import Metrics
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 from handlers import app
 from handlers.listeners import commands
 from handlers.manifest import EVENTS, METHODS, NEEDED

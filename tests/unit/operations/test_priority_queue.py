@@ -6,9 +6,9 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.metrics import Metrics
 from bot.operations.priority_queue import BURST, ApiQueue, BurstDetector, PriorityQueue
 from bot.supervision import Supervisor
-from bot.telemetry import Metrics
 
 
 @given(st.lists(st.booleans(), max_size=60))
