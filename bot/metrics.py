@@ -39,6 +39,12 @@ class Metrics:
             ["owed", "result"],
             registry=self.registry,
         )
+        self.notices = Counter(
+            "stopstream_notices_total",
+            "Notices to /hooks by source and what became of them",
+            ["source", "outcome"],
+            registry=self.registry,
+        )
         self.owed = Gauge(
             "stopstream_outbox", "Messages that Slack must still hear", registry=self.registry
         )

@@ -8,6 +8,8 @@ from typing import TypeAlias
 from aiohttp import web
 
 from bot.cli.connections import Connections
+from bot.cli.hooks import PATH as HOOKS
+from bot.cli.hooks import Hooks
 from bot.cli.request_reader import BODY_MOST
 from bot.cli.shared_answer import SharedAnswer
 from bot.clock_skew import ClockSkew
@@ -56,6 +58,7 @@ class HttpServer:
         self._messenger: Messenger | None = None
         self._receiver: Receiver | None = None
         self._socket: SocketMode | None = None
+        self._hooks: Hooks | None = None
         self._connections = Connections()
         self._listener: asyncio.Server | None = None
         app = web.Application(client_max_size=BODY_MOST, middlewares=[self._connections.bounded])
@@ -63,6 +66,7 @@ class HttpServer:
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._prometheus)
         app.router.add_post(PATH, self._slack)
+        app.router.add_post(HOOKS, self._notice)
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=_GRACE, logger=self._connections.log.logger()
         )
@@ -92,6 +96,7 @@ class HttpServer:
         *,
         receiver: Receiver | None = None,
         socket: SocketMode | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         """Be ready from now on, as long as nothing fails.
 
@@ -99,8 +104,10 @@ class HttpServer:
             messenger: Knows whether Slack accepts the bot's messages.
             receiver: Takes Slack's requests; None in Socket Mode.
             socket: None where Slack calls by HTTP.
+            hooks: Takes the notices of other systems.
         """
         self._messenger, self._receiver, self._socket = messenger, receiver, socket
+        self._hooks = hooks
 
     def disconnect(self) -> None:
         """Be not ready from now on; requests are still taken, so that none is lost."""
@@ -112,6 +119,11 @@ class HttpServer:
         if self._socket is not None:
             return web.Response(status=404, text="in Socket Mode Slack does not call here\n")
         return web.Response(status=503, text="not ready yet\n")
+
+    async def _notice(self, request: web.Request) -> web.Response:
+        if self._hooks is None:
+            return web.Response(status=503, text="not ready yet\n")
+        return await self._hooks.handle(request)
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
