@@ -69,7 +69,7 @@ class Admission:
         elif verdict.approval is not Approval.NONE:
             await self._wait_for_approval(operation, command, verdict, near)
         else:
-            await self._queue(operation, command, verdict, bulk=bulk)
+            await self._queue(operation, command, verdict, near.state, bulk=bulk)
 
     async def dry_run(self, operation: Operation, command: Command) -> DryRunResult:
         """Return what would become of a command; nothing is sent and nothing is stored."""
@@ -98,7 +98,13 @@ class Admission:
         return verdict, near
 
     async def _queue(
-        self, operation: Operation, command: Command, verdict: Verdict, *, bulk: bool
+        self,
+        operation: Operation,
+        command: Command,
+        verdict: Verdict,
+        state: str | None,
+        *,
+        bulk: bool,
     ) -> None:
         changes = _verdict_changes(verdict)
         path: tuple[State, ...] = (State.ASKED, *TO_RUNNING)
@@ -112,7 +118,9 @@ class Admission:
                 return
             operation, path, changes = waiting, TO_RUNNING, {}
         judged_at = self._clock()
-        self._scheduler.enqueue(QueuedRequest(operation, command, path, changes, judged_at, bulk))
+        self._scheduler.enqueue(
+            QueuedRequest(operation, command, path, changes, judged_at, bulk, state)
+        )
 
     async def _wait_for_approval(
         self,

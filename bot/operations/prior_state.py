@@ -21,10 +21,12 @@ class _Read:
     """A read that was begun for one stop.
 
     Attributes:
+        known: What it told, where it needed no task.
         stop_sent: The stop has left: what leaves later tells nothing of the state before it.
     """
 
     task: asyncio.Task[LiveBefore] | None = None
+    known: LiveBefore = LiveBefore.UNREADABLE
     stop_sent: bool = False
 
 
@@ -35,15 +37,24 @@ class PriorState:
         self._reader = reader
         self._reads: dict[str, _Read] = {}
 
-    def begin(self, operation: Operation, command: Command) -> None:
-        """Begin to read, once for each stop; what may have been sent before tells nothing."""
+    def begin(self, operation: Operation, command: Command, state: str | None = None) -> None:
+        """Begin to read, once for each stop; what may have been sent before tells nothing.
+
+        Args:
+            state: As it was read a moment ago. It is not read again: the second read would wait
+                for its slot under the API's limit, and leave after the stop.
+        """
         action = command.action
         if not takes_off_air(action) or status_read(action) is None:
             return
         if operation.id in self._reads:
             return
         read = self._reads[operation.id] = _Read()
-        if not operation.attempts:
+        if operation.attempts:
+            return
+        if state is not None:
+            read.known = live_before(action, state)
+        else:
             work = self._read(read, operation, command)
             read.task = asyncio.create_task(work, name=f"before {operation.id}")
 
@@ -64,7 +75,7 @@ class PriorState:
         if read is None:
             return None
         if read.task is None:
-            return LiveBefore.UNREADABLE
+            return read.known
         done, _ = await asyncio.wait({read.task}, timeout=ANSWER_WITHIN)
         if not done:
             read.task.cancel()

@@ -33,6 +33,9 @@ log = structlog.get_logger("stopstream.engine")
 FRESH = 5.0
 """Seconds for which a verdict holds; after them the policy is asked again before sending."""
 
+STATE_FRESH = 1.0
+"""Seconds for which a state that was read counts as the state right before a stop."""
+
 _AGAIN = 1.0
 """Seconds until a queue goes on after a dispatch that failed."""
 
@@ -46,6 +49,7 @@ class QueuedRequest:
         changes: Fields to set with it.
         judged_at: When the policy was asked, epoch seconds.
         bulk: It was asked in bulk, so single requests go first.
+        state: Of what it is about, as it was read when the policy was asked; None if it was not.
     """
 
     operation: Operation
@@ -54,6 +58,7 @@ class QueuedRequest:
     changes: Changes = field(default_factory=Changes)
     judged_at: float = 0.0
     bulk: bool = False
+    state: str | None = None
 
 
 class Scheduler:
@@ -149,7 +154,9 @@ class Scheduler:
             return 0.0
         command = ready[0].command
         for request in ready:
-            self._prior.begin(request.operation, request.command)
+            fresh = self._clock() - request.judged_at < STATE_FRESH
+            state = request.state if fresh else None
+            self._prior.begin(request.operation, request.command, state)
         # The reads come first in the store's queue, so that they leave before what they precede.
         await asyncio.sleep(0)
         began = self._now()

@@ -17,13 +17,16 @@ class RateLimits:
         self.session = session
 
     @write
-    def reserve(self, tx: Transaction, account: str, api: str, interval: float) -> float:
+    def reserve(
+        self, tx: Transaction, account: str, api: str, interval: float, lead: float = 0.0
+    ) -> float:
         """Reserve the next slot of an API and return its time by `time.monotonic`.
 
         Args:
             interval: Seconds between two requests, over all replicas.
+            lead: Seconds from now in which the slot cannot be used.
         """
-        return self.reserve_slots(tx, account, api, interval)[0]
+        return self.reserve_slots(tx, account, api, interval, lead=lead)[0]
 
     def reserve_slots(
         self,
@@ -34,17 +37,19 @@ class RateLimits:
         *,
         count: int = 1,
         burst: int = 1,
+        lead: float = 0.0,
     ) -> list[float]:
         """Reserve the next `count` slots and return their times by `time.monotonic`.
 
         Args:
             burst: How many may leave at once after a pause.
+            lead: Seconds from now in which none of them can be used.
         """
         row = (limits.c.account == account, limits.c.api == api)
         free_at = tx.connection.execute(sa.select(limits.c.free_at).where(*row)).scalar()
         if free_at is None or free_at > tx.now + _FARTHEST + interval * count:
             free_at = 0.0
-        first = max(free_at, tx.now - interval * (burst - 1))
+        first = max(free_at, tx.now + lead - interval * (burst - 1))
         after = first + interval * count
         tx.connection.execute(
             self.session.insert(limits)

@@ -112,6 +112,20 @@ async def test_stop_does_not_wait_for_the_read_beside_it(
     assert ended.live_before is LiveBefore.UNREADABLE
 
 
+async def test_ban_counts_on_the_state_that_was_read_a_moment_before(quick_store: Store) -> None:
+    """A state that was read to look for similar names is not read again beside the ban.
+
+    The second read would wait for its slot, and could leave after the ban.
+    """
+    cloud = FakeCloud(before_stop="active")
+    async with built(quick_store, cloud=cloud) as house:
+        ended = await house.run("ban s1")
+
+    assert ended.live_before is LiveBefore.LIVE
+    assert [command.action.api for command in cloud.read_near] == [STATE]
+    assert not cloud.read_before
+
+
 @pytest.mark.parametrize(
     ("before", "said"), [("active", "live"), ("inactive", "not live"), ("forbid", "not live")]
 )
