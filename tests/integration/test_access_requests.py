@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,10 @@ async def test_access_request_does_not_bypass_new_limit(house: House) -> None:
     assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
 
 
+def edited_since(message: Message, edits: int) -> bool:
+    return message.edits > edits
+
+
 async def asks_again(
     slack: Workspace, mallory: Person, button: dict[str, Any], denial: Message
 ) -> None:
@@ -211,7 +216,7 @@ async def asks_again(
         while link not in denial.text:
             edits = denial.edits
             await mallory.click(button, denial, INCIDENTS)
-            await slack.wait_for(lambda seen=edits: denial.edits > seen)
+            await slack.wait_for(partial(edited_since, denial, edits))
             assert denial.text.startswith("You asked this already")
 
 
