@@ -4,6 +4,7 @@ import contextlib
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 
 import sqlalchemy as sa
@@ -18,11 +19,13 @@ class Relay:
     Attributes:
         url: The address of the database behind it.
         lost: How many commits have been lost.
+        distance: Seconds that each answer takes longer.
     """
 
     def __init__(self, server: sa.URL) -> None:
         self.url = ""
         self.lost = 0
+        self.distance = 0.0
         self._server = server
         self._clients: set[socket.socket] = set()
         self._swallowed: set[socket.socket] = set()
@@ -93,6 +96,7 @@ class Relay:
                     self._to_swallow = False
                     self.fall_silent()
                     continue
+                time.sleep(self.distance)
                 client.sendall(data)
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_WR)
