@@ -1,16 +1,15 @@
 """The HTTP side of `serve`: health, readiness, metrics, and the endpoint that Slack calls."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from aiohttp import web
 
-from bot.cli.connections import Connections
+from bot.cli.gauges import Gauges
 from bot.cli.hooks import PATH as HOOKS
 from bot.cli.hooks import Hooks
-from bot.cli.request_reader import BODY_MOST
+from bot.cli.listener import Listener
 from bot.cli.shared_answer import SharedAnswer
 from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
@@ -24,9 +23,6 @@ from handlers.slack.socket_mode import SocketMode
 
 Receiver: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
-_GRACE = 3.0
-"""Seconds for which requests in progress may go on when the server stops."""
-
 _STORE_PATIENCE = 2.0
 """Seconds within which the database has to answer, for the bot to be ready."""
 
@@ -34,8 +30,9 @@ _STORE_PATIENCE = 2.0
 class HttpServer:
     """Answers health and metrics as soon as it listens, readiness once Slack is connected.
 
-    Attributes:
-        url: Where it listens, once it does.
+    Args:
+        metrics_apart: Metrics are shown on a port of their own, and not where Slack calls. Health
+            and readiness are on both: a proxy in front of Slack's port asks for them there.
     """
 
     def __init__(
@@ -46,30 +43,33 @@ class HttpServer:
         supervisor: Supervisor,
         skew: ClockSkew,
         sink: SinkRelay | None = None,
+        metrics_apart: bool = False,
     ) -> None:
-        self.url = ""
         self._store = store
-        self._metrics = metrics
         self._supervisor = supervisor
         self._skew = skew
         self._sink = sink
         self._store_trouble = SharedAnswer(self._ask_store)
-        self._depth = SharedAnswer(self._ask_depth)
+        self._gauges = Gauges(store=store, metrics=metrics, skew=skew, sink=sink)
         self._messenger: Messenger | None = None
         self._receiver: Receiver | None = None
         self._socket: SocketMode | None = None
         self._hooks: Hooks | None = None
-        self._connections = Connections()
-        self._listener: asyncio.Server | None = None
-        app = web.Application(client_max_size=BODY_MOST, middlewares=[self._connections.bounded])
-        app.router.add_get("/healthz", self._health)
-        app.router.add_get("/readyz", self._ready)
-        app.router.add_get("/metrics", self._prometheus)
-        app.router.add_post(PATH, self._slack)
-        app.router.add_post(HOOKS, self._notice)
-        self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=_GRACE, logger=self._connections.log.logger()
-        )
+        health = (web.get("/healthz", self._health), web.get("/readyz", self._ready))
+        shown = web.get("/metrics", self._prometheus)
+        called = (*health, web.post(PATH, self._slack), web.post(HOOKS, self._notice))
+        self._listener = Listener(called if metrics_apart else (*called, shown))
+        self._apart = Listener((*health, shown)) if metrics_apart else None
+
+    @property
+    def url(self) -> str:
+        """Where it listens to Slack; empty before it does."""
+        return self._listener.url
+
+    @property
+    def metrics_url(self) -> str:
+        """Where it shows metrics; empty before it does."""
+        return (self._apart or self._listener).url
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes any free one.
@@ -77,18 +77,23 @@ class HttpServer:
         Raises:
             OSError: The address cannot be used.
         """
-        await self._runner.setup()
-        server = self._runner.server
-        assert server is not None  # noqa: S101 (it is set up)
-        self._listener = await self._connections.listen(server, host, port)
-        host, port = self._listener.sockets[0].getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        await self._listener.start(host, port)
+
+    async def start_metrics(self, host: str, port: int) -> None:
+        """Listen on the port of the metrics, if they have one of their own.
+
+        Raises:
+            OSError: The address cannot be used.
+        """
+        if self._apart is not None:
+            await self._apart.start(host, port)
 
     async def stop(self) -> None:
-        """Finish the requests in progress and close the port."""
-        if self._listener is not None:
-            self._listener.close()
-        await self._runner.cleanup()
+        """Finish the requests in progress and close the ports."""
+        # Who watches sees until the end that the bot is not ready.
+        await self._listener.stop()
+        if self._apart is not None:
+            await self._apart.stop()
 
     def connect(
         self,
@@ -159,24 +164,8 @@ class HttpServer:
             return f"the database cannot be written: {str(error) or 'it does not answer'}"
         return ""
 
-    async def _ask_depth(self) -> int | None:
-        """Return how many messages the outbox holds; None where the database does not answer."""
-        with contextlib.suppress(StoreError, TimeoutError):
-            async with asyncio.timeout(_STORE_PATIENCE):
-                return await self._store.outbox.depth()
-        return None
-
     async def _prometheus(self, _request: web.Request) -> web.Response:
-        self._metrics.tampered.set(self._store.session.quarantine.tampered)
-        for one in self._skew.each():
-            self._metrics.clock_skew.labels(one.service).set(one.seconds)
-        if (depth := await self._depth.get()) is not None:
-            self._metrics.owed.set(depth)
-        self._metrics.strays.set(self._store.leases.strays)
-        if self._sink is not None:
-            self._metrics.sink_behind.set(self._sink.behind)
-            self._metrics.sink_up.set(not self._sink.trouble)
         return web.Response(
-            body=self._metrics.text(),
+            body=await self._gauges.text(self._messenger, self._socket),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )

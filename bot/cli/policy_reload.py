@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from typing import Literal
 
 import structlog
 
 from bot.errors import ConfigError, StoreError
+from bot.metrics import Metrics
 from bot.model.actions import DEFAULT, Json
 from bot.policy.difference import difference
 from bot.policy.loader import LoadedPolicy
@@ -25,9 +27,10 @@ class PolicyReloader:
         file: Its value is what the bot decides by.
     """
 
-    def __init__(self, file: WatchedFile[LoadedPolicy], store: Store) -> None:
+    def __init__(self, file: WatchedFile[LoadedPolicy], store: Store, metrics: Metrics) -> None:
         self._file = file
         self._store = store
+        self._metrics = metrics
         self._own_account = DEFAULT
 
     async def check(self) -> None:
@@ -36,14 +39,20 @@ class PolicyReloader:
         try:
             # Reading a large file takes seconds, and nobody waits for it.
             if await asyncio.to_thread(self._file.refresh):
+                self._note("loaded")
                 log.info("policy loaded", policy=self._file.digest[:12])
                 await self._announce_loaded(difference(before, self._file.value.policy))
                 await self.adopt_account()
         except ConfigError as error:
+            self._note("broken")
             log.error("the policy file is broken; the old one stays", problems=error.problems)
             await self._announce_broken(error)
         except StoreError as error:
             log.error("the new policy is not on the trail", why=str(error))
+
+    def _note(self, result: Literal["loaded", "broken"]) -> None:
+        self._metrics.policy_loads.labels(result).inc()
+        self._metrics.policy_current.set(result == "loaded")
 
     async def adopt_account(self) -> None:
         """Keep what is off and held where the policy names the bot's own account anew."""

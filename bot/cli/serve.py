@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Self
 
@@ -134,6 +134,11 @@ class Server:
         """Where it listens; empty before it does."""
         return self._http.url if self._http else ""
 
+    @property
+    def metrics_url(self) -> str:
+        """Where it shows metrics; empty before it does."""
+        return self._http.metrics_url if self._http else ""
+
     async def __aenter__(self) -> Self:
         try:
             await self._open()
@@ -152,6 +157,8 @@ class Server:
         settings = self.settings
         store = self.store = open_store(settings, may_upgrade=True)
         self._stack.push_async_callback(store.close)
+        store.session.on_query = self.metrics.database.labels("read").observe
+        store.session.writer.on_commit = self.metrics.database.labels("write").observe
         await store.outbox.adopt()
         sink = self._sink = open_sink(settings, store, self.supervisor)
         if sink is not None:
@@ -188,10 +195,13 @@ class Server:
         await self._record_start(store, identity)
         self._start_checkpoints(store)
         if settings.slack_app_token is None:
-            http.connect(messenger, receiver=receiver(app, signing_secret=signing_secret))
+            http.connect(
+                messenger,
+                receiver=receiver(app, signing_secret=signing_secret, metrics=self.metrics),
+            )
         else:
             token = _text(settings.slack_app_token)
-            socket = SocketMode(app, token, supervisor=self.supervisor)
+            socket = SocketMode(app, token, supervisor=self.supervisor, metrics=self.metrics)
             self._stack.push_async_callback(socket.close)
             await socket.start()
             http.connect(messenger, socket=socket)
@@ -203,14 +213,15 @@ class Server:
             supervisor=self.supervisor,
             skew=self.skew,
             sink=self._sink,
+            metrics_apart=self.settings.metrics_address is not None,
         )
         self._stack.push_async_callback(http.stop)
-        try:
+        with _naming("STOPSTREAM_LISTEN", self.settings.listen):
             await http.start(*self.settings.address)
-        except OSError as error:
-            why = error.strerror or error
-            raise ConfigError([f"STOPSTREAM_LISTEN: {self.settings.listen}: {why}"]) from None
-        log.info("listening", url=http.url)
+        if (address := self.settings.metrics_address) is not None:
+            with _naming("STOPSTREAM_METRICS_LISTEN", self.settings.metrics_listen):
+                await http.start_metrics(*address)
+        log.info("listening", url=http.url, metrics=f"{http.metrics_url}/metrics")
         return http
 
     def _start(
@@ -252,7 +263,7 @@ class Server:
             "schema": str(database.schema(store.session.engine)),
         }
         await store.audit_log.record(Fact(STARTED, "", facts))
-        reloader = PolicyReloader(self.policy, store)
+        reloader = PolicyReloader(self.policy, store, self.metrics)
         await reloader.adopt_account()
         self._stack.push_async_callback(_record_stop, store)
         policy = self.policy.digest[:12]
@@ -265,6 +276,7 @@ class Server:
         settings = self.settings
         keep = parse_duration(settings.audit_keep) if settings.audit_keep else None
         every = parse_duration(settings.audit_checkpoint)
+        self.metrics.checkpoint_interval.set(every)
         checkpointer = Checkpointer(store, every=every, supervisor=self.supervisor)
         checkpointer.start()
         self._stack.callback(checkpointer.stop)
@@ -278,6 +290,15 @@ class Server:
             )
             retention.start()
             self._stack.callback(retention.stop)
+
+
+@contextlib.contextmanager
+def _naming(setting: str, value: str) -> Iterator[None]:
+    """Raise ConfigError with the setting's name where its address cannot be used."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError([f"{setting}: {value}: {error.strerror or error}"]) from None
 
 
 async def _identify(ask: Callable[[], Awaitable[Identity]]) -> Identity:

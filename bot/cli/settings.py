@@ -160,6 +160,12 @@ class Settings(BaseSettings):
         alias="STOPSTREAM_LISTEN",
         description="`host:port` for health and metrics, and for Slack's requests in HTTP mode.",
     )
+    metrics_listen: str = Field(
+        "",
+        alias="STOPSTREAM_METRICS_LISTEN",
+        description="`host:port` for metrics and health, apart from Slack's requests; where it is "
+        "set, `STOPSTREAM_LISTEN` shows no metrics.",
+    )
     secrets_dir: Path | None = Field(
         None,
         alias="STOPSTREAM_SECRETS_DIR",
@@ -276,11 +282,11 @@ class Settings(BaseSettings):
             parse_duration(value)
         return value
 
-    @field_validator("listen", mode="after")
+    @field_validator("listen", "metrics_listen", mode="after")
     @classmethod
     def _listen(cls, value: str) -> str:
         host, colon, port = value.rpartition(":")
-        if not (colon and host and port.isdecimal() and int(port) <= 65535):  # noqa: PLR2004
+        if value and not (colon and host and port.isdecimal() and int(port) <= 65535):  # noqa: PLR2004
             raise ValueError("is not host:port")
         return value
 
@@ -294,8 +300,12 @@ class Settings(BaseSettings):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on; port 0 takes any free one."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return _host_and_port(self.listen)
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """The same of the metrics; None where they have no port of their own."""
+        return _host_and_port(self.metrics_listen) if self.metrics_listen else None
 
     @property
     def audit_sink_file(self) -> Path | None:
@@ -323,6 +333,11 @@ class Settings(BaseSettings):
     def site(self, product: str, default: Site) -> Site:
         """Return the site of a product: its own setting, that of all products, or its default."""
         return self.sites.get(product) or self.sites.get("") or default
+
+
+def _host_and_port(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _is_url(sink: str) -> bool:

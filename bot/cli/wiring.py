@@ -103,6 +103,7 @@ def build(
             supervisor=supervisor,
             spacing=spacing,
             patience=channel_patience,
+            epoch=clock,
         )
     return Parts(team, store, operations, relay)
 

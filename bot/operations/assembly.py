@@ -64,7 +64,7 @@ def assemble(
         clock: Epoch seconds, for all that is not asked of the store.
     """
     authorizer = Authorizer(store=store, directory=directory, policy=policy, team=team)
-    limiter = RateLimiter(store)
+    limiter = RateLimiter(store, metrics)
     reader = StateReader(cloud=cloud, limiter=limiter, authorizer=authorizer, clock=clock)
     tasks = OperationTasks(store=store, metrics=metrics)
     transitions = Transitions(
@@ -100,7 +100,7 @@ def assemble(
         scheduler=scheduler,
         clock=clock,
     )
-    verifier = Verifier(store=store, reader=reader, clock=clock)
+    verifier = Verifier(store=store, reader=reader, metrics=metrics, clock=clock)
     worker = Worker(
         store=store,
         tasks=tasks,
@@ -108,6 +108,7 @@ def assemble(
         scheduler=scheduler,
         admission=admission,
         verifier=verifier,
+        metrics=metrics,
         supervisor=supervisor,
     )
     approval_transitions = ApprovalTransitions(store, metrics)

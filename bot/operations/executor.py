@@ -116,7 +116,9 @@ class Executor:
             await self._limiter.wait_for(command, at)
             if not guard.is_fresh() and not await guard.renew():
                 return None
-            self._metrics.until_sent.observe(max(0.0, self._clock() - operation.asked_at))
+            if operation.attempts <= 1:
+                consent = operation.decided_at or operation.asked_at
+                self._metrics.until_sent.observe(max(0.0, self._clock() - consent))
             self._prior.note_sent(operation.id)
             try:
                 return await self._cloud.call(command, guard.is_fresh)

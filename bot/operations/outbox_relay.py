@@ -68,6 +68,7 @@ class OutboxRelay:
         refusal_patience: Seconds for which a message is tried that Slack refuses with a code
             not known to be final.
         clock: Seconds, monotonic, for the pause between two claims and for that patience.
+        epoch: Epoch seconds.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class OutboxRelay:
         patience: float = PATIENCE,
         refusal_patience: float = REFUSAL_PATIENCE,
         clock: Callable[[], float] = time.monotonic,
+        epoch: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._notifier = notifier
@@ -91,6 +93,7 @@ class OutboxRelay:
         self._refusal_patience = refusal_patience
         self._refusals: dict[int, _Refusals] = {}
         self._clock = clock
+        self._epoch = epoch
         self._loop: Loop | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
         # Those among the tasks whose outcome is stored.
@@ -220,6 +223,7 @@ class OutboxRelay:
             case Sent():
                 await self._store.outbox.mark_delivered(message, result)
                 self._metrics.delivered.labels(kind, "sent").inc()
+                self._note_posted(message)
             case RetryLater(seconds, why, uncertain, refused):
                 longest = LONGEST_REFUSED if refused else LONGEST
                 wait = max(seconds, min(longest, 0.5 * 2.0 ** min(message.attempts, 8)))
@@ -242,6 +246,12 @@ class OutboxRelay:
                 log.error("undeliverable", key=message.key, why=why)
                 await self._store.outbox.mark_undeliverable(message, why, tell=_lost(message, why))
                 self._metrics.delivered.labels(kind, "never").inc()
+
+    def _note_posted(self, message: OutboxMessage) -> None:
+        operation = message.operation
+        if message.kind is MessageKind.ENDING and operation is not None:
+            consent = operation.decided_at or operation.asked_at
+            self._metrics.until_posted.observe(max(0.0, self._epoch() - consent))
 
     def _with_patience(
         self, message: OutboxMessage, result: Sent | RetryLater | Undeliverable

@@ -6,6 +6,7 @@ import time
 import structlog
 
 from bot.errors import StoreError
+from bot.metrics import Metrics
 from bot.model.commands import Command
 from bot.storage.store import Store
 
@@ -32,8 +33,9 @@ def interval(command: Command) -> float:
 class RateLimiter:
     """Reserves slots under an account's limit of an API, and waits for them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
+        self._metrics = metrics
 
     async def acquire(self, command: Command) -> None:
         """Reserve a slot and wait for it.
@@ -53,6 +55,10 @@ class RateLimiter:
         Args:
             at: When the slot begins, by `time.monotonic`.
         """
+        with self._metrics.limited.labels(command.action.api).time():
+            await self._wait_for(command, at)
+
+    async def _wait_for(self, command: Command, at: float) -> None:
         for _ in range(_SLOTS):
             await asyncio.sleep(max(0.0, at - time.monotonic()))
             late = time.monotonic() - at

@@ -116,7 +116,6 @@ class Service:
     async def ask(self, invocation: Invocation) -> Reply:
         """Record what was asked; never waits for Slack or Tencent Cloud."""
         self._worker.note_ack()
-        self._metrics.asked.labels(invocation.via.value).inc()
         text, dry = without_dry_run(invocation.text)
         invocation = replace(invocation, text=text)
         try:
@@ -127,7 +126,10 @@ class Service:
                 now=self._clock(),
             )
         except ParseError as error:
+            self._metrics.asked.labels(invocation.via.value, "").inc()
             return await self._record_mistake(invocation, error)
+        if dry or not isinstance(wanted, Command):
+            self._metrics.asked.labels(invocation.via.value, "").inc()
         if not isinstance(wanted, Command):
             return await self._dry_without_command(invocation, wanted) if dry else wanted
         if dry:
@@ -280,6 +282,7 @@ class Service:
         self, invocation: Invocation, command: Command, origin: Origin = _NO_ORIGIN
     ) -> Reply:
         """Record an operation and let the worker take it."""
+        self._metrics.asked.labels(invocation.via.value, command.action.api).inc()
         secret = any(param.secret for param in command.action.params)
         # A bare word may be a key, without a name that would show it.
         text = format_command(command) if secret else invocation.text

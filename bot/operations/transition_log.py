@@ -2,11 +2,18 @@
 
 import structlog
 
+from bot.catalog.error_codes import known
+from bot.catalog.registry import ALL_ACTIONS
 from bot.metrics import Metrics
 from bot.model.lifecycle import ENDINGS
 from bot.model.operations import Operation, State
 
 log = structlog.get_logger("stopstream.operations")
+
+_APIS = frozenset({"", *(action.api for action in ALL_ACTIONS)})
+_CODES = frozenset({"", *known()})
+_OTHER = "other"
+"""In place of what the catalog does not know: a label has no value that somebody else chooses."""
 
 
 def log_transition(operation: Operation, before: State, metrics: Metrics) -> None:
@@ -21,7 +28,9 @@ def log_transition(operation: Operation, before: State, metrics: Metrics) -> Non
     if operation.state not in ENDINGS:
         log_step(operation, before)
         return
-    metrics.ended.labels(operation.state.value, operation.api).inc()
+    api = operation.api if operation.api in _APIS else _OTHER
+    code = operation.code if operation.code in _CODES else _OTHER
+    metrics.ended.labels(operation.state.value, api, code).inc()
     ended_at = operation.ended_at or operation.asked_at
     found = {
         "operation": operation.id,

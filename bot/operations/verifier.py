@@ -8,6 +8,7 @@ import structlog
 from bot.catalog import effects as offair
 from bot.catalog.registry import command_of, undo_of
 from bot.errors import StoreError
+from bot.metrics import Metrics
 from bot.model.actions import Action, Json
 from bot.model.operations import UNREADABLE, LiveBefore, Operation
 from bot.operations.state_reader import StateReader
@@ -30,10 +31,16 @@ class Verifier:
     """
 
     def __init__(
-        self, *, store: Store, reader: StateReader, clock: Callable[[], float] = time.time
+        self,
+        *,
+        store: Store,
+        reader: StateReader,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._reader = reader
+        self._metrics = metrics
         self._clock = clock
 
     async def verify(self, operation: Operation) -> None:
@@ -64,6 +71,7 @@ class Verifier:
             )
             if on:
                 await self._store.off_air.record_on_again(operation.id, seen, facts)
+                self._metrics.came_back.labels(operation.api).inc()
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
 

@@ -9,6 +9,7 @@ import structlog
 
 from bot.catalog.registry import command_of
 from bot.errors import StoreError
+from bot.metrics import Metrics
 from bot.model.commands import Command
 from bot.model.operations import Operation, State
 from bot.operations.admission import Admission
@@ -48,6 +49,7 @@ class Worker:
         scheduler: Scheduler,
         admission: Admission,
         verifier: Verifier,
+        metrics: Metrics,
         supervisor: Supervisor,
     ) -> None:
         self._store = store
@@ -56,6 +58,7 @@ class Worker:
         self._scheduler = scheduler
         self._admission = admission
         self._verifier = verifier
+        self._metrics = metrics
         self._supervisor = supervisor
         self._inbox: PriorityQueue[tuple[Operation, bool]] = PriorityQueue()
         self._bursts = BurstDetector()
@@ -126,6 +129,7 @@ class Worker:
     async def _take_over(self) -> None:
         for operation in await self._store.leases.claim():
             if operation.id not in self._in_progress():
+                self._metrics.take_overs.labels(operation.state.value).inc()
                 log.info("taken over", operation=operation.id, state=operation.state.value)
                 self.take(operation)
         for operation in await self._store.verifications.claim():

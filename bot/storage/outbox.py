@@ -122,6 +122,8 @@ class Outbox:
                 "next_at": 0.0,
                 "owner": "",
                 "lease_until": 0.0,
+                # A card that is replaced has waited since it was first enqueued.
+                "enqueued_at": tx.now,
             },
         )
 

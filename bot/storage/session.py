@@ -46,6 +46,7 @@ class Session:
         insert: Makes an INSERT in the dialect of the database.
         workspace: Address of the Slack workspace, once it is known.
         outbox_changed: Set when this process has committed a message to the outbox.
+        on_query: Called in a reader's thread with the seconds that a query has taken.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Session:
         self.writer = Writer(
             engine, self.outbox_changed, signer=signer, last_seal=last_seal, clock=clock
         )
+        self.on_query: Callable[[float], None] = lambda _seconds: None
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
 
     async def close(self) -> None:
@@ -99,8 +101,11 @@ class Session:
         """
 
         def run() -> T:
+            began = time.monotonic()
             with self.reading() as connection:
-                return query(connection)
+                found = query(connection)
+            self.on_query(time.monotonic() - began)
+            return found
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 

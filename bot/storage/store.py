@@ -16,6 +16,7 @@ from bot.storage.outbox import Outbox
 from bot.storage.rate_limits import RateLimits
 from bot.storage.session import LEASE, Session
 from bot.storage.sinks import Sinks
+from bot.storage.statistics import Statistics
 from bot.storage.verifications import Verifications
 
 
@@ -58,6 +59,7 @@ class Store:
         )
         self.decisions = Decisions(session, self.outbox)
         self.sinks = Sinks(session)
+        self.statistics = Statistics(session)
         self.verifications = Verifications(session, self.outbox, later_events)
         self.leases = Leases(session, self.audit_log)
 

@@ -176,6 +176,8 @@ outbox = sa.Table(
     sa.Column("aside", sa.Text, nullable=False, server_default=""),
     # Authenticates what is posted where; empty where a release without it wrote it.
     sa.Column("mac", sa.Text, nullable=False, server_default=""),
+    # Epoch seconds by the store's clock; 0 where a release without it wrote it.
+    sa.Column("enqueued_at", sa.Double, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 UNCODED = sa.text("mac = ''")

@@ -121,6 +121,7 @@ class Writer:
     Attributes:
         on_tampering: Called, before records are appended, with what is wrong with the end of
             the audit log.
+        on_commit: Called in the writer's thread with the seconds that a transaction has taken.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class Writer:
         self._clock = clock
         self._signer = signer
         self.on_tampering: Callable[[Transaction, Flaw], None] = lambda _transaction, _flaw: None
+        self.on_commit: Callable[[float], None] = lambda _seconds: None
         self._guard = EndGuard(signer.public if signer else "", last_seal)
         self._outbox_changed = outbox_changed
         self._most = most
@@ -287,6 +289,7 @@ class Writer:
             self._drop_connection()
         if self._connection is None:
             self._connection = self._engine.connect()
+        began = time.monotonic()
         with self._connection.begin() as begun:
             now, monotonic = time.time(), time.monotonic()
             if self._engine.dialect.name == "postgresql":
@@ -309,6 +312,7 @@ class Writer:
                 if mark:
                     self._unanswered = _Unanswered(mark, jobs, transaction, after, error)
                 raise
+        self.on_commit(time.monotonic() - began)
         self._committed(transaction, after)
 
     def _committed(self, transaction: Transaction, after: End | None) -> None:

@@ -12,7 +12,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from handlers.slack.payloads import well_formed
+from bot.metrics import Metrics
+from handlers.slack.payloads import kind_of, well_formed
 
 PATH = "/slack/events"
 
@@ -29,7 +30,11 @@ class _Clock(Clock):
 
 
 def receiver(
-    app: AsyncApp, *, signing_secret: str, clock: Callable[[], float] = time.time
+    app: AsyncApp,
+    *,
+    signing_secret: str,
+    metrics: Metrics,
+    clock: Callable[[], float] = time.time,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler of Slack's requests: it verifies the signature before it calls Bolt.
 
@@ -59,7 +64,9 @@ def receiver(
         bolt_request = AsyncBoltRequest(
             body=body, query={}, headers=_headers(request), mode="socket_mode"
         )
-        return await to_aiohttp_response(await app.async_dispatch(bolt_request))
+        with metrics.ack.labels(kind_of(body)).time():
+            response = await app.async_dispatch(bolt_request)
+        return await to_aiohttp_response(response)
 
     return events
 

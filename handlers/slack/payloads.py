@@ -1,7 +1,7 @@
 """Reads Slack's payloads without trusting their shape; pure."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
@@ -43,6 +43,13 @@ def form_invocation(body: Mapping[str, Any], place: Place) -> Invocation | None:
     """Return who uses a form and where the answer goes; None if it lacks what a run needs."""
     key, actor = text_at(body, "trigger_id"), actor_of(body)
     return Invocation(key, actor, place, "", Via.FORM, None) if key and actor else None
+
+
+def kind_of(body: Mapping[str, Any]) -> Literal["command", "event", "interaction"]:
+    """Return what Slack sends."""
+    if "command" in body:
+        return "command"
+    return "event" if "event" in body else "interaction"
 
 
 def well_formed(body: Mapping[str, Any]) -> bool:

@@ -37,6 +37,7 @@ class Pacer:
 
     Args:
         first: Seconds of the first delay, at most; each further one is up to twice as long.
+        on_reopened: Called when an attempt succeeds, but for the first that does.
         clock: Seconds, monotonic.
 
     Attributes:
@@ -44,9 +45,15 @@ class Pacer:
     """
 
     def __init__(
-        self, *, first: float = FIRST, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        first: float = FIRST,
+        on_reopened: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._first = first
+        self._on_reopened = on_reopened
+        self._has_opened = False
         self._clock = clock
         self._failures = 0
         self._at_least = 0.0
@@ -75,6 +82,9 @@ class Pacer:
     def opened(self) -> None:
         """Note that an attempt succeeded."""
         self._opened = self._clock()
+        if self._has_opened:
+            self._on_reopened()
+        self._has_opened = True
 
     def refused(self, why: str, at_least: float = 0.0) -> None:
         """Note and log that an attempt failed.

@@ -11,9 +11,10 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.addresses import is_loopback
 from bot.errors import ConfigError
+from bot.metrics import Metrics
 from bot.supervision import Loop, Supervisor
 from handlers.slack.api_calls import AUTH_ERRORS, Refused, call, without_retries
-from handlers.slack.payloads import well_formed
+from handlers.slack.payloads import kind_of, well_formed
 from handlers.slack.socket_client import PacedSocketClient, Pacer
 
 log = structlog.get_logger("stopstream.transports")
@@ -37,11 +38,13 @@ class SocketMode:
         app_token: str,
         *,
         supervisor: Supervisor,
+        metrics: Metrics,
         ping: float = PING,
         watch: float = WATCH,
     ) -> None:
         self._app = app
         self._supervisor = supervisor
+        self._metrics = metrics
         self._dead: set[int] = set()
         self._watch_interval = watch
         self._token = app_token
@@ -52,7 +55,17 @@ class SocketMode:
     @property
     def healthy(self) -> bool:
         """Whether at least one connection is open."""
-        return any(connection.open for connection in self._connections)
+        return self.open > 0
+
+    @property
+    def open(self) -> int:
+        """How many connections are open."""
+        return sum(connection.open for connection in self._connections)
+
+    @property
+    def wanted(self) -> int:
+        """How many connections are kept open."""
+        return len(self._connections)
 
     async def start(self, connections: int = 2, wait: float = 5.0) -> None:
         """Open the connections; those that are not open after `wait` seconds go on trying.
@@ -61,7 +74,9 @@ class SocketMode:
             ConfigError: Slack does not accept the app-level token.
         """
         await self._check()
-        self._connections = [self._connection(Pacer()) for _ in range(connections)]
+        reopened = self._metrics.socket_reconnects.inc
+        pacers = [Pacer(on_reopened=reopened) for _ in range(connections)]
+        self._connections = [self._connection(pacer) for pacer in pacers]
         self._watcher = self._supervisor.start("sockets", self._watch, every=self._watch_interval)
         await asyncio.wait(
             {connection.connecting for connection in self._connections}, timeout=wait
@@ -84,7 +99,7 @@ class SocketMode:
             )
 
     def _connection(self, pacer: Pacer) -> "_Connection":
-        return _Connection(self._app, self._token, self._ping, pacer)
+        return _Connection(self._app, self._token, self._ping, pacer, self._metrics)
 
     async def _watch(self) -> None:
         """Replace connections that stay dead: the SDK's own reconnecting can get stuck."""
@@ -100,15 +115,17 @@ class SocketMode:
 class _Handler(AsyncSocketModeHandler):
     """Passes well-formed requests to Bolt, as the HTTP receiver does."""
 
-    def __init__(self, app: AsyncApp, client: PacedSocketClient) -> None:
+    def __init__(self, app: AsyncApp, client: PacedSocketClient, metrics: Metrics) -> None:
         # The SDK's own would build the client that it uses.
         self.app, self.client = app, client
+        self._metrics = metrics
         client.socket_mode_request_listeners.append(self.handle)
 
     async def handle(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
         """Handle one envelope; a malformed one is acked, or Slack would send it again."""
         if well_formed(req.payload):
-            await super().handle(client, req)  # type: ignore[arg-type] # the SDK narrows it
+            with self._metrics.ack.labels(kind_of(req.payload)).time():
+                await super().handle(client, req)  # type: ignore[arg-type] # the SDK narrows it
             return
         log.warning("a malformed payload came over a socket", kind=req.type)
         await client.send_socket_mode_response(SocketModeResponse(req.envelope_id))
@@ -117,10 +134,12 @@ class _Handler(AsyncSocketModeHandler):
 class _Connection:
     """One connection."""
 
-    def __init__(self, app: AsyncApp, token: str, ping: float, pacer: Pacer) -> None:
+    def __init__(
+        self, app: AsyncApp, token: str, ping: float, pacer: Pacer, metrics: Metrics
+    ) -> None:
         self.pacer = pacer
         self._client = PacedSocketClient(token, app.client, ping=ping, pacer=pacer)
-        self._handler = _Handler(app, self._client)
+        self._handler = _Handler(app, self._client, metrics)
         if is_loopback(app.client.base_url):
             self._client.proxy = None
         self.connecting = asyncio.create_task(self._connect(), name="socket")

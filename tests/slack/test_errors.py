@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from bot.metrics import Metrics
 from handlers.messages import reason_view, views
 from handlers.slack.http_receiver import MAX_BODY, PATH, receiver
 from tests.support.slack_app import Workspace
@@ -122,7 +123,7 @@ async def test_receiver_accepts_only_post(workspace: Workspace) -> None:
 def test_receiver_requires_signing_secret() -> None:
     """A receiver cannot be built without a signing secret."""
     with pytest.raises(ValueError, match="signing_secret"):
-        receiver(None, signing_secret="")  # type: ignore[arg-type] # it is not asked
+        receiver(None, signing_secret="", metrics=Metrics())  # type: ignore[arg-type] # it is not asked
 
 
 async def test_slash_command_reports_internal_error(workspace: Workspace) -> None:

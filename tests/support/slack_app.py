@@ -115,7 +115,7 @@ async def opened(house: House, **limits: Any) -> AsyncIterator[Workspace]:
         )
         fake.calls.clear()
         web_app = web.Application(client_max_size=2 * MAX_BODY)
-        web_app.router.add_post(PATH, receiver(app, signing_secret=SECRET))
+        web_app.router.add_post(PATH, receiver(app, signing_secret=SECRET, metrics=Metrics()))
         async with TestClient(TestServer(web_app)) as http:
             yield Workspace(fake, house, background, directory, http)
         await background.stop()
@@ -203,7 +203,12 @@ async def on_socket(
             directory=Directory(client, team=TEAM),
         )
         socket = SocketMode(
-            app, "xapp-made-up", supervisor=Supervisor(Metrics()), ping=ping, watch=1.0
+            app,
+            "xapp-made-up",
+            supervisor=Supervisor(Metrics()),
+            metrics=Metrics(),
+            ping=ping,
+            watch=1.0,
         )
         try:
             yield socket, line, fake

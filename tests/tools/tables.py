@@ -8,6 +8,7 @@ from bot.catalog.registry import ACTIONS, PRODUCTS
 from bot.cli.main import build_parser
 from bot.cli.settings import Settings
 from bot.commands.formatting import example
+from bot.metrics import Metrics
 from bot.model.actions import Action, Effect, Product
 from tests.support.paths import ROOT
 
@@ -23,7 +24,16 @@ def sections() -> dict[str, str]:
         "actions": _actions(),
         "settings": _settings(),
         "terminal": _terminal(),
+        "metrics": _metrics(),
     }
+
+
+def _metrics() -> str:
+    rows = [
+        [f"`{one.name}`", one.kind, ", ".join(f"`{label}`" for label in one.labels), one.help]
+        for one in sorted(Metrics().described, key=lambda one: one.name)
+    ]
+    return _table("name | kind | labels | meaning", rows)
 
 
 _AUDIT = (

@@ -16,6 +16,7 @@ from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.policy.watched_file import WatchedFile
+from bot.storage.statistics import Figures
 from bot.supervision import Supervisor
 from tests.support.clocks import ManualClock
 
@@ -28,6 +29,7 @@ class Database:
         self.broken = False
         self.may_answer = asyncio.Event()
         self.leases = self.outbox = self.session = self.quarantine = self
+        self.statistics = self
         self.strays = self.tampered = 0
 
     def trouble(self) -> str:
@@ -39,9 +41,9 @@ class Database:
         if self.broken:
             raise StoreError("no space left")
 
-    async def depth(self) -> int:
+    async def read(self) -> Figures:
         await self.ready()
-        return 0
+        return Figures(0, 0.0, 0, 0.0, 0.0)
 
 
 class Messenger:
@@ -77,7 +79,7 @@ async def test_shared_answer_is_asked_for_again_when_it_is_old() -> None:
     """An answer is never older than its time, and what is raised is not kept."""
     database, clock = Database(), ManualClock()
     database.may_answer.set()
-    shared = SharedAnswer(database.depth, clock=clock)
+    shared = SharedAnswer(database.read, clock=clock)
     await shared.get()
     clock.advance(KEPT * 0.9)
     await shared.get()
@@ -107,7 +109,7 @@ async def test_policy_is_loaded_beside_the_event_loop(tmp_path: Path) -> None:
     path.write_text("old")
     file = WatchedFile(path, load)
     path.write_text("new")
-    reloader = PolicyReloader(file, _Trail())  # type: ignore[arg-type] # stands for both
+    reloader = PolicyReloader(file, _Trail(), Metrics())  # type: ignore[arg-type] # stands for both
 
     async def others() -> None:
         await asyncio.to_thread(began.wait, 20)

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 
 from bot.catalog.live import DROP_LIVE_STREAM
+from bot.metrics import Metrics
 from bot.model.commands import Command
 from bot.operations.rate_limiter import RateLimiter
 from bot.storage.store import Store
@@ -31,7 +32,7 @@ class SlowLimits:
 
 
 def limiter_over(limits: SlowLimits) -> RateLimiter:
-    return RateLimiter(cast(Store, SimpleNamespace(rate_limits=limits)))
+    return RateLimiter(cast(Store, SimpleNamespace(rate_limits=limits)), Metrics())
 
 
 @pytest.mark.parametrize("takes", [0.03, 0.2])

@@ -1,0 +1,49 @@
+"""One port that the bot listens on: what is answered there, and the connections to it."""
+
+import asyncio
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from bot.cli.connections import Connections
+from bot.cli.request_reader import BODY_MOST
+
+_GRACE = 3.0
+"""Seconds for which requests in progress may go on when the server stops."""
+
+
+class Listener:
+    """Serves some routes at one address, with bounds of its own.
+
+    Attributes:
+        url: Where it listens; empty before it does.
+    """
+
+    def __init__(self, routes: Iterable[web.RouteDef]) -> None:
+        self.url = ""
+        self._connections = Connections()
+        self._server: asyncio.Server | None = None
+        app = web.Application(client_max_size=BODY_MOST, middlewares=[self._connections.bounded])
+        app.add_routes(routes)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=_GRACE, logger=self._connections.log.logger()
+        )
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 takes any free one.
+
+        Raises:
+            OSError: The address cannot be used.
+        """
+        await self._runner.setup()
+        server = self._runner.server
+        assert server is not None  # noqa: S101 (it is set up)
+        self._server = await self._connections.listen(server, host, port)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Finish the requests in progress and close the port."""
+        if self._server is not None:
+            self._server.close()
+        await self._runner.cleanup()
