@@ -196,6 +196,13 @@ TOMBSTONE = (
     .limit(1)
     .subquery()
 )
+_BEFORE = trail.alias()
+_KEY_RECORDS = (
+    sa.select(trail.c.seq, trail.c.body, _BEFORE.c.hash)
+    .join_from(trail, _BEFORE, _BEFORE.c.seq == trail.c.seq - 1, isouter=True)
+    .where(trail.c.operation == "", trail.c.kind == KEY, trail.c.seq > sa.bindparam("is_after"))
+    .order_by(trail.c.seq)
+)
 _COLUMNS = ("kind", "seq", "hash", "at", "key", "signature")
 _NOTHING = [sa.literal(0.0).label("at"), *(sa.literal("").label(n) for n in _COLUMNS[4:])]
 _END = sa.union_all(
@@ -277,16 +284,9 @@ def read_trail_key(engine: sa.Engine) -> TrailKey:
 
 def key_changes(connection: sa.Connection, after: int = 0) -> list[KeyChange]:
     """Return the changes of key in the records after a number: signed, or abandoning a key."""
-    before = trail.alias()
-    query = (
-        sa.select(trail.c.seq, trail.c.body, before.c.hash)
-        .join_from(trail, before, before.c.seq == trail.c.seq - 1, isouter=True)
-        .where(trail.c.operation == "", trail.c.kind == KEY, trail.c.seq > after)
-        .order_by(trail.c.seq)
-    )
     found = (
         key_change(row.seq, row.hash or GENESIS, stored_facts(row.body))
-        for row in connection.execute(query)
+        for row in connection.execute(_KEY_RECORDS, {"is_after": after})
     )
     return [change for change in found if change is not None]
 

@@ -1,6 +1,7 @@
 """The table `commits`: a mark in each transaction tells afterwards whether it was committed."""
 
 import secrets
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,9 +29,8 @@ _LEAVE = (
     " ON CONFLICT (writer) DO UPDATE SET mark = excluded.mark, at = excluded.at"
 )
 # A transaction that changes nothing leaves no mark, so that an idle process writes nothing.
-_ON_SQLITE = sa.text(_LEAVE.format(changed="total_changes() > :before"))
+_ON_SQLITE = sa.text(_LEAVE.format(changed="true"))
 _ON_POSTGRES = sa.text(_LEAVE.format(changed="txid_current_if_assigned() IS NOT NULL"))
-_CHANGES = sa.text("SELECT total_changes()")
 
 
 def lock_writes(connection: sa.Connection) -> None:
@@ -51,16 +51,15 @@ class CommitMarks:
     def begin(self, connection: sa.Connection) -> None:
         """Note the beginning of a transaction."""
         if not self._is_postgres:
-            self._changes = connection.execute(_CHANGES).scalar_one()
+            self._changes = _changes(connection)
 
     def leave(self, connection: sa.Connection, now: float) -> str:
         """Leave a mark in a transaction before its commit, and return it; empty without changes."""
         mark = secrets.token_hex(16)
         given = {"writer": self._writer, "mark": mark, "at": now}
-        if self._is_postgres:
-            left = connection.execute(_ON_POSTGRES, given)
-        else:
-            left = connection.execute(_ON_SQLITE, given | {"before": self._changes})
+        if not self._is_postgres and _changes(connection) == self._changes:
+            return ""
+        left = connection.execute(_ON_POSTGRES if self._is_postgres else _ON_SQLITE, given)
         if not left.rowcount:
             return ""
         if not self._pruned:
@@ -81,3 +80,9 @@ class CommitMarks:
             if self._is_postgres:
                 lock_writes(connection)
             return connection.execute(query).scalar() == mark
+
+
+def _changes(connection: sa.Connection) -> int:
+    """Return how many rows a connection of SQLite has changed since it was opened."""
+    driver: Any = connection.connection.driver_connection
+    return int(driver.total_changes)

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,7 +15,8 @@ from bot.model.operations import Decision
 from bot.redact import redact
 from bot.storage import rows
 from bot.storage.outbox import Outbox
-from bot.storage.session import Session, write
+from bot.storage.quarantine import without
+from bot.storage.session import MOST, NOW, Session, write
 from bot.storage.tables import UNSETTLED, decisions
 from bot.storage.writer import Transaction
 
@@ -63,17 +66,8 @@ class Decisions:
     @write
     def claim(self, tx: Transaction, limit: int = 50) -> list[Decision]:
         """Claim the decisions whose lease has lapsed before they were settled."""
-        lapsed = (
-            sa.select(decisions.c.id)
-            .where(
-                UNSETTLED,
-                decisions.c.lease_until < tx.now,
-                self.session.quarantine.excluding(decisions),
-            )
-            .order_by(decisions.c.lease_until)
-            .limit(limit)
-        )
-        claimed = self.session.lease_rows(tx, decisions, lapsed)
+        lapsed = _lapsed(self.session.quarantine.of(decisions.name))
+        claimed = self.session.lease_rows(tx, decisions, lapsed, limit)
         claimed = self.session.integrity.decisions(tx, claimed)
         found = list(self.session.quarantine.decode(rows.decision, claimed))
         self.session.release_quarantined(tx, decisions)
@@ -111,3 +105,14 @@ def _refused(decision: Decision, words: str) -> Fact:
     }
     id_ = decision.operation
     return Fact("refused", id_, {name: value for name, value in facts.items() if value})
+
+
+@lru_cache(8)
+def _lapsed(quarantined: tuple[str | int, ...]) -> sa.Select[Any]:
+    """Select the decisions whose lease has lapsed before they were settled."""
+    return (
+        sa.select(decisions.c.id)
+        .where(UNSETTLED, decisions.c.lease_until < NOW, without(decisions, quarantined))
+        .order_by(decisions.c.lease_until)
+        .limit(MOST)
+    )

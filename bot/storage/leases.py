@@ -1,6 +1,7 @@
 """Leases: which replica works on what, and what others may take over."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal, TypeAlias
 
@@ -11,7 +12,8 @@ from bot.model.lifecycle import IN_HAND
 from bot.model.operations import Decision, Operation, State
 from bot.storage.audit_log import AuditLog
 from bot.storage.outbox_message import OutboxMessage
-from bot.storage.session import Session, write
+from bot.storage.quarantine import without
+from bot.storage.session import MOST, NOW, Session, write
 from bot.storage.tables import UNFINISHED, UNSETTLED, decisions, operations, outbox
 from bot.storage.writer import Transaction
 
@@ -20,6 +22,14 @@ log = structlog.get_logger("stopstream.store")
 _LEASED = ((operations, UNFINISHED), (outbox, sa.true()), (decisions, UNSETTLED))
 """The tables whose rows are leased, and the rows that can be among a million that are done."""
 
+
+# Made once, because building them costs more than running them.
+_MINE = {
+    table.name: sa.select(table.c.id, table.c.lease_until).where(
+        unfinished, table.c.owner == sa.bindparam("is_owner"), table.c.lease_until > 0
+    )
+    for table, unfinished in _LEASED
+}
 
 _STRAY_LEASES = 2.0
 """How many leases long rows may be leased without work on them; each lapses within one."""
@@ -68,19 +78,8 @@ class Leases:
     @write
     def claim(self, tx: Transaction, limit: int = 100) -> list[Operation]:
         """Claim operations in progress whose lease has lapsed."""
-        lapsed = (
-            sa.select(operations.c.id)
-            .where(
-                UNFINISHED,
-                operations.c.state.in_([state.value for state in IN_HAND]),
-                operations.c.lease_until < tx.now,
-                operations.c.due_at <= tx.now,
-                self.session.quarantine.excluding(operations),
-            )
-            .order_by(operations.c.lease_until)
-            .limit(limit)
-        )
-        claimed = self.session.lease_rows(tx, operations, lapsed)
+        lapsed = _lapsed(self.session.quarantine.of(operations.name))
+        claimed = self.session.lease_rows(tx, operations, lapsed, limit)
         found = self.session.integrity.operations(tx, claimed, replayed=True)
         self.session.release_quarantined(tx, operations)
         return found
@@ -157,12 +156,9 @@ class Leases:
             )
         self.session.message_integrity.reject_uncoded(tx)
         others: list[Row] = []
-        for table, unfinished in _LEASED:
-            mine = sa.select(table.c.id, table.c.lease_until).where(
-                unfinished, table.c.owner == owner, table.c.lease_until > 0
-            )
+        for table, _ in _LEASED:
             renewed: list[str | int] = []
-            for id_, until in tx.connection.execute(mine).all():
+            for id_, until in tx.connection.execute(_MINE[table.name], {"is_owner": owner}).all():
                 if id_ in in_hand.get(table.name, ()):
                     renewed.append(id_)
                 elif until > tx.now:
@@ -208,3 +204,20 @@ class Leases:
                 # A message in flight may reach Slack after the next owner has looked for it.
                 mine = mine.where(sa.not_(outbox.c.uncertain))
             tx.connection.execute(mine.values(owner="", lease_until=0.0))
+
+
+@lru_cache(8)
+def _lapsed(quarantined: tuple[str | int, ...]) -> sa.Select[Any]:
+    """Select the operations in progress whose lease has lapsed."""
+    return (
+        sa.select(operations.c.id)
+        .where(
+            UNFINISHED,
+            operations.c.state.in_([state.value for state in IN_HAND]),
+            operations.c.lease_until < NOW,
+            operations.c.due_at <= NOW,
+            without(operations, quarantined),
+        )
+        .order_by(operations.c.lease_until)
+        .limit(MOST)
+    )

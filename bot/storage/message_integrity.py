@@ -37,6 +37,22 @@ _CARD = MessageKind.CARD.value
 _ASKED = BEGINNINGS[State.ASKED].record
 _MESSAGE, _ENQUEUED = "message", "enqueued"
 
+# Made once, because building them costs more than running them.
+_IDS: sa.BindParameter[Sequence[str]] = sa.bindparam("ids", expanding=True)
+_UNCODED = sa.select(outbox).where(UNCODED).limit(_AT_ONCE)
+_DELIVERIES = sa.select(trail.c.body).where(
+    trail.c.operation.in_(_IDS), trail.c.kind == DELIVERED, trail.c.seq > sa.bindparam("is_since")
+)
+_POSTED = sa.and_(
+    trail.c.operation.in_([operations.c.id, sa.func.nullif(operations.c.joined, "")]),
+    trail.c.kind == DELIVERED,
+)
+_CARDS = (
+    sa.select(operations.c.id, operations.c.card_channel, operations.c.card_ts, trail.c.body)
+    .join_from(operations, trail, _POSTED, isouter=True)
+    .where(operations.c.id.in_(_IDS), operations.c.card_ts != "")
+)
+
 
 class MessageIntegrity:
     """Judges rows of the outbox. Those that are not ours are kept, marked and reported.
@@ -96,7 +112,7 @@ class MessageIntegrity:
         """Reject what has had no code for so long that no older release will deliver it."""
         if not self.enabled:
             return
-        found = tx.connection.execute(sa.select(outbox).where(UNCODED).limit(_AT_ONCE)).all()
+        found = tx.connection.execute(_UNCODED).all()
         since = {row.id: self._uncoded_since.get(row.id, tx.now) for row in found}
         for row in found:
             if tx.now - since[row.id] >= OVERLAP:
@@ -154,12 +170,8 @@ def delivery_facts(key: str, mac: str) -> dict[str, Json]:
 def _delivered(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[tuple[str, int]]:
     """Return key and number of the messages of these that the audit log lists as delivered."""
     since = min((sealed_seq(row.mac) or 0 for row in claimed), default=0)
-    query = sa.select(trail.c.body).where(
-        trail.c.operation.in_({row.operation for row in claimed}),
-        trail.c.kind == DELIVERED,
-        trail.c.seq > since,
-    )
-    bodies = tx.connection.execute(query).scalars()
+    given = {"ids": sorted({row.operation for row in claimed}), "is_since": since}
+    bodies = tx.connection.execute(_DELIVERIES, given).scalars()
     # In this transaction, too, some may have been delivered.
     found = [
         *map(stored_facts, bodies),
@@ -177,17 +189,8 @@ def _misplaced(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[str]:
     ids = {row.operation for row in claimed if row.operation}
     if not ids:
         return set()
-    posted = sa.and_(
-        trail.c.operation.in_([operations.c.id, sa.func.nullif(operations.c.joined, "")]),
-        trail.c.kind == DELIVERED,
-    )
-    query = (
-        sa.select(operations.c.id, operations.c.card_channel, operations.c.card_ts, trail.c.body)
-        .join_from(operations, trail, posted, isouter=True)
-        .where(operations.c.id.in_(ids), operations.c.card_ts != "")
-    )
     cards: dict[tuple[str, str, str], bool] = {}
-    for row in tx.connection.execute(query):
+    for row in tx.connection.execute(_CARDS, {"ids": sorted(ids)}):
         card = row.id, row.card_channel, row.card_ts
         facts = stored_facts(row.body or "")
         is_here = (facts.get("channel"), facts.get("ts")) == card[1:]

@@ -18,7 +18,7 @@ from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
 from bot.model.operations import LaterEvent, LaterKind, Operation
 from bot.storage.later_events import LaterEvents
 from bot.storage.outbox import Outbox
-from bot.storage.session import Session, write
+from bot.storage.session import MOST, NOW, Session, write
 from bot.storage.signed_holds import find_signed_hold
 from bot.storage.tables import ENDS, FOR_A_WHILE, holds, off, operations
 from bot.storage.writer import Transaction
@@ -159,12 +159,11 @@ class OffAir:
         Returns:
             The operations that turned it off, and when it has ended, epoch seconds.
         """
-        tx.connection.execute(sa.delete(off).where(FOR_A_WHILE, off.c.since < tx.now - LISTED_FOR))
+        tx.connection.execute(_UNLIST, {"is_before": tx.now - LISTED_FOR})
         return list(self._claim_some(tx, limit))
 
     def _claim_some(self, tx: Transaction, limit: int) -> Iterator[tuple[Operation, float]]:
-        due = sa.select(off).where(ENDS, off.c.next_at <= tx.now).order_by(off.c.next_at)
-        for row in tx.connection.execute(due.limit(limit)).all():
+        for row in tx.connection.execute(_DUE, {"is_now": tx.now, "most": limit}).all():
             ended = tx.now >= row.until
             # A claim that is not followed up lapses.
             next_at = tx.now + 3 * self.session.lease if ended else row.until + _VERIFIED_AFTER
@@ -342,6 +341,8 @@ def _find_hold(connection: sa.Connection, scope: StartScope) -> Hold | None:
 _IS_ENTRY = tuple(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key"))
 _ENTRY = sa.select(off).where(*_IS_ENTRY)
 _TURN_ON = sa.delete(off).where(*_IS_ENTRY, off.c.since <= sa.bindparam("is_since"))
+_UNLIST = sa.delete(off).where(FOR_A_WHILE, off.c.since < sa.bindparam("is_before"))
+_DUE = sa.select(off).where(ENDS, off.c.next_at <= NOW).order_by(off.c.next_at).limit(MOST)
 
 
 _REPLACED = ("operation", "weight", "since", "until", "next_at", "earlier")

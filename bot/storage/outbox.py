@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from bot.storage import rows
 from bot.storage.outbox_message import OutboxMessage, decode, delivery, is_recorded
 from bot.storage.rate_limits import RateLimits
 from bot.storage.row_macs import OF_MESSAGE
-from bot.storage.session import Session, write
+from bot.storage.session import MOST, NOW, Session, write
 from bot.storage.tables import operations, outbox
 from bot.storage.writer import Transaction
 
@@ -166,33 +167,19 @@ class Outbox:
     def _claim_rows(self, tx: Transaction, limit: int) -> list[sa.Row[Any]]:
         """Claim the first rows that may be tried now, and are ours, whatever stands before them."""
         integrity, genuine = self.session.message_integrity, list[sa.Row[Any]]()
+        ready = _ready(self.session.quarantine.of(outbox.name), coded=integrity.enabled)
         while True:
-            ready = (
-                sa.select(outbox.c.id)
-                .where(
-                    self._is_first(),
-                    outbox.c.next_at <= tx.now,
-                    outbox.c.lease_until <= tx.now,
-                )
-                .order_by(outbox.c.id)
-                .limit(limit)
-            )
-            claimed = self.session.lease_rows(tx, outbox, ready)
+            claimed = self.session.lease_rows(tx, outbox, ready, limit)
             ours = integrity.genuine(tx, claimed)
             genuine += ours
             if len(ours) == len(claimed):
                 return genuine
             integrity.reject_first(tx, {row.destination for row in claimed})
 
-    def _is_first(self) -> sa.ColumnElement[bool]:
-        quarantined = self.session.quarantine.of(outbox.name)
-        coded = self.session.message_integrity.enabled
-        return lanes.is_first(quarantined, coded=coded) if quarantined else lanes.IS_FIRST[coded]
-
     def _decode(self, tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> list[OutboxMessage]:
         ids = {row.operation for row in claimed if row.operation}
-        query = sa.select(operations).where(operations.c.id.in_(ids))
-        of_ours = self.session.integrity.operations(tx, tx.connection.execute(query).all())
+        found_rows = tx.connection.execute(_ABOUT, {"ids": list(ids)}).all()
+        of_ours = self.session.integrity.operations(tx, found_rows)
         found = {one.id: one for one in of_ours}
         in_order = sorted(claimed, key=lambda row: row.id)
         return list(
@@ -214,30 +201,22 @@ class Outbox:
             When its lease has begun anew, by `clock_skew.elapsed`; None if another replica has
             claimed it since, which must be left to it.
         """
-        in_flight = (
-            sa.update(outbox)
-            .where(outbox.c.id == message.id, outbox.c.owner == self.session.owner)
-            .values(
-                attempts=outbox.c.attempts + 1,
-                uncertain=True,
-                lease_until=tx.now + self.session.lease,
-            )
-        )
+        given = {
+            "is_id": message.id,
+            "is_owner": self.session.owner,
+            "new_until": tx.now + self.session.lease,
+        }
         since = elapsed()
-        return since if tx.connection.execute(in_flight).rowcount else None
+        return since if tx.connection.execute(_IN_FLIGHT, given).rowcount else None
 
     @write
     def mark_delivered(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> None:
         """Delete a message, unless it is a card that has changed since it was rendered."""
         operation = message.operation
         seq = operation.seq if operation else 0
-        gone = tx.connection.execute(
-            sa.delete(outbox).where(
-                outbox.c.id == message.id,
-                # Nobody can have wanted what the operation has not become yet.
-                sa.or_(outbox.c.wanted <= seq, outbox.c.wanted > _seq_of(message)),
-            )
-        )
+        id_ = operation.id if operation else ""
+        given = {"is_id": message.id, "is_seq": seq, "is_operation": id_}
+        gone = tx.connection.execute(_DELIVERED, given)
         if not gone.rowcount:
             self._postpone(tx, message, 0.0, uncertain=False)
         if is_recorded(message, sent):
@@ -352,7 +331,36 @@ def _is_told_privately(lost: MessageKind, operation: Operation) -> bool:
     return lost is MessageKind.ENDING or (no_card and operation.state is State.WAITING)
 
 
-def _seq_of(message: OutboxMessage) -> sa.ColumnElement[int]:
-    """Return the `seq` that the operation of a message has now."""
-    id_ = message.operation.id if message.operation else ""
-    return sa.select(operations.c.seq).where(operations.c.id == id_).scalar_subquery()
+# Made once, because building them costs more than running them.
+_MINE = outbox.c.id == sa.bindparam("is_id"), outbox.c.owner == sa.bindparam("is_owner")
+_ABOUT = sa.select(operations).where(operations.c.id.in_(sa.bindparam("ids", expanding=True)))
+_IN_FLIGHT = (
+    sa.update(outbox)
+    .where(*_MINE)
+    .values(attempts=outbox.c.attempts + 1, uncertain=True, lease_until=sa.bindparam("new_until"))
+)
+_SEQ_NOW = (
+    sa.select(operations.c.seq)
+    .where(operations.c.id == sa.bindparam("is_operation"))
+    .scalar_subquery()
+)
+_DELIVERED = sa.delete(outbox).where(
+    outbox.c.id == sa.bindparam("is_id"),
+    # Nobody can have wanted what the operation has not become yet.
+    sa.or_(outbox.c.wanted <= sa.bindparam("is_seq"), outbox.c.wanted > _SEQ_NOW),
+)
+
+
+@lru_cache(8)
+def _ready(quarantined: tuple[str | int, ...], *, coded: bool) -> sa.Select[Any]:
+    """Select the first message of each destination that may be tried now."""
+    return (
+        sa.select(outbox.c.id)
+        .where(
+            lanes.is_first(quarantined, coded=coded),
+            outbox.c.next_at <= NOW,
+            outbox.c.lease_until <= NOW,
+        )
+        .order_by(outbox.c.id)
+        .limit(MOST)
+    )

@@ -21,7 +21,7 @@ def names(operation: Operation | None, key: str) -> dict[str, str]:
     }
 
 
-def is_first(quarantined: Collection[int | str] = (), *, coded: bool) -> sa.ColumnElement[bool]:
+def is_first(quarantined: Collection[int | str], *, coded: bool) -> sa.ColumnElement[bool]:
     """Return the condition that a row is the first of its destination, or of its lane aside.
 
     Args:
@@ -58,8 +58,6 @@ def _first_ids(quarantined: Collection[int | str], *, coded: bool) -> sa.ScalarS
         first = first.where(outbox.c.id.not_in(quarantined))
     return sa.select(first.scalar_subquery()).select_from(every).scalar_subquery()
 
-
-IS_FIRST = {coded: is_first(coded=coded) for coded in (True, False)}
 
 _LANE = sa.bindparam("is_lane", type_=sa.Text)
 _THREAD = sa.bindparam("is_thread", type_=sa.Text)

@@ -1,6 +1,6 @@
 """Decode stored rows, and remember those that this release cannot decode."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -92,14 +92,13 @@ class Quarantine:
             why=error.why,
         )
 
-    def of(self, table: str) -> Collection[int | str]:
+    def of(self, table: str) -> tuple[int | str, ...]:
         """Return the ids of the quarantined rows of a table."""
         return tuple(self._rows.get(table, ()))
 
     def excluding(self, table: sa.Table) -> sa.ColumnElement[bool]:
         """Return the condition that leaves the quarantined rows of a table out."""
-        found = self.of(table.name)
-        return table.c.id.not_in(found) if found else sa.true()
+        return without(table, self.of(table.name))
 
     def unreported(self) -> Sequence[UnreadableRowError]:
         """Return the errors that are not in the audit log yet."""
@@ -108,3 +107,8 @@ class Quarantine:
     def reported(self, errors: Sequence[UnreadableRowError]) -> None:
         """Note that the oldest unreported errors are in the audit log now."""
         del self._unreported[: len(errors)]
+
+
+def without(table: sa.Table, ids: Sequence[int | str]) -> sa.ColumnElement[bool]:
+    """Return the condition that leaves some rows of a table out."""
+    return table.c.id.not_in(ids) if ids else sa.true()

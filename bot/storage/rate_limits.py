@@ -1,5 +1,9 @@
 """Rate limits that all replicas share: GCRA, one row per account and API."""
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import sqlalchemy as sa
 
 from bot.storage.session import Session, write
@@ -45,18 +49,28 @@ class RateLimits:
             burst: How many may leave at once after a pause.
             lead: Seconds from now in which none of them can be used.
         """
-        row = (limits.c.account == account, limits.c.api == api)
-        free_at = tx.connection.execute(sa.select(limits.c.free_at).where(*row)).scalar()
+        key = {"is_account": account, "is_api": api}
+        free_at = tx.connection.execute(_FREE_AT, key).scalar()
         if free_at is None or free_at > tx.now + _FARTHEST + interval * count:
             free_at = 0.0
         first = max(free_at, tx.now + lead - interval * (burst - 1))
         after = first + interval * count
-        tx.connection.execute(
-            self.session.insert(limits)
-            .values(account=account, api=api, free_at=after)
-            .on_conflict_do_update(
-                index_elements=[limits.c.account, limits.c.api], set_={"free_at": after}
-            )
-        )
+        row = {"account": account, "api": api, "free_at": after}
+        tx.connection.execute(_reserved(self.session.insert), row)
         begin = tx.monotonic + first - tx.now
         return [begin + interval * slot for slot in range(count)]
+
+
+# Made once, because building them costs more than running them.
+_FREE_AT = sa.select(limits.c.free_at).where(
+    limits.c.account == sa.bindparam("is_account"), limits.c.api == sa.bindparam("is_api")
+)
+
+
+@cache
+def _reserved(insert: Callable[[sa.Table], Any]) -> Any:
+    statement = insert(limits)
+    return statement.on_conflict_do_update(
+        index_elements=[limits.c.account, limits.c.api],
+        set_={"free_at": statement.excluded.free_at},
+    )

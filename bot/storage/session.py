@@ -152,16 +152,21 @@ class Session:
         return sa.literal((self._clock or time.time)(), sa.Double)
 
     def lease_rows(
-        self, tx: Transaction, table: sa.Table, ids: sa.Select[Any]
+        self, tx: Transaction, table: sa.Table, ids: sa.Select[Any], most: int
     ) -> Sequence[sa.Row[Any]]:
-        """Lease the selected rows of a table to this replica and return them."""
-        leased = (
-            sa.update(table)
-            .where(table.c.id.in_(ids.scalar_subquery()))
-            .values(owner=self.owner, lease_until=tx.now + self.lease)
-            .returning(*table.c)
-        )
-        return tx.connection.execute(leased).all()
+        """Lease the selected rows of a table to this replica and return them.
+
+        Args:
+            ids: Selects them by the parameters `is_now` and `most`; made once, because for each
+                such query the statement is kept.
+        """
+        given = {
+            "is_now": tx.now,
+            "most": most,
+            "new_owner": self.owner,
+            "new_until": tx.now + self.lease,
+        }
+        return tx.connection.execute(_leased(table, ids), given).all()
 
     def release_quarantined(self, tx: Transaction, table: sa.Table) -> None:
         """Give up the leases on rows that cannot be decoded here: another release may do better.
@@ -178,6 +183,23 @@ def _touch(tx: Transaction, asked: Sequence[None]) -> list[None]:
     # A write that changes nothing still needs the disk and the write lock.
     tx.connection.execute(sa.update(limits).where(limits.c.api == "").values(free_at=0.0))
     return [None for _ in asked]
+
+
+NOW = sa.bindparam("is_now", type_=sa.Double)
+"""The store's clock, in a statement that is made once."""
+
+MOST = sa.bindparam("most", type_=sa.Integer)
+"""How many rows such a statement finds at most."""
+
+
+@functools.lru_cache(64)
+def _leased(table: sa.Table, ids: sa.Select[Any]) -> sa.Executable:
+    return (
+        sa.update(table)
+        .where(table.c.id.in_(ids.scalar_subquery()))
+        .values(owner=sa.bindparam("new_owner"), lease_until=sa.bindparam("new_until"))
+        .returning(*table.c)
+    )
 
 
 class Repository(Protocol):

@@ -1,6 +1,7 @@
 """Verifications: whether a stop has held, read from the cloud a moment after it."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -11,8 +12,9 @@ from bot.model.operations import LaterEvent, LaterKind, Operation
 from bot.storage import rows
 from bot.storage.later_events import LaterEvents
 from bot.storage.outbox import Outbox
+from bot.storage.quarantine import without
 from bot.storage.row_integrity import LOOKED
-from bot.storage.session import Session, write
+from bot.storage.session import MOST, NOW, Session, write
 from bot.storage.tables import UNSEEN, operations
 from bot.storage.writer import Transaction
 
@@ -28,19 +30,10 @@ class Verifications:
     @write
     def claim(self, tx: Transaction, limit: int = 16) -> list[Operation]:
         """Claim ended operations that are due; a claim that is not followed up lapses."""
-        quarantine = self.session.quarantine
-        due = (
-            sa.select(operations.c.id)
-            .where(UNSEEN, operations.c.look_at <= tx.now, quarantine.excluding(operations))
-            .order_by(operations.c.look_at)
-            .limit(limit)
-        )
-        claimed = tx.connection.execute(
-            sa.update(operations)
-            .where(operations.c.id.in_(due.scalar_subquery()))
-            .values(look_at=tx.now + 3 * self.session.lease)
-            .returning(*operations.c)
-        )
+        claim = _claim(self.session.quarantine.of(operations.name))
+        again_at = tx.now + 3 * self.session.lease
+        given = {"is_now": tx.now, "most": limit, "new_look_at": again_at}
+        claimed = tx.connection.execute(claim, given)
         return self.session.integrity.operations(tx, claimed.all())
 
     @write
@@ -86,3 +79,20 @@ class Verifications:
                 self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, after)
                 kind = LaterKind.ON_AGAIN if on else LaterKind.CHECKED
                 self._later_events.record(tx, [row.id], LaterEvent(kind, tx.now, observed))
+
+
+@lru_cache(8)
+def _claim(quarantined: tuple[str | int, ...]) -> sa.Executable:
+    """Build the UPDATE that claims what is due, once: building it costs more than running it."""
+    due = (
+        sa.select(operations.c.id)
+        .where(UNSEEN, operations.c.look_at <= NOW, without(operations, quarantined))
+        .order_by(operations.c.look_at)
+        .limit(MOST)
+    )
+    return (
+        sa.update(operations)
+        .where(operations.c.id.in_(due.scalar_subquery()))
+        .values(look_at=sa.bindparam("new_look_at"))
+        .returning(*operations.c)
+    )

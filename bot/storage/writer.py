@@ -153,7 +153,7 @@ class Writer:
         self._refused: tuple[float, str] | None = None
         self._marks = CommitMarks(engine)
         self._unanswered: _Unanswered | None = None
-        self._thread.start()
+        self._start()
 
     @property
     def trouble(self) -> str:
@@ -186,6 +186,9 @@ class Writer:
         """Finish the queued work, then stop."""
         self._permits.release()
         await asyncio.to_thread(self._thread.join)
+
+    def _start(self) -> None:
+        self._thread.start()
 
     def _run(self) -> None:
         while self._process_next():
