@@ -4,7 +4,9 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
+from unittest import mock
 
 from bot.audit.checkpoints import Signer
 from bot.cli.wiring import build
@@ -157,8 +159,8 @@ class InlineWriter(Writer):
         self._machine.later(self._machine.takes(), self._process_queued)
         return await super().do(work, item, urgent=urgent)
 
-    def _run(self) -> None:
-        """Do nothing in the thread."""
+    def _start(self) -> None:
+        """Start no thread."""
 
     def _process_queued(self) -> None:
         if self._urgent or self._jobs:
@@ -265,20 +267,12 @@ class Replica:
 
 
 def _store(machine: Machine, database: MemoryDatabase) -> Store:
-    clock = machine.loop.now
-    store = Store(
-        database.engine,
-        owner=machine.name,
-        audit_channel="C0AUDIT",
-        lease=LEASE,
-        signer=SIGNER,
-        clock=clock,
-    )
-    session = store.session
-    threaded = session.writer
-    session.writer = InlineWriter(
-        machine, database.engine, session.outbox_changed, signer=SIGNER, clock=clock
-    )
-    session.writer.on_tampering = threaded.on_tampering
-    threaded._permits.release()  # noqa: SLF001 (its thread ends)
-    return store
+    with mock.patch("bot.storage.session.Writer", partial(InlineWriter, machine)):
+        return Store(
+            database.engine,
+            owner=machine.name,
+            audit_channel="C0AUDIT",
+            lease=LEASE,
+            signer=SIGNER,
+            clock=machine.loop.now,
+        )

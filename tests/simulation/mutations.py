@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bot.operations.lease_guard import LeaseGuard
 from bot.operations.outbox_relay import OutboxRelay
-from bot.storage import outbox_lanes
+from bot.storage import outbox, outbox_lanes
 from bot.storage.outbox import Outbox
 from bot.storage.outbox_message import OutboxMessage
 from tests.chaos.broken import Patch, ack_unsaved
@@ -42,8 +42,8 @@ def post_another_ones(patch: Patch) -> None:
     """Post a message that another replica has claimed since."""
     mark = Outbox.mark_in_flight
 
-    async def mark_all(outbox: Outbox, message: OutboxMessage) -> bool:
-        await mark(outbox, message)
+    async def mark_all(one: Outbox, message: OutboxMessage) -> bool:
+        await mark(one, message)
         return True
 
     patch(Outbox, "mark_in_flight", mark_all)
@@ -51,7 +51,9 @@ def post_another_ones(patch: Patch) -> None:
 
 def post_in_any_order(patch: Patch) -> None:
     """Claim messages that are not the first of their destination."""
-    patch(outbox_lanes, "IS_FIRST", dict.fromkeys(outbox_lanes.IS_FIRST, sa.true()))
+    patch(outbox_lanes, "is_first", lambda *_given, **_more: sa.true())
+    # It keeps what it has built of that.
+    patch(outbox, "_ready", outbox._ready.__wrapped__)  # noqa: SLF001 (see above)
 
 
 MUTATIONS: tuple[Mutation, ...] = (
