@@ -128,7 +128,7 @@ def unsaid(
     return None
 
 
-_LABEL = re.compile(r"(<[#@!][^|>]*)\|[^>]*>")
+_LABEL = re.compile(r"(<[#@!][^|<>]*)\|[^<>]*>")
 
 
 def text_digest(text: str) -> str:

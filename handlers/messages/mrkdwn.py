@@ -34,7 +34,7 @@ _UTC_IN_TEXT = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d \d\d:\d\d UTC")
 _APART = re.compile("«([^»]*)(?:»|$)")
 _GROUP = re.compile(r"S[A-Z0-9]{1,31}")
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9./?=&_%-]*")
-_DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
+_DATE = re.compile(r"<!date\^[^|<>]*\|([^<>]*)>")
 _TOKEN = re.compile(r"<[^<>]*$|&[a-z]*$")
 _LAST_MOMENT = 253_402_300_799
 

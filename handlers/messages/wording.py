@@ -10,8 +10,8 @@ from bot.redact import redact
 from handlers.messages.mrkdwn import code, escape, format_slack_time, param_value
 
 _UNSENT = (State.ASKED, State.WAITING, State.DUE, State.DENIED, State.EXPIRED, State.CANCELLED)
-_BLANK = re.compile(r"\{[^}]*\}")
-_ONE_VERB = re.compile(r"(\w+) \{[^}]*\}")
+_BLANK = re.compile(r"\{[^{}]*\}")
+_ONE_VERB = re.compile(r"(\w+) \{[^{}]*\}")
 _DOMAINS, _APP = ("DomainName", "PushDomainName"), "AppName"
 
 _STATES = {
