@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sys
 import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -14,13 +15,18 @@ from tests.trials.disk import disk
 from tests.trials.limits import behind, rate
 from tests.trials.outage import outage
 from tests.trials.silence import silence
+from tests.trials.soak import Soak
 from tests.trials.window import window
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=sorted(TRIALS))
-    parser.add_argument("--minutes", type=float, default=10.0, help="of the outage")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the outage or the soak")
+    parser.add_argument("--rate", type=float, default=20.0, help="requests a second of the soak")
+    parser.add_argument("--database", default="sqlite", choices=("sqlite", "postgresql"))
+    parser.add_argument("--replicas", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--asks", type=int, default=100)
     parser.add_argument("--silences", type=int, default=20)
     parser.add_argument("--queue", type=int, default=10_000)
@@ -76,6 +82,24 @@ async def _connections(options: argparse.Namespace) -> None:
         _say(f"{idle} idle and {slow} slow clients: {found.line()}")
 
 
+async def _soak(options: argparse.Namespace) -> None:
+    seconds = options.minutes * 60
+    with database(options.database) as (url, folder, _):
+        soak = Soak(
+            url,
+            folder,
+            rate=options.rate,
+            seconds=seconds,
+            replicas=options.replicas,
+            seed=options.seed,
+        )
+        found = await soak.run()
+    _say(f"{options.database}, {options.replicas} replicas, {options.rate:g} a second")
+    _say(*found.lines())
+    if found.wrong:
+        sys.exit(1)
+
+
 def _say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)  # noqa: T201 (a terminal)
 
@@ -87,6 +111,7 @@ TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
     "outage": _outage,
     "queue": _queue,
     "silence": _silence,
+    "soak": _soak,
     "window": _window,
 }
 

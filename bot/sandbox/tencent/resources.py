@@ -69,6 +69,10 @@ class Resources:
         """Return a resource."""
         return self._resources.get((kind, tuple(map(str, key))))
 
+    def remove(self, kind: str, *key: Json) -> None:
+        """Remove a resource, if it is there."""
+        self._resources.pop((kind, tuple(map(str, key))), None)
+
     def run(self, action: Action, params: Params, now: float) -> dict[str, Json]:
         """Run an action by its declaration, and return the fields of the answer.
 
@@ -93,10 +97,12 @@ class Resources:
         """Count and list the resources that match the parameters, one page of them."""
         spec = action.effect_spec
         _spanned(spec, params)
+        names = (*spec.key, *spec.echoes.values())
+        wanted = {name: _wanted(action, name, params) for name in names}
         found = [
             (key, resource, self._state(spec.resource_type.name, key, now) or "")
             for key, resource in self._of(spec.resource_type)
-            if _agrees(action, params, key, resource)
+            if _agrees(action, params, wanted, key, resource)
         ]
         found = [one for one in found if _has_state(action, params, one[2])]
         answer: dict[str, Json] = {
@@ -239,8 +245,18 @@ def _shown(spec: EffectSpec, state: str | None) -> dict[str, Json]:
     return {name: spec.state_values.get(state, state)}
 
 
-def _agrees(action: Action, params: Params, key: tuple[str, ...], resource: Resource) -> bool:
-    """Return whether a resource matches a read of many; what is not recorded matches."""
+def _agrees(
+    action: Action,
+    params: Params,
+    wanted: Mapping[str, str | None],
+    key: tuple[str, ...],
+    resource: Resource,
+) -> bool:
+    """Return whether a resource matches a read of many; what is not recorded matches.
+
+    Args:
+        wanted: The value that each part of a key must have; None for any.
+    """
     spec, recorded = action.effect_spec, resource.params
     if not "".join(key[:1]).startswith(str(params.get(action.emulation.prefix_param, ""))):
         return False
@@ -254,7 +270,7 @@ def _agrees(action: Action, params: Params, key: tuple[str, ...], resource: Reso
         )
         if not first <= begins < ends <= last:
             return False
-    return all(_wanted(action, name, params) in (None, value) for name, value in asked.items())
+    return all(wanted[name] in (None, value) for name, value in asked.items())
 
 
 def _has_state(action: Action, params: Params, state: str) -> bool:
