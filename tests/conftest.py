@@ -30,6 +30,7 @@ from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.results import Accepted, Reply, Settled
 from bot.operations.service import Service
+from bot.operations.stream_watcher import StreamWatcher
 from bot.operations.verifier import Verifier
 from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy, loader
@@ -223,6 +224,7 @@ class House:
     load: Callable[[str], LoadedPolicy]
     authorizer: Authorizer
     verifier: Verifier
+    watcher: StreamWatcher
     clock: "Clock"
 
     def policy(self, text: str) -> None:
@@ -328,6 +330,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
             load,
             operations.authorizer,
             operations.verifier,
+            operations.watcher,
             clock,
         )
     finally:

@@ -14,7 +14,9 @@ from pydantic import SecretStr
 
 from bot import telemetry
 from bot.audit.hash_chain import Fact
+from bot.cli.hooks import Hooks
 from bot.cli.http import HttpServer
+from bot.cli.live_source import LiveSource
 from bot.cli.output import DONE
 from bot.cli.policy_reload import PolicyReloader
 from bot.cli.settings import Settings, read_settings
@@ -34,6 +36,7 @@ from bot.model.actions import Action, Json, Site
 from bot.operations.audit_sink import SinkRelay
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.retention import RetentionJob
+from bot.operations.stream_watcher import StreamWatcher
 from bot.policy.loader import LoadedPolicy
 from bot.policy.watched_file import WatchedFile
 from bot.release import version
@@ -194,17 +197,19 @@ class Server:
         )
         await self._record_start(store, identity)
         self._start_checkpoints(store)
+        hooks = self._hooks(store, parts.operations.watcher)
         if settings.slack_app_token is None:
             http.connect(
                 messenger,
                 receiver=receiver(app, signing_secret=signing_secret, metrics=self.metrics),
+                hooks=hooks,
             )
         else:
             token = _text(settings.slack_app_token)
             socket = SocketMode(app, token, supervisor=self.supervisor, metrics=self.metrics)
             self._stack.push_async_callback(socket.close)
             await socket.start()
-            http.connect(messenger, socket=socket)
+            http.connect(messenger, socket=socket, hooks=hooks)
 
     async def _listen(self, store: Store) -> HttpServer:
         http = HttpServer(
@@ -245,7 +250,15 @@ class Server:
             if part is not None:
                 part.start()
                 self._stack.push_async_callback(part.stop)
+        watcher = parts.operations.watcher
+        watcher.start()
+        self._stack.callback(watcher.stop)
         return parts
+
+    def _hooks(self, store: Store, watcher: StreamWatcher) -> Hooks:
+        """Return what takes notices of other systems."""
+        live = LiveSource(self.settings, self._loaded, store, on_notice=watcher.news.set)
+        return Hooks((live,), self.metrics)
 
     def _loaded(self) -> LoadedPolicy:
         return self.policy.value

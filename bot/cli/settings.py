@@ -1,7 +1,6 @@
 """The environment, read once and checked."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -21,13 +20,20 @@ from pydantic_settings import (
 )
 
 from bot.addresses import check_address, is_secure
-from bot.audit.checkpoints import is_key, seed
+from bot.audit.checkpoints import seed
 from bot.cli.secret_files import SecretFiles, read_secret, secrets_folder
+from bot.cli.setting_values import (
+    check_host_and_port,
+    host_and_port,
+    is_url,
+    parse_public_keys,
+    parse_sites,
+    prefixed,
+)
 from bot.errors import ConfigError
+from bot.hooks.live import check_callback_keys
 from bot.model.actions import Site
 from bot.times import parse_duration
-
-_SITES: Mapping[str, Site] = {"mainland": "mainland", "intl": "intl"}
 
 
 class Settings(BaseSettings):
@@ -155,6 +161,19 @@ class Settings(BaseSettings):
         description="How old a request, or the last consent to it, may be when it is sent; what "
         "is older ends `failed`.",
     )
+    live_callback_key: SecretStr | None = Field(
+        None,
+        alias="STOPSTREAM_LIVE_CALLBACK_KEY",
+        description="Checks the callbacks of Tencent Cloud Live at `/hooks/live`; two keys with a "
+        "comma between while one is replaced by the other. An account of the policy has its own, "
+        "by `callback_key`.",
+    )
+    public_url: str = Field(
+        "",
+        alias="STOPSTREAM_PUBLIC_URL",
+        description="The address under which the outside reaches the HTTP side, e.g. "
+        "`https://bot.example.com`; `callbacks show` prints what to register with it.",
+    )
     listen: str = Field(
         "127.0.0.1:3000",
         alias="STOPSTREAM_LISTEN",
@@ -206,6 +225,7 @@ class Settings(BaseSettings):
         "slack_app_token",
         "slack_signing_secret",
         "audit_sink_token",
+        "live_callback_key",
         mode="after",
     )
     @classmethod
@@ -217,17 +237,17 @@ class Settings(BaseSettings):
     @field_validator("slack_bot_token", mode="after")
     @classmethod
     def _bot_token(cls, value: SecretStr | None) -> SecretStr | None:
-        return _prefixed(value, "xoxb-", "a bot token begins with xoxb-")
+        return prefixed(value, "xoxb-", "a bot token begins with xoxb-")
 
     @field_validator("slack_app_token", mode="after")
     @classmethod
     def _app_token(cls, value: SecretStr | None) -> SecretStr | None:
-        return _prefixed(value, "xapp-", "an app-level token begins with xapp-")
+        return prefixed(value, "xapp-", "an app-level token begins with xapp-")
 
-    @field_validator("slack_api_url", "tencent_url", "audit_sink", mode="after")
+    @field_validator("slack_api_url", "tencent_url", "audit_sink", "public_url", mode="after")
     @classmethod
     def _url(cls, value: str, info: ValidationInfo) -> str:
-        if not value or (info.field_name == "audit_sink" and not _is_url(value)):
+        if not value or (info.field_name == "audit_sink" and not is_url(value)):
             return value
         check_address(value)
         if not is_secure(value) and not info.data.get("allow_http"):
@@ -245,18 +265,7 @@ class Settings(BaseSettings):
     @field_validator("sites", mode="before")
     @classmethod
     def _sites(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        found: dict[str, Site] = {}
-        for part in value.split(","):
-            service, _, site = part.strip().rpartition("=")
-            if site not in _SITES or service not in ("", "live", "trtc", "car"):
-                raise ValueError(
-                    f'"{part.strip()}" is neither mainland nor intl, nor service=site '
-                    "with live, trtc or car"
-                )
-            found[service] = _SITES[site]
-        return found
+        return parse_sites(value) if isinstance(value, str) else value
 
     @field_validator("audit_key", mode="after")
     @classmethod
@@ -268,12 +277,14 @@ class Settings(BaseSettings):
     @field_validator("audit_trust", mode="before")
     @classmethod
     def _audit_trust(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        keys = tuple(part.strip() for part in value.split(",") if part.strip())
-        if wrong := next((key for key in keys if not is_key(key)), None):
-            raise ValueError(f'"{wrong[:60]}" is no public key: 32 bytes in base64')
-        return keys
+        return parse_public_keys(value) if isinstance(value, str) else value
+
+    @field_validator("live_callback_key", mode="after")
+    @classmethod
+    def _callback_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_callback_keys(value.get_secret_value())
+        return value
 
     @field_validator("audit_checkpoint", "audit_keep", "ask_expires", mode="after")
     @classmethod
@@ -285,9 +296,8 @@ class Settings(BaseSettings):
     @field_validator("listen", "metrics_listen", mode="after")
     @classmethod
     def _listen(cls, value: str) -> str:
-        host, colon, port = value.rpartition(":")
-        if value and not (colon and host and port.isdecimal() and int(port) <= 65535):  # noqa: PLR2004
-            raise ValueError("is not host:port")
+        if value:
+            check_host_and_port(value)
         return value
 
     @model_validator(mode="after")
@@ -300,18 +310,18 @@ class Settings(BaseSettings):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on; port 0 takes any free one."""
-        return _host_and_port(self.listen)
+        return host_and_port(self.listen)
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:
         """The same of the metrics; None where they have no port of their own."""
-        return _host_and_port(self.metrics_listen) if self.metrics_listen else None
+        return host_and_port(self.metrics_listen) if self.metrics_listen else None
 
     @property
     def audit_sink_file(self) -> Path | None:
         """Path of the file that the audit log is copied to; None if it is none, or an address."""
         sink = self.audit_sink
-        if not sink or _is_url(sink):
+        if not sink or is_url(sink):
             return None
         return Path(sink.removeprefix("file://"))
 
@@ -333,22 +343,6 @@ class Settings(BaseSettings):
     def site(self, product: str, default: Site) -> Site:
         """Return the site of a product: its own setting, that of all products, or its default."""
         return self.sites.get(product) or self.sites.get("") or default
-
-
-def _host_and_port(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def _is_url(sink: str) -> bool:
-    """Return whether the audit sink is an address, or looks like one; else it is a file."""
-    return "://" in sink and not sink.startswith("file://")
-
-
-def _prefixed(value: SecretStr | None, prefix: str, why: str) -> SecretStr | None:
-    if value is not None and not value.get_secret_value().startswith(prefix):
-        raise ValueError(why)
-    return value
 
 
 def read_settings(**given: str) -> Settings:

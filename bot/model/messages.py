@@ -23,6 +23,8 @@ class MessageKind(StrEnum):
     """A reminder in the thread for those who may approve."""
     LOOKED = "looked"
     """What was seen in the cloud a moment after a stop, in the thread."""
+    SEEN = "seen"
+    """What was seen of a watched stream, in the thread: it is live again, or has ended."""
     LIFT = "lift"
     """When something ends by itself, in the thread: once it is known, and again before."""
     LIFTED = "lifted"
@@ -42,8 +44,8 @@ class Delivery:
         about_state: The state that an audit line is about.
         uncertain: An earlier try may have reached Slack.
         observed: The state that was read when it was queued, foreign text; of a verification,
-            the seconds from the stop to it; of a late answer, its ending or error code, and its
-            RequestId.
+            the seconds from the stop to it; of a watched stream, both; of a late answer, its
+            ending or error code, and its RequestId.
         seal: The signed end of the audit log, as `format_checkpoint` writes it, for the metadata
             of an audit line; empty for others.
     """

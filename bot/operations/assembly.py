@@ -21,6 +21,7 @@ from bot.operations.rate_limiter import RateLimiter
 from bot.operations.scheduler import Scheduler
 from bot.operations.service import Service
 from bot.operations.state_reader import StateReader
+from bot.operations.stream_watcher import StreamWatcher
 from bot.operations.tasks import OperationTasks
 from bot.operations.transitions import ASK_EXPIRES, Transitions
 from bot.operations.verifier import Verifier
@@ -39,6 +40,7 @@ class Operations:
     verifier: Verifier
     approvals: ApprovalService
     service: Service
+    watcher: StreamWatcher
 
 
 def assemble(
@@ -143,4 +145,5 @@ def assemble(
         metrics=metrics,
         clock=clock,
     )
-    return Operations(authorizer, worker, verifier, approvals, service)
+    watcher = StreamWatcher(store=store, reader=reader, supervisor=supervisor, clock=clock)
+    return Operations(authorizer, worker, verifier, approvals, service, watcher)

@@ -1,12 +1,13 @@
 """Loads the policy file with the vocabulary and the credentials that follow from it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.catalog.registry import ALL_ACTIONS, PRODUCTS
 from bot.commands.parser import parse
 from bot.commands.vocabulary import Vocabulary
-from bot.errors import ParseError
+from bot.errors import ConfigError, ParseError
+from bot.hooks.live import check_callback_keys, split_keys
 from bot.model.actions import DEFAULT, Account, Effect, Site
 from bot.model.commands import Command
 from bot.policy import reader
@@ -24,11 +25,15 @@ class LoadedPolicy:
 
     Attributes:
         credentials: The access of each account, by name; unusable without variables.
+        callback_keys: The keys of the Live callbacks of those accounts that name one.
     """
 
     policy: Policy
     vocabulary: Vocabulary
     credentials: Mapping[str, Access]
+    callback_keys: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]], repr=False
+    )
 
     @property
     def bots_own(self) -> str:
@@ -82,7 +87,9 @@ def loader(
             check_variable=(lambda name: flaw(variable(name))) if variable else None,
         )
         access = {name: _access(profile, variable) for name, profile in read.accounts.items()}
-        return LoadedPolicy(read, vocabulary(read, read.targets), access or {DEFAULT: Access()})
+        named = vocabulary(read, read.targets)
+        callbacks = _callbacks(read, variable, source)
+        return LoadedPolicy(read, named, access or {DEFAULT: Access()}, callbacks)
 
     return load
 
@@ -97,6 +104,28 @@ def _problem(words: str, vocabulary: Vocabulary, now: float) -> str | None:
 
 def _account(profile: AccountSettings) -> Account:
     return Account(profile.site, profile.region or "", profile.channels, profile.defaults)
+
+
+def _callbacks(read: Policy, variable: Variable | None, source: str) -> dict[str, tuple[str, ...]]:
+    """Return the callback keys of the accounts that name a variable of them.
+
+    Raises:
+        ConfigError: One can be guessed.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    if variable is None:
+        return found
+    for account, profile in read.accounts.items():
+        if profile.callback_key is None:
+            continue
+        value = variable(profile.callback_key) or ""
+        try:
+            check_callback_keys(value)
+        except ValueError as error:
+            where = f"{source}: accounts.{account}.callback_key"
+            raise ConfigError([f"{where}: the variable {profile.callback_key} {error}"]) from None
+        found[account] = split_keys(value)
+    return found
 
 
 def _access(profile: AccountSettings, variable: Variable | None) -> Access:

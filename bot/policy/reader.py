@@ -75,7 +75,7 @@ def _problems(
 
 def _variable_problems(policy: Policy, check: Callable[[str], str | None]) -> Iterator[Problem]:
     for name, account in policy.accounts.items():
-        for key, variable in account.variables.items():
+        for key, variable in account.all_variables.items():
             if wrong := check(variable):
                 yield ("accounts", name, key), f"the variable {variable} {wrong}"
 

@@ -123,6 +123,11 @@ class AccountSettings(_Strict):
     secret_id: Variable | None = Field(None, description="The variable of the key's id.")
     secret_key: Variable | None = Field(None, description="The variable of the key itself.")
     token: Variable | None = Field(None, description="The variable of a temporary key's token.")
+    callback_key: Variable | None = Field(
+        None,
+        description="The variable of the key that signs its Live callbacks; two keys with a comma "
+        "between while one is replaced by the other.",
+    )
     site: Site | None = Field(
         None, description="Whose hosts it calls; left out: as STOPSTREAM_TENCENT_SITE says."
     )
@@ -142,6 +147,12 @@ class AccountSettings(_Strict):
         """Return the names of its variables, by part of the key."""
         named = {"secret_id": self.secret_id, "secret_key": self.secret_key, "token": self.token}
         return {key: name for key, name in named.items() if name is not None}
+
+    @property
+    def all_variables(self) -> dict[str, str]:
+        """Return the same, and the name of the variable of its callback key."""
+        callback = {"callback_key": self.callback_key} if self.callback_key else {}
+        return self.variables | callback
 
 
 class Rule(_Strict):

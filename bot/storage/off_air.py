@@ -21,6 +21,7 @@ from bot.storage.outbox import Outbox
 from bot.storage.session import MOST, NOW, Session, write
 from bot.storage.signed_holds import find_signed_hold
 from bot.storage.tables import ENDS, FOR_A_WHILE, holds, off, operations
+from bot.storage.watches import Watches
 from bot.storage.writer import Transaction
 
 _VERIFIED_AFTER = 2.0
@@ -33,10 +34,13 @@ _EARLIER_MOST = 8
 class OffAir:
     """Lists what is off the air and what is held."""
 
-    def __init__(self, session: Session, outbox: Outbox, later_events: LaterEvents) -> None:
+    def __init__(
+        self, session: Session, outbox: Outbox, later_events: LaterEvents, watches: Watches
+    ) -> None:
         self.session = session
         self._outbox = outbox
         self._later_events = later_events
+        self._watches = watches
 
     # --- within a transition ---------------------------------------------------------
 
@@ -59,6 +63,8 @@ class OffAir:
             row |= _entry(operation, change, earlier, tx.now)
             written = tx.connection.execute(_turn_off(self.session.insert), row).first()
             changed = changed or written is not None
+        if changed:
+            self._watches.follow(tx, operation, change)
         if before is not None and changed:
             self._later_events.record(tx, earlier, _event(operation, change, before, tx.now))
         if change.off and change.announced:
@@ -215,12 +221,20 @@ class OffAir:
         Args:
             observed: Its state.
         """
+        self.turn_on_again(tx, id_, observed, facts)
+
+    def turn_on_again(
+        self, tx: Transaction, id_: str, observed: str, facts: Mapping[str, Json]
+    ) -> bool:
+        """Do the same within a transaction; return whether it was news."""
+        self._watches.end(tx, id_)
         mine = sa.delete(off).where(off.c.operation == id_).returning(*off.c)
         entry = tx.connection.execute(mine).first()
         if entry is not None:
             tx.facts.append(Fact("on again", id_, dict(facts)))
             event = LaterEvent(LaterKind.ON_AGAIN, tx.now, observed)
             self._later_events.record(tx, _turned_off_by(entry), event)
+        return entry is not None
 
     @write
     def adopt_account(self, tx: Transaction, account: str, by: str) -> None:

@@ -317,8 +317,9 @@ def _key(operation: Operation, kind: MessageKind, observed: str) -> str:
             return key
         case MessageKind.REMINDER:
             return f"{key}:{operation.approvals.reminded}"
-        case MessageKind.LIFT | MessageKind.LATE:
-            # Once when the end is known, and once more shortly before it; each answer once.
+        case MessageKind.LIFT | MessageKind.LATE | MessageKind.SEEN:
+            # Once when the end is known, and once more shortly before it; each answer once, and
+            # each change of a watched stream.
             return f"{key}:{observed}"
         case _:
             return f"{key}:{operation.state.value}"

@@ -15,9 +15,11 @@ from bot.storage.operations import Operations
 from bot.storage.outbox import Outbox
 from bot.storage.rate_limits import RateLimits
 from bot.storage.session import LEASE, Session
+from bot.storage.sightings import Sightings
 from bot.storage.sinks import Sinks
 from bot.storage.statistics import Statistics
 from bot.storage.verifications import Verifications
+from bot.storage.watches import Watches
 
 
 class Store:
@@ -53,7 +55,9 @@ class Store:
         self.audit_log = AuditLog(session, self.outbox)
         session.writer.on_tampering = self.audit_log.report_tampering
         later_events = LaterEvents(session, self.outbox)
-        self.off_air = OffAir(session, self.outbox, later_events)
+        self.watches = Watches(session)
+        self.off_air = OffAir(session, self.outbox, later_events, self.watches)
+        self.sightings = Sightings(session, self.outbox, later_events, self.off_air)
         self.operations = Operations(
             session, outbox=self.outbox, off_air=self.off_air, rate_limits=self.rate_limits
         )

@@ -302,3 +302,44 @@ compatibility = sa.Table(
     # One row: the oldest migration whose release may use this schema.
     sa.Column("oldest", sa.Text, primary_key=True),
 )
+
+live_notices = sa.Table(
+    "live_notices",
+    METADATA,
+    # What Tencent Cloud said of a stream, so that a repeat of it counts once; kept for an hour.
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    # When it happened, as the notice says, and when the notice came.
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("received_at", sa.Double, nullable=False),
+)
+sa.Index("live_notices_by_time", live_notices.c.received_at)
+sa.Index("live_notices_by_stream", live_notices.c.account, live_notices.c.stream)
+
+watches = sa.Table(
+    "watches",
+    METADATA,
+    # The stop whose stream is watched, or the command that asked for it.
+    sa.Column("operation", sa.Text, primary_key=True),
+    # The stream: its account, its name, and what identifies it, as in `off`.
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    # From when to when it is watched, and when its state is read next and was read last.
+    sa.Column("since", sa.Double, nullable=False),
+    sa.Column("until", sa.Double, nullable=False),
+    sa.Column("next_at", sa.Double, nullable=False),
+    sa.Column("read_at", sa.Double, nullable=False, server_default="0"),
+    # The state that was told last, and how many were.
+    sa.Column("state", sa.Text, nullable=False, server_default=""),
+    sa.Column("changes", sa.Integer, nullable=False, server_default="0"),
+    # The last notice about it that no read has followed yet, and when it came.
+    sa.Column("heard", sa.Text, nullable=False, server_default=""),
+    sa.Column("heard_at", sa.Double),
+    # Whether somebody asked for it.
+    sa.Column("asked", sa.Boolean, nullable=False, server_default=sa.false()),
+)
+sa.Index("watches_by_time", watches.c.next_at)
+sa.Index("watches_by_stream", watches.c.account, watches.c.stream)

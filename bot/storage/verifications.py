@@ -74,7 +74,7 @@ class Verifications:
         ).first()
         if row is not None:
             tx.facts.append(Fact(LOOKED, operation.id, {**facts, **change.version}))
-            if announced:
+            if announced and not _is_told(rows.operation(row), observed):
                 after = str(round(tx.now - (row.ended_at or tx.now)))
                 self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, after)
                 kind = LaterKind.ON_AGAIN if on else LaterKind.CHECKED
@@ -96,3 +96,9 @@ def _claim(quarantined: tuple[str | int, ...]) -> sa.Executable:
         .values(look_at=sa.bindparam("new_look_at"))
         .returning(*operations.c)
     )
+
+
+def _is_told(operation: Operation, observed: str) -> bool:
+    """Return whether a watch has told of the same state before."""
+    later = operation.later
+    return later is not None and later.kind is LaterKind.CHECKED and later.state == observed

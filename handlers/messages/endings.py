@@ -100,6 +100,29 @@ def verification(operation: Operation, action: Action | None, after: str = "") -
     return Message(truncate(text, TEXT_MOST), tuple(blocks))
 
 
+def seen(operation: Operation, action: Action | None, observed: str = "") -> Message:
+    """Describe in the thread what was seen of a watched stream: it is live again, or has ended.
+
+    Args:
+        observed: The seconds from the stop to that, and the state.
+    """
+    seconds, _, state = observed.partition(" ")
+    name, after = code(redact(operation.target), 80), f"{span_text(float(seconds))} after the stop"
+    if not _is_back(action, state):
+        text = f"⚫ *Off: {name}*, {after}."
+        return Message(truncate(text, TEXT_MOST), (section(text),))
+    mark, label = on_again(operation, action, state)
+    text = f"{mark} {user(operation.actor.user)} *{label}: {name}*, {after}."
+    if mark != "🔴":
+        text = f"{text[:-1]}: {state_text(action, state)}, so it can come back."
+    buttons = follow_up_buttons(operation, [FollowUp.KEEP_OFF, FollowUp.CHECK])
+    return Message(truncate(text, TEXT_MOST), (section(text), *buttons))
+
+
+def _is_back(action: Action | None, state: str) -> bool:
+    return action is not None and is_on(action, undo_of(action), state)
+
+
 def late_answer(operation: Operation, action: Action | None, observed: str = "") -> Message:
     """Describe in the thread what the cloud answered after another replica had taken over.
 
@@ -123,7 +146,7 @@ def _verified(operation: Operation, action: Action | None, after: str, *, held: 
     if state == UNREADABLE:
         check = check_text(operation, action, NOBODY)
         return f"❓ Couldn't check whether {name} is off: {check}."
-    if action is not None and is_on(action, undo_of(action), state):
+    if _is_back(action, state):
         mark, label = on_again(operation, action, state)
         who = f"{mark} {user(operation.actor.user)} *{label}: {name}*"
         if mark != "🔴":

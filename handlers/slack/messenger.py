@@ -290,6 +290,7 @@ _NO_CHANNEL = "There is no channel to post it in."
 _IN_THREAD: Mapping[MessageKind, Callable[[Operation, Action | None, str], Message]] = {
     MessageKind.REMINDER: lambda operation, action, _: endings.reminder(operation, action),
     MessageKind.LOOKED: endings.verification,
+    MessageKind.SEEN: endings.seen,
     MessageKind.LATE: endings.late_answer,
     MessageKind.LIFT: off_air.expiry_notice,
     MessageKind.LIFTED: off_air.expired_notice,

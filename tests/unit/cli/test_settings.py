@@ -161,8 +161,13 @@ def test_watched_file_keeps_its_value_if_invalid(
     assert watched.value == 2
 
 
-ADDRESSES = ("SLACK_API_URL", "STOPSTREAM_TENCENT_URL", "STOPSTREAM_AUDIT_SINK")
-"""Every setting that is called; `STOPSTREAM_DATABASE_URL` alone may hold a password."""
+ADDRESSES = (
+    "SLACK_API_URL",
+    "STOPSTREAM_TENCENT_URL",
+    "STOPSTREAM_AUDIT_SINK",
+    "STOPSTREAM_PUBLIC_URL",
+)
+"""Every address but `STOPSTREAM_DATABASE_URL`, which alone may hold a password."""
 
 HOSTILE_ADDRESSES = (
     "https://me:hunter2@example.com/api/",
@@ -209,3 +214,14 @@ def test_every_address_setting_is_checked() -> None:
     """A setting whose name says that it is an address is one of those that are checked."""
     named = {one.alias for one in Settings.model_fields.values() if "_URL" in str(one.alias)}
     assert named - set(ADDRESSES) == {"STOPSTREAM_DATABASE_URL"}
+
+
+def test_callback_key_that_can_be_guessed_is_refused() -> None:
+    """A callback key is long, and there are two at most; no problem shows one."""
+    name = "STOPSTREAM_LIVE_CALLBACK_KEY"
+    long, other = "hunter2-hunter2-hunter2", "k" * 16
+    assert read_settings(**{name: f"{long},{other}"}).live_callback_key is not None
+    for value in ("hunter2", f"{long},short", ",", ",".join([long, other, "z" * 20])):
+        problem = _problem_of(name, value)
+        assert problem.startswith(f"{name}: ")
+        assert "hunter2" not in problem

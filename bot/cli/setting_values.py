@@ -1,0 +1,75 @@
+"""The values of settings that are more than a text: read and checked; pure."""
+
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
+from bot.audit.checkpoints import is_key
+from bot.model.actions import Site
+
+_PORT_MOST = 65_535
+
+_SITES: Mapping[str, Site] = {"mainland": "mainland", "intl": "intl"}
+
+
+def parse_sites(value: str) -> dict[str, Site]:
+    """Return the sites by service; the one for all services has no name.
+
+    Raises:
+        ValueError: A part of it is no site, or names no service.
+    """
+    found: dict[str, Site] = {}
+    for part in value.split(","):
+        service, _, site = part.strip().rpartition("=")
+        if site not in _SITES or service not in ("", "live", "trtc", "car"):
+            raise ValueError(
+                f'"{part.strip()}" is neither mainland nor intl, nor service=site '
+                "with live, trtc or car"
+            )
+        found[service] = _SITES[site]
+    return found
+
+
+def parse_public_keys(value: str) -> tuple[str, ...]:
+    """Return the public keys of a list with commas.
+
+    Raises:
+        ValueError: One is no public key.
+    """
+    keys = tuple(part.strip() for part in value.split(",") if part.strip())
+    if wrong := next((key for key in keys if not is_key(key)), None):
+        raise ValueError(f'"{wrong[:60]}" is no public key: 32 bytes in base64')
+    return keys
+
+
+def check_host_and_port(listen: str) -> None:
+    """Refuse what is no `host:port`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    host, colon, port = listen.rpartition(":")
+    if not (colon and host and port.isdecimal() and int(port) <= _PORT_MOST):
+        raise ValueError("is not host:port")
+
+
+def host_and_port(listen: str) -> tuple[str, int]:
+    """Return the host and the port of a checked `host:port`."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def is_url(sink: str) -> bool:
+    """Return whether the audit sink is an address, or looks like one; else it is a file."""
+    return "://" in sink and not sink.startswith("file://")
+
+
+def prefixed(value: SecretStr | None, prefix: str, why: str) -> SecretStr | None:
+    """Return a secret that begins as its kind does.
+
+    Raises:
+        ValueError: It begins with something else.
+    """
+    if value is not None and not value.get_secret_value().startswith(prefix):
+        raise ValueError(why)
+    return value

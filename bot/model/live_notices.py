@@ -1,0 +1,72 @@
+"""What Tencent Cloud says of a live stream by a callback, and a stream that is watched."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.model.operations import Operation
+
+
+class NoticeKind(StrEnum):
+    """What a notice says of a stream."""
+
+    BEGAN = "began"
+    """An encoder began to push it."""
+    ENDED = "ended"
+    """The push has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveNotice:
+    """A notice about a stream: a hint, because its signature covers no more than a time.
+
+    Attributes:
+        account: The cloud account whose key signed it.
+        stream, domain, app: What the stream is called: foreign text.
+        at: When it happened, epoch seconds, as the notice says.
+        sequence: The same for the begin and the end of one push; foreign text.
+    """
+
+    account: str
+    kind: NoticeKind
+    stream: str
+    domain: str
+    app: str
+    at: float
+    sequence: str = ""
+
+    @property
+    def key(self) -> str:
+        """What is the same in a repeat of this notice, and in no other."""
+        parts = (self.account, self.kind, self.domain, self.app, self.stream, self.at)
+        return json.dumps([*parts, self.sequence])
+
+    @property
+    def resource_key(self) -> str:
+        """What identifies the stream on the off-air list; see `effects.resource_key`."""
+        return json.dumps([self.stream, self.domain, self.app])
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A stream whose state is read from time to time, and whose changes are told in a thread.
+
+    Attributes:
+        operation: The stop whose stream it is, or the command that asked for the watch.
+        since: When it began, epoch seconds.
+        until: When it ends by itself, epoch seconds.
+        state: The state that was told last: foreign text; empty before the first one.
+        changes: How many states were told.
+        heard: The last notice that no read has followed yet; None if there is none.
+        heard_at: When that came, epoch seconds.
+        asked: Somebody asked for it; else the bot watches by itself after a stop.
+    """
+
+    operation: Operation
+    since: float
+    until: float
+    state: str = ""
+    changes: int = 0
+    heard: NoticeKind | None = None
+    heard_at: float | None = None
+    asked: bool = False
