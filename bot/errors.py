@@ -16,10 +16,12 @@ StopstreamError
    ├─ NoAnswerError       it was sent, and may have run
    │  └─ UnreadableAnswerError   something came back, but not the documented JSON
    └─ ApiError            Tencent Cloud refused it, with a code
+      └─ LapsedKeyError   for its key, and there is another one: send it again at once
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class StopstreamError(Exception):
@@ -187,3 +189,12 @@ class ApiError(CloudError):
         self.message = message
         self.request_id = request_id
         self.skew = skew
+
+
+class LapsedKeyError(ApiError):
+    """Tencent Cloud refused the key, so the request did not run, and there is another key now."""
+
+    @classmethod
+    def of(cls, error: ApiError) -> Self:
+        """Return it for a refusal."""
+        return cls(error.code, error.message, request_id=error.request_id, skew=error.skew)

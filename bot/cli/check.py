@@ -15,6 +15,7 @@ from bot.cli.settings import Settings
 from bot.cli.wiring import (
     missing_of_slack,
     open_cloud,
+    open_credentials,
     open_policy,
     open_store,
     trail_signer,
@@ -25,6 +26,8 @@ from bot.model.commands import Command
 from bot.model.ports import Cloud
 from bot.storage import audit_end, database
 from bot.storage.audit_end import TrailKey
+from bot.tencent.credentials import CredentialSource
+from bot.times import format_utc
 from handlers import manifest
 from handlers.slack.installation import check_channel, check_socket
 from handlers.slack.web_client import Identity, connect, web_client
@@ -205,7 +208,8 @@ def _identity_findings(identity: Identity) -> Iterator[tuple[bool, str]]:
 async def _check_cloud(settings: Settings, skew: ClockSkew) -> Findings:
     """Read the state of a stream that need not exist: harmless, and it shows that a key works."""
     loaded = open_policy(settings).value
-    cloud = open_cloud(settings, lambda: loaded, skew)
+    credentials = open_credentials(settings)
+    cloud = open_cloud(settings, lambda: loaded, skew, credentials=credentials)
     try:
         for account in loaded.policy.account_names:
             fine, line = await _check_account(cloud, account)
@@ -213,6 +217,16 @@ async def _check_cloud(settings: Settings, skew: ClockSkew) -> Findings:
             yield fine, f"tencent cloud{named}: {line}"
     finally:
         await cloud.close()
+    if any(one.source is None for one in loaded.credentials.values()):
+        yield True, f"tencent cloud: the key is from {_origin(credentials)}"
+
+
+def _origin(credentials: CredentialSource) -> str:
+    """Return where a key comes from, and when a temporary one lapses."""
+    if credentials.until is None:
+        return credentials.origin
+    until = format_utc(int(credentials.until), "%Y-%m-%d %H:%M:%S")
+    return f"{credentials.origin}; it lapses at {until} UTC, and is renewed before"
 
 
 async def _check_clock(skew: ClockSkew) -> Findings:

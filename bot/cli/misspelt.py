@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from bot.cli.settings import Settings
 
 _PREFIX = "STOPSTREAM_"
-_OF_OTHERS = ("SLACK_", "TENCENTCLOUD_")
+_OF_OTHERS = ("SLACK_", "TENCENTCLOUD_", "TKE_")
 """Prefixes under which other programs have variables, too."""
 
 _NEAR = 0.85

@@ -21,10 +21,10 @@ def parse_sites(value: str) -> dict[str, Site]:
     found: dict[str, Site] = {}
     for part in value.split(","):
         service, _, site = part.strip().rpartition("=")
-        if site not in _SITES or service not in ("", "live", "trtc", "car"):
+        if site not in _SITES or service not in ("", "live", "trtc", "car", "sts"):
             raise ValueError(
                 f'"{part.strip()}" is neither mainland nor intl, nor service=site '
-                "with live, trtc or car"
+                "with live, trtc, car or sts"
             )
         found[service] = _SITES[site]
     return found

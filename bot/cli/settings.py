@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -21,22 +21,21 @@ from pydantic_settings import (
 
 from bot.addresses import check_address, is_secure
 from bot.audit.checkpoints import seed
+from bot.cli.cloud_settings import CloudSettings
 from bot.cli.secret_files import SecretFiles, read_secret, secrets_folder
 from bot.cli.setting_values import (
     check_host_and_port,
     host_and_port,
     is_url,
     parse_public_keys,
-    parse_sites,
     prefixed,
 )
 from bot.errors import ConfigError
 from bot.hooks.live import check_callback_keys
-from bot.model.actions import Site
 from bot.times import parse_duration
 
 
-class Settings(BaseSettings):
+class Settings(CloudSettings):
     """Every setting, by the name it has in the environment; see docs/operate.md.
 
     An empty variable counts as absent.
@@ -63,29 +62,6 @@ class Settings(BaseSettings):
     )
     slack_api_url: str = Field(
         "https://slack.com/api/", alias="SLACK_API_URL", description="Base of the Web API."
-    )
-    secret_id: str = Field(
-        "",
-        alias="TENCENTCLOUD_SECRET_ID",
-        repr=False,
-        description="The key's id; without id and key, the credentials file, then the CVM role.",
-    )
-    secret_key: SecretStr | None = Field(
-        None, alias="TENCENTCLOUD_SECRET_KEY", description="The key itself."
-    )
-    token: SecretStr | None = Field(
-        None, alias="TENCENTCLOUD_TOKEN", description="The token of a temporary key."
-    )
-    region: str = Field(
-        "",
-        alias="TENCENTCLOUD_REGION",
-        pattern=r"^([a-z]{2}-[a-z]+(-\d+)?)?$",
-        description="The region where neither the command nor the policy names one.",
-    )
-    sites: Annotated[dict[str, Site], NoDecode] = Field(
-        default_factory=dict[str, Site],
-        alias="STOPSTREAM_TENCENT_SITE",
-        description="`mainland` or `intl`, for all or per service: `intl` · `mainland,trtc=intl`.",
     )
     tencent_url: str = Field(
         "",
@@ -262,11 +238,6 @@ class Settings(BaseSettings):
     def _with_slash(cls, value: str) -> str:
         return value if value.endswith("/") else value + "/"
 
-    @field_validator("sites", mode="before")
-    @classmethod
-    def _sites(cls, value: Any) -> Any:
-        return parse_sites(value) if isinstance(value, str) else value
-
     @field_validator("audit_key", mode="after")
     @classmethod
     def _audit_key(cls, value: SecretStr | None) -> SecretStr | None:
@@ -300,13 +271,6 @@ class Settings(BaseSettings):
             check_host_and_port(value)
         return value
 
-    @model_validator(mode="after")
-    def _pairs(self) -> Self:
-        if bool(self.secret_id) != bool(self.secret_key):
-            absent = "SECRET_KEY" if self.secret_id else "SECRET_ID"
-            raise ValueError(f"TENCENTCLOUD_{absent}: is missing; id and key go together")
-        return self
-
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on; port 0 takes any free one."""
@@ -339,10 +303,6 @@ class Settings(BaseSettings):
         scheme, _, file = self.database_url.partition(":///")
         path = Path(file.partition("?")[0])
         return path if scheme.startswith("sqlite") and path.name else None
-
-    def site(self, product: str, default: Site) -> Site:
-        """Return the site of a product: its own setting, that of all products, or its default."""
-        return self.sites.get(product) or self.sites.get("") or default
 
 
 def read_settings(**given: str) -> Settings:

@@ -34,7 +34,9 @@ from bot.storage.audit_end import TrailKey
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.tencent.client import TencentCloud
-from bot.tencent.credentials import chain
+from bot.tencent.credential_chain import chain
+from bot.tencent.credentials import CredentialSource
+from bot.tencent.roles import KeyService
 from handlers.slack.directory import Directory as SlackDirectory
 from handlers.slack.web_client import connect, web_client
 
@@ -227,24 +229,40 @@ def trail_signer(settings: Settings, trail_key: TrailKey) -> Signer:
 
 
 def open_cloud(
-    settings: Settings, policy: Callable[[], LoadedPolicy], skew: ClockSkew | None = None
+    settings: Settings,
+    policy: Callable[[], LoadedPolicy],
+    skew: ClockSkew | None = None,
+    *,
+    credentials: CredentialSource | None = None,
 ) -> TencentCloud:
     """Open the one client to Tencent Cloud.
 
     Args:
         policy: Returns the policy as it is now, which names the accounts.
         skew: Told of the time that each answer names.
+        credentials: The bot's own key; by default what `open_credentials` returns.
 
     Raises:
-        ConfigError: The credentials are incomplete or contain blanks.
+        ConfigError: See `open_credentials`.
     """
     return TencentCloud(
-        credentials=chain(_credential_values(settings)),
+        credentials=credentials or open_credentials(settings),
         accounts=lambda: policy().credentials,
         sites=_sites(settings),
         base_url=settings.tencent_url or None,
         skew=skew,
     )
+
+
+def open_credentials(settings: Settings) -> CredentialSource:
+    """Return where the bot's own key comes from; nothing is asked for one yet.
+
+    Raises:
+        ConfigError: The key or the role is incomplete, or its file cannot be read.
+    """
+    site = ".intl" if settings.site("sts", "mainland") == "intl" else ""
+    address = settings.tencent_url or f"https://sts{site}.tencentcloudapi.com/"
+    return chain(_credential_values(settings), service=KeyService(sts=address))
 
 
 def _sites(settings: Settings) -> Mapping[str, Site]:
@@ -258,6 +276,13 @@ def _credential_values(settings: Settings) -> Mapping[str, str]:
         "TENCENTCLOUD_SECRET_ID": settings.secret_id,
         "TENCENTCLOUD_SECRET_KEY": key.get_secret_value() if key else "",
         "TENCENTCLOUD_TOKEN": token.get_secret_value() if token else "",
+        "TENCENTCLOUD_CREDENTIALS_FILE": settings.credentials_file,
+        "TENCENTCLOUD_ROLE_ARN": settings.role_arn,
+        "TENCENTCLOUD_ROLE_SESSION_NAME": settings.role_session,
+        "TKE_REGION": settings.tke_region,
+        "TKE_PROVIDER_ID": settings.tke_provider,
+        "TKE_WEB_IDENTITY_TOKEN_FILE": settings.tke_token_file,
+        "TKE_ROLE_ARN": settings.tke_role_arn,
     }
 
 

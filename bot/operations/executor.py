@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.catalog.error_codes import Repeat, explain
-from bot.errors import ApiError, CloudError, HeldBackError, NeverSentError, NoAnswerError
+from bot.errors import (
+    ApiError,
+    CloudError,
+    HeldBackError,
+    LapsedKeyError,
+    NeverSentError,
+    NoAnswerError,
+)
 from bot.metrics import Metrics
 from bot.model.actions import Action, Effect
 from bot.model.commands import Command
@@ -145,6 +152,9 @@ class Executor:
     def _failed(self, operation: Operation, action: Action, error: CloudError) -> Outcome | Retry:
         tries_left = operation.attempts < TRIES
         match error:
+            case LapsedKeyError() if tries_left:
+                at_once = self._retry(operation, error, may_have_run=False)
+                return replace(at_once, wait=0.0)
             case ApiError():
                 return self._refused(operation, action, error)
             case NoAnswerError() if action.repeatable and tries_left:

@@ -10,11 +10,11 @@ import structlog
 from bot.catalog import readings as sights
 from bot.catalog.near_names import near_names
 from bot.catalog.registry import by_api, command_of
-from bot.errors import CloudError, StoreError
+from bot.errors import CloudError, LapsedKeyError, StoreError
 from bot.model.actions import Action, Params, Reading
 from bot.model.commands import Command
 from bot.model.off_air import OffAirEntry
-from bot.model.operations import Operation
+from bot.model.operations import Answer, Operation
 from bot.model.ports import Cloud
 from bot.operations.authorizer import Authorizer
 from bot.operations.rate_limiter import RateLimiter
@@ -170,11 +170,20 @@ class StateReader:
                 await self._limiter.acquire(asked)
                 if not may_leave():
                     return None
-                answer = await self._cloud.call(asked)
+                answer = await self._answer(asked, may_leave)
         except (CloudError, StoreError, TimeoutError) as error:
             log.warning("its state is not known", api=asked.action.api, why=str(error))
             return None
         return answer.body
+
+    async def _answer(self, asked: Command, may_leave: Callable[[], bool]) -> Answer:
+        """Send a read, and once more where its key had lapsed and it is still wanted."""
+        try:
+            return await self._cloud.call(asked)
+        except LapsedKeyError:
+            if not may_leave():
+                raise
+            return await self._cloud.call(asked)
 
     async def live_names(self, command: Command, patience: float) -> tuple[Params, ...]:
         """Return the keys of what is live beside a command's target, the likeliest first.

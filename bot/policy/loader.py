@@ -12,8 +12,7 @@ from bot.model.actions import DEFAULT, Account, Effect, Site
 from bot.model.commands import Command
 from bot.policy import reader
 from bot.policy.schema import AccountSettings, Policy
-from bot.tencent.credentials import Access, Fixed, flaw
-from bot.tencent.tc3 import Credentials
+from bot.tencent.credentials import Access, Credentials, Fixed, flaw
 
 Variable = Callable[[str], str | None]
 """Returns the value of an environment variable; None or empty where it is not set."""

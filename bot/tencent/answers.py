@@ -1,9 +1,12 @@
-"""Makes the answers of Tencent Cloud storable: foreign data, which a database may refuse."""
+"""Reads the answers of Tencent Cloud to a bound, and makes them storable: foreign data."""
 
 import math
 import re
 from collections.abc import Sequence
 
+import httpx
+
+from bot.errors import NoAnswerError
 from bot.model.actions import Json
 from bot.redact import HIDDEN, redact
 
@@ -13,8 +16,28 @@ LONGEST_ID = 100
 LONGEST_MESSAGE = 2000
 """Characters of an error message."""
 
+LARGEST = 1 << 20
+"""Bytes of a response; a larger one is not read to its end."""
+
 _DEEPEST = 64
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+async def read_body(response: httpx.Response) -> bytes:
+    """Return the body of a response that was sent for as a stream.
+
+    Raises:
+        NoAnswerError: It is too large, or compressed.
+    """
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise NoAnswerError("Tencent Cloud's answer is compressed, which was not asked for")
+    parts, size = [], 0
+    async for part in response.aiter_raw():
+        size += len(part)
+        if size > LARGEST:
+            raise NoAnswerError(f"Tencent Cloud's answer is larger than {LARGEST} bytes")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def storable_text(text: str) -> str:

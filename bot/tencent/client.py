@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import aiohttp
@@ -19,7 +18,15 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bot.clock_skew import ClockSkew
-from bot.errors import ApiError, HeldBackError, NeverSentError, NoAnswerError, UnreadableAnswerError
+from bot.errors import (
+    ApiError,
+    CloudError,
+    HeldBackError,
+    LapsedKeyError,
+    NeverSentError,
+    NoAnswerError,
+    UnreadableAnswerError,
+)
 from bot.model.actions import DEFAULT, Json, Site
 from bot.model.commands import Command
 from bot.model.operations import Answer
@@ -29,12 +36,14 @@ from bot.redact import HIDDEN, redact
 from bot.tencent import tc3
 from bot.tencent.answers import (
     LONGEST_ID,
+    read_body,
     storable,
     storable_message,
     storable_text,
     without_secrets,
 )
 from bot.tencent.credentials import Access, CredentialSource
+from bot.tencent.headers import signed_headers
 
 CONNECT = 3.0
 """Seconds to connect."""
@@ -45,11 +54,6 @@ WHOLE = 10.0
 _SHORTEST_SECRET = 8
 
 _SERVICE = "Tencent Cloud"
-
-LARGEST = 1 << 20
-"""Bytes of a response; a larger one is not read to its end."""
-
-_CONTENT_TYPE = "application/json"
 
 # Created once: json.dumps creates a new encoder for every call with separators.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -62,6 +66,16 @@ _BEFORE_SENDING = (
     aiohttp.InvalidURL,
 )
 
+
+_OF_THE_KEY = frozenset(
+    {
+        "AuthFailure.InvalidSecretId",
+        "AuthFailure.SecretIdNotFound",
+        "AuthFailure.SignatureFailure",
+        "AuthFailure.TokenFailure",
+    }
+)
+"""What a key is refused with that has lapsed, was deleted or was replaced by another one."""
 
 _SIGNED = re.compile(r"(Credential=|Signature=)[0-9A-Za-z]+")
 _OF_THE_CONNECTION = ("accept", "connection", "content-length", "user-agent")
@@ -158,12 +172,14 @@ class TencentCloud:
             HeldBackError: It was not to leave any more.
             NeverSentError: It was not sent, and may be retried.
             NoAnswerError: It was sent, and may have run.
+            LapsedKeyError: It was refused for its key, and there is another one now.
             ApiError: It was refused with a code.
         """
         access = self._accounts().get(command.account)
         if access is None:
             raise NeverSentError(f'The policy names no account "{command.account}" any more.')
-        credentials = await (access.source or self._credentials).get()
+        source = access.source or self._credentials
+        credentials = await source.get()
         gate = _Gate(may_leave)
         request = self._request(command, credentials, access.site, gate)
         began = time.perf_counter()
@@ -171,7 +187,7 @@ class TencentCloud:
             async with asyncio.timeout(self._whole):
                 response = await self._client.send(request, stream=True)
                 try:
-                    body = await _bounded(response)
+                    body = await read_body(response)
                 finally:
                     await response.aclose()
         except TimeoutError as error:
@@ -182,7 +198,10 @@ class TencentCloud:
             raise _lost(error) from error
         self._clock_skew.note(_SERVICE, response.headers)
         secrets = _secrets(command, credentials)
-        return self._read(response, body, time.perf_counter() - began, secrets)
+        try:
+            return self._read(response, body, time.perf_counter() - began, secrets)
+        except ApiError as error:
+            raise await _refused(error, source, credentials) from error
 
     def _request(
         self,
@@ -195,34 +214,16 @@ class TencentCloud:
         site = site or self._sites.get(action.product.name)
         url = self._base_url or httpx.URL(f"https://{action.product.host(site)}/")
         payload = _encode(dict(command.params)).encode()
-        timestamp = int(self._clock())
-        # The Host header that is sent, port included, is the one that must be signed.
-        signed = {
-            "content-type": _CONTENT_TYPE,
-            "host": url.netloc.decode("ascii"),
-            "x-tc-action": action.api,
-        }
-        headers = {
-            "Host": signed["host"],
-            "Content-Type": _CONTENT_TYPE,
-            "Accept-Encoding": "identity",
-            "Authorization": tc3.authorization(
-                signed,
-                payload,
-                credentials=credentials,
-                service=action.product.name,
-                timestamp=timestamp,
-            ),
-            "X-TC-Action": action.api,
-            "X-TC-Version": action.product.version,
-            "X-TC-Timestamp": str(timestamp),
-            "X-TC-Language": "en-US",
-            "X-TC-RequestClient": _CLIENT,
-        }
-        if command.region:
-            headers["X-TC-Region"] = command.region
-        if credentials.token:
-            headers["X-TC-Token"] = credentials.token
+        headers = signed_headers(
+            payload,
+            host=url.netloc.decode("ascii"),
+            api=action.api,
+            service=action.product.name,
+            api_version=action.product.version,
+            region=command.region,
+            credentials=credentials,
+            timestamp=int(self._clock()),
+        )
         if gate is None:
             return self._client.build_request("POST", url, headers=headers, content=payload)
         headers["Content-Length"] = str(len(payload))
@@ -278,18 +279,6 @@ class TencentCloud:
             return None
 
 
-async def _bounded(response: httpx.Response) -> bytes:
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise NoAnswerError("Tencent Cloud's answer is compressed, which was not asked for")
-    parts, size = [], 0
-    async for part in response.aiter_raw():
-        size += len(part)
-        if size > LARGEST:
-            raise NoAnswerError(f"Tencent Cloud's answer is larger than {LARGEST} bytes")
-        parts.append(part)
-    return b"".join(parts)
-
-
 def _lost(error: Exception) -> NeverSentError | NoAnswerError:
     cause = error if error.__cause__ is None else error.__cause__
     if isinstance(cause, aiohttp.ClientError):
@@ -308,6 +297,19 @@ def _lost(error: Exception) -> NeverSentError | NoAnswerError:
     return NoAnswerError(f"The connection broke before Tencent Cloud answered: {why}")
 
 
+async def _refused(
+    error: ApiError, source: CredentialSource, credentials: tc3.Credentials
+) -> CloudError:
+    """Return what a refusal means: where it is for the key, there may be another one."""
+    if error.code not in _OF_THE_KEY:
+        return error
+    try:
+        other = await source.replace(credentials)
+    except NeverSentError as why:
+        return NeverSentError(f"{error.code} (RequestId {error.request_id}). {why}")
+    return error if other is None else LapsedKeyError.of(error)
+
+
 def _secrets(command: Command, credentials: tc3.Credentials) -> list[str]:
     """Return what must not be shown from a response: the key and the secret parameters."""
     given = [str(command.params.get(p.api) or "") for p in command.action.params if p.secret]
@@ -321,13 +323,3 @@ def _excerpt(body: bytes, secrets: Sequence[str]) -> str:
     text = redact(without_secrets(body[:4000].decode("utf-8", "replace"), secrets))[:400]
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:120] or "(nothing)"
-
-
-def _own_version() -> str:
-    try:
-        return version("stopstream")
-    except PackageNotFoundError:
-        return "0"
-
-
-_CLIENT = f"stopstream_{_own_version()}"

@@ -14,6 +14,7 @@ from bot.cli.settings import Settings, read_settings, read_usable_settings
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.server import CloudEmulator
+from bot.sandbox.tencent.sts import Role
 from handlers.manifest import bot_scopes
 
 POLICY = "roles:\n  a: {members: {users: [U0A]}, allow: [{actions: ['*']}]}\n"
@@ -24,6 +25,7 @@ class Installation:
     """What a check reads: a workspace, a cloud, a policy file and an environment."""
 
     slack: Workspace
+    cloud: CloudEmulator
     policy: Path
     environment: dict[str, str]
     capsys: pytest.CaptureFixture[str]
@@ -60,7 +62,7 @@ async def installation(
             "STOPSTREAM_DATABASE_URL": f"sqlite:///{tmp_path / 'stopstream.db'}",
             "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
         }
-        yield Installation(slack, policy, environment, capsys)
+        yield Installation(slack, cloud, policy, environment, capsys)
 
 
 async def test_check_of_a_sound_installation(installation: Installation) -> None:
@@ -75,6 +77,26 @@ async def test_check_of_a_sound_installation(installation: Installation) -> None
     assert "SLACK_APP_TOKEN opens a socket" in said
     assert f"audit lines go to #audit ({AUDIT}), and the bot is in it" in said
     assert "policy.yml is valid: 1 role, no limits" in said
+    assert "tencent cloud: the key is from the environment" in said
+
+
+async def test_check_tells_of_a_role_and_when_its_key_lapses(installation: Installation) -> None:
+    """A role that is assumed is named with the end of its key; one that is refused is to be fixed.
+
+    The emulated cloud knows no role until the test names one.
+    """
+    arn = "qcs::cam::uin/100000000001:roleName/stopper"
+    installation.environment["TENCENTCLOUD_ROLE_ARN"] = arn
+    code, lines = await installation.check()
+    assert code == FAILED
+    assert any("ResourceNotFound.RoleNotFound" in line and "FIX" in line for line in lines), lines
+
+    installation.cloud.sts.roles[arn] = Role(trusts=frozenset({"AKIDDEMODEMO"}))
+    code, lines = await installation.check()
+
+    assert code == DONE, lines
+    (line,) = [one for one in lines if one.startswith("ok ") and arn in one]
+    assert "assumed with the key from the environment; it lapses at 20" in line
 
 
 def _leave(slack: Workspace) -> None:

@@ -11,7 +11,7 @@ from bot.audit.signing_key import load_public_key, load_signer
 from bot.errors import ConfigError
 from bot.files import read_regular_file
 from bot.policy.watched_file import WatchedFile
-from bot.tencent.credentials import chain
+from bot.tencent.credential_chain import chain
 
 
 def _policy(path: Path) -> object:

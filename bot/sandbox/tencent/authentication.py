@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-from bot.model.actions import Action, Site
+from bot.model.actions import Site
 from bot.sandbox.tencent.errors import CodeError
 from bot.sandbox.tencent.requests import Request
 from bot.tencent import tc3
@@ -22,17 +22,22 @@ class Key:
     Attributes:
         token: Of a temporary key; must be sent with it.
         site: The one site that knows it; None for both.
+        until: When a temporary key lapses, epoch seconds; None for never.
     """
 
     secret_key: str = field(repr=False)
     token: str = field(default="", repr=False)
     site: Site | None = None
+    until: float | None = None
 
 
 def authenticate(
-    request: Request, action: Action, keys: Mapping[str, Key], *, site: Site, now: float
+    request: Request, service: str, keys: Mapping[str, Key], *, site: Site, now: float
 ) -> None:
     """Check a request's signature.
+
+    Args:
+        service: The product that it must be signed for.
 
     Raises:
         CodeError: It is refused.
@@ -45,16 +50,14 @@ def authenticate(
         ) from None
     request.secret_id, request.signature = given.secret_id, given.signature
     timestamp = _timestamp(request, given, now)
-    key = _key(request, keys, site)
+    key = _key(request, keys, site, now)
     if not {"content-type", "host"} <= set(given.signed_headers):
         raise CodeError("AuthFailure.InvalidAuthorization", "content-type and host must be signed.")
     request.canonical_request = _canonical_request(request, given)
     request.string_to_sign = tc3.string_to_sign(timestamp, given.service, request.canonical_request)
     signing = tc3.signing_key(key.secret_key, given.date, given.service)
     request.expected = tc3.signature(signing, request.string_to_sign)
-    if given.service != action.product.name or not hmac.compare_digest(
-        request.expected, given.signature
-    ):
+    if given.service != service or not hmac.compare_digest(request.expected, given.signature):
         raise CodeError(
             "AuthFailure.SignatureFailure",
             "The provided credentials could not be validated; check the signature.",
@@ -85,11 +88,12 @@ def _timestamp(request: Request, given: tc3.Authorization, now: float) -> int:
     return timestamp
 
 
-def _key(request: Request, keys: Mapping[str, Key], site: Site) -> Key:
+def _key(request: Request, keys: Mapping[str, Key], site: Site, now: float) -> Key:
     key = keys.get(request.secret_id)
     if key is None or key.site not in (None, site):
         raise CodeError("AuthFailure.SecretIdNotFound", "The SecretId is not found.")
-    if request.headers.get("x-tc-token", "") != key.token:
+    lapsed = key.until is not None and now >= key.until
+    if lapsed or request.headers.get("x-tc-token", "") != key.token:
         raise CodeError("AuthFailure.TokenFailure", "The token is wrong or has expired.")
     return key
 

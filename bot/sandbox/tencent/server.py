@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Self
@@ -19,10 +19,11 @@ from bot.model.actions import Action, Json, Site
 from bot.sandbox.tencent.authentication import Key, authenticate, is_signed_v1
 from bot.sandbox.tencent.errors import CodeError
 from bot.sandbox.tencent.faults import Fault, FaultQueue, raw
-from bot.sandbox.tencent.hosts import check_host
+from bot.sandbox.tencent.hosts import check_host, site_of
 from bot.sandbox.tencent.parameters import parse_params
 from bot.sandbox.tencent.requests import Received, Request
 from bot.sandbox.tencent.resources import Resources
+from bot.sandbox.tencent.sts import APIS, TokenService
 
 LARGEST = {"GET": 32 * 1024, "POST": 10 * 1024 * 1024}
 
@@ -45,6 +46,7 @@ class CloudEmulator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.resources = Resources()
+        self.sts = TokenService()
         self.faults = FaultQueue()
         self.received: deque[Received] = deque(maxlen=100_000)
         self.listeners: list[Callable[[], None]] = []
@@ -123,10 +125,23 @@ class CloudEmulator:
         return "", body
 
     def _run(self, request: Request, fault: Fault) -> dict[str, Json]:
+        request.api = request.headers.get("x-tc-action", "")
+        if request.api in APIS:
+            return self._token(request, fault)
         action = self._check(request)
         if fault.code:
             raise CodeError(fault.code, fault.message)
         return self.resources.run(action, request.params, self.now)
+
+    def _token(self, request: Request, fault: Fault) -> dict[str, Json]:
+        site = site_of(request.headers.get("host", ""), self._site or "mainland")
+        answer = self.sts.answer(request, self._known_keys(), site=site, now=self.now)
+        if fault.code:
+            raise CodeError(fault.code, fault.message)
+        return answer
+
+    def _known_keys(self) -> Mapping[str, Key]:
+        return ChainMap(self.sts.issued, dict(self._keys))
 
     def _record(self, request: Request, request_id: str, code: str) -> None:
         self.received.append(
@@ -158,7 +173,7 @@ class CloudEmulator:
             raise CodeError("RequestSizeLimitExceeded", "The request is too large.")
         action, site = self._action(request)
         now = self.now
-        authenticate(request, action, self._keys, site=site, now=now)
+        authenticate(request, action.product.name, self._known_keys(), site=site, now=now)
         self._check_rate(action)
         _check_region(request, action, site)
         request.params = parse_params(request, action, site=site, now=now)

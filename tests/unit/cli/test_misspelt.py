@@ -20,6 +20,8 @@ from bot.cli.settings import read_settings
         ("STOPSTREAM_POLICY_", "STOPSTREAM_POLICY"),
         ("SLACK_BOT_TOKN", "SLACK_BOT_TOKEN"),
         ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRET_ID"),
+        ("TENCENTCLOUD_ROLEARN", "TENCENTCLOUD_ROLE_ARN"),
+        ("TKE_WEB_IDENTITY_TOKENFILE", "TKE_WEB_IDENTITY_TOKEN_FILE"),
     ],
 )
 def test_misspelt_setting_is_named_with_what_was_meant(name: str, meant: str) -> None:
@@ -33,6 +35,8 @@ def test_misspelt_setting_is_named_with_what_was_meant(name: str, meant: str) ->
         "STOPSTREAM_POLICY",
         "SLACK_CLI_PATH",
         "TENCENTCLOUD_ROLE_ARN",
+        "TKE_ROLE_ARN",
+        "TKE_CLUSTER",
         "PATH",
         # What Kubernetes sets for a service by this name.
         "STOPSTREAM_SERVICE_HOST",

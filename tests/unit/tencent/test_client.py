@@ -21,7 +21,8 @@ from bot.errors import (
 )
 from bot.model.commands import Command
 from bot.tencent import tc3
-from bot.tencent.client import LARGEST, TencentCloud
+from bot.tencent.answers import LARGEST
+from bot.tencent.client import TencentCloud
 from bot.tencent.credentials import Fixed
 from tests.support.waiting import until
 

@@ -1,6 +1,5 @@
-"""Where the key comes from, in the official order, and what is said where there is none."""
+"""Where the key comes from, in which order, and what is said where there is none."""
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -8,13 +7,20 @@ import httpx
 import pytest
 
 from bot.errors import ConfigError, NeverSentError
-from bot.tencent.credentials import CvmRole, chain
-from bot.tencent.tc3 import Credentials
+from bot.tencent.credential_chain import chain
+from bot.tencent.credentials import Credentials, CredentialSource
+from bot.tencent.roles import KeyService
 
 ENVIRONMENT = {
     "TENCENTCLOUD_SECRET_ID": "AKIDENV",
     "TENCENTCLOUD_SECRET_KEY": "ENVKEY",
     "TENCENTCLOUD_TOKEN": "ENVTOKEN",
+}
+POD = {
+    "TKE_REGION": "ap-singapore",
+    "TKE_PROVIDER_ID": "cls-1",
+    "TKE_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/token",
+    "TKE_ROLE_ARN": "qcs::cam::uin/1:roleName/pod",
 }
 
 
@@ -36,6 +42,35 @@ async def test_credentials_chain_prefers_environment_over_file(tmp_path: Path) -
     assert (await chain(named, files=[]).get()).secret_id == "AKIDFILE"
 
 
+def origin(environment: dict[str, str], files: list[str]) -> str:
+    return chain(environment, files=files).origin
+
+
+def test_credentials_chain_names_where_the_key_comes_from(tmp_path: Path) -> None:
+    """The order is environment, file, the pod's role, the CVM's; a role is assumed with any."""
+    file = written(tmp_path, "[default]\nsecret_id = AKIDFILE\nsecret_key = KEY\n")
+    arn = "qcs::cam::uin/1:roleName/stopper"
+
+    assert origin({**ENVIRONMENT, **POD}, [file]) == "the environment"
+    assert origin(POD, [file]) == file
+    assert origin(POD, []) == f"the pod's role {POD['TKE_ROLE_ARN']}"
+    assert origin({}, []) == "the CVM's role"
+    assumed = origin({**ENVIRONMENT, "TENCENTCLOUD_ROLE_ARN": arn}, [])
+    assert assumed == f"the role {arn}, assumed with the key from the environment"
+
+
+def test_credentials_chain_goes_on_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a user has no home, as in a container, the next source is taken."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", _no_user)
+
+    assert origin(POD, ["~/.tencentcloud/credentials"]).startswith("the pod's role")
+
+
+def _no_user(_: int) -> None:
+    raise KeyError("no such user")
+
+
 @pytest.mark.parametrize(
     ("environment", "problem"),
     [
@@ -49,6 +84,12 @@ async def test_credentials_chain_prefers_environment_over_file(tmp_path: Path) -
             {"TENCENTCLOUD_SECRET_ID": "a", "TENCENTCLOUD_SECRET_KEY": "5ECRE7…"},
             "TENCENTCLOUD_SECRET_KEY: holds characters",
         ),
+        (
+            {"TENCENTCLOUD_CREDENTIALS_FILE": "/nowhere/credentials"},
+            "TENCENTCLOUD_CREDENTIALS_FILE: /nowhere/credentials has no key",
+        ),
+        ({**POD, "TKE_ROLE_ARN": ""}, "TKE_ROLE_ARN: is missing"),
+        ({"TKE_ROLE_ARN": "qcs::x"}, "TKE_REGION: is missing"),
     ],
 )
 def test_credentials_chain_refuses_incomplete_key(
@@ -70,59 +111,55 @@ def test_credentials_chain_refuses_invalid_file(tmp_path: Path) -> None:
         chain({}, files=[written(tmp_path, "[default]\nsecret_id = a\n")])
 
 
-class Metadata:
-    """Plays the CVM's metadata service; `up` switches it off."""
-
-    def __init__(self) -> None:
-        self.up = True
-        self.calls = 0
-        self.lapses = 10_000.0
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.calls += 1
-        if not self.up:
-            raise httpx.ConnectError("no route")
-        if request.url.path.endswith("/"):
-            return httpx.Response(200, text="role-1")
-        key = {
-            "TmpSecretId": f"AKID{self.calls}",
-            "TmpSecretKey": "k",
-            "Token": "t",
-            "ExpiredTime": self.lapses,
-            "Code": "Success",
-        }
-        return httpx.Response(200, text=json.dumps(key))
+def streamed(content: bytes, status: int = 200) -> httpx.Response:
+    return httpx.Response(status, stream=httpx.ByteStream(content))
 
 
-async def test_credentials_of_cvm_role_are_cached_and_renewed_early() -> None:
-    """A CVM role's key is cached, renewed early and used until it expires."""
-    service, now = Metadata(), [0.0]
-    role = CvmRole(clock=lambda: now[0], transport=httpx.MockTransport(service))
-
-    first = await asyncio.gather(*(role.get() for _ in range(10)))
-    assert {key.secret_id for key in first} == {"AKID2"}
-    assert service.calls == 2
-
-    now[0] = 9_800.0
-    service.up = False
-    assert (await role.get()).secret_id == "AKID2", "renewal failed, but it is still good"
-
-    service.up, service.lapses = True, 20_000.0
-    assert (await role.get()).secret_id != "AKID2"
-
-    service.up, now[0] = False, 20_001.0
-    with pytest.raises(NeverSentError, match="no key"):
-        await role.get()
+def cvm(content: bytes, status: int = 200) -> CredentialSource:
+    service = KeyService(transport=httpx.MockTransport(lambda _: streamed(content, status)))
+    return chain({}, files=[], service=service)
 
 
-async def test_credentials_error_names_all_sources() -> None:
-    """Without any key the error names the environment, the file and the CVM role."""
-
-    def nothing(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(404)
-
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 404),
+        (b"role-1", 302),
+        (b"", 200),
+        (b"a/b", 200),
+        (b"[1]", 200),
+        (b'{"Code": "Failed"}', 200),
+        (b"{}", 200),
+        (b"\xff", 200),
+    ],
+)
+async def test_credentials_error_names_all_sources(content: bytes, status: int) -> None:
+    """Without any key the error names the environment, the file and the roles."""
     with pytest.raises(NeverSentError) as caught:
-        await CvmRole(transport=httpx.MockTransport(nothing)).get()
+        await cvm(content, status).get()
 
-    for place in ("TENCENTCLOUD_SECRET_ID", "credentials", "CVM"):
+    for place in ("TENCENTCLOUD_SECRET_ID", "credentials", "pod", "CVM"):
         assert place in str(caught.value)
+
+
+async def test_cvm_metadata_is_read_to_a_bound() -> None:
+    """A metadata service without an end is given up, whoever plays it."""
+    with pytest.raises(NeverSentError):
+        await cvm(b"x" * (2 << 20)).get()
+
+
+async def test_cvm_role_gives_its_key() -> None:
+    """The key of the CVM's role is the one of the role that the machine names."""
+
+    def metadata(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/"):
+            return streamed(b"role-1\n")
+        assert request.url.path.endswith("/role-1")
+        key = {"TmpSecretId": "AKIDCVM", "TmpSecretKey": "k", "Token": "t"}
+        return streamed(json.dumps({**key, "ExpiredTime": 10_000, "Code": "Success"}).encode())
+
+    service = KeyService(clock=lambda: 0.0, transport=httpx.MockTransport(metadata))
+    source = chain({}, files=[], service=service)
+
+    assert await source.get() == Credentials("AKIDCVM", "k", "t")
+    assert source.until == 10_000
