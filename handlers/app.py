@@ -20,6 +20,7 @@ from handlers.listeners import (
     errors,
     forms,
     home,
+    live_picker,
     mentions,
     outsiders,
     shortcuts,
@@ -75,6 +76,7 @@ def build_app(
     forms.register(
         app, service=service, responder=responder, background=background, client=retrying
     )
+    live_picker.register(app, service=service)
     audit_search.register(
         app, service=service, responder=responder, background=background, client=retrying
     )

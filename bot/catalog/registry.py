@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.catalog import builtin, car, live, trtc
-from bot.model.actions import Action, EffectSpec, Product, ResourceType
+from bot.model.actions import Action, Effect, EffectSpec, Product, ResourceType
 from bot.model.commands import Command
 from bot.model.operations import Operation
 
@@ -55,6 +55,19 @@ def command_of(operation: Operation) -> Command | None:
 def undo_of(action: Action | None) -> Action | None:
     """Return the action that undoes another, if there is one."""
     return by_api(action.undo) if action is not None and action.undo else None
+
+
+def live_list(action: Action) -> Action | None:
+    """Return the read that lists what is live of the kind that an action is about, if any does."""
+    spec = action.effect_spec
+    reads = map(by_api, action.impact_reads)
+    lists = (one for one in reads if one.effect_spec.lists and not one.effect_spec.ended)
+    return next((one for one in lists if one.effect_spec.resource_type is spec.resource_type), None)
+
+
+def picks_live(action: Action) -> bool:
+    """Return whether what an action stops can be picked from what is live."""
+    return action.effect is Effect.STOP and live_list(action) is not None
 
 
 def declaration_errors(actions: Sequence[Action]) -> Iterator[str]:

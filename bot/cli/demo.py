@@ -166,7 +166,8 @@ async def sandbox(
         Server(read_settings(**world.environment)) as bot,
     ):
         if not socket:
-            world.slack.delivery.request_url = f"{bot.url}/slack/events"
+            delivery = world.slack.delivery
+            delivery.request_url = delivery.options_url = f"{bot.url}/slack/events"
         yield Sandbox(world.slack, world.cloud, bot, world.policy)
 
 

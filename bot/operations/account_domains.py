@@ -75,7 +75,7 @@ class AccountDomains:
             return None
         try:
             async with asyncio.timeout(WITHIN):
-                read = await self._read(command)
+                read = await self._read(command.account)
         except TimeoutError:
             read = None
         if not read:
@@ -87,13 +87,20 @@ class AccountDomains:
             None if domain in usable else _unknown(domain, usable, command.account, pushed=pushed)
         )
 
-    async def _read(self, command: Command) -> frozenset[tuple[str, bool]] | None:
+    async def push_domains(self, account: str) -> frozenset[str]:
+        """Return the domains that an account's streams are pushed to; empty if not known."""
+        known = self._known.get(account) or await self._read(account) or frozenset()
+        if known:
+            self._known[account] = known
+        return _usable(known, pushed=True)
+
+    async def _read(self, account: str) -> frozenset[tuple[str, bool]] | None:
         """Return the account's domains, each with whether it is for pushing; None if not all."""
         api = by_api("DescribeLiveDomains")
         found: set[tuple[str, bool]] = set()
         rows = 0
         for page in range(1, _PAGES + 1):
-            asked = Command(api, {"PageSize": 100, "PageNum": page}, "", command.account)
+            asked = Command(api, {"PageSize": 100, "PageNum": page}, "", account)
             body = await self._reader.send(asked, WITHIN)
             listed = (body or {}).get("DomainList")
             if body is None or not isinstance(listed, list):

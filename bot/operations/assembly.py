@@ -13,6 +13,7 @@ from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
 from bot.operations.decisions import Decisions
 from bot.operations.executor import Executor
+from bot.operations.live_streams import LiveStreams
 from bot.operations.local_actions import LocalActions
 from bot.operations.near_targets import NearTargets
 from bot.operations.prior_state import PriorState
@@ -73,6 +74,7 @@ def assemble(
         store=store, authorizer=authorizer, metrics=metrics, ask_expires=ask_expires, clock=clock
     )
     prior = PriorState(reader)
+    domains = AccountDomains(reader=reader, policy=policy)
     scheduler = Scheduler(
         store=store,
         authorizer=authorizer,
@@ -97,7 +99,7 @@ def assemble(
         authorizer=authorizer,
         reader=reader,
         near=NearTargets(store=store, reader=reader),
-        domains=AccountDomains(reader=reader, policy=policy),
+        domains=domains,
         transitions=transitions,
         scheduler=scheduler,
         clock=clock,
@@ -136,6 +138,7 @@ def assemble(
         queries=Queries(
             store=store,
             reader=reader,
+            live=LiveStreams(reader=reader, domains=domains),
             approvals=approvals,
             directory=directory,
             policy=policy,

@@ -8,11 +8,12 @@ import structlog
 
 from bot.catalog.effects import keeps_off, live_before, resource_key
 from bot.catalog.near_names import near_names
+from bot.catalog.registry import live_list
 from bot.errors import StoreError
 from bot.model.actions import Action, Params, ResourceKey
 from bot.model.commands import Command
 from bot.model.operations import LiveBefore, Operation
-from bot.operations.state_reader import StateReader, live_list, status_read
+from bot.operations.state_reader import StateReader, status_read
 from bot.storage.store import Store
 
 log = structlog.get_logger("stopstream.engine")

@@ -1,14 +1,16 @@
 """The use cases that only read: permissions, the audit search, what is off, recent operations."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from bot.audit.hash_chain import Fact
 from bot.catalog import effects as offair
 from bot.catalog.registry import action_of, command_of, undo_of
 from bot.errors import DirectoryError
-from bot.model.actions import Approval, Json
+from bot.model.actions import Action, Approval, Json
 from bot.model.commands import Command
 from bot.model.messages import Sent
 from bot.model.off_air import OffAirEntry
@@ -19,7 +21,8 @@ from bot.model.verdicts import Denied
 from bot.operations.approvals import ApprovalService
 from bot.operations.follow_ups import FollowUp, follow_up_command
 from bot.operations.known_rights import KnownRights
-from bot.operations.results import OffAirList, Permissions, SearchPage
+from bot.operations.live_streams import LiveStreams, fitting
+from bot.operations.results import LiveStream, OffAirList, Permissions, SearchPage
 from bot.operations.state_reader import StateReader
 from bot.policy import evaluation as policy
 from bot.policy import explanation, matching
@@ -30,6 +33,9 @@ from bot.storage.store import Store
 
 _OPEN = 10
 """How many open requests are shown to one person."""
+
+PICKED_MOST = 100
+"""How many live streams somebody can pick from, which is what Slack shows."""
 
 _KNOWN, _LISTED, _SEEN = 5000, 50, 10
 """How many entries of what is off are looked through, listed, and read the state of."""
@@ -84,6 +90,7 @@ class Queries:
         *,
         store: Store,
         reader: StateReader,
+        live: LiveStreams,
         approvals: ApprovalService,
         directory: Directory,
         policy: Callable[[], LoadedPolicy],
@@ -91,6 +98,7 @@ class Queries:
     ) -> None:
         self._store = store
         self._reader = reader
+        self._live = live
         self._approvals = approvals
         self._directory = directory
         self._policy = policy
@@ -128,6 +136,52 @@ class Queries:
             for there in [replace(context, channel=channel)]
         ]
         return replace(found, elsewhere=tuple(elsewhere))
+
+    async def form_actions(self, actor: Actor, place: Place, account: str) -> tuple[Action, ...]:
+        """Return what somebody may do in a place, or if that is nothing, ask others there for.
+
+        Args:
+            place: Without a channel: in any that the policy names.
+            account: Which they have chosen; empty for any.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        if place.channel:
+            may = (await self.permissions(actor, place)).may
+        else:
+            everywhere = await self.permissions_everywhere(actor)
+            may = (*everywhere.may, *(one for _, there in everywhere.elsewhere for one in there))
+        on = [one for one in may if not (one.accounts and account) or account in one.accounts]
+        can = [one for one in on if one.approval is not None]
+        can = can or [one for one in on if one.request_from]
+        return tuple({one.action.api: one.action for one in can}.values())
+
+    async def live_streams(
+        self, actor: Actor, place: Place, action: Action, account: str, typed: str
+    ) -> tuple[LiveStream, ...]:
+        """Return what is live, fits what was typed, and may be stopped by somebody in a place.
+
+        Raises:
+            DirectoryError: Slack did not say who they are.
+        """
+        loaded = self._policy()
+        context = await self._context(actor, place, loaded)
+        channels = explanation.channels_of(loaded.policy, context) if not place.channel else ()
+        contexts = [context, *(replace(context, channel=channel) for channel in channels)]
+        if not matching.roles_of(loaded.policy, context):
+            return ()
+
+        def may(stream: LiveStream) -> bool:
+            command = _stop_of(stream, action, account)
+            verdicts = (policy.decide(loaded.policy, command, one) for one in contexts)
+            return not all(isinstance(one, Denied) for one in verdicts)
+
+        live = await self._live.on(account)
+        # Thousands of names take longer than an ack may wait for the loop.
+        return await asyncio.to_thread(
+            lambda: tuple(islice(filter(may, fitting(typed, live)), PICKED_MOST))
+        )
 
     async def outsider(self, actor: Actor) -> Denied | None:
         """Return why somebody may not so much as look; None for a full member."""
@@ -289,3 +343,12 @@ class Queries:
             in_channel=not place.channel
             or await self._directory.presence(place.channel) is not Presence.OUT,
         )
+
+
+def _stop_of(stream: LiveStream, action: Action, account: str) -> Command:
+    """Return what an action would be asked of a stream, all else left as it is by default."""
+    now = time.time()
+    usual = {one.api: one.default_value(now) for one in action.params}
+    key = zip(action.effect_spec.key, (stream.stream, stream.domain, stream.app), strict=True)
+    given = {name: value for name, value in usual.items() if value is not None}
+    return Command(action, {**given, **dict(key)}, account=account)

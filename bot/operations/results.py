@@ -76,6 +76,15 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveStream:
+    """A stream that is live."""
+
+    stream: str
+    domain: str
+    app: str
+
+
+@dataclass(frozen=True, slots=True)
 class Permissions:
     """Who somebody is to the policy, in one place.
 

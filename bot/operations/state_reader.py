@@ -9,7 +9,7 @@ import structlog
 
 from bot.catalog import readings as sights
 from bot.catalog.near_names import near_names
-from bot.catalog.registry import by_api, command_of
+from bot.catalog.registry import by_api, command_of, live_list
 from bot.errors import CloudError, LapsedKeyError, StoreError
 from bot.model.actions import Action, Params, Reading
 from bot.model.commands import Command
@@ -35,14 +35,6 @@ def status_read(action: Action) -> Action | None:
     """Return the read that shows the state of what an action is about; None if there is none."""
     read = by_api(action.status_read) if action.status_read else None
     return read if read is not None and read.effect_spec.state_field is not None else None
-
-
-def live_list(action: Action) -> Action | None:
-    """Return the read that lists what is live of the kind that an action is about, if any does."""
-    spec = action.effect_spec
-    reads = map(by_api, action.impact_reads)
-    lists = (one for one in reads if one.effect_spec.lists and not one.effect_spec.ended)
-    return next((one for one in lists if one.effect_spec.resource_type is spec.resource_type), None)
 
 
 class StateReader:

@@ -57,6 +57,8 @@ def _answer(body: Mapping[str, Any], sentence: str) -> dict[str, Any] | str:
         return {"response_type": "ephemeral", "text": sentence}
     if body.get("type") == "view_submission":
         return {"response_action": "errors", "errors": {error_field(body): sentence}}
+    if body.get("type") == "block_suggestion":
+        return {"options": []}
     # Nobody would see an answer to a button or an event.
     return ""
 

@@ -7,11 +7,12 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.catalog.registry import picks_live
 from bot.catalog.stream_urls import find_url
 from bot.commands.parser import LONGEST
 from bot.commands.tokens import unescape
@@ -24,17 +25,21 @@ from bot.operations.service import Service
 from handlers.messages import views
 from handlers.messages.mrkdwn import escape, quoted
 from handlers.messages.replies import MALFORMED
+from handlers.messages.stream_picker import LIVE_BLOCK, picked_stream
 from handlers.messages.ways_in import OPEN_FORM
 from handlers.slack.api_calls import call_or_raise
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import actor_of, form_invocation, place_of, text_at
 from handlers.slack.responder import Responder
 
+_Redraw: TypeAlias = Callable[[Mapping[str, Any], views.FormPlace, str], None]
+
 _MAX_ERROR = 300
 _MEMBER_WITHIN = 1.5
 """Seconds that a mistake in a form waits for Slack to say that its reader is a full member."""
 _UNKNOWN = "Slack did not say who you are in time. Nothing was sent; submit it again."
 _EFFECTS = {effect.value: effect for effect in Effect}
+_NOT_BOTH = "Pick a live stream or type one, not both."
 _NOT_A_COMMAND = "The form asks for something else than an action. Close it and open it again."
 
 
@@ -47,12 +52,14 @@ class FormText:
         read_as: What the parser reads, unescaped.
         spans: The position of each block in `read_as`.
         empty: The blocks that were left empty.
+        conflicts: By block, why what was typed there is not what was picked.
     """
 
     text: str
     read_as: str
     spans: tuple[tuple[int, int, str], ...]
     empty: tuple[str, ...]
+    conflicts: Mapping[str, str]
 
     def block_of(self, error: ParseError, action: Action | None) -> str:
         """Return the block that an error is about, or the choice of the action."""
@@ -91,7 +98,7 @@ def register(
             place = views.FormPlace(verb, source.channel, source.thread_ts)
             responder.open_form(place, invocation.key, invocation)
 
-    _register_choices(app, service, background, client)
+    _register_choices(app, _redraws(service, responder, background, client))
 
     @app.view(views.FORM)
     async def submit(ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -108,20 +115,27 @@ def register(
             await ack()
 
 
-def _register_choices(
-    app: AsyncApp, service: Service, background: BackgroundQueue, client: AsyncWebClient
-) -> None:
-    """Register the choices in the form that change its fields."""
+def _redraws(
+    service: Service, responder: Responder, background: BackgroundQueue, client: AsyncWebClient
+) -> _Redraw:
+    """Return what shows a form with other fields, right after the ack."""
 
-    def redraw(body: Mapping[str, Any], draw: Callable[[], dict[str, Any]]) -> None:
+    def redraw(body: Mapping[str, Any], place: views.FormPlace, api: str) -> None:
         async def update() -> None:
             actor = actor_of(body)
             if actor is None or await service.queries.outsider(actor) is not None:
                 return
-            view_id, version = text_at(body, "view", "id"), text_at(body, "view", "hash")
-            await call_or_raise(client.views_update(view_id=view_id, hash=version, view=draw()))
+            if (view := await responder.form(actor, place, api)) is not None:
+                view_id, version = text_at(body, "view", "id"), text_at(body, "view", "hash")
+                await call_or_raise(client.views_update(view_id=view_id, hash=version, view=view))
 
         background.submit("follow what was chosen", update)
+
+    return redraw
+
+
+def _register_choices(app: AsyncApp, redraw: _Redraw) -> None:
+    """Register the choices in the form that change its fields."""
 
     @app.action(re.compile(rf"{views.CHOOSE_ACTION}(?::.*)?"))
     async def choose(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
@@ -129,8 +143,7 @@ def _register_choices(
         await ack()
         place = _form_place(body)
         if place is not None:
-            api = text_at(action, "selected_option", "value")
-            redraw(body, lambda: views.form(place, service.vocabulary, api))
+            redraw(body, place, text_at(action, "selected_option", "value"))
 
     @app.action(views.CHOOSE_ACCOUNT)
     async def choose_account(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
@@ -139,7 +152,7 @@ def _register_choices(
         place, values = _form_place(body), _values(body)
         if place is not None:
             chosen = replace(place, account=text_at(action, "selected_option", "value"))
-            redraw(body, lambda: views.form(chosen, service.vocabulary, _api(values)))
+            redraw(body, chosen, _api(values))
 
     @app.action(views.CHOOSE_CANDIDATE)
     async def choose_found(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
@@ -150,8 +163,7 @@ def _register_choices(
         candidates = (place.candidates if place else None) or ()
         if place is None or at not in map(str, range(len(candidates))):
             return
-        chosen = replace(place, chosen=int(at))
-        redraw(body, lambda: views.form(chosen, service.vocabulary))
+        redraw(body, replace(place, chosen=int(at)), "")
 
 
 def _submitter(body: Mapping[str, Any], values: Mapping[str, Any]) -> Invocation | None:
@@ -167,6 +179,8 @@ def _submitter(body: Mapping[str, Any], values: Mapping[str, Any]) -> Invocation
 
 async def _submit(service: Service, invocation: Invocation, form: FormText) -> dict[str, str]:
     """Ask the service, and return its objections by block."""
+    if form.conflicts:
+        return dict(form.conflicts)
     reply = await service.ask(replace(invocation, text=form.text))
     match reply:
         case Accepted():
@@ -200,24 +214,51 @@ def form_text(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> Form
     """Return a form's fields as the text of a command, with Tencent's parameter names.
 
     If the stream's field holds a URL, the fields whose values the URL contains are left out, as
-    long as they hold what the form prefilled.
+    long as they hold what the form prefilled. A live stream that was picked brings its domain
+    and path.
     """
     api = _api(values)
-    covered = _covered_by_url(values, next((a for a in actions if a.api == api), None))
+    action = next((a for a in actions if a.api == api), None)
+    picked, covered = _picked(values, action), _covered_by_url(values, action)
     text, spans, empty = api, [(0, len(api), views.ACTION_BLOCK)], []
-    for block in values:
+    for block in dict.fromkeys([*values, *picked]):
         name = block.removeprefix("param:") if block.startswith("param:") else ""
-        if not name or (block in covered and _is_untouched(values, block)):
+        from_url = block in covered and block not in picked and _is_untouched(values, block)
+        if not name or from_url:
             continue
         # As the parser reads it, so that an error's position falls into its field's span.
-        value = unescape(_escaped(_entered(values, block)))
+        value = unescape(_escaped(picked.get(block) or _entered(values, block)))
         if not value:
             empty.append(block)
             continue
         start = len(text) + 1
         text = f"{text} {name}={quoted(value)}"
-        spans.append((start, len(text), block))
-    return FormText(_escaped(text), text, tuple(spans), tuple(empty))
+        spans.append((start, len(text), LIVE_BLOCK if block in picked else block))
+    conflicts = _conflicts(values, picked)
+    return FormText(_escaped(text), text, tuple(spans), tuple(empty), conflicts)
+
+
+def _picked(values: Mapping[str, Any], action: Action | None) -> dict[str, str]:
+    """Return what the live stream that was picked says, by the blocks of the parameters."""
+    stream = picked_stream(_entered(values, LIVE_BLOCK))
+    if stream is None or action is None or not picks_live(action):
+        return {}
+    key = (stream.stream, stream.domain, stream.app)
+    blocks = map(views.param_block, action.effect_spec.key)
+    return dict(zip(blocks, key, strict=True))
+
+
+def _conflicts(values: Mapping[str, Any], picked: Mapping[str, str]) -> dict[str, str]:
+    """Return why what somebody typed beside what they picked is refused, by block."""
+    found: dict[str, str] = {}
+    name = next(iter(picked), "")
+    for block, value in picked.items():
+        typed = _entered(values, block).strip()
+        if typed in ("", value) or _is_untouched(values, block):
+            continue
+        where = f"{picked[name]} is live on {value}. Clear this field."
+        found[block] = _NOT_BOTH if block == name else escape(where, _MAX_ERROR)
+    return found
 
 
 def _escaped(text: str) -> str:

@@ -51,6 +51,8 @@ def register(
             return await ack(
                 response_action="errors", errors={error_field(body): escape(denied.reason)}
             )
+        if body.get("type") == "block_suggestion":
+            return await ack(options=[])
         if text_at(body, "event", "type") != "app_home_opened":
             door.tell(actor, place, denied.reason)
             return await ack()

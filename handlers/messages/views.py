@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.catalog.param_types import text
+from bot.catalog.registry import picks_live
 from bot.commands.alerts import Candidate
 from bot.commands.vocabulary import Vocabulary
 from bot.model.actions import Action, Effect, Param
+from bot.operations.results import LiveStream
 from handlers.messages.blocks import Block, plain, section
 from handlers.messages.help import EFFECT_LABELS
 from handlers.messages.mrkdwn import escape, render_sentence
+from handlers.messages.stream_picker import OTHERWISE, stream_picker
 from handlers.messages.ways_in import FORM_TITLES
 
 FORM = "form"
@@ -116,6 +120,7 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
     """Render the form with the fields of one action.
 
     Args:
+        vocabulary: With the actions that are offered; at least one.
         api: Of the action; empty for that of the chosen candidate, or the first of the verb.
     """
     if place.candidates is not None:
@@ -131,7 +136,7 @@ def form(place: FormPlace, vocabulary: Vocabulary, api: str = "") -> dict[str, A
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": encode_place(place),
-        "title": plain(FORM_TITLES[place.verb], 24),
+        "title": plain(FORM_TITLES[action.effect], 24),
         "submit": plain(_submit_label(action), _SUBMIT_MOST),
         "close": plain("Cancel", 24),
         "blocks": [
@@ -230,10 +235,35 @@ def _field_name(prefilled: str) -> str:
 def _param_fields(place: FormPlace, action: Action, vocabulary: Vocabulary) -> list[Block]:
     site = vocabulary.site(action, vocabulary.meant)
     params = [param for param in action.params if param.only in (None, site)]
-    return [
+    fields = [
         _param_field(param, _candidate_value(place, param) or _default(action, param, vocabulary))
         for param in params
     ]
+    if not picks_live(action):
+        return fields
+    # A stream that is live is picked; any other one is typed.
+    named = {"label": plain(OTHERWISE), "optional": True}
+    named_block = param_block(action.effect_spec.key[0])
+    return [
+        stream_picker(vocabulary.meant),
+        *(one | named if one["block_id"] == named_block else one for one in fields),
+    ]
+
+
+def usual_place(action: Action, vocabulary: Vocabulary) -> LiveStream:
+    """Return the domain and the path that a form fills in for a stream without a name."""
+    params = [action.param(word) for word in ("domain", "app")]
+    return LiveStream("", *(_default(action, one, vocabulary) if one else "" for one in params))
+
+
+def drawn_action(view: Mapping[str, Any]) -> str:
+    """Return the API of the action whose fields a form shows; empty if it is no such form."""
+    for block in view.get("blocks") or ():
+        element = block.get("element") if isinstance(block, Mapping) else None
+        name = element.get("action_id") if isinstance(element, Mapping) else None
+        if isinstance(name, str) and name.startswith(f"{CHOOSE_ACTION}:"):
+            return name.partition(":")[2]
+    return ""
 
 
 def _candidate_value(place: FormPlace, param: Param) -> str:
@@ -259,10 +289,15 @@ def _param_field(param: Param, default: str) -> Block:
         "type": "input",
         "block_id": param_block(param.api),
         "optional": not param.required or bool(default),
-        "label": plain(f"{param.word} ({param.api})"),
-        "hint": plain(f"{param.help}: {param.type.description}"),
+        "label": plain(param.word),
+        "hint": plain(_hint(param)),
         "element": _yes_or_no(prefilled) if is_bool else _text_input(param, prefilled),
     }
+
+
+def _hint(param: Param) -> str:
+    """Return what a field is for, and how it is written unless any text will do."""
+    return param.help if param.type is text else f"{param.help}: {param.type.description}"
 
 
 def _yes_or_no(prefilled: str) -> Block:

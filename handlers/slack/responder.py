@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -11,9 +12,10 @@ from bot.catalog.registry import action_of
 from bot.commands.alerts import Candidate
 from bot.commands.parsed import ME, Audit, Form, Help, OffAir, WhoAmI
 from bot.errors import DirectoryError
+from bot.model.actions import Action
 from bot.model.commands import Command, Invocation
 from bot.model.operations import Search
-from bot.model.people import UsersByName
+from bot.model.people import Actor, Place, UsersByName
 from bot.model.verdicts import Denied
 from bot.operations.results import Accepted, DryRun, Invalid, Permissions, Reply
 from bot.operations.service import Service
@@ -33,6 +35,9 @@ MEMBER_WITHIN = 0.8
 
 Once that is known, for a minute, nothing waits; and what is asked never does.
 """
+
+OFFERED_WITHIN = 1.0
+"""Seconds that a form waits to learn what its reader can do; its trigger lives for three."""
 
 BUSY = Message(
     "Too much is asked of me at this moment, so this was not done. Try again in a few seconds."
@@ -174,13 +179,40 @@ class Responder:
             if await self._turned_away(invocation):
                 return
             found = await asyncio.to_thread(find) if find is not None else None
-            view = views.form(replace(place, candidates=found), self._service.vocabulary)
+            view = await self.form(invocation.actor, replace(place, candidates=found))
+            if view is None:
+                await self._send(invocation, await self._whoami(invocation))
+                return
             await call_or_raise(self._client.views_open(trigger_id=trigger_id, view=view))
 
         async def on_failure(fault: str) -> None:
             await self.send_ephemeral(invocation, Message(FORM_FAILED.format(fault=fault)))
 
         return self._background.submit("open the form", work, on_failure)
+
+    async def form(
+        self, actor: Actor, place: views.FormPlace, api: str = ""
+    ) -> dict[str, Any] | None:
+        """Render the form with what somebody can do in its channel; None if that is nothing.
+
+        Where Slack does not say in time what that is, it offers everything: the policy is asked
+        again when it is submitted.
+        """
+        vocabulary = self._service.vocabulary
+        account = place.account or vocabulary.at(place.channel).meant
+        try:
+            async with asyncio.timeout(OFFERED_WITHIN):
+                offered = await self._offered(actor, Place(place.channel), account)
+        except (DirectoryError, TimeoutError):
+            offered = vocabulary.actions
+        if not offered:
+            return None
+        return views.form(place, replace(vocabulary, actions=offered), api)
+
+    async def _offered(self, actor: Actor, place: Place, account: str) -> tuple[Action, ...]:
+        """Return what somebody can do on an account, or on any where that is nothing."""
+        on_account = await self._service.queries.form_actions(actor, place, account)
+        return on_account or await self._service.queries.form_actions(actor, place, "")
 
     def queue_ephemeral(self, invocation: Invocation, message: Message) -> None:
         """Send the requester an ephemeral message from the background."""

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from bot.catalog.effects import keeps_off
-from bot.catalog.registry import ALL_ACTIONS, action_of
+from bot.catalog.registry import ALL_ACTIONS, action_of, live_list
 from bot.model.actions import Action, Approval
 from bot.model.commands import Invocation, Via
 from bot.model.operations import Choice, Operation, State
 from bot.model.people import Actor, Place
 from bot.operations.follow_ups import FollowUp
 from bot.operations.results import Accepted
-from bot.operations.state_reader import live_list
 from bot.storage.store import Store
 from handlers.messages import cards
 from tests.conftest import POLICY, House, built

@@ -14,6 +14,7 @@ from bot.storage.store import Store
 from handlers.messages import endings, search_results, views, ways_in
 from handlers.messages.annotations import REQUEST
 from handlers.messages.buttons import DECIDE, FOLLOW
+from handlers.messages.stream_picker import PICK_STREAM
 from tests.conftest import House, built
 from tests.support.fakes import ALICE, BOB, TEAM, FakeDirectory
 from tests.support.slack_app import Workspace, mention, opened, submission
@@ -81,6 +82,7 @@ async def _every_way_in(workspace: Workspace, waiting: str, denied: str, ended: 
     form = {"callback_id": views.FORM, "id": "V1", "hash": "h", "type": "modal"}
     form["private_metadata"] = views.encode_place(views.FormPlace(Effect.STOP, "C0INC"))
     chosen = {"selected_option": {"value": "StopStreamIngest"}, "type": "static_select"}
+    drawn = form | {"blocks": [{"element": {"action_id": f"{views.CHOOSE_ACTION}:DropLiveStream"}}]}
     message = {"text": "streams: hush-stream, stream2", "ts": "1.0"}
     payloads = [
         interaction("shortcut", callback_id="open_form"),
@@ -104,12 +106,16 @@ async def _every_way_in(workspace: Workspace, waiting: str, denied: str, ended: 
         press(search_results.FILE, "x", "t12"),
         interaction("block_actions", view=form)
         | {"actions": [chosen | {"action_id": views.CHOOSE_ACTION, "block_id": "b"}]},
+        interaction("block_suggestion", value="", view=drawn, action_id=f"{PICK_STREAM}:default"),
         submission(StreamName="stream1") | {"user": {"id": EVE, "team_id": TEAM}},
         submission(StreamName="") | {"user": {"id": EVE, "team_id": TEAM}, "trigger_id": "t14"},
     ]
     for payload in payloads:
         answer = await workspace.interact(payload)
-        said += answer.get("errors", {}).values() if isinstance(answer, dict) else [answer]
+        if isinstance(answer, dict):
+            said += [*answer.get("errors", {}).values(), *map(str, answer.get("options", []))]
+        else:
+            said.append(answer)
     return said
 
 

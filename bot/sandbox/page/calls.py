@@ -36,6 +36,7 @@ class Calls:
             "type": self._type,
             "press": self._press,
             "act": self._act,
+            "suggest": self._suggest,
             "submit": self._submit,
             "close": self._close,
             "home": self._home,
@@ -100,6 +101,17 @@ class Calls:
             raise GoneError
         action_id, value = body.text("action_id"), body.text("value", "")
         return _answer(await person.act(views[user], action_id, value, body.values()))
+
+    async def _suggest(self, body: CallBody) -> dict[str, Any]:
+        """Return what a menu offers whose options the app knows."""
+        person = self._person(body)
+        if body.text("as") not in self._slack.modals:
+            raise GoneError
+        try:
+            ack = await person.suggest(body.text("action_id"), body.text("value", ""))
+        except StopIteration:
+            raise GoneError from None
+        return _answer(ack) | {"options": [] if ack.error else ack.body.get("options", [])}
 
     async def _submit(self, body: CallBody) -> dict[str, Any]:
         person = self._person(body)

@@ -22,12 +22,14 @@ _SELECTS = (
     "users_select",
     "conversations_select",
     "channels_select",
+    "external_select",
     "multi_users_select",
 )
 _MOST_GROUPS = 100
-_WITH_GROUPS = frozenset({"static_select", "multi_static_select"})
+_WITH_GROUPS = frozenset({"external_select", "static_select", "multi_static_select"})
 _MRKDWN_OPTIONS = frozenset({"radio_buttons", "checkboxes"})
 _MOST_OPTIONS = {
+    "external_select": 100,
     "static_select": 100,
     "multi_static_select": 100,
     "overflow": 5,
@@ -45,6 +47,15 @@ _IN_INPUT = frozenset(
 def problems(blocks: Any, surface: str = MESSAGE) -> list[str]:
     """Return every problem of some blocks, each with its JSON pointer."""
     return list(_blocks(blocks, surface))
+
+
+def option_problems(answer: Any) -> list[str]:
+    """Return every problem of what an app answers when it is asked for options."""
+    if not isinstance(answer, Mapping):
+        return ["must be an object [json-pointer:]"]
+    if answer.get("options") == []:
+        return []
+    return list(_choices({**answer, "type": "external_select"}, ""))
 
 
 def view_problems(view: Any) -> list[str]:
@@ -187,7 +198,9 @@ def _element(element: Any, at: str, allowed: frozenset[str] | set[str]) -> Itera
         yield from _plain_text_input(element, at)
     if element["type"] == "image":
         yield from _image(element, at)
-    if element["type"] in _MOST_OPTIONS:
+    if element["type"] == "external_select":
+        yield from _asked_for(element, at)
+    elif element["type"] in _MOST_OPTIONS:
         yield from _choices(element, at)
     if element.get("placeholder") is not None:
         yield from _text(element["placeholder"], f"{at}/placeholder", 150, plain=True)
@@ -200,6 +213,15 @@ def _plain_text_input(element: Mapping[str, Any], at: str) -> Iterator[str]:
     if not isinstance(most, int) or not 1 <= most <= 3000:  # noqa: PLR2004 (Slack's limit)
         yield f"must be less than 3001 [json-pointer:{at}/max_length]"
     yield from _long(element.get("initial_value"), f"{at}/initial_value", min(most, 3000), least=0)
+
+
+def _asked_for(element: Mapping[str, Any], at: str) -> Iterator[str]:
+    """Check a menu whose options the app is asked for."""
+    least = element.get("min_query_length")
+    if least is not None and (not isinstance(least, int) or isinstance(least, bool) or least < 0):
+        yield f"must be an integer, 0 or more [json-pointer:{at}/min_query_length]"
+    if element.get("initial_option") is not None:
+        yield from _options([element["initial_option"]], f"{at}/initial_option", element["type"])
 
 
 def _button(element: Mapping[str, Any], at: str) -> Iterator[str]:

@@ -27,6 +27,7 @@ _ELEMENTS = {
         " filter"
     ),
     "datepicker": f"{_SELECT} initial_date",
+    "external_select": f"{_SELECT} initial_option min_query_length",
     "image": "image_url slack_file alt_text",
     "multi_static_select": f"{_STATIC} initial_options max_selected_items",
     "multi_users_select": f"{_SELECT} initial_users max_selected_items",

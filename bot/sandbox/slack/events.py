@@ -29,7 +29,12 @@ GRACE = 10.0
 
 _MOST_SOCKETS = 10
 
-_TYPES = {"command": "slash_commands", "event": "events_api", "interaction": "interactive"}
+_TYPES = {
+    "command": "slash_commands",
+    "event": "events_api",
+    "interaction": "interactive",
+    "suggestion": "interactive",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class EventDelivery:
     ) -> None:
         self.request_url = ""
         """Where the app listens in HTTP mode; empty for Socket Mode."""
+        self.options_url = ""
+        """Where the app is asked for options in HTTP mode; the manifest names it by itself."""
         self.base = ""
         self._secret = signing_secret
         self._clock = clock
@@ -77,8 +84,10 @@ class EventDelivery:
             await self._session.close()
 
     async def deliver(self, kind: str, payload: dict[str, Any]) -> Ack:
-        """Send one payload once: a `command`, an `event` or an `interaction`."""
+        """Send one payload once: a `command`, `event`, `interaction` or `suggestion`."""
         if self.request_url:
+            if kind == "suggestion" and not self.options_url:
+                return Ack(error="no_options_load_url")
             return await self._post(kind, payload, {})
         return await self._send(kind, payload, {})
 
@@ -124,7 +133,7 @@ class EventDelivery:
             self._session = aiohttp.ClientSession()
         try:
             async with self._session.post(
-                self.request_url,
+                self.options_url if kind == "suggestion" else self.request_url,
                 data=raw,
                 headers={**headers, **self.signed(raw), "Content-Type": content_type},
                 timeout=aiohttp.ClientTimeout(total=ACK),

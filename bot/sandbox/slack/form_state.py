@@ -9,6 +9,7 @@ from typing import Any
 _VALUE_KEYS = {
     "plain_text_input": ("value", "initial_value"),
     "static_select": ("selected_option", "initial_option"),
+    "external_select": ("selected_option", "initial_option"),
     "conversations_select": ("selected_conversation", "initial_conversation"),
 }
 

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+from bot.sandbox.slack.block_kit import option_problems
 from bot.sandbox.slack.entities import Message, escaped
 from bot.sandbox.slack.events import Ack
 from bot.sandbox.slack.form_state import entry
 from bot.sandbox.slack.state import WorkspaceState
-from bot.sandbox.slack.submissions import missing, take_answer
+from bot.sandbox.slack.submissions import INVALID, missing, take_answer
 
 
 class Person:
@@ -202,13 +203,7 @@ class Person:
             action_id: May be cut at its colon.
         """
         view = self._slack.modals[self._user]
-        block, element = next(
-            (b, e)
-            for b in view["blocks"]
-            for e in (b.get("element"), b.get("accessory"), *(b.get("elements") or ()))
-            if isinstance(e, dict)
-            and action_id in (e.get("action_id"), str(e.get("action_id")).partition(":")[0])
-        )
+        block, element = _element(view, action_id)
         action_id = element["action_id"]
         groups = element.get("option_groups") or [{"options": element.get("options", ())}]
         option = next(o for g in groups for o in g["options"] if o["value"] == value)
@@ -230,6 +225,40 @@ class Person:
         }
         return await self._slack.delivery.deliver("interaction", payload)
 
+    async def suggest(self, action_id: str, typed: str = "") -> Ack:
+        """Open a menu of the form whose options the app knows, or type into it.
+
+        Args:
+            action_id: May be cut at its colon.
+        """
+        view = self._slack.modals[self._user]
+        block, element = _element(view, action_id)
+        if len(typed) < element.get("min_query_length", 3):
+            return Ack({"options": []})
+        payload = self._interaction("block_suggestion") | {
+            "action_id": element["action_id"],
+            "block_id": block["block_id"],
+            "value": typed,
+            "container": {"type": "view", "view_id": view["id"]},
+            "view": view | {"app_id": "A0STOP", "team_id": self._slack.team},
+        }
+        del payload["trigger_id"]
+        ack = await self._slack.delivery.deliver("suggestion", payload)
+        return replace(ack, error=ack.error or (INVALID if option_problems(ack.body) else ""))
+
+    async def pick(self, action_id: str, text: str, typed: str = "") -> None:
+        """Pick an option with this text from a menu whose options the app knows.
+
+        Raises:
+            StopIteration: The app offers no such option.
+        """
+        options = (await self.suggest(action_id, typed)).body["options"]
+        option = next(one for one in options if one["text"]["text"] == text)
+        view = self._slack.modals[self._user]
+        block, element = _element(view, action_id)
+        chosen = {element["action_id"]: entry(element["type"], option)}
+        view["state"]["values"][block["block_id"]] = chosen
+
     async def submit(self, values: dict[str, dict[str, Any]] | None = None) -> Ack:
         """Submit the open form, and do what the app answers; by default it closes.
 
@@ -248,3 +277,14 @@ class Person:
             return ack
         view["state"] = state
         return replace(ack, error=take_answer(self._slack, self._user, ack.body))
+
+
+def _element(view: dict[str, Any], action_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the block and the element of a form with an `action_id`, or one up to its colon."""
+    return next(
+        (b, e)
+        for b in view["blocks"]
+        for e in (b.get("element"), b.get("accessory"), *(b.get("elements") or ()))
+        if isinstance(e, dict)
+        and action_id in (e.get("action_id"), str(e.get("action_id")).partition(":")[0])
+    )

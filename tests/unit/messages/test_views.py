@@ -16,6 +16,7 @@ from handlers.messages import (
     home_view,
     views,
 )
+from handlers.messages.stream_picker import LIVE_BLOCK
 from tests.unit.messages.samples import DROP, OPERATION, OURS, PERMISSIONS, VOCABULARY, texts
 
 
@@ -40,7 +41,8 @@ def test_form_view_prefills_defaults() -> None:
     domain = fields["param:DomainName"]
     assert domain["element"]["initial_value"] == "push.example.com"
     assert domain["optional"] is True
-    assert fields["param:StreamName"]["optional"] is False
+    assert fields["param:StreamName"]["optional"] is True, "it may be picked instead"
+    assert fields[LIVE_BLOCK]["optional"] is True
     assert fields["param:AppName"]["element"]["initial_value"] == "live"
 
 

@@ -149,3 +149,81 @@ async def test_forms_stack_three_high(
         close_view(slack, "U0ALICE")
     assert seen == ["third", "second", "renamed"]
     assert await code(client.views_update(view_id=first, view=renamed)) == "not_found"
+
+
+def menu(**more: Any) -> dict[str, Any]:
+    element = {"type": "external_select", "action_id": "menu", **more}
+    block = {"type": "input", "block_id": "menu", "label": plain("menu"), "element": element}
+    return block | {"optional": True}
+
+
+async def with_menu(slack: Workspace, client: AsyncWebClient, **more: Any) -> Person:
+    trigger = slack.trigger("U0ALICE")
+    await client.views_open(trigger_id=trigger, view=form("pick", menu(**more)))
+    slack.delivery.options_url = slack.delivery.request_url
+    return slack.person("U0ALICE")
+
+
+def option(text: str = "a", value: str = "1") -> dict[str, Any]:
+    return {"text": plain(text), "value": value}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"options": [option()] * 100}, ""),
+        ({"options": []}, ""),
+        ({"option_groups": [{"label": plain("g"), "options": [option("x" * 75, "v" * 75)]}]}, ""),
+        ({"options": [option()] * 101}, INVALID),
+        ({"options": [option("x" * 76)]}, INVALID),
+        ({"options": [option(value="v" * 76)]}, INVALID),
+        ({"options": [{"text": {"type": "mrkdwn", "text": "a"}, "value": "1"}]}, INVALID),
+        ({"options": [option() | {"colour": "red"}]}, INVALID),
+        ({"options": [option()], "option_groups": []}, INVALID),
+        ({"text": "what?"}, INVALID),
+        ({}, INVALID),
+    ],
+)
+async def test_menu_takes_the_options_that_slack_takes(
+    slack: Workspace, client: AsyncWebClient, app: App, answer: dict[str, Any], error: str
+) -> None:
+    """Options within Slack's limits are shown, and any other answer is refused as a whole."""
+    alice = await with_menu(slack, client, min_query_length=0)
+    app.answer = answer
+
+    assert (await alice.suggest("menu")).error == error
+
+
+async def test_menu_asks_no_sooner_than_enough_is_typed(
+    slack: Workspace, client: AsyncWebClient, app: App
+) -> None:
+    """The app is asked from the third letter on, or from as many as the menu says."""
+    app.answer = {"options": [option("found")]}
+    alice = await with_menu(slack, client)
+    assert (await alice.suggest("menu", "ab")).body == {"options": []}
+    assert app.taken == 0
+    await alice.pick("menu", "found", "abc")
+
+    values = slack.modals["U0ALICE"]["state"]["values"]
+    assert values["menu"]["menu"]["selected_option"] == option("found")
+
+
+async def test_menu_needs_an_options_url_over_http(
+    slack: Workspace, client: AsyncWebClient, app: App
+) -> None:
+    """Over HTTP, an app whose manifest names no options load URL is not asked."""
+    alice = await with_menu(slack, client, min_query_length=0)
+    slack.delivery.options_url = ""
+
+    assert (await alice.suggest("menu")).error == "no_options_load_url"
+    assert app.taken == 0
+
+
+@pytest.mark.parametrize("least", [-1, "0", True])
+async def test_menu_refuses_a_wrong_length(
+    slack: Workspace, client: AsyncWebClient, least: object
+) -> None:
+    """The least length of a query is a number, 0 or more."""
+    view = form("pick", menu(min_query_length=least))
+    opened = client.views_open(trigger_id=slack.trigger("U0ALICE"), view=view)
+    assert await code(opened) == "invalid_arguments"

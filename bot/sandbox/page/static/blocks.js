@@ -5,6 +5,7 @@
 import { confirmed, fresh, h } from "./dom.js";
 import { channels, people } from "./link.js";
 import { words } from "./mrkdwn.js";
+import { picker } from "./picker.js";
 
 const BLOCKS = { section, header, context, divider, actions, input, image, markdown };
 
@@ -97,6 +98,7 @@ const ELEMENTS = {
   static_select: chosen,
   conversations_select: chosen,
   channels_select: chosen,
+  external_select: picked,
   users_select: chosen,
   radio_buttons: ticked,
   checkboxes: ticked,
@@ -213,6 +215,19 @@ function chosen(block, one, surface, id) {
   return made;
 }
 
+function picked(block, one, surface, id) {
+  const value = kept(block, one, surface, one.initial_option ?? null);
+  const entry = surface.values?.get(keyOf(block, one));
+  return picker(one, value, {
+    id,
+    suggest: (typed) => surface.suggest(one, typed),
+    picks: (option) => {
+      if (entry) entry.is = option;
+      if (option && block.dispatch_action) surface.press(one, option.value);
+    },
+  });
+}
+
 function ticked(block, one, surface) {
   const many = one.type === "checkboxes";
   const first = many ? (one.initial_options ?? []).map((option) => option.value) : initial(one);
@@ -262,6 +277,7 @@ export function state(view, values) {
     const shapes = {
       plain_text_input: () => ({ value: is || null }),
       static_select: () => ({ selected_option: option(is) }),
+      external_select: () => ({ selected_option: is || null }),
       radio_buttons: () => ({ selected_option: option(is) }),
       checkboxes: () => ({ selected_options: is.map(option).filter(Boolean) }),
       conversations_select: () => ({ selected_conversation: is || null }),

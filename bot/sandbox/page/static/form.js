@@ -45,6 +45,7 @@ function draw() {
     drawing: mine.drawing,
     press: (one, value) =>
       call("act", { view: "modal", action_id: one.action_id, value, values: state(view, mine.values) }),
+    suggest: (one, value) => call("suggest", { action_id: one.action_id, value }),
   };
   const form = h(
     "form",
@@ -73,7 +74,7 @@ function draw() {
 async function submit(mine) {
   mine.errors = {};
   for (const value of mine.values.values()) {
-    if (!value.optional && !value.is?.length) mine.errors[value.block] = "Please complete this required field.";
+    if (!value.optional && !(value.is?.length || value.is?.value)) mine.errors[value.block] = "Please complete this required field.";
   }
   if (Object.keys(mine.errors).length) {
     draw();
