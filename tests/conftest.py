@@ -24,7 +24,7 @@ from bot.model.lifecycle import ENDINGS
 from bot.model.messages import MessageKind
 from bot.model.operations import Choice, Decision, Operation
 from bot.model.people import Actor, Place
-from bot.operations import service as booking
+from bot.operations import recorder as booking
 from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import OutboxRelay

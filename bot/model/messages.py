@@ -1,6 +1,7 @@
 """Messages to Slack: what is queued, and what became of a delivery."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -35,6 +36,15 @@ class MessageKind(StrEnum):
     """An ephemeral sentence to a person who pressed a button."""
 
 
+MayLeave: TypeAlias = Callable[[], Awaitable[bool]]
+"""Returns whether a message may be posted now."""
+
+
+async def at_any_time() -> bool:
+    """Return true: a message may be posted whenever it is ready."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A queued message that is being delivered.
@@ -48,6 +58,7 @@ class Delivery:
             ending or error code, and its RequestId.
         seal: The signed end of the audit log, as `format_checkpoint` writes it, for the metadata
             of an audit line; empty for others.
+        may_leave: Asked right before it is posted: whether no other replica has it by now.
     """
 
     operation: Operation
@@ -57,6 +68,7 @@ class Delivery:
     uncertain: bool = False
     observed: str = ""
     seal: str = ""
+    may_leave: MayLeave = field(default=at_any_time, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

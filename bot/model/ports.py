@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bot.model.commands import Command
-from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice
+from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice, MayLeave, at_any_time
 from bot.model.operations import Answer
 from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.verdicts import RequestPreview
@@ -85,7 +85,13 @@ class Notifier(Protocol):
         ...
 
     async def announce(
-        self, text: str, key: str, *, uncertain: bool, seal: str = ""
+        self,
+        text: str,
+        key: str,
+        *,
+        uncertain: bool,
+        seal: str = "",
+        may_leave: MayLeave = at_any_time,
     ) -> DeliveryResult:
         """Post a message that belongs to no operation in the audit channel.
 
@@ -94,5 +100,6 @@ class Notifier(Protocol):
             key: For the message's metadata.
             uncertain: An earlier try may have reached Slack.
             seal: See Delivery.
+            may_leave: See Delivery.
         """
         ...

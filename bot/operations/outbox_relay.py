@@ -10,12 +10,19 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from bot.clock_skew import elapsed
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.model.lifecycle import ENDINGS
-from bot.model.messages import Delivery, MessageKind, RetryLater, Sent, Undeliverable
+from bot.model.messages import (
+    Delivery,
+    DeliveryResult,
+    MessageKind,
+    RetryLater,
+    Sent,
+    Undeliverable,
+)
 from bot.model.ports import Notifier
+from bot.operations.message_lease import MessageLease
 from bot.storage.outbox_message import OutboxMessage
 from bot.storage.store import Store
 from bot.supervision import Loop, Supervisor, until_set
@@ -168,9 +175,10 @@ class OutboxRelay:
     async def _deliver(self, message: OutboxMessage) -> None:
         try:
             await asyncio.sleep(message.wait)
+            lease = MessageLease(self._store, message)
             # From here on it may have reached Slack, even if this process dies.
-            if await self._mark_in_flight(message):
-                await self._settle(message, await self._send(message))
+            if await lease.stands():
+                await self._settle(message, await self._send(message, lease))
                 self._settled.add(message.id)
         except StoreError as error:
             log.error("a message waits for the store", key=message.key, why=str(error))
@@ -184,23 +192,17 @@ class OutboxRelay:
             log.error("a message waits for the store", key=message.key, why=str(error))
             self._store.leases.release(message)
 
-    async def _mark_in_flight(self, message: OutboxMessage) -> bool:
-        """Note that a message is about to be sent; False if it has gone to another replica.
-
-        A process that was suspended meanwhile looks again: its lease may be over.
-        """
-        while (since := await self._store.outbox.mark_in_flight(message)) is not None:
-            if elapsed() - since < self._store.session.lease / 2:
-                return True
-        return False
-
-    async def _send(self, message: OutboxMessage) -> Sent | RetryLater | Undeliverable:
+    async def _send(self, message: OutboxMessage, lease: MessageLease) -> DeliveryResult:
         if message.notice is not None:
             return await self._notifier.send_ephemeral(message.notice)
         seal = await self._store.audit_log.seal() if self._is_witness(message) else ""
         if message.operation is None:
             return await self._notifier.announce(
-                message.text, message.key, uncertain=message.uncertain, seal=seal
+                message.text,
+                message.key,
+                uncertain=message.uncertain,
+                seal=seal,
+                may_leave=lease.stands,
             )
         return await self._notifier.deliver(
             Delivery(
@@ -211,12 +213,11 @@ class OutboxRelay:
                 uncertain=message.uncertain,
                 observed=message.text,
                 seal=seal,
+                may_leave=lease.stands,
             )
         )
 
-    async def _settle(
-        self, message: OutboxMessage, result: Sent | RetryLater | Undeliverable
-    ) -> None:
+    async def _settle(self, message: OutboxMessage, result: DeliveryResult) -> None:
         kind = message.kind.value
         result = self._with_patience(message, result)
         match result:
@@ -253,9 +254,7 @@ class OutboxRelay:
             consent = operation.decided_at or operation.asked_at
             self._metrics.until_posted.observe(max(0.0, self._epoch() - consent))
 
-    def _with_patience(
-        self, message: OutboxMessage, result: Sent | RetryLater | Undeliverable
-    ) -> Sent | RetryLater | Undeliverable:
+    def _with_patience(self, message: OutboxMessage, result: DeliveryResult) -> DeliveryResult:
         """Return a result, or that the message is given up once it was refused for too long."""
         if not (isinstance(result, RetryLater) and result.refused):
             self._refusals.pop(message.id, None)

@@ -1,6 +1,5 @@
 """The use cases that people start: ask, decide, follow up, request."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from bot.commands.tokens import without_dry_run
 from bot.commands.vocabulary import Vocabulary
 from bot.errors import CommitUnknownError, ParseError, StoreError
 from bot.metrics import Metrics
-from bot.model.actions import DEFAULT, Json
+from bot.model.actions import Json
 from bot.model.commands import Command, Invocation
 from bot.model.lifecycle import ENDINGS
 from bot.model.operations import Choice, Decision, Operation, Origin, State
@@ -27,32 +26,20 @@ from bot.operations.approvals import ApprovalService
 from bot.operations.audit_facts import facts_of
 from bot.operations.authorizer import Authorizer
 from bot.operations.follow_ups import UNDOING, FollowUp, asked_span, follow_up_command
-from bot.operations.operation_ids import new_id
 from bot.operations.queries import Queries
-from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded, Objection, Reply
-from bot.operations.transition_log import log_transition
+from bot.operations.recorder import Recorder, in_time
+from bot.operations.results import Accepted, DryRun, NotRecorded, Objection, Reply
 from bot.operations.worker import Worker
 from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.policy.loader import LoadedPolicy
-from bot.redact import redact
 from bot.storage.store import Store
 
 log = structlog.get_logger("stopstream.service")
-
-BOOKING = 2.0
-"""Seconds that an ack may wait for the store; Slack waits 3."""
-
-_NO_ORIGIN = Origin()
 
 _NOT_SAVED = "Your press could not be saved."
 _LOOK_AT_CARD = (
     "Look at the card: if it does not change, press again. If it stays so, tell whoever runs "
     "this bot."
-)
-
-_NOT_KNOWN = (
-    "I don't know yet whether your request was saved: the database does not answer. If a card "
-    "appears here, the request is running. Look for one before you ask again."
 )
 
 _PRESS_NOT_SAVED = (
@@ -107,6 +94,9 @@ class Service:
         self._policy = policy
         self._metrics = metrics
         self._clock = clock
+        self._recorder = Recorder(
+            store=store, worker=worker, policy=policy, metrics=metrics, clock=clock
+        )
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -127,14 +117,14 @@ class Service:
             )
         except ParseError as error:
             self._metrics.asked.labels(invocation.via.value, "").inc()
-            return await self._record_mistake(invocation, error)
+            return await self._recorder.record_mistake(invocation, error)
         if dry or not isinstance(wanted, Command):
             self._metrics.asked.labels(invocation.via.value, "").inc()
         if not isinstance(wanted, Command):
             return await self._dry_without_command(invocation, wanted) if dry else wanted
         if dry:
             return DryRun(wanted)
-        return await self._record(invocation, wanted)
+        return await self._recorder.record(invocation, wanted)
 
     async def dry_run(self, asked: Invocation, command: Command) -> DryRunResult:
         """Return what would become of a command, and record that it was asked. Waits for Slack.
@@ -144,7 +134,7 @@ class Service:
         Raises:
             StoreError: It cannot be recorded, so nothing is returned.
         """
-        operation = self._operation(asked, State.ASKED, command, format_command(command))
+        operation = self._recorder.operation(asked, State.ASKED, command, format_command(command))
         found = await self._admission.dry_run(operation, command)
         if isinstance(found.verdict, Denied) and found.verdict.check in UNKNOWN_OR_OUTSIDE:
             found = replace(found, request=None, hidden=True)
@@ -172,7 +162,7 @@ class Service:
         """
         self._worker.note_ack()
         try:
-            async with asyncio.timeout(BOOKING):
+            async with in_time():
                 recorded = await self._store.decisions.add(decision)
         except (StoreError, TimeoutError) as error:
             log.error("a press is not recorded, or not in time", why=str(error))
@@ -199,7 +189,7 @@ class Service:
         """
         choice = f"{follow.value}-{index}" if index else follow.value
         try:
-            async with asyncio.timeout(BOOKING):
+            async with in_time():
                 before = await self._store.operations.get(id_)
                 account = await self._store.off_air.filed_account(id_)
                 key, repeated = await self._next_key(f"{id_}:{choice}:{asked.actor.user}")
@@ -231,7 +221,7 @@ class Service:
         self._worker.note_ack()
         undoes = id_ if follow in UNDOING else before.origin.undoes
         origin = Origin(undoes=undoes, extension=asked_span(before))
-        reply = await self._record(again, wanted, origin)
+        reply = await self._recorder.record(again, wanted, origin)
         if isinstance(reply, Accepted) and not reply.again:
             await self._replace_waiting(before, follow, again)
         return reply
@@ -249,7 +239,7 @@ class Service:
         """Ask those who may for what somebody was denied, in the channel; once per denial."""
         self._worker.note_ack()
         try:
-            async with asyncio.timeout(BOOKING):
+            async with in_time():
                 before = await self._store.operations.get(id_)
         except (StoreError, TimeoutError) as error:
             log.error("a press is not recorded", why=str(error))
@@ -263,7 +253,7 @@ class Service:
         place = replace(before.place, reply_url=asked.place.reply_url)
         again = replace(asked, key=f"{id_}:request", place=place, text=before.text, repeated=True)
         origin = replace(before.origin, request_of=id_)
-        return await self._record(again, wanted, origin)
+        return await self._recorder.record(again, wanted, origin)
 
     async def _dry_without_command(
         self, invocation: Invocation, wanted: Help | Form | WhoAmI | Audit | OffAir
@@ -276,68 +266,7 @@ class Service:
             f"/{wanted.verb.value}stream live stream1 --dry-run."
         )
         error = ParseError(sentence, text="--dry-run", start=0, end=len("--dry-run"))
-        return await self._record_mistake(invocation, error)
-
-    async def _record(
-        self, invocation: Invocation, command: Command, origin: Origin = _NO_ORIGIN
-    ) -> Reply:
-        """Record an operation and let the worker take it."""
-        self._metrics.asked.labels(invocation.via.value, command.action.api).inc()
-        secret = any(param.secret for param in command.action.params)
-        # A bare word may be a key, without a name that would show it.
-        text = format_command(command) if secret else invocation.text
-        operation = self._operation(invocation, State.ASKED, command, text)
-        usual = self.vocabulary.usual(command.action, command.account, command.params)
-        origin = replace(origin, spans=command.spans, usual=usual)
-        operation = replace(operation, origin=origin)
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(BOOKING):
-                recorded = await self._store.operations.add(
-                    operation, facts_of(operation, command.action)
-                )
-                if recorded is None:
-                    first = await self._store.operations.by_key(invocation.key)
-                    return Accepted(first or operation, again=True)
-        except (TimeoutError, CommitUnknownError) as error:
-            # It may be committed all the same, or be by now; then any replica claims it.
-            log.error("not recorded in time", why=str(error))
-            self._store.leases.release(operation.id)
-            return NotRecorded(_NOT_KNOWN)
-        except StoreError as error:
-            log.error("not recorded, so not done", why=str(error))
-            return await self._refused(invocation, began + BOOKING - time.monotonic())
-        self._worker.take(recorded)
-        return Accepted(recorded)
-
-    async def _refused(self, invocation: Invocation, seconds: float) -> Reply:
-        """Answer what the database has not taken; an earlier delivery of it may be there."""
-        try:
-            async with asyncio.timeout(seconds):
-                first = await self._store.operations.by_key(invocation.key)
-        except (StoreError, TimeoutError):
-            if invocation.repeated:
-                return NotRecorded(_NOT_KNOWN)
-            first = None
-        if first is not None:
-            return Accepted(first, again=True)
-        return NotRecorded(
-            "Nothing was sent: I can't save the request right now. Try again in a minute, or do it "
-            "in the Tencent Cloud console."
-        )
-
-    async def _record_mistake(self, invocation: Invocation, error: ParseError) -> Invalid:
-        operation = self._operation(
-            invocation, State.INVALID, None, error.text, detail=error.sentence
-        )
-        log_transition(operation, operation.state, self._metrics)
-        try:
-            async with asyncio.timeout(BOOKING):
-                await self._store.operations.add(operation, facts_of(operation, None))
-        except (StoreError, TimeoutError) as trouble:
-            # Nothing was going to be done, so the actor is told of the mistake all the same.
-            log.error("a mistake is not on the trail", why=str(trouble))
-        return Invalid(error)
+        return await self._recorder.record_mistake(invocation, error)
 
     async def _examine(self, before: Operation) -> None:
         """Have it reported if somebody else has written it; an older release may have."""
@@ -355,7 +284,7 @@ class Service:
         if follow not in UNDOING:
             return None
         try:
-            async with asyncio.timeout(BOOKING):
+            async with in_time():
                 superseded = await self._authorizer.superseded_by(before)
         except (StoreError, TimeoutError) as error:
             log.error("a press is not recorded", why=str(error))
@@ -372,36 +301,6 @@ class Service:
             if found is None or found.state not in ENDINGS:
                 break
         return f"{begin}:{number}", found is not None
-
-    def _operation(
-        self,
-        invocation: Invocation,
-        state: State,
-        command: Command | None,
-        text: str,
-        detail: str = "",
-    ) -> Operation:
-        return Operation(
-            id=new_id(),
-            key=invocation.key,
-            state=state,
-            actor=invocation.actor,
-            place=invocation.place,
-            via=invocation.via,
-            text=redact(text)[:4000],
-            asked_at=self._clock(),
-            api=command.action.api if command else "",
-            params=command.params if command else {},
-            region=command.region if command else "",
-            account=command.account if command else DEFAULT,
-            target=command.target if command else "",
-            case=self._case(invocation, command) if command else "",
-            detail=redact(detail),
-        )
-
-    def _case(self, invocation: Invocation, command: Command) -> str:
-        """Return the case that was named, or the one that the policy sets for the channel."""
-        return command.case or self._policy().policy.cases.get(invocation.place.channel, "")
 
 
 def _denied_command(before: Operation, user: str) -> Command | None:

@@ -13,10 +13,12 @@ from bot.model.messages import (
     Delivery,
     DeliveryResult,
     EphemeralNotice,
+    MayLeave,
     MessageKind,
     RetryLater,
     Sent,
     Undeliverable,
+    at_any_time,
 )
 from bot.model.operations import Operation, State
 from bot.model.people import Place
@@ -115,7 +117,13 @@ class Messenger:
         )
 
     async def announce(
-        self, text: str, key: str, *, uncertain: bool, seal: str = ""
+        self,
+        text: str,
+        key: str,
+        *,
+        uncertain: bool,
+        seal: str = "",
+        may_leave: MayLeave = at_any_time,
     ) -> DeliveryResult:
         """Post something that belongs to no operation in the audit channel.
 
@@ -124,6 +132,7 @@ class Messenger:
             key: For the message's metadata.
             uncertain: An earlier attempt may have reached Slack.
             seal: See Delivery.
+            may_leave: See Delivery.
         """
         return await self._post_once(
             self._audit_channel,
@@ -133,6 +142,7 @@ class Messenger:
             uncertain=uncertain,
             since=0.0,
             seal=seal,
+            may_leave=may_leave,
         )
 
     async def _card(self, delivery: Delivery, message: Message) -> DeliveryResult:
@@ -152,6 +162,8 @@ class Messenger:
             outcome = await update(self._client, channel, ts, message)
             if not (isinstance(outcome, Refused) and outcome.code in _CARD_NOT_EDITABLE):
                 return self._result(outcome, channel, ts)
+        if not await delivery.may_leave():
+            return _TAKEN_OVER
         # For the first time, or again where someone removed it: the state must be visible.
         outcome = await post(self._client, place.channel, place.thread_ts, message, delivery.key)
         return self._result(outcome, place.channel)
@@ -165,6 +177,7 @@ class Messenger:
             delivery.key,
             uncertain=delivery.uncertain,
             since=operation.asked_at,
+            may_leave=delivery.may_leave,
         )
 
     async def _private(self, delivery: Delivery, action: Action | None) -> DeliveryResult:
@@ -208,6 +221,7 @@ class Messenger:
             uncertain=delivery.uncertain,
             since=operation.asked_at,
             seal=delivery.seal,
+            may_leave=delivery.may_leave,
         )
 
     async def _post_once(
@@ -220,6 +234,7 @@ class Messenger:
         uncertain: bool,
         since: float,
         seal: str = "",
+        may_leave: MayLeave,
     ) -> DeliveryResult:
         """Post a message, unless an earlier attempt is found to have posted it."""
         if not channel:
@@ -228,6 +243,8 @@ class Messenger:
             found = await self._find(channel, thread_ts, key, since)
             if found is not None:
                 return found
+        if not await may_leave():
+            return _TAKEN_OVER
         outcome = await post(self._client, channel, thread_ts, message, key, seal=seal)
         result = self._result(outcome, channel)
         if not (seal and isinstance(result, Sent) and isinstance(outcome, Answered)):
@@ -286,6 +303,7 @@ class Messenger:
 
 
 _NO_CHANNEL = "There is no channel to post it in."
+_TAKEN_OVER = RetryLater(0.0, "another replica has taken it over")
 
 _IN_THREAD: Mapping[MessageKind, Callable[[Operation, Action | None, str], Message]] = {
     MessageKind.REMINDER: lambda operation, action, _: endings.reminder(operation, action),

@@ -183,7 +183,7 @@ async def test_unknown_commit_is_called_unknown_while_the_database_is_away(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, applied: bool
 ) -> None:
     """The asker does not hear that nothing was sent; what was stored runs once it is back."""
-    monkeypatch.setattr("bot.operations.service.BOOKING", 0.2)
+    monkeypatch.setattr("bot.operations.recorder.BOOKING", 0.2)
     clock = ManualClock()
     with relayed(postgres_url) as relay:
         async with (

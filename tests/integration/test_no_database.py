@@ -23,7 +23,7 @@ from tests.support.worlds import sandbox
 @pytest.fixture(autouse=True)
 def booking(monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that does not answer is given up as soon as in production."""
-    monkeypatch.setattr("bot.operations.service.BOOKING", 2.0)
+    monkeypatch.setattr("bot.operations.recorder.BOOKING", 2.0)
 
 
 async def stop(world: Sandbox, stream: str) -> str:
@@ -44,7 +44,7 @@ async def not_ready(world: Sandbox) -> str:
     return why if status == 503 else ""
 
 
-async def refuses(world: Sandbox, *, hears: str = "nothing was sent") -> None:
+async def refuses(world: Sandbox, *, hears: str = "nothing was sent|could not be saved") -> None:
     """The asker hears it, nothing leaves, and readiness says so.
 
     Args:

@@ -1,5 +1,6 @@
 """What Slack refuses for a while holds back its own operation and thread, and nothing else."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -295,7 +296,7 @@ async def test_replica_that_was_suspended_posts_nothing_that_another_has(
 ) -> None:
     """Between the mark and the post a process may stand still for longer than its lease."""
     desk, slept, marks = FakeNotifier(), 0.0, 0
-    for module in ("bot.operations.outbox_relay", "bot.storage.outbox"):
+    for module in ("bot.operations.message_lease", "bot.storage.outbox"):
         monkeypatch.setattr(f"{module}.elapsed", lambda: slept)
     async with (
         opened(database_url, clock=clock) as store,
@@ -321,12 +322,43 @@ async def test_replica_that_was_suspended_posts_nothing_that_another_has(
     assert len(desk.said(CARD)) == 1
 
 
+async def test_look_for_an_earlier_post_outlasts_no_lease(
+    database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the post another replica may have looked, and posted."""
+    posted, passed, over = FakeNotifier(), 0.0, asyncio.Event()
+    for module in ("bot.operations.message_lease", "bot.storage.outbox"):
+        monkeypatch.setattr(f"{module}.elapsed", lambda: passed)
+    async with (
+        opened(database_url, clock=clock) as store,
+        opened(database_url, "replica-2", clock=clock) as other,
+    ):
+
+        class LooksForLong(FakeNotifier):
+            async def deliver(self, delivery: Delivery) -> DeliveryResult:
+                nonlocal passed
+                passed = store.session.lease + 1.0
+                clock.advance(passed)
+                async with delivering(other, posted) as second:
+                    await second.drain()
+                try:
+                    return await super().deliver(delivery)
+                finally:
+                    over.set()
+
+        slow = LooksForLong()
+        await queue(store, operation(1), CARD)
+        async with delivering(store, slow):
+            await over.wait()
+    assert (len(posted.said(CARD)), len(slow.said(CARD))) == (1, 0)
+
+
 async def test_message_is_posted_however_long_its_mark_waits(
     timed_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the writer is busy, its queue takes longer than half a lease each time."""
     passed, desk = 0.0, FakeNotifier()
-    for module in ("bot.operations.outbox_relay", "bot.storage.outbox"):
+    for module in ("bot.operations.message_lease", "bot.storage.outbox"):
         monkeypatch.setattr(f"{module}.elapsed", lambda: passed, raising=False)
     mark = timed_store.outbox.mark_in_flight
 

@@ -52,15 +52,24 @@ async def test_request_found_on_file_is_answered_as_accepted(house: House, outag
 
 
 @pytest.mark.parametrize(
-    ("repeated", "said"), [(True, "I don't know yet"), (False, "Nothing was sent")]
+    ("via", "repeated", "said"),
+    [
+        (Via.MENTION, True, "I don't know yet"),
+        (Via.MENTION, False, "Nothing was sent"),
+        (Via.TERMINAL, False, "Nothing was sent"),
+        # Slack does not say that it delivers these again.
+        (Via.COMMAND, False, "Your request could not be saved"),
+        (Via.FORM, False, "Your request could not be saved"),
+        (Via.BUTTON, False, "Your request could not be saved"),
+    ],
 )
 async def test_database_that_is_away_tells_nothing_of_an_earlier_delivery(
-    house: House, outage: Outage, repeated: bool, said: str
+    house: House, outage: Outage, via: Via, repeated: bool, said: str
 ) -> None:
     """Only what cannot have come before is said not to run."""
     await house.run("live stream1", key="e1")
     outage.refuse("add", "by_key")
-    again = await house.ask("live stream1", key="e1", repeated=repeated)
+    again = await house.ask("live stream1", key="e1", via=via, repeated=repeated)
 
     assert isinstance(again, NotRecorded)
     assert again.sentence.startswith(said)

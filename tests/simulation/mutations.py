@@ -9,6 +9,7 @@ from unittest import mock
 import sqlalchemy as sa
 
 from bot.operations.lease_guard import LeaseGuard
+from bot.operations.message_lease import MessageLease
 from bot.operations.outbox_relay import OutboxRelay
 from bot.storage import outbox, outbox_lanes
 from bot.storage.outbox import Outbox
@@ -32,8 +33,8 @@ def post_without_looking(patch: Patch) -> None:
     """Post what may have been posted, without looking for it."""
     send = OutboxRelay._send  # noqa: SLF001 (its only caller is what is replaced)
 
-    async def send_anew(relay: OutboxRelay, message: OutboxMessage) -> Any:
-        return await send(relay, replace(message, uncertain=False))
+    async def send_anew(relay: OutboxRelay, message: OutboxMessage, lease: MessageLease) -> Any:
+        return await send(relay, replace(message, uncertain=False), lease)
 
     patch(OutboxRelay, "_send", send_anew)
 

@@ -12,9 +12,11 @@ from bot.model.messages import (
     Delivery,
     DeliveryResult,
     EphemeralNotice,
+    MayLeave,
     MessageKind,
     RetryLater,
     Sent,
+    at_any_time,
 )
 from bot.model.operations import Answer, State
 from bot.model.ports import always
@@ -171,10 +173,13 @@ class SimulatedSlack:
             return await self._privately()
         channel = AUDIT if delivery.kind is MessageKind.AUDIT else operation.place.channel
         if delivery.kind is not MessageKind.CARD:
-            return await self._post(channel, delivery.key, uncertain=delivery.uncertain)
+            return await self._post(
+                channel, delivery.key, delivery.may_leave, uncertain=delivery.uncertain
+            )
         return await self._post(
             channel,
             delivery.key,
+            delivery.may_leave,
             uncertain=delivery.uncertain,
             ts=operation.card_ts,
             state=operation.state,
@@ -190,29 +195,42 @@ class SimulatedSlack:
         *,
         uncertain: bool,
         seal: str = "",  # noqa: ARG002 (see above)
+        may_leave: MayLeave = at_any_time,
     ) -> DeliveryResult:
-        return await self._post(AUDIT, key, uncertain=uncertain)
+        return await self._post(AUDIT, key, may_leave, uncertain=uncertain)
 
     async def _privately(self) -> DeliveryResult:
         await self._machine.pause(self._seen.takes())
         return Sent()
 
     async def _post(
-        self, channel: str, key: str, *, uncertain: bool, ts: str = "", state: State | None = None
+        self,
+        channel: str,
+        key: str,
+        may_leave: MayLeave,
+        *,
+        uncertain: bool,
+        ts: str = "",
+        state: State | None = None,
     ) -> DeliveryResult:
         seen, machine = self._seen, self._machine
+        before = seen.posted.get(key)
+        known = before is not None and (uncertain or before.ts == ts)
+        if uncertain:
+            # The answer to the look takes a while; what is posted meanwhile is not in it.
+            await machine.pause(seen.takes())
+        if not known and not await may_leave():
+            return RetryLater(0.0, "another replica has taken it over")
         query = "SELECT id, aside FROM outbox WHERE key = :key"
         # What another replica has delivered since is on file no more, and may still be posted.
         found = seen.database.rows(query, {"key": key}) or [(None, "")]
         row, aside = found[0]
-        before = seen.posted.get(key)
         chances = {"done": 10, "lost": 1.5, "refused": 1.5, "away": 1}
         fate = seen.fate(chances, "done")
         if fate == "refused":
             return RetryLater(0.0, "Slack refused it (update_failed)", refused=True)
         if fate == "away":
             return RetryLater(1.0, "Slack cannot be reached")
-        known = before is not None and (uncertain or before.ts == ts)
         if before is not None and known:
             before.state = state
         else:

@@ -339,7 +339,7 @@ def run(seed: int, database: MemoryDatabase, steps: int = STEPS) -> Run:
         stack.enter_context(silence())
         stack.enter_context(clocks_of(loop))
         # Otherwise the random part of an id would decide what comes first.
-        stack.enter_context(mock.patch("bot.operations.service.new_id", partial(next, ids)))
+        stack.enter_context(mock.patch("bot.operations.recorder.new_id", partial(next, ids)))
         # So that lanes without work cost little; a courier looks again then at the latest.
         stack.enter_context(mock.patch("bot.supervision.IDLE", 5.0))
         world = _at(loop, seed, database)

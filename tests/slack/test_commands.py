@@ -146,5 +146,5 @@ async def test_database_failure_is_reported_in_ack(workspace: Workspace, tmp_pat
 
     text = await workspace.command("live stream1")
 
-    assert text.startswith("Nothing was sent")
+    assert text.startswith("Your request could not be saved")
     assert workspace.house.cloud.sent == []

@@ -116,3 +116,25 @@ async def test_messenger_lookup_allows_for_every_clock_that_can_send(office: Off
 
     (asked,) = office.slack.asked("conversations.history")
     assert float(asked["oldest"]) <= OPERATION.asked_at - 300.0
+
+
+@pytest.mark.parametrize("owed", [MessageKind.CARD, MessageKind.ENDING, MessageKind.AUDIT])
+async def test_messenger_posts_nothing_that_another_replica_has(
+    office: Office, owed: MessageKind
+) -> None:
+    """The look for an earlier post comes first, because it may take longer than a lease."""
+    asked: list[int] = []
+
+    async def taken_over() -> bool:
+        looks = "conversations.replies", "conversations.history"
+        asked.append(sum(len(office.slack.asked(one)) for one in looks))
+        return False
+
+    operation = OPERATION if owed is MessageKind.CARD else ACCEPTED
+    given = replace(delivery(operation, owed, uncertain=True), may_leave=taken_over)
+
+    assert isinstance(await office.desk.deliver(given), RetryLater)
+    later = await office.desk.announce("…", "key1", uncertain=True, may_leave=taken_over)
+    assert isinstance(later, RetryLater)
+    assert asked == [1, 2]
+    assert office.slack.messages == []

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from bot.errors import CloudError, DirectoryError, HeldBackError
 from bot.model.actions import Action, Json
 from bot.model.commands import Command
-from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice, MessageKind, Sent
+from bot.model.messages import (
+    Delivery,
+    DeliveryResult,
+    EphemeralNotice,
+    MayLeave,
+    MessageKind,
+    RetryLater,
+    Sent,
+    at_any_time,
+)
 from bot.model.operations import Answer
 from bot.model.people import Actor, NamedUser, Person, Presence, UsersByName
 from bot.model.ports import always
@@ -145,6 +154,8 @@ class FakeNotifier:
             result = self.results.pop(0)
             if not isinstance(result, Sent):
                 return result
+        if not await delivery.may_leave():
+            return RetryLater(0.0, "another replica has taken it over")
         self.heard.append(delivery)
         ts = delivery.operation.card_ts or f"{len(self.heard)}.0"
         return Sent(delivery.operation.place.channel, ts)
@@ -160,11 +171,14 @@ class FakeNotifier:
         *,
         uncertain: bool,  # noqa: ARG002
         seal: str = "",  # noqa: ARG002
+        may_leave: MayLeave = at_any_time,
     ) -> DeliveryResult:
         if self.results:
             result = self.results.pop(0)
             if not isinstance(result, Sent):
                 return result
+        if not await may_leave():
+            return RetryLater(0.0, "another replica has taken it over")
         self.announced.append(text)
         return Sent()
 
