@@ -92,6 +92,12 @@ class Metrics:
         self.answered = self._histogram(
             "stopstream_cloud_seconds", "Until Tencent Cloud answered, by API.", "api"
         )
+        self.cloud_errors = self._counter(
+            "stopstream_cloud_errors_total",
+            "Requests to Tencent Cloud that it did not accept, by kind: what is to blame for a "
+            "refusal, `no_answer`, or `never_sent`.",
+            "kind",
+        )
         self.limited = self._histogram(
             "stopstream_limiter_wait_seconds",
             "What a request waited for its slot under the limit of its API.",
@@ -106,7 +112,7 @@ class Metrics:
             "How long the oldest of them has waited; 0 where there is none.",
         )
         self.came_back = self._counter(
-            "stopstream_came_back_total", "Stops after which the same was seen on again.", "api"
+            "stopstream_came_back_total", "Stops after which the same was seen on again."
         )
 
     def _declare_slack(self) -> None:
@@ -116,6 +122,9 @@ class Metrics:
             "kind",
             buckets=_ACK_SECONDS,
         )
+        # Prometheus sees an increase only of a series that was there before.
+        for kind in ("command", "event", "interaction"):
+            self.ack.labels(kind)
         self.slack_up = self._gauge(
             "stopstream_slack_up", "Whether Slack accepts what the bot sends; 0 before the first."
         )

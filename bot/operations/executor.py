@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot.catalog.error_codes import Repeat, explain
+from bot.catalog.error_codes import Repeat, Sort, explain
 from bot.errors import (
     ApiError,
     CloudError,
@@ -32,6 +32,10 @@ TRIES = 3
 
 EARLIER_TRY = "An earlier try got no clear answer."
 """Why a request that was refused in the end may have run."""
+
+_NO_ANSWER, _NEVER_SENT = "no_answer", "never_sent"
+_KINDS = (*(sort.name.lower() for sort in Sort), _NO_ANSWER, _NEVER_SENT)
+"""What a request that was not accepted is counted as; each is there from the start."""
 
 LOOK_AFTER = 5.0
 """Seconds after a stop at which the bot verifies that it has lasted."""
@@ -79,6 +83,8 @@ class Executor:
         self._metrics = metrics
         self._patience = patience
         self._clock = clock
+        for kind in _KINDS:
+            metrics.cloud_errors.labels(kind)
 
     async def send(
         self,
@@ -104,6 +110,7 @@ class Executor:
         try:
             answer = await self._call(operation, command, at, guard)
         except CloudError as error:
+            self._metrics.cloud_errors.labels(_kind(error, command.action)).inc()
             result = self._failed(operation, command.action, error)
             if sent_before and command.action.effect is not Effect.READ:
                 result = _after_unclear_try(result)
@@ -221,6 +228,17 @@ def _needs_verification(operation: Operation, action: Action) -> bool:
     """Return whether it is a stop whose state can be read, and a channel that reads of it."""
     is_stop = action.effect is Effect.STOP
     return is_stop and status_read(action) is not None and bool(operation.place.channel)
+
+
+def _kind(error: CloudError, action: Action) -> str:
+    """Return the kind under which an error is counted."""
+    match error:
+        case ApiError():
+            return explain(error.code, action).sort.name.lower()
+        case NoAnswerError():
+            return _NO_ANSWER
+        case _:
+            return _NEVER_SENT
 
 
 def _clock_skew(error: ApiError) -> str:

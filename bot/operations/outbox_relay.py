@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -107,6 +108,8 @@ class OutboxRelay:
         self._settled: set[int] = set()
         self._next: dict[int, tuple[OutboxMessage, Work]] = {}
         store.leases.track("outbox", self._tasks.copy)
+        for kind, result in itertools.product(MessageKind, ("sent", "later", "never")):
+            metrics.delivered.labels(kind.value, result)
 
     def start(self) -> None:
         """Begin to deliver."""

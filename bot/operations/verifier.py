@@ -71,7 +71,7 @@ class Verifier:
             )
             if on:
                 await self._store.off_air.record_on_again(operation.id, seen, facts)
-                self._metrics.came_back.labels(operation.api).inc()
+                self._metrics.came_back.inc()
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))
 

@@ -11,6 +11,7 @@ from bot.catalog.registry import command_of
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.model.commands import Command
+from bot.model.lifecycle import IN_HAND
 from bot.model.operations import Operation, State
 from bot.operations.admission import Admission
 from bot.operations.executor import TRIES
@@ -68,6 +69,8 @@ class Worker:
         self._intake: Loop | None = None
         self._heart: Loop | None = None
         store.leases.track("operations", self._in_progress)
+        for state in IN_HAND:
+            metrics.take_overs.labels(state.value)
 
     def start(self) -> None:
         """Begin to work, also on what other replicas have left."""

@@ -35,10 +35,15 @@ class Rows:
         with self._engine.begin() as connection:
             connection.execute(sa.insert(table), made)
 
-    def orphan(self, table: sa.Table) -> None:
-        """Let whoever held the rows have been silent for long."""
+    def execute(self, statement: str) -> None:
         with self._engine.begin() as connection:
-            connection.execute(sa.update(table).values(owner="dead", lease_until=1.0))
+            connection.exec_driver_sql(statement)
+
+    def orphan(self, table: sa.Table, id_: str = "") -> None:
+        """Let whoever held the rows, or one of them, have been silent for long."""
+        which = table.c.id == id_ if id_ else sa.true()
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(table).where(which).values(owner="dead", lease_until=1.0))
 
     def all(self, table: sa.Table) -> list[sa.Row[Any]]:
         with self._engine.connect() as connection:
