@@ -29,6 +29,7 @@ from bot.operations.checkpointer import Checkpointer
 from bot.operations.retention import RetentionJob
 from bot.storage import database
 from bot.storage.store import Store
+from bot.storage.writer import Transaction
 from bot.supervision import Supervisor
 from tests.conftest import opened
 from tests.support.clocks import ManualClock
@@ -400,15 +401,14 @@ async def test_export_uses_constant_memory(quick_store: Store) -> None:
         tracemalloc.stop()
         return found
 
-    async def more(count: int) -> None:
-        await asyncio.gather(
-            *(quick_store.audit_log.record(Fact("ended", "op", {"n": n})) for n in range(count))
-        )
+    def record(tx: Transaction, counts: Sequence[int]) -> list[None]:
+        tx.facts += [Fact("ended", "op", {"n": n}) for n in range(sum(counts))]
+        return [None for _ in counts]
 
-    await more(5_000)
+    await quick_store.session.writer.do(record, 2_500)
     peak()
     small = peak()
-    await more(20_000)
+    await quick_store.session.writer.do(record, 5_000)
 
     assert peak() < 1.5 * small
 

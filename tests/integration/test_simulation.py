@@ -1,4 +1,7 @@
-"""A few of the seeded runs of `make simulation`, which does thousands."""
+"""The first thousand of the seeded runs of `make simulation`, which does five thousand.
+
+One costs 0.07 s of processor time, most of it SQLAlchemy's: each run has about 35 commits.
+"""
 
 import pytest
 
@@ -7,7 +10,7 @@ from tests.simulation.database import MemoryDatabase
 from tests.simulation.mutations import Mutation, found_at, post_in_any_order
 from tests.simulation.run import run
 
-CHUNK = 25
+CHUNK, CHUNKS = 25, 40
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +18,7 @@ def database() -> MemoryDatabase:
     return MemoryDatabase()
 
 
-@pytest.mark.parametrize("first", range(0, 4 * CHUNK, CHUNK))
+@pytest.mark.parametrize("first", range(0, CHUNKS * CHUNK, CHUNK))
 def test_replicas_keep_every_promise_in_any_order(database: MemoryDatabase, first: int) -> None:
     """Crashes, suspensions, wrong clocks and lost answers make nothing lost, doubled or untrue."""
     found = [run(seed, database) for seed in range(first, first + CHUNK)]

@@ -11,6 +11,7 @@ from bot.audit.checkpoints import SignedCheckpoint
 from bot.audit.hash_chain import GENESIS, Fact, Raw
 from bot.model.actions import Json
 from tests.support.hash_chain import (
+    CHECKPOINT,
     COUNT,
     HEAD,
     OURS,
@@ -66,13 +67,24 @@ def bits(row: Raw) -> list[Raw]:
     return found
 
 
-@pytest.mark.parametrize("sealed", [(), SEALS])
-def test_hash_chain_locates_every_flipped_bit(sealed: tuple[SignedCheckpoint, ...]) -> None:
+SHORT = linked(facts(5))
+"""One record of each kind (a key, plain, with other letters), and one in the next batch."""
+
+
+SHORT_SEALS = (seal(SHORT, 5), seal(SHORT, 4, CHECKPOINT))
+
+
+@pytest.mark.parametrize(
+    ("place", "sealed"), [(0, ()), (1, ()), (3, ()), (4, ()), (0, SHORT_SEALS), (4, SHORT_SEALS)]
+)
+def test_hash_chain_locates_every_flipped_bit(
+    place: int, sealed: tuple[SignedCheckpoint, ...]
+) -> None:
     """A flipped bit in any column but seq is reported as an alteration of that record."""
-    for place, row in enumerate(ROWS):
-        for changed in bits(row):
-            rows = [*ROWS[:place], changed, *ROWS[place + 1 :]]
-            assert told(verified(rows, sealed, OURS.public)) == (row[0], "altered"), changed
+    row = SHORT[place]
+    for changed in bits(row):
+        rows = [*SHORT[:place], changed, *SHORT[place + 1 :]]
+        assert told(verified(rows, sealed, OURS.public)) == (row[0], "altered"), changed
 
 
 def renumbered(rows: Sequence[Raw]) -> list[Raw]:
