@@ -11,9 +11,11 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.operations.alert_service import AlertService
 from bot.operations.service import Service
 from handlers.listeners import (
     access_requests,
+    alerts,
     audit_search,
     buttons,
     commands,
@@ -39,6 +41,7 @@ def build_app(
     client: AsyncWebClient,
     identity: Identity,
     service: Service,
+    alert_service: AlertService,
     background: BackgroundQueue,
     directory: Directory,
     signing_secret: str = "",
@@ -49,6 +52,7 @@ def build_app(
         client: On the pooled session.
         identity: As returned by `connect`.
         service: Asked by every listener.
+        alert_service: Asked by the buttons of alerts.
         background: Runs what needs Slack after an ack.
         directory: Its cache follows changes of user groups.
         signing_secret: Empty in Socket Mode, where nothing is signed.
@@ -72,6 +76,7 @@ def build_app(
     buttons.register(
         app, service=service, responder=responder, background=background, client=retrying
     )
+    alerts.register(app, alerts=alert_service, responder=responder)
     access_requests.register(app, service=service, responder=responder)
     forms.register(
         app, service=service, responder=responder, background=background, client=retrying

@@ -25,6 +25,7 @@ from bot.model.messages import MessageKind
 from bot.model.operations import Choice, Decision, Operation
 from bot.model.people import Actor, Place
 from bot.operations import recorder as booking
+from bot.operations.alert_service import AlertService
 from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
 from bot.operations.outbox_relay import OutboxRelay
@@ -226,6 +227,7 @@ class House:
     verifier: Verifier
     watcher: StreamWatcher
     clock: "Clock"
+    alerts: AlertService
 
     def policy(self, text: str) -> None:
         """Change the rules, as a new file would."""
@@ -306,6 +308,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
         supervisor=supervisor,
         retry_after=0.01,
         spacing=0.0,
+        alert_channel="C0INC",
         clock=given.pop("clock", clock),
         **given,
     )
@@ -332,6 +335,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
             operations.verifier,
             operations.watcher,
             clock,
+            operations.alerts,
         )
     finally:
         await approvals.stop(grace=0.5)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from bot.audit.checkpoints import fingerprint
 from bot.catalog.error_codes import Sort, explain
 from bot.catalog.registry import by_api
+from bot.cli.alert_sources import missing_of_alerts, open_sources
 from bot.cli.misspelt import misspelt
 from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
 from bot.cli.policy import allows_nothing, summary
@@ -64,6 +65,7 @@ async def check(
         _check_policy(settings),
         _check_store(settings),
         _check_sink(settings),
+        _check_alerts(settings),
         _check_slack(settings, skew, unusable),
         _check_cloud(settings, skew),
         _check_clock(skew),
@@ -143,6 +145,15 @@ async def _check_sink(settings: Settings) -> Findings:
         yield _is_to_be_made("audit sink", file)
 
 
+async def _check_alerts(settings: Settings) -> Findings:
+    """Say which routes take alerts, and whether they have a channel."""
+    for problem in missing_of_alerts(settings):
+        yield False, problem
+    if settings.alert_channel and (names := open_sources(settings)):
+        routes = ", ".join(f"/hooks/{name}" for name in names)
+        yield True, f"alerts: {routes} for {settings.alert_channel}"
+
+
 def _upgrade_needed(schema: database.Schema) -> tuple[bool, str]:
     """Return whether the next start can use a schema that is not this release's, and a line."""
     if schema.is_newer:
@@ -184,11 +195,17 @@ async def _check_slack(
         if identity is not None:
             for fine, line in _identity_findings(identity):
                 yield fine, f"slack: {one_line(line)}"
-            if settings.audit_channel:
-                fine, line = await check_channel(client, settings.audit_channel, identity)
+            for purpose, channel in _channels(settings).items():
+                fine, line = await check_channel(client, channel, identity, purpose)
                 yield fine, f"slack: {one_line(line)}"
     if not settings.audit_channel and "STOPSTREAM_AUDIT_CHANNEL" not in unusable:
         yield True, "slack: no STOPSTREAM_AUDIT_CHANNEL, so the trail is in the database alone"
+
+
+def _channels(settings: Settings) -> dict[str, str]:
+    """Return the channels that are set, by what is posted there."""
+    channels = {"audit": settings.audit_channel, "alert": settings.alert_channel}
+    return {purpose: channel for purpose, channel in channels.items() if channel}
 
 
 def _identity_findings(identity: Identity) -> Iterator[tuple[bool, str]]:

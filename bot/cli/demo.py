@@ -22,6 +22,8 @@ from handlers.manifest import bot_scopes
 DOMAIN = "5000.livepush.myqcloud.com"
 INCIDENTS, AUDIT = "C0INC", "C0AUDIT"
 
+HOOK_SECRET = "demo-hook-secret"  # noqa: S105 (of the demo alone)
+
 POLICY = f"""\
 # The demo's policy: on-call may stop and resume, ban after a confirmation, and switch a domain
 # off with a second person; leads may do everything; others nothing, but they may ask the leads.
@@ -120,6 +122,10 @@ def _environment(slack: Workspace, cloud: CloudEmulator) -> dict[str, str]:
         "STOPSTREAM_TENCENT_SITE": "",
         "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
         "STOPSTREAM_LISTEN": "127.0.0.1:0",
+        "STOPSTREAM_ALERTMANAGER_SECRET": HOOK_SECRET,
+        "STOPSTREAM_PAGERDUTY_SECRET": HOOK_SECRET,
+        "STOPSTREAM_GENERIC_SECRET": HOOK_SECRET,
+        "STOPSTREAM_ALERT_CHANNEL": INCIDENTS,
     }
 
 

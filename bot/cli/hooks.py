@@ -31,7 +31,10 @@ _LOGGED_EVERY = 10.0
 class HookSource(Protocol):
     """One kind of sender: knows its secret and its notices."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The end of its route."""
+        ...
 
     def check(self, request: HookRequest) -> Forbidden | None:
         """Return why a notice is not read; None if it has the source's secret."""

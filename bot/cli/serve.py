@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from bot import telemetry
 from bot.audit.hash_chain import Fact
+from bot.cli.alert_sources import alert_sources, missing_of_alerts
 from bot.cli.hooks import Hooks
 from bot.cli.http import HttpServer
 from bot.cli.live_source import LiveSource
@@ -33,10 +34,11 @@ from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.metrics import Metrics
 from bot.model.actions import Action, Json, Site
+from bot.operations.alert_offers import offers
+from bot.operations.assembly import Operations
 from bot.operations.audit_sink import SinkRelay
 from bot.operations.checkpointer import Checkpointer
 from bot.operations.retention import RetentionJob
-from bot.operations.stream_watcher import StreamWatcher
 from bot.policy.loader import LoadedPolicy
 from bot.policy.watched_file import WatchedFile
 from bot.release import version
@@ -71,6 +73,8 @@ async def serve() -> int:
     settings = read_settings()
     telemetry.configure(settings.log_format, level=settings.log_level.upper())
     require_slack(settings)
+    if problems := missing_of_alerts(settings):
+        raise ConfigError(problems)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -181,6 +185,7 @@ class Server:
             audit_channel=settings.audit_channel,
             on_channel_lost=directory.forget_channel,
             contacts=Contacts(settings.owner, self._site),
+            alert_offers=lambda alert: offers(alert, self._loaded(), time.time()),
         )
         parts = self._start(store, directory, messenger, identity)
         background = BackgroundQueue(supervisor=self.supervisor)
@@ -191,13 +196,14 @@ class Server:
             client=client,
             identity=identity,
             service=parts.operations.service,
+            alert_service=parts.operations.alerts,
             background=background,
             directory=directory,
             signing_secret=signing_secret,
         )
         await self._record_start(store, identity)
         self._start_checkpoints(store)
-        hooks = self._hooks(store, parts.operations.watcher)
+        hooks = self._hooks(store, parts.operations)
         if settings.slack_app_token is None:
             http.connect(
                 messenger,
@@ -245,6 +251,7 @@ class Server:
             metrics=self.metrics,
             supervisor=self.supervisor,
             ask_expires=parse_duration(self.settings.ask_expires),
+            alert_channel=self.settings.alert_channel,
         )
         for part in (parts.relay, parts.operations.worker, parts.operations.approvals):
             if part is not None:
@@ -255,10 +262,12 @@ class Server:
         self._stack.callback(watcher.stop)
         return parts
 
-    def _hooks(self, store: Store, watcher: StreamWatcher) -> Hooks:
+    def _hooks(self, store: Store, operations: Operations) -> Hooks:
         """Return what takes notices of other systems."""
-        live = LiveSource(self.settings, self._loaded, store, on_notice=watcher.news.set)
-        return Hooks((live,), self.metrics)
+        news = operations.watcher.news
+        live = LiveSource(self.settings, self._loaded, store, on_notice=news.set)
+        alerts = alert_sources(self.settings, operations.alerts)
+        return Hooks((live, *alerts), self.metrics)
 
     def _loaded(self) -> LoadedPolicy:
         return self.policy.value

@@ -22,6 +22,7 @@ from pydantic_settings import (
 from bot.addresses import check_address, is_secure
 from bot.audit.checkpoints import seed
 from bot.cli.cloud_settings import CloudSettings
+from bot.cli.hook_settings import HookSettings
 from bot.cli.secret_files import SecretFiles, read_secret, secrets_folder
 from bot.cli.setting_values import (
     check_host_and_port,
@@ -35,7 +36,7 @@ from bot.hooks.live import check_callback_keys
 from bot.times import parse_duration
 
 
-class Settings(CloudSettings):
+class Settings(CloudSettings, HookSettings):
     """Every setting, by the name it has in the environment; see docs/operate.md.
 
     An empty variable counts as absent.

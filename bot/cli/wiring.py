@@ -71,6 +71,7 @@ def build(
     ask_expires: float = ASK_EXPIRES,
     spacing: float = SPACING,
     channel_patience: float = PATIENCE,
+    alert_channel: str = "",
     clock: Callable[[], float] = time.time,
 ) -> Parts:
     """Connect the parts of one replica.
@@ -82,6 +83,7 @@ def build(
         ask_expires: Seconds that may pass from the asking, or the last consent, to the sending.
         spacing: Seconds between two messages to one channel, over all replicas.
         channel_patience: Seconds between two tries of a closed audit channel.
+        alert_channel: Where the notices of monitoring systems are shown; may be empty.
         clock: Epoch seconds.
     """
     operations = assemble(
@@ -94,6 +96,7 @@ def build(
         supervisor=supervisor,
         retry_after=retry_after,
         ask_expires=ask_expires,
+        alert_channel=alert_channel,
         clock=clock,
     )
     relay = None

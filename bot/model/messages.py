@@ -32,6 +32,8 @@ class MessageKind(StrEnum):
     """That it has ended, in the thread, and what was seen then."""
     LATE = "late"
     """An answer of the cloud that came after another replica had taken over, in the thread."""
+    ALERT = "alert"
+    """The card of an alert: posted once, edited afterwards; it belongs to no operation."""
     WORD = "word"
     """An ephemeral sentence to a person who pressed a button."""
 

@@ -152,6 +152,7 @@ class Origin:
         spans: See Command; they count from when the request is sent.
         extension: Seconds of one extension; 0: as long as the operation lasts.
         usual: Names of the parameters whose values are the defaults of the policy or the catalog.
+        alert: Id of the alert on whose card it was asked for.
     """
 
     request_of: str = ""
@@ -159,6 +160,7 @@ class Origin:
     spans: Mapping[str, float] = field(default_factory=dict[str, float])
     extension: float = 0.0
     usual: tuple[str, ...] = ()
+    alert: str = ""
 
 
 class Choice(StrEnum):

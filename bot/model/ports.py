@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from bot.model.alerts import Alert
 from bot.model.commands import Command
 from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice, MayLeave, at_any_time
 from bot.model.operations import Answer
@@ -82,6 +83,23 @@ class Notifier(Protocol):
 
     async def send_ephemeral(self, word: EphemeralNotice) -> DeliveryResult:
         """Send a sentence to one person only."""
+        ...
+
+    async def show_alert(
+        self,
+        alert: Alert,
+        key: str,
+        *,
+        uncertain: bool,
+        may_leave: MayLeave = at_any_time,
+    ) -> DeliveryResult:
+        """Post the card of an alert, or edit it.
+
+        Args:
+            key: For the message's metadata.
+            uncertain: An earlier try may have reached Slack.
+            may_leave: See Delivery.
+        """
         ...
 
     async def announce(

@@ -8,6 +8,7 @@ from bot.metrics import Metrics
 from bot.model.ports import Cloud, Directory
 from bot.operations.account_domains import AccountDomains
 from bot.operations.admission import Admission
+from bot.operations.alert_service import AlertService
 from bot.operations.approval_transitions import ApprovalTransitions
 from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
@@ -42,6 +43,7 @@ class Operations:
     approvals: ApprovalService
     service: Service
     watcher: StreamWatcher
+    alerts: AlertService
 
 
 def assemble(
@@ -55,6 +57,7 @@ def assemble(
     supervisor: Supervisor,
     retry_after: float = 1.0,
     ask_expires: float = ASK_EXPIRES,
+    alert_channel: str = "",
     clock: Callable[[], float] = time.time,
 ) -> Operations:
     """Build the service with the worker and the approvals behind it.
@@ -64,6 +67,7 @@ def assemble(
         team: The workspace the bot belongs to.
         retry_after: Seconds before a request's second try; doubled for each further one.
         ask_expires: Seconds that may pass from the asking, or the last consent, to the sending.
+        alert_channel: Where the notices of monitoring systems are shown; may be empty.
         clock: Epoch seconds, for all that is not asked of the store.
     """
     authorizer = Authorizer(store=store, directory=directory, policy=policy, team=team)
@@ -149,4 +153,7 @@ def assemble(
         clock=clock,
     )
     watcher = StreamWatcher(store=store, reader=reader, supervisor=supervisor, clock=clock)
-    return Operations(authorizer, worker, verifier, approvals, service, watcher)
+    alerts = AlertService(
+        store=store, service=service, policy=policy, channel=alert_channel, clock=clock
+    )
+    return Operations(authorizer, worker, verifier, approvals, service, watcher, alerts)

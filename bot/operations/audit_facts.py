@@ -34,6 +34,7 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "runbook": operation.runbook,
         "request_of": operation.origin.request_of,
         "undoes": operation.origin.undoes,
+        "alert": operation.origin.alert,
         "before": operation.live_before.value if operation.live_before else "",
         "lacks": operation.approvals.lacking,
     }

@@ -199,6 +199,13 @@ class OutboxRelay:
         if message.notice is not None:
             return await self._notifier.send_ephemeral(message.notice)
         seal = await self._store.audit_log.seal() if self._is_witness(message) else ""
+        if message.alert is not None:
+            return await self._notifier.show_alert(
+                message.alert,
+                message.key,
+                uncertain=message.uncertain,
+                may_leave=lease.stands,
+            )
         if message.operation is None:
             return await self._notifier.announce(
                 message.text,
@@ -279,7 +286,9 @@ class OutboxRelay:
 
 
 def _lost(message: OutboxMessage, why: str) -> str:
-    operation = message.operation
+    operation, alert = message.operation, message.alert
+    if alert is not None:
+        return f"Nobody saw the alert «{alert.title}» (alert {alert.id}): {why}"
     if operation is None or message.kind is MessageKind.AUDIT:
         return ""
     if message.kind is MessageKind.CARD and operation.state in ENDINGS:

@@ -226,6 +226,23 @@ class Service:
             await self._replace_waiting(before, follow, again)
         return reply
 
+    async def press(self, begin: str, asked: Invocation, command: Command, origin: Origin) -> Reply:
+        """Ask for what a button offers elsewhere than on an ending.
+
+        Args:
+            begin: Of its key, which a second press has, too, until that has ended.
+        """
+        self._worker.note_ack()
+        try:
+            async with in_time():
+                key, repeated = await self._next_key(begin)
+        except (StoreError, TimeoutError) as error:
+            log.error("a press is not recorded", why=str(error))
+            return NotRecorded(_PRESS_NOT_SAVED)
+        text = format_command(command)
+        again = replace(asked, key=key, text=text, repeated=repeated)
+        return await self._recorder.record(again, command, origin)
+
     async def _replace_waiting(
         self, before: Operation, follow: FollowUp, again: Invocation
     ) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.model.actions import Action, Approval
 from bot.model.commands import Command
+from bot.model.people import Person
 from bot.model.verdicts import Denied, Verdict
 from bot.policy.conditions import written
 from bot.policy.evaluation import decide
@@ -14,6 +15,7 @@ from bot.policy.matching import (
     covers_account,
     covers_action,
     covers_channel,
+    denying_limit,
     is_full_member,
     limit_applies,
     limit_applies_to_any_target,
@@ -84,6 +86,15 @@ def permissions_for(
         for action in actions
         for permission in _permissions_by_account(policy, context, action)
     ]
+
+
+def is_open_to_anyone(policy: Policy, command: Command, channel: str) -> bool:
+    """Return whether a rule allows a command to some role in a channel, and no limit denies it."""
+    somebody = Context(Person("", ""), "", frozenset(), channel, in_channel=True)
+    rules = (rule for role in policy.roles.values() for rule in role.allow)
+    return denying_limit(policy, command) is None and any(
+        mismatch(rule, command, somebody) is None for rule in rules
+    )
 
 
 def channels_of(policy: Policy, context: Context) -> tuple[str, ...]:

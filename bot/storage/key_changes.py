@@ -9,9 +9,10 @@ from bot.audit.hash_chain import FORMAT, KEY, Fact
 from bot.audit.last_seal import LastSealFile
 from bot.errors import StrangeKeyError
 from bot.model.actions import Json
-from bot.storage import audit_end, audit_records
+from bot.storage import alert_rows, audit_end, audit_records
 from bot.storage.audit_end import EndGuard, Flaw, abandoned_flaw, tampered
 from bot.storage.message_integrity import recode
+from bot.storage.row_macs import RowMacs
 from bot.storage.session import Session, write
 from bot.storage.tables import seals
 from bot.storage.writer import Transaction
@@ -79,6 +80,7 @@ class KeyChanges:
             head = successor.sign(CheckpointKind.HEAD, end.seq, end.hash, at)
             audit_records.put_head(tx.connection, head, is_first=False)
             recode(tx, former, successor)
+            alert_rows.recode(tx, RowMacs(former), RowMacs(successor))
         return flaw
 
 

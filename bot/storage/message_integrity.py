@@ -19,11 +19,14 @@ from bot.model.operations import State
 from bot.storage.audit_end import pruned
 from bot.storage.quarantine import Quarantine
 from bot.storage.row_macs import RowMacs, Standing, columns_of, sealed_seq
-from bot.storage.tables import CODED, REJECTED, UNCODED, operations, outbox, trail
+from bot.storage.tables import CODED, REJECTED, UNCODED, alerts, operations, outbox, trail
 from bot.storage.writer import Transaction
 
 DELIVERED = "delivered"
 """Kind of the record of a delivery."""
+
+OPENED = "alert"
+"""Kind of the record that an alert was opened."""
 
 STARTED = "started"
 """Kind of the record of a start of the bot."""
@@ -32,8 +35,8 @@ OVERLAP = 600.0
 """Seconds for which a message without a code may be one that an older release will deliver."""
 
 _AT_ONCE = 200
-_MISPLACED = "its operation names a card that was not posted for it"
-_CARD = MessageKind.CARD.value
+_MISPLACED = "what it is about names a card that was not posted for it"
+_CARD, _ALERT = MessageKind.CARD.value, MessageKind.ALERT.value
 _ASKED = BEGINNINGS[State.ASKED].record
 _MESSAGE, _ENQUEUED = "message", "enqueued"
 
@@ -43,15 +46,27 @@ _UNCODED = sa.select(outbox).where(UNCODED).limit(_AT_ONCE)
 _DELIVERIES = sa.select(trail.c.body).where(
     trail.c.operation.in_(_IDS), trail.c.kind == DELIVERED, trail.c.seq > sa.bindparam("is_since")
 )
-_POSTED = sa.and_(
-    trail.c.operation.in_([operations.c.id, sa.func.nullif(operations.c.joined, "")]),
-    trail.c.kind == DELIVERED,
-)
-_CARDS = (
-    sa.select(operations.c.id, operations.c.card_channel, operations.c.card_ts, trail.c.body)
-    .join_from(operations, trail, _POSTED, isouter=True)
-    .where(operations.c.id.in_(_IDS), operations.c.card_ts != "")
-)
+
+
+def _cards_of(table: sa.Table, *others: sa.ColumnElement[str]) -> sa.Select[Any]:
+    """Select the cards that rows of a table name, each with the deliveries of what it is about.
+
+    Args:
+        others: What else than the row itself a card may have been posted for.
+    """
+    posted = sa.and_(trail.c.operation.in_([table.c.id, *others]), trail.c.kind == DELIVERED)
+    return (
+        sa.select(table.c.id, table.c.card_channel, table.c.card_ts, trail.c.body)
+        .join_from(table, trail, posted, isouter=True)
+        .where(table.c.id.in_(_IDS), table.c.card_ts != "")
+    )
+
+
+_CARDS = {
+    _CARD: _cards_of(operations, sa.func.nullif(operations.c.joined, "")),
+    _ALERT: _cards_of(alerts),
+}
+"""By the kind of the message that posts them."""
 
 
 class MessageIntegrity:
@@ -141,7 +156,7 @@ class MessageIntegrity:
         if standing is not Standing.GENUINE:
             return f"its code is {standing.value}"
         # A card is delivered again and again, as an edit.
-        is_card = row.owed == _CARD
+        is_card = row.owed in (_CARD, _ALERT)
         is_replayed = (row.key, sealed_seq(row.mac)) in delivered and not is_card
         return "it was delivered before, and put back" if is_replayed else ""
 
@@ -181,22 +196,32 @@ def _delivered(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[tuple[str
 
 
 def _misplaced(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[str]:
-    """Return the operations among these that name a card which no record says was posted.
+    """Return what among these names a card which no record says was posted.
 
-    Where the card stands is no part of an operation's code: a message of the bot's about anything
-    else would be overwritten, or answered.
+    Where the card stands is no part of the code of an operation or alert: a message of the bot's
+    about anything else would be overwritten, or answered.
     """
-    ids = {row.operation for row in claimed if row.operation}
+    of_alerts = {row.operation for row in claimed if row.owed == _ALERT}
+    of_operations = {row.operation for row in claimed if row.operation} - of_alerts
+    return _unposted(tx, of_operations, _CARD) | _unposted(tx, of_alerts, _ALERT)
+
+
+def _unposted(tx: Transaction, ids: Collection[str], kind: str) -> set[str]:
+    """Return those that name a card which was not posted by a message of this kind."""
     if not ids:
         return set()
     cards: dict[tuple[str, str, str], bool] = {}
-    for row in tx.connection.execute(_CARDS, {"ids": sorted(ids)}):
+    for row in tx.connection.execute(_CARDS[kind], {"ids": sorted(ids)}):
         card = row.id, row.card_channel, row.card_ts
         facts = stored_facts(row.body or "")
         is_here = (facts.get("channel"), facts.get("ts")) == card[1:]
-        cards[card] = cards.get(card, False) or (is_here and facts.get("owed") == _CARD)
+        cards[card] = cards.get(card, False) or (is_here and facts.get("owed") == kind)
     # In this transaction, too, some may have been posted.
-    now = {(fact.facts.get("channel"), fact.facts.get("ts")) for fact in tx.facts if _is_card(fact)}
+    now = {
+        (fact.facts.get("channel"), fact.facts.get("ts"))
+        for fact in tx.facts
+        if _is_card(fact, kind)
+    }
     unknown = {
         id_
         for (id_, *place), is_posted in cards.items()
@@ -216,11 +241,12 @@ def _has_started_with_codes(connection: sa.Connection) -> bool:
     return "schema" in stored_facts(connection.execute(query).scalar() or "")
 
 
-def _is_card(fact: Fact) -> bool:
-    return fact.kind == DELIVERED and fact.facts.get("owed") == _CARD
+def _is_card(fact: Fact, kind: str) -> bool:
+    return fact.kind == DELIVERED and fact.facts.get("owed") == kind
 
 
 def _is_pruned(connection: sa.Connection, id_: str) -> bool:
-    """Return whether the first records of an operation may have been removed as too old."""
-    asked = sa.select(trail.c.seq).where(trail.c.operation == id_, trail.c.kind == _ASKED)
+    """Return whether the first records of an operation or alert may have been removed as old."""
+    begun = trail.c.kind.in_([_ASKED, OPENED])
+    asked = sa.select(trail.c.seq).where(trail.c.operation == id_, begun)
     return bool(pruned(connection)) and connection.execute(asked.limit(1)).first() is None

@@ -10,16 +10,17 @@ import sqlalchemy as sa
 from bot.audit.hash_chain import Fact
 from bot.clock_skew import elapsed
 from bot.model.actions import Json
+from bot.model.alerts import Alert
 from bot.model.commands import Via
 from bot.model.messages import EphemeralNotice, MessageKind, Sent
 from bot.model.operations import Operation, State
+from bot.storage import alert_rows, rows
 from bot.storage import outbox_lanes as lanes
-from bot.storage import rows
-from bot.storage.outbox_message import OutboxMessage, decode, delivery, is_recorded
+from bot.storage.outbox_message import EDITED, OutboxMessage, decode, delivery, is_recorded
 from bot.storage.rate_limits import RateLimits
 from bot.storage.row_macs import OF_MESSAGE
 from bot.storage.session import MOST, NOW, Session, write
-from bot.storage.tables import operations, outbox
+from bot.storage.tables import alerts, operations, outbox
 from bot.storage.writer import Transaction
 
 _SLACK = "slack:"
@@ -55,7 +56,7 @@ class Outbox:
             _key(operation, kind, observed),
             kind,
             destination,
-            operation=operation,
+            about=operation,
             text=observed,
         )
 
@@ -63,6 +64,16 @@ class Outbox:
         """Enqueue a notice to one person."""
         destination = f"@{notice.actor.user}"
         self._insert(tx, key, MessageKind.WORD, destination, text=notice.text, notice=notice)
+
+    def enqueue_alert(self, tx: Transaction, alert: Alert) -> None:
+        """Enqueue the card of an alert; only its newest form counts.
+
+        Alerts have a lane of their own: however many come, what people ask for passes them.
+        """
+        key = f"{alert.id}:{MessageKind.ALERT.value}"
+        self._insert(tx, key, MessageKind.ALERT, alert.channel, about=alert)
+        mine = sa.update(outbox).where(outbox.c.key == key, outbox.c.aside == "")
+        tx.connection.execute(mine.values(aside=lanes.ALERTS))
 
     def enqueue_audit(self, tx: Transaction, key: str, text: str) -> None:
         """Enqueue a text to the audit channel, if there is one; the same key again does nothing."""
@@ -96,14 +107,15 @@ class Outbox:
         kind: MessageKind,
         destination: str,
         *,
-        operation: Operation | None = None,
+        about: Operation | Alert | None = None,
         text: str = "",
         notice: EphemeralNotice | None = None,
     ) -> None:
         tx.enqueued = True
+        operation = about if isinstance(about, Operation) else None
         covered = {
             "key": key,
-            "operation": operation.id if operation else "",
+            "operation": about.id if about else "",
             "owed": kind.value,
             "text": text,
             "about": operation.state.value if operation else "",
@@ -117,7 +129,7 @@ class Outbox:
             | {
                 "is_destination": destination,
                 "mac": self._code(tx, covered),
-                "wanted": operation.seq if operation else 0,
+                "wanted": about.seq if about else 0,
                 "attempts": 0,
                 "uncertain": False,
                 "next_at": 0.0,
@@ -181,10 +193,22 @@ class Outbox:
         found_rows = tx.connection.execute(_ABOUT, {"ids": list(ids)}).all()
         of_ours = self.session.integrity.operations(tx, found_rows)
         found = {one.id: one for one in of_ours}
+        of_alerts = {one.id: one for one in self._alerts(tx, claimed)}
         in_order = sorted(claimed, key=lambda row: row.id)
         return list(
-            self.session.quarantine.decode(lambda row: decode(found, row, tx.now), in_order)
+            self.session.quarantine.decode(
+                lambda row: decode(found, of_alerts, row, tx.now), in_order
+            )
         )
+
+    def _alerts(self, tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> list[Alert]:
+        """Return the alerts whose cards are among some messages; most are about operations."""
+        ids = {row.operation for row in claimed if row.owed == MessageKind.ALERT.value}
+        if not ids:
+            return []
+        query = sa.select(alerts).where(alerts.c.id.in_(ids))
+        quarantine = self.session.quarantine
+        return alert_rows.genuine(tx, query, self.session.integrity.macs, quarantine)
 
     def _wait(self, tx: Transaction, message: OutboxMessage, spacing: float, burst: int) -> float:
         """Reserve a slot of a message's destination and return the seconds until it begins."""
@@ -212,21 +236,18 @@ class Outbox:
     @write
     def mark_delivered(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> None:
         """Delete a message, unless it is a card that has changed since it was rendered."""
-        operation = message.operation
-        seq = operation.seq if operation else 0
-        id_ = operation.id if operation else ""
-        given = {"is_id": message.id, "is_seq": seq, "is_operation": id_}
+        about = message.about
+        seq = about.seq if about else 0
+        given = {"is_id": message.id, "is_seq": seq, "is_about": about.id if about else ""}
         gone = tx.connection.execute(_DELIVERED, given)
         if not gone.rowcount:
             self._postpone(tx, message, 0.0, uncertain=False)
         if is_recorded(message, sent):
             tx.facts.append(delivery(message, sent, self.session.workspace))
-        if operation and message.kind is MessageKind.CARD and sent.ts != operation.card_ts:
-            tx.connection.execute(
-                sa.update(operations)
-                .where(operations.c.id == operation.id)
-                .values(card_channel=sent.channel, card_ts=sent.ts)
-            )
+        if about and message.kind in EDITED and sent.ts != about.card_ts:
+            table = alerts if isinstance(about, Alert) else operations
+            posted = sa.update(table).where(table.c.id == about.id)
+            tx.connection.execute(posted.values(card_channel=sent.channel, card_ts=sent.ts))
 
     @write
     def mark_postponed(
@@ -284,8 +305,8 @@ class Outbox:
         """
         tx.connection.execute(sa.delete(outbox).where(outbox.c.id == message.id))
         facts: dict[str, Json] = {"owed": message.kind.value, "why": why}
-        operation = message.operation
-        tx.facts.append(Fact("undeliverable", operation.id if operation else "", facts))
+        operation, about = message.operation, message.about
+        tx.facts.append(Fact("undeliverable", about.id if about else "", facts))
         if operation and _is_told_privately(message.kind, operation):
             self.enqueue(tx, operation, MessageKind.PRIVATE)
         if tell and message.kind is not MessageKind.AUDIT:
@@ -340,14 +361,15 @@ _IN_FLIGHT = (
     .where(*_MINE)
     .values(attempts=outbox.c.attempts + 1, uncertain=True, lease_until=sa.bindparam("new_until"))
 )
-_SEQ_NOW = (
-    sa.select(operations.c.seq)
-    .where(operations.c.id == sa.bindparam("is_operation"))
-    .scalar_subquery()
+_SEQ_NOW = sa.func.coalesce(
+    *(
+        sa.select(table.c.seq).where(table.c.id == sa.bindparam("is_about")).scalar_subquery()
+        for table in (operations, alerts)
+    )
 )
 _DELIVERED = sa.delete(outbox).where(
     outbox.c.id == sa.bindparam("is_id"),
-    # Nobody can have wanted what the operation has not become yet.
+    # Nobody can have wanted what the operation or alert has not become yet.
     sa.or_(outbox.c.wanted <= sa.bindparam("is_seq"), outbox.c.wanted > _SEQ_NOW),
 )
 

@@ -11,6 +11,10 @@ MOST = 20
 """How many lanes of one destination are set aside; after that what is refused holds the rest."""
 
 
+ALERTS = "alerts"
+"""The lane of the alerts of a destination; no operation and no thread is called so."""
+
+
 def names(operation: Operation | None, key: str) -> dict[str, str]:
     """Return the names of the lanes that a message belongs to once one of them is set aside."""
     if operation is None:

@@ -11,6 +11,7 @@ from bot.audit.hash_chain import Fact
 from bot.audit.witness import text_digest
 from bot.errors import UnreadableRowError
 from bot.model.actions import Json
+from bot.model.alerts import Alert
 from bot.model.messages import EphemeralNotice, MessageKind, Sent
 from bot.model.operations import Operation, State
 from bot.storage import rows
@@ -19,6 +20,10 @@ from bot.storage.tables import outbox
 
 _LATE = 60.0
 """Seconds after which a checkpoint may be one that was posted before, and was put back."""
+
+
+EDITED = (MessageKind.CARD, MessageKind.ALERT)
+"""Messages that are posted once, and edited whenever what they show has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class OutboxMessage:
         notice: The notice, if it is one.
         wait: Seconds until its destination may be sent another message.
         mac: The code of its row.
+        alert: As it is now, if the message is its card.
     """
 
     id: int
@@ -47,27 +53,37 @@ class OutboxMessage:
     notice: EphemeralNotice | None = None
     wait: float = 0.0
     mac: str = ""
+    alert: Alert | None = None
+
+    @property
+    def about(self) -> Operation | Alert | None:
+        """What it shows; None for an announcement or a notice."""
+        return self.operation or self.alert
 
 
-def decode(found: Mapping[str, Operation], row: sa.Row[Any], now: float) -> OutboxMessage:
+def decode(
+    found: Mapping[str, Operation], alerts: Mapping[str, Alert], row: sa.Row[Any], now: float
+) -> OutboxMessage:
     """Decode a row of the outbox.
 
     Args:
         found: The operations that could be decoded, by id.
+        alerts: The same of alerts.
         now: The store's time.
 
     Raises:
         UnreadableRowError: This release cannot decode it.
     """
     kind, about, notice = rows.message(row)
-    if row.operation and row.operation not in found:
-        why = f"its operation {row.operation} cannot be read"
+    of_alert = kind is MessageKind.ALERT
+    if (row.operation or of_alert) and row.operation not in (alerts if of_alert else found):
+        why = f"its {'alert' if of_alert else 'operation'} {row.operation} cannot be read"
         raise UnreadableRowError(outbox.name, row.id, row.operation, why)
     return OutboxMessage(
         row.id,
         row.key,
         kind,
-        found.get(row.operation),
+        None if of_alert else found.get(row.operation),
         row.text,
         row.destination,
         row.attempts,
@@ -75,6 +91,7 @@ def decode(found: Mapping[str, Operation], row: sa.Row[Any], now: float) -> Outb
         about,
         notice,
         mac=row.mac,
+        alert=alerts[row.operation] if of_alert else None,
     )
 
 
@@ -89,14 +106,14 @@ def is_recorded(message: OutboxMessage, sent: Sent) -> bool:
 
     Nor is a checkpoint: its record would be what the next one is about.
     """
-    if message.kind is MessageKind.CARD and message.operation is not None:
-        return sent.ts != message.operation.card_ts
+    if message.kind in EDITED and message.about is not None:
+        return sent.ts != message.about.card_ts
     return parse_checkpoint(message.key) is None
 
 
 def delivery(message: OutboxMessage, sent: Sent, workspace: str) -> Fact:
     """Return the record of a delivery."""
-    operation, destination = message.operation, message.destination
+    about, destination = message.about, message.destination
     facts: dict[str, Json] = {
         "owed": message.kind.value,
         "about": message.about_state.value if message.about_state else "",
@@ -105,10 +122,10 @@ def delivery(message: OutboxMessage, sent: Sent, workspace: str) -> Fact:
         "permalink": permalink(workspace, sent),
         "to": destination.removeprefix("@") if destination[:1] == "@" else "",
         "tries": message.attempts + 1,
-        "notice": message.key if operation is None and message.notice is None else "",
+        "notice": message.key if about is None and message.notice is None else "",
     }
     facts |= _witnessed(sent) | delivery_facts(message.key, message.mac)
-    id_ = operation.id if operation else ""
+    id_ = about.id if about else ""
     return Fact(DELIVERED, id_, {name: value for name, value in facts.items() if value})
 
 

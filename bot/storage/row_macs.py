@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import Signer, fingerprint
-from bot.storage.tables import decisions, operations, outbox
+from bot.storage.tables import alerts, decisions, operations, outbox
 
 OF_OPERATION = (
     "id",
@@ -82,9 +82,29 @@ Others say when it is tried, how often, and in which lane. A release without cod
 of rows that have one.
 """
 
+OF_ALERT = (
+    "id",
+    "source",
+    "group_key",
+    "channel",
+    "title",
+    "summary",
+    "severity",
+    "link",
+    "members",
+    "streams",
+    "opened_at",
+    "seen_at",
+    "resolved_at",
+)
+"""The covered columns of `alerts`: what a card says, and what its buttons mean.
+
+Where the card is posted is checked against the trail; see `message_integrity`.
+"""
+
 _FLOATS = {
     table.name: [column.name for column in table.c if isinstance(column.type, sa.Double)]
-    for table in (operations, decisions, outbox)
+    for table in (operations, decisions, outbox, alerts)
 }
 _DIGITS, _NAME, _PARTS = 32, 8, 3
 
@@ -141,6 +161,14 @@ class RowMacs:
     def of_operation(self, row: sa.Row[Any]) -> Standing:
         """Return what the code of a row of `operations` says."""
         return self._standing(operations, OF_OPERATION, row)
+
+    def alert(self, columns: Mapping[str, Any]) -> str:
+        """Return the code of a row of `alerts`."""
+        return self._code(alerts, OF_ALERT, columns, columns["seq"])
+
+    def of_alert(self, row: sa.Row[Any]) -> Standing:
+        """Return what the code of a row of `alerts` says."""
+        return self._standing(alerts, OF_ALERT, row)
 
     def is_genuine(self, row: sa.Row[Any]) -> bool:
         """Return whether the code of a row of `operations` matches."""

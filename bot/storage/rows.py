@@ -62,6 +62,7 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
         "spans": "spans",
         "extension": "span",
         "usual": "usual",
+        "alert": "alert",
     },
 }
 """Keys in the JSON of the column `consent`, which three fields of an operation share."""

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from bot.audit.checkpoints import Signer
 from bot.audit.last_seal import LastSealFile
+from bot.storage.alerts import Alerts
 from bot.storage.audit_log import AuditLog
 from bot.storage.decisions import Decisions
 from bot.storage.later_events import LaterEvents
@@ -62,6 +63,7 @@ class Store:
             session, outbox=self.outbox, off_air=self.off_air, rate_limits=self.rate_limits
         )
         self.decisions = Decisions(session, self.outbox)
+        self.alerts = Alerts(session, self.outbox)
         self.sinks = Sinks(session)
         self.statistics = Statistics(session)
         self.verifications = Verifications(session, self.outbox, later_events)

@@ -296,6 +296,33 @@ sinks = sa.Table(
     sa.Column("lease_until", sa.Double, nullable=False),
 )
 
+alerts = sa.Table(
+    "alerts",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False, server_default=""),
+    # A digest of what the source calls the group of alerts.
+    sa.Column("group_key", sa.Text, nullable=False, server_default=""),
+    sa.Column("channel", sa.Text, nullable=False, server_default=""),
+    sa.Column("title", sa.Text, nullable=False, server_default=""),
+    sa.Column("summary", sa.Text, nullable=False, server_default=""),
+    sa.Column("severity", sa.Text, nullable=False, server_default=""),
+    sa.Column("link", sa.Text, nullable=False, server_default=""),
+    # AlertItem and NamedStream of the model, as JSON.
+    sa.Column("members", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("streams", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("opened_at", sa.Double, nullable=False, server_default="0"),
+    sa.Column("seen_at", sa.Double, nullable=False, server_default="0"),
+    sa.Column("resolved_at", sa.Double),
+    sa.Column("card_channel", sa.Text, nullable=False, server_default=""),
+    sa.Column("card_ts", sa.Text, nullable=False, server_default=""),
+    sa.Column("seq", sa.Integer, nullable=False, server_default="0"),
+    # Authenticates what its card says and its buttons mean. See row_macs.
+    sa.Column("mac", sa.Text, nullable=False, server_default=""),
+)
+sa.Index("alerts_by_group", alerts.c.group_key, alerts.c.opened_at)
+sa.Index("alerts_by_time", alerts.c.seen_at)
+
 compatibility = sa.Table(
     "compatibility",
     METADATA,

@@ -23,23 +23,30 @@ async def check_socket(client: AsyncWebClient, app_token: str) -> tuple[bool, st
 
 
 async def check_channel(
-    client: AsyncWebClient, channel: str, identity: Identity
+    client: AsyncWebClient, channel: str, identity: Identity, purpose: str = "audit"
 ) -> tuple[bool, str]:
-    """Return whether the bot can post in the audit channel, and a line that says so."""
+    """Return whether the bot can post in a channel, and a line that says so.
+
+    Args:
+        purpose: What the bot posts there: `audit` or `alert`.
+    """
     outcome = await call(without_retries(client).conversations_info(channel=channel))
     invite = f"/invite @{identity.name or 'stopstream'}"
     match outcome:
         case Answered(data) if isinstance(found := data.get("channel"), dict):
             named = f"#{found.get('name') or channel} ({channel})"
             if found.get("is_archived") is True:
-                return False, f"the audit channel {named} is archived"
+                return False, f"the {purpose} channel {named} is archived"
             if found.get("is_member") is not True:
-                return False, f"the bot is not in the audit channel {named}: type {invite} there"
-            return True, f"audit lines go to {named}, and the bot is in it"
+                return (
+                    False,
+                    f"the bot is not in the {purpose} channel {named}: type {invite} there",
+                )
+            return True, f"{purpose} lines go to {named}, and the bot is in it"
         case Refused("channel_not_found"):
             where = f"it does not exist, or it is private and the bot is not in it ({invite})"
-            return False, f"the audit channel {channel} is not found: {where}"
+            return False, f"the {purpose} channel {channel} is not found: {where}"
         case Answered():
-            return False, f"Slack did not say what the audit channel {channel} is"
+            return False, f"Slack did not say what the {purpose} channel {channel} is"
         case _:
-            return False, f"the audit channel {channel} can't be read: {outcome.why}"
+            return False, f"the {purpose} channel {channel} can't be read: {outcome.why}"

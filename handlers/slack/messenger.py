@@ -1,13 +1,14 @@
 """Delivers messages to people: each row of the outbox becomes one message in Slack."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog.registry import action_of
 from bot.model.actions import Action
+from bot.model.alerts import Alert
 from bot.model.commands import Via
 from bot.model.messages import (
     Delivery,
@@ -22,7 +23,8 @@ from bot.model.messages import (
 )
 from bot.model.operations import Operation, State
 from bot.model.people import Place
-from handlers.messages import audit_line, cards, endings, off_air, replies
+from bot.operations.alert_offers import StreamOffer
+from handlers.messages import alert_card, audit_line, cards, endings, off_air, replies
 from handlers.messages.blocks import Message
 from handlers.messages.contacts import NOBODY, Contacts
 from handlers.slack.api_calls import (
@@ -55,6 +57,25 @@ _PERMALINK_TIMEOUT = 3.0
 _CARD_NOT_EDITABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A message that is posted once and then edited.
+
+    Attributes:
+        ts: Empty while it is not known to be posted.
+        since: When it can have been posted first, epoch seconds.
+        uncertain: An earlier attempt may have posted it.
+        may_leave: See Delivery.
+    """
+
+    channel: str
+    ts: str
+    key: str
+    since: float
+    uncertain: bool
+    may_leave: MayLeave
+
+
 class Messenger:
     """Sends messages to Slack; never sends one twice by itself.
 
@@ -62,6 +83,7 @@ class Messenger:
         bot: The bot's own bot id: only its own messages count as sent.
         audit_channel: Where audit lines and notices go; may be empty.
         on_channel_lost: Called with a channel that Slack says the bot is not in.
+        alert_offers: Returns what the card of an alert offers now.
         clock: Epoch seconds.
 
     Attributes:
@@ -76,6 +98,7 @@ class Messenger:
         audit_channel: str = "",
         on_channel_lost: Callable[[str], None] = lambda _channel: None,
         contacts: Contacts = NOBODY,
+        alert_offers: Callable[[Alert], Sequence[StreamOffer]] = lambda _alert: (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = without_retries(client)
@@ -83,6 +106,7 @@ class Messenger:
         self._audit_channel = audit_channel
         self._on_channel_lost = on_channel_lost
         self._contacts = contacts
+        self._alert_offers = alert_offers
         self._clock = clock
         self.trouble = ""
 
@@ -145,14 +169,38 @@ class Messenger:
             may_leave=may_leave,
         )
 
+    async def show_alert(
+        self,
+        alert: Alert,
+        key: str,
+        *,
+        uncertain: bool,
+        may_leave: MayLeave = at_any_time,
+    ) -> DeliveryResult:
+        """Post the card of an alert, or edit it."""
+        message = alert_card.alert_card(alert, self._alert_offers(alert))
+        place = Place(alert.channel)
+        card = _Card(alert.card_channel, alert.card_ts, key, alert.opened_at, uncertain, may_leave)
+        return await self._post_or_edit(card, place, message)
+
     async def _card(self, delivery: Delivery, message: Message) -> DeliveryResult:
         operation = delivery.operation
-        place = operation.place
+        card = _Card(
+            operation.card_channel,
+            operation.card_ts,
+            delivery.key,
+            operation.asked_at,
+            delivery.uncertain,
+            delivery.may_leave,
+        )
+        return await self._post_or_edit(card, operation.place, message)
+
+    async def _post_or_edit(self, card: _Card, place: Place, message: Message) -> DeliveryResult:
         if not place.channel:
             return Undeliverable(_NO_CHANNEL)
-        channel, ts = operation.card_channel or place.channel, operation.card_ts
-        if not ts and delivery.uncertain:
-            found = await self._find(channel, place.thread_ts, delivery.key, operation.asked_at)
+        channel, ts = card.channel or place.channel, card.ts
+        if not ts and card.uncertain:
+            found = await self._find(channel, place.thread_ts, card.key, card.since)
             if isinstance(found, Sent):
                 # It may have been posted for an earlier state.
                 channel, ts = found.channel or channel, found.ts
@@ -162,10 +210,10 @@ class Messenger:
             outcome = await update(self._client, channel, ts, message)
             if not (isinstance(outcome, Refused) and outcome.code in _CARD_NOT_EDITABLE):
                 return self._result(outcome, channel, ts)
-        if not await delivery.may_leave():
+        if not await card.may_leave():
             return _TAKEN_OVER
         # For the first time, or again where someone removed it: the state must be visible.
-        outcome = await post(self._client, place.channel, place.thread_ts, message, delivery.key)
+        outcome = await post(self._client, place.channel, place.thread_ts, message, card.key)
         return self._result(outcome, place.channel)
 
     async def _in_thread(self, delivery: Delivery, message: Message) -> DeliveryResult:

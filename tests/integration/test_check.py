@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +97,20 @@ async def test_check_tells_of_a_role_and_when_its_key_lapses(installation: Insta
     assert code == DONE, lines
     (line,) = [one for one in lines if one.startswith("ok ") and arn in one]
     assert "assumed with the key from the environment; it lapses at 20" in line
+
+
+async def test_check_of_alerts(installation: Installation) -> None:
+    """It names the routes that are open, their channel, and a secret without one."""
+    environment = {**installation.environment, "STOPSTREAM_GENERIC_SECRET": "s" * 20}
+    code, lines = await replace(installation, environment=environment).check()
+    assert code == FAILED
+    assert any(line.startswith("FIX STOPSTREAM_ALERT_CHANNEL: is missing") for line in lines)
+
+    environment |= {"STOPSTREAM_ALERT_CHANNEL": AUDIT}
+    code, lines = await replace(installation, environment=environment).check()
+    assert code == DONE, lines
+    assert f"ok  alerts: /hooks/generic for {AUDIT}" in lines
+    assert f"ok  slack: alert lines go to #audit ({AUDIT}), and the bot is in it" in lines
 
 
 def _leave(slack: Workspace) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.errors import ApiError, HeldBackError, NeverSentError, NoAnswerError
 from bot.model.actions import Effect, Json
+from bot.model.alerts import Alert
 from bot.model.commands import Command
 from bot.model.messages import (
     Delivery,
@@ -187,6 +188,18 @@ class SimulatedSlack:
 
     async def send_ephemeral(self, word: EphemeralNotice) -> DeliveryResult:  # noqa: ARG002
         return await self._privately()
+
+    async def show_alert(
+        self,
+        alert: Alert,
+        key: str,
+        *,
+        uncertain: bool,
+        may_leave: MayLeave = at_any_time,
+    ) -> DeliveryResult:
+        return await self._post(
+            alert.channel, key, may_leave, uncertain=uncertain, ts=alert.card_ts
+        )
 
     async def announce(
         self,

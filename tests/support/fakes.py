@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.errors import CloudError, DirectoryError, HeldBackError
 from bot.model.actions import Action, Json
+from bot.model.alerts import Alert
 from bot.model.commands import Command
 from bot.model.messages import (
     Delivery,
@@ -147,6 +148,7 @@ class FakeNotifier:
     results: list[DeliveryResult] = field(default_factory=list)
     heard: list[Delivery] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
     words: list[EphemeralNotice] = field(default_factory=list)
 
     async def deliver(self, delivery: Delivery) -> DeliveryResult:
@@ -163,6 +165,23 @@ class FakeNotifier:
     async def send_ephemeral(self, word: EphemeralNotice) -> DeliveryResult:
         self.words.append(word)
         return Sent()
+
+    async def show_alert(
+        self,
+        alert: Alert,
+        key: str,  # noqa: ARG002
+        *,
+        uncertain: bool,  # noqa: ARG002
+        may_leave: MayLeave = at_any_time,
+    ) -> DeliveryResult:
+        if not await may_leave():
+            return RetryLater(0.0, "another replica has taken it over")
+        if self.results:
+            result = self.results.pop(0)
+            if not isinstance(result, Sent):
+                return result
+        self.alerts.append(alert)
+        return Sent(alert.channel, alert.card_ts or f"{len(self.alerts)}.5")
 
     async def announce(
         self,

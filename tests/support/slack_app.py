@@ -109,6 +109,7 @@ async def opened(house: House, **limits: Any) -> AsyncIterator[Workspace]:
             client=client,
             identity=await connect(client),
             service=house.service,
+            alert_service=house.alerts,
             background=background,
             directory=directory,
             signing_secret=SECRET,
@@ -199,6 +200,7 @@ async def on_socket(
             client=client,
             identity=await connect(client),
             service=house.service,
+            alert_service=house.alerts,
             background=background,
             directory=Directory(client, team=TEAM),
         )

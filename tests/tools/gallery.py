@@ -10,7 +10,7 @@ from typing import Any
 
 from handlers.messages.blocks import Block, Message
 from tests.support.paths import ROOT
-from tests.tools import gallery_cards, gallery_replies
+from tests.tools import gallery_alerts, gallery_cards, gallery_replies
 from tests.tools.gallery_operations import AT, NAMES, Entry
 
 GALLERY = ROOT / "docs" / "messages.md"
@@ -33,7 +33,8 @@ def written() -> str:
     """Render the gallery."""
     parts = [_HEAD]
     flow = ""
-    for entry in (*gallery_cards.entries(), *gallery_replies.entries()):
+    entries = (gallery_cards.entries, gallery_alerts.entries, gallery_replies.entries)
+    for entry in (one for of in entries for one in of()):
         if entry.flow != flow:
             flow = entry.flow
             parts.append(f"## {flow}\n")

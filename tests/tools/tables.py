@@ -105,7 +105,10 @@ def _regions(action: Action) -> str:
 
 def _settings() -> str:
     rows = []
-    for field in Settings.model_fields.values():
+    # A class's own fields come first for readers, and after those of its bases for pydantic.
+    own = Settings.__annotations__
+    by_class = sorted(Settings.model_fields.items(), key=lambda item: item[0] not in own)
+    for _, field in by_class:
         default = field.get_default(call_default_factory=True, validated_data={})
         shown = f"`{default}`" if default not in (None, "", {}, ()) else "–"
         rows.append([f"`{field.alias}`", field.description or "", shown])

@@ -59,7 +59,7 @@ OURS = re.compile(
     r"<(?:@[UW][A-Z0-9]{1,31}|#[CG][A-Z0-9]{1,31}"
     r"|!date\^\d+\^(?:\{date_short_pretty\} )?\{time\}\|[0-9: -]+UTC"
     r"|!subteam\^S[A-Z0-9]{1,31}"
-    r"|https://[A-Za-z0-9.:/?=&_%-]+\|(?:its )?card"
+    r"|https://[A-Za-z0-9.:/?=&_%-]+\|(?:(?:its )?card|open)"
     r"|https://console\.[a-z.]+/[a-z/]*\|the console"
     r"|https://[A-Za-z0-9.:/?=&;_%~#+,!-]+\|runbook)>"
 )

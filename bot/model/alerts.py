@@ -1,0 +1,186 @@
+"""Alerts of monitoring systems: what a notice says, and the alert that it opens or changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+ITEMS_MOST = 100
+"""Alerts of one group that are kept: what fires before what is over, the newest first."""
+
+STREAMS_MOST = 60
+"""Streams that one group may name in all."""
+
+OPEN_FOR = 43_200.0
+"""Seconds since the last notice after which an alert counts as over: its buttons do nothing, and
+the next notice of its group opens a new card."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStream:
+    """A stream, a session or a task that an alert names.
+
+    Attributes:
+        api: The action that stops it.
+        params: Its parameters, as far as the alert names them; never a key.
+    """
+
+    api: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeItem:
+    """One alert of a notice; all texts are foreign.
+
+    Attributes:
+        key: Identifies it within its group.
+        at: Since when it fires, or when it changed, by its source, epoch seconds.
+        text: What else it says, in which streams are looked for.
+        streams: Those that it names as such.
+    """
+
+    key: str
+    at: float
+    firing: bool
+    title: str = ""
+    text: str = ""
+    streams: tuple[NamedStream, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What one request says: the alerts of one group, as far as it lists them.
+
+    Attributes:
+        group: What makes the group one: a groupKey, an incident's id.
+        summary: One or two sentences; may be empty.
+        link: Its address at the source; may be empty.
+    """
+
+    source: str
+    group: str
+    items: tuple[NoticeItem, ...]
+    title: str = ""
+    summary: str = ""
+    severity: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertItem:
+    """One alert of a group, as it is known.
+
+    Attributes:
+        streams: Positions among the streams of the group.
+    """
+
+    key: str
+    at: float
+    firing: bool
+    title: str = ""
+    streams: tuple[int, ...] = ()
+
+    @property
+    def version(self) -> tuple[float, bool]:
+        """What a later notice exceeds: a later time, or the end of what began then."""
+        return self.at, not self.firing
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A group of alerts in a channel: a row of the store. Times are epoch seconds.
+
+    Attributes:
+        group: A digest of the source's name for the group.
+        streams: All that it has named; a position always stands for the same.
+        seen_at: When the last notice of it came.
+        resolved_at: When nothing of it fired any more; None while something does.
+        card_ts: The message of its card, once it is posted.
+        seq: Grows with every change; a card rendered from a lower one is out of date.
+        unsigned: Its row has no code that matches: nothing comes of its buttons.
+    """
+
+    id: str
+    source: str
+    group: str
+    channel: str
+    opened_at: float
+    seen_at: float
+    title: str = ""
+    summary: str = ""
+    severity: str = ""
+    link: str = ""
+    items: tuple[AlertItem, ...] = ()
+    streams: tuple[NamedStream, ...] = ()
+    resolved_at: float | None = None
+    card_channel: str = ""
+    card_ts: str = ""
+    seq: int = 0
+    unsigned: bool = False
+
+    def is_open(self, now: float) -> bool:
+        """Return whether something of it fires, and was heard of within OPEN_FOR."""
+        return self.resolved_at is None and now - self.seen_at < OPEN_FOR
+
+    @property
+    def firing(self) -> tuple[AlertItem, ...]:
+        """The alerts of the group that fire."""
+        return tuple(one for one in self.items if one.firing)
+
+    @property
+    def live_streams(self) -> tuple[int, ...]:
+        """Positions of the streams that alerts name which still fire."""
+        return tuple(dict.fromkeys(at for one in self.firing for at in one.streams))
+
+
+def news(notice: Notice, known: Sequence[Alert]) -> tuple[NoticeItem, ...]:
+    """Return what a notice says that none before it has said.
+
+    An alert that began later exceeds an earlier one, and its end exceeds its beginning: whatever
+    comes twice, late or in another order leads to the same.
+
+    Args:
+        known: All that is stored of its group.
+    """
+    versions: dict[str, tuple[float, bool]] = {}
+    for item in (item for alert in known for item in alert.items):
+        versions[item.key] = max(item.version, versions.get(item.key, item.version))
+    return tuple(
+        item
+        for item in notice.items
+        if item.key not in versions or (item.at, not item.firing) > versions[item.key]
+    )
+
+
+def changed(alert: Alert, notice: Notice, fresh: Sequence[NoticeItem], now: float) -> Alert:
+    """Return an alert with what a notice says anew."""
+    streams = list(alert.streams)
+    items = {item.key: item for item in alert.items}
+    for one in fresh:
+        found = (position for of in one.streams if (position := _position(streams, of)) is not None)
+        items[one.key] = AlertItem(one.key, one.at, one.firing, one.title, tuple(found))
+    kept = sorted(items.values(), key=lambda one: (one.firing, one.at), reverse=True)[:ITEMS_MOST]
+    still = any(one.firing for one in kept)
+    # What is over often says less than what began.
+    said = notice if still or not alert.title else None
+    return replace(
+        alert,
+        title=(said and said.title) or alert.title,
+        summary=(said and said.summary) or alert.summary,
+        severity=(said and said.severity) or alert.severity,
+        link=(said and said.link) or alert.link,
+        items=tuple(kept),
+        streams=tuple(streams),
+        seen_at=now,
+        resolved_at=None if still else now,
+        seq=alert.seq + 1,
+    )
+
+
+def _position(streams: list[NamedStream], of: NamedStream) -> int | None:
+    """Return the position of a stream, added if it is new; None where there is no place left."""
+    if of in streams:
+        return streams.index(of)
+    if len(streams) >= STREAMS_MOST:
+        return None
+    streams.append(of)
+    return len(streams) - 1

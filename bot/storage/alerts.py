@@ -1,0 +1,148 @@
+"""The table `alerts`: what monitoring systems have told, and the cards that show it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from bot.audit.hash_chain import Fact
+from bot.model.actions import Json
+from bot.model.alerts import Alert, Notice, changed, news
+from bot.storage import alert_rows
+from bot.storage.message_integrity import OPENED
+from bot.storage.outbox import Outbox
+from bot.storage.session import Session
+from bot.storage.tables import alerts
+from bot.storage.writer import Transaction
+
+OVER = "alert over"
+"""Kind of the record that nothing of an alert fires any more."""
+
+KEPT_FOR = 30 * 86_400.0
+"""Seconds since the last notice for which an alert is kept, so that repeats of it are known."""
+
+_REMOVED_AT_ONCE = 20
+_KNOWN_MOST = 20
+"""How many cards of one group are looked at for what was said before."""
+
+_SEEN_EVERY = 60.0
+"""Seconds between two notes that an alert is still told of."""
+
+_STREAMS_IN_FACTS = 20
+
+
+class Taken(StrEnum):
+    """What became of a notice that is stored, or need not be."""
+
+    STORED = "stored"
+    REPEATED = "repeated"
+    """Everything that it says was known."""
+    IGNORED = "ignored"
+    """It is the end of something that was never told."""
+
+
+class Alerts:
+    """Stores what notices say, once however often they come."""
+
+    def __init__(self, session: Session, outbox: Outbox) -> None:
+        self.session = session
+        self._outbox = outbox
+
+    async def take(self, id_: str, notice: Notice, channel: str) -> Taken:
+        """Store a notice, and enqueue the card of its alert.
+
+        Args:
+            id_: Of a new alert, if it becomes one.
+        """
+        return await self.session.writer.do(self._take, (id_, notice, channel))
+
+    async def get(self, id_: str) -> Alert | None:
+        """Return an alert.
+
+        Raises:
+            UnreadableRowError: This release cannot decode it.
+        """
+        found = await self.session.fetch(sa.select(alerts).where(alerts.c.id == id_))
+        macs = self.session.integrity.macs
+        return alert_rows.decode(found[0], macs) if found else None
+
+    def _take(self, tx: Transaction, given: Sequence[tuple[str, Notice, str]]) -> list[Taken]:
+        return [self._take_one(tx, *one) for one in given]
+
+    def _take_one(self, tx: Transaction, id_: str, notice: Notice, channel: str) -> Taken:
+        group = _digest(notice)
+        newest = (
+            sa.select(alerts)
+            .where(alerts.c.group_key == group)
+            .order_by(alerts.c.opened_at.desc())
+            .limit(_KNOWN_MOST)
+        )
+        macs = self.session.integrity.macs
+        stored = alert_rows.genuine(tx, newest, macs, self.session.quarantine)
+        # What was told of for the last time long ago may be told anew.
+        known = [one for one in stored if one.is_open(tx.now) or one.resolved_at is not None]
+        fresh = news(notice, known)
+        before = next((one for one in known if one.is_open(tx.now)), None)
+        if not fresh:
+            if before is not None:
+                self._note_seen(tx, before)
+            return Taken.REPEATED
+        if before is None:
+            if not any(one.firing for one in fresh):
+                return Taken.IGNORED
+            self._remove_old(tx)
+            before = Alert(id_, notice.source, group, channel, tx.now, tx.now)
+        after = changed(before, notice, fresh, tx.now)
+        self._write(tx, after)
+        if not before.seq or after.resolved_at is not None:
+            tx.facts.append(_fact(after))
+        self._outbox.enqueue_alert(tx, after)
+        return Taken.STORED
+
+    def _write(self, tx: Transaction, alert: Alert) -> None:
+        row = alert_rows.columns(alert, self.session.integrity.macs)
+        inserted = self.session.insert(alerts).values(row)
+        # Where its card is posted is written by whoever posts it.
+        kept = {
+            name: value for name, value in row.items() if name not in ("card_channel", "card_ts")
+        }
+        tx.connection.execute(
+            inserted.on_conflict_do_update(index_elements=[alerts.c.id], set_=kept)
+        )
+
+    def _note_seen(self, tx: Transaction, alert: Alert) -> None:
+        if tx.now - alert.seen_at >= _SEEN_EVERY:
+            self._write(tx, replace(alert, seen_at=tx.now))
+
+    def _remove_old(self, tx: Transaction) -> None:
+        old = (
+            sa.select(alerts.c.id)
+            .where(alerts.c.seen_at < tx.now - KEPT_FOR)
+            .order_by(alerts.c.seen_at)
+            .limit(_REMOVED_AT_ONCE)
+        )
+        tx.connection.execute(sa.delete(alerts).where(alerts.c.id.in_(old.scalar_subquery())))
+
+
+def _digest(notice: Notice) -> str:
+    """Return what a group is stored under: its own name may be long, and is foreign text."""
+    whole = json.dumps([notice.source, notice.group])
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+
+def _fact(alert: Alert) -> Fact:
+    """Describe that an alert was opened, or is over."""
+    is_over = alert.resolved_at is not None
+    named = alert.streams[:_STREAMS_IN_FACTS]
+    facts: dict[str, Json] = {
+        "source": alert.source,
+        "title": alert.title,
+        "severity": alert.severity,
+        "channel": alert.channel,
+        "streams": [" ".join(one.params.values()) for one in named] if not is_over else [],
+    }
+    kind = OVER if is_over else OPENED
+    return Fact(kind, alert.id, {name: value for name, value in facts.items() if value})
