@@ -82,22 +82,33 @@ _USERINFO = re.compile(
 
 
 _APART = 300
+
+_BEYOND = 300
+"""Characters of a secret without a name, which is recognised by how it ends, at most."""
+
 _NO_MARKS = str.maketrans("«»", '""')
 
 
 def apart(text: str) -> str:
     """Quote foreign text in a sentence of ours: nothing in it is read as a user or a channel."""
-    shown = redact(text).translate(_NO_MARKS)
+    shown = redact(text, _APART + 1).translate(_NO_MARKS)
     return f"«{shown if len(shown) <= _APART else shown[: _APART - 1] + '…'}»"
 
 
-def redact(text: str) -> str:
+def redact(text: str, most: int | None = None) -> str:
     """Replace every secret by `[hidden]`, keeping its name; doing it twice changes nothing.
 
     Meant are stream keys (txSecret, wsSecret, … and their times), signatures, tokens, keys and
     passwords by name, key ids of Tencent Cloud and tokens of Slack by their form, and what stands
     before the `@` of an address. It takes linear time for any text.
+
+    Args:
+        most: Characters that are shown; no more than these and a few are searched.
     """
+    if most is not None:
+        shown = redact(text[: most + _BEYOND])
+        # What is left of a secret at the cut might not be recognised.
+        return (shown if len(text) <= most + _BEYOND else shown[:-_BEYOND])[:most]
     text = _TOKEN.sub(HIDDEN, _without_values(text))
     return _USERINFO.sub(rf"\g<scheme>{HIDDEN}\g<at>", text)
 

@@ -9,13 +9,16 @@ import structlog
 
 from bot.redact import redact
 
+_LONGEST = 20_000
+"""Characters of a value in the log: a traceback may hold what a stranger has sent."""
+
 
 def _without_secrets(
     _logger: Any, _name: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = redact(value)
+            event[key] = redact(value, _LONGEST)
     return event
 
 

@@ -85,7 +85,7 @@ def answered(read: Action, params: Params, body: Params) -> Iterator[Reading]:
         if state and target:
             said |= {(read.effect_spec.state_field or ("", ""))[0]}
             said |= {name for name, of in read.effect_spec.echoes.items() if of in params}
-            yield Reading("{} is {}.", (redact(target)[:_LONGEST], redact(state)[:_LONGEST]))
+            yield Reading("{} is {}.", (redact(target, _LONGEST), redact(state, _LONGEST)))
     yield from _rest(read, body, said)
 
 
@@ -136,7 +136,7 @@ def _row(
     """Return one resource's name; with its whole key if several differ in more than the name."""
     name, *where = _of_key(spec, row) or (json.dumps(row, ensure_ascii=False),)
     shown = "/".join([*where, name] if apart else [name])
-    values: list[str | float] = [redact(shown)[:_LONGEST]]
+    values: list[str | float] = [redact(shown, _LONGEST)]
     notes: list[str] = []
     since = _value(row, f"@{spec.since}") if spec.since else ""
     if since != "":
@@ -182,8 +182,10 @@ def _leaves(name: str, given: Json) -> Iterator[tuple[str, Json]]:
 def _raw(name: str, given: Json) -> tuple[str, str]:
     """Return a field as it is, hidden if its name is that of a secret."""
     text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-    hides = redact(f"{name}=x") != f"{name}=x"
-    return name[:_LONGEST], HIDDEN if hides and text else redact(text)[: 2 * _LONGEST]
+    # How it ends tells; it may be a megabyte long.
+    named = f"{name[-_LONGEST:]}=x"
+    hides = redact(named) != named
+    return name[:_LONGEST], HIDDEN if hides and text else redact(text, 2 * _LONGEST)
 
 
 def to_text(reading: Reading) -> str:
@@ -222,7 +224,7 @@ def _active(running: ActiveRows, body: Params, now: float) -> Params | None:
 
 def _text(body: Params, path: str) -> str:
     found = [one for one in _values_at(dict(body), path.split(".")) if one not in (None, "")]
-    shown = [redact(str(one))[:_LONGEST] for one in found[:_MOST]]
+    shown = [redact(str(one), _LONGEST) for one in found[:_MOST]]
     return ", ".join(shown + ["…"] * (len(found) > _MOST))
 
 

@@ -66,6 +66,9 @@ SAME_WAY = "\0"
 MOST = 5
 """Commands that are offered at once."""
 
+_TRIED = 24
+"""Texts that are parsed to find them: a sentence may hold a hundred words like names."""
+
 _LONGEST = 1500
 _LONGEST_LABEL = 60
 _VERBS = {Effect.STOP: "stop", Effect.START: "start", Effect.READ: "status"}
@@ -180,28 +183,31 @@ def runnable(
         corrected = context.text[: error.start] + error.suggestion + context.text[error.end :]
         texts.insert(0, f"{SAME_WAY}{corrected}")
     same_way = f"{_VERBS[verb]} " if verb in _VERBS else ""
-    texts = [text.replace(SAME_WAY, same_way) for text in texts]
+    texts = [text.replace(SAME_WAY, same_way) for text in texts if len(text) <= _LONGEST]
     found: dict[str, SuggestedCommand] = {}
     for text, result in parsed(dict.fromkeys(texts), context, interpret):
+        if len(found) == MOST:
+            break
         shown = _without_keys(result) if error.hidden or redact(text) != text else text
         if shown and len(shown) <= _LONGEST and redact(shown) == shown:
             label = _label(result)
             found.setdefault(label, SuggestedCommand(label, escape_signs(shown)))
-    return tuple(found.values())[:MOST]
+    return tuple(found.values())
 
 
 def parsed(
     texts: Iterable[str], context: Context, interpret: Callable[[Context], ParseResult]
 ) -> Iterator[tuple[str, ParseResult]]:
-    """Yield the texts that parse; of one that names several, each of its own."""
-    for text in texts:
+    """Yield those of the first texts that parse; of one that names several, each of its own."""
+    tries = iter(range(_TRIED))
+    for text, _ in zip(texts, tries, strict=False):
         try:
             yield text, interpret(Context(text, context.vocabulary, context.now))
         except CommandError as error:
             if SAME_WAY in text or not error.alternatives:
                 continue
             inner = (one for one in error.alternatives if SAME_WAY not in one and one != text)
-            for one in inner:
+            for one, _ in zip(inner, tries, strict=False):
                 with contextlib.suppress(CommandError):
                     yield one, interpret(Context(one, context.vocabulary, context.now))
 

@@ -26,12 +26,14 @@ from bot.commands.parsed import (
 from bot.commands.targets import find_target, resolve_target
 from bot.commands.tokens import Token, unescape
 from bot.commands.vocabulary import VERBS, Vocabulary
-from bot.errors import ParseError
 from bot.model.actions import Action, Effect
 from bot.redact import redact
 
 LONGEST = 4000
 """Characters that a text may have after unescaping."""
+
+MOST_WORDS = 60
+"""Words that it may have outside of quotes: each is looked at many times, also for the offers."""
 
 # Slack's escapes make a text at most five times longer.
 _LONGEST_ESCAPED = 5 * LONGEST
@@ -53,10 +55,7 @@ def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float)
     """
     unescaped = unescape(text[: _LONGEST_ESCAPED + 1])
     if len(text) > _LONGEST_ESCAPED or len(unescaped) > LONGEST:
-        start = redact(unescaped[:LONGEST])[:_LONGEST_EXCERPT]
-        raise ParseError(
-            f"That is longer than {LONGEST} characters.", text=start, start=0, end=len(start)
-        )
+        raise redact_error(_too_long(f"That is longer than {LONGEST} characters.", unescaped))
     context = Context(unescaped, vocabulary, now)
     try:
         return _interpret(context, verb).result
@@ -67,8 +66,16 @@ def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float)
     raise redacted
 
 
+def _too_long(sentence: str, text: str) -> CommandError:
+    """Return the error of a text that is read no further; the path of a URL may be a key."""
+    start = redact(text, _LONGEST_EXCERPT).partition("://")[0]
+    return CommandError(sentence, text=start, start=0, end=len(start))
+
+
 def _interpret(context: Context, verb: Effect | None) -> Interpretation:
     tokens = secrets.tokenize_hiding_secrets(context)
+    if len(tokens) > MOST_WORDS:
+        raise _too_long(f"That is more than {MOST_WORDS} words.", context.text)
     named = secrets.named(tokens, context.vocabulary)
     with hiding(named):
         tokens = plain_tokens(tokens, context.vocabulary.targets)

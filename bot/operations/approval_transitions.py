@@ -131,7 +131,7 @@ class ApprovalTransitions:
 
 
 def _reason(decision: Decision) -> str:
-    return redact(decision.reason)[:_LONGEST_REASON]
+    return redact(decision.reason, _LONGEST_REASON)
 
 
 def _decision_facts(decision: Decision | None) -> dict[str, Json]:

@@ -150,7 +150,7 @@ class Recorder:
             actor=invocation.actor,
             place=invocation.place,
             via=invocation.via,
-            text=redact(text)[:4000],
+            text=redact(text, 4000),
             asked_at=self._clock(),
             api=command.action.api if command else "",
             params=command.params if command else {},

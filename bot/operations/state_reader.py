@@ -75,7 +75,7 @@ class StateReader:
         body = await self.read(command, read, patience, may_leave)
         if body is None:
             return None
-        return redact(read.effect_spec.read_state(body))[:_LONGEST_STATE] or None
+        return redact(read.effect_spec.read_state(body), _LONGEST_STATE) or None
 
     async def refresh(self, entry: OffAirEntry) -> OffAirEntry:
         """Return an entry with its state as it is now."""

@@ -19,6 +19,9 @@ LONGEST_MESSAGE = 2000
 LARGEST = 1 << 20
 """Bytes of a response; a larger one is not read to its end."""
 
+_BEYOND = 1000
+"""Characters after these that are searched, so that no secret is cut in two."""
+
 _DEEPEST = 64
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -75,13 +78,14 @@ def storable_message(text: str, secrets: Sequence[str]) -> str:
         secrets: Texts that must not be shown.
     """
     longest = max(map(len, secrets), default=0)
-    cut = text[: LONGEST_MESSAGE + longest]
+    cut = text[: LONGEST_MESSAGE + _BEYOND + longest]
     whole = len(cut) == len(text)
     cut = without_secrets(storable_text(cut), secrets)
     if not whole and longest:
         # A secret may have been cut in two, and what is left of it would not be recognised.
         cut = cut[:-longest]
-    return redact(cut[:LONGEST_MESSAGE])[:LONGEST_MESSAGE]
+    shown = redact(cut)
+    return (shown if whole else shown[:-_BEYOND])[:LONGEST_MESSAGE]
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:

@@ -320,6 +320,6 @@ def _secrets(command: Command, credentials: tc3.Credentials) -> list[str]:
 
 
 def _excerpt(body: bytes, secrets: Sequence[str]) -> str:
-    text = redact(without_secrets(body[:4000].decode("utf-8", "replace"), secrets))[:400]
+    text = redact(without_secrets(body[:4000].decode("utf-8", "replace"), secrets), 400)
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:120] or "(nothing)"

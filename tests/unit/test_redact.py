@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.catalog.registry import ACTIONS
-from bot.redact import HIDDEN, redact
+from bot.redact import HIDDEN, apart, redact
 
 SECRET = "5ECRE7"
 
@@ -214,3 +214,40 @@ def test_redact_handles_large_hostile_text(piece: str) -> None:
     for hostile_text in (text, text[6:] + " key", "'" + text[6:] + "key="):
         once = redact(hostile_text)
         assert redact(once) == once
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *(
+            "key=opaque",
+            "rtmp://user:opaque@host/x",
+            "AKIDopaqueopaqueopaque",
+            "xoxb-opaque-opaque",
+        ),
+        *('{"token": "opaque opaque"}', "Authorization: TC3 opaque opaque", "a%26key%3Dopaque"),
+    ],
+)
+def test_redact_of_a_beginning_shows_no_part_of_a_secret(secret: str) -> None:
+    """Wherever a long text is cut, also after much was hidden, no part of a secret is left."""
+    for before in range(0, 420, 3):
+        for hidden in ("", f"key={'y' * 200} "):
+            text = f"{hidden}{'x' * before} {secret} {'z' * 1000}"
+            shown = redact(text, 100)
+            assert len(shown) <= 100
+            assert "opa" not in shown
+            assert redact(text).startswith(shown)
+
+
+def test_redact_of_a_beginning_searches_little_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a megabyte only what is shown, and a little more, is searched."""
+    searched: list[int] = []
+
+    def counting(text: str) -> str:
+        searched.append(len(text))
+        return text
+
+    monkeypatch.setattr("bot.redact._without_values", counting)
+    assert redact("auth--" * 200_000, 80) == ("auth--" * 20)[:80]
+    assert apart("auth--" * 200_000).endswith("…»")
+    assert max(searched) < 1000
