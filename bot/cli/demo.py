@@ -15,6 +15,7 @@ from bot.cli.settings import read_settings
 from bot.model.actions import Json
 from bot.sandbox.page.server import Page
 from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent import callbacks
 from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.server import CloudEmulator
 from handlers.manifest import bot_scopes
@@ -126,6 +127,7 @@ def _environment(slack: Workspace, cloud: CloudEmulator) -> dict[str, str]:
         "STOPSTREAM_PAGERDUTY_SECRET": HOOK_SECRET,
         "STOPSTREAM_GENERIC_SECRET": HOOK_SECRET,
         "STOPSTREAM_ALERT_CHANNEL": INCIDENTS,
+        "STOPSTREAM_LIVE_CALLBACK_KEY": callbacks.DEMO_KEY,
     }
 
 
@@ -171,6 +173,7 @@ async def sandbox(
         emulated(folder, policy=policy, socket=socket, limits=limits, database=database) as world,
         Server(read_settings(**world.environment)) as bot,
     ):
+        world.cloud.callbacks.url = bot.url + callbacks.PATH
         if not socket:
             delivery = world.slack.delivery
             delivery.request_url = delivery.options_url = f"{bot.url}/slack/events"

@@ -109,6 +109,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_policy(add)
     cam = add("cam-policy", help="print the CAM policy for the bot's key at Tencent Cloud, as JSON")
     cam.add_argument("--account", default="", metavar="NAME", help="where the policy has several")
+    callbacks = add("callbacks", help="the callbacks of Tencent Cloud Live")
+    what = callbacks.add_subparsers(dest="what", required=True, metavar="WHAT")
+    what.add_parser("show", help="print what to register at Tencent Cloud")
     _add_audit(add)
     _add_database(add)
     return parser

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from bot import telemetry
-from bot.cli import audit, cam_policy, check, database, pending, policy
+from bot.cli import audit, callbacks, cam_policy, check, database, pending, policy
 from bot.cli import run as operations
 from bot.cli.settings import Settings, read_settings, read_usable_settings
 
@@ -15,6 +15,7 @@ Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 
 COMMANDS: Mapping[str, Command] = {
     "audit": audit.run,
+    "callbacks": callbacks.show,
     "cam-policy": cam_policy.cam_policy,
     "db": database.run,
     "decide": operations.decide,

@@ -194,7 +194,7 @@ async def test_audit_show_prints_operation_history(terminal: Terminal) -> None:
     assert code == 0
     for word in ("asked", "sending", "ended", "delivered", "U0ALICE", "DropLiveStream"):
         assert word in out
-    assert terminal.world.cloud.received[-1].request_id in out
+    assert terminal.world.cloud.ran("DropLiveStream")[-1].request_id in out
     assert "https://sandbox.slack.com/archives/" in out
     # The last column may be wide, and more so once the stop has been looked at.
     (header,) = [line for line in out.splitlines() if line.rstrip().endswith("what")]

@@ -53,6 +53,11 @@ def _looked(flow: str, title: str, of: Operation, state: str) -> Entry:
     return Entry(flow, title, _THREAD, endings.verification(seen, action_of(of), "8"))
 
 
+def _watched(flow: str, title: str, of: Operation, seconds: float, state: str) -> Entry:
+    seen = endings.seen(of, action_of(of), f"{seconds:.3f} {SEEN[state]}")
+    return Entry(flow, title, _THREAD, seen)
+
+
 def _stop() -> Iterator[Entry]:
     flow = "A stop that needs nobody else"
     for state in (State.ASKED, State.DUE, State.RUNNING):
@@ -67,6 +72,8 @@ def _stop() -> Iterator[Entry]:
     back = later(LaterKind.ON_AGAIN, SEEN["live"])
     yield _card(flow, "live again", replace(STOP, later=back))
     yield _looked(flow, "live again", STOP, "live")
+    yield _watched(flow, "off, told by a callback", STOP, 2, "off")
+    yield _watched(flow, "live again, told by a callback", STOP, 8, "live")
     unread = later(LaterKind.CHECKED, SEEN["unread"])
     yield _card(flow, "could not be checked", replace(STOP, later=unread))
     yield _looked(flow, "could not be checked", STOP, "unread")
@@ -98,6 +105,7 @@ def _confirm() -> Iterator[Entry]:
     yield _ending(flow, "sent", BAN)
     yield _card(flow, "off", replace(BAN, later=later(LaterKind.CHECKED, "forbid")))
     yield _looked(flow, "off", BAN, "banned")
+    yield _watched(flow, "no longer banned, seen while it was watched", BAN, 95, "off")
     for title, soon in (("ends by itself", ""), ("ends soon", "soon")):
         yield Entry(flow, title, _THREAD, off_air.expiry_notice(BAN, action_of(BAN), soon))
     for title, state in (("has ended", "inactive"), ("is still off", "forbid"), ("unread", "")):

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot import telemetry
 from tests.chaos.__main__ import database
+from tests.trials.callbacks import callbacks
 from tests.trials.connections import press
 from tests.trials.disk import disk
 from tests.trials.limits import behind, rate
@@ -38,6 +39,12 @@ def main() -> None:
 async def _outage(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = await outage(Path(folder), asks=options.asks, seconds=options.minutes * 60)
+    _say(*found.lines())
+
+
+async def _callbacks(options: argparse.Namespace) -> None:
+    with database(options.database) as (url, folder, _):
+        found = await callbacks(folder, url, streams=options.asks, rate=2.0)
     _say(*found.lines())
 
 
@@ -105,6 +112,7 @@ def _say(*lines: str) -> None:
 
 
 TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
+    "callbacks": _callbacks,
     "disk": _disk,
     "connections": _connections,
     "limits": _limits,

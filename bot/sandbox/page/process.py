@@ -26,6 +26,7 @@ class BotProcess:
     Attributes:
         starts: How often it was started.
         lines: The last lines of its log, each with its number.
+        url: Where it listens, as its log says; empty before it does.
     """
 
     def __init__(self, settings: Mapping[str, str], changed: Callable[[], None]) -> None:
@@ -39,6 +40,7 @@ class BotProcess:
         self._lock = asyncio.Lock()
         self._line_count = 0
         self.starts = 0
+        self.url = ""
         self.lines: deque[tuple[int, dict[str, Any]]] = deque(maxlen=_LINES)
 
     @property
@@ -108,6 +110,8 @@ class BotProcess:
         self._line_count += 1
         line.setdefault("timestamp", datetime.now(UTC).isoformat())
         self.lines.append((self._line_count, line))
+        if line.get("event") == "listening":
+            self.url = str(line.get("url", ""))
         self._changed()
 
 

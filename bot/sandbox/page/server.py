@@ -22,6 +22,7 @@ from bot.sandbox.page.process import BotProcess
 from bot.sandbox.page.snapshot import Snapshot, Window
 from bot.sandbox.page.user_actions import GoneError
 from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.callbacks import PATH as CALLBACKS
 from bot.sandbox.tencent.server import CloudEmulator
 
 _STATIC = Path(__file__).parent / "static"
@@ -99,6 +100,7 @@ class Page:
             await socket.close()
 
     def _wake(self) -> None:
+        self._cloud.callbacks.url = self.bot.url and self.bot.url + CALLBACKS
         for news in self._windows:
             news.set()
 

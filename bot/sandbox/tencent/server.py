@@ -14,9 +14,11 @@ from typing import Self
 
 from aiohttp import web
 
+from bot.catalog.live import STREAM
 from bot.catalog.registry import ACTIONS
 from bot.model.actions import Action, Json, Site
 from bot.sandbox.tencent.authentication import Key, authenticate, is_signed_v1
+from bot.sandbox.tencent.callbacks import Callbacks
 from bot.sandbox.tencent.errors import CodeError
 from bot.sandbox.tencent.faults import Fault, FaultQueue, raw
 from bot.sandbox.tencent.hosts import check_host, site_of
@@ -57,6 +59,7 @@ class CloudEmulator:
         self._actions = {action.api: action for action in actions}
         self._site = site
         self._clock = clock
+        self.callbacks = Callbacks(self._live_streams, lambda: self.now)
         self._recent: dict[str, deque[float]] = {}
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -71,10 +74,12 @@ class CloudEmulator:
         site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.callbacks.start()
         return self.url
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and telling what is pushed."""
+        await self.callbacks.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -89,6 +94,10 @@ class CloudEmulator:
     def now(self) -> float:
         """This cloud's clock."""
         return self._clock() + self.skew
+
+    def _live_streams(self) -> set[tuple[str, ...]]:
+        states = self.resources.states(self.now).items()
+        return {key for (kind, key), state in states if (kind, state) == (STREAM.name, STREAM.on)}
 
     def ran(self, api: str = "") -> list[Received]:
         """Return the requests that took effect."""

@@ -26,7 +26,7 @@ async def test_mention_in_thread_is_answered_in_thread(world: Sandbox) -> None:
         lambda: found if len(found := [m for m in channel.thread(root.ts) if m.bot_id]) > 1 else 0
     )
 
-    assert world.cloud.received[-1].request_id in thread[1].text
+    assert world.cloud.ran("DropLiveStream")[-1].request_id in thread[1].text
     assert [m for m in channel.roots if m.bot_id] == []
 
 
@@ -76,7 +76,7 @@ async def test_form_submission_runs_command(world: Sandbox) -> None:
     assert ack.body.get("response_action") in (None, "clear"), ack.body
 
     _, ending = await card_and_ending(world)
-    assert world.cloud.received[-1].request_id in ending.text
+    assert world.cloud.ran("DropLiveStream")[-1].request_id in ending.text
 
 
 async def test_home_tab_publishes_view_when_opened(world: Sandbox) -> None:
