@@ -88,7 +88,7 @@ releases: .venv/ready
 # Known holes in what is locked; asks the advisory database.
 vulnerabilities: .venv/ready
 	test -x .venv/pip-audit/bin/pip-audit || ($(PYTHON) -m venv .venv/pip-audit && .venv/pip-audit/bin/pip install --quiet pip-audit)
-	for lock in requirements.lock requirements-build.lock; do .venv/pip-audit/bin/pip-audit --require-hashes --disable-pip --strict -r $$lock || exit; done
+	for lock in requirements-otel.lock requirements-build.lock; do .venv/pip-audit/bin/pip-audit --require-hashes --disable-pip --strict -r $$lock || exit; done
 
 # What is in a release, as CycloneDX.
 sbom: .venv/ready
@@ -97,11 +97,13 @@ sbom: .venv/ready
 	.venv/sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o dist/stopstream.cdx.json requirements.lock
 
 # Takes the newest versions that fit; says no registry's address. The first file is all that runs
-# in production, the second what makes the wheel, the third what development needs.
+# in production, the second what makes the wheel, the third the same with traces, the last what
+# development needs.
 LOCK := pip compile --universal --python-version 3.11 --generate-hashes --no-header
 lock: .venv/uv
 	$(UV) $(LOCK) --upgrade pyproject.toml -o requirements.lock
 	$(UV) $(LOCK) --upgrade --group build -o requirements-build.lock
+	$(UV) $(LOCK) --upgrade --extra otel -c requirements.lock pyproject.toml -o requirements-otel.lock
 	$(UV) $(LOCK) --upgrade --group dev -c requirements.lock -c requirements-build.lock pyproject.toml -o requirements-dev.lock
 
 .venv/uv:

@@ -13,6 +13,7 @@ from bot.cli.misspelt import misspelt
 from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
 from bot.cli.policy import allows_nothing, summary
 from bot.cli.settings import Settings
+from bot.cli.traces import missing_extra
 from bot.cli.wiring import (
     missing_of_slack,
     open_cloud,
@@ -66,6 +67,7 @@ async def check(
         _check_store(settings),
         _check_sink(settings),
         _check_alerts(settings),
+        _check_traces(settings),
         _check_slack(settings, skew, unusable),
         _check_cloud(settings, skew),
         _check_clock(skew),
@@ -87,6 +89,13 @@ async def check(
     if unusable:
         return USAGE
     return FAILED if problems else DONE
+
+
+async def _check_traces(settings: Settings) -> Findings:
+    """Say whether traces can be sent; nothing is sent."""
+    if settings.otlp_endpoint:
+        missing = missing_extra(settings)
+        yield not missing, missing or "traces go to OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 async def _check_names(names: Iterable[str]) -> Findings:

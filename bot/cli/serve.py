@@ -21,6 +21,7 @@ from bot.cli.live_source import LiveSource
 from bot.cli.output import DONE
 from bot.cli.policy_reload import PolicyReloader
 from bot.cli.settings import Settings, read_settings
+from bot.cli.traces import open_traces
 from bot.cli.wiring import (
     Parts,
     build,
@@ -47,6 +48,7 @@ from bot.storage.message_integrity import STARTED
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.times import parse_duration
+from bot.traces import NO_TRACES, Traces
 from handlers.app import build_app
 from handlers.messages.contacts import Contacts
 from handlers.slack.background import BackgroundQueue
@@ -134,6 +136,7 @@ class Server:
         self.supervisor = Supervisor(self.metrics, clock=clock)
         self._http: HttpServer | None = None
         self._sink: SinkRelay | None = None
+        self._traces: Traces = NO_TRACES
         self._stack = contextlib.AsyncExitStack()
 
     @property
@@ -166,6 +169,8 @@ class Server:
         self._stack.push_async_callback(store.close)
         store.session.on_query = self.metrics.database.labels("read").observe
         store.session.writer.on_commit = self.metrics.database.labels("write").observe
+        traces = open_traces(settings, replica=store.session.owner)
+        self._traces = await self._stack.enter_async_context(traces)
         await store.outbox.adopt()
         sink = self._sink = open_sink(settings, store, self.supervisor)
         if sink is not None:
@@ -242,6 +247,7 @@ class Server:
         cloud = open_cloud(self.settings, self._loaded, self.skew)
         self._stack.push_async_callback(cloud.close)
         parts = build(
+            traces=self._traces,
             store=store,
             cloud=cloud,
             directory=directory,

@@ -162,6 +162,13 @@ class Settings(CloudSettings, HookSettings):
         description="`host:port` for metrics and health, apart from Slack's requests; where it is "
         "set, `STOPSTREAM_LISTEN` shows no metrics.",
     )
+    otlp_endpoint: str = Field(
+        "",
+        alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        repr=False,
+        description="Address of an OpenTelemetry collector that takes OTLP over HTTP, e.g. "
+        "`http://collector:4318`: switches traces on. Needs the extra `otel`.",
+    )
     secrets_dir: Path | None = Field(
         None,
         alias="STOPSTREAM_SECRETS_DIR",

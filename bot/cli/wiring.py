@@ -37,6 +37,7 @@ from bot.tencent.client import TencentCloud
 from bot.tencent.credential_chain import chain
 from bot.tencent.credentials import CredentialSource
 from bot.tencent.roles import KeyService
+from bot.traces import NO_TRACES, Traces
 from handlers.slack.directory import Directory as SlackDirectory
 from handlers.slack.web_client import connect, web_client
 
@@ -67,6 +68,7 @@ def build(
     team: str,
     metrics: Metrics,
     supervisor: Supervisor,
+    traces: Traces = NO_TRACES,
     retry_after: float = 1.0,
     ask_expires: float = ASK_EXPIRES,
     spacing: float = SPACING,
@@ -94,6 +96,7 @@ def build(
         team=team,
         metrics=metrics,
         supervisor=supervisor,
+        traces=traces,
         retry_after=retry_after,
         ask_expires=ask_expires,
         alert_channel=alert_channel,
@@ -106,6 +109,7 @@ def build(
             notifier=notifier,
             metrics=metrics,
             supervisor=supervisor,
+            traces=traces,
             spacing=spacing,
             patience=channel_patience,
             epoch=clock,

@@ -20,6 +20,7 @@ from bot.operations.state_reader import StateReader
 from bot.operations.transitions import TO_RUNNING, Transitions
 from bot.storage.store import Store
 from bot.storage.transition import NEVER, Changes, Effects, Guards, Transition
+from bot.traces import Traces
 
 
 class Admission:
@@ -40,6 +41,7 @@ class Admission:
         domains: AccountDomains,
         transitions: Transitions,
         scheduler: Scheduler,
+        traces: Traces,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -50,6 +52,7 @@ class Admission:
         self._domains = domains
         self._transitions = transitions
         self._scheduler = scheduler
+        self._traces = traces
         self._clock = clock
 
     async def admit(self, operation: Operation, command: Command, *, bulk: bool) -> None:
@@ -62,7 +65,11 @@ class Admission:
         old = self._transitions.may_be_too_old(operation)
         if old and await self._transitions.end_too_old(operation, command) is not None:
             return
-        verdict, near = await self._verdict(operation, command, bulk=bulk)
+        with self._traces.span(operation.id, "policy") as span:
+            verdict, near = await self._verdict(operation, command, bulk=bulk)
+            allowed = isinstance(verdict, Verdict)
+            result = verdict.approval.value if isinstance(verdict, Verdict) else verdict.check
+            span.note({"stopstream.allowed": allowed, "stopstream.verdict": result})
         if isinstance(verdict, Denied):
             request_from = _request_from(operation, verdict)
             await self._transitions.deny(operation, command, verdict, request_from)

@@ -31,6 +31,7 @@ from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy
 from bot.storage.store import Store
 from bot.supervision import Supervisor
+from bot.traces import NO_TRACES, Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def assemble(
     team: str,
     metrics: Metrics,
     supervisor: Supervisor,
+    traces: Traces = NO_TRACES,
     retry_after: float = 1.0,
     ask_expires: float = ASK_EXPIRES,
     alert_channel: str = "",
@@ -88,6 +90,7 @@ def assemble(
             limiter=limiter,
             prior=prior,
             metrics=metrics,
+            traces=traces,
             patience=retry_after,
             clock=clock,
         ),
@@ -106,6 +109,7 @@ def assemble(
         domains=domains,
         transitions=transitions,
         scheduler=scheduler,
+        traces=traces,
         clock=clock,
     )
     verifier = Verifier(store=store, reader=reader, metrics=metrics, clock=clock)
@@ -150,6 +154,7 @@ def assemble(
         ),
         policy=policy,
         metrics=metrics,
+        traces=traces,
         clock=clock,
     )
     watcher = StreamWatcher(store=store, reader=reader, supervisor=supervisor, clock=clock)

@@ -26,6 +26,7 @@ from bot.operations.state_reader import status_read
 from bot.operations.transitions import Outcome
 from bot.redact import redact
 from bot.storage.transition import Changes
+from bot.traces import Attributes, Kind, Traces
 
 TRIES = 3
 """How often a request may be sent before its operation ends."""
@@ -36,6 +37,8 @@ EARLIER_TRY = "An earlier try got no clear answer."
 _NO_ANSWER, _NEVER_SENT = "no_answer", "never_sent"
 _KINDS = (*(sort.name.lower() for sort in Sort), _NO_ANSWER, _NEVER_SENT)
 """What a request that was not accepted is counted as; each is there from the start."""
+
+_REQUEST_ID = "tencentcloud.request_id"
 
 LOOK_AFTER = 5.0
 """Seconds after a stop at which the bot verifies that it has lasted."""
@@ -74,6 +77,7 @@ class Executor:
         limiter: RateLimiter,
         prior: PriorState,
         metrics: Metrics,
+        traces: Traces,
         patience: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -81,6 +85,7 @@ class Executor:
         self._limiter = limiter
         self._prior = prior
         self._metrics = metrics
+        self._traces = traces
         self._patience = patience
         self._clock = clock
         for kind in _KINDS:
@@ -108,7 +113,8 @@ class Executor:
             StoreError: It has not left, because the database does not tell whose it is.
         """
         try:
-            answer = await self._call(operation, command, at, guard)
+            with self._traces.span(operation.id, "send", attributes=_tried(operation)):
+                answer = await self._call(operation, command, at, guard)
         except CloudError as error:
             self._metrics.cloud_errors.labels(_kind(error, command.action)).inc()
             result = self._failed(operation, command.action, error)
@@ -135,10 +141,25 @@ class Executor:
                 self._metrics.until_sent.observe(max(0.0, self._clock() - consent))
             self._prior.note_sent(operation.id)
             try:
-                return await self._cloud.call(command, guard.is_fresh)
+                return await self._call_traced(operation, command, guard)
             except HeldBackError:
                 # Something has stopped this process for long; the database is asked again.
                 continue
+
+    async def _call_traced(
+        self, operation: Operation, command: Command, guard: LeaseGuard
+    ) -> Answer:
+        action = command.action
+        name = f"{action.product.name}/{action.api}"
+        with self._traces.span(operation.id, name, Kind.CLIENT, _called(action)) as span:
+            try:
+                answer = await self._cloud.call(command, guard.is_fresh)
+            except ApiError as error:
+                span.note({_REQUEST_ID: error.request_id})
+                span.fail(error.code)
+                raise
+            span.note({_REQUEST_ID: answer.request_id})
+            return answer
 
     async def _with_prior_state(
         self, operation: Operation, command: Command, result: Outcome | Retry
@@ -228,6 +249,19 @@ def _needs_verification(operation: Operation, action: Action) -> bool:
     """Return whether it is a stop whose state can be read, and a channel that reads of it."""
     is_stop = action.effect is Effect.STOP
     return is_stop and status_read(action) is not None and bool(operation.place.channel)
+
+
+def _tried(operation: Operation) -> Attributes:
+    return {"stopstream.attempt": operation.attempts}
+
+
+def _called(action: Action) -> Attributes:
+    """Return what the conventions for spans of a remote call name."""
+    return {
+        "rpc.system": "tencentcloud-api",
+        "rpc.service": action.product.name,
+        "rpc.method": action.api,
+    }
 
 
 def _kind(error: CloudError, action: Action) -> str:

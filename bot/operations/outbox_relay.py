@@ -27,6 +27,7 @@ from bot.operations.message_lease import MessageLease
 from bot.storage.outbox_message import OutboxMessage
 from bot.storage.store import Store
 from bot.supervision import Loop, Supervisor, until_set
+from bot.traces import NO_TRACES, Kind, Traces
 
 log = structlog.get_logger("stopstream.courier")
 
@@ -86,6 +87,7 @@ class OutboxRelay:
         notifier: Notifier,
         metrics: Metrics,
         supervisor: Supervisor,
+        traces: Traces = NO_TRACES,
         spacing: float = SPACING,
         patience: float = PATIENCE,
         refusal_patience: float = REFUSAL_PATIENCE,
@@ -96,6 +98,7 @@ class OutboxRelay:
         self._notifier = notifier
         self._metrics = metrics
         self._supervisor = supervisor
+        self._traces = traces
         self._spacing = spacing
         self._patience = patience
         self._refusal_patience = refusal_patience
@@ -181,7 +184,7 @@ class OutboxRelay:
             lease = MessageLease(self._store, message)
             # From here on it may have reached Slack, even if this process dies.
             if await lease.stands():
-                await self._settle(message, await self._send(message, lease))
+                await self._settle(message, await self._send_traced(message, lease))
                 self._settled.add(message.id)
         except StoreError as error:
             log.error("a message waits for the store", key=message.key, why=str(error))
@@ -194,6 +197,24 @@ class OutboxRelay:
         except StoreError as error:
             log.error("a message waits for the store", key=message.key, why=str(error))
             self._store.leases.release(message)
+
+    async def _send_traced(self, message: OutboxMessage, lease: MessageLease) -> DeliveryResult:
+        if message.operation is None:
+            return await self._send(message, lease)
+        about = {
+            "messaging.system": "slack",
+            "messaging.operation.name": "post",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": message.destination,
+            "stopstream.message": message.kind.value,
+        }
+        with self._traces.span(message.operation.id, "post slack", Kind.PRODUCER, about) as span:
+            result = await self._send(message, lease)
+            if isinstance(result, Sent):
+                span.note({"messaging.message.id": result.ts})
+            else:
+                span.fail(type(result).__name__)
+            return result
 
     async def _send(self, message: OutboxMessage, lease: MessageLease) -> DeliveryResult:
         if message.notice is not None:

@@ -21,6 +21,7 @@ from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy
 from bot.redact import redact
 from bot.storage.store import Store
+from bot.traces import ROOT, Kind, Traces
 
 log = structlog.get_logger("stopstream.service")
 
@@ -69,12 +70,14 @@ class Recorder:
         worker: Worker,
         policy: Callable[[], LoadedPolicy],
         metrics: Metrics,
+        traces: Traces,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._worker = worker
         self._policy = policy
         self._metrics = metrics
+        self._traces = traces
         self._clock = clock
 
     async def record(
@@ -92,9 +95,7 @@ class Recorder:
         began = time.monotonic()
         try:
             async with asyncio.timeout(BOOKING):
-                recorded = await self._store.operations.add(
-                    operation, facts_of(operation, command.action)
-                )
+                recorded = await self._add(operation, command)
                 if recorded is None:
                     first = await self._store.operations.by_key(invocation.key)
                     return Accepted(first or operation, again=True)
@@ -108,6 +109,17 @@ class Recorder:
             return await self._refused(invocation, began + BOOKING - time.monotonic())
         self._worker.take(recorded)
         return Accepted(recorded)
+
+    async def _add(self, operation: Operation, command: Command) -> Operation | None:
+        """Store an operation; return None where its key is on file."""
+        about = {
+            "stopstream.action": operation.api,
+            "stopstream.account": operation.account,
+            "stopstream.via": operation.via.value,
+            "user.id": operation.actor.user,
+        }
+        with self._traces.span(operation.id, ROOT, Kind.SERVER, about):
+            return await self._store.operations.add(operation, facts_of(operation, command.action))
 
     async def _refused(self, invocation: Invocation, seconds: float) -> Reply:
         """Answer what the database has not taken; an earlier delivery of it may be there."""

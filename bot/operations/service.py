@@ -33,6 +33,7 @@ from bot.operations.worker import Worker
 from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.policy.loader import LoadedPolicy
 from bot.storage.store import Store
+from bot.traces import Traces
 
 log = structlog.get_logger("stopstream.service")
 
@@ -83,6 +84,7 @@ class Service:
         queries: Queries,
         policy: Callable[[], LoadedPolicy],
         metrics: Metrics,
+        traces: Traces,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.queries = queries
@@ -95,7 +97,7 @@ class Service:
         self._metrics = metrics
         self._clock = clock
         self._recorder = Recorder(
-            store=store, worker=worker, policy=policy, metrics=metrics, clock=clock
+            store=store, worker=worker, policy=policy, metrics=metrics, traces=traces, clock=clock
         )
 
     @property

@@ -107,7 +107,7 @@ class Soaked:
             first, last = _thirds([(one.at, one) for one in samples])
             for name, least, factor in (
                 ("memory", 8 << 20, 1.1),
-                ("files", 8, 1),
+                ("files", 16, 1),
                 ("threads", 2, 1),
             ):
                 before, after = _middle(first, name), _middle(last, name)
@@ -372,7 +372,8 @@ class Soak:
             runs = self._runs[name]
             done = ended in (State.ACCEPTED, State.ALREADY)
             found.lost += ended not in ENDINGS or (done and not runs)
-            found.unposted += id_ not in told
+            # A denial is told to the asker alone.
+            found.unposted += ended is not State.DENIED and id_ not in told
             found.doubled += runs > max(1, attempts)
         found.doubled += sum(count > 1 for count in on_file.values())
         found.lost += len(self._taken - on_file.keys())
