@@ -2,36 +2,67 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
 
-from bot.redact import redact
+from bot.redact import HIDDEN, redact
+
+_SHORTEST_SECRET = 6
+"""Characters: a shorter text is a word like any other."""
 
 _LONGEST = 20_000
 """Characters of a value in the log: a traceback may hold what a stranger has sent."""
 
 
-def _without_secrets(
-    _logger: Any, _name: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = redact(value, _LONGEST)
-    return event
+class _WithoutSecrets:
+    """Takes secrets out of an event, however deeply its values are nested.
+
+    Args:
+        secrets: Those that this process has; others are known by their names and forms.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(one for one in secrets if len(one) >= _SHORTEST_SECRET)
+
+    def __call__(
+        self, _logger: Any, _name: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        for key, value in event.items():
+            # What belongs to the renderer begins with an underscore.
+            if not key.startswith("_"):
+                event[key] = self._clean(value)
+        return event
+
+    def _clean(self, value: Any) -> Any:
+        match value:
+            case None | bool() | int() | float():
+                return value
+            case list() | tuple() | set() | frozenset():
+                return [self._clean(one) for one in value]
+            case dict():
+                # As text, a key that names a secret hides its value.
+                return self._clean(str(value))
+            case _:
+                text = str(value)
+                for secret in self._secrets:
+                    text = text.replace(secret, HIDDEN)
+                return redact(text, _LONGEST)
 
 
 def configure(
     form: Literal["json", "console"] | None,
     stream: TextIO = sys.stderr,
     level: str = "INFO",
+    secrets: Iterable[str] = (),
 ) -> None:
     """Send all logs, the libraries' included, to one stream in one form.
 
     Args:
         form: None takes `console` on a terminal and `json` elsewhere.
-        level: The lowest that is logged, by its name in `logging`.
+        level: The lowest that is logged, by its name in `logging`; of libraries, WARNING at least.
+        secrets: Texts that no line may hold.
     """
     lowest = getattr(logging, level)
     console = form == "console" or (form is None and stream.isatty())
@@ -40,7 +71,7 @@ def configure(
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _without_secrets,
+        _WithoutSecrets(secrets),
     ]
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=stream.isatty())
@@ -56,10 +87,9 @@ def configure(
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(lowest)
-    # Their INFO logs every request, and their DEBUG prints payloads.
-    for noisy in ("aiohttp.access", "httpx", "httpcore", "alembic", "slack_bolt", "slack_sdk"):
-        logging.getLogger(noisy).setLevel(max(lowest, logging.WARNING))
+    # Below that, libraries log requests, statements with their parameters, and payloads.
+    root.setLevel(max(lowest, logging.WARNING))
+    logging.getLogger("stopstream").setLevel(lowest)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

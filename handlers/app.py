@@ -57,9 +57,12 @@ def build_app(
         directory: Its cache follows changes of user groups.
         signing_secret: Empty in Socket Mode, where nothing is signed.
     """
+    quiet = _quiet_logger()
     app = AsyncApp(
-        name="stopstream",
-        logger=_quiet_logger(),
+        # Bolt gives the logger of this name the level of the other one: with the program's own
+        # name, the whole program would be as quiet as Bolt.
+        name=quiet.name,
+        logger=quiet,
         client=client,
         signing_secret=signing_secret,
         authorize=_FixedIdentity(identity, client.token or ""),

@@ -73,7 +73,9 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 async def serve() -> int:
     """Run the bot with the settings of the environment, and return the exit code."""
     settings = read_settings()
-    telemetry.configure(settings.log_format, level=settings.log_level.upper())
+    telemetry.configure(
+        settings.log_format, level=settings.log_level.upper(), secrets=settings.secrets()
+    )
     require_slack(settings)
     if problems := missing_of_alerts(settings):
         raise ConfigError(problems)

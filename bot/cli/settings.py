@@ -1,8 +1,10 @@
 """The environment, read once and checked."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from pydantic import (
     Field,
@@ -288,6 +290,16 @@ class Settings(CloudSettings, HookSettings):
     def metrics_address(self) -> tuple[str, int] | None:
         """The same of the metrics; None where they have no port of their own."""
         return host_and_port(self.metrics_listen) if self.metrics_listen else None
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the values that are not to be shown, and the password of the database."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                yield value.get_secret_value()
+        yield self.secret_id
+        user_and_password = self.database_url.partition("://")[2].rpartition("@")[0]
+        yield unquote(user_and_password.partition(":")[2])
 
     @property
     def audit_sink_file(self) -> Path | None:

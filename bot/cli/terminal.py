@@ -30,8 +30,8 @@ def run(options: argparse.Namespace) -> int:
     """Run one command and return its exit code."""
     if options.command == "check":
         settings, unusable = read_usable_settings()
-        telemetry.configure(settings.log_format, level="ERROR")
+        telemetry.configure(settings.log_format, level="ERROR", secrets=settings.secrets())
         return asyncio.run(check.check(settings, names=os.environ, unusable=unusable))
     settings = read_settings()
-    telemetry.configure(settings.log_format, level="ERROR")
+    telemetry.configure(settings.log_format, level="ERROR", secrets=settings.secrets())
     return asyncio.run(COMMANDS[options.command](settings, options))

@@ -1,6 +1,7 @@
 """What Slack never sends: bad signatures, malformed bodies, and errors inside the bot."""
 
 import json
+import logging
 import time
 from typing import Any
 from urllib.parse import urlencode
@@ -170,3 +171,11 @@ async def test_failing_form_names_a_block_of_its_own(
     answer = await workspace.interact(payload)
 
     assert list(answer["errors"]) == [block]
+
+
+async def test_app_leaves_the_program_its_logs(workspace: Workspace) -> None:
+    """Bolt is kept quiet, because it logs payloads, and the program beside it is not."""
+    await workspace.command("live stream1")
+
+    assert logging.getLogger("stopstream.bolt").level == logging.ERROR
+    assert logging.getLogger("stopstream").level < logging.ERROR
