@@ -113,12 +113,14 @@ class RetryLater:
         seconds: Wait at least so long.
         uncertain: It may have been posted all the same.
         refused: Slack answered with a code that is not known to be final.
+        steady: It is not Slack that is waited for, so each wait is as long as the last.
     """
 
     seconds: float
     why: str
     uncertain: bool = False
     refused: bool = False
+    steady: bool = False
 
 
 @dataclass(frozen=True, slots=True)

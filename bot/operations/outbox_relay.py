@@ -256,9 +256,10 @@ class OutboxRelay:
                 await self._store.outbox.mark_delivered(message, result)
                 self._metrics.delivered.labels(kind, "sent").inc()
                 self._note_posted(message)
-            case RetryLater(seconds, why, uncertain, refused):
+            case RetryLater(seconds, why, uncertain, refused, steady):
                 longest = LONGEST_REFUSED if refused else LONGEST
-                wait = max(seconds, min(longest, 0.5 * 2.0 ** min(message.attempts, 8)))
+                back_off = min(longest, 0.5 * 2.0 ** min(message.attempts, 8))
+                wait = seconds if steady else max(seconds, back_off)
                 log.warning("not delivered yet", key=message.key, why=why, again_in=round(wait, 1))
                 await self._store.outbox.mark_postponed(
                     message,

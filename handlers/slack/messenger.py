@@ -46,7 +46,7 @@ from handlers.slack.posting import post, send_private, update
 RESPONSE_URL_LIFETIME = 1800.0
 """Seconds for which Slack accepts a `response_url`."""
 
-_CARD_TIMEOUT = 3.0
+_CARD_TIMEOUT = 2.0
 """Seconds for which an audit line waits for the card that it links to.
 
 Others wait behind it, and until one is posted, nothing outside knows of the newest records.
@@ -258,7 +258,8 @@ class Messenger:
         operation = delivery.operation
         recent = self._clock() - operation.asked_at < _CARD_TIMEOUT
         if recent and operation.state is not State.DENIED and _has_no_card_yet(operation):
-            return RetryLater(0.5, "the card that it links to does not stand yet")
+            why = "the card that it links to does not stand yet"
+            return RetryLater(0.5, why, steady=True)
         link = await self._permalink(operation)
         message = audit_line.audit_line(operation, action, link, delivery.about_state)
         return await self._post_once(

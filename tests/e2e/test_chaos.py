@@ -16,11 +16,11 @@ from tests.chaos.tally import Tally
 
 
 async def test_chaos_campaign_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    """Across four kills no operation is lost, silently doubled or left unposted."""
+    """Across eight kills no operation is lost, silently doubled or left unposted."""
     url = f"sqlite:///{tmp_path / 'chaos.db'}"
-    tally = await Campaign(url, tmp_path, count=4, seed=1, patience=8).run()
+    tally = await Campaign(url, tmp_path, count=8, seed=1, patience=8).run()
 
-    assert tally.kills == 4
+    assert tally.kills == 8
     assert tally.accepted > 0
     assert not tally.wrong, "\n".join(tally.lines())
 

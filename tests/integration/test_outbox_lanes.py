@@ -1,7 +1,5 @@
 """What Slack refuses for a while holds back its own operation and thread, and nothing else."""
 
-import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -11,21 +9,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.metrics import Metrics
 from bot.model.messages import Delivery, DeliveryResult, MessageKind, RetryLater, Sent
-from bot.model.operations import Operation
 from bot.model.people import Place
-from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.results import Accepted
 from bot.storage import outbox_lanes
 from bot.storage.outbox_message import OutboxMessage
 from bot.storage.store import Store
 from bot.storage.tables import operations
 from bot.storage.writer import Transaction
-from bot.supervision import Supervisor
 from tests.conftest import built, opened
 from tests.support.clocks import ManualClock
 from tests.support.fakes import FakeNotifier
+from tests.support.outbox import delivering, queue
 from tests.support.stored_operations import operation
 from tests.support.waiting import until
 
@@ -38,17 +33,6 @@ TS = "1700000000.000100"
 async def timed_store(database_url: str, clock: ManualClock) -> AsyncIterator[Store]:
     async with opened(database_url, clock=clock) as store:
         yield store
-
-
-async def queue(store: Store, about: Operation, *kinds: MessageKind) -> None:
-    def work(tx: Transaction, calls: Sequence[None]) -> list[None]:
-        for kind in kinds:
-            store.outbox.enqueue(tx, about, kind)
-        return [None for _ in calls]
-
-    if await store.operations.get(about.id) is None:
-        await store.operations.add(about, {})
-    await store.session.writer.do(work, None)
 
 
 async def refuse(store: Store, *, aside: bool = True) -> list[str]:
@@ -228,6 +212,31 @@ async def test_message_claimed_while_its_task_ends_is_delivered(
     assert len(claims) == 3
 
 
+@pytest.mark.parametrize(("steady", "waits"), [(True, [0.5] * 3), (False, [0.5, 1.0, 2.0])])
+async def test_wait_for_what_is_not_slack_does_not_grow(
+    timed_store: Store,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    steady: bool,
+    waits: list[float],
+) -> None:
+    """An audit line looks for its card at an even pace: nothing outside knows of the rest yet."""
+    postpone, found = timed_store.outbox.mark_postponed, list[float]()
+
+    async def postponed(message: OutboxMessage, seconds: float, **more: Any) -> None:
+        found.append(seconds)
+        await postpone(message, seconds, **more)
+        clock.advance(seconds)
+        timed_store.session.outbox_changed.set()
+
+    monkeypatch.setattr(timed_store.outbox, "mark_postponed", postponed)
+    later = RetryLater(0.5, "its card does not stand yet", steady=steady)
+    await queue(timed_store, operation(1), CARD)
+    async with delivering(timed_store, FakeNotifier(results=[later] * 3)) as relay:
+        await relay.drain()
+    assert found == waits
+
+
 async def test_message_claimed_again_before_its_post_is_not_posted_twice(
     timed_store: Store, clock: ManualClock
 ) -> None:
@@ -289,99 +298,3 @@ async def change(store: Store) -> None:
         return [None for _ in calls]
 
     await store.session.writer.do(work, None)
-
-
-async def test_replica_that_was_suspended_posts_nothing_that_another_has(
-    database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between the mark and the post a process may stand still for longer than its lease."""
-    desk, slept, marks = FakeNotifier(), 0.0, 0
-    for module in ("bot.operations.message_lease", "bot.storage.outbox"):
-        monkeypatch.setattr(f"{module}.elapsed", lambda: slept)
-    async with (
-        opened(database_url, clock=clock) as store,
-        opened(database_url, "replica-2", clock=clock) as other,
-    ):
-        mark = store.outbox.mark_in_flight
-
-        async def stands_still(message: OutboxMessage) -> float | None:
-            nonlocal slept, marks
-            marks += 1
-            marked = await mark(message)
-            if marks == 1:
-                slept = store.session.lease + 1.0
-                clock.advance(slept)
-                async with delivering(other, desk) as second:
-                    await second.drain()
-            return marked
-
-        store.outbox.mark_in_flight = stands_still  # type: ignore[method-assign]
-        await queue(store, operation(1), CARD)
-        async with delivering(store, desk):
-            await until(lambda: marks == 2 or len(desk.said(CARD)) == 2)
-    assert len(desk.said(CARD)) == 1
-
-
-async def test_look_for_an_earlier_post_outlasts_no_lease(
-    database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between the look and the post another replica may have looked, and posted."""
-    posted, passed, over = FakeNotifier(), 0.0, asyncio.Event()
-    for module in ("bot.operations.message_lease", "bot.storage.outbox"):
-        monkeypatch.setattr(f"{module}.elapsed", lambda: passed)
-    async with (
-        opened(database_url, clock=clock) as store,
-        opened(database_url, "replica-2", clock=clock) as other,
-    ):
-
-        class LooksForLong(FakeNotifier):
-            async def deliver(self, delivery: Delivery) -> DeliveryResult:
-                nonlocal passed
-                passed = store.session.lease + 1.0
-                clock.advance(passed)
-                async with delivering(other, posted) as second:
-                    await second.drain()
-                try:
-                    return await super().deliver(delivery)
-                finally:
-                    over.set()
-
-        slow = LooksForLong()
-        await queue(store, operation(1), CARD)
-        async with delivering(store, slow):
-            await over.wait()
-    assert (len(posted.said(CARD)), len(slow.said(CARD))) == (1, 0)
-
-
-async def test_message_is_posted_however_long_its_mark_waits(
-    timed_store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the writer is busy, its queue takes longer than half a lease each time."""
-    passed, desk = 0.0, FakeNotifier()
-    for module in ("bot.operations.message_lease", "bot.storage.outbox"):
-        monkeypatch.setattr(f"{module}.elapsed", lambda: passed, raising=False)
-    mark = timed_store.outbox.mark_in_flight
-
-    async def waits(message: OutboxMessage) -> float | None:
-        nonlocal passed
-        passed += timed_store.session.lease
-        return await mark(message)
-
-    timed_store.outbox.mark_in_flight = waits  # type: ignore[method-assign]
-    await queue(timed_store, operation(1), CARD)
-    async with delivering(timed_store, desk) as relay:
-        await relay.drain()
-    assert passed == timed_store.session.lease
-    assert len(desk.said(CARD)) == 1
-
-
-@contextlib.asynccontextmanager
-async def delivering(store: Store, desk: FakeNotifier) -> AsyncIterator[OutboxRelay]:
-    """Run a relay that nothing renews the leases of."""
-    metrics = Metrics()
-    relay = OutboxRelay(store=store, notifier=desk, metrics=metrics, supervisor=Supervisor(metrics))
-    relay.start()
-    try:
-        yield relay
-    finally:
-        await relay.stop()

@@ -1,11 +1,14 @@
 """How long records of the audit log wait for a message in the audit channel that covers them."""
 
 import asyncio
+import contextlib
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.cli.demo import AUDIT
+from bot.cli.demo import AUDIT, Sandbox
+from tests.support.waiting import until
 from tests.support.worlds import sandbox
 
 _QUIET = 8.0
@@ -50,16 +53,28 @@ async def window(folder: Path, *, count: int, rate: float) -> Window:
 
         await asyncio.gather(*(ask(number) for number in range(count)))
         await asyncio.sleep(_QUIET)
-        posted = [
-            (float(one.ts), int(one.metadata.get("event_payload", {}).get("seq", 0)))
-            for one in world.slack.channels[AUDIT].roots
-        ]
-        with sqlite3.connect(folder / "stopstream.db") as database:
-            records = database.execute("SELECT seq, at FROM trail").fetchall()
-            (end,) = database.execute("SELECT max(at) FROM trail").fetchone()
+        records = _records(folder)
+        # While lines are left, the next one is on its way; after the last one, none is.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_QUIET):
+                await until(lambda: records[-1][0] <= max(seq for _, seq in _posted(world)))
+        posted, end = _posted(world), time.time()
     waits, uncovered = [], 0
     for seq, at in records:
         covered = [ts for ts, upto in posted if upto >= seq]
         uncovered += not covered
-        waits.append((min(covered) if covered else end + _QUIET) - at)
+        waits.append((min(covered) if covered else end) - at)
     return Window(len(posted), uncovered, waits)
+
+
+def _records(folder: Path) -> list[tuple[int, float]]:
+    with sqlite3.connect(folder / "stopstream.db") as database:
+        return database.execute("SELECT seq, at FROM trail ORDER BY seq").fetchall()
+
+
+def _posted(world: Sandbox) -> list[tuple[float, int]]:
+    """Return when each message was posted in the audit channel, and up to which record it goes."""
+    return [
+        (float(one.ts), int(one.metadata.get("event_payload", {}).get("seq", 0)))
+        for one in world.slack.channels[AUDIT].roots
+    ]
