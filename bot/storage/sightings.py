@@ -13,7 +13,7 @@ from bot.storage.later_events import LaterEvents
 from bot.storage.off_air import OffAir
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
-from bot.storage.tables import watches
+from bot.storage.tables import operations, watches
 from bot.storage.writer import Transaction
 
 SEEN = "seen"
@@ -36,9 +36,11 @@ class Sightings:
         self, tx: Transaction, watch: Watch, observed: str, facts: Mapping[str, Json]
     ) -> None:
         """Record, once, that a stopped stream is on again, and end its watch."""
-        operation = watch.operation
-        if self._off_air.turn_on_again(tx, operation.id, observed, facts):
-            self._tell(tx, operation, observed, tx.now)
+        id_, later = watch.operation.id, self._later(tx, watch)
+        is_news = self._off_air.turn_on_again(tx, id_, observed, facts)
+        # The verification may have told of it since the state was read.
+        if is_news and (later is None or later.kind is not LaterKind.ON_AGAIN):
+            self._tell(tx, watch.operation, observed, tx.now)
 
     @write
     def record_end(
@@ -49,7 +51,7 @@ class Sightings:
         Args:
             at: When that was heard, epoch seconds.
         """
-        if watch.operation.later is not None or not self._is_watched(tx, watch):
+        if self._later(tx, watch) is not None or not self._is_watched(tx, watch):
             return
         ended = max(at, watch.since)
         tx.facts.append(Fact(SEEN, watch.operation.id, dict(facts)))
@@ -71,6 +73,12 @@ class Sightings:
             tx.connection.execute(sa.delete(watches).where(mine, unchanged))
         else:
             tx.connection.execute(sa.update(watches).where(mine, unchanged).values(values))
+
+    def _later(self, tx: Transaction, watch: Watch) -> LaterEvent | None:
+        """Return what is known to have become of a stop by now."""
+        query = sa.select(operations).where(operations.c.id == watch.operation.id)
+        found = tx.connection.execute(query).all()
+        return next((one.later for one in self.session.quarantine.operations(found)), None)
 
     def _is_watched(self, tx: Transaction, watch: Watch) -> bool:
         query = sa.select(watches.c.operation).where(watches.c.operation == watch.operation.id)

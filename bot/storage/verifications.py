@@ -74,7 +74,7 @@ class Verifications:
         ).first()
         if row is not None:
             tx.facts.append(Fact(LOOKED, operation.id, {**facts, **change.version}))
-            if announced and not _is_told(rows.operation(row), observed):
+            if announced and not _is_told(rows.operation(row), observed, on=on):
                 after = str(round(tx.now - (row.ended_at or tx.now)))
                 self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, after)
                 kind = LaterKind.ON_AGAIN if on else LaterKind.CHECKED
@@ -98,7 +98,9 @@ def _claim(quarantined: tuple[str | int, ...]) -> sa.Executable:
     )
 
 
-def _is_told(operation: Operation, observed: str) -> bool:
-    """Return whether a watch has told of the same state before."""
+def _is_told(operation: Operation, observed: str, *, on: bool) -> bool:
+    """Return whether a watch has told of the same before, perhaps since the state was read."""
     later = operation.later
-    return later is not None and later.kind is LaterKind.CHECKED and later.state == observed
+    if later is None:
+        return False
+    return later.kind is LaterKind.ON_AGAIN if on else later.state == observed

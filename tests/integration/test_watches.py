@@ -249,3 +249,27 @@ async def test_unreadable_state_is_read_again(timed_bot: House, clock: ManualClo
     await timed_bot.watcher.read_due()
     await timed_bot.courier.drain()
     assert told(timed_bot) == ["🔴 <@U0ALICE> *Live again: `s1`*, 11 s after the stop."]
+
+
+@pytest.mark.parametrize("watch_first", [True, False])
+async def test_return_is_told_once_by_the_watch_or_the_verification(
+    timed_bot: House, clock: ManualClock, *, watch_first: bool
+) -> None:
+    """Both have read that it is live again, and record it one after the other: one line of it."""
+    stopped = await timed_bot.run("live s1")
+    clock.advance(11.0)
+    (watch,) = await timed_bot.store.watches.claim()
+    store, facts = timed_bot.store, {"seen": ON}
+
+    async def by_watch() -> None:
+        await store.sightings.record_live_again(watch, ON, facts)
+
+    async def by_verification() -> None:
+        await store.verifications.record(stopped, ON, facts, on=True)
+
+    for record in (by_watch, by_verification) if watch_first else (by_verification, by_watch):
+        await record()
+    await timed_bot.courier.drain()
+    lines = [*timed_bot.desk.said(MessageKind.SEEN), *timed_bot.desk.said(MessageKind.LOOKED)]
+    assert len(lines) == 1
+    assert await later_of(timed_bot, stopped) is LaterKind.ON_AGAIN
