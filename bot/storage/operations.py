@@ -13,7 +13,7 @@ from bot.model.lifecycle import BEGINNINGS, ENDINGS, IN_HAND, Step, step
 from bot.model.messages import MessageKind
 from bot.model.off_air import StartScope
 from bot.model.operations import Operation, Search, State, requested
-from bot.storage import operation_search, rows
+from bot.storage import floods, operation_search, rows
 from bot.storage.off_air import OffAir
 from bot.storage.outbox import Outbox
 from bot.storage.rate_limits import RateLimits
@@ -230,8 +230,11 @@ class Operations:
         for one, after in zip(steps, transition.path[1:], strict=True):
             state: dict[str, Json] = {"state": after.value} if "state" in facts else {}
             tx.facts.append(Fact(one.record, operation.id, {**facts, **state}))
-        kinds = [kind for one in steps for kind in one.owes]
-        for kind in dict.fromkeys([*kinds, *effects.enqueue]):
+        kinds = dict.fromkeys([kind for one in steps for kind in one.owes] + [*effects.enqueue])
+        is_refused = transition.path == (State.ASKED, State.DENIED)
+        if is_refused and floods.is_of_flood(tx, self._outbox, operation):
+            kinds = dict.fromkeys(kind for kind in kinds if kind not in floods.ONE_BY_ONE)
+        for kind in kinds:
             self._outbox.enqueue(tx, operation, kind)
         if effects.off_air is not None:
             self._off_air.apply(tx, operation, effects.off_air)
