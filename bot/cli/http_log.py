@@ -25,7 +25,8 @@ class HttpLog(logging.Handler):
 
     def logger(self) -> logging.Logger:
         """Return the logger for the server's library, without a traceback for each request."""
-        logger = logging.getLogger("stopstream.http")
+        # Not the one that `log` writes to: its lines would come back here.
+        logger = logging.getLogger("stopstream.http.server")
         logger.setLevel(logging.WARNING)
         logger.propagate = False
         logger.handlers = [self]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 from structlog.testing import capture_logs
@@ -212,3 +213,17 @@ def test_malformed_requests_are_one_short_line_a_second() -> None:
         logger.error("Error handling request", exc_info=ValueError("ours"))
     assert faults[0]["exc_info"]
     assert isinstance(logger, logging.Logger)
+
+
+@pytest.mark.parametrize("error", [BadHttpMessage("nonsense"), ValueError("ours")])
+def test_what_the_server_complains_of_does_not_come_back_to_it(
+    caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """The bot's own lines go through loggers by name, too: one line, and no recursion."""
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
+    try:
+        HttpLog().logger().error("Error handling request", exc_info=error)
+    finally:
+        structlog.configure(**before)
+    assert len(caplog.records) == 1
