@@ -157,7 +157,9 @@ def assemble(
         traces=traces,
         clock=clock,
     )
-    watcher = StreamWatcher(store=store, reader=reader, supervisor=supervisor, clock=clock)
+    watcher = StreamWatcher(
+        store=store, reader=reader, supervisor=supervisor, metrics=metrics, clock=clock
+    )
     alerts = AlertService(
         store=store, service=service, policy=policy, channel=alert_channel, clock=clock
     )

@@ -12,6 +12,7 @@ import structlog
 from bot.catalog.effects import is_on
 from bot.catalog.registry import command_of, undo_of
 from bot.errors import StoreError
+from bot.metrics import Metrics
 from bot.model.actions import Json
 from bot.model.commands import Command
 from bot.model.live_notices import NoticeKind, Watch
@@ -48,12 +49,14 @@ class StreamWatcher:
         store: Store,
         reader: StateReader,
         supervisor: Supervisor,
+        metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.news = asyncio.Event()
         self._store = store
         self._reader = reader
         self._supervisor = supervisor
+        self._metrics = metrics
         self._clock = clock
         self._loop: Loop | None = None
 
@@ -97,7 +100,8 @@ class StreamWatcher:
         settled = age >= SETTLED
         if _is_on(command, state, settled=settled):
             if settled or watch.heard is NoticeKind.BEGAN:
-                await self._store.sightings.record_live_again(watch, state, facts)
+                if await self._store.sightings.record_live_again(watch, state, facts):
+                    self._metrics.came_back.inc()
             else:
                 # Tencent Cloud may not have cut it yet.
                 await self._store.sightings.postpone(watch, _SOONEST, heard=False)

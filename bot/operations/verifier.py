@@ -69,8 +69,7 @@ class Verifier:
             await self._store.verifications.record(
                 operation, seen, facts, live_now, on=on, announced=news
             )
-            if on:
-                await self._store.off_air.record_on_again(operation.id, seen, facts)
+            if on and await self._store.off_air.record_on_again(operation.id, seen, facts):
                 self._metrics.came_back.inc()
         except StoreError as error:
             log.error("what was seen is not on file", operation=operation.id, why=str(error))

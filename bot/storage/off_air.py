@@ -215,13 +215,16 @@ class OffAir:
     @write
     def record_on_again(
         self, tx: Transaction, id_: str, observed: str, facts: Mapping[str, Json]
-    ) -> None:
+    ) -> bool:
         """Record that what an operation turned off was observed to be on again.
 
         Args:
             observed: Its state.
+
+        Returns:
+            Whether it was news.
         """
-        self.turn_on_again(tx, id_, observed, facts)
+        return self.turn_on_again(tx, id_, observed, facts)
 
     def turn_on_again(
         self, tx: Transaction, id_: str, observed: str, facts: Mapping[str, Json]

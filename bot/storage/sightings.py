@@ -34,13 +34,18 @@ class Sightings:
     @write
     def record_live_again(
         self, tx: Transaction, watch: Watch, observed: str, facts: Mapping[str, Json]
-    ) -> None:
-        """Record, once, that a stopped stream is on again, and end its watch."""
+    ) -> bool:
+        """Record, once, that a stopped stream is on again, and end its watch.
+
+        Returns:
+            Whether it was news.
+        """
         id_, later = watch.operation.id, self._later(tx, watch)
         is_news = self._off_air.turn_on_again(tx, id_, observed, facts)
         # The verification may have told of it since the state was read.
         if is_news and (later is None or later.kind is not LaterKind.ON_AGAIN):
             self._tell(tx, watch.operation, observed, tx.now)
+        return is_news
 
     @write
     def record_end(
