@@ -315,6 +315,9 @@ class OfflineDirectory:
         """Return no group."""
         return frozenset()
 
+    def groups_age(self, among: frozenset[str]) -> None:
+        """Return None: nothing is known."""
+
     async def called(self, name: str) -> UsersByName:  # noqa: ARG002
         """Return nobody."""
         return UsersByName((), complete=False)

@@ -61,6 +61,10 @@ class Directory(Protocol):
         """
         ...
 
+    def groups_age(self, among: frozenset[str]) -> float | None:
+        """Return how old what is known of those groups is, in seconds; None if nothing is known."""
+        ...
+
     async def called(self, name: str) -> UsersByName:
         """Return who has a name.
 

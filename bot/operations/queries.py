@@ -119,6 +119,7 @@ class Queries:
             self._rights.of(loaded, context),
             context.in_channel,
             place.channel.startswith(policy.DIRECT),
+            groups_age=self._directory.groups_age(loaded.policy.usergroups),
         )
 
     async def permissions_everywhere(self, actor: Actor) -> Permissions:

@@ -93,6 +93,8 @@ class Permissions:
         direct: Whether the place is a direct message, into which nobody can invite the bot.
         elsewhere: What they may in each channel that the rules of their roles name; empty
             where it is not asked.
+        groups_age: Seconds since Slack told who is in the groups that roles name; None where
+            none is named.
     """
 
     person: Person
@@ -101,6 +103,7 @@ class Permissions:
     here: bool = True
     direct: bool = False
     elsewhere: tuple[tuple[str, tuple[Permission, ...]], ...] = ()
+    groups_age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

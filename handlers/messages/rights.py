@@ -105,7 +105,7 @@ def request_button(permissions: Permissions) -> list[Block]:
 
 
 def _refusal(permissions: Permissions, why: str) -> Message:
-    found = arrange([why])
+    found = arrange([f"{why} {_groups_read(permissions)}".rstrip()])
     return Message(found.text, (*found.blocks, *request_button(permissions)))
 
 
@@ -231,7 +231,17 @@ def _ineligible(permissions: Permissions) -> str:
 
 def _identity(permissions: Permissions) -> str:
     roles = [code(role) for role in permissions.roles[:_MOST_ROLES]]
-    return f"You are {user(permissions.person.user)}, in {_joined(roles, 'and')}."
+    who = f"You are {user(permissions.person.user)}, in {_joined(roles, 'and')}."
+    return f"{who} {_groups_read(permissions)}".rstrip()
+
+
+def _groups_read(permissions: Permissions) -> str:
+    """Say how old what is known of user groups is, as of people who have just taken over."""
+    if permissions.groups_age is None:
+        return ""
+    if permissions.groups_age < 1:
+        return "User groups checked just now."
+    return f"User groups checked {permissions.groups_age:.0f} s ago."
 
 
 def _joined(words: Sequence[str], last: str) -> str:

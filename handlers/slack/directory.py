@@ -19,8 +19,12 @@ log = structlog.get_logger("stopstream.directory")
 TIMEOUT = 3.0
 """Seconds for one look-up."""
 
-USERS_TTL, GROUPS_TTL, PRESENCE_TTL, LIST_TTL = 60.0, 300.0, 300.0, 600.0
-"""Seconds for which an answer is cached. A group's changes also come as events."""
+USERS_TTL, GROUPS_TTL, PRESENCE_TTL, LIST_TTL = 60.0, 120.0, 300.0, 600.0
+"""Seconds for which an answer is cached.
+
+A group's changes also come as events, but each to one replica alone, and some never. Slack lets a
+group be read 20 times a minute, over all groups and replicas.
+"""
 
 SLACKBOT = "USLACKBOT"
 
@@ -37,6 +41,8 @@ class _Cache(Generic[K, V]):
     def __init__(self, most: int, seconds: float, clock: Callable[[], float]) -> None:
         self._values: TTLCache[K, V] = TTLCache(most, seconds, timer=clock)
         self._pending: dict[K, asyncio.Task[V]] = {}
+        self._asked_at: TTLCache[K, float] = TTLCache(most, seconds, timer=clock)
+        self._clock = clock
 
     async def get(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
         known = self._values.get(key)
@@ -45,24 +51,32 @@ class _Cache(Generic[K, V]):
         task = self._pending.get(key)
         if task is None:
             task = self._pending[key] = asyncio.create_task(_run(fetch))
-            task.add_done_callback(lambda done: self._store(key, done))
+            asked_at = self._clock()
+            task.add_done_callback(lambda done: self._store(key, done, asked_at))
         # A cancelled caller must not cancel the others' answer.
         return await asyncio.shield(task)
 
     def peek(self, key: K) -> V | None:
         return self._values.get(key)
 
+    def age(self, key: K) -> float | None:
+        """Return the seconds since a cached answer was asked for."""
+        asked_at = self._asked_at.get(key)
+        return None if asked_at is None else self._clock() - asked_at
+
     def forget(self, key: K) -> None:
         self._values.pop(key, None)
+        self._asked_at.pop(key, None)
         self._pending.pop(key, None)
 
-    def _store(self, key: K, task: "asyncio.Task[V]") -> None:
+    def _store(self, key: K, task: "asyncio.Task[V]", asked_at: float) -> None:
         current = self._pending.get(key) is task
         if current:
             del self._pending[key]
         # If it was forgotten meanwhile, the answer may be older than the change.
         if not task.cancelled() and task.exception() is None and current:
             self._values[key] = task.result()
+            self._asked_at[key] = asked_at
 
 
 class Directory:
@@ -110,6 +124,11 @@ class Directory:
         ordered = sorted(among)
         members = await asyncio.gather(*(self._members(group) for group in ordered))
         return frozenset(g for g, users in zip(ordered, members, strict=True) if user in users)
+
+    def groups_age(self, among: frozenset[str]) -> float | None:
+        """Return how old the oldest known list of members is, in seconds; None if none is known."""
+        ages = [age for group in among if (age := self._groups.age(group)) is not None]
+        return max(ages, default=None)
 
     async def called(self, name: str) -> UsersByName:
         """Return who has a name; the list of users is cached.

@@ -337,3 +337,54 @@ async def test_user_directory_caches_presence_but_not_absence(office: Office) ->
     assert await office.directory.presence("C0NEW") is Presence.IN
     office.directory.forget_channel("C0NEW")
     assert await office.directory.presence("C0NEW") is Presence.OUT
+
+
+async def test_change_of_a_group_is_known_two_minutes_later_without_an_event(
+    office: Office,
+) -> None:
+    """Where the event is lost, or went to another replica, old members count for two minutes."""
+    office.slack.groups = {"S0ONCALL": ["U0ALICE"]}
+    among = frozenset({"S0ONCALL"})
+    assert await office.directory.groups("U0ALICE", among) == among
+    office.slack.groups = {"S0ONCALL": ["U0BOB"]}
+
+    office.clock.now = 119
+    assert await office.directory.groups("U0ALICE", among) == among
+    assert office.directory.groups_age(among) == 119
+    office.clock.now = 121
+    assert await office.directory.groups("U0ALICE", among) == frozenset()
+    assert await office.directory.groups("U0BOB", among) == among
+    assert office.directory.groups_age(among) == 0
+
+
+async def test_old_members_do_not_count_where_slack_is_silent(office: Office) -> None:
+    """What is too old is not used for want of an answer: nobody is in the group then."""
+    office.slack.groups = {"S0ONCALL": ["U0ALICE"]}
+    among = frozenset({"S0ONCALL"})
+    await office.directory.groups("U0ALICE", among)
+    office.clock.now = 121
+    office.slack.faults["usergroups.users.list"] = [Fault(error="internal_error")]
+
+    with pytest.raises(DirectoryError):
+        await office.directory.groups("U0ALICE", among)
+    assert office.directory.groups_age(among) is None
+
+
+async def test_late_event_is_as_good_as_none(office: Office) -> None:
+    """An event that comes after the members were read again only has them read once more."""
+    office.slack.groups = {"S0ONCALL": ["U0ALICE"]}
+    among = frozenset({"S0ONCALL"})
+    await office.directory.groups("U0ALICE", among)
+    office.slack.groups = {"S0ONCALL": ["U0BOB"]}
+    office.clock.now = 121
+    assert await office.directory.groups("U0ALICE", among) == frozenset()
+
+    office.directory.forget_group("S0ONCALL")
+
+    assert office.directory.groups_age(among) is None
+    assert await office.directory.groups("U0ALICE", among) == frozenset()
+
+
+def test_age_of_groups_is_that_of_the_oldest(office: Office) -> None:
+    """Of groups that were never read, nothing is said."""
+    assert office.directory.groups_age(frozenset({"S0A", "S0B"})) is None

@@ -133,6 +133,9 @@ class FakeDirectory:
     async def groups(self, user: str, among: Iterable[str]) -> frozenset[str]:
         return frozenset(g for g in among if user in self.members.get(g, frozenset()))
 
+    def groups_age(self, among: Iterable[str]) -> float | None:
+        return 0.0 if frozenset(among) else None
+
     async def called(self, name: str) -> UsersByName:
         found = [one for one in self.names if name.casefold() == one.handle]
         return UsersByName(tuple(found), complete=True)

@@ -46,3 +46,13 @@ def test_whoami_joins_actions_of_different_channels() -> None:
     ).text
 
     assert "*In other channels*: " in text
+
+
+def test_whoami_says_how_old_what_is_known_of_groups_is() -> None:
+    """Who has just come on call sees whether Slack was asked since; a refusal says it, too."""
+    person = Person("U0ALICE", "T0HOME")
+    for roles in (("oncall",), ()):
+        known = Permissions(person, roles, PERMISSIONS, groups_age=95.4)
+        assert "User groups checked 95 s ago." in rights.whoami(known).text
+        unnamed = replace(known, groups_age=None)
+        assert "User groups" not in rights.whoami(unnamed).text
