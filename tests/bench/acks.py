@@ -190,18 +190,18 @@ def _unfinished(database: Path) -> int:
 
 @contextlib.asynccontextmanager
 async def _bare() -> AsyncIterator[Load]:
-    async with _process("tests.bench.server", "empty") as process:
-        found = await _said(process)
+    async with running("tests.bench.server", "empty") as process:
+        found = await said(process)
         yield Load(found["url"], found["secret"])
 
 
 @contextlib.asynccontextmanager
 async def _bot(folder: Path) -> AsyncIterator[Bot]:
-    async with _process("tests.bench.server", "emulators", str(folder)) as emulators:
-        environment = await _said(emulators)
+    async with running("tests.bench.server", "emulators", str(folder)) as emulators:
+        environment = await said(emulators)
         port = free_port()
         environment["STOPSTREAM_LISTEN"] = f"127.0.0.1:{port}"
-        async with _process("tests.bench.server", "bot", environment=environment) as process:
+        async with running("tests.bench.server", "bot", environment=environment) as process:
             await until_ready(f"http://127.0.0.1:{port}")
             load = Load(
                 f"http://127.0.0.1:{port}/slack/events", environment["SLACK_SIGNING_SECRET"]
@@ -210,7 +210,7 @@ async def _bot(folder: Path) -> AsyncIterator[Bot]:
 
 
 @contextlib.asynccontextmanager
-async def _process(
+async def running(
     *arguments: str, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
@@ -229,7 +229,7 @@ async def _process(
         await process.wait()
 
 
-async def _said(process: Process) -> dict[str, str]:
+async def said(process: Process) -> dict[str, str]:
     assert process.stdout is not None
     return {str(k): str(v) for k, v in json.loads(await process.stdout.readline()).items()}
 

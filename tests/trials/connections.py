@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import hmac
 import multiprocessing
+import os
 import resource
 import sys
 import time
@@ -16,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
+from tests.bench.acks import free_port, running, said, until_ready
 from tests.support.paths import ROOT
 
 _HALF = b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n" + b"x" * 200_000
@@ -118,21 +120,24 @@ class _Clients:
 
 @contextlib.asynccontextmanager
 async def _server(folder: Path, files: int) -> AsyncIterator[tuple[str, str, int]]:
-    limited = f'ulimit -n {files}; exec "$0" -m tests.bench.server ours'
-    with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *("bash", "-c", limited, sys.executable),
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-        )
-        try:
-            assert process.stdout is not None
-            url, secret = (await process.stdout.readline()).decode().split()
-            yield url, secret, process.pid
-        finally:
-            process.terminate()
-            await process.wait()
+    async with running("tests.bench.server", "emulators", str(folder)) as emulators:
+        environment = await said(emulators)
+        url = f"http://127.0.0.1:{free_port()}"
+        environment["STOPSTREAM_LISTEN"] = urlsplit(url).netloc
+        limited = f'ulimit -n {files}; exec "$0" -m tests.bench.server bot'
+        with (folder / "log").open("wb") as log:
+            bot = await asyncio.create_subprocess_exec(
+                *("bash", "-c", limited, sys.executable),
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stderr=log,
+            )
+            try:
+                await until_ready(url)
+                yield f"{url}/slack/events", environment["SLACK_SIGNING_SECRET"], bot.pid
+            finally:
+                bot.terminate()
+                await bot.wait()
 
 
 async def _ack(url: str, secret: str, number: int) -> float | None:
