@@ -50,9 +50,10 @@ format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Ratios against named baselines, in one run.
+# Ratios against named baselines, in one run; then with a million operations and records on file.
 bench: .venv/ready
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench operations trail
 
 # Kills the real process at every point where it awaits, under load, and counts what is lost.
 chaos: .venv/ready

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -69,6 +70,13 @@ _POLICY_INTERVAL = 1.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 """Seconds before Slack is asked again who the bot is: the first time, and at most."""
 
+_SWITCH = 0.0005
+"""Seconds for which a thread may keep the interpreter while another waits for it.
+
+The writer gives it up at each statement, and a commit has a dozen: by Python's usual 5 ms, an ack
+waits for each of them while the loop computes.
+"""
+
 
 async def serve() -> int:
     """Run the bot with the settings of the environment, and return the exit code."""
@@ -79,6 +87,7 @@ async def serve() -> int:
     require_slack(settings)
     if problems := missing_of_alerts(settings):
         raise ConfigError(problems)
+    sys.setswitchinterval(_SWITCH)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

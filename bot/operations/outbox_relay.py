@@ -194,6 +194,7 @@ class OutboxRelay:
         """Have a message claimed anew."""
         try:
             await self._store.outbox.mark_postponed(message, 0.0, uncertain=message.uncertain)
+            self._settled.add(message.id)
         except StoreError as error:
             log.error("a message waits for the store", key=message.key, why=str(error))
             self._store.leases.release(message)

@@ -10,6 +10,7 @@ from bot.audit.keyring import KeyChange, key_change
 from bot.audit.last_seal import LastSeal, LastSealFile
 from bot.errors import StoreError, StrangeKeyError
 from bot.model.actions import Json
+from bot.storage.prepared import Prepared
 from bot.storage.tables import seals, trail
 
 
@@ -205,12 +206,14 @@ _KEY_RECORDS = (
 )
 _COLUMNS = ("kind", "seq", "hash", "at", "key", "signature")
 _NOTHING = [sa.literal(0.0).label("at"), *(sa.literal("").label(n) for n in _COLUMNS[4:])]
-_END = sa.union_all(
-    sa.select(sa.literal("last").label("kind"), _LAST.c.seq, _LAST.c.hash, *_NOTHING),
-    sa.select(sa.literal("buried").label("kind"), TOMBSTONE.c.seq, TOMBSTONE.c.hash, *_NOTHING),
-    sa.select(*(seals.c[name] for name in _COLUMNS)).where(
-        seals.c.kind == CheckpointKind.HEAD.value
-    ),
+_END = Prepared(
+    sa.union_all(
+        sa.select(sa.literal("last").label("kind"), _LAST.c.seq, _LAST.c.hash, *_NOTHING),
+        sa.select(sa.literal("buried").label("kind"), TOMBSTONE.c.seq, TOMBSTONE.c.hash, *_NOTHING),
+        sa.select(*(seals.c[name] for name in _COLUMNS)).where(
+            seals.c.kind == CheckpointKind.HEAD.value
+        ),
+    )
 )
 
 
@@ -220,11 +223,11 @@ def end(connection: sa.Connection) -> End:
     Where records are missing before the signed end, the signed end counts: what is appended
     after it leaves the gap visible.
     """
-    rows = connection.execute(_END).all()
+    rows = _END.all(connection)
     found = {row.kind: row for row in rows}
     heads = [row for row in rows if row.kind == CheckpointKind.HEAD.value]
     # Of several, none counts: there is one place for it, and we have filled one.
-    head = SignedCheckpoint(CheckpointKind.HEAD, *heads[0][1:]) if len(heads) == 1 else None
+    head = SignedCheckpoint(CheckpointKind.HEAD, *tuple(heads[0])[1:]) if len(heads) == 1 else None
     last = found.get("last") or found.get("buried")
     if last is not None and (head is None or last.seq > head.seq):
         return End(last.seq, last.hash, head, is_signed=False)

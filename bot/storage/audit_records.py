@@ -23,6 +23,7 @@ from bot.audit.hash_chain import (
 from bot.audit.keyring import Keyring
 from bot.audit.statements import Statements
 from bot.storage.audit_end import End, pruned
+from bot.storage.prepared import Prepared
 from bot.storage.tables import seals, trail
 
 _BATCH = 2000
@@ -64,7 +65,7 @@ def append(
                 "hash": last,
             }
         )
-    connection.execute(_INSERT, rows)
+    _INSERT.run_each(connection, rows)
     head = after.head
     if signer is not None:
         head = signer.sign(CheckpointKind.HEAD, seq, last, now)
@@ -74,9 +75,9 @@ def append(
     return End(seq, last, head, is_signed=signer is not None)
 
 
-_INSERT = sa.insert(trail)
-_ADD_SEAL = sa.insert(seals)
-_UPDATE_HEAD = (
+_INSERT = Prepared(sa.insert(trail))
+_ADD_SEAL = Prepared(sa.insert(seals))
+_UPDATE_HEAD = Prepared(
     sa.update(seals)
     .where(seals.c.kind == CheckpointKind.HEAD.value)
     .values({c.name: sa.bindparam(c.name) for c in seals.c if c.name != "kind"})
@@ -86,7 +87,7 @@ _REMOVE_HEADS = sa.delete(seals).where(seals.c.kind == CheckpointKind.HEAD.value
 
 def put_head(connection: sa.Connection, head: SignedCheckpoint, *, is_first: bool) -> None:
     """Store the signed end."""
-    connection.execute(_ADD_SEAL if is_first else _UPDATE_HEAD, _values(head))
+    (_ADD_SEAL if is_first else _UPDATE_HEAD).run(connection, _values(head))
 
 
 def keep_head(connection: sa.Connection, head: SignedCheckpoint) -> None:
@@ -101,7 +102,7 @@ def put_checkpoint(connection: sa.Connection, seal: SignedCheckpoint) -> None:
     """Store a checkpoint or a tombstone, in place of any that somebody has put there."""
     here = seals.c.kind == seal.kind.value, seals.c.seq == seal.seq
     connection.execute(sa.delete(seals).where(*here))
-    connection.execute(_ADD_SEAL, _values(seal))
+    _ADD_SEAL.run(connection, _values(seal))
 
 
 def _values(seal: SignedCheckpoint) -> dict[str, object]:

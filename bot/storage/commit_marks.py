@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.storage.prepared import Prepared
 from bot.storage.tables import commits
 
 SILENT_FOR = 8.0
@@ -13,9 +14,11 @@ SILENT_FOR = 8.0
 Nobody else can write meanwhile, and its process may be gone, stopped or cut off.
 """
 
-_WRITE_LOCK = sa.text(
-    "SELECT set_config('idle_in_transaction_session_timeout', :milliseconds, true),"
-    " pg_advisory_xact_lock(7307)"
+_WRITE_LOCK = Prepared(
+    sa.text(
+        "SELECT set_config('idle_in_transaction_session_timeout', :milliseconds, true),"
+        " pg_advisory_xact_lock(7307)"
+    )
 )
 
 _KEPT = 30 * 86_400.0
@@ -29,13 +32,13 @@ _LEAVE = (
     " ON CONFLICT (writer) DO UPDATE SET mark = excluded.mark, at = excluded.at"
 )
 # A transaction that changes nothing leaves no mark, so that an idle process writes nothing.
-_ON_SQLITE = sa.text(_LEAVE.format(changed="true"))
-_ON_POSTGRES = sa.text(_LEAVE.format(changed="txid_current_if_assigned() IS NOT NULL"))
+_ON_SQLITE = Prepared(sa.text(_LEAVE.format(changed="true")))
+_ON_POSTGRES = Prepared(sa.text(_LEAVE.format(changed="txid_current_if_assigned() IS NOT NULL")))
 
 
 def lock_writes(connection: sa.Connection) -> None:
     """Wait for PostgreSQL's lock that a writing transaction holds until its end."""
-    connection.execute(_WRITE_LOCK, {"milliseconds": str(int(SILENT_FOR * 1000))})
+    _WRITE_LOCK.scalar(connection, {"milliseconds": str(int(SILENT_FOR * 1000))})
 
 
 class CommitMarks:
@@ -59,8 +62,8 @@ class CommitMarks:
         given = {"writer": self._writer, "mark": mark, "at": now}
         if not self._is_postgres and _changes(connection) == self._changes:
             return ""
-        left = connection.execute(_ON_POSTGRES if self._is_postgres else _ON_SQLITE, given)
-        if not left.rowcount:
+        statement = _ON_POSTGRES if self._is_postgres else _ON_SQLITE
+        if not statement.run(connection, given):
             return ""
         if not self._pruned:
             connection.execute(_PRUNE, {"before": now - _KEPT})

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -9,6 +10,7 @@ from bot.model.messages import MessageKind
 from bot.model.operations import LaterEvent
 from bot.storage import rows
 from bot.storage.outbox import Outbox
+from bot.storage.prepared import Prepared, in_any, listed
 from bot.storage.session import Session
 from bot.storage.tables import operations
 from bot.storage.writer import Transaction
@@ -25,18 +27,29 @@ class LaterEvents:
         """Store an event with some operations, but for those that have the same already."""
         if not ids:
             return
-        query = sa.select(operations).where(operations.c.id.in_(ids))
-        known = self.session.quarantine.operations(tx.connection.execute(query).all())
+        count, given = listed(ids)
+        known = self.session.quarantine.operations(_known(count).all(tx.connection, given))
         news = [
             one.id for one in known if not (one.later and replace(one.later, at=event.at) == event)
         ]
-        changed = (
-            sa.update(operations)
-            .where(operations.c.id.in_(news))
-            .values(later=rows.later(event), seq=operations.c.seq + 1)
-            .returning(*operations.c)
-        )
-        # Read as a whole, because enqueueing uses the same connection.
-        found = tx.connection.execute(changed).all() if news else []
+        if not news:
+            return
+        count, given = listed(news)
+        found = _changed(count).all(tx.connection, {"new_later": rows.later(event), **given})
         for operation in self.session.quarantine.operations(found):
             self._outbox.enqueue(tx, operation, MessageKind.CARD)
+
+
+@cache
+def _known(count: int) -> Prepared:
+    return Prepared(sa.select(operations).where(in_any(operations.c.id, count)))
+
+
+@cache
+def _changed(count: int) -> Prepared:
+    return Prepared(
+        sa.update(operations)
+        .where(in_any(operations.c.id, count))
+        .values(later=sa.bindparam("new_later"), seq=operations.c.seq + 1)
+        .returning(*operations.c)
+    )

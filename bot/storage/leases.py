@@ -213,7 +213,7 @@ def _lapsed(quarantined: tuple[str | int, ...]) -> sa.Select[Any]:
         sa.select(operations.c.id)
         .where(
             UNFINISHED,
-            operations.c.state.in_([state.value for state in IN_HAND]),
+            operations.c.state.in_([sa.literal(state.value) for state in IN_HAND]),
             operations.c.lease_until < NOW,
             operations.c.due_at <= NOW,
             without(operations, quarantined),

@@ -5,6 +5,7 @@ names the code. So a message that was delivered, and is put back, is known.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from bot.model.lifecycle import BEGINNINGS
 from bot.model.messages import MessageKind
 from bot.model.operations import State
 from bot.storage.audit_end import pruned
+from bot.storage.prepared import Prepared, in_any, listed
 from bot.storage.quarantine import Quarantine
 from bot.storage.row_macs import RowMacs, Standing, columns_of, sealed_seq
 from bot.storage.tables import CODED, REJECTED, UNCODED, alerts, operations, outbox, trail
@@ -41,32 +43,7 @@ _ASKED = BEGINNINGS[State.ASKED].record
 _MESSAGE, _ENQUEUED = "message", "enqueued"
 
 # Made once, because building them costs more than running them.
-_IDS: sa.BindParameter[Sequence[str]] = sa.bindparam("ids", expanding=True)
 _UNCODED = sa.select(outbox).where(UNCODED).limit(_AT_ONCE)
-_DELIVERIES = sa.select(trail.c.body).where(
-    trail.c.operation.in_(_IDS), trail.c.kind == DELIVERED, trail.c.seq > sa.bindparam("is_since")
-)
-
-
-def _cards_of(table: sa.Table, *others: sa.ColumnElement[str]) -> sa.Select[Any]:
-    """Select the cards that rows of a table name, each with the deliveries of what it is about.
-
-    Args:
-        others: What else than the row itself a card may have been posted for.
-    """
-    posted = sa.and_(trail.c.operation.in_([table.c.id, *others]), trail.c.kind == DELIVERED)
-    return (
-        sa.select(table.c.id, table.c.card_channel, table.c.card_ts, trail.c.body)
-        .join_from(table, trail, posted, isouter=True)
-        .where(table.c.id.in_(_IDS), table.c.card_ts != "")
-    )
-
-
-_CARDS = {
-    _CARD: _cards_of(operations, sa.func.nullif(operations.c.joined, "")),
-    _ALERT: _cards_of(alerts),
-}
-"""By the kind of the message that posts them."""
 
 
 class MessageIntegrity:
@@ -185,8 +162,8 @@ def delivery_facts(key: str, mac: str) -> dict[str, Json]:
 def _delivered(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[tuple[str, int]]:
     """Return key and number of the messages of these that the audit log lists as delivered."""
     since = min((sealed_seq(row.mac) or 0 for row in claimed), default=0)
-    given = {"ids": sorted({row.operation for row in claimed}), "is_since": since}
-    bodies = tx.connection.execute(_DELIVERIES, given).scalars()
+    count, ids = listed({row.operation for row in claimed})
+    bodies = [row.body for row in _deliveries(count).all(tx.connection, {"since": since, **ids})]
     # In this transaction, too, some may have been delivered.
     found = [
         *map(stored_facts, bodies),
@@ -210,8 +187,9 @@ def _unposted(tx: Transaction, ids: Collection[str], kind: str) -> set[str]:
     """Return those that name a card which was not posted by a message of this kind."""
     if not ids:
         return set()
+    count, given = listed(ids)
     cards: dict[tuple[str, str, str], bool] = {}
-    for row in tx.connection.execute(_CARDS[kind], {"ids": sorted(ids)}):
+    for row in _cards(kind, count).all(tx.connection, given):
         card = row.id, row.card_channel, row.card_ts
         facts = stored_facts(row.body or "")
         is_here = (facts.get("channel"), facts.get("ts")) == card[1:]
@@ -228,6 +206,35 @@ def _unposted(tx: Transaction, ids: Collection[str], kind: str) -> set[str]:
         if not is_posted and tuple(place) not in now
     }
     return {id_ for id_ in unknown if not _is_pruned(tx.connection, id_)}
+
+
+@cache
+def _deliveries(count: int) -> Prepared:
+    return Prepared(
+        sa.select(trail.c.body).where(
+            in_any(trail.c.operation, count),
+            trail.c.kind == DELIVERED,
+            trail.c.seq > sa.bindparam("since"),
+        )
+    )
+
+
+@cache
+def _cards(kind: str, count: int) -> Prepared:
+    """Return what selects the cards that rows name, each with the deliveries of what it is about.
+
+    Args:
+        kind: Of the message that posts them.
+    """
+    table = alerts if kind == _ALERT else operations
+    # A card that is shared was posted for the operation that was asked first.
+    others = [] if kind == _ALERT else [sa.func.nullif(operations.c.joined, "")]
+    posted = sa.and_(trail.c.operation.in_([table.c.id, *others]), trail.c.kind == DELIVERED)
+    return Prepared(
+        sa.select(table.c.id, table.c.card_channel, table.c.card_ts, trail.c.body)
+        .join_from(table, trail, posted, isouter=True)
+        .where(in_any(table.c.id, count), table.c.card_ts != "")
+    )
 
 
 def _has_started_with_codes(connection: sa.Connection) -> bool:

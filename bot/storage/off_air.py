@@ -18,6 +18,7 @@ from bot.model.off_air import Hold, OffAirChange, OffAirEntry, StartScope
 from bot.model.operations import LaterEvent, LaterKind, Operation
 from bot.storage.later_events import LaterEvents
 from bot.storage.outbox import Outbox
+from bot.storage.prepared import Prepared
 from bot.storage.session import MOST, NOW, Session, write
 from bot.storage.signed_holds import find_signed_hold
 from bot.storage.tables import ENDS, FOR_A_WHILE, holds, off, operations
@@ -51,17 +52,17 @@ class OffAir:
         end if that is known.
         """
         key = _entry_key(change)
-        before = tx.connection.execute(_ENTRY, key).first()
+        before = _ENTRY.first(tx.connection, key)
         known = _turned_off_by(before) if before is not None else []
         earlier = [id_ for id_ in known if id_ != operation.id]
         changed = False
         if change.resource_gone or not change.off:
-            gone = _TURN_ON, key | {"is_since": tx.now - change.minimum_age}
-            changed = tx.connection.execute(*gone).rowcount > 0
+            since = {"is_since": tx.now - change.minimum_age}
+            changed = _TURN_ON.run(tx.connection, key | since) > 0
         if change.off:
             row = {name.removeprefix("is_"): value for name, value in key.items()}
             row |= _entry(operation, change, earlier, tx.now)
-            written = tx.connection.execute(_turn_off(self.session.insert), row).first()
+            written = _turn_off(self.session.insert).first(tx.connection, row)
             changed = changed or written is not None
         if changed:
             self._watches.follow(tx, operation, change)
@@ -90,7 +91,7 @@ class OffAir:
         if not change.off:
             self.apply(tx, operation, replace(change, minimum_age=tx.now - sent))
             return
-        row = tx.connection.execute(_ENTRY, _entry_key(change)).first()
+        row = _ENTRY.first(tx.connection, _entry_key(change))
         is_newer = row is not None and row.operation != operation.id and row.since > sent
         # Without an entry, something has turned it on since.
         if is_newer or (row is None and verify_in is None):
@@ -354,10 +355,11 @@ def _find_hold(connection: sa.Connection, scope: StartScope) -> Hold | None:
     return Hold(row.account, row.target, row.operation, row.actor, row.reason, row.since)
 
 
-# Made once, because compiling them costs SQLAlchemy more than the database takes.
 _IS_ENTRY = tuple(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key"))
-_ENTRY = sa.select(off).where(*_IS_ENTRY)
-_TURN_ON = sa.delete(off).where(*_IS_ENTRY, off.c.since <= sa.bindparam("is_since"))
+_ENTRY = Prepared(sa.select(off).where(*_IS_ENTRY))
+_TURN_ON = Prepared(
+    sa.delete(off).where(*_IS_ENTRY, off.c.since <= sa.bindparam("is_since", type_=sa.Double))
+)
 _UNLIST = sa.delete(off).where(FOR_A_WHILE, off.c.since < sa.bindparam("is_before"))
 _DUE = sa.select(off).where(ENDS, off.c.next_at <= NOW).order_by(off.c.next_at).limit(MOST)
 
@@ -366,11 +368,13 @@ _REPLACED = ("operation", "weight", "since", "until", "next_at", "earlier")
 
 
 @cache
-def _turn_off(insert: Callable[[sa.Table], Any]) -> Any:
+def _turn_off(insert: Callable[[sa.Table], Any]) -> Prepared:
     statement = insert(off)
     given = statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=[off.c.account, off.c.thing, off.c.key],
-        set_={n: given[n] for n in _REPLACED},
-        where=off.c.weight <= given.weight,
-    ).returning(off.c.operation)
+    return Prepared(
+        statement.on_conflict_do_update(
+            index_elements=[off.c.account, off.c.thing, off.c.key],
+            set_={n: given[n] for n in _REPLACED},
+            where=off.c.weight <= given.weight,
+        ).returning(off.c.operation)
+    )

@@ -1,7 +1,7 @@
 """Operations: their rows, and the transitions that are one transaction with all that follows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,7 @@ from bot.model.operations import Operation, Search, State, requested
 from bot.storage import floods, operation_search, rows
 from bot.storage.off_air import OffAir
 from bot.storage.outbox import Outbox
+from bot.storage.prepared import Prepared
 from bot.storage.rate_limits import RateLimits
 from bot.storage.session import Session, write
 from bot.storage.tables import UNFINISHED, WAITING, operations
@@ -44,25 +45,20 @@ class Operations:
     def _add(
         self, tx: Transaction, added: Sequence[tuple[Operation, Mapping[str, Json]]]
     ) -> list[Operation | None]:
+        return [
+            operation if self._add_one(tx, operation, facts) else None for operation, facts in added
+        ]
+
+    def _add_one(self, tx: Transaction, operation: Operation, facts: Mapping[str, Json]) -> bool:
+        """Store an operation and its record; False if its key is stored already."""
         integrity = self.session.integrity
-        keys = [operation.key for operation, _ in added]
-        stored = sa.select(operations.c.key).where(operations.c.key.in_(keys))
-        known = set(tx.connection.execute(stored).scalars())
-        new: list[dict[str, Any]] = []
-        results: list[Operation | None] = []
-        for operation, facts in added:
-            if operation.key in known:
-                results.append(None)
-                continue
-            known.add(operation.key)
-            columns = rows.columns(operation) | self._first_values(tx, operation)
-            new.append({**columns, "mac": integrity.macs.operation(columns)})
-            known_facts = {**facts, **integrity.version(operation.seq)}
-            tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, known_facts))
-            results.append(operation)
-        if new:
-            tx.connection.execute(sa.insert(operations), new)
-        return results
+        columns = rows.columns(operation) | self._first_values(tx, operation)
+        columns["mac"] = integrity.macs.operation(columns)
+        if not _insertion(self.session.insert, tuple(columns)).run(tx.connection, columns):
+            return False
+        known_facts = {**facts, **integrity.version(operation.seq)}
+        tx.facts.append(Fact(BEGINNINGS[operation.state].record, operation.id, known_facts))
+        return True
 
     def _first_values(self, tx: Transaction, operation: Operation) -> dict[str, Any]:
         return {
@@ -139,7 +135,7 @@ class Operations:
         return joined or self._update(tx, transition)
 
     def _waiting_for_same(self, tx: Transaction, like: Operation) -> Iterator[Operation]:
-        found = tx.connection.execute(_WAITING_LIKE, {"is_api": like.api, "is_now": tx.now}).all()
+        found = _WAITING_LIKE.all(tx.connection, {"is_api": like.api, "is_now": tx.now})
         others = [one for one in self.session.integrity.operations(tx, found) if not one.unsigned]
         same = requested(like)
         return (one for one in others if one.id != like.id and requested(one) == same)
@@ -191,7 +187,7 @@ class Operations:
             "is_after": tx.now - (guards.younger_than or 0.0),
             "is_before": tx.now - (guards.older_than or 0.0),
         }
-        row = tx.connection.execute(update, given).first()
+        row = update.first(tx.connection, given)
         if row is None:
             return None
         operation = self.session.quarantine.operation(row)
@@ -326,12 +322,21 @@ class Operations:
 _DONE = (State.ACCEPTED, State.ALREADY)
 """Endings that have changed what is off the air, as a late answer would."""
 
-# A constant, because each ending asks for it: building it costs more than running it.
-_WAITING_LIKE = sa.select(operations).where(
-    WAITING,
-    operations.c.api == sa.bindparam("is_api"),
-    operations.c.expires_at > sa.bindparam("is_now", type_=sa.Double),
+_WAITING_LIKE = Prepared(
+    sa.select(operations).where(
+        WAITING,
+        operations.c.api == sa.bindparam("is_api"),
+        operations.c.expires_at > sa.bindparam("is_now", type_=sa.Double),
+    )
 )
+_CONSENT = Prepared(sa.select(operations.c.consent).where(operations.c.id == sa.bindparam("is_id")))
+
+
+@cache
+def _insertion(insert: Callable[[sa.Table], Any], columns: tuple[str, ...]) -> Prepared:
+    """Return the INSERT of an operation, which does nothing where its key is stored."""
+    statement = insert(operations).on_conflict_do_nothing(index_elements=[operations.c.key])
+    return Prepared(statement, columns=columns)
 
 
 def _changed_columns(tx: Transaction, transition: Transition) -> dict[str, Any]:
@@ -339,8 +344,7 @@ def _changed_columns(tx: Transaction, transition: Transition) -> dict[str, Any]:
     parts = {name: value for name, value in transition.changes.items() if name in rows.CONSENT_KEYS}
     if parts:
         # The write lock keeps the parts that are not changed as they are until the update.
-        query = sa.select(operations.c.consent).where(operations.c.id == transition.id)
-        stored = tx.connection.execute(query).scalar()
+        stored = _CONSENT.scalar(tx.connection, {"is_id": transition.id})
         values["consent"] = rows.merged_consent(transition.id, stored or "{}", parts)
     return values
 
@@ -354,8 +358,8 @@ def _conditional_update(
     lapsed: bool | None,
     younger: bool,
     older: bool,
-) -> sa.Update:
-    """Build the UPDATE of a transition, once for each form: building it costs the most."""
+) -> Prepared:
+    """Return the UPDATE of a transition, made once for each form."""
     update = (
         sa.update(operations)
         .where(
@@ -380,4 +384,4 @@ def _conditional_update(
         update = update.where(consent >= sa.bindparam("is_after", type_=sa.Double))
     if older:
         update = update.where(consent < sa.bindparam("is_before", type_=sa.Double))
-    return update
+    return Prepared(update)

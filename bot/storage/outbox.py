@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,10 +15,11 @@ from bot.model.messages import EphemeralNotice, MessageKind, Sent
 from bot.model.operations import Operation, State
 from bot.storage import alert_rows, rows
 from bot.storage import outbox_lanes as lanes
+from bot.storage import outbox_statements as statements
 from bot.storage.outbox_message import EDITED, OutboxMessage, decode, delivery, is_recorded
+from bot.storage.prepared import listed
 from bot.storage.rate_limits import RateLimits
-from bot.storage.row_macs import OF_MESSAGE
-from bot.storage.session import MOST, NOW, Session, write
+from bot.storage.session import Session, write
 from bot.storage.tables import alerts, operations, outbox
 from bot.storage.writer import Transaction
 
@@ -33,10 +33,7 @@ class Outbox:
     def __init__(self, session: Session, rate_limits: RateLimits) -> None:
         self.session = session
         self._rate_limits = rate_limits
-        inserted = session.insert(outbox).values(aside=lanes.JOINED)
-        # All that the code covers: somebody else may have taken the key.
-        replaced = {name: inserted.excluded[name] for name in (*OF_MESSAGE, "wanted", "mac")}
-        self._upsert = inserted.on_conflict_do_update(index_elements=[outbox.c.key], set_=replaced)
+        self._upsert = statements.upsert(session.insert)
 
     # --- enqueueing ------------------------------------------------------------------
 
@@ -122,8 +119,8 @@ class Outbox:
             "place": rows.notice(notice) if notice else "",
             "destination": destination,
         }
-        tx.connection.execute(
-            self._upsert,
+        self._upsert.run(
+            tx.connection,
             lanes.names(operation, key)
             | covered
             | {
@@ -179,7 +176,7 @@ class Outbox:
     def _claim_rows(self, tx: Transaction, limit: int) -> list[sa.Row[Any]]:
         """Claim the first rows that may be tried now, and are ours, whatever stands before them."""
         integrity, genuine = self.session.message_integrity, list[sa.Row[Any]]()
-        ready = _ready(self.session.quarantine.of(outbox.name), coded=integrity.enabled)
+        ready = statements.ready(self.session.quarantine.of(outbox.name), coded=integrity.enabled)
         while True:
             claimed = self.session.lease_rows(tx, outbox, ready, limit)
             ours = integrity.genuine(tx, claimed)
@@ -189,10 +186,9 @@ class Outbox:
             integrity.reject_first(tx, {row.destination for row in claimed})
 
     def _decode(self, tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> list[OutboxMessage]:
-        ids = {row.operation for row in claimed if row.operation}
-        found_rows = tx.connection.execute(_ABOUT, {"ids": list(ids)}).all()
-        of_ours = self.session.integrity.operations(tx, found_rows)
-        found = {one.id: one for one in of_ours}
+        count, ids = listed({row.operation for row in claimed})
+        stored = statements.about(count).all(tx.connection, ids)
+        found = {one.id: one for one in self.session.integrity.operations(tx, stored)}
         of_alerts = {one.id: one for one in self._alerts(tx, claimed)}
         in_order = sorted(claimed, key=lambda row: row.id)
         return list(
@@ -231,23 +227,26 @@ class Outbox:
             "new_until": tx.now + self.session.lease,
         }
         since = elapsed()
-        return since if tx.connection.execute(_IN_FLIGHT, given).rowcount else None
+        return since if statements.IN_FLIGHT.run(tx.connection, given) else None
 
     @write
     def mark_delivered(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> None:
         """Delete a message, unless it is a card that has changed since it was rendered."""
         about = message.about
-        seq = about.seq if about else 0
-        given = {"is_id": message.id, "is_seq": seq, "is_about": about.id if about else ""}
-        gone = tx.connection.execute(_DELIVERED, given)
-        if not gone.rowcount:
+        given = {
+            "is_id": message.id,
+            "is_seq": about.seq if about else 0,
+            "is_about": about.id if about else "",
+        }
+        if not statements.DELIVERED.run(tx.connection, given):
             self._postpone(tx, message, 0.0, uncertain=False)
         if is_recorded(message, sent):
             tx.facts.append(delivery(message, sent, self.session.workspace))
         if about and message.kind in EDITED and sent.ts != about.card_ts:
-            table = alerts if isinstance(about, Alert) else operations
-            posted = sa.update(table).where(table.c.id == about.id)
-            tx.connection.execute(posted.values(card_channel=sent.channel, card_ts=sent.ts))
+            card = {"is_id": about.id, "new_channel": sent.channel, "new_ts": sent.ts}
+            statements.card(alerts if isinstance(about, Alert) else operations).run(
+                tx.connection, card
+            )
 
     @write
     def mark_postponed(
@@ -281,11 +280,13 @@ class Outbox:
     def _postpone(
         self, tx: Transaction, message: OutboxMessage, next_at: float, *, uncertain: bool
     ) -> None:
-        tx.connection.execute(
-            sa.update(outbox)
-            .where(outbox.c.id == message.id, outbox.c.owner == self.session.owner)
-            .values(next_at=next_at, uncertain=uncertain, owner="", lease_until=0.0)
-        )
+        given = {
+            "is_id": message.id,
+            "is_owner": self.session.owner,
+            "new_next_at": next_at,
+            "new_uncertain": uncertain,
+        }
+        statements.POSTPONED.run(tx.connection, given)
 
     @write
     def adopt(self, tx: Transaction) -> None:
@@ -351,39 +352,3 @@ def _is_told_privately(lost: MessageKind, operation: Operation) -> bool:
     no_card = lost is MessageKind.CARD and not operation.card_ts
     # An operation in progress has an ending that is told.
     return lost is MessageKind.ENDING or (no_card and operation.state is State.WAITING)
-
-
-# Made once, because building them costs more than running them.
-_MINE = outbox.c.id == sa.bindparam("is_id"), outbox.c.owner == sa.bindparam("is_owner")
-_ABOUT = sa.select(operations).where(operations.c.id.in_(sa.bindparam("ids", expanding=True)))
-_IN_FLIGHT = (
-    sa.update(outbox)
-    .where(*_MINE)
-    .values(attempts=outbox.c.attempts + 1, uncertain=True, lease_until=sa.bindparam("new_until"))
-)
-_SEQ_NOW = sa.func.coalesce(
-    *(
-        sa.select(table.c.seq).where(table.c.id == sa.bindparam("is_about")).scalar_subquery()
-        for table in (operations, alerts)
-    )
-)
-_DELIVERED = sa.delete(outbox).where(
-    outbox.c.id == sa.bindparam("is_id"),
-    # Nobody can have wanted what the operation or alert has not become yet.
-    sa.or_(outbox.c.wanted <= sa.bindparam("is_seq"), outbox.c.wanted > _SEQ_NOW),
-)
-
-
-@lru_cache(8)
-def _ready(quarantined: tuple[str | int, ...], *, coded: bool) -> sa.Select[Any]:
-    """Select the first message of each destination that may be tried now."""
-    return (
-        sa.select(outbox.c.id)
-        .where(
-            lanes.is_first(quarantined, coded=coded),
-            outbox.c.next_at <= NOW,
-            outbox.c.lease_until <= NOW,
-        )
-        .order_by(outbox.c.id)
-        .limit(MOST)
-    )

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from bot.model.operations import Operation
+from bot.storage.quarantine import without
 from bot.storage.tables import ASIDE, CODED, operations, outbox
 
 MOST = 20
@@ -36,7 +37,7 @@ def is_first(quarantined: Collection[int | str], *, coded: bool) -> sa.ColumnEle
     if coded:
         aside = aside.where(CODED)
     if quarantined:
-        aside = aside.where(outbox.c.id.not_in(quarantined))
+        aside = aside.where(without(outbox, quarantined))
     heads = aside.group_by(outbox.c.destination, outbox.c.aside).scalar_subquery()
     return sa.or_(outbox.c.id.in_(_first_ids(quarantined, coded=coded)), outbox.c.id.in_(heads))
 
@@ -59,7 +60,7 @@ def _first_ids(quarantined: Collection[int | str], *, coded: bool) -> sa.ScalarS
     if coded:
         first = first.where(CODED)
     if quarantined:
-        first = first.where(outbox.c.id.not_in(quarantined))
+        first = first.where(without(outbox, quarantined))
     return sa.select(first.scalar_subquery()).select_from(every).scalar_subquery()
 
 

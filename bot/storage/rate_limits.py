@@ -1,11 +1,8 @@
 """Rate limits that all replicas share: GCRA, one row per account and API."""
 
-from collections.abc import Callable
-from functools import cache
-from typing import Any
-
 import sqlalchemy as sa
 
+from bot.storage.prepared import Prepared
 from bot.storage.session import Session, write
 from bot.storage.tables import limits
 from bot.storage.writer import Transaction
@@ -14,11 +11,25 @@ _FARTHEST = 60.0
 """Seconds by which the next free slot can be ahead; beyond them a clock was turned back."""
 
 
+_FREE_AT = Prepared(
+    sa.select(limits.c.free_at).where(
+        limits.c.account == sa.bindparam("account"), limits.c.api == sa.bindparam("api")
+    )
+)
+
+
 class RateLimits:
     """Reserves the times at which requests may leave."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        inserted = session.insert(limits)
+        self._reserved = Prepared(
+            inserted.on_conflict_do_update(
+                index_elements=[limits.c.account, limits.c.api],
+                set_={"free_at": inserted.excluded.free_at},
+            )
+        )
 
     @write
     def reserve(
@@ -49,28 +60,12 @@ class RateLimits:
             burst: How many may leave at once after a pause.
             lead: Seconds from now in which none of them can be used.
         """
-        key = {"is_account": account, "is_api": api}
-        free_at = tx.connection.execute(_FREE_AT, key).scalar()
+        of_api = {"account": account, "api": api}
+        free_at = _FREE_AT.scalar(tx.connection, of_api)
         if free_at is None or free_at > tx.now + _FARTHEST + interval * count:
             free_at = 0.0
         first = max(free_at, tx.now + lead - interval * (burst - 1))
         after = first + interval * count
-        row = {"account": account, "api": api, "free_at": after}
-        tx.connection.execute(_reserved(self.session.insert), row)
+        self._reserved.run(tx.connection, {**of_api, "free_at": after})
         begin = tx.monotonic + first - tx.now
         return [begin + interval * slot for slot in range(count)]
-
-
-# Made once, because building them costs more than running them.
-_FREE_AT = sa.select(limits.c.free_at).where(
-    limits.c.account == sa.bindparam("is_account"), limits.c.api == sa.bindparam("is_api")
-)
-
-
-@cache
-def _reserved(insert: Callable[[sa.Table], Any]) -> Any:
-    statement = insert(limits)
-    return statement.on_conflict_do_update(
-        index_elements=[limits.c.account, limits.c.api],
-        set_={"free_at": statement.excluded.free_at},
-    )

@@ -16,6 +16,7 @@ from bot.errors import TamperedRowError
 from bot.model.actions import Json
 from bot.model.lifecycle import BEGINNINGS, ENDINGS, MEANWHILE, STEPS
 from bot.model.operations import Operation, State
+from bot.storage.prepared import Prepared
 from bot.storage.quarantine import Quarantine
 from bot.storage.row_macs import RowMacs, Standing, columns_of, key_name, sealed_seq, sealed_with
 from bot.storage.tables import decisions, operations, trail
@@ -39,7 +40,7 @@ _LAST_RECORD = (
     .scalar_subquery()
     .label("last_record")
 )
-_BEFORE = (
+_BEFORE = Prepared(
     sa.select(operations, _LAST_RECORD)
     .where(operations.c.id == sa.bindparam("is_id"))
     # Nobody changes it between this look at it and the change that follows.
@@ -102,7 +103,7 @@ class RowIntegrity:
         """
         if not self.macs.enabled:
             return _UNCHECKED
-        before = tx.connection.execute(_BEFORE, {"is_id": id_}).first()
+        before = _BEFORE.first(tx.connection, {"is_id": id_})
         if before is None:
             return _UNCHECKED
         match self._judge(tx, before, replayed=before.state not in ENDINGS):
@@ -152,7 +153,7 @@ class RowIntegrity:
         standing = self.macs.of_decision(row)
         if standing is Standing.GENUINE:
             return True
-        about = tx.connection.execute(_BEFORE, {"is_id": row.operation}).first()
+        about = _BEFORE.first(tx.connection, {"is_id": row.operation})
         if about is not None and standing is not Standing.ALTERED:
             of_operation = self._judge(tx, about, replayed=False)
             if of_operation is Integrity.OLDER:

@@ -17,6 +17,7 @@ from bot.audit.last_seal import LastSealFile
 from bot.errors import StoreError, UnreadableRowError
 from bot.model.operations import Operation
 from bot.storage.message_integrity import MessageIntegrity
+from bot.storage.prepared import Prepared
 from bot.storage.quarantine import Quarantine
 from bot.storage.row_integrity import RowIntegrity
 from bot.storage.row_macs import RowMacs
@@ -166,7 +167,7 @@ class Session:
             "new_owner": self.owner,
             "new_until": tx.now + self.lease,
         }
-        return tx.connection.execute(_leased(table, ids), given).all()
+        return _leased(table, ids).all(tx.connection, given)
 
     def release_quarantined(self, tx: Transaction, table: sa.Table) -> None:
         """Give up the leases on rows that cannot be decoded here: another release may do better.
@@ -193,8 +194,8 @@ MOST = sa.bindparam("most", type_=sa.Integer)
 
 
 @functools.lru_cache(64)
-def _leased(table: sa.Table, ids: sa.Select[Any]) -> sa.Executable:
-    return (
+def _leased(table: sa.Table, ids: sa.Select[Any]) -> Prepared:
+    return Prepared(
         sa.update(table)
         .where(table.c.id.in_(ids.scalar_subquery()))
         .values(owner=sa.bindparam("new_owner"), lease_until=sa.bindparam("new_until"))

@@ -1,7 +1,7 @@
 """Verifications: whether a stop has held, read from the cloud a moment after it."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import sqlalchemy as sa
 
@@ -12,6 +12,7 @@ from bot.model.operations import LaterEvent, LaterKind, Operation
 from bot.storage import rows
 from bot.storage.later_events import LaterEvents
 from bot.storage.outbox import Outbox
+from bot.storage.prepared import Prepared
 from bot.storage.quarantine import without
 from bot.storage.row_integrity import LOOKED
 from bot.storage.session import MOST, NOW, Session, write
@@ -33,8 +34,7 @@ class Verifications:
         claim = _claim(self.session.quarantine.of(operations.name))
         again_at = tx.now + 3 * self.session.lease
         given = {"is_now": tx.now, "most": limit, "new_look_at": again_at}
-        claimed = tx.connection.execute(claim, given)
-        return self.session.integrity.operations(tx, claimed.all())
+        return self.session.integrity.operations(tx, claim.all(tx.connection, given))
 
     @write
     def skip(self, tx: Transaction, operation: Operation) -> None:
@@ -66,12 +66,9 @@ class Verifications:
         if change is None:
             return
         found |= change.code(found)
-        row = tx.connection.execute(
-            sa.update(operations)
-            .where(operations.c.id == operation.id, operations.c.look_at.is_not(None))
-            .values(look_at=None, looked=observed, seq=operations.c.seq + 1, **found)
-            .returning(*operations.c)
-        ).first()
+        given = {"is_id": operation.id, "new_looked": observed}
+        given |= {f"new_{name}": value for name, value in found.items()}
+        row = _observed(tuple(sorted(found))).first(tx.connection, given)
         if row is not None:
             tx.facts.append(Fact(LOOKED, operation.id, {**facts, **change.version}))
             if announced and not _is_told(rows.operation(row), observed, on=on):
@@ -82,15 +79,15 @@ class Verifications:
 
 
 @lru_cache(8)
-def _claim(quarantined: tuple[str | int, ...]) -> sa.Executable:
-    """Build the UPDATE that claims what is due, once: building it costs more than running it."""
+def _claim(quarantined: tuple[str | int, ...]) -> Prepared:
+    """Return the UPDATE that claims what is due."""
     due = (
         sa.select(operations.c.id)
         .where(UNSEEN, operations.c.look_at <= NOW, without(operations, quarantined))
         .order_by(operations.c.look_at)
         .limit(MOST)
     )
-    return (
+    return Prepared(
         sa.update(operations)
         .where(operations.c.id.in_(due.scalar_subquery()))
         .values(look_at=sa.bindparam("new_look_at"))
@@ -104,3 +101,15 @@ def _is_told(operation: Operation, observed: str, *, on: bool) -> bool:
     if later is None:
         return False
     return later.kind is LaterKind.ON_AGAIN if on else later.state == observed
+
+
+@cache
+def _observed(names: tuple[str, ...]) -> Prepared:
+    """Return the UPDATE that stores what was observed, and some other columns."""
+    return Prepared(
+        sa.update(operations)
+        .where(operations.c.id == sa.bindparam("is_id"), operations.c.look_at.is_not(None))
+        .values({name: sa.bindparam(f"new_{name}") for name in names})
+        .values(look_at=None, looked=sa.bindparam("new_looked"), seq=operations.c.seq + 1)
+        .returning(*operations.c)
+    )

@@ -1,6 +1,8 @@
 """The tables `watches` and `live_notices`: the streams whose state is read again and again."""
 
 import json
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ from bot.catalog.live import STREAM
 from bot.model.live_notices import LiveNotice, NoticeKind, Watch
 from bot.model.off_air import OffAirChange
 from bot.model.operations import Operation
+from bot.storage.prepared import Prepared
 from bot.storage.session import Session, write
 from bot.storage.tables import live_notices, off, operations, watches
 from bot.storage.writer import Transaction
@@ -48,7 +51,7 @@ class Watches:
         """
         if change.resource_type != STREAM.name:
             return
-        tx.connection.execute(_FORGET, {"is_account": change.account, "is_key": change.key})
+        _FORGET.run(tx.connection, {"is_account": change.account, "is_key": change.key})
         if change.off and change.weight > MAYBE and operation.place.channel:
             row = self._row(operation, change.key, tx.now, tx.now + WATCHED_FOR)
             row |= {"account": change.account, "next_at": tx.now + _FIRST_READ}
@@ -61,8 +64,7 @@ class Watches:
         tx.connection.execute(sa.delete(watches).where(watches.c.operation == id_))
 
     def _insert(self, tx: Transaction, row: dict[str, Any]) -> None:
-        insert = self.session.insert(watches).values(row)
-        tx.connection.execute(insert.on_conflict_do_nothing())
+        _insertion(self.session.insert, tuple(row)).run(tx.connection, row)
 
     def _row(self, operation: Operation, key: str, since: float, until: float) -> dict[str, Any]:
         return {
@@ -185,7 +187,7 @@ def _stream_of(key: str) -> str:
 def _last_heard(tx: Transaction, row: dict[str, Any], since: float) -> dict[str, Any]:
     """Return the columns for a stream whose end was told since a time; empty if it was not."""
     about = {"is_account": row["account"], "is_stream": row["stream"], "is_since": since}
-    found = tx.connection.execute(_LAST_HEARD, about).first()
+    found = _LAST_HEARD.first(tx.connection, about)
     if found is None or found.kind != NoticeKind.ENDED:
         return {}
     return {"heard": found.kind, "heard_at": found.received_at, "next_at": tx.now}
@@ -196,8 +198,8 @@ _SAME = (
     watches.c.account == sa.bindparam("is_account"),
     watches.c.key == sa.bindparam("is_key"),
 )
-_FORGET = sa.delete(watches).where(*_SAME, sa.not_(watches.c.asked))
-_LAST_HEARD = (
+_FORGET = Prepared(sa.delete(watches).where(*_SAME, sa.not_(watches.c.asked)))
+_LAST_HEARD = Prepared(
     sa.select(live_notices.c.kind, live_notices.c.received_at)
     .where(
         live_notices.c.account == sa.bindparam("is_account"),
@@ -207,3 +209,8 @@ _LAST_HEARD = (
     .order_by(live_notices.c.received_at.desc())
     .limit(1)
 )
+
+
+@cache
+def _insertion(insert: Callable[[sa.Table], Any], columns: tuple[str, ...]) -> Prepared:
+    return Prepared(insert(watches).on_conflict_do_nothing(), columns=columns)

@@ -24,6 +24,7 @@ from bot.errors import CommitUnknownError, StoreError, UnstorableError
 from bot.storage import audit_records
 from bot.storage.audit_end import End, EndGuard, Flaw, end, is_current
 from bot.storage.commit_marks import CommitMarks, lock_writes
+from bot.storage.prepared import Prepared
 
 log = structlog.get_logger("stopstream.writer")
 
@@ -33,7 +34,7 @@ Result = TypeVar("Result")
 CLOCK = "extract(epoch FROM clock_timestamp())::float8"
 """PostgreSQL's own clock, epoch seconds."""
 
-_CLOCK = sa.text(f"SELECT {CLOCK}")
+_CLOCK = Prepared(sa.text(f"SELECT {CLOCK}"))
 
 
 @dataclass(slots=True)
@@ -297,7 +298,7 @@ class Writer:
             now, monotonic = time.time(), time.monotonic()
             if self._engine.dialect.name == "postgresql":
                 lock_writes(self._connection)
-                now = float(self._connection.execute(_CLOCK).scalar_one())
+                now = float(_CLOCK.scalar(self._connection))
                 monotonic = time.monotonic()
             if self._clock is not None:
                 now = self._clock()

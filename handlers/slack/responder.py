@@ -25,6 +25,7 @@ from handlers.messages.blocks import Message
 from handlers.messages.mrkdwn import escape
 from handlers.slack.api_calls import Answered, CallError, call_or_raise, respond
 from handlers.slack.background import BackgroundQueue
+from handlers.slack.help_pages import HelpPages
 from handlers.slack.posting import send_private
 
 GLANCE = 0.02
@@ -70,6 +71,7 @@ class Responder:
         self._background = background
         self._client = client
         self._clock = clock
+        self._help_pages = HelpPages()
 
     async def reply(self, invocation: Invocation, trigger_id: str = "") -> Message:
         """Ask the service, start what the answer needs, and return the text of the ack.
@@ -282,10 +284,7 @@ class Responder:
         return help_messages.in_thread(self._help_page(help_, permissions))
 
     def _help_page(self, help_: Help, permissions: Permissions | None) -> Message:
-        vocabulary = self._service.vocabulary
-        return help_messages.help_on(
-            help_.topic, vocabulary.actions, permissions, vocabulary.targets
-        )
+        return self._help_pages.page(help_.topic, self._service.vocabulary, permissions)
 
     def _look_up(
         self,

@@ -160,6 +160,9 @@ async def _bare_call(url: str, count: int) -> list[float]:
     return took
 
 
+QUICK = ("start", "sent", "paced", "busy", "memory")
+"""Those that run where none is named: some minutes. The others take a million rows each."""
+
 BENCHES: dict[str, Callable[[], Awaitable[list[str]]]] = {
     "start": start_up,
     "sent": asked_to_sent,
@@ -172,15 +175,17 @@ BENCHES: dict[str, Callable[[], Awaitable[list[str]]]] = {
 
 
 def main() -> None:
-    """Run the benchmarks that are named, or all."""
+    """Run the benchmarks that are named, or the quick ones, and print how busy the machine is."""
     telemetry.configure("json", level="CRITICAL")
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("names", nargs="*", choices=["signing", *BENCHES, []], default=[])
-    names = parser.parse_args().names or ["signing", *BENCHES]
-    for name in names:
+    for name in parser.parse_args().names or ["signing", *QUICK]:
+        began = time.monotonic()
         lines = signing() if name == "signing" else asyncio.run(_run(BENCHES[name]))
         for line in lines:
             print(f"- {line}", flush=True)  # noqa: T201 (a terminal)
+        took = time.monotonic() - began
+        print(f"  (in {took:.0f} s, load average {os.getloadavg()[0]:.1f})", flush=True)  # noqa: T201
 
 
 async def _run(bench: Callable[[], Awaitable[list[str]]]) -> list[str]:

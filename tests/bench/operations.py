@@ -2,25 +2,29 @@
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import sqlalchemy as sa
 
+from bot.audit.signing_key import load_signer
 from bot.cli.demo import DOMAIN, Sandbox, sandbox
+from bot.cli.settings import Settings
 from bot.sandbox.tencent.server import CloudEmulator
 from bot.storage import database, tables
+from bot.storage.prepared import Prepared
+from bot.storage.row_macs import RowMacs, columns_of
 from tests.bench.load import Load, quantile
 from tests.chaos.__main__ import database as fresh_database
 
 FILED = 1_000_000
 
-_COPY = """
-INSERT INTO operations ({columns})
-WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count})
-SELECT {values} FROM operations, n WHERE key = '{key}'
-"""
+_AT_ONCE = 5_000
+_YEAR = 31_536_000.0
+_INSERT = Prepared(sa.insert(tables.operations))
 
 
 async def operations() -> list[str]:
@@ -54,7 +58,7 @@ async def _measured(folder: Path, url: str, filed: int) -> tuple[float, float, f
             load = Load(f"{world.bot.url}/slack/events", world.slack.signing_secret)
             await _ask(world, load, url, "first", 1, at_once=1)
             if filed:
-                _file(url, filed)
+                await asyncio.to_thread(_file, world.bot.settings, url, filed)
             waits = await _ask(world, load, url, "x", 300, at_once=1)
             began = time.monotonic()
             await _ask(world, load, url, "y", 2000, at_once=16)
@@ -103,28 +107,22 @@ def _seen(world: Sandbox, stream: str) -> bool:
     return any(one.params.get("StreamName") == stream for one in newest)
 
 
-def _file(url: str, count: int) -> None:
-    """Copy the one ended operation so often, as of the last year."""
+def _file(settings: Settings, url: str, count: int) -> None:
+    """File the one ended operation so often, as of the last year, each with its own code."""
     engine = database.connect(url)
     postgresql = engine.dialect.name == "postgresql"
-    with engine.begin() as connection:
-        if postgresql:
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        table = sa.Table("operations", sa.MetaData(), autoload_with=connection)
-        names = [column.name for column in table.columns]
-        key = connection.execute(sa.select(table.c.key)).scalars().first()
-        made = {
-            "id": "'filed' || n",
-            "key": "'filed' || n",
-            "asked_at": f"asked_at - 31536000.0 * n / {count}",
-        }
-        copy = _COPY.format(
-            columns=", ".join(f'"{name}"' for name in names),
-            values=", ".join(made.get(name, f'"{name}"') for name in names),
-            count=count,
-            key=key,
-        )
-        connection.execute(sa.text(copy))
+    macs = RowMacs(load_signer(settings.audit_key, settings.key_file))
+    with engine.connect().execution_options(reads=True) as connection:
+        ended = columns_of(connection.execute(sa.select(tables.operations)).one())
+    for first in range(0, count, _AT_ONCE):
+        some = range(first, min(first + _AT_ONCE, count))
+        copies = [_copy(ended, macs, number, number / count) for number in some]
+        # A few at a time: the bot writes meanwhile, and waits for 1.5 s at most.
+        with engine.begin() as connection:
+            if postgresql:
+                _copy_in(connection, copies)
+            else:
+                _INSERT.run_each(connection, copies)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT", reads=True) as connection:
         # What a database does for itself after so many rows at once is not measured.
         if postgresql:
@@ -134,3 +132,21 @@ def _file(url: str, count: int) -> None:
         else:
             connection.exec_driver_sql("ANALYZE")
     engine.dispose()
+
+
+def _copy(
+    ended: Mapping[str, Any], macs: RowMacs, number: int, part_of_year: float
+) -> dict[str, Any]:
+    """Return the columns of another operation like one that has ended."""
+    name = f"filed{number}"
+    asked_at = ended["asked_at"] - _YEAR * (1 - part_of_year)
+    columns = {**ended, "id": name, "key": name, "asked_at": asked_at}
+    return {**columns, "mac": macs.operation(columns)}
+
+
+def _copy_in(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    driver: Any = connection.connection.driver_connection
+    names = ", ".join(f'"{name}"' for name in rows[0])
+    with driver.cursor() as cursor, cursor.copy(f"COPY operations ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(list(row.values()))

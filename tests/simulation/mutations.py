@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot.operations.lease_guard import LeaseGuard
 from bot.operations.message_lease import MessageLease
 from bot.operations.outbox_relay import OutboxRelay
-from bot.storage import outbox, outbox_lanes
+from bot.storage import outbox_lanes, outbox_statements
 from bot.storage.outbox import Outbox
 from bot.storage.outbox_message import OutboxMessage
 from tests.chaos.broken import Patch, ack_unsaved
@@ -52,9 +52,9 @@ def post_another_ones(patch: Patch) -> None:
 
 def post_in_any_order(patch: Patch) -> None:
     """Claim messages that are not the first of their destination."""
-    patch(outbox_lanes, "is_first", lambda *_given, **_more: sa.true())
+    patch(outbox_lanes, "is_first", lambda *_, **__: sa.true())
     # It keeps what it has built of that.
-    patch(outbox, "_ready", outbox._ready.__wrapped__)  # noqa: SLF001 (see above)
+    patch(outbox_statements, "ready", outbox_statements.ready.__wrapped__)
 
 
 MUTATIONS: tuple[Mutation, ...] = (

@@ -16,7 +16,10 @@ from bot.policy.matching import Context
 from bot.storage.store import Store
 from handlers.messages import help as help_messages
 from handlers.messages import help_topics, rights, ways_in
+from handlers.messages.blocks import Message
+from handlers.slack.help_pages import HelpPages
 from tests.conftest import built
+from tests.support.accounts import rules
 from tests.support.fakes import TEAM, FakeDirectory
 from tests.support.slack_app import mention, opened
 
@@ -395,3 +398,25 @@ async def test_help_for_bare_status_lists_reads(quick_store: Store) -> None:
     assert "`/stopstream status online`" in text
     assert "`/stopstream live" not in text
     assert "no help on" not in text
+
+
+def test_help_is_rendered_once_for_the_same_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the same rights under the same policy shares the page; others do not."""
+    rendered: list[str] = []
+    help_on = help_messages.help_on
+
+    def counted(topic: str, *more: Any) -> Message:
+        rendered.append(topic)
+        return help_on(topic, *more)
+
+    monkeypatch.setattr(help_messages, "help_on", counted)
+    pages, vocabulary, own = HelpPages(), rules().vocabulary, alice()
+    twin = replace(own, person=replace(own.person, user="U0TWIN"))
+    guest = replace(own, person=replace(own.person, guest=True))
+    assert pages.page("", vocabulary, own) is pages.page("", vocabulary, twin)
+    assert len(rendered) == 1
+    assert "Guests may not" in pages.page("", vocabulary, guest).text
+    assert "You confirm" not in pages.page("", vocabulary, replace(own, may=())).text
+    pages.page("ban", vocabulary, own)
+    pages.page("", rules().vocabulary, own)
+    assert len(rendered) == 5
