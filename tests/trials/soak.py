@@ -91,6 +91,7 @@ class Soaked:
     endings: Counter[str] = field(default_factory=Counter[str])
     asked: int = 0
     taken: int = 0
+    unfinished: int = 0
     lost: int = 0
     doubled: int = 0
     unposted: int = 0
@@ -122,8 +123,9 @@ class Soaked:
 
     @property
     def wrong(self) -> bool:
-        """Whether anything was lost, doubled or not posted, or grows."""
-        return bool(self.lost or self.doubled or self.unposted or self.posted_twice or self.grown)
+        """Whether anything was lost, doubled, not ended or not posted, or grows."""
+        wrong = self.unfinished or self.lost or self.doubled or self.unposted or self.posted_twice
+        return bool(wrong or self.grown)
 
     def lines(self) -> Iterator[str]:
         """Yield the report."""
@@ -132,8 +134,8 @@ class Soaked:
         )
         yield "faults: " + ", ".join(f"{n} {name}" for name, n in sorted(self.faults.items()))
         yield (
-            f"lost: {self.lost}, silently doubled: {self.doubled}, unposted: {self.unposted}, "
-            f"posted twice: {self.posted_twice}"
+            f"not ended in time: {self.unfinished}, lost: {self.lost}, silently doubled: "
+            f"{self.doubled}, unposted: {self.unposted}, posted twice: {self.posted_twice}"
         )
         for pid, samples in self.samples.items():
             first, last = _thirds([(one.at, one) for one in samples])
@@ -152,7 +154,7 @@ class Soaked:
                 f"{quantile(last_part, percent):.0f} ms"
                 for percent in (50, 99)
             )
-        yield f"all posted {self.calm_after:.0f} s after the last; slowest stop {self.stop:.1f} s"
+        yield f"calm {self.calm_after:.0f} s after the last; slowest stop {self.stop:.1f} s"
         yield "grows: " + ("; ".join(self.grown) or "nothing")
 
 
@@ -371,9 +373,11 @@ class Soak:
             ended = State(state)
             runs = self._runs[name]
             done = ended in (State.ACCEPTED, State.ALREADY)
-            found.lost += ended not in ENDINGS or (done and not runs)
+            found.lost += done and not runs
+            found.unfinished += ended not in ENDINGS
             # A denial is told to the asker alone.
-            found.unposted += ended is not State.DENIED and id_ not in told
+            owed = ended in ENDINGS and ended is not State.DENIED
+            found.unposted += owed and id_ not in told
             found.doubled += runs > max(1, attempts)
         found.doubled += sum(count > 1 for count in on_file.values())
         found.lost += len(self._taken - on_file.keys())

@@ -180,6 +180,8 @@ async def test_alert_fires_on_what_is_provoked(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No alert fires on a bot that is well; each does once its cause is there."""
+    await scene.shows("stopstream_sockets_open", 2.0)
+    await scene.shows("stopstream_slack_up")
     await scene.shows("stopstream_audit_sink_up")
     calm = await scene.scrape()
 
