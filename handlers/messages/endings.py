@@ -107,12 +107,13 @@ def seen(operation: Operation, action: Action | None, observed: str = "") -> Mes
         observed: The seconds from the stop to that, and the state.
     """
     seconds, _, state = observed.partition(" ")
-    name, after = code(redact(operation.target), 80), f"{span_text(float(seconds))} after the stop"
+    name = code(redact(operation.target), 80)
+    after = f", {span_text(float(seconds))} after the stop" if seconds else ""
     if not _is_back(action, state):
-        text = f"⚫ *Off: {name}*, {after}."
+        text = f"⚫ *Off: {name}*{after}."
         return Message(truncate(text, TEXT_MOST), (section(text),))
     mark, label = on_again(operation, action, state)
-    text = f"{mark} {user(operation.actor.user)} *{label}: {name}*, {after}."
+    text = f"{mark} {user(operation.actor.user)} *{label}: {name}*{after}."
     if mark != "🔴":
         text = f"{text[:-1]}: {state_text(action, state)}, so it can come back."
     buttons = follow_up_buttons(operation, [FollowUp.KEEP_OFF, FollowUp.CHECK])
