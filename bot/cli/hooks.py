@@ -125,7 +125,8 @@ class Hooks:
         """Return why a notice is not read; what has no right secret takes no place of another."""
         if len(notice.body) > MOST:
             return _TOO_LARGE
-        if request.content_type != "application/json":
+        # Tencent Cloud does not document whether it sends one.
+        if "Content-Type" in request.headers and request.content_type != "application/json":
             return _NO_JSON
         if (forbidden := source.check(notice)) is not None:
             return forbidden

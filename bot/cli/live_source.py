@@ -32,7 +32,7 @@ class LiveSource:
 
     Args:
         policy: Returns the policy as it is now, which names the accounts and their keys.
-        on_notice: Called when a notice is stored.
+        on_notice: Called with the account when a notice is stored.
     """
 
     name = "live"
@@ -43,7 +43,7 @@ class LiveSource:
         policy: Callable[[], LoadedPolicy],
         store: Store,
         *,
-        on_notice: Callable[[], None],
+        on_notice: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._policy = policy
@@ -75,7 +75,7 @@ class LiveSource:
         except StoreError as error:
             log.error("a notice is not stored", source=self.name, why=str(error))
             return HookAnswer(HTTPStatus.SERVICE_UNAVAILABLE, "failed")
-        self._on_notice()
+        self._on_notice(notice.account)
         return HookAnswer(HTTPStatus.OK, "stored" if news else "repeated", _TAKEN)
 
 

@@ -281,8 +281,8 @@ class Server:
 
     def _hooks(self, store: Store, operations: Operations) -> Hooks:
         """Return what takes notices of other systems."""
-        news = operations.watcher.news
-        live = LiveSource(self.settings, self._loaded, store, on_notice=news.set)
+        note = operations.watcher.note_notice
+        live = LiveSource(self.settings, self._loaded, store, on_notice=note)
         alerts = alert_sources(self.settings, operations.alerts)
         return Hooks((live, *alerts), self.metrics)
 

@@ -137,6 +137,7 @@ def assemble(
         transitions=approval_transitions,
         supervisor=supervisor,
     )
+    live = LiveStreams(reader=reader, domains=domains)
     service = Service(
         store=store,
         worker=worker,
@@ -146,7 +147,7 @@ def assemble(
         queries=Queries(
             store=store,
             reader=reader,
-            live=LiveStreams(reader=reader, domains=domains),
+            live=live,
             approvals=approvals,
             directory=directory,
             policy=policy,
@@ -158,7 +159,12 @@ def assemble(
         clock=clock,
     )
     watcher = StreamWatcher(
-        store=store, reader=reader, supervisor=supervisor, metrics=metrics, clock=clock
+        store=store,
+        reader=reader,
+        live=live,
+        supervisor=supervisor,
+        metrics=metrics,
+        clock=clock,
     )
     alerts = AlertService(
         store=store, service=service, policy=policy, channel=alert_channel, clock=clock

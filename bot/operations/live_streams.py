@@ -83,6 +83,10 @@ class LiveStreams:
             await asyncio.wait({reading}, timeout=WITHIN)
         return self._last.get(account, ())
 
+    def expire(self, account: str) -> None:
+        """Have what is live on an account read again: it may have changed."""
+        self._fresh.pop(account, None)
+
     async def _refresh(self, account: str) -> None:
         domains = sorted(await self._domains.push_domains(account))[:_DOMAINS]
         # Without a domain, Tencent Cloud takes the only one.

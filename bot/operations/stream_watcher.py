@@ -17,6 +17,7 @@ from bot.model.actions import Json
 from bot.model.commands import Command
 from bot.model.live_notices import NoticeKind, Watch
 from bot.model.operations import LiveBefore
+from bot.operations.live_streams import LiveStreams
 from bot.operations.state_reader import StateReader
 from bot.storage.store import Store
 from bot.supervision import Loop, Supervisor, until_set
@@ -37,10 +38,8 @@ class StreamWatcher:
     """Reads what is watched. Several replicas may run it: each read is claimed by one.
 
     Args:
+        live: Told which accounts' lists may have changed.
         clock: Epoch seconds.
-
-    Attributes:
-        news: Set when this process has taken a notice.
     """
 
     def __init__(
@@ -48,13 +47,15 @@ class StreamWatcher:
         *,
         store: Store,
         reader: StateReader,
+        live: LiveStreams,
         supervisor: Supervisor,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.news = asyncio.Event()
+        self._news = asyncio.Event()
         self._store = store
         self._reader = reader
+        self._live = live
         self._supervisor = supervisor
         self._metrics = metrics
         self._clock = clock
@@ -70,9 +71,14 @@ class StreamWatcher:
             self._loop.stop()
         self._loop = None
 
+    def note_notice(self, account: str) -> None:
+        """Note that this process has stored a notice about a stream of an account."""
+        self._live.expire(account)
+        self._news.set()
+
     async def _pass(self) -> None:
-        await until_set(self.news)
-        self.news.clear()
+        await until_set(self._news)
+        self._news.clear()
         await self.read_due()
 
     async def read_due(self) -> None:

@@ -12,6 +12,7 @@ from bot.cli.demo import DOMAIN, INCIDENTS, Emulated, paged
 from bot.sandbox.slack.entities import Message
 from tests.support.browser import browser
 from tests.support.databases import lay_schema
+from tests.support.waiting import until
 
 # The bound only ends a hang: the machine may be busy.
 expect.set_options(timeout=120_000)
@@ -99,6 +100,22 @@ async def test_page_runs_a_confirmation_and_an_approval(page: Page) -> None:
     await page.get_by_role("button", name=re.compile("^Approve")).click()
     await expect(page.locator("#messages")).to_contain_text(re.compile("switch off|Off:"))
     await expect(page.get_by_role("button", name=re.compile("^Approve"))).to_have_count(0)
+
+
+async def test_page_shows_a_return_and_bans_it(page: Page, world: tuple[Emulated, str]) -> None:
+    """The encoder reconnects, a callback says so, the thread says it, and a ban ends it."""
+    around, _ = world
+    await say(page, "/stopstream live stream1")
+    await page.get_by_role("button", name=re.compile("repl")).first.click()
+    thread = page.locator("#replies")
+    await expect(thread).to_contain_text("Live again: stream1")
+    await expect(thread).to_contain_text("after the stop")
+    assert 200 in {one.status for one in around.cloud.callbacks.sent}
+    await thread.get_by_role("button", name=re.compile("^Ban 30 min")).first.click()
+    confirm = page.get_by_role("button", name=re.compile("^Confirm")).first
+    await expect(confirm).to_be_visible()
+    await confirm.click()
+    await until(lambda: around.cloud.resources.banned_until("stream1"))
 
 
 async def test_page_hides_a_denial_from_other_users(page: Page) -> None:

@@ -128,3 +128,15 @@ def test_fitting_streams_begin_with_what_was_typed_or_contain_it_or_are_similar(
     assert names("halll") == ["hall"]
     assert names("a.example.com/live/h") == ["hall"]
     assert names("zzz") == []
+
+
+async def test_list_that_may_have_changed_is_read_again() -> None:
+    """A notice of a stream has the list read again, although it is fresh."""
+    room = Room(Tencent())
+    assert len(await room.names()) == 2
+    room.tencent.live["a.example.com"] = 3
+    assert len(await room.names()) == 2
+    room.live.expire("another")
+    assert len(await room.names()) == 2
+    room.live.expire("default")
+    assert len(await room.names()) == 3
