@@ -165,13 +165,8 @@ async def _check_alerts(settings: Settings) -> Findings:
 
 def _upgrade_needed(schema: database.Schema) -> tuple[bool, str]:
     """Return whether the next start can use a schema that is not this release's, and a line."""
-    if schema.is_newer:
-        return False, f"database: its schema is {schema}, of a newer release"
-    if schema.is_safe_to_upgrade:
-        what = f"the next start brings it to {database.HEAD}"
-        return True, f"database: its schema is {schema}, {what}"
-    what = "stop every stopstream that uses it, then run stopstream db upgrade"
-    return False, f"database: its schema is {schema}; {what}"
+    needs = f"its schema is {schema}, and this release needs {database.HEAD}"
+    return schema.is_safe_to_upgrade, f"database: {needs}: {schema.next_step}"
 
 
 def _is_to_be_made(subject: str, file: Path) -> tuple[bool, str]:

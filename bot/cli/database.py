@@ -49,18 +49,9 @@ def _found(settings: Settings) -> Schema:
 
 
 def _next_step(found: Schema) -> str:
-    if found.current is None:
-        return "stopstream serve makes the tables"
-    if found.is_usable:
-        newer = (
-            "; a newer release has upgraded it, and lets this one use it" if found.is_newer else ""
-        )
-        return f"nothing to do{newer}"
-    if found.is_newer:
-        return "this release cannot use it: run the newer one, or restore a backup"
-    if found.is_safe_to_upgrade:
-        return "stopstream serve upgrades it; what runs now can go on meanwhile"
-    return "stop every stopstream that uses it, then: stopstream db backup, stopstream db upgrade"
+    if found.is_usable and found.is_newer:
+        return "nothing to do; a newer release has upgraded it, and lets this one use it"
+    return found.next_step or "nothing to do"
 
 
 def _upgrade(settings: Settings) -> int:

@@ -146,6 +146,26 @@ class Schema:
         """Whether the release that works with it now can go on after an upgrade to HEAD."""
         return self.current is None or OLDEST <= self.current < HEAD
 
+    @property
+    def next_step(self) -> str:
+        """What makes this release work with it, as a sentence; empty where it works."""
+        if self.current is None:
+            return "stopstream serve makes the tables"
+        if self.is_usable:
+            return ""
+        if self.is_newer:
+            oldest = f", and releases before {self.oldest} cannot use it" if self.oldest else ""
+            return f"it is of a newer release{oldest}: run that one, or restore a backup"
+        if self.is_safe_to_upgrade:
+            return (
+                "stopstream serve upgrades it, or run stopstream db upgrade; what runs now can go "
+                "on meanwhile"
+            )
+        return (
+            "stop every stopstream that uses it, then run stopstream db backup FILE and "
+            "stopstream db upgrade"
+        )
+
     def __str__(self) -> str:
         return self.current or "none"
 
@@ -180,17 +200,9 @@ def prepare(engine: sa.Engine, *, may_create: bool = False, may_upgrade: bool = 
         return
     if found.current is None:
         if not may_create:
-            raise NoTablesError("it has no tables yet; the first stopstream serve makes them")
-    elif found.is_newer:
-        oldest = f"; releases before {found.oldest} cannot use it" if found.oldest else ""
-        raise StoreError(
-            f"its schema {found} is of a newer release than this one, which has {HEAD}{oldest}. "
-            "Run the newer release, or restore a backup"
-        )
+            raise NoTablesError(f"it has no tables yet; {found.next_step}")
     elif not (may_upgrade and found.is_safe_to_upgrade):
-        first = "" if found.is_safe_to_upgrade else "stop every stopstream that uses it, then "
-        run = f"{first}run stopstream db upgrade"
-        raise StoreError(f"its schema is {found}, and this release needs {HEAD}: {run}")
+        raise StoreError(f"its schema is {found}, and this release needs {HEAD}: {found.next_step}")
     migrate(engine)
 
 

@@ -82,7 +82,7 @@ async def test_check_changes_no_schema(
     engine = database.connect(settings.database_url)
     for other, told in (
         ("0013", "ok  database: its schema is 0013"),
-        ("0009", "run stopstream db upgrade"),
+        ("0009", "FIX database: its schema is 0009"),
         ("9999", "of a newer"),
     ):
         with engine.begin() as connection:
