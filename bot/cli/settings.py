@@ -295,8 +295,9 @@ class Settings(CloudSettings, HookSettings):
         """Yield the values that are not to be shown, and the password of the database."""
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, SecretStr):
-                yield value.get_secret_value()
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, SecretStr):
+                    yield one.get_secret_value()
         yield self.secret_id
         user_and_password = self.database_url.partition("://")[2].rpartition("@")[0]
         yield unquote(user_and_password.partition(":")[2])

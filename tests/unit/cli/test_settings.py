@@ -225,3 +225,22 @@ def test_callback_key_that_can_be_guessed_is_refused() -> None:
         problem = _problem_of(name, value)
         assert problem.startswith(f"{name}: ")
         assert "hunter2" not in problem
+
+
+def test_settings_name_each_of_their_secrets() -> None:
+    """What no line of the log may hold is every secret, each of several, and the password."""
+    given = {
+        "SLACK_BOT_TOKEN": "xoxb-PLANTED",
+        "SLACK_SIGNING_SECRET": "signing-PLANTED",
+        "TENCENTCLOUD_SECRET_ID": "AKIDPLANTED",
+        "TENCENTCLOUD_SECRET_KEY": "key-PLANTED",
+        "STOPSTREAM_DATABASE_URL": "postgresql://bot:pass%2FPLANTED@db/stopstream",
+        "STOPSTREAM_GENERIC_SECRET": "generic-first-PLANTED,generic-second-PLANTED",
+    }
+
+    found = set(read_settings(**given).secrets())
+
+    assert found >= {
+        *("xoxb-PLANTED", "signing-PLANTED", "AKIDPLANTED", "key-PLANTED", "pass/PLANTED"),
+        *("generic-first-PLANTED", "generic-second-PLANTED"),
+    }
