@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ from bot.audit.copies import parse_line
 
 _CHUNK = 64 * 1024
 """Bytes that are read at once, from the end backwards."""
+
+_LONGEST = 8 * 1024 * 1024
+"""Bytes of two lines; no record is as long."""
+
+LOCK_WITHIN, _AGAIN = 2.0, 0.02
+"""Seconds for which another process may hold the file, and between two tries."""
 
 
 class BrokenFileError(OSError):
@@ -89,10 +96,28 @@ class TrailFile:
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise BrokenFileError(errno.EINVAL, "is not a regular file", str(self.path))
-            fcntl.flock(file, fcntl.LOCK_EX)
+            self._lock(file)
             yield file
         finally:
             os.close(file)
+
+    def _lock(self, file: int) -> None:
+        """Lock the file; who holds it may be stopped, and must not keep this process from ending.
+
+        Raises:
+            OSError: Another process has held it for too long.
+        """
+        until = time.monotonic() + LOCK_WITHIN
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    why = "is locked by another process"
+                    raise OSError(errno.EWOULDBLOCK, why, str(self.path)) from None
+                time.sleep(_AGAIN)
+            else:
+                return
 
 
 def _sync_folder(folder: Path) -> None:
@@ -108,6 +133,8 @@ def _end(file: int) -> FileEnd:
     tail = b""
     # Up to the line feed before the last whole line, or to the beginning.
     while at > 0 and tail.count(b"\n") < 2:  # noqa: PLR2004 (its own, and the one before)
+        if len(tail) > _LONGEST:
+            raise BrokenFileError(errno.EINVAL, "its last line is no record of a trail")
         begin = max(0, at - _CHUNK)
         tail = os.pread(file, at - begin, begin) + tail
         at = begin

@@ -1,5 +1,6 @@
 """The file of the trail: each line once and in order, whatever interrupts its writer."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -68,6 +69,27 @@ def test_fifo_is_refused(file: TrailFile) -> None:
     """A FIFO without a reader keeps nobody waiting."""
     os.mkfifo(file.path)
     with pytest.raises(OSError, match="not a regular file"):
+        file.end()
+
+
+def test_file_locked_by_another_is_an_error(
+    file: TrailFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who holds the lock and is stopped keeps nobody waiting; afterwards the file is as before."""
+    monkeypatch.setattr("bot.audit.trail_file.LOCK_WITHIN", 0.0)
+    file.path.touch()
+    with file.path.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match="locked by another process"):
+            file.end()
+    assert file.end() == FileEnd()
+
+
+def test_file_without_lines_is_not_read_to_its_beginning(file: TrailFile) -> None:
+    """A large file without a line feed is refused after the length of the longest records."""
+    with file.path.open("wb") as out:
+        out.truncate(1 << 34)
+    with pytest.raises(BrokenFileError):
         file.end()
 
 
