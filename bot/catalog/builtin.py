@@ -9,14 +9,14 @@ _HELD = ResourceType("hold", ("held", "released"))
 _TARGET = Param(
     "Target", "target", text, "what nobody may start, as for a stop", example="live stream1"
 )
-_WHY = Param("Reason", "reason", reason, "why, for whoever wants to start it", example="legal")
+_WHY = Param("Reason", "reason", reason, "why, for anyone who wants to start it", example="legal")
 
 HOLD = Action(
     api="Hold",
     words="hold",
     title="Hold {a stream or task}",
     does=(
-        "Refuse every start of a target, whoever asks, until it is released. Tencent Cloud does "
+        "Refuse every start of a target, from anyone, until it is released. Tencent Cloud does "
         "not know of it: what is live stays live, and the console can start what it likes."
     ),
     product=BOT,

@@ -45,7 +45,7 @@ STOP_PUBLISH_STREAM = Action(
         SESSION, ("UserId",), new_state="idle", absent="ResourceNotFound.SessionNotFound"
     ),
     already_codes=frozenset({"ResourceNotFound.SessionNotFound"}),
-    afterwards="/startstream car {user} pushes again while the session lives.",
+    afterwards="/startstream car {user} starts the push again, as long as the session exists.",
     undo="StartPublishStream",
     toggles="off",
 )

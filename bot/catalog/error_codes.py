@@ -29,17 +29,17 @@ class Sort(Enum):
     KEY = 'Mend the key in the configuration; "stopstream check" tells when it is right.'
     CLOCK = "Set this machine's clock by NTP, then try again."
     PERMISSION = "Have the account's administrator grant this in CAM; the message below names it."
-    ACCOUNT = "Ask whoever keeps the Tencent Cloud account; no repeat will help until then."
+    ACCOUNT = "Ask the owner of the Tencent Cloud account; trying again won't help until then."
     REQUEST = "Correct the value and ask again; the message below says more."
     REGION = "Name one of the regions that /stopstream help lists for this action."
     ABSENT = "Check the name; it may also be over already."
     ALREADY = "Nothing more to do; look at its state if you are unsure."
-    CONFLICT = "Wait a few seconds, look at its state, then try again."
+    CONFLICT = "Wait a few seconds, check its state, then try again."
     QUOTA = "A quota is used up; free something or ask Tencent's support for more."
     THROTTLED = "It was refused before it ran; try again in a few seconds."
     SERVER = "It may have run: look at the state before you repeat it."
-    REFUSED = "Look at its state; the message below says more."
-    OURS = "This is a fault of the bot: give whoever runs it the RequestId."
+    REFUSED = "Check its state; the message below says more."
+    OURS = "This is a bug in the bot: report it with the RequestId."
     GONE = "Use the action that replaced it; see /stopstream help."
 
 
@@ -92,7 +92,7 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     ),
     "AuthFailure.SignatureFailure": (
         _KEY,
-        "The signature does not fit what was sent: usually the SecretKey is wrong.",
+        "The signature does not match what was sent: usually the SecretKey is wrong.",
         "Check TENCENTCLOUD_SECRET_KEY, and that no proxy changes requests on the way.",
     ),
     "AuthFailure.TokenFailure": (

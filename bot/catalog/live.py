@@ -80,8 +80,8 @@ DROP_LIVE_STREAM = Action(
     ),
     summary="cuts a live stream",
     does=(
-        "Cut the push of a live stream. The encoder may push again at once; for=30m keeps it off "
-        "that long, by a ban."
+        "Cut a live stream. Its encoder may reconnect at once; for=30m bans the stream for that "
+        "long."
     ),
     product=LIVE,
     effect=Effect.STOP,
@@ -135,10 +135,10 @@ FORBID_LIVE_STREAM = Action(
     synonyms=("block", "forbid", "blacklist", "\u5c01\u7981", "\u7981\u64ad", "\u7981\u63a8"),
     summary="cuts a stream and keeps it off",
     does=(
-        "Cut a live stream and keep it off: for 7 days unless said otherwise. It goes by the "
+        "Cut a live stream and keep it off: for 7 days unless you say otherwise. It goes by the "
         "stream's name alone, on every domain and path, unless Tencent's support has switched "
-        "strict matching on. With domain groups, give the domain that it is pushed to, or it "
-        "goes on."
+        "strict matching on. With domain groups, name the domain that it is pushed to, or it "
+        "stays live."
     ),
     product=LIVE,
     effect=Effect.STOP,
@@ -280,7 +280,7 @@ START_LIVE_PAD_STREAM = Action(
     params=_PAD_PARAMS,
     errors=_STREAM_ERRORS,
     effect_spec=EffectSpec(PAD, _PAD_KEY, new_state="on"),
-    afterwards="It runs on behind the pad; /stopstream pad {stream} shows it again.",
+    afterwards="It keeps running behind the pad; /stopstream pad {stream} shows it again.",
     undo="StopLivePadStream",
     status_read="DescribeLivePadStreamList",
     impact_reads=_ON_AIR,
@@ -476,8 +476,8 @@ STOP_LIVE_RECORD = Action(
         )
     },
     deprecated=(
-        "Tencent Cloud advises against StopLiveRecord; recordings of CreateRecordTask are ended "
-        "with record-task."
+        "Tencent Cloud advises against StopLiveRecord; stop what CreateRecordTask started with "
+        "record-task."
     ),
     toggles="off",
 )

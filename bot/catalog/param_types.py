@@ -175,7 +175,7 @@ def moment(*, max_days: int) -> ParamType:
     def read(text: str, now: float) -> Json:
         return format_utc(_time_ahead(text, now, max_days))
 
-    description = f"a time, at most {max_days} days from now"
+    description = f"a time at most {max_days} days from now"
     return ParamType(description, "string", read, example="2h", max_days_ahead=max_days)
 
 
@@ -189,7 +189,7 @@ def timestamp(*, max_days: int, back: int = 0) -> ParamType:
     def read(text: str, now: float) -> Json:
         return int(_time_ahead(text, now, max_days, back))
 
-    description = f"a time, at most {max_days} days from now"
+    description = f"a time at most {max_days} days from now"
     description += f" or {back} days ago" if back else ""
     return ParamType(
         description, "uint64", read, example="2h", max_days_ahead=max_days, max_days_back=back

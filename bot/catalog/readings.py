@@ -61,7 +61,7 @@ def unread() -> Reading:
 
 def unshown(apis: Iterable[str]) -> Reading:
     """Return the reading of those reads that the requester may not make."""
-    return Reading("Not shown, as whoever asks may not read it: {}.", (", ".join(apis),))
+    return Reading("Not shown, because the asker may not read it: {}.", (", ".join(apis),))
 
 
 def unreadable() -> Reading:

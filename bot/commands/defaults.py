@@ -45,7 +45,8 @@ def complete_command(
         if value is not None:
             complete[param.api] = value
         elif param.required:
-            way = f"For example: {example(action, site)}"
+            filled_in = context.vocabulary.filled_in(action)
+            way = f"For example: {example(action, site, filled_in)}"
             problem = f"{param.word} is missing: {param.help}. {way}"
             raise context.error(problem, None, verbatim=way)
     place = assignment.places.get("Region", kind)

@@ -1,6 +1,7 @@
 """Commands as text: what is formatted here parses back to the same command."""
 
 import re
+from collections.abc import Collection
 
 from bot.commands.decoration import FILLERS, holds_mention, holds_several, is_unclear, undecorated
 from bot.commands.tokens import QUOTES
@@ -54,15 +55,19 @@ def _format_value(value: Json) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def example(action: Action, site: Site | None = None) -> str:
+def example(action: Action, site: Site | None = None, filled_in: Collection[str] = ()) -> str:
     """Return a command to paste, with a made-up value for each required parameter.
 
     Its region is one of the site, by default of the product's own site.
+
+    Args:
+        filled_in: Parameters that the policy fills in, by Tencent's names.
     """
     site = site or action.product.site
     values: list[str] = []
     for param in action.params:
-        if param.required and param.default is None and param.only in (None, site):
+        needed = param.required and param.default is None and param.api not in filled_in
+        if needed and param.only in (None, site):
             value = param.example or param.type.example or f"{param.word}1"
             values.append(f"{param.word}={value}" if values else value)
     regions = (action.regions or {}).get(site, ())

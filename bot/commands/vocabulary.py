@@ -84,6 +84,11 @@ class Vocabulary:
                 if name in defaults:
                     yield defaults[name]
 
+    def filled_in(self, action: Action) -> tuple[str, ...]:
+        """Return the names of the parameters that the policy fills in where nobody gives them."""
+        given = {name for defaults in self.defaults_for(action, self.meant) for name in defaults}
+        return tuple(one.api for one in action.params if not given.isdisjoint(one.names))
+
     def usual(self, action: Action, account: str, params: Params) -> tuple[str, ...]:
         """Return the names of the parameters that have their default."""
         return tuple(

@@ -39,8 +39,8 @@ log = structlog.get_logger("stopstream.service")
 
 _NOT_SAVED = "Your press could not be saved."
 _LOOK_AT_CARD = (
-    "Look at the card: if it does not change, press again. If it stays so, tell whoever runs "
-    "this bot."
+    "Look at the card: if it does not change, press again. If this keeps happening, tell the bot's "
+    "owner."
 )
 
 _PRESS_NOT_SAVED = (
@@ -183,7 +183,7 @@ class Service:
     async def follow(
         self, id_: str, follow: FollowUp, asked: Invocation, *, afar: bool = False, index: int = 0
     ) -> Reply:
-        """Ask for a follow-up of an ending, for the person who pressed, in the ending's thread.
+        """Ask for a follow-up of an ending, for the person who pressed, where they pressed.
 
         Args:
             afar: The button may be in another channel.
@@ -216,7 +216,8 @@ class Service:
             return NotRecorded(_UNSIGNED, wanted)
         if (stale := await self._stale(before, follow, wanted)) is not None:
             return stale
-        thread = before.place.thread_ts or before.card_ts
+        # In the thread of what was pressed in the channel, its Confirm would not be seen.
+        thread = before.place.thread_ts or before.card_ts if afar else asked.place.thread_ts
         place = Place(before.place.channel, thread, asked.place.reply_url)
         text = format_command(wanted)
         again = replace(asked, key=key, place=place, text=text, repeated=repeated)

@@ -44,7 +44,7 @@ class _ErrorHandler(AsyncListenerErrorHandler, AsyncMiddlewareErrorHandler):
             log.error("a handler broke off", fault=fault, kind=_kind(body), exc_info=error)
             sentence = (
                 f"Something broke inside the bot (fault {fault}). If no card appears, nothing "
-                "was sent. Give the number to whoever runs this bot."
+                "was sent. Give the number to the bot's owner."
             )
         if response is not None:
             answer = BoltResponse(status=200, body=_answer(body, sentence))

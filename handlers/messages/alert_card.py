@@ -6,6 +6,7 @@ from bot.model.alerts import Alert
 from bot.operations.alert_offers import AlertChoice, StreamOffer
 from bot.redact import redact
 from handlers.messages.blocks import TEXT_MOST, Block, Message, context, plain, section
+from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import code, escape, format_clock, link, plain_text, truncate
 from handlers.messages.wording import span_text
 
@@ -41,12 +42,12 @@ def alert_card(alert: Alert, offers: Sequence[StreamOffer]) -> Message:
 
 
 def _head(alert: Alert) -> str:
-    title = escape(alert.title, 200) or "Alert"
+    title = escape(alert.title, 200) or "without a name"
     if alert.resolved_at is not None:
         lasted = span_text(alert.resolved_at - alert.opened_at)
-        return f"✅ *Resolved: {title}* · after {lasted}"
+        return f"{Look.RESOLVED.says(title)} · after {lasted}"
     severity = f" · {escape(alert.severity, 40)}" if alert.severity else ""
-    return f"🚨 *{title}*{severity}"
+    return f"{Look.ALERT.says(title)}{severity}"
 
 
 def _group_lines(alert: Alert) -> list[str]:

@@ -14,8 +14,8 @@ from bot.operations.follow_ups import (
 from bot.redact import redact
 from handlers.messages.blocks import Block, plain
 from handlers.messages.mrkdwn import code, plain_text, truncate
-from handlers.messages.operation_text import live_names, request_text
-from handlers.messages.wording import span_text
+from handlers.messages.operation_text import live_names
+from handlers.messages.wording import lower_deed, span_text
 
 DECIDE = "decide"
 """Prefix of the action_id of a button that decides on an operation; its value is the
@@ -135,7 +135,7 @@ def follow_up_buttons(operation: Operation, wanted: Iterable[FollowUp]) -> list[
 
 def _keep_off_buttons(operation: Operation) -> list[Block]:
     """Return a button for each time that it can be kept off; its number is in the action_id."""
-    request = request_text(operation, action_of(operation))
+    request = lower_deed(operation, action_of(operation))
     return [
         _button(
             f"{FOLLOW}:{FollowUp.KEEP_OFF.value}:{number}",
@@ -155,7 +155,7 @@ def follow_up_button(
     Args:
         kind: Prefix of its action_id.
     """
-    request = request_text(operation, action_of(operation))
+    request = lower_deed(operation, action_of(operation))
     label = label or FOLLOW_UP_LABELS[follow_up]
     return _button(f"{kind}:{follow_up.value}", operation.id, label, request)
 
@@ -228,5 +228,7 @@ def _button(action_id: str, id_: str, label: str, request: str) -> Block:
         "action_id": action_id,
         "value": id_,
         "text": plain(label),
-        "accessibility_label": truncate(f"{label} {plain_text(request)}", 70),
+        "accessibility_label": truncate(
+            f"{label}: {plain_text(request)}" if request else label, 70
+        ),
     }

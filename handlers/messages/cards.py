@@ -9,9 +9,9 @@ from handlers.messages.contacts import NOBODY, Contacts
 from handlers.messages.decision_text import decision_text
 from handlers.messages.later_text import later_headline, later_lines
 from handlers.messages.mrkdwn import code, format_clock, truncate, user
-from handlers.messages.operation_text import emergency_text, request_id_text, request_text
+from handlers.messages.operation_text import emergency_text, request_id_text
 from handlers.messages.state_text import headline, summary_lines
-from handlers.messages.wording import details
+from handlers.messages.wording import details, lower_deed
 
 _OPEN = (State.ASKED, State.WAITING, State.DUE, State.RUNNING)
 _DECIDED = (State.DENIED, State.CANCELLED)
@@ -34,7 +34,7 @@ def card(operation: Operation, action: Action | None, to: Contacts = NOBODY) -> 
     body, origin = "\n".join(filter(None, lines)), _origin(operation, action)
     blocks = [section(body), context(origin)]
     if operation.state is State.WAITING:
-        blocks.append(choice_buttons(operation, request_text(operation, action)))
+        blocks.append(choice_buttons(operation, lower_deed(operation, action)))
     else:
         blocks += card_buttons(operation)
     return Message(truncate(f"{body}\n{origin}", TEXT_MOST), tuple(blocks))

@@ -30,7 +30,7 @@ class Contacts:
     def owner_text(self) -> str:
         """The owner as a mention, or in words."""
         if not self.owner:
-            return "whoever runs this bot"
+            return "the bot's owner"
         return channel(self.owner) if self.owner[0] in "CG" else user(self.owner)
 
     def console(self, action: Action | None, account: str) -> str:

@@ -7,6 +7,7 @@ from bot.policy.domains import domain_param
 from bot.redact import redact
 from handlers.messages.annotations import case_text, runbook_link
 from handlers.messages.blocks import Message
+from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import code, code_block, format_command, mentions, render_sentence
 
 
@@ -36,7 +37,8 @@ def _before_sending(result: DryRunResult) -> list[str]:
         names = ", ".join(
             code(redact(str(next(iter(key.values()))))) for key in result.live_instead
         )
-        asks = f"⚠️ Nothing is live as {code(redact(result.command.target))}. Live now: {names}. "
+        nothing = f"Nothing is live as {code(redact(result.command.target))}."
+        asks = f"{Look.NOTHING_LIVE.emoji} {nothing} Live now: {names}. "
     looked_at = [*(["the domain"] if domain_param(action) else [])]
     looked_at += ["what is live"] if asks_before(action) else []
     if not looked_at:

@@ -15,7 +15,8 @@ from handlers.messages.buttons import (
     live_now_buttons,
 )
 from handlers.messages.contacts import NOBODY, Contacts
-from handlers.messages.later_text import on_again
+from handlers.messages.later_text import is_live, on_again
+from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import (
     channel,
     code,
@@ -44,7 +45,7 @@ def reminder(operation: Operation, action: Action | None) -> Message:
     expires_at = operation.expires_at
     until = f" by {format_clock(expires_at)}" if expires_at else ""
     text = (
-        f"✋ *Still waiting: {lower_deed(operation, action)}*, asked by "
+        f"{Look.STILL_WAITING.says(lower_deed(operation, action))}, asked by "
         f"{user(operation.actor.user)}. Anyone in {approvers_text(operation)} can approve or "
         f"deny it on the card{until}."
     )
@@ -110,11 +111,11 @@ def seen(operation: Operation, action: Action | None, observed: str = "") -> Mes
     name = code(redact(operation.target), 80)
     after = f", {span_text(float(seconds))} after the stop" if seconds else ""
     if not _is_back(action, state):
-        text = f"⚫ *Off: {name}*{after}."
+        text = f"{Look.OFF.says(name)}{after}."
         return Message(truncate(text, TEXT_MOST), (section(text),))
-    mark, label = on_again(operation, action, state)
-    text = f"{mark} {user(operation.actor.user)} *{label}: {name}*{after}."
-    if mark != "🔴":
+    look, label = on_again(operation, action, state)
+    text = f"{look.emoji} {user(operation.actor.user)} *{label}: {name}*{after}."
+    if not is_live(look):
         text = f"{text[:-1]}: {state_text(action, state)}, so it can come back."
     buttons = follow_up_buttons(operation, [FollowUp.KEEP_OFF, FollowUp.CHECK])
     return Message(truncate(text, TEXT_MOST), (section(text), *buttons))
@@ -146,15 +147,15 @@ def _verified(operation: Operation, action: Action | None, after: str, *, held: 
     later = f"{span_text(float(after))} later" if after.isdecimal() else "afterwards"
     if state == UNREADABLE:
         check = check_text(operation, action, NOBODY)
-        return f"❓ Couldn't check whether {name} is off: {check}."
+        return f"{Look.UNCHECKED.emoji} {Look.UNCHECKED.word} whether {name} is off: {check}."
     if _is_back(action, state):
-        mark, label = on_again(operation, action, state)
-        who = f"{mark} {user(operation.actor.user)} *{label}: {name}*"
-        if mark != "🔴":
+        look, label = on_again(operation, action, state)
+        who = f"{look.emoji} {user(operation.actor.user)} *{label}: {name}*"
+        if not is_live(look):
             return f"{who}: {state_text(action, state)} {later}, so it can come back."
         return f"{who}, seen {later}."
     if held and operation.live_before is LiveBefore.LIVE:
-        return f"⚫ *Off: {name}*, checked {later}."
+        return f"{Look.OFF.says(name)}, checked {later}."
     known = "" if operation.live_before is LiveBefore.LIVE else live_before_text(operation, action)
     seen = f"{name} is {state_text(action, state)}, checked {later}."
     return " ".join(filter(None, (seen, known, live_now_text(operation) if held else "")))
@@ -188,7 +189,8 @@ def _private_text(operation: Operation, action: Action | None, permalink: str, t
         case State.DENIED if operation.approvals.withheld:
             return detail_text(operation)
         case State.DENIED:
-            text = f"🚫 Denied: {request}. {detail_text(operation)} Nothing was sent."
+            denied = f"{Look.DENIED.emoji} {Look.DENIED.word}: {request}."
+            text = f"{denied} {detail_text(operation)} Nothing was sent."
             return f"{text} {offer_text(operation)}".rstrip()
         case State.INVALID:
             return f"Not understood: {escape(operation.detail, 600)} Nothing was done."

@@ -43,7 +43,10 @@ def failure_outcome(operation: Operation, action: Action | None, to: Contacts) -
     """Describe in the thread what came back, and how it is mended, a line each."""
     detail = render_sentence(operation.detail, 600)
     if not operation.code:
-        return [f"*Failed.* {detail} It did not run.", f"If it stays so, tell {to.owner_text}."]
+        return [
+            f"*Failed.* {detail} It did not run.",
+            f"If this keeps happening, tell {to.owner_text}.",
+        ]
     explained = explain(operation.code, action)
     return [
         f"*Failed* with {code(operation.code)}: {explained.means}",

@@ -1,6 +1,7 @@
 """Help: an overview, one kind of action in full, or a topic that is no action; pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeAlias
 
 from bot.commands.formatting import command_prefix, example
 from bot.model.actions import Action, Effect
@@ -16,6 +17,8 @@ from handlers.messages.rights import (
     ways_here,
 )
 from handlers.messages.ways_in import form_button, more_button
+
+FilledIn: TypeAlias = Callable[[Action], Collection[str]]
 
 EFFECT_LABELS = {
     Effect.STOP: "Stop",
@@ -37,7 +40,7 @@ _SHOWN, _NAMED = 3, 5
 """How many commands a short help shows, and how many actions it names for each way."""
 
 _WAYS = (
-    "`/stopstream off` shows what is off, `/stopstream whoami` why you can't do the rest.",
+    "`/stopstream off` shows what is off; `/stopstream whoami` shows why you can't do the rest.",
     "`/stopstream help ban` explains one command, `/stopstream help all` lists every one.",
 )
 
@@ -71,37 +74,43 @@ def help_on(
     actions: Sequence[Action],
     permissions: Permissions | None = None,
     targets: Mapping[str, str] = _NO_TARGETS,
+    *,
+    filled_in: FilledIn = lambda _action: (),
 ) -> Message:
     """Explain a topic in full; without one, what the reader can do here, in a few lines.
 
     Args:
         permissions: Of the reader, so that what they may do here is marked; None if unknown.
         targets: Of the policy, by name.
+        filled_in: Returns the parameters of an action that the policy fills in, by Tencent's names.
     """
     may: dict[str, list[Permission]] = {}
     for permission in permissions.may if permissions else ():
         may.setdefault(permission.action.api, []).append(permission)
     folded = topic.casefold()
     if not folded:
-        return _in_short(actions, permissions, targets)
+        return _in_short(actions, permissions, targets, filled_in)
     if folded == ALL:
         return _overview(actions, may, targets=targets)
     named = [action for action in actions if folded in (action.words, action.api.casefold())]
     family = [action for action in actions if folded in (action.product.name, action.effect.value)]
     if named:
-        return _in_full(topic, named, family, may, {one.api: one for one in actions})
+        return _in_full(
+            topic, named, family, may, known={one.api: one for one in actions}, filled_in=filled_in
+        )
     if family:
         return _overview(family, may)
     if lines := topic_lines(topic, targets, actions):
         return arrange(lines)
     unknown = f"There is no help on {code(topic, 80)}."
-    return _in_short(actions, permissions, targets, unknown)
+    return _in_short(actions, permissions, targets, filled_in, unknown)
 
 
 def _in_short(
     actions: Sequence[Action],
     permissions: Permissions | None,
     targets: Mapping[str, str],
+    filled_in: FilledIn,
     *before: str,
 ) -> Message:
     """Describe what the reader can do here, by how, with two commands to paste."""
@@ -114,7 +123,7 @@ def _in_short(
         lines += ["*What you can do here*", *ways_here(permissions, _NAMED)]
         allowed = [one.action for one in permissions.may if one.approval is not None]
     shown = [action for api in _FIRST for action in allowed if action.api == api]
-    lines += [f"{one.plain_name}: {code(example(one))}" for one in shown[:_SHOWN]]
+    lines += [f"{one.plain_name}: {_example(one, filled_in)}" for one in shown[:_SHOWN]]
     lines += [*([] if before else targets_line(targets)), *_WAYS]
     found = arrange(lines)
     return Message(found.text, (*found.blocks, button_row(more_button(), form_button(Effect.STOP))))
@@ -125,11 +134,13 @@ def _in_full(
     named: Sequence[Action],
     family: Sequence[Action],
     may: Mapping[str, Sequence[Permission]],
+    *,
     known: Mapping[str, Action],
+    filled_in: FilledIn,
 ) -> Message:
     lines: list[str] = []
     for action in named:
-        lines += [*_action_lines(action), *_related_lines(action, known)]
+        lines += [*_action_lines(action, filled_in), *_related_lines(action, known)]
         lines += map(permission_sentence, may.get(action.api, ()))
     others = dict.fromkeys(action.words for action in family if action not in named)
     if others:
@@ -168,14 +179,19 @@ def _first_sentence(text: str) -> str:
     return text.partition(". ")[0].removesuffix(".") + "."
 
 
-def _action_lines(action: Action) -> list[str]:
+def _example(action: Action, filled_in: FilledIn) -> str:
+    return code(example(action, filled_in=filled_in(action)), 300)
+
+
+def _action_lines(action: Action, filled_in: FilledIn) -> list[str]:
     lines = [
         f"*{action.plain_name}* ({action.api})",
         action.does,
-        f"Example: {code(example(action), 300)}",
+        f"Example: {_example(action, filled_in)}",
     ]
     for param in action.params:
-        need = "" if param.required else " (may be left out)"
+        said = "left out" in param.help
+        need = "" if param.required or said else " (optional)"
         if param.default is not None:
             need = f" ({code(format_value(param.default))} if left out)"
         lines.append(f"• {code(param.word)} or {code(param.api)}: {escape(param.help)}{need}")

@@ -10,7 +10,7 @@ from bot.model.actions import Effect
 from bot.model.operations import Operation
 from bot.operations.results import OffAirList, Permissions
 from handlers.messages.blocks import Block, button_row, plain, section
-from handlers.messages.mrkdwn import escape, format_slack_time, link
+from handlers.messages.mrkdwn import escape, format_clock, link
 from handlers.messages.off_air import off_air_blocks
 from handlers.messages.replies import operation_line
 from handlers.messages.rights import nothing_at_all, request_button, rights_everywhere
@@ -84,9 +84,9 @@ def _open(operation: Operation, permalink: str) -> str:
 
 def _to_decide(operation: Operation, permalink: str) -> str:
     expires_at = operation.expires_at
-    expires = f" It expires {format_slack_time(expires_at)}." if expires_at else ""
+    until = f" by {format_clock(expires_at)}" if expires_at else ""
     where = link(permalink, "its card") or "its card"
-    return f"{operation_line(operation)}\nApprove or deny it on {where}.{expires}"
+    return f"{operation_line(operation)}\nApprove or deny it on {where}{until}."
 
 
 def _off_air(off_air: OffAirList | None) -> list[Block]:

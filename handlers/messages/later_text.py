@@ -8,6 +8,7 @@ from bot.catalog.effects import live_before
 from bot.model.actions import Action
 from bot.model.operations import UNREADABLE, LaterEvent, LaterKind, LiveBefore, Operation
 from handlers.messages.contacts import NOBODY
+from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import format_slack_time, user
 from handlers.messages.state_text import summary_lines
 from handlers.messages.wording import duration_text, is_stop, span_text, state_text, subject, thing
@@ -25,38 +26,38 @@ def _checked_head(operation: Operation, action: Action | None, event: LaterEvent
     if not is_off(operation, action, event.state):
         return ""
     name, ban = _named(operation, action), _ban(operation, action)
-    return f"⚫ *Off: {name}*{ban} · checked {_when(operation, event)}"
+    return f"{Look.OFF.says(name)}{ban} · checked {_when(operation, event)}"
 
 
 def _on_again_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
-    mark, label = on_again(operation, action, event.state)
+    look, label = on_again(operation, action, event.state)
     seen = f"seen {_when(operation, event)}"
-    if mark != "🔴":
+    if not is_live(look):
         seen = f"{state_text(action, event.state)} {_when(operation, event)}, so it can come back"
-    return f"{mark} *{label}: {_named(operation, action)}* · {seen}"
+    return f"{look.emoji} *{label}: {_named(operation, action)}* · {seen}"
 
 
 def _extended_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
     who = f"by {user(event.by)} {format_slack_time(event.at)}"
-    return f"⚫ *Extended: {subject(operation, action)}{_until(event)}* · {who}"
+    return f"{Look.EXTENDED.says(f'{subject(operation, action)}{_until(event)}')} · {who}"
 
 
 def _undone_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
     who = f"by {user(event.by)} {format_slack_time(event.at)}"
-    return f"↩️ *{_undone_label(operation, action)}: {_named(operation, action)}* · {who}"
+    return f"{_undone(operation, action).says(_named(operation, action))} · {who}"
 
 
 def _ended_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
     over = f"{format_slack_time(event.at)}, {state_text(action, event.state)} then"
-    return f"⌛ *Ended: {_named(operation, action)}* · {over}"
+    return f"{Look.ENDED.says(_named(operation, action))} · {over}"
 
 
 def _still_off_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
     if not event.state:
         return ""
     when, words = format_slack_time(event.at), state_text(action, event.state)
-    over = f"its time was over {when}, still {words}"
-    return f"⚠️ *Still off: {_named(operation, action)}* · {over}"
+    over = f"due to end {when}, still {words}"
+    return f"{Look.STILL_OFF.says(_named(operation, action))} · {over}"
 
 
 # --- lines: what is known besides, where the ending's headline remains ---
@@ -79,7 +80,7 @@ def _stopped_again_line(_operation: Operation, _action: Action | None, event: La
 def _still_off_line(_operation: Operation, _action: Action | None, event: LaterEvent) -> str:
     if event.state:
         return ""
-    over = f"Its time was over {format_slack_time(event.at)}"
+    over = f"It was due to end {format_slack_time(event.at)}"
     return f"{over}; couldn't check whether it is still off."
 
 
@@ -121,24 +122,30 @@ def is_off(operation: Operation, action: Action | None, state: str) -> bool:
     return became and state != UNREADABLE and operation.live_before is LiveBefore.LIVE
 
 
-def on_again(operation: Operation, action: Action | None, state: str) -> tuple[str, str]:
-    """Return the mark and the name of what is on again, or no longer in force."""
+def on_again(operation: Operation, action: Action | None, state: str) -> tuple[Look, str]:
+    """Return how it looks and is called that something is on again, or no longer in force."""
     if action is not None and live_before(action, state) is not LiveBefore.LIVE:
-        return "⚠️", "No longer banned" if action.expiry else "No longer in force"
+        look = Look.NO_LONGER_BANNED if action.expiry else Look.NO_LONGER_IN_FORCE
+        return look, look.word
     resource = action.effect_spec.resource_type.name if action is not None else ""
-    label = "Live" if resource == "stream" else "On"
-    return "🔴", label if operation.live_before is LiveBefore.NOT_LIVE else f"{label} again"
+    look = Look.LIVE if resource == "stream" else Look.ON
+    return look, look.word if operation.live_before is LiveBefore.NOT_LIVE else f"{look.word} again"
+
+
+def is_live(look: Look) -> bool:
+    """Return whether something looks live, and not only free to come back."""
+    return look in (Look.LIVE, Look.ON)
 
 
 def _named(operation: Operation, action: Action | None) -> str:
     return thing(operation, action, duration=False)
 
 
-def _undone_label(operation: Operation, action: Action | None) -> str:
+def _undone(operation: Operation, action: Action | None) -> Look:
     if operation.api == HOLD.api:
-        return "Released"
+        return Look.RELEASED
     # What ends by itself is lifted if somebody ends it before.
-    return "Lifted" if action is not None and action.expiry else "Undone"
+    return Look.LIFTED if action is not None and action.expiry else Look.UNDONE
 
 
 def _ban(operation: Operation, action: Action | None) -> str:

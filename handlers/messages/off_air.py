@@ -14,6 +14,7 @@ from bot.redact import redact
 from handlers.messages.annotations import case_text
 from handlers.messages.blocks import TEXT_MOST, Block, Message, section
 from handlers.messages.buttons import follow_up_button, follow_up_buttons
+from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import channel, code, escape, format_slack_time, truncate, user
 from handlers.messages.wording import lower_deed, span_text, state_text, thing
 
@@ -38,11 +39,11 @@ def expiry_notice(operation: Operation, action: Action | None, soon: str) -> Mes
     """
     ends_at = expires_at(operation, action) if action else None
     when = format_slack_time(ends_at) if ends_at is not None else "by itself"
-    begin = f"{user(operation.actor.user)} *It ends soon*" if soon else "*It ends by itself*"
+    begin = f"{user(operation.actor.user)} *Ends soon*" if soon else "*Ends by itself*"
     buttons = follow_up_buttons(operation, [FollowUp.EXTEND, FollowUp.LIFT])
     extension = _extension(operation, ends_at)
-    ways = f" Extend {extension}." if buttons else ""
-    text = f"{begin}, {when}: {lower_deed(operation, action)}.{ways}"
+    ways = f" *Extend* {extension}." if buttons else ""
+    text = f"{begin}, {when}: {lower_deed(operation, action, duration=False)}.{ways}"
     return Message(truncate(text, TEXT_MOST), (section(text), *buttons))
 
 
@@ -59,15 +60,15 @@ def expired_notice(operation: Operation, action: Action | None, state: str) -> M
     Args:
         state: As it was read then; empty if it could not be read.
     """
-    request, words = lower_deed(operation, action), state_text(action, state)
+    name, words = thing(operation, action, duration=False), state_text(action, state)
     still_off = action is not None and state == action.effect_spec.new_state
     if still_off:
-        result = f"*Its time is over, but it is still off*: {words}."
+        text = f"{Look.STILL_OFF.says(name)}, {words} past its end."
     elif state:
-        result = f"*Its time is over*: {words} now."
+        text = f"{Look.ENDED.says(name)}, {words} now."
     else:
-        result = "*Its time is over*: couldn't check its state."
-    text = f"{user(operation.actor.user)} {result} It was {request}."
+        text = f"{Look.ENDED.says(name)}. {Look.UNCHECKED.word} its state."
+    text = f"{user(operation.actor.user)} {text}"
     wanted = [FollowUp.LIFT, FollowUp.CHECK] if still_off else [FollowUp.CHECK]
     blocks = (section(text), *follow_up_buttons(operation, wanted))
     return Message(truncate(text, TEXT_MOST), blocks)

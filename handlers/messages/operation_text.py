@@ -7,6 +7,7 @@ from bot.model.operations import LiveBefore, Operation, State
 from bot.redact import redact
 from bot.times import format_duration
 from handlers.messages.annotations import reading_text
+from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import (
     code,
     escape,
@@ -71,7 +72,8 @@ def emergency_text(operation: Operation) -> str:
     """Render the warning that no second person agreed; empty where it is no emergency."""
     if not operation.emergency:
         return ""
-    return f"🚨 *EMERGENCY, without a second person.* Reason: {escape(operation.reason, 500)}"
+    warning = f"{Look.EMERGENCY.emoji} *{Look.EMERGENCY.word}, without a second person.*"
+    return f"{warning} Reason: {escape(operation.reason, 500)}"
 
 
 def approvers_text(operation: Operation) -> str:
@@ -111,7 +113,7 @@ def live_instead_text(operation: Operation, action: Action | None) -> str:
         return ""
     name = code(redact(operation.target), 80)
     nothing = f"Nothing is live as {name}." if _is_stream(action) else f"{name} is not on."
-    return f"⚠️ {nothing} {live_now_text(operation)}"
+    return f"{Look.NOTHING_LIVE.emoji} {nothing} {live_now_text(operation)}"
 
 
 def _is_stream(action: Action | None) -> bool:
@@ -128,7 +130,7 @@ def live_before_text(operation: Operation, action: Action | None) -> str:
     """Describe what a stop has met, unless it was live; empty for what is no stop."""
     if operation.live_before is LiveBefore.NOT_LIVE:
         nothing = nothing_live_text(operation, action)
-        return f"⚠️ {nothing}. {live_now_text(operation)}".rstrip()
+        return f"{Look.NOTHING_LIVE.emoji} {nothing}. {live_now_text(operation)}".rstrip()
     if operation.live_before is LiveBefore.UNREADABLE:
         name = code(redact(operation.target), 80)
         return f"Couldn't check whether {name} was live before."

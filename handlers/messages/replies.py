@@ -63,7 +63,12 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
         case NotRecorded(sentence, instead):
             return Message(f"{render_sentence(sentence, 1500)}{_instead(instead)}")
         case Help(topic):
-            return help_on(topic, vocabulary.actions, targets=vocabulary.targets)
+            return help_on(
+                topic,
+                vocabulary.actions,
+                targets=vocabulary.targets,
+                filled_in=vocabulary.filled_in,
+            )
         case Form() | WhoAmI() | Audit() | OffAir() | DryRun():
             return Message(_IN_PROGRESS[type(reply)])
 
@@ -159,7 +164,6 @@ def operation_line(operation: Operation) -> str:
     action = action_of(operation)
     parts = [
         later_headline(operation, action) or headline(operation, action),
-        escape(operation.api, 80),
         f"{user(operation.actor.user)} {format_slack_time(operation.asked_at)}",
         channel(operation.place.channel) if operation.place.channel else "",
         case_text(operation),

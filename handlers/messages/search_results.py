@@ -90,12 +90,12 @@ def who_is_meant(name: str, found: UsersByName, search: Search) -> Message:
 
 def page(found: SearchPage) -> Message:
     """List the results, with buttons for older ones and for a file."""
-    scope = "Asked here or by you" if found.search.reader else "Asked by anyone, anywhere"
+    scope = "made here or by you" if found.search.reader else "by anyone, anywhere"
     if not found.operations:
-        none = "Nothing older" if found.search.before else "Nothing"
-        return Message(f"{none} found among what was {scope[0].lower()}{scope[1:]}.")
+        older = "older " if found.search.before else ""
+        return Message(f"No {older}requests found, {scope}.")
     lines = [operation_line(operation) for operation in found.operations]
-    message = arrange([f"*{scope}, newest first*", *lines])
+    message = arrange([f"*Requests {scope}, newest first*", *lines])
     return Message(message.text, (*message.blocks, *_buttons(found)))
 
 

@@ -11,6 +11,7 @@ from bot.model.operations import LiveBefore, Operation, State
 from handlers.messages.annotations import reading_text
 from handlers.messages.contacts import Contacts
 from handlers.messages.failures import failure_lines, failure_outcome
+from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import (
     code,
     escape,
@@ -55,23 +56,23 @@ _NOT_SENT = "Nothing was sent."
 # --- heads: the first line of the card ---
 
 
-def _asks(verb: str) -> Head:
-    return lambda operation, action: f"{verb}: {lower_deed(operation, action)}"
+def _asks(look: Look) -> Head:
+    return lambda operation, action: f"{look.word}: {lower_deed(operation, action)}"
 
 
 def _waiting_head(operation: Operation, action: Action | None) -> str:
     if operation.approval is Approval.CONFIRM:
         return f"{deed(operation, action)}?"
-    return f"Approval needed: {lower_deed(operation, action)}"
+    return f"{Look.APPROVAL.word}: {lower_deed(operation, action)}"
 
 
 def _accepted_head(operation: Operation, action: Action | None) -> str:
     if is_local(action):
-        return (
-            f"{'Held' if operation.api == HOLD.api else 'Released'}: {subject(operation, action)}"
-        )
+        look = Look.HELD if operation.api == HOLD.api else Look.RELEASED
+        return f"{look.word}: {subject(operation, action)}"
     if is_read(action):
-        return f"{_state_read(operation, action) or 'Answered'}: {thing(operation, action)}"
+        word = _state_read(operation, action) or Look.ANSWERED.word
+        return f"{word}: {thing(operation, action)}"
     if operation.live_before is LiveBefore.NOT_LIVE:
         return nothing_live_text(operation, action)
     return sent_text(operation, action)
@@ -79,16 +80,16 @@ def _accepted_head(operation: Operation, action: Action | None) -> str:
 
 def _already_head(operation: Operation, action: Action | None) -> str:
     if is_stop(action):
-        return f"Already over: {thing(operation, action)}"
-    return f"Already so: {lower_deed(operation, action)}"
+        return f"{Look.ALREADY_OVER.word}: {thing(operation, action)}"
+    return f"{Look.ALREADY.word}: {lower_deed(operation, action)}"
 
 
 def _unknown_head(operation: Operation, action: Action | None) -> str:
-    return f"Not sure whether it ran: {lower_deed(operation, action)}"
+    return f"{Look.UNKNOWN.word}: {lower_deed(operation, action)}"
 
 
 def _invalid_head(operation: Operation, _action: Action | None) -> str:
-    return f"Not understood: {code(operation.text, 300)}"
+    return f"{Look.NOT_UNDERSTOOD.word}: {code(operation.text, 300)}"
 
 
 def _state_read(operation: Operation, action: Action | None) -> str:
@@ -97,6 +98,14 @@ def _state_read(operation: Operation, action: Action | None) -> str:
         return ""
     words = state_text(action, action.effect_spec.read_state(operation.result))
     return f"{words[:1].upper()}{words[1:]}" if words and words[0] != "`" else ""
+
+
+def _state_text(operation: Operation, action: Action | None) -> str:
+    """Say in words what a read of a state alone has found; empty for other reads."""
+    field = action.effect_spec.state_field if action is not None else None
+    alone = field is not None and operation.result.keys() == {field[0]}
+    words = _state_read(operation, action) if alone else ""
+    return f"{subject(operation, action)} is {words[:1].lower()}{words[1:]}." if words else ""
 
 
 # --- summaries: the lines of the card after its first ---
@@ -136,7 +145,8 @@ def _condition(operation: Operation) -> str:
     approvals, expires_at = operation.approvals, operation.expires_at
     until = f" by {format_clock(expires_at)}" if expires_at else ""
     if operation.approval is Approval.CONFIRM:
-        return f"{user(operation.actor.user)}: confirm{until}."
+        # Who has to is in the small print, as on any card.
+        return f"Confirm{until}." if until else ""
     if not approvals.roles:
         return "Nobody can approve this: the policy's list of approvers is empty."
     count = "" if approvals.needed == 1 else f"{approvals.needed} people in "
@@ -147,7 +157,7 @@ def _due(operation: Operation, _action: Action | None, _to: Contacts) -> list[st
     if operation.attempts:
         again = f"It did not run. Trying again (try {operation.attempts + 1})."
         return [f"{again} {render_sentence(operation.detail, 600)}"]
-    return ["Waiting for the API's rate limit. Nothing is sent yet."]
+    return ["Waiting for the API's rate limit. Nothing has been sent yet."]
 
 
 def _running(operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:
@@ -159,7 +169,7 @@ def _running(operation: Operation, _action: Action | None, _to: Contacts) -> lis
 
 _LOCAL_RESULTS = {
     "Hold": "Nobody can start it through this bot until it is released.",
-    "Release": "It can be started again, by anyone who may.",
+    "Release": "It can be started again by anyone with permission.",
 }
 
 
@@ -223,7 +233,7 @@ def _accepted_outcome(operation: Operation, action: Action | None, _to: Contacts
     label = state_label(operation, action)
     return [
         live_before_text(operation, action),
-        result_text(operation, action),
+        _state_text(operation, action) or result_text(operation, action),
         f"*{label}* {took_text(operation.duration)}".rstrip() + ".",
         attempts_text(operation),
         expiry_text(operation, action),
@@ -282,7 +292,7 @@ class StateText:
 
     Attributes:
         label: The name of the state, on the trail and in the audit channel.
-        mark: The emoji before the first line.
+        look: Whose emoji is before the first line.
         head: Returns the first line of the card.
         summary: Returns the other lines of the card.
         outcome: Returns the lines in the thread.
@@ -291,7 +301,7 @@ class StateText:
     """
 
     label: str
-    mark: str
+    look: Look
     head: Head
     summary: Lines
     outcome: Lines = _summary_outcome
@@ -300,30 +310,34 @@ class StateText:
 
 
 STATE_TEXTS: Mapping[State, StateText] = {
-    State.ASKED: StateText("Checking", "⏳", _asks("Checking"), _nothing_yet),
-    State.WAITING: StateText("Waiting for approval", "✋", _waiting_head, _waiting),
-    State.DUE: StateText("Queued", "⏳", _asks("Queued"), _due),
-    State.RUNNING: StateText("Sending", "⏳", _asks("Sending"), _running),
+    State.ASKED: StateText("Checking", Look.CHECKING, _asks(Look.CHECKING), _nothing_yet),
+    State.WAITING: StateText("Waiting for approval", Look.APPROVAL, _waiting_head, _waiting),
+    State.DUE: StateText("Queued", Look.QUEUED, _asks(Look.QUEUED), _due),
+    State.RUNNING: StateText("Sending", Look.SENDING, _asks(Look.SENDING), _running),
     State.ACCEPTED: StateText(
-        "Accepted", "✅", _accepted_head, _accepted, _accepted_outcome, read_label="Answered"
+        "Accepted", Look.SENT, _accepted_head, _accepted, _accepted_outcome, read_label="Answered"
     ),
-    State.ALREADY: StateText("Already so", "☑️", _already_head, _already, _already_outcome),
-    State.FAILED: StateText("Failed", "❌", not_done_text, failure_lines, _failed_outcome),
+    State.ALREADY: StateText(
+        "No change needed", Look.ALREADY, _already_head, _already, _already_outcome
+    ),
+    State.FAILED: StateText("Failed", Look.FAILED, not_done_text, failure_lines, _failed_outcome),
     State.UNKNOWN: StateText(
         "Unknown, it may have run",
-        "❓",
+        Look.UNKNOWN,
         _unknown_head,
         _unknown,
         _unknown_outcome,
         audit_detail=True,
     ),
-    State.DENIED: StateText("Denied", "🚫", _asks("Denied"), _denied, audit_detail=True),
-    State.INVALID: StateText("Not understood", "⚠️", _invalid_head, _invalid, audit_detail=True),
-    State.EXPIRED: StateText("Expired", "⌛", _asks("Expired"), _expired),
-    State.CANCELLED: StateText("Cancelled", "✖️", _asks("Cancelled"), _cancelled),
+    State.DENIED: StateText("Denied", Look.DENIED, _asks(Look.DENIED), _denied, audit_detail=True),
+    State.INVALID: StateText(
+        "Not understood", Look.NOT_UNDERSTOOD, _invalid_head, _invalid, audit_detail=True
+    ),
+    State.EXPIRED: StateText("Expired", Look.EXPIRED, _asks(Look.EXPIRED), _expired),
+    State.CANCELLED: StateText("Cancelled", Look.CANCELLED, _asks(Look.CANCELLED), _cancelled),
 }
 
-_READ_MARKS = {"Live": "🔴", "Not live": "⚫", "Banned": "⛔"}
+_READ = {look.word: look for look in (Look.LIVE, Look.NOT_LIVE, Look.BANNED)}
 
 
 def state_label(operation: Operation, action: Action | None) -> str:
@@ -335,33 +349,31 @@ def state_label(operation: Operation, action: Action | None) -> str:
 
 
 def headline(operation: Operation, action: Action | None) -> str:
-    """Describe what came of it so far, e.g. ``⏹ *Stop sent: `stream1`* · accepted in 45 ms``."""
+    """Describe what came of it so far, e.g. ``*Stop sent: `stream1`* · accepted in 45 ms``."""
     row = STATE_TEXTS[operation.state]
     took = ""
     if operation.superseded:
-        return f"↪️ *Superseded: {lower_deed(operation, action)}*"
+        return Look.SUPERSEDED.says(lower_deed(operation, action))
     if operation.state is State.ACCEPTED and not is_local(action):
         took = f" · accepted {took_text(operation.duration)}" if not is_read(action) else ""
     head = row.head(operation, action)
     if operation.live_before is LiveBefore.NOT_LIVE:
         took = ""
-    return f"{_mark(operation, action)} *{head}*{took.rstrip()}"
+    return f"{_look(operation, action).emoji} *{head}*{took.rstrip()}"
 
 
-def _mark(operation: Operation, action: Action | None) -> str:
-    """Return the emoji of a state; a word that says the same is always beside it."""
-    mark = STATE_TEXTS[operation.state].mark
-    if operation.state is State.WAITING:
-        return "❔" if operation.approval is Approval.CONFIRM else mark
+def _look(operation: Operation, action: Action | None) -> Look:
+    """Return how a state looks, whose emoji the first line has."""
+    look = STATE_TEXTS[operation.state].look
     if operation.state is not State.ACCEPTED:
-        return mark
+        return look
     if is_local(action):
-        return "🔒" if operation.api == HOLD.api else "🔓"
+        return Look.HELD if operation.api == HOLD.api else Look.RELEASED
     if is_read(action):
-        return _READ_MARKS.get(_state_read(operation, action), "📋")
+        return _READ.get(_state_read(operation, action), Look.ANSWERED)
     if operation.live_before is LiveBefore.NOT_LIVE:
-        return "⚠️"
-    return "⏹" if is_stop(action) else mark
+        return Look.NOTHING_LIVE
+    return Look.STOP_SENT if is_stop(action) else look
 
 
 def summary_lines(operation: Operation, action: Action | None, to: Contacts) -> list[str]:

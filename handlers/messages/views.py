@@ -364,7 +364,7 @@ def _case_field() -> Block:
         "block_id": CASE_BLOCK,
         "optional": True,
         "label": plain("case"),
-        "hint": plain("The incident or ticket it belongs to; left out: the channel's own."),
+        "hint": plain("The incident or ticket it belongs to; if left out, the channel's own."),
         "element": {"type": "plain_text_input", "action_id": VALUE, "max_length": _CASE_MOST},
     }
 

@@ -23,19 +23,20 @@ _NOT = {"Stop": "stopped", "Ban": "banned", "Unban": "unbanned", "Check": "check
 _UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def deed(operation: Operation, action: Action | None) -> str:
+def deed(operation: Operation, action: Action | None, *, duration: bool = True) -> str:
     """Describe what was asked, e.g. ``Ban `stream1` for 30 min``; without a capital inside."""
     if action is None or not operation.api:
         return f"{escape(operation.api, 80)} {subject(operation, action)}".strip()
     title = _title(operation, action)
     named = _BLANK.sub(lambda _found: subject(operation, action), title)
-    where, how_long = _where(operation, action), duration_text(operation, action)
+    where = _where(operation, action)
+    how_long = duration_text(operation, action) if duration else ""
     return " ".join(filter(None, (named, where, how_long)))
 
 
-def lower_deed(operation: Operation, action: Action | None) -> str:
+def lower_deed(operation: Operation, action: Action | None, *, duration: bool = True) -> str:
     """Describe the same within a sentence."""
-    text = deed(operation, action)
+    text = deed(operation, action, duration=duration)
     known = action is not None and bool(operation.api)
     return f"{text[:1].lower()}{text[1:]}" if known else text
 

@@ -254,7 +254,7 @@ def _sentence(what: str, outcome: Outcome) -> str:
         case Refused("ratelimited"):
             return f"Slack is asked too often at the moment and did not say {what}."
         case Refused(code) if code in AUTH_ERRORS:
-            return f"Slack does not let me ask {what} ({code}); whoever runs this bot must mend it."
+            return f"Slack does not let me ask {what} ({code}); the bot's owner must fix it."
         case Answered():
             return f"Slack's answer did not say {what}."
         case _:

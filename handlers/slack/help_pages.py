@@ -40,6 +40,12 @@ class HelpPages:
         known = self._pages.get(key)
         if known is not None and known[0] is may:
             return known[1]
-        message = help_messages.help_on(topic, vocabulary.actions, permissions, vocabulary.targets)
+        message = help_messages.help_on(
+            topic,
+            vocabulary.actions,
+            permissions,
+            vocabulary.targets,
+            filled_in=vocabulary.filled_in,
+        )
         self._pages[key] = may, message
         return message

@@ -14,6 +14,7 @@ from bot.sandbox.tencent.requests import Received
 from bot.sandbox.tencent.server import CloudEmulator
 from bot.storage import database
 from bot.storage.store import Store
+from handlers.messages.looks import Look
 from handlers.messages.operation_text import detail_text
 from handlers.messages.state_text import STATE_TEXTS
 from tests.chaos.people import People
@@ -233,10 +234,16 @@ def open_store(url: str) -> Store:
 
 
 def _shows(text: str, state: State) -> bool:
-    """Return whether a card shows a final state; what was accepted has many marks."""
-    if text.startswith(("❔", *(STATE_TEXTS[one].mark for one in _OPEN))):
+    """Return whether a card shows a final state; what was accepted has many looks."""
+    if text.startswith(tuple(STATE_TEXTS[one].look.emoji for one in _OPEN)):
         return False
-    return state is State.ACCEPTED or text.startswith(STATE_TEXTS[state].mark)
+    look = STATE_TEXTS[state].look
+    # What is over without anything sent differs by its word.
+    shows = (f"{one.emoji} *{one.word}" for one in _OVER.get(state, ()))
+    return state is State.ACCEPTED or text.startswith((*shows,) or look.emoji)
+
+
+_OVER = {State.EXPIRED: (Look.EXPIRED,), State.CANCELLED: (Look.CANCELLED, Look.SUPERSEDED)}
 
 
 _OPEN = (State.ASKED, State.WAITING, State.DUE, State.RUNNING)

@@ -126,7 +126,7 @@ STOPPED_AGAIN = rf"⏹ \*(?:Stop|Ban) sent: .*Stopped again by <@U0ALICE> {WHEN}
             following(FollowUp.UNDO),
             UNDONE,
         ),
-        ("hold live s1 reason=x", OFF, release, rf"↩️ \*Released: .* · by <@U0ALICE> {WHEN}"),
+        ("hold live s1 reason=x", OFF, release, rf"🔓 \*Released: .* · by <@U0ALICE> {WHEN}"),
     ],
 )
 async def test_root_card_shows_what_happened_later(
@@ -153,9 +153,9 @@ async def test_root_card_shows_what_happened_later(
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
-        (OFF, rf"⌛ \*Ended: `s1`\* · {WHEN}, not live then"),
-        (ON, rf"⌛ \*Ended: `s1`\* · {WHEN}, live then"),
-        (BANNED, rf"⚠️ \*Still off: `s1`\* · its time was over {WHEN}, still banned"),
+        (OFF, rf"⚪ \*Ended: `s1`\* · {WHEN}, not live then"),
+        (ON, rf"⚪ \*Ended: `s1`\* · {WHEN}, live then"),
+        (BANNED, rf"⚠️ \*Still off: `s1`\* · due to end {WHEN}, still banned"),
     ],
 )
 @pytest.mark.parametrize("extended", [False, True])

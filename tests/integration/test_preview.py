@@ -45,7 +45,7 @@ async def test_readings_show_live_since_and_push_url_on_card(house: House) -> No
     )
     assert f"Live since <!date^{SINCE:.0f}^" in text
     assert "pushed to `push.example.com/live/stream1`." in text
-    assert text.startswith("❔ *Stop `stream1`")
+    assert text.startswith("✋ *Stop `stream1`")
     (read,) = [c for c in house.cloud.sent if c.action.api == "DescribeLiveStreamOnlineList"]
     assert read.params == operation.params
 

@@ -77,17 +77,17 @@ WHEN, END = format_slack_time(AT), format_slack_time(UNTIL)
         (
             BANNED,
             LaterEvent(LaterKind.ENDED, AT, "inactive"),
-            f"⌛ *Ended: {WHERE}* · {WHEN}, not live then",
+            f"⚪ *Ended: {WHERE}* · {WHEN}, not live then",
         ),
         (
             BANNED,
             LaterEvent(LaterKind.STILL_OFF, AT, "forbid"),
-            f"⚠️ *Still off: {WHERE}* · its time was over {WHEN}, still banned",
+            f"⚠️ *Still off: {WHERE}* · due to end {WHEN}, still banned",
         ),
         (
             BANNED,
             LaterEvent(LaterKind.STILL_OFF, AT),
-            f"Its time was over {WHEN}; couldn't check whether it is still off.",
+            f"It was due to end {WHEN}; couldn't check whether it is still off.",
         ),
     ],
 )

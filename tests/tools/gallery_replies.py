@@ -186,12 +186,15 @@ def _permissions(*roles: str) -> Permissions:
     return Permissions(Person(ALICE, "T0HOME"), roles, _PERMISSIONS if roles else ())
 
 
+def _help(topic: str) -> Message:
+    mine, filled_in = _permissions("oncall"), VOCABULARY.filled_in
+    return help_messages.help_on(topic, ACTIONS, mine, filled_in=filled_in)
+
+
 def _who() -> Iterator[Entry]:
     flow = "Help and whoami"
-    yield Entry(flow, "help", _ALONE, help_messages.help_on("", ACTIONS, _permissions("oncall")))
-    yield Entry(
-        flow, "help ban", _ALONE, help_messages.help_on("ban", ACTIONS, _permissions("oncall"))
-    )
+    yield Entry(flow, "help", _ALONE, _help(""))
+    yield Entry(flow, "help ban", _ALONE, _help("ban"))
     yield Entry(flow, "whoami", _ALONE, rights.whoami(_permissions("oncall")))
     yield Entry(flow, "whoami: no role", _ALONE, rights.whoami(_permissions()))
 
