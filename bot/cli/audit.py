@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from bot.cli.audit_export import export
+from bot.cli.audit_follow import follow
 from bot.cli.audit_keys import acknowledge, rotate_key
 from bot.cli.audit_show import show, tail
 from bot.cli.audit_verify import verify
@@ -47,19 +48,26 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
 async def _run(store: Store, settings: Settings, options: argparse.Namespace) -> int:
     """Run one of the commands that use the store."""
     match options.what:
-        case "tail":
-            return tail(store, since=_parse_since(options.since), count=options.n)
-        case "show":
-            return show(store, options.id)
+        case "tail" | "show":
+            return _print(store, options)
         case "export":
             since, until = _parse_since(options.since), _parse_since(options.until)
             return await export(store, as_format=options.format, since=since, until=until)
+        case "follow":
+            return await follow(store, after=options.after, as_json=options.json)
         case "acknowledge":
             return await acknowledge(store, options)
         case "checkpoint":
             return await _checkpoint(store)
         case _:
             return await _prune(store, settings, options)
+
+
+def _print(store: Store, options: argparse.Namespace) -> int:
+    """Run one of the commands that only read."""
+    if options.what == "tail":
+        return tail(store, since=_parse_since(options.since), count=options.n)
+    return show(store, options.id)
 
 
 def _parse_since(text: str) -> float:

@@ -59,6 +59,11 @@ def tail(store: Store, *, since: float, count: int) -> int:
     return DONE
 
 
+def tail_line(record: Record) -> str:
+    """Return a record as one line of text."""
+    return one_line("  ".join(_tail_row(record))) + "\n"
+
+
 def _tail_row(record: Record) -> list[str]:
     facts = record.facts
     text = _facts_text(facts, (*_OPERATION_FACTS, *_OTHER_FACTS))

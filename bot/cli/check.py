@@ -16,6 +16,7 @@ from bot.cli.settings import Settings
 from bot.cli.traces import missing_extra
 from bot.cli.wiring import (
     missing_of_slack,
+    missing_of_webhook,
     open_cloud,
     open_credentials,
     open_policy,
@@ -143,7 +144,9 @@ async def _check_store(settings: Settings) -> Findings:
 
 
 async def _check_sink(settings: Settings) -> Findings:
-    """Look whether the file of the audit sink can be written; make none, and ask no address."""
+    """Look at the ways out of the trail: whether a file can be written; ask no address."""
+    for problem in missing_of_webhook(settings):
+        yield False, problem
     file = settings.audit_sink_file
     if file is None:
         return

@@ -213,6 +213,15 @@ def _add_audit(add: AddParser) -> None:
     export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
     export.add_argument("--since", default="", metavar="24h", help="a duration or an ISO date")
     export.add_argument("--until", default="", metavar="1h", help="a duration or an ISO date")
+    follow = audits.add_parser("follow", help="write the records as they come, until Ctrl-C")
+    follow.add_argument("--json", action="store_true", help="as export writes them")
+    follow.add_argument(
+        "--after",
+        type=int,
+        default=None,
+        metavar="N",
+        help="the last record that you have; left out: from now on",
+    )
     audits.add_parser("checkpoint", help="seal where the trail ends now, for the audit channel")
     known = audits.add_parser(
         "acknowledge", help="say that you know what a `tampered` record is about"

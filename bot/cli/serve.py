@@ -30,6 +30,7 @@ from bot.cli.wiring import (
     open_policy,
     open_sink,
     open_store,
+    open_webhook,
     require_slack,
 )
 from bot.clock_skew import ClockSkew
@@ -188,6 +189,9 @@ class Server:
             sink.start()
             # What others record while they stop is copied, too.
             self._stack.push_async_callback(sink.stop)
+        if (webhook := open_webhook(settings, store, self.supervisor)) is not None:
+            webhook.start()
+            self._stack.push_async_callback(webhook.stop)
         http = self._http = await self._listen(store)
         client = await self._stack.enter_async_context(
             web_client(_text(settings.slack_bot_token), settings.slack_api_url, self.skew)

@@ -33,12 +33,13 @@ from bot.cli.setting_values import (
     parse_public_keys,
     prefixed,
 )
+from bot.cli.webhook_settings import WebhookSettings
 from bot.errors import ConfigError
 from bot.hooks.live import check_callback_keys
 from bot.times import parse_duration
 
 
-class Settings(CloudSettings, HookSettings):
+class Settings(CloudSettings, HookSettings, WebhookSettings):
     """Every setting, by the name it has in the environment; see docs/operate.md.
 
     An empty variable counts as absent.
@@ -122,6 +123,13 @@ class Settings(CloudSettings, HookSettings):
         None,
         alias="STOPSTREAM_AUDIT_SINK_TOKEN",
         description="Sent to that address as `Authorization: Bearer …`.",
+    )
+    webhook_url: str = Field(
+        "",
+        alias="STOPSTREAM_WEBHOOK_URL",
+        repr=False,
+        description="An `https://…` address that is told of each ending, decision and comeback, "
+        "once and in order, with the headers of Standard Webhooks; see docs/audit.md.",
     )
     audit_checkpoint: str = Field(
         "1h",
@@ -230,7 +238,9 @@ class Settings(CloudSettings, HookSettings):
     def _app_token(cls, value: SecretStr | None) -> SecretStr | None:
         return prefixed(value, "xapp-", "an app-level token begins with xapp-")
 
-    @field_validator("slack_api_url", "tencent_url", "audit_sink", "public_url", mode="after")
+    @field_validator(
+        "slack_api_url", "tencent_url", "audit_sink", "public_url", "webhook_url", mode="after"
+    )
     @classmethod
     def _url(cls, value: str, info: ValidationInfo) -> str:
         if not value or (info.field_name == "audit_sink" and not is_url(value)):

@@ -27,6 +27,8 @@ from bot.operations.file_sink import FileSink
 from bot.operations.http_sink import HttpSink
 from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
 from bot.operations.transitions import ASK_EXPIRES
+from bot.operations.webhook_events import secret_bytes
+from bot.operations.webhook_sink import WebhookSink
 from bot.policy.loader import LoadedPolicy, loader
 from bot.policy.watched_file import WatchedFile
 from bot.storage import audit_end, database
@@ -171,6 +173,29 @@ def open_sink(settings: Settings, store: Store, supervisor: Supervisor) -> SinkR
         token = settings.audit_sink_token
         sink = HttpSink(store, settings.audit_sink, token.get_secret_value() if token else "")
     return SinkRelay(sink, supervisor=supervisor)
+
+
+def open_webhook(settings: Settings, store: Store, supervisor: Supervisor) -> SinkRelay | None:
+    """Return what tells the webhook that is set of events; None if there is none.
+
+    Raises:
+        ConfigError: It has no secret.
+    """
+    if problems := missing_of_webhook(settings):
+        raise ConfigError(problems)
+    if not settings.webhook_url:
+        return None
+    secrets = [secret_bytes(one.get_secret_value()) for one in settings.webhook_secrets]
+    sink = WebhookSink(store, settings.webhook_url, secrets)
+    return SinkRelay(sink, supervisor=supervisor, what="webhook")
+
+
+def missing_of_webhook(settings: Settings) -> list[str]:
+    """Return a line for what the webhook needs and what is not set."""
+    if bool(settings.webhook_url) == bool(settings.webhook_secrets):
+        return []
+    absent = "SECRET" if settings.webhook_url else "URL"
+    return [f"STOPSTREAM_WEBHOOK_{absent}: is missing; address and secret go together"]
 
 
 def open_store(

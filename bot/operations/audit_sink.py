@@ -45,14 +45,26 @@ class Sink(Protocol):
 class SinkRelay:
     """Writes to a sink for as long as it takes. Nothing else waits for it.
 
+    Args:
+        what: What it is called in the log and among the loops.
+        patience: Seconds that one write may take before it is told.
+
     Attributes:
         trouble: Why the sink does not take the trail; empty if it does.
         behind: How many records are still to be written, as far as that is known.
         is_complete: Whether the sink had every record when it was last written to.
     """
 
-    def __init__(self, sink: Sink, *, supervisor: Supervisor, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        supervisor: Supervisor,
+        what: str = "audit sink",
+        patience: float = _PATIENCE,
+    ) -> None:
         self._sink = sink
+        self._what = what
         self._supervisor = supervisor
         self._patience = patience
         self.trouble = ""
@@ -67,7 +79,7 @@ class SinkRelay:
         """Begin to copy."""
         # A sink that hangs is told as its trouble; it is no reason to take the bot out of service.
         self._loop = self._supervisor.start(
-            "audit sink", self.copy, every=self._pause, longest=_ENDLESS
+            self._what, self.copy, every=self._pause, longest=_ENDLESS
         )
 
     async def stop(self, grace: float = 2.0) -> None:
@@ -108,16 +120,18 @@ class SinkRelay:
             log.error("the trail is not copied: the store does not answer", why=str(error))
         else:
             if self.trouble:
-                log.info("the audit sink takes the trail again", sink=self._sink.name)
+                log.info("it takes the trail again", what=self._what, sink=self._sink.name)
             self.trouble, self._failures = "", 0
             self.is_complete = not self.behind
             # Another replica is at it, or a backlog does not become smaller.
             self._stands = self.behind >= before
 
     def _fail(self, why: str) -> None:
-        self.trouble = f"the audit sink {self._sink.name} does not take the trail: {why}"
+        self.trouble = f"the {self._what} {self._sink.name} does not take the trail: {why}"
         self._failures += 1
-        log.error("the audit sink refuses", sink=self._sink.name, why=why, again_in=self._pause())
+        log.error(
+            "a sink refuses", what=self._what, sink=self._sink.name, why=why, again_in=self._pause()
+        )
 
     def _pause(self) -> float:
         if self._failures:

@@ -258,6 +258,7 @@ def read(
     since: float = 0.0,
     until: float = 0.0,
     operation: str = "",
+    after: int = 0,
     last: int = 0,
 ) -> Generator[Record, None, None]:
     """Stream records in order, in constant memory.
@@ -266,9 +267,10 @@ def read(
         since: Epoch seconds.
         until: Epoch seconds; 0 for no end.
         operation: Only those of this one.
+        after: Only those with a higher number.
         last: Only so many of the newest; 0 for all.
     """
-    query = sa.select(trail).order_by(trail.c.seq)
+    query = sa.select(trail).where(trail.c.seq > after).order_by(trail.c.seq)
     if since:
         # By number from the first that matches, so that nothing has to be sorted.
         begin = sa.select(sa.func.min(trail.c.seq)).where(trail.c.at >= since)

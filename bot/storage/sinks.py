@@ -42,6 +42,13 @@ class Sinks:
         return await self.session.read(count)
 
     @write
+    def begin_at_end(self, tx: Transaction, name: str) -> None:
+        """Have a sink that is new begin with the records that come from now on."""
+        values = {"seq": _last(tx.connection), "upto": 0, "owner": "", "lease_until": 0.0}
+        begun = self.session.insert(sinks).values(name=name, **values)
+        tx.connection.execute(begun.on_conflict_do_nothing(index_elements=["name"]))
+
+    @write
     def claim(self, tx: Transaction, name: str, limit: int) -> Batch | None:
         """Claim the next records, or again those whose sending may have been interrupted.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot import telemetry
 from tests.chaos.__main__ import database
+from tests.trials.alerts import pace, worthless
 from tests.trials.callbacks import callbacks
 from tests.trials.connections import press
 from tests.trials.disk import disk
@@ -107,12 +108,22 @@ async def _soak(options: argparse.Namespace) -> None:
         sys.exit(1)
 
 
+async def _alerts(_options: argparse.Namespace) -> None:
+    for kind, replicas in (("sqlite", 1), ("postgresql", 2)):
+        with database(kind) as (url, folder, _):
+            found = await pace(folder, url, replicas=replicas, rate=200.0, seconds=20.0)
+            _say(f"{kind}: {found.line()}")
+    with database("postgresql") as (url, folder, _):
+        _say(*(one.line() for one in await worthless(folder, url, replicas=2, count=1000)))
+
+
 def _say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)  # noqa: T201 (a terminal)
 
 
 TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
     "callbacks": _callbacks,
+    "alerts": _alerts,
     "disk": _disk,
     "connections": _connections,
     "limits": _limits,

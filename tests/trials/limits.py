@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,9 @@ class Fleet:
 
 
 @contextlib.asynccontextmanager
-async def fleet(folder: Path, url: str, replicas: int) -> AsyncIterator[Fleet]:
+async def fleet(
+    folder: Path, url: str, replicas: int, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Fleet]:
     slack = Workspace(scopes=bot_scopes())
     cloud = CloudEmulator(keys={"AKIDDEMODEMO": Key("demo")})
     for id_, name in (("U0ALICE", "alice"), ("U0BOB", "bob")):
@@ -91,6 +93,7 @@ async def fleet(folder: Path, url: str, replicas: int) -> AsyncIterator[Fleet]:
                 "STOPSTREAM_LISTEN": f"127.0.0.1:{port}",
                 "SLACK_APP_TOKEN": "",
                 "SLACK_SIGNING_SECRET": slack.signing_secret,
+                **(environment or {}),
             }
             for port in ports
         ]
@@ -107,7 +110,7 @@ async def fleet(folder: Path, url: str, replicas: int) -> AsyncIterator[Fleet]:
 
 
 async def _ready(url: str) -> None:
-    async with ClientSession() as session, asyncio.timeout(30):
+    async with ClientSession() as session, asyncio.timeout(180):
         while True:
             with contextlib.suppress(ClientError):
                 async with session.get(f"{url}/readyz") as answer:

@@ -165,6 +165,7 @@ ADDRESSES = (
     "SLACK_API_URL",
     "STOPSTREAM_TENCENT_URL",
     "STOPSTREAM_AUDIT_SINK",
+    "STOPSTREAM_WEBHOOK_URL",
     "STOPSTREAM_PUBLIC_URL",
 )
 """Every address but `STOPSTREAM_DATABASE_URL`, which alone may hold a password."""
