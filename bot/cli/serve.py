@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
+import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -341,7 +344,10 @@ def _naming(setting: str, value: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError([f"{setting}: {value}: {error.strerror or error}"]) from None
+        # The loop's own words repeat the address; those of an unknown host have no such number.
+        known = error.errno in errno.errorcode and not isinstance(error, socket.gaierror)
+        why = os.strerror(error.errno or 0) if known else error.strerror or str(error)
+        raise ConfigError([f"{setting}: {value}: {why}"]) from None
 
 
 async def _identify(ask: Callable[[], Awaitable[Identity]]) -> Identity:
