@@ -234,14 +234,16 @@ async def _check_cloud(settings: Settings, skew: ClockSkew) -> Findings:
     loaded = open_policy(settings).value
     credentials = open_credentials(settings)
     cloud = open_cloud(settings, lambda: loaded, skew, credentials=credentials)
+    has_key = False
     try:
         for account in loaded.policy.account_names:
             fine, line = await _check_account(cloud, account)
+            has_key |= fine and loaded.credentials[account].source is None
             named = f" ({account})" if loaded.policy.accounts else ""
             yield fine, f"tencent cloud{named}: {line}"
     finally:
         await cloud.close()
-    if any(one.source is None for one in loaded.credentials.values()):
+    if has_key:
         yield True, f"tencent cloud: the key is from {_origin(credentials)}"
 
 

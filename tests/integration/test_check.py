@@ -90,6 +90,7 @@ async def test_check_tells_of_a_role_and_when_its_key_lapses(installation: Insta
     code, lines = await installation.check()
     assert code == FAILED
     assert any("ResourceNotFound.RoleNotFound" in line and "FIX" in line for line in lines), lines
+    assert not [line for line in lines if "the key is from" in line], "there is none"
 
     installation.cloud.sts.roles[arn] = Role(trusts=frozenset({"AKIDDEMODEMO"}))
     code, lines = await installation.check()
