@@ -175,9 +175,14 @@ def find_candidates(message: Mapping[str, Any]) -> tuple[Candidate, ...]:
 
 
 def _strings(message: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every visible text of a message."""
-    for name in ("text", "blocks", "attachments"):
-        yield from _texts(message.get(name), depth=0)
+    """Yield the visible texts of a message, as far as they are read."""
+    names = ("text", "blocks", "attachments")
+    size = 0
+    for text in chain.from_iterable(_texts(message.get(name), depth=0) for name in names):
+        yield text
+        size += len(text) + 1
+        if size > _READ_MOST:
+            return
 
 
 def _texts(value: Any, depth: int) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Alerts and words made to take long: the time grows with the text, not with its square."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -59,6 +59,25 @@ def test_alert_is_read_in_linear_time(piece: str, end: str) -> None:
     long = piece * (_SHORT * _TIMES // len(piece)) + end
 
     assert _took(long) < _MOST * _took(short)
+
+
+class _Counted(list[dict[str, str]]):
+    """Counts how many of its entries are looked at."""
+
+    looked = 0
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        for one in super().__iter__():
+            self.looked += 1
+            yield one
+
+
+def test_large_message_is_not_looked_through() -> None:
+    """Of a message with 200,000 fields only those are looked at whose text is read."""
+    blocks = _Counted([{"type": "section", "text": "some text"}] * 200_000)
+
+    assert find_candidates({"text": "streams: a, b", "blocks": blocks})
+    assert blocks.looked < 5_000
 
 
 @pytest.mark.parametrize("read", [only_url_in, _domains])
