@@ -230,6 +230,9 @@ async def test_policy_file_is_read_after_what_no_one_expected(tmp_path: Path) ->
             assert restarts(bot.metrics, "policy file") == 1
 
 
+LOOPS = ("engine", "approvals", "courier", "watches", "checkpoints", "policy file", "errands 0")
+
+
 async def test_readyz_is_red_while_a_loop_is_dead(tmp_path: Path) -> None:
     """A loop that is down or hangs makes the bot not ready, by name; it recovers with the loop."""
     clock, work = Clock(), Work(10**9)
@@ -248,7 +251,7 @@ async def test_readyz_is_red_while_a_loop_is_dead(tmp_path: Path) -> None:
                 return await answer.text()
 
         assert await ready() == (200, "ready")
-        for name in ("engine", "approvals", "courier", "checkpoints", "policy file", "errands 0"):
+        for name in LOOPS:
             assert f'stopstream_loop_up{{loop="{name}"}} 1.0' in await metrics()
 
         loop = bot.supervisor.start("planted", work)
