@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from bot import telemetry
 from bot.cli.demo import DOMAIN, paged
@@ -16,7 +16,20 @@ from tests.support.browser import browser
 from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
+PATIENCE = 180_000
+"""Milliseconds; the bound only ends a hang: the machine may be busy."""
 SIZE = {"width": 1440, "height": 860}
+
+
+expect.set_options(timeout=PATIENCE)
+
+
+async def shoot(page: Page, file: Path | None = None) -> bytes:
+    """Take a picture of the page in a good state: the bot is up, and nothing is in the way."""
+    await expect(page.locator("#bot")).to_contain_text("up")
+    await expect(page.locator("#lost, .toast, dialog[open], #messages .error")).to_have_count(0)
+    await expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    return await page.screenshot(path=file)
 
 
 class Film:
@@ -29,7 +42,7 @@ class Film:
 
     async def frame(self, seconds: float) -> None:
         """Take one, to be shown so long."""
-        taken = Image.open(io.BytesIO(await self._page.screenshot()))
+        taken = Image.open(io.BytesIO(await shoot(self._page)))
         small = taken.convert("RGB").resize((960, 573), Image.Resampling.LANCZOS)
         self._frames.append(small.quantize(64, dither=Image.Dither.NONE))
         self._lengths.append(int(seconds * 1000))
@@ -57,6 +70,7 @@ async def take() -> None:
             if chrome is None:
                 sys.exit("no Chromium is at hand")
             page = await chrome.new_page(viewport=SIZE)  # type: ignore[arg-type] # its own dict
+            page.set_default_timeout(PATIENCE)
             await page.goto(server.url)
             film = Film(page)
             await page.locator("#bot", has_text="up").wait_for()
@@ -65,10 +79,10 @@ async def take() -> None:
             await page.locator("#messages", has_text="RequestId").wait_for()
             await film.frame(2)
             await page.get_by_role("button", name=re.compile("repl")).first.click()
-            await page.locator("#replies", has_text="Live again").wait_for(timeout=20_000)
+            await page.locator("#replies", has_text="Live again").wait_for()
             await film.frame(3.5)
             await page.locator("#replies > :last-child").scroll_into_view_if_needed()
-            await page.screenshot(path=DOCS / "thread.png")
+            await shoot(page, DOCS / "thread.png")
             await page.locator("#close-thread").click()
             await say(page, f"/stopstream domain {DOMAIN}", film)
             approve = page.get_by_role("button", name=re.compile("^Approve"))
@@ -81,7 +95,7 @@ async def take() -> None:
             await page.locator("#messages", has_text="Sent: switch off").wait_for()
             await page.locator("#cloud details").first.locator("summary").click()
             await film.frame(3.5)
-            await page.screenshot(path=DOCS / "page.png")
+            await shoot(page, DOCS / "page.png")
             film.write(DOCS / "story.gif")
 
 
