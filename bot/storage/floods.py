@@ -57,6 +57,9 @@ def _tell(tx: Transaction, outbox: Outbox, operation: Operation) -> None:
         f"have no line of their own here. Each is on the trail: "
         f"/stopstream audit user={user}",
     )
+    if operation.approvals.withheld:
+        # An outsider gets one sentence, and has had it.
+        return
     words = (
         f"You were refused {REFUSALS} times within a minute, so further refusals are not told "
         "here; what is allowed goes ahead as always. /stopstream whoami shows what you can do."
