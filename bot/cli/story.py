@@ -111,7 +111,7 @@ class Story:
         say("", "8. What is over already is not an error.")
         await self._run("U0ALICE", "/stopstream", "ingest task-1")
         ending = await self._run("U0ALICE", "/stopstream", "ingest task-1")
-        self._must("lready" in ending, "the second stop says that it was over")
+        self._must("ended before" in ending, "the second stop says that it was over")
 
     async def _came_back(self) -> None:
         say(
