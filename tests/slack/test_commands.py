@@ -113,7 +113,8 @@ async def test_audit_search_replies_after_ack(workspace: Workspace) -> None:
     await workspace.background.stop(grace=60.0)
 
     (reply,) = workspace.slack.replies
-    assert "DropLiveStream" in reply["text"]
+    assert "stop `stream1`" in reply["text"]
+    assert "DropLiveStream" not in reply["text"]
 
 
 async def test_whoami_reports_failed_user_lookup(workspace: Workspace) -> None:

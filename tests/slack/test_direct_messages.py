@@ -44,7 +44,7 @@ async def said(workspace: Workspace, text: str, command: str = "/stopstream") ->
         ("whoami", "*In any channel I am in* "),
         ("whoami", "*In <#C0INC>* "),
         ("status live s1", "Ask in a channel that I am in."),
-        ("audit since=1h", "Nothing"),
+        ("audit since=1h", "No requests found"),
         ("off", "Nothing is off, and nothing is held."),
         ("live s1", "Ask in a channel that I am in."),
         ("ban s1 for=30m", "Ask in a channel that I am in."),

@@ -11,7 +11,7 @@ async def test_home_tab_is_published_when_opened(workspace: Workspace) -> None:
 
     (published,) = workspace.slack.asked("views.publish")
     assert published["user_id"] == "U0ALICE"
-    assert "DropLiveStream" in str(published["view"])
+    assert "stop `stream1`" in str(published["view"])
 
 
 async def test_home_tab_reports_unreadable_roles(

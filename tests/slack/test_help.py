@@ -405,9 +405,9 @@ def test_help_is_rendered_once_for_the_same_rights(monkeypatch: pytest.MonkeyPat
     rendered: list[str] = []
     help_on = help_messages.help_on
 
-    def counted(topic: str, *more: Any) -> Message:
+    def counted(topic: str, *more: Any, **named: Any) -> Message:
         rendered.append(topic)
-        return help_on(topic, *more)
+        return help_on(topic, *more, **named)
 
     monkeypatch.setattr(help_messages, "help_on", counted)
     pages, vocabulary, own = HelpPages(), rules().vocabulary, alice()
