@@ -113,7 +113,7 @@ def test_every_column_is_covered_or_known_not_to_be() -> None:
         tables.decisions: {"id", "settled", "owner", "lease_until", "mac"},
         tables.outbox: {
             *("id", "wanted", "attempts", "uncertain", "next_at", "owner", "lease_until"),
-            *("aside", "mac"),
+            *("aside", "enqueued_at", "mac"),
         },
     }
     covered = {
