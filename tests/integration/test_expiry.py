@@ -68,7 +68,7 @@ async def test_expiry_keeps_a_stream_that_is_still_forbidden(
     said = off_air_messages.expired_notice(
         after.operation, action_of(after.operation), after.observed
     )
-    assert "still off" in said.text
+    assert "*Still off: `s1`*" in said.text
     assert "Lift now" in str(said.blocks)
 
 

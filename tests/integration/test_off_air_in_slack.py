@@ -129,7 +129,8 @@ async def test_verifier_skips_a_ban_that_was_undone(
 
     def looks() -> list[Message]:
         messages = slack.channels[INCIDENTS].messages
-        return [m for m in messages if m.thread_ts and "s later" in m.text]
+        read = ("s later", "s after the stop")
+        return [m for m in messages if m.thread_ts and any(words in m.text for words in read)]
 
     await slack.wait_for(looks)
     # The ban's own look would have come before.
