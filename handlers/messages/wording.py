@@ -113,13 +113,13 @@ def duration_text(operation: Operation, action: Action | None) -> str:
 
 
 def span_text(seconds: float) -> str:
-    """Render a duration as people say it, e.g. `1 h 30 min`."""
+    """Render a duration as people say it, e.g. `1 h 30 min`; never as none at all."""
     left, words = max(round(seconds), 0), []
     for unit, length in _UNITS:
         count, left = divmod(left, length)
         plural = "s" if unit == "day" and count > 1 else ""
         words += [f"{count} {unit}{plural}"] if count else []
-    return " ".join(words[:2]) or "0 s"
+    return " ".join(words[:2]) or "less than 1 s"
 
 
 def took_text(seconds: float | None) -> str:

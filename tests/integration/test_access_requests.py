@@ -120,7 +120,7 @@ async def test_access_request_skips_reads_requester_lacks(house: House) -> None:
     assert house.cloud.sent == []
     assert operation.preview.state == ""
     assert "push.example.com/live" not in text
-    assert "Not shown, as whoever asks may not read it: `DescribeLiveStreamState, " in text
+    assert "Not shown, because the asker may not read it: `DescribeLiveStreamState, " in text
     assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
 
 
