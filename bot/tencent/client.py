@@ -8,13 +8,14 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import httpx
+from cachetools import LRUCache
 from httpx_aiohttp import AiohttpTransport
 
 from bot.clock_skew import ClockSkew
@@ -77,6 +78,9 @@ _OF_THE_KEY = frozenset(
 )
 """What a key is refused with that has lapsed, was deleted or was replaced by another one."""
 
+_KEYS_KEPT = 64
+"""Keys that answers are searched for: more than any policy has accounts, with renewed ones."""
+
 _SIGNED = re.compile(r"(Credential=|Signature=)[0-9A-Za-z]+")
 _OF_THE_CONNECTION = ("accept", "connection", "content-length", "user-agent")
 
@@ -131,6 +135,7 @@ class TencentCloud:
         self._whole = whole
         self._clock = clock
         self._clock_skew = skew or ClockSkew(clock)
+        self._signed_with = LRUCache[str, tc3.Credentials](_KEYS_KEPT)
         # No proxy from the environment: it would see every request, and a forgotten variable
         # would decide where stops go. STOPSTREAM_TENCENT_URL names one on purpose.
         self._client = httpx.AsyncClient(
@@ -197,11 +202,17 @@ class TencentCloud:
                 raise HeldBackError("It was about to leave too late.") from error
             raise _lost(error) from error
         self._clock_skew.note(_SERVICE, response.headers)
-        secrets = _secrets(command, credentials)
+        self._signed_with[credentials.secret_id] = credentials
+        secrets = [*self._key_secrets(), *_parameter_secrets(command)]
         try:
             return self._read(response, body, time.perf_counter() - began, secrets)
         except ApiError as error:
             raise await _refused(error, source, credentials) from error
+
+    def _key_secrets(self) -> Iterator[str]:
+        """Yield what must not be shown of the keys of all accounts that were in use lately."""
+        for key in self._signed_with.values():
+            yield from filter(None, (key.secret_id, key.secret_key, key.token))
 
     def _request(
         self,
@@ -310,13 +321,12 @@ async def _refused(
     return error if other is None else LapsedKeyError.of(error)
 
 
-def _secrets(command: Command, credentials: tc3.Credentials) -> list[str]:
-    """Return what must not be shown from a response: the key and the secret parameters."""
+def _parameter_secrets(command: Command) -> list[str]:
+    """Return what must not be shown of the request: the values of its secret parameters."""
     given = [str(command.params.get(p.api) or "") for p in command.action.params if p.secret]
     # Of an address, what follows the last slash is the key; a short one is a word like any other.
     given += [one.rpartition("/")[2] for one in given]
-    ours = (credentials.secret_id, credentials.secret_key, credentials.token)
-    return [*filter(None, ours), *(one for one in given if len(one) >= _SHORTEST_SECRET)]
+    return [one for one in given if len(one) >= _SHORTEST_SECRET]
 
 
 def _excerpt(body: bytes, secrets: Sequence[str]) -> str:

@@ -3,9 +3,8 @@
 Source: https://docs.slack.dev/apis/web-api/rate-limits
 """
 
-import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 PER_MINUTE: Mapping[str, int] = {
@@ -32,9 +31,14 @@ _BURST, _POSTS_PER_SECOND = 10.0, 1.0
 
 
 class RateLimits:
-    """Counts the calls of each method against Slack's limits."""
+    """Counts the calls of each method against Slack's limits.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Returns epoch seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._calls: dict[str, deque[float]] = {}
         self._allowance: dict[str, tuple[float, float]] = {}
 
@@ -45,7 +49,7 @@ class RateLimits:
         limit = PER_MINUTE.get(method)
         if limit is None:
             return 0.0
-        now = time.monotonic()
+        now = self._clock()
         calls = self._calls.setdefault(method, deque())
         while calls and calls[0] <= now - 60.0:
             calls.popleft()
@@ -55,7 +59,7 @@ class RateLimits:
         return 0.0
 
     def _wait_to_post(self, channel: str) -> float:
-        now = time.monotonic()
+        now = self._clock()
         left, at = self._allowance.get(channel, (_BURST, now))
         left = min(_BURST, left + (now - at) * _POSTS_PER_SECOND)
         if left < 1.0:

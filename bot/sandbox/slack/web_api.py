@@ -48,7 +48,7 @@ class WebApi:
 
     def __init__(self, state: WorkspaceState, *, limits: bool = True) -> None:
         self._state = state
-        self._rate_limits = RateLimits() if limits else None
+        self._rate_limits = RateLimits(state.clock) if limits else None
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one call."""

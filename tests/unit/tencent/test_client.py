@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
@@ -19,11 +20,12 @@ from bot.errors import (
     NoAnswerError,
     UnreadableAnswerError,
 )
+from bot.model.actions import DEFAULT
 from bot.model.commands import Command
 from bot.tencent import tc3
 from bot.tencent.answers import LARGEST
 from bot.tencent.client import TencentCloud
-from bot.tencent.credentials import Fixed
+from bot.tencent.credentials import Access, Fixed
 from tests.support.waiting import until
 
 KEY = tc3.Credentials("AKIDEXAMPLE12", "5ECRE7KEY", "T0KEN")
@@ -286,6 +288,25 @@ async def test_cloud_client_redacts_echoed_secret_parameter(form: str, document:
 
     assert "[hidden]" in str(caught.value)
     assert "5ECRE7" not in str(caught.value)
+
+
+async def test_cloud_client_redacts_key_of_another_account() -> None:
+    """An answer to one account's request shows the keys of no account."""
+    other = tc3.Credentials("AKIDOTHER0123", "0THER5ECRE7", "0THERT0KEN")
+    accounts = {DEFAULT: Access(), "other": Access(Fixed(other))}
+    said = f"{KEY.secret_id} {KEY.secret_key} {KEY.token} {other.secret_key}"
+    error = {"Response": {"Error": {"Code": "InternalError", "Message": said}, "RequestId": "r"}}
+    closing = http(json.dumps(error).encode(), headers="Connection: close\r\n")
+    messages = []
+    async with server(answers(closing)) as url:
+        cloud = TencentCloud(credentials=Fixed(KEY), accounts=lambda: accounts, base_url=url)
+        for account in accounts:
+            with pytest.raises(ApiError) as caught:
+                await cloud.call(replace(STOP, account=account))
+            messages.append(caught.value.message)
+        await cloud.close()
+
+    assert messages[-1] == "[hidden] [hidden] [hidden] [hidden]"
 
 
 @pytest.mark.parametrize(
