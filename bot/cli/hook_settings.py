@@ -42,7 +42,7 @@ class HookSettings(BaseSettings):
 
     @field_validator("alertmanager_secrets", "pagerduty_secrets", "generic_secrets", mode="before")
     @classmethod
-    def _secrets(cls, value: Any) -> Any:
+    def _hook_secrets(cls, value: Any) -> Any:
         return split_secrets(value)
 
 

@@ -23,7 +23,7 @@ class WebhookSettings(BaseSettings):
 
     @field_validator("webhook_secrets", mode="before")
     @classmethod
-    def _secrets(cls, value: Any) -> Any:
+    def _webhook_secrets(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         found = value.split(",")

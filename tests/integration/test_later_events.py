@@ -90,7 +90,8 @@ Step: TypeAlias = Callable[[House, Operation], Awaitable[None]]
 
 EXTENDED = rf"⚫ \*Extended: `s1` until {WHEN}\* · by <@U0ALICE> {WHEN}"
 LIFTED = rf"↩️ \*Lifted: `s1`\* · by <@U0ALICE> {WHEN}"
-OFF_NOW = r"⚫ \*Off: `s1`\*(?:, banned until <[^>]+>)? · checked \d+ s later"
+SOON = r"(?:\d+ s|less than 1 s) later"
+OFF_NOW = rf"⚫ \*Off: `s1`\*(?:, banned until <[^>]+>)? · checked {SOON}"
 UNDONE = rf"↩️ \*Undone: `push\.example\.com`\* · by <@U0ALICE> {WHEN}"
 ENDED = r"(?:⏹|🔒) \*(?:\w+ sent|Sent|Held): "
 STOPPED_AGAIN = rf"⏹ \*(?:Stop|Ban) sent: .*Stopped again by <@U0ALICE> {WHEN}, until {WHEN}\."
@@ -101,10 +102,10 @@ STOPPED_AGAIN = rf"⏹ \*(?:Stop|Ban) sent: .*Stopped again by <@U0ALICE> {WHEN}
     [
         ("live s1", OFF, verify, OFF_NOW),
         ("ban s1", BANNED, verify, OFF_NOW),
-        ("live s1", ON, verify, r"🔴 \*Live again: `s1`\* · seen \d+ s later"),
-        ("ban s1", ON, verify, r"🔴 \*Live again: `s1`\* · seen \d+ s later"),
-        ("ban s1", OFF, verify, r"⚠️ \*No longer banned: `s1`\* · not live \d+ s later"),
-        ("live s1", ON, list_off, r"🔴 \*Live again: `s1`\* · seen \d+ s later"),
+        ("live s1", ON, verify, rf"🔴 \*Live again: `s1`\* · seen {SOON}"),
+        ("ban s1", ON, verify, rf"🔴 \*Live again: `s1`\* · seen {SOON}"),
+        ("ban s1", OFF, verify, rf"⚠️ \*No longer banned: `s1`\* · not live {SOON}"),
+        ("live s1", ON, list_off, rf"🔴 \*Live again: `s1`\* · seen {SOON}"),
         ("live s1 for=30m", BANNED, following(FollowUp.EXTEND), EXTENDED),
         ("live s1 for=30m", BANNED, ban, EXTENDED),
         ("live s1 for=30m", BANNED, following(FollowUp.LIFT), LIFTED),

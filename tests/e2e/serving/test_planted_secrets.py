@@ -2,7 +2,10 @@
 
 import asyncio
 import base64
+import contextlib
 import json
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,26 +20,39 @@ from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.faults import Fault, Html
 from bot.sandbox.tencent.server import CloudEmulator
 from handlers.manifest import bot_scopes
+from tests.support import live_callbacks, notices
+from tests.support.ports import free_port
 from tests.support.processes import Process
 from tests.support.waiting import until
 
+CALLBACK_KEYS = "PLANTEDcallback00,PLANTEDcallback01"
+ALERT_SECRET = "PLANTEDalertmanager0"
+WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"PLANTEDwebhook0123456789").decode()
 AUDIT_KEY = base64.b64encode(b"PLANTEDauditkey0123456789abcdef!").decode()
 SECRETS: Mapping[str, str] = {
     "SLACK_SIGNING_SECRET": "PLANTEDsigning0",
     "STOPSTREAM_AUDIT_SINK_TOKEN": "PLANTEDsink0",
     "STOPSTREAM_AUDIT_KEY": AUDIT_KEY,
+    "STOPSTREAM_LIVE_CALLBACK_KEY": CALLBACK_KEYS,
+    "STOPSTREAM_ALERTMANAGER_SECRET": ALERT_SECRET,
+    "STOPSTREAM_PAGERDUTY_SECRET": "PLANTEDpagerduty0",
+    "STOPSTREAM_GENERIC_SECRET": "PLANTEDgeneric00",
+    "STOPSTREAM_WEBHOOK_SECRET": WEBHOOK_SECRET,
+    "EU_CALLBACK_KEY": "PLANTEDcallback02",
     "EU_SECRET_ID": "AKIDPLANTEDeu0",
     "EU_SECRET_KEY": "PLANTEDeukey0",
 }
 OWN_ID, OWN_KEY = "AKIDPLANTEDown0", "PLANTEDownkey0"
 KEY = "PLANTEDstream0"
-_ASKED, _PROVOKED = 6, 4
-"""Lines of endings that are waited for: of what is asked, and of what is answered wrongly."""
 POLICY = """
 defaults: {live: {DomainName: push.example.com, AppName: live}}
 accounts:
   main: {channels: [C0INC]}
-  europe: {channels: [C0EUROPE], secret_id: EU_SECRET_ID, secret_key: EU_SECRET_KEY}
+  europe:
+    channels: [C0EUROPE]
+    secret_id: EU_SECRET_ID
+    secret_key: EU_SECRET_KEY
+    callback_key: EU_CALLBACK_KEY
 roles:
   leads: {members: {users: [U0BOB]}, allow: [{actions: ['*'], accounts: ['*']}]}
 """
@@ -79,7 +95,7 @@ class Planted:
     def leaks(self) -> list[str]:
         """Return where a secret has come out, with what is around it."""
         secrets = [*SECRETS.values(), OWN_ID, OWN_KEY, KEY, "PLANTED"]
-        secrets += [self.slack.bot_token, self.slack.app_token]
+        secrets += [self.slack.bot_token, self.slack.app_token, self.slack.signing_secret]
         return [
             f"{place}: …{text[max(0, at - 120) : at + 60]}…"
             for place, text in self.everything()
@@ -88,8 +104,8 @@ class Planted:
         ]
 
 
-@pytest.fixture
-async def planted(tmp_path: Path) -> AsyncIterator[Planted]:
+@pytest.fixture(params=["socket", "http"])
+async def planted(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Planted]:
     cloud = CloudEmulator(keys={OWN_ID: Key(OWN_KEY), "AKIDPLANTEDeu0": Key("PLANTEDeukey0")})
     slack = Workspace(scopes=bot_scopes(), limits=False)
     for user, name in (("U0BOB", "bob"), ("U0MALLORY", "mallory")):
@@ -108,10 +124,15 @@ async def planted(tmp_path: Path) -> AsyncIterator[Planted]:
         "TENCENTCLOUD_CREDENTIALS_FILE": str(tmp_path / "credentials"),
         "STOPSTREAM_AUDIT_KEY_FILE": "",
         "STOPSTREAM_AUDIT_SINK": str(tmp_path / "sink.jsonl"),
+        "STOPSTREAM_ALERT_CHANNEL": INCIDENTS,
+        # Nobody is there: each try fails, and says so in the log.
+        "STOPSTREAM_WEBHOOK_URL": f"http://127.0.0.1:{free_port()}/{KEY}",
         "STOPSTREAM_LOG_LEVEL": "debug",
         "STOPSTREAM_LOG_FORMAT": "json",
         "STOPSTREAM_LISTEN": "127.0.0.1:0",
     }
+    if request.param == "http":
+        environment |= {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": slack.signing_secret}
     async with cloud, slack:
         yield Planted(tmp_path, slack, cloud, Process(tmp_path, slack, cloud), environment, {})
 
@@ -169,6 +190,34 @@ async def _provoke(planted: Planted) -> None:
         await _deliver(slack, kind, payload)
 
 
+async def _notify(address: str) -> None:
+    """Send notices that are signed well and badly, and that hold keys."""
+    bearer = {"Authorization": f"Bearer {ALERT_SECRET}"}
+    alert = notices.firing("stream1", stream="stream1", url=URL, token=KEY)
+    push = live_callbacks.said(stream_id="stream1", stream_param=f"txSecret={KEY}", errmsg=URL)
+    key = CALLBACK_KEYS.partition(",")[0]
+    async with aiohttp.ClientSession() as http:
+        for path, body, headers, status in (
+            ("alertmanager", json.dumps(notices.group(alert)), bearer, 200),
+            ("alertmanager", json.dumps({"groupKey": URL, "token": KEY}), bearer, 400),
+            ("alertmanager", "{}", {"Authorization": f"Bearer {KEY}"}, 403),
+            ("pagerduty", json.dumps(notices.incident(title=URL)), {}, 401),
+            ("generic", json.dumps({"title": URL, "token": KEY}), {}, 401),
+            ("live", live_callbacks.signed(push, key, expires=time.time() + 600), {}, 200),
+            ("live", json.dumps({**push, "t": 1, "sign": KEY}), {}, 403),
+        ):
+            typed = {"Content-Type": "application/json", **headers}
+            async with http.post(f"{address}/hooks/{path}", data=body, headers=typed) as answer:
+                assert answer.status == status, (path, await answer.text())
+
+
+def _unfinished(database: Path) -> int:
+    """Count the operations that have not ended."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        query = "SELECT count(*) FROM operations WHERE state IN ('asked', 'due', 'running')"
+        return int(connection.execute(query).fetchone()[0])
+
+
 async def _deliver(slack: Workspace, kind: str, payload: dict[str, Any]) -> None:
     await slack.delivery.deliver(kind, payload)
 
@@ -196,11 +245,16 @@ async def _serve(planted: Planted) -> None:
     try:
         await until_it_said("started")
         address = (await until_it_said("listening"))["url"]
-        await until(lambda: planted.slack.delivery.sockets)
+        if planted.environment.get("SLACK_SIGNING_SECRET") == planted.slack.signing_secret:
+            planted.slack.delivery.request_url = f"{address}/slack/events"
+        else:
+            await until(lambda: planted.slack.delivery.sockets)
         await _ask(planted)
-        await until(lambda: sum('"event": "ended"' in line for line in said) >= _ASKED)
+        # Otherwise what is asked here would meet the faults that follow.
+        await until(lambda: not _unfinished(planted.folder / "p.db"))
         await _provoke(planted)
-        await until(lambda: sum('"event": "ended"' in line for line in said) >= _ASKED + _PROVOKED)
+        await _notify(address)
+        await until(lambda: not _unfinished(planted.folder / "p.db"))
         async with aiohttp.ClientSession() as http:
             for path in ("metrics", "readyz", f"nothing?token={KEY}"):
                 async with http.get(f"{address}/{path}") as answer:
@@ -223,6 +277,7 @@ async def test_planted_secrets_come_out_nowhere(planted: Planted) -> None:
         ("pending",),
         ("off",),
         ("check",),
+        ("callbacks", "show"),
         ("run", f"live {URL}", "--actor", "U0BOB", "--channel", INCIDENTS),
         ("policy", "explain", f"live {URL}", "--user", "U0BOB"),
     ):

@@ -1,5 +1,7 @@
 """The environment: one readable line per problem, and never a secret in it."""
 
+import base64
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,48 @@ def test_settings_report_an_invalid_value_in_one_line(name: str, value: str) -> 
     assert name in problem or name.replace("_ID", "_KEY") in problem or "SECRET_ID" in problem
     assert SECRET not in problem
     assert "\n" not in problem
+
+
+TEXTS = {
+    "STOPSTREAM_WEBHOOK_SECRET": "whsec_" + "QUJD" * 8,
+    "STOPSTREAM_ALERTMANAGER_SECRET": "an-alertmanager-secret,another-of-the-same",
+    "STOPSTREAM_PAGERDUTY_SECRET": "a-pagerduty-secret",
+    "STOPSTREAM_GENERIC_SECRET": "a-generic-secret",
+    "STOPSTREAM_TENCENT_SITE": "mainland,trtc=intl",
+    "STOPSTREAM_ALLOW_HTTP": "true",
+    "STOPSTREAM_AUDIT_KEY": "00" * 32,
+    "STOPSTREAM_AUDIT_TRUST": base64.b64encode(b"k" * 32).decode(),
+    "STOPSTREAM_SECRETS_DIR": "tests",
+    "STOPSTREAM_LOG_LEVEL": "debug",
+    "TENCENTCLOUD_ROLE_ARN": "qcs::cam::uin/1:roleName/bot",
+    "TENCENTCLOUD_REGION": "ap-singapore",
+    "TKE_REGION": "ap-singapore",
+    "STOPSTREAM_LIVE_CALLBACK_KEY": "a-key-of-callbacks,another-of-callbacks",
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_APP_TOKEN": "xapp-1",
+    "TENCENTCLOUD_SECRET_ID": "AKID1234",
+    "TENCENTCLOUD_SECRET_KEY": "key",
+    "TENCENTCLOUD_TOKEN": "token",
+}
+"""What needs a form of its own, or is more than the text that is given."""
+
+
+@pytest.mark.parametrize("alias", [str(field.alias) for field in Settings.model_fields.values()])
+def test_setting_is_read_from_the_environment(alias: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each setting, given as text in the environment, is one: no part of the settings is dead."""
+    (field,) = (f for f in Settings.model_fields.values() if f.alias == alias)
+    forms = [TEXTS.get(alias, ""), "C0AUDIT", "https://example.com", "127.0.0.1:1", "5m", "json"]
+    read = []
+    for text in filter(None, forms):
+        monkeypatch.setenv(alias, text)
+        if "TENCENTCLOUD_SECRET" in alias or alias == "TENCENTCLOUD_TOKEN":
+            for name in ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"):
+                monkeypatch.setenv(name, TEXTS[name])
+        with contextlib.suppress(ConfigError):
+            read.append(read_settings())
+
+    (name,) = (n for n, f in Settings.model_fields.items() if f is field)
+    assert any(getattr(one, name) != field.get_default() for one in read)
 
 
 @pytest.mark.parametrize(
