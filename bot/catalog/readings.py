@@ -18,6 +18,9 @@ _AFTER_ALL_TIME = 253_402_300_800
 _MOST, _LONGEST = 10, 80
 """Items of a list that are named, and characters of a value."""
 
+_UNSHOWN = "Not shown, because the asker may not read it: {}."
+"""Stored with operations that wait: a change would not be known of those."""
+
 
 def narrowing_params(command: Command, read: Action) -> Params:
     """Return those of a command's parameters that a read of the same resource takes."""
@@ -61,7 +64,12 @@ def unread() -> Reading:
 
 def unshown(apis: Iterable[str]) -> Reading:
     """Return the reading of those reads that the requester may not make."""
-    return Reading("Not shown, because the asker may not read it: {}.", (", ".join(apis),))
+    return Reading(_UNSHOWN, (", ".join(apis),))
+
+
+def is_unshown(reading: Reading) -> bool:
+    """Return whether a reading says that the requester may not make some reads."""
+    return reading.words == _UNSHOWN
 
 
 def unreadable() -> Reading:

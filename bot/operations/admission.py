@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from bot.catalog import readings as sights
 from bot.model.actions import Approval
 from bot.model.commands import Command, Via
 from bot.model.messages import MessageKind
@@ -170,6 +171,7 @@ class Admission:
         roles = verdict.approvers if second else ()
         hidden = await self._reader.hidden_reads(operation, command)
         state, readings = await self._reader.preview(command, hidden, near.state)
+        readings += (sights.unshown(hidden),) if hidden else ()
         approvals = replace(
             operation.approvals,
             needed=verdict.needed if second else 1,

@@ -25,6 +25,7 @@ from bot.operations.service import Service
 from bot.operations.state_reader import StateReader
 from bot.operations.stream_watcher import StreamWatcher
 from bot.operations.tasks import OperationTasks
+from bot.operations.touched import TouchedReader
 from bot.operations.transitions import ASK_EXPIRES, Transitions
 from bot.operations.verifier import Verifier
 from bot.operations.worker import Worker
@@ -153,6 +154,7 @@ def assemble(
             policy=policy,
             team=team,
         ),
+        touched=TouchedReader(store=store, reader=reader, approvals=approvals, clock=clock),
         policy=policy,
         metrics=metrics,
         traces=traces,

@@ -138,10 +138,10 @@ class Authorizer:
         """Return the region of a read that nobody typed; None where it is ambiguous."""
         return self._policy().vocabulary.region_to_read(read, account, near)
 
-    async def may_read(self, operation: Operation, read: Command) -> bool:
-        """Return whether the actor may make this read without an approval."""
+    async def may_read(self, actor: Actor, operation: Operation, read: Command) -> bool:
+        """Return whether somebody may make this read without an approval, where it was asked."""
         try:
-            facts = await self._facts(operation.actor, operation)
+            facts = await self._facts(actor, operation)
         except DirectoryError:
             return False
         verdict = policy.decide(self._policy().policy, read, facts)

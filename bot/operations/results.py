@@ -61,6 +61,21 @@ class Objection:
 
 
 @dataclass(frozen=True, slots=True)
+class Touched:
+    """What an operation that waits would touch, read with the rights of one who may decide.
+
+    Attributes:
+        operation: With what was read in the place of its preview.
+        at: When it was read, epoch seconds.
+        hidden: Whether there are reads that its reader may not make either.
+    """
+
+    operation: Operation
+    at: float
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What came of a decision.
 

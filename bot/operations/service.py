@@ -29,6 +29,7 @@ from bot.operations.follow_ups import UNDOING, FollowUp, asked_span, follow_up_c
 from bot.operations.queries import Queries
 from bot.operations.recorder import Recorder, in_time
 from bot.operations.results import Accepted, DryRun, NotRecorded, Objection, Reply
+from bot.operations.touched import TouchedReader
 from bot.operations.worker import Worker
 from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.policy.loader import LoadedPolicy
@@ -71,6 +72,7 @@ class Service:
 
     Attributes:
         queries: The use cases that only read.
+        touched: Reads what a request would touch, for those who decide.
     """
 
     def __init__(
@@ -82,12 +84,14 @@ class Service:
         approvals: ApprovalService,
         authorizer: Authorizer,
         queries: Queries,
+        touched: TouchedReader,
         policy: Callable[[], LoadedPolicy],
         metrics: Metrics,
         traces: Traces,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.queries = queries
+        self.touched = touched
         self._store = store
         self._worker = worker
         self._admission = admission

@@ -15,6 +15,7 @@ from bot.model.actions import Action, Params, Reading
 from bot.model.commands import Command
 from bot.model.off_air import OffAirEntry
 from bot.model.operations import Answer, Operation
+from bot.model.people import Actor
 from bot.model.ports import Cloud
 from bot.operations.authorizer import Authorizer
 from bot.operations.rate_limiter import RateLimiter
@@ -107,7 +108,6 @@ class StateReader:
         found = [sights.unread()] if shows and state is None else []
         if status is None and not command.action.impact_reads and not command.action.product.local:
             found.append(sights.unreadable())
-        found += [sights.unshown(hidden)] if hidden else []
         for read, body in zip(reads, bodies, strict=True):
             given = sights.narrowing_params(command, read)
             found += sights.describe(read, given, body, self._clock())
@@ -116,10 +116,16 @@ class StateReader:
     async def hidden_reads(self, operation: Operation, command: Command) -> tuple[str, ...]:
         """Return the names of the reads that a request leaves out: its author may not make them.
 
-        Those who decide over it can make them themselves.
+        Those who decide over it are shown them in private, as far as they may make them.
         """
         if not operation.origin.request_of:
             return ()
+        return await self.reads_hidden_from(operation.actor, operation, command)
+
+    async def reads_hidden_from(
+        self, actor: Actor, operation: Operation, command: Command
+    ) -> tuple[str, ...]:
+        """Return the names of the reads of what an operation affects that somebody may not make."""
         status = status_read(command.action)
         apis = dict.fromkeys([*([status.api] if status else []), *command.action.impact_reads])
         reads = {api: self._command_of(command, by_api(api)) for api in apis}
@@ -127,7 +133,7 @@ class StateReader:
             [
                 api
                 for api, read in reads.items()
-                if read is not None and not await self._authorizer.may_read(operation, read)
+                if read is not None and not await self._authorizer.may_read(actor, operation, read)
             ]
         )
 
@@ -177,7 +183,9 @@ class StateReader:
                 raise
             return await self._cloud.call(asked)
 
-    async def live_names(self, command: Command, patience: float) -> tuple[Params, ...]:
+    async def live_names(
+        self, command: Command, patience: float | None = None
+    ) -> tuple[Params, ...]:
         """Return the keys of what is live beside a command's target, the likeliest first.
 
         Those on the same domain and path come before the account's others, similar names first.
@@ -185,7 +193,9 @@ class StateReader:
         places = await self.live_rows(command, patience)
         return tuple(_likeliest(command.target, command.params, places))
 
-    async def live_rows(self, command: Command, patience: float) -> list[list[Params]]:
+    async def live_rows(
+        self, command: Command, patience: float | None = None
+    ) -> list[list[Params]]:
         """Return the keys of what is live on a target's domain and path, and of all that is."""
         read, spec = live_list(command.action), command.action.effect_spec
         if read is None:

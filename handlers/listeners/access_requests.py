@@ -1,6 +1,6 @@
-"""The button under a denial: someone who may not do something requests it from someone who may.
+"""The buttons of a request: to ask for it, under a denial, and to see what it touches, on its card.
 
-Its value is the id of the denied operation, a reference and nothing more.
+Their value is an operation's id, a reference and nothing more.
 
 Source: https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
 """
@@ -9,15 +9,17 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.model.operations import Choice, Decision
 from bot.operations.results import Accepted
 from bot.operations.service import Service
 from handlers.messages.annotations import REQUEST
-from handlers.slack.payloads import button_invocation, text_at
+from handlers.messages.buttons import SHOW
+from handlers.slack.payloads import button_invocation, message_ts, text_at
 from handlers.slack.responder import Responder
 
 
 def register(app: AsyncApp, *, service: Service, responder: Responder) -> None:
-    """Register the button."""
+    """Register the buttons."""
 
     @app.action(REQUEST)
     async def request(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
@@ -33,3 +35,20 @@ def register(app: AsyncApp, *, service: Service, responder: Responder) -> None:
             responder.queue_replacement(invocation, responder.render_press(reply))
         else:
             responder.queue_ephemeral(invocation, responder.render_press(reply))
+
+    @app.action(SHOW)
+    async def show(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Look at it behind the ack, for who pressed alone: others may not read what they may."""
+        await ack()
+        invocation, id_ = button_invocation(body), text_at(action, "value")[:64]
+        if invocation is None or not (id_ and invocation.key):
+            return
+        press = Decision(
+            invocation.key,
+            id_,
+            Choice.APPROVE,
+            invocation.actor,
+            invocation.place,
+            message_ts=message_ts(body),
+        )
+        responder.queue_touched(invocation, press)

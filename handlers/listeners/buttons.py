@@ -27,7 +27,7 @@ from handlers.messages.mrkdwn import escape
 from handlers.messages.off_air import FOLLOW_IN_LIST
 from handlers.slack.api_calls import call_or_raise
 from handlers.slack.background import BackgroundQueue
-from handlers.slack.payloads import actor_of, button_invocation, place_of, text_at
+from handlers.slack.payloads import actor_of, button_invocation, message_ts, place_of, text_at
 from handlers.slack.responder import Responder
 
 _CHOICES = {choice.value: choice for choice in Choice}
@@ -167,8 +167,7 @@ def parse_decision(body: Mapping[str, Any], action: Mapping[str, Any]) -> Decisi
     key, actor, id_ = text_at(body, "trigger_id"), actor_of(body), text_at(action, "value")
     if choice is None or actor is None or not key or not id_:
         return None
-    ts = text_at(body, "container", "message_ts") or text_at(body, "message", "ts")
-    return Decision(key, id_[:64], choice, actor, place_of(body), message_ts=ts)
+    return Decision(key, id_[:64], choice, actor, place_of(body), message_ts=message_ts(body))
 
 
 def parse_reason(body: Mapping[str, Any]) -> Decision | None:

@@ -2,6 +2,7 @@
 
 import re
 
+from bot.catalog.readings import is_unshown
 from bot.model.actions import Reading
 from bot.model.operations import Operation
 from bot.model.verdicts import DryRunResult, Verdict
@@ -17,6 +18,9 @@ _RUNBOOK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~/?=&
 
 def reading_text(reading: Reading) -> str:
     """Render what a read returned; its values are foreign text."""
+    if is_unshown(reading):
+        # Which reads those are is on the trail.
+        return "Details are hidden: the asker may not see them."
     values = iter(reading.values)
 
     def value(_placeholder: re.Match[str]) -> str:

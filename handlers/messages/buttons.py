@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from bot.catalog.readings import is_unshown
 from bot.catalog.registry import action_of
 from bot.model.actions import Approval, Effect
 from bot.model.operations import Choice, LaterKind, LiveBefore, Operation
@@ -62,6 +63,13 @@ _STYLES: Mapping[Choice, Mapping[str, str]] = {
 }
 
 
+SHOW = "show"
+"""The action_id of the button that shows, to who presses it alone, what a request touches; its
+value is the operation's id."""
+
+_SHOW_LABEL = "Show what it touches"
+
+
 def choice_buttons(operation: Operation, request: str) -> Block:
     """Return the buttons of a waiting card.
 
@@ -73,8 +81,15 @@ def choice_buttons(operation: Operation, request: str) -> Block:
     return {
         "type": "actions",
         "block_id": f"{DECIDE}:{operation.id}",
-        "elements": [*meant, *decided],
+        "elements": [*meant, *decided, *_show_button(operation, request)],
     }
+
+
+def _show_button(operation: Operation, request: str) -> list[Block]:
+    """Return the button for those who decide; none where the card shows it all."""
+    if not any(map(is_unshown, operation.preview.readings)):
+        return []
+    return [_button(SHOW, operation.id, _SHOW_LABEL, request)]
 
 
 def _choices(operation: Operation) -> list[Choice]:

@@ -120,20 +120,24 @@ def _waiting(operation: Operation, action: Action | None, _to: Contacts) -> list
     lines = [live_instead_text(operation, action)]
     if preview.state_at_press:
         lines.append(f"{state_change_text(operation, action)} Press again if you still want it.")
-    lines.append(_touched(operation, action))
+    lines.append(touched_text(operation, action, when=" when it was asked"))
     lines.append(_condition(operation))
     return lines
 
 
-def _touched(operation: Operation, action: Action | None) -> str:
-    """Describe what it touches: what was read of it, and what else it does."""
+def touched_text(operation: Operation, action: Action | None, when: str = "") -> str:
+    """Describe what it touches: what was read of it, and what else it does.
+
+    Args:
+        when: The state was read.
+    """
     preview = operation.preview
     read = " ".join(map(reading_text, preview.readings))
     on = action.effect_spec.resource_type.on if action is not None else ""
     unsaid = preview.state and not (preview.readings and preview.state == on)
     if unsaid and not preview.state_at_press and not operation.live_instead:
         words = state_text(action, preview.state)
-        read = f"{words[:1].upper()}{words[1:]} when it was asked. {read}".strip()
+        read = f"{words[:1].upper()}{words[1:]}{when}. {read}".strip()
     impact = action.impact if action is not None else ""
     if action is not None and not impact and not read:
         impact = action.does.partition(". ")[0].removesuffix(".") + "."

@@ -33,6 +33,11 @@ def place_of(body: Mapping[str, Any]) -> Place:
     )
 
 
+def message_ts(body: Mapping[str, Any]) -> str:
+    """Return the time of the message whose button was pressed; empty where it is in none."""
+    return text_at(body, "container", "message_ts") or text_at(body, "message", "ts")
+
+
 def button_invocation(body: Mapping[str, Any]) -> Invocation | None:
     """Return who pressed a button and where; None if Slack did not say who."""
     key, actor = text_at(body, "trigger_id"), actor_of(body)

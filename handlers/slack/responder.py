@@ -14,12 +14,12 @@ from bot.commands.parsed import ME, Audit, Form, Help, OffAir, WhoAmI
 from bot.errors import DirectoryError
 from bot.model.actions import Action
 from bot.model.commands import Command, Invocation
-from bot.model.operations import Search
+from bot.model.operations import Decision, Search
 from bot.model.people import Actor, Place, UsersByName
 from bot.model.verdicts import Denied
-from bot.operations.results import Accepted, DryRun, Invalid, Permissions, Reply
+from bot.operations.results import Accepted, DryRun, Invalid, Objection, Permissions, Reply
 from bot.operations.service import Service
-from handlers.messages import dry_run, off_air, replies, rights, search_results, views
+from handlers.messages import dry_run, off_air, replies, rights, search_results, touched, views
 from handlers.messages import help as help_messages
 from handlers.messages.blocks import Message
 from handlers.messages.mrkdwn import escape
@@ -223,6 +223,18 @@ class Responder:
             await self.send_ephemeral(invocation, message)
 
         self._background.submit("tell the asker", work)
+
+    def queue_touched(self, invocation: Invocation, press: Decision) -> None:
+        """Show who pressed, alone, what a request touches, if they may decide over it."""
+
+        async def find() -> Message:
+            found = await self._service.touched.read(press)
+            if isinstance(found, Objection):
+                return Message(views.sentence(found.sentence))
+            return touched.touched_reply(found, action_of(found.operation))
+
+        if not self._look_up("what it touches", invocation, find):
+            self.queue_ephemeral(invocation, BUSY)
 
     def queue_replacement(self, invocation: Invocation, message: Message) -> None:
         """Replace the message whose button was pressed; if Slack refuses, send another one."""

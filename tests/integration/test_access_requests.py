@@ -14,14 +14,16 @@ from bot.cli.demo import INCIDENTS
 from bot.model.actions import Effect
 from bot.model.commands import Invocation, Via
 from bot.model.messages import MessageKind
-from bot.model.operations import Choice, Operation, State
-from bot.model.people import Place
-from bot.operations.results import Accepted
+from bot.model.operations import Choice, Decision, Operation, State
+from bot.model.people import Actor, Place
+from bot.operations.results import Accepted, Objection, Touched
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.person import Person
 from bot.sandbox.slack.workspace import Workspace
 from bot.storage.store import Store
-from handlers.messages import audit_line, endings, replies
+from handlers.messages import audit_line, cards, endings, replies
+from handlers.messages.buttons import SHOW
+from handlers.messages.touched import touched_reply
 from tests.conftest import House, built
 from tests.support.fakes import ALICE, BOB, MALLORY, FakeCloud
 from tests.support.previews import ONLINE, POLICY, shown
@@ -120,7 +122,7 @@ async def test_access_request_skips_reads_requester_lacks(house: House) -> None:
     assert house.cloud.sent == []
     assert operation.preview.state == ""
     assert "push.example.com/live" not in text
-    assert "Not shown, because the asker may not read it: `DescribeLiveStreamState, " in text
+    assert "Details are hidden: the asker may not see them." in text
     assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
 
 
@@ -133,7 +135,82 @@ async def test_access_request_shows_permitted_readings(house: House) -> None:
     assert refusal.state is State.DENIED
     assert waits.preview.state == "active"
     assert "Live since" in shown(waits)
-    assert "Not shown" not in shown(waits)
+    assert "Details are hidden" not in shown(waits)
+    assert SHOW not in buttons(waits)
+
+
+def buttons(operation: Operation) -> list[str]:
+    card = cards.card(operation, action_of(operation))
+    return [
+        one["action_id"]
+        for block in card.blocks
+        for one in block.get("elements", ())
+        if "action_id" in one
+    ]
+
+
+async def look(house: House, operation: Operation, actor: Actor) -> Touched | Objection:
+    place = Place(operation.place.channel)
+    press = Decision("press", operation.id, Choice.APPROVE, actor, place, message_ts="")
+    return await house.service.touched.read(press)
+
+
+async def test_what_a_request_touches_is_read_with_the_rights_of_who_may_decide(
+    quick_store: Store,
+) -> None:
+    """Who may approve reads what the asker may not, and the trail says that they did."""
+    async with built(quick_store, policy=LEADS_READ, cloud=FakeCloud(bodies=dict(ONLINE))) as house:
+        operation = await requested(house)
+        assert buttons(operation)[-1] == SHOW
+        found = await look(house, operation, BOB)
+        assert isinstance(found, Touched), found
+        text = touched_reply(found, action_of(operation)).text
+        with house.store.audit_log.records(operation=operation.id) as records:
+            (kept,) = [one.facts for one in records if one.kind == "shown"]
+
+    assert "push.example.com/live" in text
+    assert "Only you see this: <@U0MALLORY> may not." in text
+    assert "hidden" not in text
+    assert kept["by"] == "U0BOB"
+    assert "state: active" in str(kept["saw"])
+    assert "push.example.com/live" not in shown(operation)
+
+
+async def test_what_a_request_touches_is_hidden_from_an_approver_who_may_not_read_it(
+    house: House,
+) -> None:
+    """A lead who may not read the state approves without it, and is told so."""
+    operation = await requested(house)
+    found = await look(house, operation, BOB)
+
+    assert isinstance(found, Touched), found
+    text = touched_reply(found, action_of(operation)).text
+    assert "Some of it is hidden from you too." in text
+    assert "push.example.com/live" not in text
+    assert house.cloud.sent == []
+
+
+@pytest.mark.parametrize("actor", [MALLORY, ALICE], ids=["asker", "not an approver"])
+async def test_what_a_request_touches_is_shown_to_nobody_else(house: House, actor: Actor) -> None:
+    """Neither the asker nor somebody who may read but not approve has it read for them."""
+    operation = await requested(house)
+    found = await look(house, operation, actor)
+
+    assert isinstance(found, Objection), found
+    assert house.cloud.sent == []
+
+
+async def test_what_a_request_touches_is_not_shown_after_a_change_of_the_policy(
+    quick_store: Store,
+) -> None:
+    """The policy is asked at the click: who has lost the right is refused."""
+    async with built(quick_store, policy=LEADS_READ, cloud=FakeCloud(bodies=dict(ONLINE))) as house:
+        operation = await requested(house)
+        house.policy(LEADS_READ.replace("users: [U0BOB]", "users: []"))
+        found = await look(house, operation, BOB)
+
+        assert isinstance(found, Objection), found
+        assert house.cloud.sent == []
 
 
 async def test_access_request_is_created_once_by_requester_only(house: House) -> None:
@@ -203,6 +280,13 @@ async def test_access_request_does_not_bypass_new_limit(house: House) -> None:
     assert [c for c in house.cloud.sent if c.action.effect is not Effect.READ] == []
 
 
+LEADS_READ = POLICY.replace(
+    "      - {actions: [StopPublishStream]",
+    '      - {actions: ["Describe*"]}\n      - {actions: [StopPublishStream]',
+)
+"""Leads may read what they approve."""
+
+
 def edited_since(message: Message, edits: int) -> bool:
     return message.edits > edits
 
@@ -238,6 +322,11 @@ async def test_access_request_runs_after_approval_in_sandbox(tmp_path: Path) -> 
         assert denial.text.startswith("Asked: ")
         await asks_again(slack, mallory, button, denial)
         assert "<@U0MALLORY> can't do this alone" in root.text
+        bob, before = slack.person("U0BOB"), [m for m in channel.messages if not m.to]
+        await bob.press("Show what it touches", root, INCIDENTS)
+        await slack.wait_for(lambda: [m for m in slack.ephemerals("U0BOB") if "Only you" in m.text])
+        assert [m for m in channel.messages if not m.to] == before, "the channel is told nothing"
+        assert not [m for m in slack.ephemerals("U0MALLORY") if "Only you" in m.text]
         await slack.person("U0BOB").press("Approve", root, INCIDENTS)
         thread = await slack.wait_for(lambda: channel.thread(root.ts))
 

@@ -5,8 +5,18 @@ from dataclasses import replace
 
 from bot.catalog.registry import action_of
 from bot.model.actions import Approval
-from bot.model.operations import Approvals, GivenApproval, LaterKind, LiveBefore, Operation, State
+from bot.model.operations import (
+    Approvals,
+    GivenApproval,
+    LaterKind,
+    LiveBefore,
+    Operation,
+    Preview,
+    State,
+)
+from bot.operations.results import Touched
 from handlers.messages import audit_line, cards, endings, off_air
+from handlers.messages.touched import touched_reply
 from tests.tools.gallery_operations import (
     ALICE,
     APPROVED,
@@ -169,6 +179,14 @@ def _approval() -> Iterator[Entry]:
     )
     yield _card(flow, "superseded", superseded)
     yield _card(flow, "asked for by somebody who may not", REQUESTED)
+    read = Touched(replace(REQUESTED, preview=WAITS_TO_APPROVE.preview), AT + 60, hidden=False)
+    missing = Preview("inactive", live_instead=({"StreamName": "stream1"},))
+    found = replace(
+        read, operation=replace(REQUESTED, preview=missing, target="strem1"), hidden=True
+    )
+    for title, one in (("", read), (", nothing is live under that name", found)):
+        shown = touched_reply(one, action_of(REQUESTED))
+        yield Entry(flow, f"what the same touches{title}", "To the approver who presses", shown)
     taken = GivenApproval(BOB, AT + 60)
     yield _card(
         flow,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.catalog.readings import unshown
 from bot.catalog.registry import ACTIONS, by_api
 from bot.commands.vocabulary import Vocabulary
 from bot.model.actions import Approval, Reading
@@ -147,6 +148,7 @@ REQUESTED = replace(
     WAITS_TO_APPROVE,
     approvals=replace(WAITS_TO_APPROVE.approvals, lacking="they have no role"),
     origin=replace(SPANS, request_of="op0"),
+    preview=Preview(readings=(unshown(["DescribeLiveStreamState"]),)),
 )
 MISSPELT = operation(
     "DropLiveStream",
