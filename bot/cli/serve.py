@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -65,8 +66,12 @@ from handlers.slack.web_client import Identity, connect, web_client
 
 log = structlog.get_logger("stopstream")
 
-_GRACE = 9.5
-"""Seconds that a stop may take; what is not finished then is left to its lease."""
+_GRACE, LAST = 8.8, 9.5
+"""Seconds after a signal at which what is not finished is left to its lease, and at which the
+process ends even where a database, a thread or the event loop itself hangs."""
+
+_FAREWELL = 2.0
+"""Seconds that the record of a stop may take, so that what is in hand keeps most of the time."""
 
 _POLICY_INTERVAL = 1.0
 """Seconds between two looks at the policy file."""
@@ -93,9 +98,7 @@ async def serve() -> int:
         raise ConfigError(problems)
     sys.setswitchinterval(_SWITCH)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    _stop_on_signal(stop)
     # A signal must also be obeyed while the start still waits for Slack.
     opened = asyncio.Event()
     serving = asyncio.create_task(_serve_until(stop, settings, opened))
@@ -103,11 +106,34 @@ async def serve() -> int:
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not serving.done():
-        await asyncio.wait({serving}, timeout=_GRACE if opened.is_set() else 0.0)
-        serving.cancel()
+        grace = _GRACE if opened.is_set() else 0.0
+        await asyncio.wait({serving}, timeout=grace)
+        if serving.cancel() and grace:
+            log.warning("not all has ended; what is in hand is left to its lease", after=grace)
     with contextlib.suppress(asyncio.CancelledError):
         await serving
     return DONE
+
+
+def _stop_on_signal(stop: asyncio.Event) -> None:
+    """Set an event at the first SIGINT or SIGTERM, and end the process within LAST of it.
+
+    Nothing is lost by an end at any moment, and no wait on the way is without its bound: not for
+    the threads that the interpreter joins at its exit, nor for a start in which the loop waits
+    for the database.
+    """
+    loop = asyncio.get_running_loop()
+    last = threading.Timer(LAST, os._exit, (DONE,))
+    last.daemon = True
+
+    def obey(*_: object) -> None:
+        if last.ident is None:
+            last.start()
+            loop.call_soon_threadsafe(stop.set)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not the loop's own handlers, which run only while it does.
+        signal.signal(number, obey)
 
 
 async def _serve_until(stop: asyncio.Event, settings: Settings, opened: asyncio.Event) -> None:
@@ -364,9 +390,10 @@ async def _identify(ask: Callable[[], Awaitable[Identity]]) -> Identity:
 
 async def _record_stop(store: Store) -> None:
     try:
-        await store.audit_log.record(Fact("stopped", "", {"replica": store.session.owner}))
-    except StoreError as error:
-        log.error("the stop is not on the trail", why=str(error))
+        async with asyncio.timeout(_FAREWELL):
+            await store.audit_log.record(Fact("stopped", "", {"replica": store.session.owner}))
+    except (StoreError, TimeoutError) as error:
+        log.error("the stop is not on the trail", why=str(error) or "the database does not answer")
 
 
 def _text(secret: SecretStr | None) -> str:

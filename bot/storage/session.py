@@ -85,7 +85,8 @@ class Session:
     async def close(self) -> None:
         """Finish the queued writes and disconnect."""
         await self.writer.close()
-        self._readers.shutdown(wait=True)
+        # A reader may wait for a database that does not answer.
+        await asyncio.to_thread(self._readers.shutdown)
         self.engine.dispose()
 
     async def ready(self) -> None:

@@ -49,13 +49,22 @@ class Process:
         }
 
     async def start(
-        self, *arguments: str, env: Mapping[str, str] | None = None, quiet: bool = False
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        quiet: bool = False,
+        before: str = "",
     ) -> Any:
+        """Start a command.
+
+        Args:
+            before: Python that the process runs first.
+        """
         said = asyncio.subprocess.DEVNULL if quiet else asyncio.subprocess.PIPE
+        code = f"{before}\nimport runpy; runpy.run_module('bot', run_name='__main__')"
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "bot",
+            *(("-c", code) if before else ("-m", "bot")),
             *arguments,
             cwd=ROOT,
             env={**self._env, **(env or {})},
