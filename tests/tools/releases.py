@@ -24,8 +24,8 @@ from bot.storage.database import HEAD
 from tests.support.databases import postgres_database
 from tests.support.paths import ROOT
 
-SINCE = "38991739f5a35707aa5718e4f804e7208a258370"
-"""The oldest state that can start again after an upgrade: the schema says who may use it since."""
+RELEASED = "a5b6770a973afc2ac2e4ded01e97727a6a9ba919"
+"""The state of the last release, 0.2.0."""
 
 _NEXT = f"{int(HEAD) + 1:04}"
 
@@ -182,7 +182,7 @@ def servers(folder: Path) -> Iterator[Mapping[str, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("commit", nargs="?", default=SINCE, help="of the last release, or its tag")
+    parser.add_argument("commit", nargs="?", default=RELEASED, help="of the older one, or its tag")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
