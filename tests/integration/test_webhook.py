@@ -7,18 +7,24 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from bot.audit.hash_chain import Fact
+from bot.cli.demo import INCIDENTS
+from bot.cli.serve import Server
+from bot.cli.settings import read_settings
 from bot.errors import SinkError
 from bot.operations.webhook_events import EVENTS, secret_bytes
 from bot.operations.webhook_sink import WebhookSink
 from bot.storage.store import Store
 from tests.conftest import House, opened
 from tests.support.clocks import ManualClock
+from tests.support.waiting import until
+from tests.support.worlds import emulated
 
 OLD, NEW = b"o" * 32, b"n" * 32
 TEN_MINUTES = 600.0
@@ -188,3 +194,20 @@ def test_secret_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="whsec_"):
         secret_bytes(text)
     assert secret_bytes("whsec_" + base64.b64encode(NEW).decode()) == NEW
+
+
+async def test_serve_sends_the_ending_of_a_stop(receiver: Receiver, tmp_path: Path) -> None:
+    """The whole program, told of a receiver by its environment, tells it of a stop."""
+    async with emulated(tmp_path, socket=False, limits=False) as world:
+        environment = {
+            **world.environment,
+            "STOPSTREAM_WEBHOOK_URL": receiver.url,
+            "STOPSTREAM_WEBHOOK_SECRET": "whsec_" + base64.b64encode(NEW).decode(),
+        }
+        async with Server(read_settings(**environment)) as bot:
+            world.slack.delivery.request_url = f"{bot.url}/slack/events"
+            await world.slack.person("U0ALICE").slash("/stopstream", "live stream1", INCIDENTS)
+            await until(lambda: receiver.events)
+
+    (event,) = receiver.events.values()
+    assert (event["type"], event["data"]["facts"]["state"]) == ("operation.ended", "accepted")
