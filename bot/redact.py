@@ -26,15 +26,18 @@ _BEFORE_ALONE = "|".join(
 # A name and what binds it to its value: `=` or `:`, quoted as JSON does, percent-encoded once
 # or more, or the blank of `--name value`.
 _NAME = re.compile(
-    rf"""(?=[ampstuwk\u2013-\u2015-])
-    (?P<dashes>(?<!-)(?:--|[\u2013-\u2015])[a-z0-9_-]{{0,24}}?)?
+    rf"""(?=[ampstuwk])
     (?P<name>{_ANYWHERE}|(?:{_BEFORE_ALONE})(?:{_ALONE}))
     (?: (?:\\{{0,8}}["']|&quot;)? \s{{0,20}} [=:\uff1d\uff1a]{{1,2}}>? \s{{0,20}}
       | (?:%(?:25){{0,3}}22)? (?P<percent>%(?:25){{0,3}})3[ad] (?:(?P=percent)2[02]|\+){{0,8}}
-      | (?(dashes)\s{{1,20}}|(?!))
+      | (?P<blank>\s{{1,20}})
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+# What stands before such a name that is bound by a blank. Looked at from the name: a pattern that
+# began here would try every name at each of the characters that follow any two dashes.
+_OPTION = re.compile(r"(?<!-)(?:--|[\u2013-\u2015])[a-z0-9_-]{0,24}\Z", re.IGNORECASE)
+_OPTION_MOST = 26
 
 _ESCAPED_QUOTE = re.compile(r"(?<!\\)\\{1,8}[\"']")
 _CLOSES = {
@@ -119,7 +122,7 @@ def _without_values(text: str) -> str:
         return text
     kept: list[str] = []
     done = 0
-    while found := _NAME.search(text, done):
+    while found := _next_name(text, done):
         start = found.end()
         opening, end = _value(text, start, found)
         if end == start + len(opening):
@@ -134,6 +137,17 @@ def _without_values(text: str) -> str:
             done = more.end()
     kept.append(text[done:])
     return "".join(kept)
+
+
+def _next_name(text: str, done: int) -> re.Match[str] | None:
+    """Return the next name that is bound to a value."""
+    at = done
+    while (found := _NAME.search(text, at)) and found["blank"]:
+        start = found.start()
+        if _OPTION.search(text, max(done, start - _OPTION_MOST), start):
+            break
+        at = start + 1
+    return found
 
 
 def _value(text: str, start: int, found: re.Match[str]) -> tuple[str, int]:

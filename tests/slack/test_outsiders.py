@@ -1,6 +1,7 @@
 """Whoever Slack does not say is a full member gets one sentence, and nothing of the policy."""
 
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -199,3 +200,34 @@ async def test_outsider_known_is_turned_away_before_anything_is_parsed(
     assert mine == []
     assert kinds.count("turned away") == 1
     assert kinds.count("asked") == 3
+
+
+@pytest.mark.parametrize("kind", ["guest", "stranger", "unknown"])
+async def test_outsider_not_known_yet_has_no_message_read(
+    quick_store: Store, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The text of a message is read only once Slack has said that a member asks for it."""
+    read: list[int] = []
+
+    def find(_message: object) -> tuple[()]:
+        read.append(threading.get_ident())
+        return ()
+
+    monkeypatch.setattr("handlers.listeners.shortcuts.find_candidates", find)
+    directory = FakeDirectory(warm=False)
+    if kind != "unknown":
+        directory.people[EVE] = PEOPLE[kind]
+    async with (
+        built(quick_store, policy=POLICY, directory=directory) as house,
+        opened(house) as workspace,
+    ):
+        message = {"text": "streams: stream1, stream2", "ts": "1.0"}
+        about = {"callback_id": "stop_in_message", "message": message, "channel": {"id": "C0INC"}}
+        asked = interaction("message_action", **about)
+        await workspace.interact(asked)
+        await workspace.interact(asked | {"user": {"id": "U0ALICE", "team_id": TEAM}})
+        await workspace.settle()
+
+    # The member's. It may take long, so others are answered meanwhile.
+    assert len(read) == 1
+    assert read[0] != threading.get_ident()

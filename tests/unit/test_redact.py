@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.catalog.registry import ACTIONS
 from bot.redact import HIDDEN, apart, redact
+from tests.support.growth import growth
 
 SECRET = "5ECRE7"
 
@@ -251,3 +252,30 @@ def test_redact_of_a_beginning_searches_little_more(monkeypatch: pytest.MonkeyPa
     assert redact("auth--" * 200_000, 80) == ("auth--" * 20)[:80]
     assert apart("auth--" * 200_000).endswith("…»")
     assert max(searched) < 1000
+
+
+@pytest.mark.parametrize("piece", ["auth--", "--asecret-key", "--token ", "–key–"])
+def test_redact_of_options_costs_little_more_than_of_words(piece: str) -> None:
+    """A text of nothing but options is searched about as fast as one of nothing but names."""
+    words = ("my key is " * 1000)[:4000]
+    options = (piece * 1000)[:4000]
+
+    assert growth(redact, words, options) < 8
+
+
+@pytest.mark.parametrize(
+    ("text", "hides"),
+    [
+        ("--token opaque", True),
+        ("--my-stream-token opaque", True),
+        ("–key opaque", True),
+        ("---token opaque", True),
+        ("- -token opaque", False),
+        (f"--{'x' * 24}token opaque", True),
+        (f"--{'x' * 25}token opaque", False),
+        ("the token opaque", False),
+    ],
+)
+def test_redact_of_an_option_reads_what_stands_before_its_name(text: str, hides: bool) -> None:
+    """A blank binds a value only to the name of an option, which begins with two dashes."""
+    assert ("opaque" not in redact(text)) is hides
