@@ -29,6 +29,7 @@ from handlers.listeners import (
     suggestions,
     user_groups,
 )
+from handlers.listeners.reason_choice import ReasonChoice
 from handlers.slack.api_calls import with_rate_limit_retries
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.directory import Directory
@@ -76,11 +77,20 @@ def build_app(
     # Bolt tries the listeners in this order: the urgent ones come first.
     commands.register(app, responder=responder)
     mentions.register(app, responder=responder, bot_user=identity.user)
-    buttons.register(
-        app, service=service, responder=responder, background=background, client=retrying
+    reasons = ReasonChoice(
+        service=service, responder=responder, background=background, client=retrying
     )
-    alerts.register(app, alerts=alert_service, responder=responder)
-    access_requests.register(app, service=service, responder=responder)
+    buttons.register(
+        app,
+        service=service,
+        responder=responder,
+        background=background,
+        client=retrying,
+        reasons=reasons,
+    )
+    alerts.register(app, alerts=alert_service, responder=responder, reasons=reasons)
+    access_requests.register(app, service=service, responder=responder, reasons=reasons)
+    reasons.register(app)
     forms.register(
         app, service=service, responder=responder, background=background, client=retrying
     )

@@ -31,6 +31,8 @@ COLUMNS = (
     "by",
     "decided_by",
     "reason",
+    "reason_code",
+    "reason_text",
     "request_id",
     "code",
     "took",

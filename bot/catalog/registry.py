@@ -20,6 +20,9 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
 }
 """The resource types of Tencent Cloud's actions, by name."""
 
+OPERATOR = "Operator"
+"""Tencent's name of the parameter for who does something."""
+
 _BY_API = {action.api.casefold(): action for action in ALL_ACTIONS}
 
 
@@ -49,6 +52,7 @@ def command_of(operation: Operation) -> Command | None:
         operation.account,
         operation.case,
         operation.origin.spans,
+        operation.origin.reason_code,
     )
 
 

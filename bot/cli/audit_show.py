@@ -32,6 +32,8 @@ _SUMMARY = (
     "region",
     "account",
     "rule",
+    "reason_code",
+    "reason_text",
     "state",
     "request_id",
     "code",

@@ -126,6 +126,9 @@ def _add_operations(add: AddParser) -> None:
     run.add_argument(
         "--channel", type=channel_id, default="", metavar="C…", help="as if asked in this channel"
     )
+    run.add_argument(
+        "--reason", default="", metavar="CODE", help="as reason=CODE; a text without reasons:"
+    )
     run.add_argument("--json", action="store_true", help="print the outcome as JSON")
     run.add_argument(
         "--allow-nothing-live",

@@ -63,7 +63,9 @@ def _line(operation: Operation, word: str, time: float) -> str:
 
 def _belongs_to(operation: Operation) -> str:
     account = f" · account {operation.account}" if operation.account != DEFAULT else ""
-    return account + (f" · case {operation.case}" if operation.case else "")
+    reason = operation.origin.reason_code
+    case = f" · case {operation.case}" if operation.case else ""
+    return account + (f" · reason {reason}" if reason else "") + case
 
 
 def awaited(operation: Operation) -> str:

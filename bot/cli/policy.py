@@ -108,7 +108,7 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
         say(f"(as someone who is not in {', '.join(groups)}; --group says otherwise)")
     if isinstance(explanation.verdict, Verdict) and (unasked := _unasked(command)):
         say(f"(not asked here, but before it is sent: {' and '.join(unasked)})")
-    return _report(explanation.verdict)
+    return _report(explanation.verdict, command)
 
 
 def _unasked(command: Command) -> list[str]:
@@ -118,13 +118,14 @@ def _unasked(command: Command) -> list[str]:
     return domain + live
 
 
-def _report(verdict: Verdict | Denied) -> int:
+def _report(verdict: Verdict | Denied, command: Command) -> int:
     if isinstance(verdict, Denied):
         say(f"denied: {verdict.reason}")
         if verdict.request_from:
             say(f"may ask someone in {', '.join(verdict.request_from)} to let it through")
         return FAILED
-    say(f"allowed by {verdict.rule}, approval: {verdict.approval.value}")
+    reason = f", reason: {command.reason}" if command.reason else ""
+    say(f"allowed by {verdict.rule}, approval: {verdict.approval.value}{reason}")
     if verdict.runbook:
         say(f"runbook: {verdict.runbook}")
     return DONE

@@ -15,7 +15,7 @@ from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
 from bot.cli.pending import awaited
 from bot.cli.settings import Settings
 from bot.cli.wiring import Parts, build, open_cloud, open_directory, open_policy, open_store
-from bot.commands.formatting import format_command
+from bot.commands.formatting import format_command, quoted
 from bot.errors import ParseError
 from bot.metrics import Metrics
 from bot.model.actions import Approval, Json, Params
@@ -39,7 +39,7 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
             key=_new_key(),
             actor=Actor(parts.team, options.actor),
             place=Place(options.channel),
-            text=options.text,
+            text=_with_reason(options),
             via=Via.TERMINAL,
             verb=implied_verb(options.text),
         )
@@ -118,6 +118,12 @@ async def _replica(settings: Settings) -> AsyncIterator[Parts]:
     finally:
         await cloud.close()
         await store.close()
+
+
+def _with_reason(options: argparse.Namespace) -> str:
+    """Return the command with the reason that was given apart from it."""
+    text: str = options.text
+    return f"{text} reason={quoted(options.reason)}" if options.reason else text
 
 
 def _new_key() -> str:
@@ -207,6 +213,8 @@ def _as_json(operation: Operation, meaning: Explanation | None) -> dict[str, obj
         "expires_at": operation.expires_at,
         "decided_by": operation.decided_by,
         "reason": operation.reason,
+        "reason_code": operation.origin.reason_code,
+        "reason_text": operation.origin.reason_text,
         "account": operation.account,
         "case": operation.case,
         "runbook": operation.runbook,

@@ -23,7 +23,7 @@ from bot.commands.several import SeveralNamesError, is_host, one_by_one
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, unescape
 from bot.commands.values import read_arguments, read_url
-from bot.commands.vocabulary import COMMON_NAMES
+from bot.commands.vocabulary import COMMON_NAMES, REASON
 from bot.errors import ParseError
 from bot.model.actions import Action, Effect, Param
 from bot.redact import redact
@@ -240,16 +240,18 @@ def _next_parameter(context: Context, action: Action, token: Token, assignment: 
 
 
 def _named_parameter(context: Context, action: Action, token: Token) -> str:
-    """Return Tencent's name of a typed parameter, or `Region`, `Account` or `Case`."""
+    """Return Tencent's name of a typed parameter, or `Region`, `Account`, `Case` or `Reason`."""
     param = action.param(token.name)
     if param is not None:
         return param.api
     name = token.name.casefold()
     if name == "region" and action.regions is None:
         raise context.error(f"{action.api} takes no region.", token)
-    if name in COMMON_NAMES:
+    takes_code = context.vocabulary.takes_code(action)
+    if name in COMMON_NAMES or (name == REASON.casefold() and takes_code):
         return name.capitalize()
     words = [param.word for param in action.params] + ["region"] * bool(action.regions)
+    words += ["reason"] * (takes_code and "reason" not in words)
     raise unknown_word(
         context,
         f'{action.words} takes no "{printable(token.name)}"',

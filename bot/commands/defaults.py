@@ -4,6 +4,7 @@ from bot.commands.context import Context
 from bot.commands.diagnostics import printable
 from bot.commands.formatting import example
 from bot.commands.parsed import Assignment, ParsedArguments
+from bot.commands.reasons import with_reason
 from bot.commands.tokens import Token
 from bot.commands.vocabulary import Vocabulary
 from bot.model.actions import Action, Json, Param, Site
@@ -51,7 +52,8 @@ def complete_command(
             raise context.error(problem, None, verbatim=way)
     place = assignment.places.get("Region", kind)
     region = _region(context, action, arguments.region, account, place)
-    return Command(action, complete, region, account, arguments.case, arguments.spans)
+    command = Command(action, complete, region, account, arguments.case, arguments.spans)
+    return with_reason(command, arguments.reason, context.vocabulary)
 
 
 def default_value(context: Context, action: Action, param: Param, account: str) -> Json:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from bot.commands.decoration import FILLERS, holds_mention, holds_several, is_unclear, undecorated
 from bot.commands.tokens import QUOTES
+from bot.commands.vocabulary import REASON
 from bot.model.actions import DEFAULT, Action, Effect, Json, Site
 from bot.model.commands import Command
 from bot.redact import HIDDEN
@@ -40,12 +41,15 @@ def format_command(command: Command) -> str:
     words = [command.action.api]
     for param in command.action.params:
         value = command.params.get(param.api)
-        if value is not None:
+        # Of a reason of the policy, the code is typed and the text is sent.
+        if value is not None and not (command.reason and param.api == REASON):
             words.append(f"{param.api}={HIDDEN if param.secret else quoted(_format_value(value))}")
     if command.region:
         words.append(f"Region={command.region}")
     if command.account != DEFAULT:
         words.append(f"Account={quoted(command.account)}")
+    if command.reason:
+        words.append(f"{REASON}={command.reason}")
     return " ".join(words)
 
 

@@ -76,6 +76,7 @@ class ParsedArguments:
     Attributes:
         values: By Tencent's parameter names.
         spans: Seconds of each time that was typed as a duration from now.
+        reason: The code of the policy's reason, where the policy has reasons.
     """
 
     values: Mapping[str, Json] = field(default_factory=dict[str, Json])
@@ -83,6 +84,7 @@ class ParsedArguments:
     account: str = ""
     case: str = ""
     spans: Mapping[str, float] = field(default_factory=dict[str, float])
+    reason: str = ""
 
     def merge(self, base: "ParsedArguments") -> "ParsedArguments":
         """Return these arguments, completed by those of `base`."""
@@ -92,6 +94,7 @@ class ParsedArguments:
             self.account or base.account,
             self.case or base.case,
             {n: s for n, s in base.spans.items() if n not in self.values} | dict(self.spans),
+            self.reason or base.reason,
         )
 
     def restrict_to(self, action: Action) -> "ParsedArguments":
@@ -100,7 +103,8 @@ class ParsedArguments:
         values = {name: value for name, value in self.values.items() if name in names}
         region = self.region if action.regions is not None else ""
         spans = {name: span for name, span in self.spans.items() if name in names}
-        return ParsedArguments(values, region, self.account, self.case, spans)
+        reason = self.reason if action.takes_reason else ""
+        return ParsedArguments(values, region, self.account, self.case, spans, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,8 @@ class Assignment:
     """Tokens assigned to the parameters of an action.
 
     Attributes:
-        places: The token of each parameter, by Tencent's names, `Region`, `Account` and `Case`.
+        places: The token of each parameter, by Tencent's names, `Region`, `Account`, `Case`
+            and `Reason`.
         base: The arguments of a target, which typed ones override.
         url: The stream URL that was typed as the stream's name.
         account: The account as typed, not yet checked.

@@ -71,7 +71,7 @@ def unassigned(
 
 
 def _has_own_name(action: Action, token: Token) -> bool:
-    own = token.name.casefold() in COMMON_NAMES or action.param(token.name) is not None
+    own = token.name.casefold() in (*COMMON_NAMES, "reason") or action.param(token.name) is not None
     return bool(token.name) and own
 
 

@@ -12,9 +12,11 @@ from bot.commands.decoration import is_unclear
 from bot.commands.defaults import default_value
 from bot.commands.diagnostics import printable
 from bot.commands.parsed import Assignment, ParsedArguments
+from bot.commands.reasons import read_reason
 from bot.commands.secrets import is_url, takes_secret
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, value_only
+from bot.commands.vocabulary import REASON
 from bot.model.actions import Action, Json, Param
 from bot.redact import redact
 from bot.times import parse_duration
@@ -24,8 +26,11 @@ def read_arguments(context: Context, action: Action, assignment: Assignment) -> 
     """Return the values of assigned tokens, completed by those of a target."""
     places = assignment.places
     values: dict[str, Json] = {}
+    of_reason = places.get(REASON) if context.vocabulary.takes_code(action) else None
     for param in action.params:
         place = places.get(param.api)
+        if place is of_reason:
+            continue
         if place is not None and not (assignment.url and param.word == "stream"):
             text = _without_key(context, action, param, place)
             values[param.api] = read_value(context, param, place, text)
@@ -38,6 +43,7 @@ def read_arguments(context: Context, action: Action, assignment: Assignment) -> 
         read_account(context, account) if account else "",
         read_case(context, of_case) if of_case else "",
         _spans(action, places),
+        read_reason(context, of_reason) if of_reason else "",
     )
     return typed.merge(assignment.base)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.model.actions import DEFAULT, Account, Action, Effect, Json, Param, Params, Site
+from bot.model.commands import Reason
 
 VERBS = {
     "stop": Effect.STOP,
@@ -22,6 +23,9 @@ KEYWORDS = ("help", "whoami", "audit", "off", "status")
 COMMON_NAMES = ("region", "account", "case")
 """Names that any command may give besides its parameters."""
 
+REASON = "Reason"
+"""Tencent's name of the parameter, which also names the code of one of the policy's reasons."""
+
 _NO_ACCOUNT = Account()
 
 
@@ -39,6 +43,8 @@ class Vocabulary:
         sites: The site of each product, by product name.
         accounts: The cloud accounts that `account=` may name.
         account: The default account; empty if a command must name one.
+        reasons: The policy's reasons by code; without any, a reason is free text.
+        reason_needed: API names of the actions that never go without one of them.
     """
 
     actions: tuple[Action, ...]
@@ -48,6 +54,12 @@ class Vocabulary:
     sites: Mapping[str, Site]
     accounts: Mapping[str, Account] = field(default_factory=lambda: {DEFAULT: Account()})
     account: str = ""
+    reasons: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
+    reason_needed: frozenset[str] = frozenset()
+
+    def takes_code(self, action: Action) -> bool:
+        """Return whether the reason of an action is one of the policy's codes."""
+        return bool(self.reasons) and action.takes_reason
 
     def at(self, channel: str) -> "Vocabulary":
         """Return the vocabulary of a channel, whose account is the default there."""

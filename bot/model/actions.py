@@ -372,6 +372,11 @@ class Action:
         """What it does, in plain words, e.g. `Stop a live stream`."""
         return self.title.replace("{", "").replace("}", "")
 
+    @property
+    def takes_reason(self) -> bool:
+        """Whether one of the policy's reasons can be given: not for reads, nor for holds."""
+        return self.effect is not Effect.READ and not self.product.local
+
     def param(self, name: str) -> Param | None:
         """Return a parameter by one of Tencent's names or its short word, in any case."""
         wanted = name.casefold()

@@ -41,6 +41,19 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason of the policy, which people give by its code.
+
+    Attributes:
+        text: For people.
+        sent: Sent as Tencent's `Reason` where an API takes one.
+    """
+
+    text: str
+    sent: str
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """What the text meant.
 
@@ -49,6 +62,7 @@ class Command:
         account: Name of the cloud account.
         case: The incident or ticket it belongs to, or empty.
         spans: Of the times that were said as a span from now, the seconds, by Tencent's names.
+        reason: The code of the policy's reason that was given, or empty.
     """
 
     action: Action
@@ -57,6 +71,7 @@ class Command:
     account: str = DEFAULT
     case: str = ""
     spans: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
+    reason: str = ""
 
     @property
     def target(self) -> str:

@@ -143,7 +143,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The earlier operation that this one follows from, and the time spans that were asked for.
+    """What an operation comes from: an earlier one, the time spans and the reason that were given.
 
     Attributes:
         request_of: Id of the denied operation that is requested again.
@@ -153,6 +153,8 @@ class Origin:
         extension: Seconds of one extension; 0: as long as the operation lasts.
         usual: Names of the parameters whose values are the defaults of the policy or the catalog.
         alert: Id of the alert on whose card it was asked for.
+        reason_code: The policy's reason that was given, or empty.
+        reason_text: Its text as the policy had it when it was asked.
     """
 
     request_of: str = ""
@@ -161,6 +163,8 @@ class Origin:
     extension: float = 0.0
     usual: tuple[str, ...] = ()
     alert: str = ""
+    reason_code: str = ""
+    reason_text: str = ""
 
 
 class Choice(StrEnum):

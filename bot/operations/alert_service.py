@@ -19,7 +19,7 @@ from bot.model.people import Place
 from bot.operations.alert_offers import AlertChoice, StreamOffer, command_for, offers
 from bot.operations.operation_ids import new_id
 from bot.operations.recorder import in_time
-from bot.operations.results import NotRecorded, Reply
+from bot.operations.results import NotRecorded, PressReply
 from bot.operations.service import Service
 from bot.policy.loader import LoadedPolicy
 from bot.redact import redact
@@ -95,8 +95,12 @@ class AlertService:
         async with in_time():
             return await self._store.alerts.take(new_id(), named, self._channel)
 
-    async def press(self, pressed: AlertPress, asked: Invocation) -> Reply:
-        """Ask for what a button offers, for the person who pressed, in the alert's thread."""
+    async def press(self, pressed: AlertPress, asked: Invocation, reason: str = "") -> PressReply:
+        """Ask for what a button offers, for the person who pressed, in the alert's thread.
+
+        Args:
+            reason: The code that was chosen for it.
+        """
         choice, position = pressed.choice, pressed.position
         try:
             async with in_time():
@@ -114,7 +118,7 @@ class AlertService:
         place = Place(alert.channel, pressed.message_ts, asked.place.reply_url)
         begin = f"{alert.id}:{choice.value}:{position}:{asked.actor.user}"
         origin = Origin(alert=alert.id)
-        return await self._service.press(begin, replace(asked, place=place), wanted, origin)
+        return await self._service.press(begin, replace(asked, place=place), wanted, origin, reason)
 
     def _objection(self, alert: Alert, position: int) -> str:
         """Return why a button of an alert means nothing any more; empty if it does."""

@@ -29,6 +29,8 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "approved_by": [one.user for one in operation.approvals.given],
         "emergency": operation.emergency,
         "reason": redact(operation.reason),
+        "reason_code": operation.origin.reason_code,
+        "reason_text": operation.origin.reason_text,
         "joined": operation.duplicate_of,
         "case": operation.case,
         "runbook": operation.runbook,

@@ -5,11 +5,12 @@ from enum import StrEnum
 
 from bot.catalog import effects as offair
 from bot.catalog.error_codes import Repeat, explain
-from bot.catalog.registry import action_of, by_api
+from bot.catalog.registry import OPERATOR, action_of, by_api
 from bot.model.actions import Action, Effect, Params
 from bot.model.commands import Command
 from bot.model.operations import Operation, State
 from bot.policy.domains import domain_param
+from bot.policy.reasons import PLACE
 from bot.times import format_utc
 
 
@@ -24,7 +25,17 @@ class FollowUp(StrEnum):
     LIFT = "lift"
     STOP_LIVE = "stop-live"
     OTHER_DOMAIN = "other-domain"
+    GIVE_REASON = "give-reason"
 
+
+_FOR_THE_SAME_REASON = (
+    FollowUp.KEEP_OFF,
+    FollowUp.RETRY,
+    FollowUp.EXTEND,
+    FollowUp.STOP_LIVE,
+    FollowUp.OTHER_DOMAIN,
+)
+"""Those that go on with what was asked; what takes it back needs a reason of its own."""
 
 KEEP_OFF_FOR = (1800.0, 7200.0, 604_800.0)
 """The seconds for which something that was stopped can be kept off."""
@@ -53,8 +64,16 @@ def follow_up_command(
             offered, for `other-domain`, or of KEEP_OFF_FOR, from 1 on, for `keep-off`.
     """
     action = action_of(operation)
-    if action is None:
-        return None
+    wanted = _wanted(operation, action, follow, now, index) if action else None
+    if wanted is None or follow not in _FOR_THE_SAME_REASON:
+        return wanted
+    return replace(wanted, reason=operation.origin.reason_code)
+
+
+def _wanted(
+    operation: Operation, action: Action, follow: FollowUp, now: float, index: int
+) -> Command | None:
+    """Return the command of a follow-up without a reason; None where it is not possible."""
     state = operation.state
     wanted: Command | None = None
     match follow:
@@ -68,12 +87,14 @@ def follow_up_command(
             wanted = _extended(operation, action, now)
         case FollowUp.KEEP_OFF if state in _RAN:
             wanted = _kept_off(operation, action, now, index)
-        case FollowUp.RETRY if _may_be_retried(operation, action):
-            wanted = _of(operation, action.api)
         case FollowUp.CHECK if state in _SENT and action.effect is not Effect.READ:
             wanted = _of(operation, action.status_read)
         case FollowUp.STOP_LIVE | FollowUp.OTHER_DOMAIN:
             wanted = _on_other(operation, action, follow, index)
+        case FollowUp.RETRY | FollowUp.GIVE_REASON if _may_be_asked_again(
+            operation, action, follow
+        ):
+            wanted = _of(operation, action.api)
         case _:
             pass
     return wanted
@@ -96,7 +117,11 @@ def _of(operation: Operation, api: str | None) -> Command | None:
     action = by_api(api)
     known = {**operation.result, **operation.params}
     params = {
-        p.api: known[name] for p in action.params for name in reversed(p.names) if name in known
+        p.api: known[name]
+        for p in action.params
+        for name in reversed(p.names)
+        # Who did the one before is not who asks now.
+        if name in known and (p.required or p.api != OPERATOR)
     }
     if not {p.api for p in action.params if p.required and p.default is None} <= params.keys():
         return None
@@ -154,6 +179,12 @@ def added(operation: Operation, ends: float) -> float:
 
 _LEAST = 60.0
 """Seconds by which something is extended, at least."""
+
+
+def _may_be_asked_again(operation: Operation, action: Action, follow: FollowUp) -> bool:
+    if follow is FollowUp.GIVE_REASON:
+        return operation.state is State.DENIED and operation.rule == PLACE
+    return _may_be_retried(operation, action)
 
 
 def _may_be_retried(operation: Operation, action: Action) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import structlog
 
+from bot.catalog.registry import OPERATOR
 from bot.commands.formatting import format_command
 from bot.errors import CommitUnknownError, ParseError, StoreError
 from bot.metrics import Metrics
-from bot.model.actions import DEFAULT
+from bot.model.actions import DEFAULT, Params
 from bot.model.commands import Command, Invocation, Via
 from bot.model.operations import Operation, Origin, State
 from bot.operations.audit_facts import facts_of
@@ -89,9 +90,10 @@ class Recorder:
         # A bare word may be a key, without a name that would show it.
         text = format_command(command) if secret else invocation.text
         operation = self.operation(invocation, State.ASKED, command, text)
-        usual = self._policy().vocabulary.usual(command.action, command.account, command.params)
+        vocabulary = self._policy().vocabulary
+        usual = vocabulary.usual(command.action, command.account, command.params)
         origin = replace(origin, spans=command.spans, usual=usual)
-        operation = replace(operation, origin=origin)
+        operation = replace(operation, origin=self._with_reason(origin, command))
         began = time.monotonic()
         try:
             async with asyncio.timeout(BOOKING):
@@ -165,17 +167,32 @@ class Recorder:
             text=redact(text, 4000),
             asked_at=self._clock(),
             api=command.action.api if command else "",
-            params=command.params if command else {},
+            params=_params(invocation, command) if command else {},
             region=command.region if command else "",
             account=command.account if command else DEFAULT,
             target=command.target if command else "",
             case=self._case(invocation, command) if command else "",
+            origin=self._with_reason(_NO_ORIGIN, command) if command else _NO_ORIGIN,
             detail=redact(detail),
         )
+
+    def _with_reason(self, origin: Origin, command: Command) -> Origin:
+        """Return an origin with the reason that was given, in the words of the policy now."""
+        reason = self._policy().vocabulary.reasons.get(command.reason)
+        if reason is None:
+            return origin
+        return replace(origin, reason_code=command.reason, reason_text=reason.text)
 
     def _case(self, invocation: Invocation, command: Command) -> str:
         """Return the case that was named, or the one that the policy sets for the channel."""
         return command.case or self._policy().policy.cases.get(invocation.place.channel, "")
+
+
+def _params(invocation: Invocation, command: Command) -> Params:
+    """Return the parameters, with who gave a reason where the API takes an operator."""
+    if not command.reason or command.action.param(OPERATOR) is None:
+        return command.params
+    return {OPERATOR: invocation.actor.user, **command.params}
 
 
 def _may_be_saved(invocation: Invocation) -> str:

@@ -44,6 +44,13 @@ class NotRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonMissing:
+    """A button means what may need one of the policy's reasons, so nothing is recorded yet."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
 class DryRun:
     """Nothing will be sent; what would be is looked up."""
 
@@ -51,6 +58,9 @@ class DryRun:
 
 
 Reply: TypeAlias = DryRun | Accepted | Invalid | NotRecorded | Help | Form | WhoAmI | Audit | OffAir
+
+PressReply: TypeAlias = Reply | ReasonMissing
+"""The reply to a button, which can't say a reason by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bot.catalog.registry import command_of
 from bot.commands.formatting import format_command
 from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
 from bot.commands.parser import parse
+from bot.commands.reasons import with_reason
 from bot.commands.tokens import without_dry_run
 from bot.commands.vocabulary import Vocabulary
 from bot.errors import CommitUnknownError, ParseError, StoreError
@@ -28,11 +29,20 @@ from bot.operations.authorizer import Authorizer
 from bot.operations.follow_ups import UNDOING, FollowUp, asked_span, follow_up_command
 from bot.operations.queries import Queries
 from bot.operations.recorder import Recorder, in_time
-from bot.operations.results import Accepted, DryRun, NotRecorded, Objection, Reply
+from bot.operations.results import (
+    Accepted,
+    DryRun,
+    NotRecorded,
+    Objection,
+    PressReply,
+    ReasonMissing,
+    Reply,
+)
 from bot.operations.touched import TouchedReader
 from bot.operations.worker import Worker
 from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
 from bot.policy.loader import LoadedPolicy
+from bot.policy.reasons import may_need_reason
 from bot.storage.store import Store
 from bot.traces import Traces
 
@@ -55,7 +65,12 @@ _PRESSES = 50
 _RETRY_FOR = 43_200.0
 """Seconds after which the follow-up `retry` is refused."""
 
-_LIKE_A_NEW_REQUEST = (FollowUp.RETRY, FollowUp.STOP_LIVE, FollowUp.OTHER_DOMAIN)
+_LIKE_A_NEW_REQUEST = (
+    FollowUp.RETRY,
+    FollowUp.STOP_LIVE,
+    FollowUp.OTHER_DOMAIN,
+    FollowUp.GIVE_REASON,
+)
 
 _REQUEST_FOR = 1800.0
 """Seconds after a denial for which others may be asked."""
@@ -185,13 +200,21 @@ class Service:
         return await self._approvals.objection(decision)
 
     async def follow(
-        self, id_: str, follow: FollowUp, asked: Invocation, *, afar: bool = False, index: int = 0
-    ) -> Reply:
+        self,
+        id_: str,
+        follow: FollowUp,
+        asked: Invocation,
+        *,
+        afar: bool = False,
+        index: int = 0,
+        reason: str = "",
+    ) -> PressReply:
         """Ask for a follow-up of an ending, for the person who pressed, where they pressed.
 
         Args:
             afar: The button may be in another channel.
             index: See `follow_up_command`.
+            reason: The code that was chosen for it, in place of the reason of the ending.
         """
         choice = f"{follow.value}-{index}" if index else follow.value
         try:
@@ -218,8 +241,9 @@ class Service:
         if before.unsigned:
             await self._examine(before)
             return NotRecorded(_UNSIGNED, wanted)
-        if (stale := await self._stale(before, follow, wanted)) is not None:
-            return stale
+        wanted = with_reason(wanted, reason or wanted.reason, self.vocabulary)
+        if (stopped := await self._stopped(before, follow, wanted)) is not None:
+            return stopped
         # In the thread of what was pressed in the channel, its Confirm would not be seen.
         thread = before.place.thread_ts or before.card_ts if afar else asked.place.thread_ts
         place = Place(before.place.channel, thread, asked.place.reply_url)
@@ -233,12 +257,18 @@ class Service:
             await self._replace_waiting(before, follow, again)
         return reply
 
-    async def press(self, begin: str, asked: Invocation, command: Command, origin: Origin) -> Reply:
+    async def press(
+        self, begin: str, asked: Invocation, command: Command, origin: Origin, reason: str = ""
+    ) -> PressReply:
         """Ask for what a button offers elsewhere than on an ending.
 
         Args:
             begin: Of its key, which a second press has, too, until that has ended.
+            reason: The code that was chosen for it.
         """
+        command = with_reason(command, reason or command.reason, self.vocabulary)
+        if may_need_reason(self._policy().policy, command):
+            return ReasonMissing(command)
         self._worker.note_ack()
         try:
             async with in_time():
@@ -259,8 +289,12 @@ class Service:
             key = f"{again.key}:instead"
             await self.decide(Decision(key, before.id, Choice.CANCEL, again.actor, again.place))
 
-    async def request(self, id_: str, asked: Invocation) -> Reply:
-        """Ask those who may for what somebody was denied, in the channel; once per denial."""
+    async def request(self, id_: str, asked: Invocation, reason: str = "") -> PressReply:
+        """Ask those who may for what somebody was denied, in the channel; once per denial.
+
+        Args:
+            reason: The code that was chosen for it.
+        """
         self._worker.note_ack()
         try:
             async with in_time():
@@ -274,6 +308,9 @@ class Service:
             return NotRecorded("This button has expired.")
         if self._clock() - before.asked_at > _REQUEST_FOR:
             return NotRecorded("That was refused too long ago, so nobody was asked. Ask again.")
+        wanted = with_reason(wanted, reason or wanted.reason, self.vocabulary)
+        if may_need_reason(self._policy().policy, wanted):
+            return ReasonMissing(wanted)
         place = replace(before.place, reply_url=asked.place.reply_url)
         again = replace(asked, key=f"{id_}:request", place=place, text=before.text, repeated=True)
         origin = replace(before.origin, request_of=id_)
@@ -299,14 +336,19 @@ class Service:
         except StoreError as error:
             log.error("a row is not examined", operation=before.id, why=str(error))
 
-    async def _stale(
+    async def _stopped(
         self, before: Operation, follow: FollowUp, wanted: Command
-    ) -> NotRecorded | None:
-        """Return why a button no longer means what would come of it; None if it does."""
+    ) -> NotRecorded | ReasonMissing | None:
+        """Return why a button does not do, or no longer, what it means; None if it does."""
         if follow in _LIKE_A_NEW_REQUEST and self._clock() - before.asked_at > _RETRY_FOR:
             return NotRecorded("That was asked too long ago to be sent again.", wanted)
-        if follow not in UNDOING:
-            return None
+        if follow in UNDOING and (stale := await self._stale(before, wanted)) is not None:
+            return stale
+        needed = may_need_reason(self._policy().policy, wanted)
+        return ReasonMissing(wanted) if needed else None
+
+    async def _stale(self, before: Operation, wanted: Command) -> NotRecorded | None:
+        """Return why something has come after an operation; None if nothing has."""
         try:
             async with in_time():
                 superseded = await self._authorizer.superseded_by(before)

@@ -43,6 +43,7 @@ def log_transition(operation: Operation, before: State, metrics: Metrics) -> Non
         "account": operation.account,
         "target": operation.target,
         "case": operation.case,
+        "reason": operation.origin.reason_code,
         "rule": operation.rule,
         "decided_by": operation.decided_by,
         "emergency": operation.emergency or None,

@@ -25,6 +25,7 @@ from bot.policy.matching import (
     roles_of,
     rules_of,
 )
+from bot.policy.reasons import PLACE, ask_for_reason, lacks_reason, reason_missing
 from bot.policy.schema import Policy, Rule
 
 DIRECT = "D"
@@ -96,10 +97,18 @@ def some_rule_allows(policy: Policy, command: Command, context: Context) -> str 
     return f"{begin} here. {_who_could(policy, command, context, own)}"
 
 
+def reason_given(policy: Policy, command: Command, context: Context) -> str | None:
+    """Where a limit, or every rule that allows it, wants a reason, there must be one."""
+    if reason_missing(policy, command, grants(policy, command, context)):
+        return ask_for_reason(policy)
+    return None
+
+
 _OWN_WORKSPACE = Check("own_workspace", own_workspace)
 _FULL_MEMBER = Check("full_member", full_member)
 _NOT_DENIED = Check("not_denied", not_denied)
 _SOME_RULE_ALLOWS = Check("some_rule_allows", some_rule_allows)
+_REASON_GIVEN = Check("reason", reason_given)
 CHECKS = (
     _OWN_WORKSPACE,
     _FULL_MEMBER,
@@ -107,6 +116,7 @@ CHECKS = (
     Check("known_account", known_account),
     _NOT_DENIED,
     _SOME_RULE_ALLOWS,
+    _REASON_GIVEN,
 )
 
 OUTSIDE = frozenset({_OWN_WORKSPACE.id, _FULL_MEMBER.id})
@@ -124,7 +134,11 @@ def decide(policy: Policy, command: Command, context: Context) -> Verdict | Deni
     for check in CHECKS:
         if (reason := check.objection(policy, command, context)) is not None:
             return _denied(check, reason, policy, command, context)
-    found = grants(policy, command, context)
+    found = [
+        grant
+        for grant in grants(policy, command, context)
+        if not lacks_reason(policy, grant.rule, command)
+    ]
     role, path, rule = min(found, key=lambda grant: grant.rule.approval.rank)
     verdict = Verdict(
         path,
@@ -145,6 +159,7 @@ def _denied(
     check: Check, reason: str, policy: Policy, command: Command, context: Context
 ) -> Denied:
     limit = denying_limit(policy, command) if check is _NOT_DENIED else None
+    limit = PLACE if check is _REASON_GIVEN else limit
     able = _requestable_grants(policy, command, context) if check is _SOME_RULE_ALLOWS else ()
     return Denied(check.id, reason, limit or "", _roles(able))
 
@@ -169,10 +184,13 @@ def request(policy: Policy, command: Command, context: Context) -> Verdict | Den
         if check is _SOME_RULE_ALLOWS:
             continue
         if (reason := check.objection(policy, command, context)) is not None:
-            return Denied(check.id, reason)
-    able = _requestable_grants(policy, command, context)
-    if not able:
+            return Denied(check.id, reason, PLACE if check is _REASON_GIVEN else "")
+    found = _requestable_grants(policy, command, context)
+    if not found:
         return Denied("requests", "The policy lets nobody ask for this on behalf of others.")
+    able = [grant for grant in found if not lacks_reason(policy, grant.rule, command)]
+    if not able:
+        return Denied(_REASON_GIVEN.id, ask_for_reason(policy), PLACE)
     rule = able[0].rule
     own = roles_of(policy, context)
     return Verdict(

@@ -24,7 +24,8 @@ from bot.policy.matching import (
     roles_of,
     rules_of,
 )
-from bot.policy.schema import Policy, Rule
+from bot.policy.reasons import lacks_reason
+from bot.policy.schema import Limit, Policy, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,27 @@ def explain(policy: Policy, command: Command, context: Context) -> Explanation:
             continue
         for path, rule in rules_of(name, role):
             why = mismatch(rule, command, context)
-            lines.append(f"{path}: {why or f'allows it, approval: {rule.approval.value}'}")
+            lines.append(f"{path}: {why or _allowance(policy, rule, command)}")
     for path, limit in limits_of(policy):
         if limit_applies(limit, command):
-            what = "denies it" if limit.deny else f"asks at least {limit.approval}"
-            lines.append(f"{path}: {what}")
+            lines.append(f"{path}: {_binding(limit, command)}")
     return Explanation(decide(policy, command, context), tuple(lines))
+
+
+def _allowance(policy: Policy, rule: Rule, command: Command) -> str:
+    """Describe how a rule allows a command, or that it would with a reason."""
+    if lacks_reason(policy, rule, command):
+        return f"allows it with a reason only, approval: {rule.approval.value}"
+    return f"allows it, approval: {rule.approval.value}"
+
+
+def _binding(limit: Limit, command: Command) -> str:
+    """Describe what a limit that applies to a command wants."""
+    if limit.deny:
+        return "denies it"
+    wanted = [f"at least {limit.approval}"] if limit.approval else []
+    wanted += ["for a reason"] if limit.reason and command.action.takes_reason else []
+    return f"asks {' and '.join(wanted)}" if wanted else "asks nothing of this"
 
 
 def permissions_for(

@@ -9,8 +9,9 @@ from bot.commands.vocabulary import Vocabulary
 from bot.errors import ConfigError, ParseError
 from bot.hooks.live import check_callback_keys, split_keys
 from bot.model.actions import DEFAULT, Account, Effect, Site
-from bot.model.commands import Command
+from bot.model.commands import Command, Reason
 from bot.policy import reader
+from bot.policy.reasons import always_needing_reason
 from bot.policy.schema import AccountSettings, Policy
 from bot.tencent.credentials import Access, Credentials, Fixed, flaw
 
@@ -68,7 +69,16 @@ def loader(
     def vocabulary(read: Policy, targets: Mapping[str, str]) -> Vocabulary:
         named = {name: _account(profile) for name, profile in read.accounts.items()}
         accounts = named or {DEFAULT: Account()}
-        return Vocabulary(ALL_ACTIONS, read.defaults, targets, region, known, accounts)
+        return Vocabulary(
+            ALL_ACTIONS,
+            read.defaults,
+            targets,
+            region,
+            known,
+            accounts,
+            reasons={code: Reason(one.text, one.sent) for code, one in read.reasons.items()},
+            reason_needed=always_needing_reason(read, ALL_ACTIONS),
+        )
 
     def wrong_target(read: Policy, words: str) -> str | None:
         bare = vocabulary(read, {})

@@ -2,11 +2,11 @@
 
 import hashlib
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from bot.catalog.param_types import CASE, case
+from bot.catalog.param_types import CASE, case, reason
 from bot.model.actions import DEFAULT, Approval, Site
 from bot.times import parse_duration
 
@@ -51,6 +51,29 @@ Case = Annotated[
         description="The name of an incident or ticket, e.g. INC-42.",
         json_schema_extra={"pattern": f"^{CASE}$"},
     ),
+]
+_REASON_CODE = "[a-z][a-z0-9-]{0,31}"
+
+
+def _reason_code(text: str) -> str:
+    if not re.fullmatch(_REASON_CODE, text):
+        raise ValueError("a reason's code is small letters, digits and -, 32 at most")
+    return text
+
+
+def _reason_text(text: str) -> str:
+    return str(reason.read(text, 0.0))
+
+
+ReasonCode = Annotated[
+    str, AfterValidator(_reason_code), Field(json_schema_extra={"pattern": f"^{_REASON_CODE}$"})
+]
+ReasonText = Annotated[
+    str, AfterValidator(_reason_text), Field(min_length=1, max_length=reason.max_length)
+]
+NeedsReason = Annotated[
+    Literal["required"] | None,
+    Field(description="Only with a code of reasons: reason=CODE. Never for reads and holds."),
 ]
 _VARIABLE = "[A-Z][A-Z0-9]*(_[A-Z0-9]+)+"
 _REGION = "[a-z]{2}-[a-z]+(-[0-9]+)?"
@@ -193,6 +216,7 @@ class Rule(_Strict):
         description="Who may not do this may ask its role's members to let it through, here.",
     )
     runbook: Address | None = Field(None, description="What to read about it, https only.")
+    reason: NeedsReason = None
 
     @property
     def expires_in(self) -> float:
@@ -217,6 +241,21 @@ class Limit(_Strict):
     where: dict[str, Pattern] | None = Field(None, min_length=1)
     approval: Approval | None = Field(None, description="At least this.")
     deny: bool = Field(default=False, description="Never.")
+    reason: NeedsReason = None
+
+
+class ReasonSettings(_Strict):
+    """A reason that people give by its code."""
+
+    text: ReasonText = Field(description="For people: on the card and on the trail.")
+    tencent: ReasonText | None = Field(
+        None, description="What Tencent Cloud is told as the Reason; left out: the text."
+    )
+
+    @property
+    def sent(self) -> str:
+        """Return what Tencent Cloud is told."""
+        return self.tencent or self.text
 
 
 class Runbook(_Strict):
@@ -253,6 +292,11 @@ class Policy(_Strict):
         description="Cloud accounts by name; left out: one, of the bot's own key.",
     )
     limits: tuple[Limit, ...] = ()
+    reasons: dict[ReasonCode, ReasonSettings] = Field(
+        default_factory=dict[str, ReasonSettings],
+        max_length=100,
+        description="By code: why something is done. Without any, reason=… is free text.",
+    )
     cases: dict[ChannelId, Case] = Field(
         default_factory=dict[str, str],
         description="By channel id: the case of what is asked there without case=….",
@@ -282,7 +326,7 @@ class Policy(_Strict):
 KEYS = tuple(
     dict.fromkeys(
         name
-        for model in (Policy, Role, Members, Rule, Limit, Runbook, AccountSettings)
+        for model in (Policy, Role, Members, Rule, Limit, ReasonSettings, Runbook, AccountSettings)
         for name in model.model_fields
     )
 )

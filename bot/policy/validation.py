@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from bot.model.actions import Action, Approval
 from bot.policy import conditions
 from bot.policy.conditions import Condition
-from bot.policy.schema import AccountSettings, Policy, Rule
+from bot.policy.schema import AccountSettings, Limit, Policy, Rule
 from bot.times import parse_duration
 
 Location: TypeAlias = tuple[str | int, ...]
@@ -28,8 +28,9 @@ def validate(policy: Policy, actions: Sequence[Action]) -> Iterable[Problem]:
         yield from _patterns((*entry, "actions"), limit.actions, actions)
         yield from _conditions(entry, limit.where, limit.actions, actions)
         yield from _account_patterns(policy, (*entry, "accounts"), limit.accounts or ())
-        if limit.deny == (limit.approval is not None):
-            yield entry, "needs either deny: true or an approval"
+        if limit.deny == (limit.approval is not None or limit.reason is not None):
+            yield entry, "needs either deny: true or an approval or reason: required"
+        yield from _reason_needed(policy, entry, limit, actions)
     for number, runbook in enumerate(policy.runbooks):
         yield from _patterns(("runbooks", number, "actions"), runbook.actions, actions)
         yield from _conditions(("runbooks", number), runbook.where, runbook.actions, actions)
@@ -37,6 +38,7 @@ def validate(policy: Policy, actions: Sequence[Action]) -> Iterable[Problem]:
         for number, rule in enumerate(role.allow):
             yield from _rule(policy, ("roles", name, "allow", number), rule, actions)
     yield from _defaults(("defaults",), policy.defaults, actions)
+    yield from _default_reasons(policy)
     yield from _accounts(policy, actions)
     taken = RESERVED_WORDS | {name for a in actions for name in (a.words, a.api.casefold())}
     for name in policy.targets:
@@ -62,8 +64,21 @@ def _rule(
                     f'there is no role "{other}"' + suggest(other, policy.roles),
                 )
     yield from _durations(location, rule)
+    yield from _reason_needed(policy, location, rule, actions)
     if rule.requests and rule.approval is Approval.SECOND_PERSON:
         yield (*location, "requests"), "needs a rule whose people may do it without a second person"
+
+
+def _reason_needed(
+    policy: Policy, location: Location, entry: Rule | Limit, actions: Sequence[Action]
+) -> Iterable[Problem]:
+    if entry.reason is None:
+        return
+    covered = (a for a in actions if any(fnmatchcase(a.api, p) for p in entry.actions))
+    if not policy.reasons:
+        yield (*location, "reason"), "is required, but the file has no reasons to give"
+    elif not any(action.takes_reason for action in covered):
+        yield (*location, "reason"), "is never asked for a read or a hold"
 
 
 def _account_patterns(
@@ -202,6 +217,23 @@ def _defaults(
                 params[name].type.read(str(value), 0.0)
             except ValueError:
                 yield (*location, name), f"is not {params[name].type.description}"
+
+
+def _default_reasons(policy: Policy) -> Iterable[Problem]:
+    """Return the defaults of a reason that reasons would have to replace."""
+    if not policy.reasons:
+        return
+    named: list[tuple[Location, Mapping[str, Mapping[str, Any]]]] = [
+        (("defaults",), policy.defaults),
+        *((("accounts", name, "defaults"), one.defaults) for name, one in policy.accounts.items()),
+    ]
+    for under, defaults in named:
+        for kind, values in defaults.items():
+            if _REASON in values:
+                yield (*under, kind, _REASON), "is given by its code where the file has reasons"
+
+
+_REASON = "Reason"
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

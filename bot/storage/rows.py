@@ -63,6 +63,8 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
         "extension": "span",
         "usual": "usual",
         "alert": "alert",
+        "reason_code": "reason_code",
+        "reason_text": "reason_text",
     },
 }
 """Keys in the JSON of the column `consent`, which three fields of an operation share."""

@@ -9,17 +9,34 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.model.commands import Invocation
 from bot.model.operations import Choice, Decision
-from bot.operations.results import Accepted
+from bot.operations.results import Accepted, PressReply, Reply
 from bot.operations.service import Service
+from handlers.listeners.reason_choice import ReasonChoice, button_press
 from handlers.messages.annotations import REQUEST
 from handlers.messages.buttons import SHOW
+from handlers.messages.reason_choice import ButtonPress
 from handlers.slack.payloads import button_invocation, message_ts, text_at
 from handlers.slack.responder import Responder
 
 
-def register(app: AsyncApp, *, service: Service, responder: Responder) -> None:
+def register(
+    app: AsyncApp, *, service: Service, responder: Responder, reasons: ReasonChoice
+) -> None:
     """Register the buttons."""
+
+    async def press(pressed: ButtonPress, asked: Invocation, reason: str) -> PressReply:
+        return await service.request(pressed.value[:64], asked, reason)
+
+    def tell(_pressed: ButtonPress, asked: Invocation, reply: Reply) -> None:
+        if isinstance(reply, Accepted):
+            # The button has been used.
+            responder.queue_replacement(asked, responder.render_press(reply))
+        else:
+            responder.queue_ephemeral(asked, responder.render_press(reply))
+
+    reasons.serve(REQUEST, press, tell)
 
     @app.action(REQUEST)
     async def request(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
@@ -28,13 +45,7 @@ def register(app: AsyncApp, *, service: Service, responder: Responder) -> None:
         if invocation is None:
             await ack()
             return
-        reply = await service.request(text_at(action, "value")[:64], invocation)
-        await ack()
-        if isinstance(reply, Accepted):
-            # The button has been used.
-            responder.queue_replacement(invocation, responder.render_press(reply))
-        else:
-            responder.queue_ephemeral(invocation, responder.render_press(reply))
+        await reasons.answer(ack, button_press(body, action), invocation)
 
     @app.action(SHOW)
     async def show(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:

@@ -18,13 +18,15 @@ from bot.model.commands import Invocation, Via
 from bot.model.operations import Choice, Decision
 from bot.model.people import Place
 from bot.operations.follow_ups import FollowUp
-from bot.operations.results import Accepted
+from bot.operations.results import Accepted, PressReply, Reply
 from bot.operations.service import Service
+from handlers.listeners.reason_choice import ReasonChoice, button_press
 from handlers.messages import reason_view, replies, views
 from handlers.messages.blocks import Message
 from handlers.messages.buttons import DECIDE, FOLLOW
 from handlers.messages.mrkdwn import escape
 from handlers.messages.off_air import FOLLOW_IN_LIST
+from handlers.messages.reason_choice import ButtonPress
 from handlers.slack.api_calls import call_or_raise
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import actor_of, button_invocation, message_ts, place_of, text_at
@@ -45,6 +47,7 @@ def register(
     responder: Responder,
     background: BackgroundQueue,
     client: AsyncWebClient,
+    reasons: ReasonChoice,
 ) -> None:
     """Register the buttons, and the form in which a reason is written."""
     reason_form = _ReasonForm(service, responder, background, client)
@@ -63,7 +66,7 @@ def register(
         if problem and invocation is not None:
             responder.queue_ephemeral(invocation, Message(escape(problem)))
 
-    _register_follow_ups(app, service, responder)
+    _register_follow_ups(app, service, responder, reasons)
 
     @app.view(reason_view.REASON)
     async def reason(ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -87,31 +90,28 @@ async def _decide(service: Service, decision: Decision | None) -> str:
     return not_recorded.sentence if not_recorded else ""
 
 
-def _register_follow_ups(app: AsyncApp, service: Service, responder: Responder) -> None:
-    async def answer(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
-        kind, _, name = text_at(action, "action_id").partition(":")
-        name, _, index = name.partition(":")
-        follow_up, invocation = _FOLLOW_UPS.get(name), button_invocation(body)
-        id_ = text_at(action, "value")
-        if follow_up is None or invocation is None or not (id_ and invocation.key):
-            await ack()
-            if invocation is not None:
-                responder.queue_ephemeral(invocation, Message(_UNREADABLE))
-            return
-        from_list = kind == FOLLOW_IN_LIST
-        invocation = replace(invocation, via=Via.LIST) if from_list else invocation
-        reply = await service.follow(
-            id_[:64],
-            follow_up,
-            invocation,
-            afar=from_list,
-            index=int(index) if index.isdecimal() else 0,
-        )
-        await ack()
+def _register_follow_ups(
+    app: AsyncApp, service: Service, responder: Responder, reasons: ReasonChoice
+) -> None:
+    async def press(pressed: ButtonPress, asked: Invocation, reason: str) -> PressReply | None:
+        return await _follow(service, pressed, asked, reason)
+
+    def tell(pressed: ButtonPress, asked: Invocation, reply: Reply) -> None:
         if not isinstance(reply, Accepted) or reply.again:
-            responder.queue_ephemeral(invocation, responder.render_press(reply))
-        elif from_list:
-            responder.queue_ephemeral(invocation, replies.accepted_from_list(reply.operation))
+            responder.queue_ephemeral(asked, responder.render_press(reply))
+        elif pressed.action_id.startswith(f"{FOLLOW_IN_LIST}:"):
+            responder.queue_ephemeral(asked, replies.accepted_from_list(reply.operation))
+
+    async def answer(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        invocation = button_invocation(body)
+        if invocation is None:
+            await ack()
+            return
+        if not await reasons.answer(ack, button_press(body, action), invocation):
+            responder.queue_ephemeral(invocation, Message(_UNREADABLE))
+
+    reasons.serve(FOLLOW, press, tell)
+    reasons.serve(FOLLOW_IN_LIST, press, tell)
 
     @app.action(re.compile(rf"{FOLLOW}:.*"))
     async def follow(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
@@ -122,6 +122,26 @@ def _register_follow_ups(app: AsyncApp, service: Service, responder: Responder) 
     async def bring(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Ask for the same from the list of what is off; its card appears where it was stopped."""
         await answer(ack, body, action)
+
+
+async def _follow(
+    service: Service, pressed: ButtonPress, asked: Invocation, reason: str
+) -> PressReply | None:
+    """Ask for the follow-up that a button names; None if it can't be read."""
+    kind, _, named = pressed.action_id.partition(":")
+    name, _, index = named.partition(":")
+    follow_up = _FOLLOW_UPS.get(name)
+    if follow_up is None or not (pressed.value and asked.key):
+        return None
+    from_list = kind == FOLLOW_IN_LIST
+    return await service.follow(
+        pressed.value[:64],
+        follow_up,
+        replace(asked, via=Via.LIST) if from_list else asked,
+        afar=from_list,
+        index=int(index) if index.isdecimal() else 0,
+        reason=reason,
+    )
 
 
 class _ReasonForm:

@@ -35,6 +35,14 @@ def case_text(of: Operation | DryRunResult) -> str:
     return f"case {code(of.case)}" if of.case else ""
 
 
+def reason_text(operation: Operation) -> str:
+    """Name the policy's reason that was given, with its text; empty if there is none."""
+    given = operation.origin
+    if not given.reason_code:
+        return ""
+    return f"reason {code(given.reason_code)} ({escape(given.reason_text, 200)})"
+
+
 def runbook_link(of: Operation | Verdict) -> str:
     """Render the link to the runbook; empty if it is not an address that the policy accepts."""
     if not _RUNBOOK.fullmatch(of.runbook):

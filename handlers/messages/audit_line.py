@@ -4,7 +4,7 @@ import re
 
 from bot.model.actions import Action
 from bot.model.operations import Operation, State
-from handlers.messages.annotations import access_request_text, case_text
+from handlers.messages.annotations import access_request_text, case_text, reason_text
 from handlers.messages.blocks import SECTION_MOST, Message
 from handlers.messages.decision_text import decision_text
 from handlers.messages.mrkdwn import channel, code, escape, link, truncate, user
@@ -33,6 +33,7 @@ def audit_line(
         f"{user(operation.actor.user)} in {_place(operation)}",
         access_request_text(operation),
         decision_text(operation),
+        reason_text(operation),
         case_text(operation),
         f"reason: {escape(operation.reason, 500)}" if operation.reason else "",
         f"region {code(operation.region)}" if operation.region else "",

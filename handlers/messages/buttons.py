@@ -43,6 +43,7 @@ FOLLOW_UP_LABELS: Mapping[FollowUp, str] = {
     FollowUp.LIFT: "Lift now",
     FollowUp.STOP_LIVE: "Stop",
     FollowUp.OTHER_DOMAIN: "Use",
+    FollowUp.GIVE_REASON: "Give a reason",
 }
 
 FOLLOW_UPS = (FollowUp.UNDO, FollowUp.KEEP_OFF, FollowUp.CHECK, FollowUp.RETRY)

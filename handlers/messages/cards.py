@@ -2,7 +2,7 @@
 
 from bot.model.actions import Action
 from bot.model.operations import Operation, State
-from handlers.messages.annotations import access_request_text, case_text, runbook_link
+from handlers.messages.annotations import access_request_text, case_text, reason_text, runbook_link
 from handlers.messages.blocks import TEXT_MOST, Message, context, section
 from handlers.messages.buttons import card_buttons, choice_buttons
 from handlers.messages.contacts import NOBODY, Contacts
@@ -46,6 +46,7 @@ def _origin(operation: Operation, action: Action | None) -> str:
         f"{user(operation.actor.user)} {format_clock(operation.asked_at)}",
         "" if operation.state in _DECIDED else decision_text(operation),
         *details(operation, action),
+        reason_text(operation),
         case_text(operation),
         runbook_link(operation),
         f"code {code(operation.code)}" if _shows_code(operation) else "",

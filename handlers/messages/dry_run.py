@@ -16,7 +16,9 @@ def dry_run_reply(result: DryRunResult) -> Message:
     if result.hidden:
         return Message(f"*Dry run, nothing was sent.* {_verdict(result)}")
     command = result.command
-    text = format_command(command.action, command.params, command.region, command.account)
+    text = format_command(
+        command.action, command.params, command.region, command.account, command.reason
+    )
     lines = [
         f"*Dry run, nothing was sent:* {command.action.api}, as {code(text, 500)}",
         *_context(result),

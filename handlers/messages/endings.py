@@ -180,7 +180,8 @@ def private_reply(
     text = f"(You may have read this before.) {text}" if again else text
     text = truncate(text, SECTION_MOST)
     offers = (offer_button(operation),) if operation.approvals.request_from else ()
-    return Message(text, (section(text), *domain_buttons(operation), *offers))
+    reason = follow_up_buttons(operation, [FollowUp.GIVE_REASON])
+    return Message(text, (section(text), *reason, *domain_buttons(operation), *offers))
 
 
 def _private_text(operation: Operation, action: Action | None, permalink: str, to: Contacts) -> str:

@@ -36,6 +36,11 @@ _CASE = (
     "Any action takes `case=INC-42`, the incident that it belongs to; else it is the channel's.",
     "`/stopstream audit case=INC-42` lists what belongs to it.",
 )
+_REASON = (
+    "*Reason*",
+    "Where the policy has reasons, `reason=CODE` says why: it is on the card and the audit trail.",
+    "A code that doesn't exist is answered with those that do; the form and the buttons list them.",
+)
 _ACCOUNT = (
     "*Account*",
     "Where there are several cloud accounts, `account=europe` names one.",
@@ -48,6 +53,7 @@ _TOPICS: Mapping[str, tuple[str, ...]] = {
     "whoami": _WHOAMI,
     "form": _FORM,
     "case": _CASE,
+    "reason": _REASON,
     "account": _ACCOUNT,
 }
 _VERBS = ("stop", "start", "status")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from bot.commands.formatting import is_plain
+from bot.commands.vocabulary import REASON
 from bot.model.actions import DEFAULT, Action, Effect, Json, Param
 from bot.redact import HIDDEN, redact
 from bot.times import TO_MINUTE, format_utc, parse_instant
@@ -163,11 +164,18 @@ def param_value(param: Param | None, given: Json, most: int = 150) -> str:
 
 
 def format_command(
-    action: Action, params: Mapping[str, Json], region: str = "", account: str = DEFAULT
+    action: Action,
+    params: Mapping[str, Json],
+    region: str = "",
+    account: str = DEFAULT,
+    reason: str = "",
 ) -> str:
     """Render the command for an action with these parameters.
 
     Parameters that are secret, or that have their default, are left out.
+
+    Args:
+        reason: The code that stands for Tencent's `Reason`.
     """
     words = [_BEGINNINGS.get(action.effect, "/stopstream"), action.words]
     first = next((p for p in action.params if p.required and p.default is None), None)
@@ -175,12 +183,16 @@ def format_command(
         given = params.get(param.api)
         if given is None or param.secret or given == param.default:
             continue
+        if reason and param.api == REASON:
+            continue
         shown = quoted(redact(format_value(given)))
         words.append(shown if param is first else f"{param.word}={shown}")
     if region and action.regions is not None:
         words.append(f"region={quoted(region)}")
     if account != DEFAULT:
         words.append(f"account={quoted(account)}")
+    if reason:
+        words.append(f"reason={reason}")
     return " ".join(words)
 
 

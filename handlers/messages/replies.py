@@ -95,7 +95,9 @@ def _place(operation: Operation) -> str:
 def _instead(command: Command | None) -> str:
     if command is None:
         return ""
-    text = format_command(command.action, command.params, command.region, command.account)
+    text = format_command(
+        command.action, command.params, command.region, command.account, command.reason
+    )
     return f" If you still want it: {code(text, 1000)}"
 
 

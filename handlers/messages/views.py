@@ -12,12 +12,13 @@ from typing import Any
 from bot.catalog.param_types import text
 from bot.catalog.registry import picks_live
 from bot.commands.alerts import Candidate
-from bot.commands.vocabulary import Vocabulary
+from bot.commands.vocabulary import REASON, Vocabulary
 from bot.model.actions import Action, Effect, Param
 from bot.operations.results import LiveStream
 from handlers.messages.blocks import Block, plain, section
 from handlers.messages.help import EFFECT_LABELS
 from handlers.messages.mrkdwn import escape, render_sentence
+from handlers.messages.reason_choice import reason_field
 from handlers.messages.stream_picker import OTHERWISE, stream_picker
 from handlers.messages.ways_in import FORM_TITLES
 
@@ -234,11 +235,16 @@ def _field_name(prefilled: str) -> str:
 
 def _param_fields(place: FormPlace, action: Action, vocabulary: Vocabulary) -> list[Block]:
     site = vocabulary.site(action, vocabulary.meant)
-    params = [param for param in action.params if param.only in (None, site)]
+    by_code = vocabulary.takes_code(action)
     fields = [
         _param_field(param, _candidate_value(place, param) or _default(action, param, vocabulary))
-        for param in params
+        for param in action.params
+        if param.only in (None, site) and not (by_code and param.api == REASON)
     ]
+    if by_code:
+        optional = action.api not in vocabulary.reason_needed
+        block = param_block(REASON)
+        fields.append(reason_field(block, VALUE, vocabulary.reasons, optional=optional))
     if not picks_live(action):
         return fields
     # A stream that is live is picked; any other one is typed.

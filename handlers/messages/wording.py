@@ -4,6 +4,7 @@ import re
 
 from bot.catalog.effects import expires_at
 from bot.catalog.registry import action_of
+from bot.commands.vocabulary import REASON
 from bot.model.actions import DEFAULT, Action, Effect
 from bot.model.operations import UNREADABLE, Operation, State
 from bot.redact import redact
@@ -143,6 +144,9 @@ def details(operation: Operation, action: Action | None) -> list[str]:
     shown = {*_DOMAINS, _APP, *operation.origin.usual, *operation.origin.spans}
     if action is not None and action.expiry:
         shown.add(action.expiry[0])
+    if operation.origin.reason_code:
+        # It is said once, with its code.
+        shown.add(REASON)
     named, found = subject(operation, action), list[str]()
     for name in [*(n for n in declared if n in operation.params), *operation.params]:
         param, given = declared.get(name), operation.params[name]

@@ -15,7 +15,7 @@ from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
 from bot.operations.alert_offers import AlertChoice
 from bot.operations.alert_service import AlertPress
-from bot.operations.results import Accepted, NotRecorded, Reply
+from bot.operations.results import Accepted, NotRecorded, PressReply
 from bot.storage import tables
 from bot.storage.alerts import KEPT_FOR, Taken
 from bot.storage.store import Store
@@ -50,7 +50,7 @@ async def press(
     actor: Actor = ALICE,
     channel: str = "C0INC",
     ts: str = "",
-) -> Reply:
+) -> PressReply:
     asked = Invocation("trigger", actor, Place(channel), "", Via.BUTTON, None)
     pressed = AlertPress(alert.id, choice, position, ts or alert.card_ts)
     return await house.alerts.press(pressed, asked)
@@ -63,7 +63,7 @@ async def opened_alert(house: House, *alerts: dict[str, Any]) -> Alert:
     return await alert_of(house.store)
 
 
-async def run(house: House, reply: Reply) -> Operation:
+async def run(house: House, reply: PressReply) -> Operation:
     assert isinstance(reply, Accepted), reply
     return await house.ended(reply.operation.id)
 

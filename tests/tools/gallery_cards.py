@@ -99,6 +99,7 @@ def _stop() -> Iterator[Entry]:
 def _confirm() -> Iterator[Entry]:
     flow = "A ban that its asker confirms"
     yield _card(flow, "waiting", WAITS_TO_CONFIRM)
+    yield _card(flow, "waiting, with a reason of the policy", _with_reason(WAITS_TO_CONFIRM))
     wrong = replace(
         WAITS_TO_CONFIRM,
         target="strem1",
@@ -135,6 +136,12 @@ def _confirm() -> Iterator[Entry]:
     yield _card(flow, "cancelled", _ended(WAITS_TO_CONFIRM, State.CANCELLED, ALICE))
     yield _card(flow, "expired", replace(WAITS_TO_CONFIRM, state=State.EXPIRED))
     yield _ending(flow, "expired", replace(WAITS_TO_CONFIRM, state=State.EXPIRED))
+
+
+def _with_reason(of: Operation) -> Operation:
+    text = "A rights holder has asked for it"
+    origin = replace(of.origin, reason_code="copyright", reason_text=text)
+    return replace(of, origin=origin)
 
 
 def _ended(of: Operation, state: State, by: str, **more: str) -> Operation:
@@ -306,6 +313,7 @@ def _audit_lines() -> Iterator[Entry]:
         "unknown": replace(
             STOP, state=State.UNKNOWN, request_id="", detail="No answer within 10 s."
         ),
+        "with a reason of the policy": _with_reason(STOP),
         "emergency": replace(BAN, emergency=True, reason="The goal is being rebroadcast."),
         "not understood": replace(
             STOP,

@@ -8,7 +8,7 @@ from bot.commands.parsed import Audit, Form, OffAir, WhoAmI
 from bot.commands.parser import parse
 from bot.errors import ParseError
 from bot.model.actions import Approval, Effect
-from bot.model.commands import Command
+from bot.model.commands import Command, Reason
 from bot.model.off_air import OffAirEntry
 from bot.model.operations import Approvals, Choice, Decision, LaterKind, Operation, Search, State
 from bot.model.people import Actor, Person, Place
@@ -36,6 +36,7 @@ from handlers.messages import (
     help as help_messages,
 )
 from handlers.messages.blocks import Message
+from handlers.messages.reason_choice import ButtonPress, reason_choice
 from tests.tools.gallery_operations import (
     ALICE,
     AT,
@@ -105,6 +106,11 @@ def _refusals() -> Iterator[Entry]:
         "no role": no_role,
         "no role, others can be asked": replace(
             no_role, approvals=Approvals(request_from=("oncall", "leads"))
+        ),
+        "no reason": replace(
+            denied,
+            detail="This needs a reason: add reason=CODE, one of copyright, court-order.",
+            rule="reasons",
         ),
         "the same waits": replace(
             WAITS_TO_APPROVE,
@@ -208,6 +214,13 @@ def _forms() -> Iterator[Entry]:
     for choice in (Choice.DENY, Choice.EMERGENCY):
         decision = Decision("key", "op1", choice, Actor("T0HOME", BOB), Place("C0INC"))
         yield Entry(flow, choice.value, "A form", reason_view.reason_form(decision))
+    press = ButtonPress("follow:keep-off:1", "op1", "C0INC", "", "")
+    ban = Command(by_api("ForbidLiveStream"), STOP.params)
+    reasons = {
+        "copyright": Reason("A rights holder has asked for it", "Copyright infringement"),
+        "court-order": Reason("A court has ordered it", "A court has ordered it"),
+    }
+    yield Entry(flow, "a reason for a ban", "A form", reason_choice(press, ban, reasons))
 
 
 def _home() -> Iterator[Entry]:
