@@ -53,11 +53,11 @@ REFUSALS_IN_LINE = 3
 """How often such a message is tried before the others to its channel pass it."""
 
 _REST = 3.0
-"""How many times as long as one claim takes the next one waits."""
+"""How many times as long as one claim works in its transaction the next one waits."""
 
 
-Work: TypeAlias = Callable[[OutboxMessage], Coroutine[Any, Any, None]]
-"""What a task does with a message."""
+Work: TypeAlias = Callable[[OutboxMessage], Coroutine[Any, Any, bool]]
+"""What a task does with a message; returns whether its outcome is stored."""
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class OutboxRelay:
         patience: Seconds between two tries of a closed audit channel.
         refusal_patience: Seconds for which a message is tried that Slack refuses with a code
             not known to be final.
-        clock: Seconds, monotonic, for the pause between two claims and for that patience.
+        clock: Seconds, monotonic, for that patience.
         epoch: Epoch seconds.
     """
 
@@ -141,7 +141,6 @@ class OutboxRelay:
     async def _run(self) -> None:
         """Claim messages once, and wait until there are new ones."""
         self._store.session.outbox_changed.clear()
-        began = self._clock()
         try:
             claimed = await self._store.outbox.claim(self._spacing, BURST)
             for message in claimed:
@@ -155,12 +154,13 @@ class OutboxRelay:
                     self._next[message.id] = message, self._put_back
         except StoreError as error:
             log.error("the store does not answer", why=str(error))
-        # Claims must leave the store to those who write, however deep the outbox is.
-        await asyncio.sleep(_REST * (self._clock() - began))
+        # Claims must leave the store to those who write, however deep the outbox is. How long one
+        # has waited for them says nothing of that.
+        await asyncio.sleep(_REST * self._store.outbox.claim_took)
         await until_set(self._store.session.outbox_changed)
 
     def _begin(self, message: OutboxMessage, work: Work) -> None:
-        task = asyncio.create_task(work(message), name=f"message {message.key}")
+        task = asyncio.create_task(self._work(message, work), name=f"message {message.key}")
         self._tasks[message.id] = task
         task.add_done_callback(partial(self._done, message))
 
@@ -178,26 +178,27 @@ class OutboxRelay:
         # The next message to the same channel may be claimed.
         self._store.session.outbox_changed.set()
 
-    async def _deliver(self, message: OutboxMessage) -> None:
+    async def _work(self, message: OutboxMessage, work: Work) -> None:
         try:
-            await asyncio.sleep(message.wait)
-            lease = MessageLease(self._store, message)
-            # From here on it may have reached Slack, even if this process dies.
-            if await lease.stands():
-                await self._settle(message, await self._send_traced(message, lease))
+            if await work(message):
                 self._settled.add(message.id)
         except StoreError as error:
             log.error("a message waits for the store", key=message.key, why=str(error))
             self._store.leases.release(message)
 
-    async def _put_back(self, message: OutboxMessage) -> None:
+    async def _deliver(self, message: OutboxMessage) -> bool:
+        await asyncio.sleep(message.wait)
+        lease = MessageLease(self._store, message)
+        # From here on it may have reached Slack, even if this process dies.
+        if not await lease.stands():
+            return False
+        await self._settle(message, await self._send_traced(message, lease))
+        return True
+
+    async def _put_back(self, message: OutboxMessage) -> bool:
         """Have a message claimed anew."""
-        try:
-            await self._store.outbox.mark_postponed(message, 0.0, uncertain=message.uncertain)
-            self._settled.add(message.id)
-        except StoreError as error:
-            log.error("a message waits for the store", key=message.key, why=str(error))
-            self._store.leases.release(message)
+        await self._store.outbox.mark_postponed(message, 0.0, uncertain=message.uncertain)
+        return True
 
     async def _send_traced(self, message: OutboxMessage, lease: MessageLease) -> DeliveryResult:
         if message.operation is None:

@@ -3,12 +3,19 @@
 One costs 0.07 s of processor time, most of it SQLAlchemy's: each run has about 35 commits.
 """
 
+import contextlib
+import random
+
 import pytest
 
+from bot.operations.outbox_relay import OutboxRelay
 from tests.chaos.broken import ack_unsaved
 from tests.simulation.database import MemoryDatabase
+from tests.simulation.machine import METRICS, Machine, SteppedSupervisor, open_store
 from tests.simulation.mutations import Mutation, found_at, post_in_any_order
 from tests.simulation.run import run
+from tests.simulation.virtual_time import VirtualLoop, clocks_of
+from tests.support.fakes import FakeNotifier
 
 CHUNK, CHUNKS = 25, 40
 
@@ -32,3 +39,28 @@ def test_simulation_finds_what_is_wrong_on_purpose(
 ) -> None:
     """`make simulation` has more of them."""
     assert found_at(mutation, range(CHUNK), database) is not None
+
+
+def test_claims_do_not_wait_longer_where_the_writer_is_busy(database: MemoryDatabase) -> None:
+    """The pause after a claim of messages is for its own work, not for its wait in the queue."""
+    database.empty()
+    loop, supervisor = VirtualLoop(), SteppedSupervisor(METRICS)
+    machine = Machine("one", loop, random.Random(1))  # noqa: S311 (to be repeated)
+    machine.takes = lambda: 2.0  # type: ignore[method-assign] # to the writer, and back again
+
+    async def claim() -> None:
+        store = open_store(machine, database)
+        OutboxRelay(
+            store=store,
+            notifier=FakeNotifier(),
+            metrics=METRICS,
+            supervisor=supervisor,
+            clock=loop.time,
+        ).start()
+        loop.call_later(5.0, store.session.outbox_changed.set)
+        await supervisor.passes["courier"]()
+
+    with contextlib.closing(loop), clocks_of(loop):
+        loop.run_until_complete(claim())
+
+    assert loop.passed == 5.0

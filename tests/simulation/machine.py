@@ -213,7 +213,7 @@ class Replica:
         directory: Directory,
     ) -> None:
         self.machine = machine
-        self.store = _store(machine, database)
+        self.store = open_store(machine, database)
         self._supervisor = SteppedSupervisor(METRICS)
         self._running: dict[str, asyncio.Task[Any]] = {}
         self.broken: list[Exception] = []
@@ -266,7 +266,8 @@ class Replica:
         return True
 
 
-def _store(machine: Machine, database: MemoryDatabase) -> Store:
+def open_store(machine: Machine, database: MemoryDatabase) -> Store:
+    """Open the database on a machine; it is written to in the event loop."""
     with mock.patch("bot.storage.session.Writer", partial(InlineWriter, machine)):
         return Store(
             database.engine,
