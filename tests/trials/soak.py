@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,10 +39,16 @@ defaults: {{live: {{DomainName: {DOMAIN}, AppName: live}}}}
 roles:
   oncall:
     members: {{users: [{", ".join(PEOPLE)}]}}
-    allow: [{{actions: [DropLiveStream, "Describe*"]}}]
+    allow: [{{actions: [DropLiveStream, StopPublishStream, "Describe*"]}}]
 """
 
-_API = "DropLiveStream"
+_NAMED: Mapping[str, str] = {"DropLiveStream": "StreamName", "StopPublishStream": "UserId"}
+"""The parameter that names what is stopped, by API."""
+
+_SESSIONS = 0.6
+"""The part of the requests that stop a session, the others a stream: each API takes 20 a second,
+and each stop of a stream reads its state twice, under the limit of that API."""
+
 _EVERY = 5.0
 """Seconds between two samples of a process."""
 
@@ -269,10 +275,14 @@ class Soak:
                 number += 1
 
     async def _ask_one(self, name: str) -> None:
-        self._cloud.resources.put("stream", name, DOMAIN, "live")
+        if is_session := self._dice.random() < _SESSIONS:
+            self._cloud.resources.put("session", name)
+        else:
+            self._cloud.resources.put("stream", name, DOMAIN, "live")
         channel, user = self._dice.choice(CHANNELS), self._dice.choice(PEOPLE)
         self._asked_at[name] = began = time.time()
-        said = await self._slack.person(user).slash("/stopstream", f"live {name}", channel)
+        text = f"{'car' if is_session else 'live'} {name}"
+        said = await self._slack.person(user).slash("/stopstream", text, channel)
         self.found.acks.append((began, time.time() - began))
         self.found.asked += 1
         if said.startswith("Asked"):
@@ -280,13 +290,15 @@ class Soak:
 
     def _note_request(self) -> None:
         last = self._cloud.received[-1]
-        if last.api == _API and last.ran:
-            name = str(last.params["StreamName"])
+        if last.api in _NAMED and last.ran:
+            name = str(last.params[_NAMED[last.api]])
             self._runs[name] += 1
             if self._runs[name] == 1:
                 asked = self._asked_at[name]
                 self.found.ran.append((asked, time.time() - asked))
-                remove = partial(self._cloud.resources.remove, "stream", name, DOMAIN, "live")
+                is_session = last.api == "StopPublishStream"
+                key = ("session", name) if is_session else ("stream", name, DOMAIN, "live")
+                remove = partial(self._cloud.resources.remove, *key)
                 asyncio.get_running_loop().call_later(_GONE, remove)
 
     async def _harm(self) -> None:
@@ -311,7 +323,8 @@ class Soak:
                     slack.lose_next[method] = dice.choice((1, 2, 4))
                 case _:
                     times = dice.choice((1, 2, 4))
-                    self._cloud.faults.add(dice.choice(_FAULTS), api=_API, times=times)
+                    api = dice.choice(tuple(_NAMED))
+                    self._cloud.faults.add(dice.choice(_FAULTS), api=api, times=times)
 
     async def _sample(self, pids: Sequence[int]) -> None:
         while True:
