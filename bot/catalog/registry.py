@@ -102,6 +102,7 @@ def _declaration_errors(action: Action, known: dict[str, Action]) -> Iterator[st
     for other, params in (
         (action.undo, after),
         (action.longer_variant, names),
+        (action.stop, names),
         (action.status_read, names),
         *((read, names) for read in action.impact_reads),
     ):

@@ -27,6 +27,7 @@ from bot.commands.targets import find_target, resolve_target
 from bot.commands.tokens import Token, unescape
 from bot.commands.vocabulary import VERBS, Vocabulary
 from bot.model.actions import Action, Effect
+from bot.model.commands import HOLD_TARGET
 from bot.redact import redact
 
 LONGEST = 4000
@@ -101,8 +102,10 @@ def _interpret_tokens(
     if word == "audit":
         return Interpretation(parse_audit(context, tokens[1:]))
     local = local_action(word, context.vocabulary)
-    if local is not None:
+    if local is not None and local.param(HOLD_TARGET) is not None:
         return Interpretation(parse_hold(context, local, tokens, _interpret_stop))
+    if local is not None:
+        tokens, verb = _without_kind(context, local, tokens), None
     return _interpret_command(context, tokens, verb)
 
 
@@ -135,6 +138,16 @@ def _interpret_command(
     with hiding(hidden):
         command = complete_command(context, action, arguments, assignment, kind)
     return Interpretation(command, assignment.places, hidden)
+
+
+def _without_kind(context: Context, action: Action, tokens: Sequence[Token]) -> Sequence[Token]:
+    """Return the tokens without the kind that stands as in a stop: `watch live stream1`."""
+    resource = action.effect_spec.resource_type
+    kinds = {a.words for a in context.vocabulary.actions if a.effect_spec.resource_type is resource}
+    second = tokens[1] if len(tokens) > 1 else None
+    if second is None or second.name or second.quoted or second.value.casefold() not in kinds:
+        return tokens
+    return [tokens[0], *tokens[2:]]
 
 
 def _resolve(context: Context, kind: Token, verb: Effect | None) -> tuple[Action, ParsedArguments]:

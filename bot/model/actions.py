@@ -324,6 +324,8 @@ class Action:
         expiry: Parameter with the time at which the effect ends, and the seconds after which it
             ends without that parameter.
         longer_variant: Name of the API that does the same for longer, with the same parameters.
+        stop: Name of the API that stops what it is about, with the same parameters.
+        allowed_by: Name of the API that a policy allows it by; empty for its own.
         undo: Name of the API that undoes it with the same parameters, and with the field of
             the response that `effect_spec.creates` names.
         status_read: Name of the API that reads the state of the same resource.
@@ -355,6 +357,8 @@ class Action:
     toggle_param: str = ""
     expiry: tuple[str, float] | None = None
     longer_variant: str | None = None
+    stop: str | None = None
+    allowed_by: str = ""
     undo: str | None = None
     status_read: str | None = None
     impact_reads: tuple[str, ...] = ()
@@ -376,6 +380,11 @@ class Action:
     def takes_reason(self) -> bool:
         """Whether one of the policy's reasons can be given: not for reads, nor for holds."""
         return self.effect is not Effect.READ and not self.product.local
+
+    @property
+    def permission(self) -> str:
+        """The name that rules and limits of the policy must match."""
+        return self.allowed_by or self.api
 
     def param(self, name: str) -> Param | None:
         """Return a parameter by one of Tencent's names or its short word, in any case."""

@@ -7,6 +7,9 @@ from enum import StrEnum
 from bot.model.actions import DEFAULT, Action, Effect, Params
 from bot.model.people import Actor, Place
 
+HOLD_TARGET = "Target"
+"""Name of the parameter that says what is held: its type, and what identifies it."""
+
 
 class Via(StrEnum):
     """The way in which an invocation arrives."""
@@ -77,6 +80,7 @@ class Command:
     def target(self) -> str:
         """Return what people search for: the first parameter that must be given."""
         must = (p for p in self.action.params if p.required and p.default is None and not p.secret)
-        found = str(self.params.get(next((p.api for p in must), ""), ""))
+        name = next((p.api for p in must), "")
+        found = str(self.params.get(name, ""))
         # The target of a hold begins with its type, which nobody searches for.
-        return found.partition(" ")[2] if self.action.product.local else found
+        return found.partition(" ")[2] if name == HOLD_TARGET else found

@@ -1,4 +1,4 @@
-"""What Tencent Cloud says of a live stream by a callback, and a stream that is watched."""
+"""What Tencent Cloud says of a live stream by a callback, and the streams that are watched."""
 
 import json
 from dataclasses import dataclass
@@ -70,3 +70,47 @@ class Watch:
     heard: NoticeKind | None = None
     heard_at: float | None = None
     asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WatchScope:
+    """Which watches that people asked for are meant: of a stream in a channel.
+
+    Attributes:
+        key: Identifies the stream; see `effects.resource_key`.
+        operation: Only the one that it asked for; empty for any.
+    """
+
+    account: str
+    key: str
+    channel: str
+    operation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchBegin:
+    """A watch that somebody asks for.
+
+    Attributes:
+        until: When it ends by itself, epoch seconds.
+        state: The state at its beginning: foreign text; empty where it could not be read.
+    """
+
+    scope: WatchScope
+    until: float
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPlace:
+    """What is watched already, for somebody who asks for one more.
+
+    Attributes:
+        same: Who watches the same stream in the same channel, and until when; None: nobody does.
+        own: How many streams this person watches.
+        total: How many are watched for people.
+    """
+
+    same: tuple[str, float] | None
+    own: int
+    total: int

@@ -56,8 +56,9 @@ class Delivery:
         about_state: The state that an audit line is about.
         uncertain: An earlier try may have reached Slack.
         observed: The state that was read when it was queued, foreign text; of a verification,
-            the seconds from the stop to it; of a watched stream, both; of a late answer, its
-            ending or error code, and its RequestId.
+            the seconds from the stop to it; of a watched stream, both, or as
+            `watch_text.change` reads it; of a late answer, its ending or error code, and its
+            RequestId.
         seal: The signed end of the audit log, as `format_checkpoint` writes it, for the metadata
             of an audit line; empty for others.
         may_leave: Asked right before it is posted: whether no other replica has it by now.

@@ -96,7 +96,9 @@ def assemble(
             clock=clock,
         ),
         prior=prior,
-        local_actions=LocalActions(store=store, authorizer=authorizer, transitions=transitions),
+        local_actions=LocalActions(
+            store=store, authorizer=authorizer, transitions=transitions, reader=reader
+        ),
         tasks=tasks,
         supervisor=supervisor,
         clock=clock,
@@ -162,6 +164,7 @@ def assemble(
     )
     watcher = StreamWatcher(
         store=store,
+        authorizer=authorizer,
         reader=reader,
         live=live,
         supervisor=supervisor,

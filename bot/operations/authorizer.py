@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.catalog import effects as offair
-from bot.catalog.builtin import HOLD
+from bot.catalog.builtin import HOLD, WATCH
 from bot.catalog.registry import action_of, by_api
 from bot.errors import DirectoryError, UnreadableRowError
 from bot.model.actions import DEFAULT, Action, Approval
@@ -19,6 +19,7 @@ from bot.policy import evaluation as policy
 from bot.policy.loader import LoadedPolicy
 from bot.policy.matching import Context
 from bot.redact import apart
+from bot.storage.requested_watches import scope_of
 from bot.storage.store import Store
 from bot.times import TO_MINUTE, format_utc
 
@@ -100,6 +101,10 @@ class Authorizer:
             return Superseded(f"This release of the bot does not know {api}, so nothing was sent.")
         if await self._store.off_air.filed_account(before.id):
             return None
+        if action is WATCH:
+            scope = replace(scope_of(before), account=account, operation=before.id)
+            watched = await self._store.requested_watches.exists(scope)
+            return None if watched else Superseded("Nothing was done: it is not watched any more.")
         if action is HOLD:
             held = await self._store.off_air.find_hold(
                 StartScope(account, (str(before.params["Target"]),))
@@ -305,7 +310,7 @@ _NO_GLASS = Denied("glass", "The policy has no rule that lets you skip the secon
 
 
 def _unanswered(error: DirectoryError) -> Denied:
-    return Denied("directory", f"{error} Nothing was sent; try again in a moment.")
+    return Denied(policy.DIRECTORY, f"{error} Nothing was sent; try again in a moment.")
 
 
 def _stricter(verdict: Verdict) -> Denied:

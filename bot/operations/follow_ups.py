@@ -23,6 +23,7 @@ class FollowUp(StrEnum):
     CHECK = "check"
     EXTEND = "extend"
     LIFT = "lift"
+    STOP = "stop"
     STOP_LIVE = "stop-live"
     OTHER_DOMAIN = "other-domain"
     GIVE_REASON = "give-reason"
@@ -85,8 +86,8 @@ def _wanted(
             wanted = _of(operation, action.undo)
         case FollowUp.EXTEND if state in _RAN and action.expiry:
             wanted = _extended(operation, action, now)
-        case FollowUp.KEEP_OFF if state in _RAN:
-            wanted = _kept_off(operation, action, now, index)
+        case FollowUp.STOP | FollowUp.KEEP_OFF if state in _RAN:
+            wanted = _stopped(operation, action, now, index, keep=follow is FollowUp.KEEP_OFF)
         case FollowUp.CHECK if state in _SENT and action.effect is not Effect.READ:
             wanted = _of(operation, action.status_read)
         case FollowUp.STOP_LIVE | FollowUp.OTHER_DOMAIN:
@@ -100,9 +101,14 @@ def _wanted(
     return wanted
 
 
-def _kept_off(operation: Operation, action: Action, now: float, index: int) -> Command | None:
-    """Return what keeps it off for the span that was chosen, or for its default."""
-    wanted = _of(operation, action.longer_variant)
+def _stopped(
+    operation: Operation, action: Action, now: float, index: int, *, keep: bool
+) -> Command | None:
+    """Return what stops it, or keeps it off for the span that was chosen, or for its default."""
+    if not keep:
+        return _of(operation, action.stop)
+    stop = by_api(action.stop) if action.stop else action
+    wanted = _of(operation, stop.longer_variant)
     if wanted is None or not 0 < index <= len(KEEP_OFF_FOR) or wanted.action.expiry is None:
         return wanted
     name, seconds = wanted.action.expiry[0], KEEP_OFF_FOR[index - 1]

@@ -189,7 +189,7 @@ class Queries:
         try:
             person = await self._directory.person(actor)
         except DirectoryError as error:
-            return Denied("directory", f"{error} Nothing was sent; try again in a moment.")
+            return Denied(policy.DIRECTORY, f"{error} Nothing was sent; try again in a moment.")
         return policy.outsider(person, self._team)
 
     def outsider_now(self, actor: Actor) -> Denied | None:

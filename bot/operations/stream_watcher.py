@@ -1,4 +1,6 @@
-"""Watches streams after a stop: reads their state again and again, at once where a notice came.
+"""Watches streams, after a stop or because somebody asked: reads their state again and again.
+
+Where a notice has come, it is read at once.
 
 A notice is a hint: nothing is said to be so that was not read.
 """
@@ -17,7 +19,9 @@ from bot.model.actions import Json
 from bot.model.commands import Command
 from bot.model.live_notices import NoticeKind, Watch
 from bot.model.operations import LiveBefore
+from bot.operations.authorizer import Authorizer
 from bot.operations.live_streams import LiveStreams
+from bot.operations.requested_watches import RequestedWatches
 from bot.operations.state_reader import StateReader
 from bot.storage.store import Store
 from bot.supervision import Loop, Supervisor, until_set
@@ -46,6 +50,7 @@ class StreamWatcher:
         self,
         *,
         store: Store,
+        authorizer: Authorizer,
         reader: StateReader,
         live: LiveStreams,
         supervisor: Supervisor,
@@ -59,6 +64,9 @@ class StreamWatcher:
         self._supervisor = supervisor
         self._metrics = metrics
         self._clock = clock
+        self._requested = RequestedWatches(
+            store=store, authorizer=authorizer, reader=reader, pause=_pause, clock=clock
+        )
         self._loop: Loop | None = None
 
     def start(self) -> None:
@@ -91,6 +99,9 @@ class StreamWatcher:
             log.error("what is watched is not read now", why=str(error))
 
     async def _read(self, watch: Watch) -> None:
+        if watch.asked:
+            await self._requested.read(watch)
+            return
         operation = watch.operation
         command = command_of(operation)
         if command is None or await self._is_hidden(watch, command):

@@ -9,12 +9,14 @@ from typing import TypeVar
 import structlog
 
 from bot.catalog import effects as offair
-from bot.catalog.builtin import HOLD
+from bot.catalog.builtin import HOLD, UNWATCH, WATCH
+from bot.catalog.live import DESCRIBE_LIVE_STREAM_STATE
 from bot.errors import StoreError, UnreadableRowError, UnstorableError
 from bot.metrics import Metrics
 from bot.model.actions import Json, Params
 from bot.model.commands import Command
 from bot.model.lifecycle import ENDINGS
+from bot.model.live_notices import WatchBegin
 from bot.model.messages import MessageKind
 from bot.model.off_air import Hold, OffAirChange
 from bot.model.operations import Operation, State
@@ -24,6 +26,7 @@ from bot.operations.authorizer import Authorizer
 from bot.operations.joining import superseded_by_ending
 from bot.operations.transition_log import log_transition
 from bot.policy.evaluation import UNKNOWN_OR_OUTSIDE
+from bot.storage.requested_watches import scope_of
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Effects, Guards, LateAnswer, Transition
 from bot.times import format_duration
@@ -279,7 +282,7 @@ class Transitions:
             facts_of(after, command.action) | dict(extra or {}),
             changes,
             guards=Guards(owner=self._store.session.owner, older_than=older_than),
-            effects=self._with_hold(effects, after, command),
+            effects=self._with_own(effects, after, command),
         )
         try:
             moved = await self._apply(transition)
@@ -333,10 +336,12 @@ class Transitions:
             effects = replace(plain.effects, off_air=None)
             return await self._apply(replace(plain, effects=effects))
 
-    def _with_hold(self, effects: Effects, operation: Operation, command: Command) -> Effects:
-        """Add the hold that an accepted action of the bot itself begins or releases."""
+    def _with_own(self, effects: Effects, operation: Operation, command: Command) -> Effects:
+        """Add the hold or watch that an accepted action of the bot itself begins or ends."""
         if not command.action.product.local or operation.state is not State.ACCEPTED:
             return effects
+        if command.action in (WATCH, UNWATCH):
+            return _with_watch(effects, replace(operation, ended_at=self._clock()), command)
         scope = self._authorizer.hold_scope(operation, command)
         if command.action is not HOLD:
             return replace(effects, release=scope)
@@ -344,3 +349,12 @@ class Transitions:
         target = scope.targets[0]
         hold = Hold(operation.account, target, operation.id, user, reason, since=0.0)
         return replace(effects, hold=hold)
+
+
+def _with_watch(effects: Effects, operation: Operation, command: Command) -> Effects:
+    scope = scope_of(operation)
+    if command.action is UNWATCH:
+        return replace(effects, unwatch=scope)
+    until = offair.expires_at(operation, WATCH) or 0.0
+    state = DESCRIBE_LIVE_STREAM_STATE.effect_spec.read_state(operation.result)
+    return replace(effects, watch=WatchBegin(scope, until, state))

@@ -122,7 +122,10 @@ CHECKS = (
 OUTSIDE = frozenset({_OWN_WORKSPACE.id, _FULL_MEMBER.id})
 """Ids of the checks that only outsiders fail."""
 
-UNKNOWN_OR_OUTSIDE = OUTSIDE | {"directory"}
+DIRECTORY = "directory"
+"""In place of a check's id where Slack does not answer."""
+
+UNKNOWN_OR_OUTSIDE = OUTSIDE | {DIRECTORY}
 """Ids of the checks that fail for an outsider, or for somebody of whom Slack does not say more."""
 
 

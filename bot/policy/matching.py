@@ -87,8 +87,8 @@ def _has_role(role: Role, context: Context) -> bool:
 
 
 def covers_action(patterns: Sequence[str], command: Command) -> bool:
-    """Return whether one of the patterns matches the action of a command."""
-    return any(fnmatchcase(command.action.api, pattern) for pattern in patterns)
+    """Return whether one of the patterns matches what allows the action of a command."""
+    return any(fnmatchcase(command.action.permission, pattern) for pattern in patterns)
 
 
 def covers_account(patterns: Sequence[str] | None, account: str) -> bool:
@@ -104,7 +104,7 @@ def covers_channel(rule: Rule, context: Context) -> bool:
 def mismatch(rule: Rule, command: Command, context: Context) -> str | None:
     """Return why a rule does not allow a command; None if it does."""
     if not covers_action(rule.actions, command):
-        return f"does not list {command.action.api}"
+        return f"does not list {command.action.permission}"
     if not covers_account(rule.accounts, command.account):
         return f"holds on the account {' or '.join(rule.accounts or ())} only"
     if not covers_channel(rule, context):

@@ -140,9 +140,14 @@ def _durations(location: Location, rule: Rule) -> Iterable[Problem]:
 def _patterns(
     location: Location, patterns: Sequence[str], actions: Sequence[Action]
 ) -> Iterable[Problem]:
-    names = [action.api for action in actions]
+    names = [action.api for action in actions if not action.allowed_by]
+    by_other = {action.api: action.allowed_by for action in actions if action.allowed_by}
     for at, pattern in enumerate(patterns):
-        if not any(fnmatchcase(name, pattern) for name in names):
+        if any(fnmatchcase(name, pattern) for name in names):
+            continue
+        if pattern in by_other:
+            yield (*location, at), f'"{pattern}" goes by {by_other[pattern]}: name that'
+        else:
             yield (*location, at), f'there is no action "{pattern}"{suggest(pattern, names)}'
 
 
@@ -154,7 +159,8 @@ def _conditions(
 ) -> Iterable[Problem]:
     if not where:
         return
-    chosen = [a for a in actions if any(fnmatchcase(a.api, p) for p in patterns)]
+    named = (action for action in actions if not action.allowed_by)
+    chosen = [a for a in named if any(fnmatchcase(a.api, p) for p in patterns)]
     parameters = [_parameters_of(action) for action in chosen]
     known = set().union(*parameters)
     for name, condition in where.items():

@@ -18,6 +18,7 @@ from bot.storage.off_air import OffAir
 from bot.storage.outbox import Outbox
 from bot.storage.prepared import Prepared
 from bot.storage.rate_limits import RateLimits
+from bot.storage.requested_watches import RequestedWatches
 from bot.storage.session import Session, write
 from bot.storage.tables import UNFINISHED, WAITING, operations
 from bot.storage.transition import LateAnswer, Supersedes, Transition
@@ -28,11 +29,18 @@ class Operations:
     """Stores operations and applies transitions to them."""
 
     def __init__(
-        self, session: Session, *, outbox: Outbox, off_air: OffAir, rate_limits: RateLimits
+        self,
+        session: Session,
+        *,
+        outbox: Outbox,
+        off_air: OffAir,
+        watches: RequestedWatches,
+        rate_limits: RateLimits,
     ) -> None:
         self.session = session
         self._outbox = outbox
         self._off_air = off_air
+        self._watches = watches
         self._rate_limits = rate_limits
 
     # --- writing ---------------------------------------------------------------------
@@ -146,7 +154,9 @@ class Operations:
             self._update(tx, supersedes.end(waiting))
 
     def _apply(self, tx: Transaction, transition: Transition) -> Operation | None:
-        return None if self._is_held(tx, transition) else self._update(tx, transition)
+        if self._is_held(tx, transition) or not self._watches.allow(tx, transition):
+            return None
+        return self._update(tx, transition)
 
     def _is_held(self, tx: Transaction, transition: Transition) -> bool:
         """Return whether a hold, or the end of one, prevents a transition."""
@@ -238,6 +248,7 @@ class Operations:
             self._off_air.hold(tx, operation, effects.hold)
         if effects.release is not None:
             self._off_air.release(tx, operation, effects.release)
+        self._watches.follow(tx, operation, effects)
         if effects.supersedes is not None:
             self._supersede(tx, effects.supersedes)
 

@@ -15,6 +15,7 @@ from bot.storage.off_air import OffAir
 from bot.storage.operations import Operations
 from bot.storage.outbox import Outbox
 from bot.storage.rate_limits import RateLimits
+from bot.storage.requested_watches import RequestedWatches
 from bot.storage.session import LEASE, Session
 from bot.storage.sightings import Sightings
 from bot.storage.sinks import Sinks
@@ -59,8 +60,13 @@ class Store:
         self.watches = Watches(session)
         self.off_air = OffAir(session, self.outbox, later_events, self.watches)
         self.sightings = Sightings(session, self.outbox, later_events, self.off_air)
+        self.requested_watches = RequestedWatches(session, self.outbox, later_events)
         self.operations = Operations(
-            session, outbox=self.outbox, off_air=self.off_air, rate_limits=self.rate_limits
+            session,
+            outbox=self.outbox,
+            off_air=self.off_air,
+            watches=self.requested_watches,
+            rate_limits=self.rate_limits,
         )
         self.decisions = Decisions(session, self.outbox)
         self.alerts = Alerts(session, self.outbox)

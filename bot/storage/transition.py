@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from bot.model.actions import Approval, Json, Params
+from bot.model.live_notices import WatchBegin, WatchScope
 from bot.model.messages import MessageKind
 from bot.model.off_air import Hold, OffAirChange, StartScope
 from bot.model.operations import Approvals, LiveBefore, Operation, Origin, Preview, State
@@ -76,6 +77,8 @@ class Effects:
         off_air: The change to the list of what is off the air.
         hold: A hold that begins.
         release: The scope whose holds end.
+        watch: A watch that begins.
+        unwatch: The scope whose watches end.
         supersedes: What waits for the same and ends with this; None: nothing does.
     """
 
@@ -87,6 +90,8 @@ class Effects:
     off_air: OffAirChange | None = None
     hold: Hold | None = None
     release: StartScope | None = None
+    watch: WatchBegin | None = None
+    unwatch: WatchScope | None = None
     supersedes: "Supersedes | None" = None
 
 

@@ -70,7 +70,7 @@ class Watches:
         return {
             "operation": operation.id,
             "account": operation.account,
-            "stream": _stream_of(key),
+            "stream": stream_of(key),
             "key": key,
             "since": since,
             "until": until,
@@ -106,7 +106,7 @@ class Watches:
         return True
 
     def _wake(self, tx: Transaction, notice: LiveNotice) -> bool:
-        """Have the watches of a stream read now; return whether there are any."""
+        """Have the watches of a stream read now; return whether one of them is of a stop."""
         about = watches.c.account == notice.account, watches.c.stream == notice.stream
         # What began before the stop is the push that it cut.
         early = 1.0 if notice.kind is NoticeKind.BEGAN else _EARLY
@@ -117,9 +117,8 @@ class Watches:
         heard = {"heard": notice.kind.value, "heard_at": tx.now, "next_at": soon}
         news = sa.update(watches).where(*about, watches.c.since <= notice.at + early)
         tx.connection.execute(news.values(heard))
-        return (
-            tx.connection.execute(sa.select(watches.c.operation).where(*about)).first() is not None
-        )
+        of_stop = sa.select(watches.c.operation).where(*about, sa.not_(watches.c.asked))
+        return tx.connection.execute(of_stop).first() is not None
 
     def _watch_again(self, tx: Transaction, notice: LiveNotice) -> None:
         """Have a stream read that was stopped so long ago that it is not watched any more."""
@@ -151,7 +150,10 @@ class Watches:
     @write
     def claim(self, tx: Transaction, limit: int = 16) -> list[Watch]:
         """Claim what is to be read now; a claim that is not recorded lapses."""
-        over = sa.delete(watches).where(watches.c.until < tx.now - _CLAIMED)
+        # One that somebody asked for ends with a line in its thread, unless nobody can read it.
+        ended = sa.and_(watches.c.until < tx.now - _CLAIMED, sa.not_(watches.c.asked))
+        lost = watches.c.until < tx.now - KEPT_FOR
+        over = sa.delete(watches).where(sa.or_(ended, lost))
         tx.connection.execute(over)
         due = sa.select(watches).where(watches.c.next_at <= tx.now).order_by(watches.c.next_at)
         found = tx.connection.execute(due.limit(limit)).all()
@@ -179,7 +181,7 @@ def _watch(row: sa.Row[Any], operation: Operation) -> Watch:
     )
 
 
-def _stream_of(key: str) -> str:
+def stream_of(key: str) -> str:
     """Return the name of the stream that a key identifies."""
     return str(next(iter(json.loads(key)), ""))
 

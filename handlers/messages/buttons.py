@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from bot.catalog.builtin import WATCH
 from bot.catalog.readings import is_unshown
 from bot.catalog.registry import action_of
 from bot.model.actions import Approval, Effect
-from bot.model.operations import Choice, LaterKind, LiveBefore, Operation
+from bot.model.operations import Choice, LaterKind, LiveBefore, Operation, State
 from bot.operations.follow_ups import (
     KEEP_OFF_FOR,
     FollowUp,
@@ -41,6 +42,7 @@ FOLLOW_UP_LABELS: Mapping[FollowUp, str] = {
     FollowUp.CHECK: "Check status",
     FollowUp.EXTEND: "Extend",
     FollowUp.LIFT: "Lift now",
+    FollowUp.STOP: "Stop",
     FollowUp.STOP_LIVE: "Stop",
     FollowUp.OTHER_DOMAIN: "Use",
     FollowUp.GIVE_REASON: "Give a reason",
@@ -117,6 +119,8 @@ def card_buttons(operation: Operation) -> list[Block]:
     later = operation.later
     if later is not None and later.kind in _SETTLED:
         return []
+    if operation.api == WATCH.api and operation.state is State.ACCEPTED:
+        return _end_watch_button(operation)
     if later is not None and later.kind is LaterKind.STILL_OFF:
         return follow_up_buttons(operation, [FollowUp.LIFT, FollowUp.CHECK])
     return ending_buttons(operation)
@@ -124,6 +128,9 @@ def card_buttons(operation: Operation) -> list[Block]:
 
 def ending_buttons(operation: Operation) -> list[Block]:
     """Return the buttons of what may follow an ending, those of live names first."""
+    if operation.api == WATCH.api:
+        state = next(iter(operation.result.values()), "")
+        return follow_up_buttons(operation, next_steps_of_watch(live=is_live_in(str(state))))
     on_again = operation.later is not None and operation.later.kind is LaterKind.ON_AGAIN
     unwanted = {FollowUp.UNDO} if on_again else set[FollowUp]()
     if operation.live_before is LiveBefore.NOT_LIVE:
@@ -131,6 +138,21 @@ def ending_buttons(operation: Operation) -> list[Block]:
         unwanted.add(FollowUp.KEEP_OFF)
     wanted = [one for one in FOLLOW_UPS if one not in unwanted]
     return [*live_now_buttons(operation), *follow_up_buttons(operation, wanted)]
+
+
+def is_live_in(state: str) -> bool:
+    """Return whether a stream is live in a state."""
+    return state == WATCH.effect_spec.resource_type.on
+
+
+def next_steps_of_watch(*, live: bool) -> tuple[FollowUp, ...]:
+    """Return what somebody may want to do with a stream that they watch."""
+    return (FollowUp.STOP, FollowUp.KEEP_OFF) if live else (FollowUp.CHECK,)
+
+
+def _end_watch_button(operation: Operation) -> list[Block]:
+    button = follow_up_button(FOLLOW, FollowUp.UNDO, operation, "Stop watching")
+    return [{"type": "actions", "block_id": f"{FOLLOW}:{operation.id}", "elements": [button]}]
 
 
 def follow_up_buttons(operation: Operation, wanted: Iterable[FollowUp]) -> list[Block]:

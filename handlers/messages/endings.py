@@ -6,6 +6,7 @@ from bot.model.actions import Action
 from bot.model.operations import UNREADABLE, LiveBefore, Operation, State
 from bot.operations.follow_ups import FollowUp
 from bot.redact import redact
+from handlers.messages import watch_text
 from handlers.messages.annotations import case_text, offer_button, offer_text, runbook_link
 from handlers.messages.blocks import SECTION_MOST, TEXT_MOST, Message, context, section
 from handlers.messages.buttons import (
@@ -105,8 +106,11 @@ def seen(operation: Operation, action: Action | None, observed: str = "") -> Mes
     """Describe in the thread what was seen of a watched stream: it is live again, or has ended.
 
     Args:
-        observed: The seconds from the stop to that, and the state.
+        observed: The seconds from the stop to that, and the state; of a stream that somebody asked
+            to watch, see `watch_text.change`.
     """
+    if watch_text.is_watch(operation):
+        return watch_text.change(operation, action, observed)
     seconds, _, state = observed.partition(" ")
     name = code(redact(operation.target), 80)
     after = f", {span_text(float(seconds))} after the stop" if seconds else ""

@@ -6,7 +6,7 @@ from bot.model.operations import Operation
 from bot.redact import redact
 from handlers.messages.contacts import Contacts
 from handlers.messages.mrkdwn import code, render_sentence
-from handlers.messages.operation_text import error_message_text
+from handlers.messages.operation_text import error_message_text, is_local
 from handlers.messages.wording import is_stop
 
 _OF_THE_OWNER = {
@@ -25,6 +25,8 @@ def failure_lines(operation: Operation, action: Action | None, to: Contacts) -> 
     """Describe on the card why it failed, and what to do now, a line each."""
     if not operation.code:
         why = render_sentence(operation.detail, 600)
+        if is_local(action):
+            return [why]
         return [f"{why} It did not run.".strip(), *_by_hand(operation, action, to)]
     explained = explain(operation.code, action)
     if explained.sort in _OF_THE_OWNER:
@@ -42,6 +44,8 @@ def failure_lines(operation: Operation, action: Action | None, to: Contacts) -> 
 def failure_outcome(operation: Operation, action: Action | None, to: Contacts) -> list[str]:
     """Describe in the thread what came back, and how it is mended, a line each."""
     detail = render_sentence(operation.detail, 600)
+    if not operation.code and is_local(action):
+        return [f"*Failed.* {detail}"]
     if not operation.code:
         return [
             f"*Failed.* {detail} It did not run.",

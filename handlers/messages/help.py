@@ -50,7 +50,7 @@ _MORE = (
     "*More*",
     "`/stopstream` alone opens a form. `/stopstream help KIND` explains one kind in full.",
     "`/stopstream whoami` says what you can do here, `/stopstream audit since=24h` what ran.",
-    "`/stopstream off` lists what is off or held.",
+    "`/stopstream off` lists what is off or held; `/stopstream watch stream1` follows a stream.",
     "`user=me`, `action=ban`, `target=stream1`, `ending=failed`, `case=INC-42` narrow it down.",
     "Any action takes `case=INC-42`, the incident that it belongs to.",
     "Where there are several accounts, `account=europe` names one, or the channel does.",

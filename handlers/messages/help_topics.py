@@ -127,7 +127,7 @@ def _means(text: str, actions: Sequence[Action]) -> str:
 
 # A command and the word after it; Slack offers no slash commands in threads.
 _COMMAND = re.compile(r"/(?P<verb>stop|start)stream (?P<word>[A-Za-z-]+)")
-_VERBLESS = frozenset({"status", "help", "whoami", "audit", "off"})
+_VERBLESS = frozenset({"status", "help", "whoami", "audit", "off", "watch", "unwatch"})
 
 
 def as_mentions(text: str) -> str:

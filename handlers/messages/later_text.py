@@ -7,6 +7,7 @@ from bot.catalog.builtin import HOLD
 from bot.catalog.effects import live_before
 from bot.model.actions import Action
 from bot.model.operations import UNREADABLE, LaterEvent, LaterKind, LiveBefore, Operation
+from handlers.messages import watch_text
 from handlers.messages.contacts import NOBODY
 from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import format_slack_time, user
@@ -103,6 +104,8 @@ _TEXTS: Mapping[LaterKind, tuple[_Text, _Text]] = {
 def later_headline(operation: Operation, action: Action | None) -> str:
     """Describe what a stop has become; empty where its ending says it."""
     event = operation.later
+    if watch_text.is_watch(operation):
+        return watch_text.later_headline(operation, action)
     return _TEXTS[event.kind][0](operation, action, event) if event else ""
 
 
@@ -111,6 +114,8 @@ def later_lines(operation: Operation, action: Action | None) -> list[str]:
     event = operation.later
     if event is None:
         return []
+    if watch_text.is_watch(operation):
+        return watch_text.later_lines(operation, action)
     line = _TEXTS[event.kind][1](operation, action, event)
     ended = [] if later_headline(operation, action) else summary_lines(operation, action, NOBODY)
     return [*ended, *([line] if line else [])]

@@ -52,6 +52,9 @@ class Look(Enum):
 
     LIFTED = ("↩️", "Lifted")
     UNDONE = ("↩️", "Undone")
+    WATCHING = ("👀", "Watching")
+    NOT_WATCHING = ("⚪", "No longer watching")
+
     HELD = ("🔒", "Held")
     RELEASED = ("🔓", "Released")
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bot.catalog.builtin import HOLD
+from bot.catalog.builtin import HOLD, RELEASE, UNWATCH, WATCH
 from bot.catalog.error_codes import explain
 from bot.model.actions import Action, Approval
 from bot.model.operations import LiveBefore, Operation, State
+from handlers.messages import watch_text
 from handlers.messages.annotations import reading_text
 from handlers.messages.contacts import Contacts
 from handlers.messages.failures import failure_lines, failure_outcome
@@ -68,8 +69,7 @@ def _waiting_head(operation: Operation, action: Action | None) -> str:
 
 def _accepted_head(operation: Operation, action: Action | None) -> str:
     if is_local(action):
-        look = Look.HELD if operation.api == HOLD.api else Look.RELEASED
-        return f"{look.word}: {subject(operation, action)}"
+        return f"{local_look(operation).word}: {thing(operation, action)}"
     if is_read(action):
         word = _state_read(operation, action) or Look.ANSWERED.word
         return f"{word}: {thing(operation, action)}"
@@ -172,14 +172,22 @@ def _running(operation: Operation, _action: Action | None, _to: Contacts) -> lis
 
 
 _LOCAL_RESULTS = {
-    "Hold": "Nobody can start it through this bot until it is released.",
-    "Release": "It can be started again by anyone with permission.",
+    HOLD.api: "Nobody can start it through this bot until it is released.",
+    RELEASE.api: "It can be started again by anyone with permission.",
+    UNWATCH.api: "Its changes are no longer posted.",
 }
+
+
+def _local_result(operation: Operation, action: Action | None) -> str:
+    """Describe what the bot's own action has led to."""
+    if operation.detail or operation.api not in _LOCAL_RESULTS:
+        return detail_text(operation) or watch_text.begin_text(operation, action)
+    return _LOCAL_RESULTS[operation.api]
 
 
 def _accepted(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
     if is_local(action):
-        return [detail_text(operation) or _LOCAL_RESULTS[operation.api]]
+        return [_local_result(operation, action)]
     if is_read(action):
         said = _state_read(operation, action) and len(operation.result) == 1
         return [] if said else [result_text(operation, action)]
@@ -192,7 +200,7 @@ def _accepted(operation: Operation, action: Action | None, _to: Contacts) -> lis
 
 def _already(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
     if is_local(action):
-        return [detail_text(operation) or _LOCAL_RESULTS[operation.api]]
+        return [_local_result(operation, action)]
     return [explain(operation.code, action).means]
 
 
@@ -232,6 +240,8 @@ def _cancelled(operation: Operation, _action: Action | None, _to: Contacts) -> l
 
 
 def _accepted_outcome(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
+    if watch_text.is_watch(operation):
+        return [watch_text.begin_line(operation, action)]
     if is_local(action):
         return _local_outcome(operation, action, _to)
     label = state_label(operation, action)
@@ -366,13 +376,26 @@ def headline(operation: Operation, action: Action | None) -> str:
     return f"{_look(operation, action).emoji} *{head}*{took.rstrip()}"
 
 
+def local_look(operation: Operation) -> Look:
+    """Return how it looks that an action of the bot itself was done."""
+    return _LOCAL_LOOKS.get(operation.api, Look.ANSWERED)
+
+
+_LOCAL_LOOKS = {
+    HOLD.api: Look.HELD,
+    RELEASE.api: Look.RELEASED,
+    WATCH.api: Look.WATCHING,
+    UNWATCH.api: Look.NOT_WATCHING,
+}
+
+
 def _look(operation: Operation, action: Action | None) -> Look:
     """Return how a state looks, whose emoji the first line has."""
     look = STATE_TEXTS[operation.state].look
     if operation.state is not State.ACCEPTED:
         return look
     if is_local(action):
-        return Look.HELD if operation.api == HOLD.api else Look.RELEASED
+        return local_look(operation)
     if is_read(action):
         return _READ.get(_state_read(operation, action), Look.ANSWERED)
     if operation.live_before is LiveBefore.NOT_LIVE:

@@ -20,7 +20,13 @@ _STATES = {
     "pad": {"on": "hidden by the pad", "off": "not hidden by the pad"},
     "domain": {"enabled": "switched on", "disabled": "switched off"},
 }
-_NOT = {"Stop": "stopped", "Ban": "banned", "Unban": "unbanned", "Check": "checked"}
+_NOT = {
+    "Stop": "stopped",
+    "Ban": "banned",
+    "Unban": "unbanned",
+    "Check": "checked",
+    "Watch": "watching",
+}
 _UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 

@@ -47,6 +47,7 @@ def entries() -> Iterator[Entry]:
     yield from _approval()
     yield from _no_success()
     yield from _other_actions()
+    yield from _watch()
     yield from _audit_lines()
 
 
@@ -296,6 +297,47 @@ def _other_actions() -> Iterator[Entry]:
         )
         yield _card(flow, api, done)
         yield _ending(flow, api, done)
+
+
+def _watch() -> Iterator[Entry]:
+    flow = "A watch that somebody asked for"
+    until = {"Until": "2026-11-20T20:30:00Z"}
+    place = {name: STOP.params[name] for name in ("StreamName", "DomainName", "AppName")}
+    watch = operation(
+        "Watch",
+        State.ACCEPTED,
+        params=place | until,
+        result={"StreamState": "active"},
+        rule="roles.oncall.allow[0]",
+    )
+    yield _card(flow, "begun", watch)
+    yield _ending(flow, "begun, and it is live", watch)
+    off = replace(watch, result={"StreamState": "inactive"})
+    yield _ending(flow, "begun, and it is not live", off)
+    yield _ending(flow, "begun, and its state could not be read", replace(watch, result={}))
+    for title, observed in (
+        ("live", "1 - active"),
+        ("off", "2 180.000 inactive"),
+        ("banned", "3 - forbid"),
+        ("its time is over", "over"),
+        ("its asker may not read it any more", "over U0ALICE may not read its state any more"),
+    ):
+        yield Entry(flow, title, _THREAD, endings.seen(watch, action_of(watch), observed))
+    on = replace(watch, later=later(LaterKind.ON_AGAIN, state="active"))
+    yield _card(flow, "seen live", on)
+    ended = replace(watch, later=later(LaterKind.ENDED, state="inactive"))
+    yield _card(flow, "over", ended)
+    yield _card(flow, "ended by somebody", replace(watch, later=later(LaterKind.UNDONE, by=BOB)))
+    refused = replace(watch, state=State.FAILED, result={}, detail=_TOO_MANY_WATCHED)
+    yield _card(flow, "one too many", refused)
+    unwatch = operation("Unwatch", State.ACCEPTED, params=place)
+    yield _card(flow, "Stop watching", unwatch)
+    yield _ending(flow, "Stop watching", unwatch)
+
+
+_TOO_MANY_WATCHED = (
+    "You watch 10 streams already, which is the most. Stop watching on the card of one ends it."
+)
 
 
 def _audit_lines() -> Iterator[Entry]:
