@@ -174,8 +174,11 @@ def _inline(may: Sequence[Permission]) -> str:
 def _groups(may: Sequence[Permission]) -> list[tuple[str, list[Permission]]]:
     """Return permissions by how somebody does it, the easiest first; one group for each way."""
     found: dict[int, list[Permission]] = {}
+    named = {one.action.api for one in may}
     for one in may:
-        found.setdefault(_group(one)[0], []).append(one)
+        # What goes by another right is not named next to it.
+        if one.action.allowed_by not in named:
+            found.setdefault(_group(one)[0], []).append(one)
     return [(_title(way, found[way]), found[way]) for way in sorted(found)]
 
 
