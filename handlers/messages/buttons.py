@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from bot.catalog.builtin import WATCH
+from bot.catalog.builtin import UNWATCH, WATCH
 from bot.catalog.readings import is_unshown
 from bot.catalog.registry import action_of
 from bot.model.actions import Approval, Effect
@@ -128,6 +128,8 @@ def card_buttons(operation: Operation) -> list[Block]:
 
 def ending_buttons(operation: Operation) -> list[Block]:
     """Return the buttons of what may follow an ending, those of live names first."""
+    if operation.api == UNWATCH.api:
+        return []
     if operation.api == WATCH.api:
         state = next(iter(operation.result.values()), "")
         return follow_up_buttons(operation, next_steps_of_watch(live=is_live_in(str(state))))
