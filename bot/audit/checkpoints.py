@@ -87,6 +87,11 @@ class Signer:
         signed = base64.b64encode(self._key.sign(statement(kind, seq, hash_, at))).decode()
         return SignedCheckpoint(kind, seq, hash_, at, self.public, signed)
 
+    def sign_bundle(self, manifest: str) -> str:
+        """Return the signature, base64, over the sha256 (hex) of a bundle's manifest."""
+        says = f"stopstream bundle\n{manifest}\n".encode()
+        return base64.b64encode(self._key.sign(says)).decode()
+
     def sign_successor(self, successor: str, seq: int, previous: str) -> str:
         """Return the signature that `is_successor` verifies."""
         says = successor_statement(self.public, successor, seq, previous)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from bot.cli.audit_bundle import write_bundle
 from bot.cli.audit_export import export
 from bot.cli.audit_follow import follow
 from bot.cli.audit_keys import acknowledge, rotate_key
@@ -28,6 +29,13 @@ _OPEN_THEMSELVES: Mapping[str, Command] = {"verify": verify, "rotate-key": rotat
 """Commands that choose the key themselves."""
 
 
+_OF_STORE: Mapping[str, Callable[[Store, argparse.Namespace], Awaitable[int]]] = {
+    "acknowledge": acknowledge,
+    "bundle": write_bundle,
+}
+"""Commands that need the store alone."""
+
+
 async def run(settings: Settings, options: argparse.Namespace) -> int:
     """Run one command of `stopstream audit` and return its exit code.
 
@@ -47,6 +55,8 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _run(store: Store, settings: Settings, options: argparse.Namespace) -> int:
     """Run one of the commands that use the store."""
+    if options.what in _OF_STORE:
+        return await _OF_STORE[options.what](store, options)
     match options.what:
         case "tail" | "show":
             return _print(store, options)
@@ -55,8 +65,6 @@ async def _run(store: Store, settings: Settings, options: argparse.Namespace) ->
             return await export(store, as_format=options.format, since=since, until=until)
         case "follow":
             return await follow(store, after=options.after, as_json=options.json)
-        case "acknowledge":
-            return await acknowledge(store, options)
         case "checkpoint":
             return await _checkpoint(store)
         case _:

@@ -216,6 +216,16 @@ def _add_audit(add: AddParser) -> None:
     export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
     export.add_argument("--since", default="", metavar="24h", help="a duration or an ISO date")
     export.add_argument("--until", default="", metavar="1h", help="a duration or an ISO date")
+    bundle = audits.add_parser("bundle", help="write a case as an archive that others can verify")
+    bundle.add_argument("case", metavar="CASE", help="an operation's id, or a case like INC-42")
+    bundle.add_argument("--out", default="", metavar="FILE", help="must not be there yet")
+    bundle.add_argument(
+        "--picture",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a picture whose SHA-256 is on the trail; may be repeated",
+    )
     follow = audits.add_parser("follow", help="write the records as they come, until Ctrl-C")
     follow.add_argument("--json", action="store_true", help="as export writes them")
     follow.add_argument(

@@ -16,7 +16,7 @@ from bot.audit.checkpoints import (
     is_genuine,
 )
 from bot.audit.copies import Compared
-from bot.audit.hash_chain import ACKNOWLEDGED, CHECKPOINT, Fact, Record
+from bot.audit.hash_chain import ACKNOWLEDGED, CHECKPOINT, GENESIS, Fact, Record
 from bot.audit.last_seal import LastSeal
 from bot.audit.verifier import ChainError, Report
 from bot.audit.witness import ListedMessage, Witnessed
@@ -145,6 +145,20 @@ class AuditSnapshot:
     def waiting(self, channel: str, *, since: float) -> frozenset[tuple[int, str]]:
         """Return the checkpoints that are still to be posted; see `audit_messages.waiting`."""
         return audit_messages.waiting(self._connection, channel, since=since)
+
+    def hash_before(self, seq: int) -> str:
+        """Return the hash that the record with this number follows on."""
+        return (self._hash(seq - 1) or GENESIS) if seq > 1 else GENESIS
+
+    def segment(self, first: int, last: int) -> list[Record]:
+        """Return the records from one to another, both included."""
+        found: list[Record] = []
+        with contextlib.closing(audit_records.read(self._connection, after=first - 1)) as records:
+            for record in records:
+                if record.seq > last:
+                    break
+                found.append(record)
+        return found
 
     def _hash(self, seq: int) -> str | None:
         record = audit_records.raw_one(self._connection, seq)

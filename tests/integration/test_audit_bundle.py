@@ -1,0 +1,134 @@
+"""`stopstream audit bundle`: a case as an archive that its own checker verifies."""
+
+import asyncio
+import hashlib
+import io
+import json
+import stat
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.audit.hash_chain import Fact
+from bot.cli.settings import Settings
+from bot.cli.wiring import open_store
+from bot.errors import ConfigError
+from bot.model.actions import Json
+from bot.storage import database
+from tests.support.audit_terminal import run
+
+PICTURE = b"\x89PNG of a stream"
+
+
+@pytest.fixture
+async def trail(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A trail with two operations of a case between those of others."""
+    monkeypatch.chdir(tmp_path)
+    store = open_store(settings)
+    for number, (operation, kind, case) in enumerate(
+        (
+            ("other1", "asked", ""),
+            ("op1", "asked", "INC-42"),
+            ("other1", "ended", ""),
+            ("op2", "asked", "INC-42"),
+            ("op1", "ended", "INC-42"),
+            ("op2", "evidence", ""),
+            ("other2", "asked", "INC-7"),
+        )
+    ):
+        facts: dict[str, Json] = {"user": "U0ALICE", "n": number}
+        facts |= {"case": case} if case else {}
+        if kind == "evidence":
+            facts["picture_sha256"] = hashlib.sha256(PICTURE).hexdigest()
+        await store.audit_log.record(Fact(kind, operation, facts))
+    await store.close()
+    return settings
+
+
+def unpacked(archive: bytes, folder: Path) -> Path:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+    (found,) = folder.iterdir()
+    return found
+
+
+def checked(folder: Path, trusted: str) -> tuple[int, str]:
+    command = [sys.executable, "-I", str(folder / "check.py"), trusted]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (ours)
+    return done.returncode, done.stdout
+
+
+async def test_case_is_written_and_verified_by_an_outsider(
+    trail: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All operations of a case are in the archive, and hold under the printed fingerprint."""
+    picture = tmp_path / "seen.png"
+    await asyncio.to_thread(picture.write_bytes, PICTURE)
+    assert await run(trail, "bundle", "INC-42", "--picture", str(picture)) == 0
+    said = capsys.readouterr().out
+    file = tmp_path / "stopstream-INC-42.tar.gz"
+    content = await asyncio.to_thread(file.read_bytes)
+    folder = await asyncio.to_thread(unpacked, content, tmp_path / "out")
+    says = json.loads(await asyncio.to_thread((folder / "manifest.json").read_text))
+
+    assert "not of INC-42 but needed to check the chain" in said
+    assert says["operations"] == ["op1", "op2"]
+    assert await asyncio.to_thread(checked, folder, said.split()[-1]) == (0, "holds\n")
+    assert stat.S_IMODE((await asyncio.to_thread(file.stat)).st_mode) == 0o600
+    # A checkpoint covers it by now, so it is the same archive each time.
+    again = tmp_path / "again.tar.gz"
+    more = ("--picture", str(picture), "--out", str(again))
+    assert await run(trail, "bundle", "INC-42", *more) == 0
+    assert await asyncio.to_thread(again.read_bytes) == content
+
+
+async def test_operation_alone_is_a_case(trail: Settings, tmp_path: Path) -> None:
+    """An operation's id is a case of its own; the taking away is on the trail."""
+    assert await run(trail, "bundle", "op2", "--out", "op2.tar.gz") == 0
+    content = await asyncio.to_thread((tmp_path / "op2.tar.gz").read_bytes)
+    folder = await asyncio.to_thread(unpacked, content, tmp_path / "out")
+    says = json.loads(await asyncio.to_thread((folder / "manifest.json").read_text))
+    lines = (await asyncio.to_thread((folder / "records.jsonl").read_text)).splitlines()
+
+    assert says["operations"] == ["op2"]
+    exported = json.loads(lines[-1])
+    assert (exported["kind"], exported["facts"]["format"]) == ("exported", "bundle")
+    assert exported["facts"]["of"] == ["op2"]
+
+
+async def test_bundle_refuses_what_it_cannot_vouch_for(
+    trail: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No unknown case, no file that is there, no picture that the trail does not know."""
+    for name in ("op1.tar.gz", "x.png"):
+        await asyncio.to_thread((tmp_path / name).write_bytes, b"mine")
+    assert await run(trail, "bundle", "nothing") == 1
+    assert await run(trail, "bundle", "op1", "--out", "op1.tar.gz") == 1
+    assert await run(trail, "bundle", "op1", "--picture", "x.png", "--out", "new") == 1
+    with pytest.raises(ConfigError):
+        await run(trail, "bundle", "op1", "--picture", "absent.png", "--out", "new")
+    said = capsys.readouterr().err
+
+    assert "no operation and no case nothing" in said
+    assert "op1.tar.gz exists and was not changed" in said
+    assert "no record of op1 has its SHA-256" in said
+    assert await asyncio.to_thread((tmp_path / "op1.tar.gz").read_bytes) == b"mine"
+    assert not await asyncio.to_thread((tmp_path / "new").exists)
+
+
+async def test_bundle_of_a_changed_trail_does_not_hold(trail: Settings, tmp_path: Path) -> None:
+    """A record that was changed in the database gives no archive that holds."""
+    engine = database.connect(trail.database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE trail SET body = replace(body, 'U0ALICE', 'U0BOB') WHERE seq = 4")
+        )
+    engine.dispose()
+    code = await run(trail, "bundle", "op1", "--out", "op1.tar.gz")
+
+    assert code == 1
+    assert not await asyncio.to_thread((tmp_path / "op1.tar.gz").exists)
