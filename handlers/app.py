@@ -5,6 +5,7 @@ translate, ask the service and ack; what needs Slack afterwards runs in the back
 """
 
 import logging
+from collections.abc import Callable
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -46,6 +47,7 @@ def build_app(
     background: BackgroundQueue,
     directory: Directory,
     signing_secret: str = "",
+    is_late: Callable[[str], bool] = lambda _channel: False,
 ) -> AsyncApp:
     """Build the app; an HTTP receiver or Socket Mode passes requests to it.
 
@@ -57,6 +59,7 @@ def build_app(
         background: Runs what needs Slack after an ack.
         directory: Its cache follows changes of user groups.
         signing_secret: Empty in Socket Mode, where nothing is signed.
+        is_late: Whether messages to a channel are held up.
     """
     quiet = _quiet_logger()
     app = AsyncApp(
@@ -72,7 +75,7 @@ def build_app(
         attaching_function_token_enabled=False,
     )
     retrying = with_rate_limit_retries(client)
-    responder = Responder(service=service, background=background, client=retrying)
+    responder = Responder(service=service, background=background, client=retrying, is_late=is_late)
     outsiders.register(app, service=service, responder=responder, background=background)
     # Bolt tries the listeners in this order: the urgent ones come first.
     commands.register(app, responder=responder)

@@ -31,7 +31,7 @@ HOLD = Action(
     title="Hold {a stream or task}",
     does=(
         "Refuse every start of a target, from anyone, until it is released. Tencent Cloud does "
-        "not know of it: what is live stays live, and the console can start what it likes."
+        "not know of it: what is live stays live, and it can still be started in the console."
     ),
     product=BOT,
     effect=Effect.CHANGE,

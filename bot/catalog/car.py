@@ -34,7 +34,7 @@ STOP_PUBLISH_STREAM = Action(
     api="StopPublishStream",
     words="car",
     title="Stop the push of {a session}",
-    does="Stop what a user's cloud rendering session pushes. The session itself goes on.",
+    does="Stop what a user's cloud rendering session pushes. The session itself keeps running.",
     product=CAR,
     effect=Effect.STOP,
     repeatable=True,
@@ -131,7 +131,7 @@ DESTROY_SESSION = Action(
     ),
     effect_spec=EffectSpec(SESSION, ("UserId",), new_state="ended"),
     already_codes=frozenset({"ResourceNotFound.SessionNotFound"}),
-    afterwards="It cannot be taken back: the user's next session begins anew.",
+    afterwards="This can't be undone: the user's next session starts fresh.",
     toggles="off",
 )
 

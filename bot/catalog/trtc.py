@@ -123,10 +123,10 @@ UPDATE_STREAM_INGEST = Action(
     words="pause",
     title="Pause {a pull task}",
     synonyms=("resume", "unpause", "continue"),
-    summary="paused=no lets what is paused go on",
+    summary="paused=no resumes it",
     does=(
-        "Pause what is pulled into a TRTC room, or with paused=no let it go on. While paused it "
-        "is billed, and after 12 hours it is destroyed."
+        "Pause a stream that is pulled into a TRTC room, or resume it with paused=no. It is billed "
+        "while paused, and destroyed after 12 hours."
     ),
     product=TRTC,
     effect=Effect.STOP,
@@ -138,7 +138,7 @@ UPDATE_STREAM_INGEST = Action(
             "IsPause",
             "paused",
             yes_or_no,
-            "no lets it go on",
+            "no resumes it",
             default=True,
             required=False,
         ),
@@ -171,7 +171,7 @@ UPDATE_STREAM_INGEST = Action(
     ),
     error_notes={
         "FailedOperation.TaskNotExist": (
-            "No such pull task runs here, so nothing was paused and nothing goes on.",
+            "No such pull task runs here, so nothing was paused or resumed.",
             "Check the task's id and its region; a finished task needs a new StartStreamIngest.",
         )
     },
@@ -186,8 +186,8 @@ UPDATE_STREAM_INGEST = Action(
         "intl": _PULL_REGIONS,
     },
     afterwards=(
-        "The same with paused=no lets a paused task go on. Paused, it is billed all the same and "
-        "is destroyed after 12 hours; /stopstream ingest {task} ends it for good."
+        "It is billed while paused, and destroyed after 12 hours. To resume it, add paused=no; "
+        "/stopstream ingest {task} ends it."
     ),
     status_read="DescribeStreamIngest",
     toggle_param="IsPause",
@@ -421,7 +421,7 @@ STOP_PUBLISH_CDN_STREAM = Action(
     api="StopPublishCdnStream",
     words="cdn",
     title="Stop {a CDN relay}",
-    does="Stop relaying a TRTC room to a CDN. The room itself goes on.",
+    does="Stop relaying a TRTC room to a CDN. The room itself stays open.",
     product=TRTC,
     effect=Effect.STOP,
     repeatable=True,

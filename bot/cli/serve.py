@@ -249,6 +249,7 @@ class Server:
             background=background,
             directory=directory,
             signing_secret=signing_secret,
+            is_late=parts.relay.is_late if parts.relay else lambda _channel: False,
         )
         await self._record_start(store, identity)
         self._start_checkpoints(store)

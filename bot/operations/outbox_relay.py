@@ -103,6 +103,8 @@ class OutboxRelay:
         self._patience = patience
         self._refusal_patience = refusal_patience
         self._refusals: dict[int, _Refusals] = {}
+        # By channel, until when what goes there waits.
+        self._late: dict[str, float] = {}
         self._clock = clock
         self._epoch = epoch
         self._loop: Loop | None = None
@@ -117,6 +119,10 @@ class OutboxRelay:
     def start(self) -> None:
         """Begin to deliver."""
         self._loop = self._supervisor.start("courier", self._run)
+
+    def is_late(self, channel: str) -> bool:
+        """Return whether Slack did not take the last message to a channel, and it waits now."""
+        return self._clock() < self._late.get(channel, 0.0)
 
     async def stop(self, grace: float = 2.0) -> None:
         """Deliver what is ready, at most for `grace` seconds; the rest stays queued."""
@@ -255,6 +261,7 @@ class OutboxRelay:
         result = self._with_patience(message, result)
         match result:
             case Sent():
+                self._late.pop(message.destination, None)
                 await self._store.outbox.mark_delivered(message, result)
                 self._metrics.delivered.labels(kind, "sent").inc()
                 self._note_posted(message)
@@ -262,6 +269,8 @@ class OutboxRelay:
                 longest = LONGEST_REFUSED if refused else LONGEST
                 back_off = min(longest, 0.5 * 2.0 ** min(message.attempts, 8))
                 wait = seconds if steady else max(seconds, back_off)
+                if refused or (seconds and not steady):
+                    self._late[message.destination] = self._clock() + wait
                 log.warning("not delivered yet", key=message.key, why=why, again_in=round(wait, 1))
                 await self._store.outbox.mark_postponed(
                     message,

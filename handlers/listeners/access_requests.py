@@ -14,6 +14,7 @@ from bot.model.operations import Choice, Decision
 from bot.operations.results import Accepted, PressReply, Reply
 from bot.operations.service import Service
 from handlers.listeners.reason_choice import ReasonChoice, button_press
+from handlers.messages import replies
 from handlers.messages.annotations import REQUEST
 from handlers.messages.buttons import SHOW
 from handlers.messages.reason_choice import ButtonPress
@@ -32,7 +33,9 @@ def register(
     def tell(_pressed: ButtonPress, asked: Invocation, reply: Reply) -> None:
         if isinstance(reply, Accepted):
             # The button has been used.
-            responder.queue_replacement(asked, responder.render_press(reply))
+            requested = replies.approval_requested(reply.operation)
+            shown = responder.render_press(reply) if reply.again else requested
+            responder.queue_replacement(asked, shown)
         else:
             responder.queue_ephemeral(asked, responder.render_press(reply))
 

@@ -40,6 +40,9 @@ def register(app: AsyncApp, *, responder: Responder) -> None:
             if invocation
             else Message(MALFORMED)
         )
+        if not message.text:
+            await ack()
+            return
         await ack(text=message.text, blocks=message.blocks, response_type="ephemeral")
 
 

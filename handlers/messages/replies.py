@@ -40,9 +40,11 @@ MALFORMED = (
 
 WHO_ARE_YOU = "Looking up what you can do…"
 
+NOTHING = Message("")
+"""Where what was asked shows at once: as a card, or as a form."""
+
 _IN_PROGRESS: Mapping[type, str] = {
     DryRun: "Dry run: nothing is sent. Checking the policy…",
-    Form: "Opening the form…",
     WhoAmI: WHO_ARE_YOU,
     Audit: "Searching the audit trail…",
     OffAir: "Looking up what is off…",
@@ -56,8 +58,11 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
         action: Of an accepted operation.
     """
     match reply:
-        case Accepted(operation, again):
-            return Message(_accepted(operation, action, again=again))
+        case Accepted(operation, again=True):
+            request = lower_deed(operation, action)
+            return Message(f"Asked already: {request}. Slack delivered it twice; it runs once.")
+        case Accepted() | Form():
+            return NOTHING
         case Invalid(error):
             return parse_error(error)
         case NotRecorded(sentence, instead):
@@ -69,27 +74,18 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
                 targets=vocabulary.targets,
                 filled_in=vocabulary.filled_in,
             )
-        case Form() | WhoAmI() | Audit() | OffAir() | DryRun():
+        case WhoAmI() | Audit() | OffAir() | DryRun():
             return Message(_IN_PROGRESS[type(reply)])
 
 
-def accepted_from_anyone(reply: Accepted) -> Message:
-    """Render the receipt for somebody who may be no member: nothing that the policy fills in."""
-    return Message(f"Asked: the answer comes in {_place(reply.operation)}.")
+def card_is_late() -> Message:
+    """Say that what was asked is saved though no card shows it yet; nothing of the policy."""
+    return Message("Saved. Slack isn't taking messages right now, so the card will be late.")
 
 
-def _accepted(operation: Operation, action: Action | None, *, again: bool) -> str:
-    request = lower_deed(operation, action)
-    if again:
-        return f"Asked already: {request}. Slack delivered it twice; it runs once."
-    return f"Asked: {request}."
-
-
-def _place(operation: Operation) -> str:
-    if operation.place.thread_ts:
-        return "this thread"
-    # The ids of direct messages begin with D.
-    return "this conversation" if operation.place.channel.startswith("D") else "this channel"
+def approval_requested(operation: Operation) -> Message:
+    """Render what takes the place of a refusal once others are asked."""
+    return Message(f"Approval requested: {lower_deed(operation, action_of(operation))}.")
 
 
 def _instead(command: Command | None) -> str:
@@ -135,7 +131,7 @@ def ephemeral_notice(notice: EphemeralNotice) -> Message:
 def accepted_from_list(operation: Operation) -> Message:
     """Describe where the answer comes to what was asked from the off-air list."""
     where = channel(operation.place.channel)
-    return Message(f"Asked: {lower_deed(operation, action_of(operation))}, in {where}.")
+    return Message(f"Asked in {where}: {lower_deed(operation, action_of(operation))}.")
 
 
 def asked_before(operation: Operation, action: Action | None, permalink: str = "") -> Message:

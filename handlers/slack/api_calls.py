@@ -141,16 +141,18 @@ async def respond(
     """Send an ephemeral message through a `response_url`.
 
     Args:
-        replace: In place of the message whose button was pressed.
+        replace: In place of the message whose button was pressed; without a text, delete that.
 
     Source: https://docs.slack.dev/interactivity/handling-user-interaction
     """
-    body = {
+    body: dict[str, Any] = {
         "response_type": "ephemeral",
         "replace_original": replace,
         "text": message.text,
         "blocks": list(message.blocks),
     }
+    if replace and not message.text:
+        body = {"delete_original": True}
     try:
         async with asyncio.timeout(CALL_TIMEOUT):
             return await _post(client, url, body)

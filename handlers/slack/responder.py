@@ -56,6 +56,7 @@ class Responder:
     """Turns the service's replies into what the requester sees.
 
     Args:
+        is_late: Whether messages to a channel are held up, so that cards come late.
         clock: Epoch seconds.
     """
 
@@ -65,11 +66,13 @@ class Responder:
         service: Service,
         background: BackgroundQueue,
         client: AsyncWebClient,
+        is_late: Callable[[str], bool],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._service = service
         self._background = background
         self._client = client
+        self._is_late = is_late
         self._clock = clock
         self._help_pages = HelpPages()
 
@@ -81,9 +84,12 @@ class Responder:
         """
         reply = await self._service.ask(invocation)
         match reply:
-            case Accepted():
-                known = self._service.queries.is_known_member(invocation.actor)
-                return self.render(reply) if known else replies.accepted_from_anyone(reply)
+            case Accepted(again=again):
+                if self._is_late(invocation.place.channel):
+                    return replies.card_is_late()
+                # What it asks is told to nobody who may be an outsider.
+                known = again and self._service.queries.is_known_member(invocation.actor)
+                return self.render(reply) if known else replies.NOTHING
             case Help() | Invalid():
                 return await self._tell_member(reply, invocation)
             case _:
@@ -237,13 +243,16 @@ class Responder:
             self.queue_ephemeral(invocation, BUSY)
 
     def queue_replacement(self, invocation: Invocation, message: Message) -> None:
-        """Replace the message whose button was pressed; if Slack refuses, send another one."""
+        """Replace the message whose button was pressed; if Slack refuses, send another one.
+
+        Where there is nothing to say, the message is deleted.
+        """
 
         async def work() -> None:
             shown = await self._for_members(invocation, message)
             url = invocation.place.reply_url
             outcome = await respond(self._client, url, shown, replace=True) if url else None
-            if not isinstance(outcome, Answered):
+            if shown.text and not isinstance(outcome, Answered):
                 await self._send(invocation, shown)
 
         self._background.submit("tell the asker", work)

@@ -319,7 +319,7 @@ async def test_access_request_runs_after_approval_in_sandbox(tmp_path: Path) -> 
             lambda: next((m for m in channel.roots if "Approve" in m.buttons()), None)
         )
         await slack.wait_for(lambda: not denial.buttons())
-        assert denial.text.startswith("Asked: ")
+        assert denial.text == "Approval requested: stop `stream1`."
         await asks_again(slack, mallory, button, denial)
         assert "<@U0MALLORY> can't do this alone" in root.text
         bob, before = slack.person("U0BOB"), [m for m in channel.messages if not m.to]

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.cli.demo import INCIDENTS, Sandbox
+from tests.support.acks import is_stored
 from tests.support.database_relay import relayed
 from tests.support.waiting import until
 from tests.support.worlds import sandbox
@@ -69,7 +70,7 @@ async def recovers(world: Sandbox) -> None:
         while (await readyz(world))[0] != 200:  # noqa: ASYNC110 (HTTP)
             await asyncio.sleep(0.1)
     before = len(channel.roots)
-    assert (await stop(world, "stream1")).startswith("Asked")
+    assert is_stored(await stop(world, "stream1"))
     cards = await world.slack.wait_for(lambda: channel.roots[before:])
     await world.slack.wait_for(lambda: channel.thread(cards[0].ts))
 
@@ -97,9 +98,9 @@ async def test_database_on_full_disk_refuses_then_recovers() -> None:
             said = ""
             for _ in range(300):
                 said = await stop(world, "stream1")
-                if not said.startswith("Asked"):
+                if not is_stored(said):
                     break
-            assert not said.startswith("Asked")
+            assert not is_stored(said)
             await refuses(world)
             filler.unlink()
             await recovers(world)

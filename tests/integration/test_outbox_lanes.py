@@ -212,6 +212,40 @@ async def test_message_claimed_while_its_task_ends_is_delivered(
     assert len(claims) == 3
 
 
+@pytest.mark.parametrize(
+    ("result", "late"),
+    [
+        (RetryLater(60.0, "Slack is asked too often"), True),
+        (RetryLater(60.0, "its card does not stand yet", steady=True), False),
+    ],
+)
+async def test_cards_are_late_while_slack_takes_no_message(
+    timed_store: Store,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    result: DeliveryResult,
+    late: bool,
+) -> None:
+    """A channel is late from a message that Slack did not take until one that it did."""
+    desk, postpone, put_back = FakeNotifier([result]), timed_store.outbox.mark_postponed, False
+
+    async def postponed(*args: Any, **more: Any) -> None:
+        nonlocal put_back
+        await postpone(*args, **more)
+        put_back = True
+
+    monkeypatch.setattr(timed_store.outbox, "mark_postponed", postponed)
+    await queue(timed_store, operation(1), CARD)
+    async with delivering(timed_store, desk) as relay:
+        await until(lambda: put_back)
+        assert relay.is_late("C0INC") is late
+        assert not relay.is_late("C0ELSE")
+        clock.advance(61.0)
+        timed_store.session.outbox_changed.set()
+        await relay.drain()
+        assert not relay.is_late("C0INC")
+
+
 @pytest.mark.parametrize(("steady", "waits"), [(True, [0.5] * 3), (False, [0.5, 1.0, 2.0])])
 async def test_wait_for_what_is_not_slack_does_not_grow(
     timed_store: Store,

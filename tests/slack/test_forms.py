@@ -16,7 +16,7 @@ from tests.support.slack_app import Workspace, submission
 
 async def test_form_opens_for_bare_slash_command(workspace: Workspace) -> None:
     """A slash command without text opens the form for its verb and channel."""
-    assert await workspace.command("", trigger_id="trigger.1") == "Opening the form…"
+    assert await workspace.command("", trigger_id="trigger.1") == ""
     await workspace.background.stop(grace=60.0)
 
     (opened_,) = workspace.slack.asked("views.open")

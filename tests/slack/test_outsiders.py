@@ -44,13 +44,11 @@ TEXTS = (
 NEUTRAL = {
     *(
         "Looking up what you can do…",
-        "Opening the form…",
         "Searching the audit trail…",
     ),
     *("Looking up what is off…",),
     "Dry run: nothing is sent. Checking the policy…",
-    "Asked: the answer comes in this channel.",
-    "Asked: the answer comes in this conversation.",
+    "",
 }
 PEOPLE = {
     "guest": Person(EVE, TEAM, guest=True),

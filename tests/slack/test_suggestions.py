@@ -53,6 +53,7 @@ async def test_suggested_button_runs_its_command(workspace: Workspace) -> None:
     (operation,) = await workspace.house.service.queries.recent(None)
     assert operation.place.thread_ts == "1.5"
     assert operation.actor.user == "U0ALICE"
+    assert workspace.slack.replies == [{"delete_original": True}], "its card follows"
 
 
 async def test_suggested_button_is_judged_for_the_presser(workspace: Workspace) -> None:

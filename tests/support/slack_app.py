@@ -63,7 +63,7 @@ class Workspace:
             return answer.status, json.loads(text) if text.startswith("{") else text
 
     async def command(self, text: str, command: str = "/stopstream", **more: str) -> Any:
-        """Type a slash command; return the text of the ack."""
+        """Type a slash command; return the text of the ack, empty for none."""
         given = {
             "command": command,
             "text": text,
@@ -75,6 +75,8 @@ class Workspace:
         } | more
         status, answer = await self.send(urlencode(given))
         assert status == 200
+        if not answer:
+            return ""
         assert answer["response_type"] == "ephemeral"
         return answer["text"]
 
@@ -100,7 +102,8 @@ class Workspace:
 
 
 @contextlib.asynccontextmanager
-async def opened(house: House, **limits: Any) -> AsyncIterator[Workspace]:
+async def opened(house: House, *, late: str = "", **limits: Any) -> AsyncIterator[Workspace]:
+    """Open the bot over signed HTTP; messages to the channel `late` are held up."""
     async with slack() as (fake, client):
         background = BackgroundQueue(supervisor=Supervisor(Metrics()), **limits)
         background.start()
@@ -113,6 +116,7 @@ async def opened(house: House, **limits: Any) -> AsyncIterator[Workspace]:
             background=background,
             directory=directory,
             signing_secret=SECRET,
+            is_late=lambda channel: channel == late,
         )
         fake.calls.clear()
         web_app = web.Application(client_max_size=2 * MAX_BODY)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.catalog.registry import ACTIONS, action_of, by_api
-from bot.commands.parsed import Audit, Form, OffAir, WhoAmI
+from bot.commands.parsed import Audit, OffAir, WhoAmI
 from bot.commands.parser import parse
 from bot.errors import ParseError
 from bot.model.actions import Approval, Effect
@@ -70,9 +70,7 @@ def _receipts() -> Iterator[Entry]:
     flow = "Receipts"
     asked = replace(STOP, state=State.ASKED, request_id="")
     shown: dict[str, Reply] = {
-        "asked": Accepted(asked),
         "asked twice": Accepted(asked, again=True),
-        "form": Form(Effect.STOP),
         "whoami": WhoAmI(),
         "audit": Audit(),
         "off": OffAir(),
@@ -86,9 +84,8 @@ def _receipts() -> Iterator[Entry]:
         yield Entry(flow, title, _ALONE, replies.receipt(reply, VOCABULARY, action_of(asked)))
     drop = Command(by_api("DropLiveStream"), STOP.params)
     yield Entry(flow, "dry run", _ALONE, replies.receipt(DryRun(drop), VOCABULARY))
-    yield Entry(
-        flow, "asked by somebody unknown", _ALONE, replies.accepted_from_anyone(Accepted(asked))
-    )
+    yield Entry(flow, "Slack takes no messages", _ALONE, replies.card_is_late())
+    yield Entry(flow, "approval requested", _ALONE, replies.approval_requested(asked))
     for title, of in (("waits", WAITS_TO_CONFIRM), ("runs", asked), ("has ended", STOP)):
         again = replies.asked_before(of, action_of(of), LINK)
         yield Entry(flow, f"pressed before, and it {title}", _ALONE, again)

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from bot.cli.demo import DOMAIN, INCIDENTS, sandbox
+from tests.support.acks import is_stored
 from tests.support.database_relay import relayed
 
 
@@ -19,8 +20,8 @@ async def silence(folder: Path, database: str, *, count: int) -> list[float]:
                 # At different moments of what the bot does by itself.
                 await asyncio.sleep(1.0 + 0.37 * number % 3.0)
                 relay.fall_silent()
-                began, said = time.monotonic(), ""
-                while not said.startswith("Asked"):
-                    said = await alice.slash("/stopstream", f"live x{number}", INCIDENTS)
+                began = time.monotonic()
+                while not is_stored(await alice.slash("/stopstream", f"live x{number}", INCIDENTS)):
+                    pass
                 found.append(time.monotonic() - began)
     return found

@@ -135,9 +135,9 @@ async def test_page_shows_only_what_the_selected_user_sees(
 ) -> None:
     """After a change of user, the window hides the ephemeral messages of the previous one."""
     await alice.type("/stopstream live stream1")
+    await alice.type("/stopstream help")
     await alice.until(lambda: alice.saying("RequestId"))
-    receipts = [m for m in alice.messages() if m["to"]]
-    assert receipts
+    await alice.until(lambda: [m for m in alice.messages() if m["to"]])
 
     await alice.become(user)
     assert [m for m in alice.messages() if m["to"]] == []

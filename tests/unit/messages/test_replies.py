@@ -14,7 +14,6 @@ from bot.model.actions import Effect
 from bot.model.operations import (
     State,
 )
-from bot.model.people import Place
 from bot.operations.results import Accepted, Invalid
 from handlers.messages import (
     replies,
@@ -62,17 +61,14 @@ def test_parse_error_reply_has_example() -> None:
 
 
 def test_receipt_states_only_what_is_known() -> None:
-    """A receipt states what was asked, and names a duplicate or a thread as such."""
+    """Nothing is said where a card or a form follows at once; a duplicate is named as such."""
     asked = replace(OPERATION, state=State.ASKED)
 
-    assert replies.receipt(Accepted(asked), VOCABULARY, DROP).text.startswith(
-        "Asked: stop `stream1`"
-    )
+    assert replies.receipt(Accepted(asked), VOCABULARY, DROP) == replies.NOTHING
+    assert replies.receipt(Form(Effect.STOP), VOCABULARY) == replies.NOTHING
     again = replies.receipt(Accepted(asked, again=True), VOCABULARY, DROP).text
     assert "it runs once" in again
-    in_thread = replace(asked, place=Place("C0INC", "1.5"))
-    assert "this thread" in replies.accepted_from_anyone(Accepted(in_thread)).text
-    for reply in (Form(Effect.STOP), WhoAmI(), Audit()):
+    for reply in (WhoAmI(), Audit()):
         assert replies.receipt(reply, VOCABULARY).text
 
 
