@@ -198,11 +198,19 @@ TOMBSTONE = (
     .subquery()
 )
 _BEFORE = trail.alias()
-_KEY_RECORDS = (
+_KEY_RECORDS = Prepared(
     sa.select(trail.c.seq, trail.c.body, _BEFORE.c.hash)
     .join_from(trail, _BEFORE, _BEFORE.c.seq == trail.c.seq - 1, isouter=True)
     .where(trail.c.operation == "", trail.c.kind == KEY, trail.c.seq > sa.bindparam("is_after"))
     .order_by(trail.c.seq)
+)
+_HASH = Prepared(sa.select(trail.c.hash).where(trail.c.seq == sa.bindparam("is_seq")))
+_NEWEST_OF_KEYS = Prepared(
+    sa.select(trail.c.body)
+    # By the index on operations: few records belong to none.
+    .where(trail.c.operation == "", trail.c.kind.in_([sa.literal(KEY), sa.literal(PRUNED)]))
+    .order_by(trail.c.seq.desc())
+    .limit(1)
 )
 _COLUMNS = ("kind", "seq", "hash", "at", "key", "signature")
 _NOTHING = [sa.literal(0.0).label("at"), *(sa.literal("").label(n) for n in _COLUMNS[4:])]
@@ -289,7 +297,7 @@ def key_changes(connection: sa.Connection, after: int = 0) -> list[KeyChange]:
     """Return the changes of key in the records after a number: signed, or abandoning a key."""
     found = (
         key_change(row.seq, row.hash or GENESIS, stored_facts(row.body))
-        for row in connection.execute(_KEY_RECORDS, {"is_after": after})
+        for row in _KEY_RECORDS.all(connection, {"is_after": after})
     )
     return [change for change in found if change is not None]
 
@@ -301,19 +309,12 @@ def is_replaced(connection: sa.Connection, key: str) -> bool:
 
 def is_current(connection: sa.Connection) -> bool:
     """Return whether the log says that a new key counts only if the old one signed it."""
-    newest = (
-        sa.select(trail.c.body)
-        # By the index on operations: few records belong to none.
-        .where(trail.c.operation == "", trail.c.kind.in_((KEY, PRUNED)))
-        .order_by(trail.c.seq.desc())
-        .limit(1)
-    )
-    return stored_facts(connection.execute(newest).scalar() or "").get("format") == FORMAT
+    return stored_facts(_NEWEST_OF_KEYS.scalar(connection) or "").get("format") == FORMAT
 
 
 def holds(connection: sa.Connection, seq: int, hash_: str) -> bool:
     """Return whether a record has a hash, or was removed behind a tombstone."""
-    row = connection.execute(sa.select(trail.c.hash).where(trail.c.seq == seq)).first()
+    row = _HASH.first(connection, {"is_seq": seq})
     if row is not None:
         return bool(row.hash == hash_)
     upto, last = max(pruned(connection), default=(0, ""))

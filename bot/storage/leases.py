@@ -12,6 +12,7 @@ from bot.model.lifecycle import IN_HAND
 from bot.model.operations import Decision, Operation, State
 from bot.storage.audit_log import AuditLog
 from bot.storage.outbox_message import OutboxMessage
+from bot.storage.prepared import Prepared, in_any, listed
 from bot.storage.quarantine import without
 from bot.storage.session import MOST, NOW, Session, write
 from bot.storage.tables import UNFINISHED, UNSETTLED, decisions, operations, outbox
@@ -23,10 +24,11 @@ _LEASED = ((operations, UNFINISHED), (outbox, sa.true()), (decisions, UNSETTLED)
 """The tables whose rows are leased, and the rows that can be among a million that are done."""
 
 
-# Made once, because building them costs more than running them.
 _MINE = {
-    table.name: sa.select(table.c.id, table.c.lease_until).where(
-        unfinished, table.c.owner == sa.bindparam("is_owner"), table.c.lease_until > 0
+    table.name: Prepared(
+        sa.select(table.c.id, table.c.lease_until).where(
+            unfinished, table.c.owner == sa.bindparam("is_owner"), table.c.lease_until > 0
+        )
     )
     for table, unfinished in _LEASED
 }
@@ -158,16 +160,14 @@ class Leases:
         others: list[Row] = []
         for table, _ in _LEASED:
             renewed: list[str | int] = []
-            for id_, until in tx.connection.execute(_MINE[table.name], {"is_owner": owner}).all():
-                if id_ in in_hand.get(table.name, ()):
-                    renewed.append(id_)
-                elif until > tx.now:
-                    others.append((table.name, id_))
+            for row in _MINE[table.name].all(tx.connection, {"is_owner": owner}):
+                if row.id in in_hand.get(table.name, ()):
+                    renewed.append(row.id)
+                elif row.lease_until > tx.now:
+                    others.append((table.name, row.id))
             for first in range(0, len(renewed), _AT_ONCE):
-                some = table.c.id.in_(renewed[first : first + _AT_ONCE])
-                tx.connection.execute(
-                    sa.update(table).where(some).values(lease_until=tx.now + lease)
-                )
+                count, ids = listed(renewed[first : first + _AT_ONCE])
+                _renewal(table, count).run(tx.connection, {**ids, "new_until": tx.now + lease})
         return tx.now, frozenset(others)
 
     @write
@@ -204,6 +204,13 @@ class Leases:
                 # A message in flight may reach Slack after the next owner has looked for it.
                 mine = mine.where(sa.not_(outbox.c.uncertain))
             tx.connection.execute(mine.values(owner="", lease_until=0.0))
+
+
+@lru_cache(32)
+def _renewal(table: sa.Table, count: int) -> Prepared:
+    """Return what renews that many leases."""
+    renewed = sa.update(table).where(in_any(table.c.id, count))
+    return Prepared(renewed.values(lease_until=sa.bindparam("new_until")))
 
 
 @lru_cache(8)

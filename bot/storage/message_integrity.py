@@ -43,7 +43,7 @@ _ASKED = BEGINNINGS[State.ASKED].record
 _MESSAGE, _ENQUEUED = "message", "enqueued"
 
 # Made once, because building them costs more than running them.
-_UNCODED = sa.select(outbox).where(UNCODED).limit(_AT_ONCE)
+_UNCODED = Prepared(sa.select(outbox).where(UNCODED).limit(_AT_ONCE))
 
 
 class MessageIntegrity:
@@ -104,7 +104,7 @@ class MessageIntegrity:
         """Reject what has had no code for so long that no older release will deliver it."""
         if not self.enabled:
             return
-        found = tx.connection.execute(_UNCODED).all()
+        found = _UNCODED.all(tx.connection)
         since = {row.id: self._uncoded_since.get(row.id, tx.now) for row in found}
         for row in found:
             if tx.now - since[row.id] >= OVERLAP:

@@ -166,11 +166,11 @@ class OffAir:
         Returns:
             The operations that turned it off, and when it has ended, epoch seconds.
         """
-        tx.connection.execute(_UNLIST, {"is_before": tx.now - LISTED_FOR})
+        _UNLIST.run(tx.connection, {"is_before": tx.now - LISTED_FOR})
         return list(self._claim_some(tx, limit))
 
     def _claim_some(self, tx: Transaction, limit: int) -> Iterator[tuple[Operation, float]]:
-        for row in tx.connection.execute(_DUE, {"is_now": tx.now, "most": limit}).all():
+        for row in _DUE.all(tx.connection, {"is_now": tx.now, "most": limit}):
             ended = tx.now >= row.until
             # A claim that is not followed up lapses.
             next_at = tx.now + 3 * self.session.lease if ended else row.until + _VERIFIED_AFTER
@@ -360,8 +360,12 @@ _ENTRY = Prepared(sa.select(off).where(*_IS_ENTRY))
 _TURN_ON = Prepared(
     sa.delete(off).where(*_IS_ENTRY, off.c.since <= sa.bindparam("is_since", type_=sa.Double))
 )
-_UNLIST = sa.delete(off).where(FOR_A_WHILE, off.c.since < sa.bindparam("is_before"))
-_DUE = sa.select(off).where(ENDS, off.c.next_at <= NOW).order_by(off.c.next_at).limit(MOST)
+_UNLIST = Prepared(
+    sa.delete(off).where(FOR_A_WHILE, off.c.since < sa.bindparam("is_before", type_=sa.Double))
+)
+_DUE = Prepared(
+    sa.select(off).where(ENDS, off.c.next_at <= NOW).order_by(off.c.next_at).limit(MOST)
+)
 
 
 _REPLACED = ("operation", "weight", "since", "until", "next_at", "earlier")
