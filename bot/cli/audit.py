@@ -11,6 +11,7 @@ from bot.cli.audit_export import export
 from bot.cli.audit_follow import follow
 from bot.cli.audit_keys import acknowledge, rotate_key
 from bot.cli.audit_show import show, tail
+from bot.cli.audit_statement import write_statement
 from bot.cli.audit_verify import verify
 from bot.cli.output import DONE, FAILED, complain, one_line, say
 from bot.cli.settings import Settings
@@ -57,6 +58,8 @@ async def _run(store: Store, settings: Settings, options: argparse.Namespace) ->
     """Run one of the commands that use the store."""
     if options.what in _OF_STORE:
         return await _OF_STORE[options.what](store, options)
+    if options.what in _OF_SETTINGS:
+        return await _OF_SETTINGS[options.what](store, settings, options)
     match options.what:
         case "tail" | "show":
             return _print(store, options)
@@ -65,10 +68,8 @@ async def _run(store: Store, settings: Settings, options: argparse.Namespace) ->
             return await export(store, as_format=options.format, since=since, until=until)
         case "follow":
             return await follow(store, after=options.after, as_json=options.json)
-        case "checkpoint":
-            return await _checkpoint(store)
         case _:
-            return await _prune(store, settings, options)
+            return await _checkpoint(store)
 
 
 def _print(store: Store, options: argparse.Namespace) -> int:
@@ -122,3 +123,10 @@ async def _prune(store: Store, settings: Settings, options: argparse.Namespace) 
     more = f"; {pruning.left} more are due: run it again, or with --force" if pruning.left else ""
     say(f"{pruning.removed} records removed, behind a tombstone{more}")
     return DONE
+
+
+_OF_SETTINGS: Mapping[str, Callable[[Store, Settings, argparse.Namespace], Awaitable[int]]] = {
+    "statement": write_statement,
+    "prune": _prune,
+}
+"""Commands that need the store and a setting."""

@@ -226,6 +226,16 @@ def _add_audit(add: AddParser) -> None:
         metavar="FILE",
         help="a picture whose SHA-256 is on the trail; may be repeated",
     )
+    statement = audits.add_parser(
+        "statement", help="print a ban's statement of reasons (Digital Services Act) as JSON"
+    )
+    statement.add_argument("case", metavar="CASE", help="an operation's id, or a case with one ban")
+    statement.add_argument(
+        "--content-date",
+        default="",
+        metavar="2026-11-27",
+        help="the content's day, where the trail does not show that it was live",
+    )
     follow = audits.add_parser("follow", help="write the records as they come, until Ctrl-C")
     follow.add_argument("--json", action="store_true", help="as export writes them")
     follow.add_argument(

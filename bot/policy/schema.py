@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.catalog.param_types import CASE, case, reason
 from bot.model.actions import DEFAULT, Approval, Site
+from bot.policy.dsa import DsaSettings
 from bot.times import parse_duration
 
 _SCALAR = str | int | bool
@@ -252,6 +253,10 @@ class ReasonSettings(_Strict):
         None, description="What Tencent Cloud is told as the Reason; left out: the text."
     )
 
+    dsa: DsaSettings | None = Field(
+        None, description="For the statement of reasons of a ban, by the Commission's names."
+    )
+
     @property
     def sent(self) -> str:
         """Return what Tencent Cloud is told."""
@@ -323,13 +328,19 @@ class Policy(_Strict):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-KEYS = tuple(
-    dict.fromkeys(
-        name
-        for model in (Policy, Role, Members, Rule, Limit, ReasonSettings, Runbook, AccountSettings)
-        for name in model.model_fields
-    )
+_PARTS = (
+    Policy,
+    Role,
+    Members,
+    Rule,
+    Limit,
+    ReasonSettings,
+    DsaSettings,
+    Runbook,
+    AccountSettings,
 )
+
+KEYS = tuple(dict.fromkeys(name for model in _PARTS for name in model.model_fields))
 """Every key that some part of the file may have."""
 
 
