@@ -18,7 +18,7 @@ from tests.support.commands import read
         ("unban", Effect.START, "unban", 'kind "unban"; /startstream live lifts a ban.'),
         ("unban x", None, "unban", "; /startstream live lifts a ban."),
         ("resume live x", Effect.STOP, "resume", "; /startstream live lifts a ban, and /stop"),
-        ("Unpause x", Effect.STOP, "Unpause", "/stopstream pause paused=no lets what is paused"),
+        ("Unpause x", Effect.STOP, "Unpause", "/stopstream pause paused=no resumes it"),
         ("restart x", Effect.START, "restart", "/startstream live lifts a ban."),
         ("kill x", Effect.STOP, "kill", "/stopstream live cuts a live stream."),
         ("forbid x", Effect.STOP, "forbid", "/stopstream ban cuts a stream and keeps it off."),
