@@ -96,7 +96,7 @@ class Recorder:
         operation = replace(operation, origin=self._with_reason(origin, command))
         began = time.monotonic()
         try:
-            async with asyncio.timeout(BOOKING):
+            async with in_time():
                 recorded = await self._add(operation, command)
                 if recorded is None:
                     first = await self._store.operations.by_key(invocation.key)
@@ -141,7 +141,7 @@ class Recorder:
         )
         log_transition(operation, operation.state, self._metrics)
         try:
-            async with asyncio.timeout(BOOKING):
+            async with in_time():
                 await self._store.operations.add(operation, facts_of(operation, None))
         except (StoreError, TimeoutError) as trouble:
             # Nothing was going to be done, so the actor is told of the mistake all the same.

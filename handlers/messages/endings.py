@@ -3,6 +3,7 @@
 from bot.catalog.effects import is_on
 from bot.catalog.registry import undo_of
 from bot.model.actions import Action
+from bot.model.commands import Via
 from bot.model.operations import UNREADABLE, LiveBefore, Operation, State
 from bot.operations.follow_ups import FollowUp
 from bot.redact import redact
@@ -188,11 +189,19 @@ def private_reply(
     return Message(text, (section(text), *reason, *domain_buttons(operation), *offers))
 
 
+def _own_words(operation: Operation, action: Action | None) -> str:
+    """Name a request by what its asker typed; empty where the bot may have put words to it."""
+    secret = action is None or any(param.secret for param in action.params)
+    if secret or operation.via not in (Via.COMMAND, Via.MENTION):
+        return ""
+    return f"{Look.DENIED.emoji} {Look.DENIED.word}: {code(operation.text, 300)}. "
+
+
 def _private_text(operation: Operation, action: Action | None, permalink: str, to: Contacts) -> str:
     request, place = lower_deed(operation, action), channel(operation.place.channel)
     match operation.state:
         case State.DENIED if operation.approvals.withheld:
-            return detail_text(operation)
+            return f"{_own_words(operation, action)}{detail_text(operation)}"
         case State.DENIED:
             denied = f"{Look.DENIED.emoji} {Look.DENIED.word}: {request}."
             text = f"{denied} {detail_text(operation)} Nothing was sent."

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
 import time
@@ -23,6 +22,7 @@ from tests.chaos.replica import EndedError, Victim
 from tests.chaos.tally import Tally
 from tests.chaos.workspace import AUDIT, CHANNELS, POLICY
 from tests.support.database_relay import Relay
+from tests.support.worlds import environment
 
 MAY_END = {"database-restart", "silent", "lost-commit", "disk"}
 """Faults beside which a start may be refused, because the database is away."""
@@ -131,17 +131,11 @@ class Campaign:
     def _environment(self) -> dict[str, str]:
         policy = self._folder / "policy.yml"
         policy.write_text(POLICY)
-        return {
-            "PATH": os.environ["PATH"],
-            "SLACK_BOT_TOKEN": self._slack.bot_token,
+        given = environment(self._folder, self._slack, self._cloud, ("AKIDCHAOS", "chaos-key"))
+        del given["SLACK_APP_TOKEN"]
+        return given | {
             "SLACK_SIGNING_SECRET": self._slack.signing_secret,
-            "SLACK_API_URL": self._slack.api_url,
-            "TENCENTCLOUD_SECRET_ID": "AKIDCHAOS",
-            "TENCENTCLOUD_SECRET_KEY": "chaos-key",
-            "STOPSTREAM_TENCENT_URL": self._cloud.url,
-            "STOPSTREAM_POLICY": str(policy),
             "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
-            "STOPSTREAM_AUDIT_KEY_FILE": str(self._folder / "trail.key"),
             "STOPSTREAM_LOG_FORMAT": "json",
         }
 

@@ -28,7 +28,7 @@ async def program(tmp_path: Path) -> AsyncIterator[Process]:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     signer = load_signer(None, tmp_path / "trail.key")
-    async with opened(f"sqlite:///{tmp_path / 'p.db'}", signer=signer) as opened_store:
+    async with opened(f"sqlite:///{tmp_path / 'stopstream.db'}", signer=signer) as opened_store:
         yield opened_store
 
 

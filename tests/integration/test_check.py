@@ -16,6 +16,7 @@ from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.server import CloudEmulator
 from bot.sandbox.tencent.sts import Role
 from handlers.manifest import bot_scopes
+from tests.support.worlds import environment
 
 POLICY = "roles:\n  a: {members: {users: [U0A]}, allow: [{actions: ['*']}]}\n"
 
@@ -51,18 +52,8 @@ async def installation(
         slack = await stack.enter_async_context(Workspace(scopes=bot_scopes(), limits=False))
         cloud = await stack.enter_async_context(CloudEmulator(keys={"AKIDDEMODEMO": Key("demo")}))
         slack.channel(AUDIT, "audit")
-        environment = {
-            "SLACK_BOT_TOKEN": slack.bot_token,
-            "SLACK_APP_TOKEN": slack.app_token,
-            "SLACK_API_URL": slack.api_url,
-            "TENCENTCLOUD_SECRET_ID": "AKIDDEMODEMO",
-            "TENCENTCLOUD_SECRET_KEY": "demo",
-            "STOPSTREAM_TENCENT_URL": cloud.url,
-            "STOPSTREAM_POLICY": str(policy),
-            "STOPSTREAM_DATABASE_URL": f"sqlite:///{tmp_path / 'stopstream.db'}",
-            "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
-        }
-        yield Installation(slack, cloud, policy, environment, capsys)
+        given = environment(tmp_path, slack, cloud, ("AKIDDEMODEMO", "demo"))
+        yield Installation(slack, cloud, policy, given, capsys)
 
 
 async def test_check_of_a_sound_installation(installation: Installation) -> None:

@@ -183,7 +183,13 @@ async def test_unknown_commit_is_called_unknown_while_the_database_is_away(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, applied: bool
 ) -> None:
     """The asker does not hear that nothing was sent; what was stored runs once it is back."""
-    monkeypatch.setattr("bot.operations.recorder.BOOKING", 0.2)
+    patience: list[asyncio.Timeout] = []
+
+    def without_end() -> asyncio.Timeout:
+        patience.append(asyncio.timeout(None))
+        return patience[-1]
+
+    monkeypatch.setattr("bot.operations.recorder.in_time", without_end)
     clock = ManualClock()
     with relayed(postgres_url) as relay:
         async with (
@@ -193,7 +199,11 @@ async def test_unknown_commit_is_called_unknown_while_the_database_is_away(
             lost = LostCommits(store, relay)
             lost.before_losing = lambda: relay.lose_next_commit(applied=applied, then_away=True)
             lost.lose("Operations.add")
-            reply = await house.ask("live one")
+            ask = asyncio.create_task(house.ask("live one"))
+            await until(lambda: store.session.writer.trouble)
+            # The commit's answer is lost, and the database is away: no more is known in time.
+            patience[-1].reschedule(0.0)
+            reply = await ask
             second = await house.ask("live two")
             assert house.cloud.sent == []
             relay.come_back()

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bot.cli.demo import AUDIT
 from bot.cli.main import main
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.tencent.server import CloudEmulator
 from tests.support.paths import ROOT
+from tests.support.worlds import environment
 
 # A process that has imported the program and starts each command as a fork of itself.
 _FORKS = multiprocessing.get_context("forkserver")
@@ -33,20 +33,7 @@ class Process:
     """`stopstream` in a process of its own, between emulators that live here."""
 
     def __init__(self, folder: Path, slack: Workspace, cloud: CloudEmulator) -> None:
-        self._env = {
-            "PATH": os.environ["PATH"],
-            "SLACK_BOT_TOKEN": slack.bot_token,
-            "SLACK_APP_TOKEN": slack.app_token,
-            "SLACK_API_URL": slack.api_url,
-            "TENCENTCLOUD_SECRET_ID": "AKIDDEMODEMO",
-            "TENCENTCLOUD_SECRET_KEY": "demo",
-            "STOPSTREAM_TENCENT_URL": cloud.url,
-            "STOPSTREAM_POLICY": str(folder / "policy.yml"),
-            "STOPSTREAM_DATABASE_URL": f"sqlite:///{folder / 'p.db'}",
-            "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
-            "STOPSTREAM_AUDIT_KEY_FILE": str(folder / "trail.key"),
-            "STOPSTREAM_LISTEN": "127.0.0.1:0",
-        }
+        self._env = environment(folder, slack, cloud, ("AKIDDEMODEMO", "demo"))
 
     async def start(
         self,

@@ -1,12 +1,15 @@
 """The demo's emulators and the bot in one process, on a database whose schema is there."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from bot.cli import demo
-from bot.cli.demo import Emulated, Sandbox
+from bot.cli.demo import AUDIT, Emulated, Sandbox
+from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.server import CloudEmulator
 from tests.support.databases import lay_schema
 
 
@@ -24,3 +27,27 @@ async def emulated(folder: Path, **given: Any) -> AsyncIterator[Emulated]:
     lay_schema(folder / "stopstream.db")
     async with demo.emulated(folder, **given) as world:
         yield world
+
+
+def environment(
+    folder: Path, slack: Workspace, cloud: CloudEmulator, key: tuple[str, str]
+) -> dict[str, str]:
+    """Return the environment of a process that finds the emulators, and its files in a folder.
+
+    Args:
+        key: SecretId and SecretKey.
+    """
+    return {
+        "PATH": os.environ["PATH"],
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_APP_TOKEN": slack.app_token,
+        "SLACK_API_URL": slack.api_url,
+        "TENCENTCLOUD_SECRET_ID": key[0],
+        "TENCENTCLOUD_SECRET_KEY": key[1],
+        "STOPSTREAM_TENCENT_URL": cloud.url,
+        "STOPSTREAM_POLICY": str(folder / "policy.yml"),
+        "STOPSTREAM_DATABASE_URL": f"sqlite:///{folder / 'stopstream.db'}",
+        "STOPSTREAM_AUDIT_CHANNEL": AUDIT,
+        "STOPSTREAM_AUDIT_KEY_FILE": str(folder / "trail.key"),
+        "STOPSTREAM_LISTEN": "127.0.0.1:0",
+    }

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
 import sqlite3
@@ -32,6 +31,7 @@ from tests.bench.load import quantile
 from tests.support.acks import is_stored
 from tests.support.ports import free_port
 from tests.support.prometheus import fetch
+from tests.support.worlds import environment
 
 CHANNELS = tuple(f"C0SOAK{number:03}" for number in range(120))
 PEOPLE = tuple(f"U0SOAK{number:02}" for number in range(30))
@@ -243,17 +243,10 @@ class Soak:
                     await one.wait()
 
     def _environment(self, port: int) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "SLACK_BOT_TOKEN": self._slack.bot_token,
-            "SLACK_APP_TOKEN": self._slack.app_token,
-            "SLACK_API_URL": self._slack.api_url,
-            "TENCENTCLOUD_SECRET_ID": "AKIDSOAK",
-            "TENCENTCLOUD_SECRET_KEY": "soak-secret-key",
-            "STOPSTREAM_TENCENT_URL": self._cloud.url,
-            "STOPSTREAM_POLICY": str(self._folder / "policy.yml"),
+        given = environment(self._folder, self._slack, self._cloud, ("AKIDSOAK", "soak-secret-key"))
+        return given | {
             "STOPSTREAM_DATABASE_URL": self._url,
-            "STOPSTREAM_AUDIT_KEY_FILE": str(self._folder / "trail.key"),
+            "STOPSTREAM_AUDIT_CHANNEL": "",
             "STOPSTREAM_LISTEN": f"127.0.0.1:{port}",
             "STOPSTREAM_LOG_LEVEL": "error",
         }

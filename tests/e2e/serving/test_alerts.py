@@ -1,7 +1,7 @@
 """Each alert fires on what the emulators do to the real bot, and none of them before."""
 
+import asyncio
 import contextlib
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -95,8 +95,13 @@ class Scene:
         await self.shows("stopstream_audit_sink_up", 0.0)
 
     async def keep_an_ack_waiting(self) -> None:
+        asked = value(await self.scrape(), "stopstream_asked_total", api="DropLiveStream") or 0.0
         with _locked(self._settings.database_url):
-            await self.alice.slash("/stopstream", "live stream2", INCIDENTS)
+            slow = asyncio.create_task(self.alice.slash("/stopstream", "live stream2", INCIDENTS))
+            # Only what has come can be kept waiting.
+            await self.shows("stopstream_asked_total", asked + 1, api="DropLiveStream")
+            await asyncio.sleep(SLOW_ACK)
+        await slow
 
     async def leave_work(self) -> None:
         """Leave an operation behind as a replica does that is killed."""
@@ -112,7 +117,9 @@ class Scene:
         with self._rows() as rows:
             (waiting,) = (one for one in rows.all(tables.operations) if one.state == "waiting")
             mine = {"owner": self._store.session.owner, "lease_until": time.time() + 86_400}
-            rows.change(tables.operations, waiting.id, **mine)
+            # It must not expire when the clock is turned.
+            later = dict.fromkeys(("due_at", "expires_at"), time.time() + 10 * 86_400)
+            rows.change(tables.operations, waiting.id, **mine, **later)
         await self.shows("stopstream_leased_not_in_hand")
 
     async def forge_a_message(self) -> None:
@@ -212,19 +219,10 @@ async def test_alert_fires_on_what_is_provoked(
 
 @contextlib.contextmanager
 def _locked(url: str) -> Iterator[None]:
-    """Keep the database's only write lock for a while."""
-    held, engine = threading.Event(), database.connect(url)
-
-    def hold() -> None:
-        with engine.begin():
-            held.set()
-            time.sleep(SLOW_ACK)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    held.wait()
-    yield
-    holder.join()
+    """Keep the database's only write lock."""
+    engine = database.connect(url)
+    with engine.begin():
+        yield
     engine.dispose()
 
 

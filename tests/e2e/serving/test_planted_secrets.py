@@ -251,10 +251,10 @@ async def _serve(planted: Planted) -> None:
             await until(lambda: planted.slack.delivery.sockets)
         await _ask(planted)
         # Otherwise what is asked here would meet the faults that follow.
-        await until(lambda: not _unfinished(planted.folder / "p.db"))
+        await until(lambda: not _unfinished(planted.folder / "stopstream.db"))
         await _provoke(planted)
         await _notify(address)
-        await until(lambda: not _unfinished(planted.folder / "p.db"))
+        await until(lambda: not _unfinished(planted.folder / "stopstream.db"))
         async with aiohttp.ClientSession() as http:
             for path in ("metrics", "readyz", f"nothing?token={KEY}"):
                 async with http.get(f"{address}/{path}") as answer:

@@ -3,9 +3,11 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 from bot.catalog.registry import ACTIONS, by_api
 from bot.commands.parser import parse
-from bot.model.commands import Command
+from bot.model.commands import Command, Via
 from bot.model.operations import (
     State,
 )
@@ -104,6 +106,19 @@ def test_denial_states_that_nothing_was_sent() -> None:
 
     assert "You may in <#C0INC>. Ask someone in leads." in text
     assert "Nothing was sent." in text
+
+
+@pytest.mark.parametrize(
+    ("via", "said"), [(Via.COMMAND, "🚫 Denied: `live s1`. No."), (Via.FORM, "No.")]
+)
+def test_denial_of_somebody_unknown_repeats_their_own_words_alone(via: Via, said: str) -> None:
+    """What the policy has filled in stays unsaid; which request it was about does not."""
+    withheld = replace(OPERATION.approvals, withheld=True)
+    operation = replace(
+        OPERATION, state=State.DENIED, detail="No.", via=via, text="live s1", approvals=withheld
+    )
+
+    assert endings.private_reply(operation, DROP).text == said
 
 
 def test_private_reply_contains_outcome() -> None:
