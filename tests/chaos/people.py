@@ -96,17 +96,18 @@ class People:
                 things.put("domain", name)
                 asked, press = self._slash("/stopstream", f"domain {name}", channel), "Approve"
         said = await asked
-        self.acks[name] = is_stored(said)
-        if NOT_SENT in said:
+        self.acks[name] = said is not None and is_stored(said)
+        if said and NOT_SENT in said:
             self.told_unsent.add(name)
         await self._see_through(name, press, self._slack.channels[channel])
 
-    async def _slash(self, command: str, text: str, channel: str) -> str:
+    async def _slash(self, command: str, text: str, channel: str) -> str | None:
         return await self._slack.person("U0ALICE").slash(command, text, channel)
 
-    async def _mention(self, text: str, channel: str) -> str:
+    async def _mention(self, text: str, channel: str) -> str | None:
+        """Mention the bot; return None, because no answer says whether that was taken."""
         await self._slack.person("U0ALICE").mention(text, channel)
-        return ""
+        return None
 
     async def _see_through(self, name: str, press: str, channel: Channel) -> None:
         """Press until the buttons are gone, and wait for the ending."""

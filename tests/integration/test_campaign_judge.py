@@ -1,8 +1,10 @@
 """What the campaign holds against a bot, and what not."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -14,8 +16,10 @@ from bot.storage.transition import Changes, Transition
 from tests.chaos.judge import Judge
 from tests.chaos.people import People
 from tests.chaos.tally import Tally
+from tests.chaos.workspace import CHANNELS
 from tests.conftest import opened
 from tests.support.stored_operations import FACTS, operation
+from tests.support.waiting import until
 
 WHY = "Slack did not say who you are. Nothing was sent; try again in a moment."
 
@@ -66,6 +70,35 @@ async def judged(url: str, slack: Workspace, *names: str) -> Tally:
     judge = Judge(url, slack, cloud, people, tally, answered=True, true_clocks=True)
     await judge.count()
     return tally
+
+
+class _Mentions(Random):
+    def randrange(self, *_: object) -> int:
+        return 3
+
+
+class _Away:
+    """A replica that is killed right after somebody has found it listening."""
+
+    url = "http://127.0.0.1:1"
+
+    async def serves(self) -> bool:
+        return True
+
+
+async def test_mention_is_not_counted_as_taken(slack: Workspace) -> None:
+    """No answer to a mention says whether it was taken, so a bot that was away has lost none."""
+    for channel in CHANNELS:
+        slack.channel(channel, channel.lower(), "U0ALICE")
+    people = People(slack, CloudEmulator(keys={}), _Mentions(1), 0.0)
+    away: Any = [_Away()]
+    async with slack:
+        asking = asyncio.create_task(people.ask(away))
+        await until(lambda: people.acks)
+        asking.cancel()
+        people.leave()
+
+    assert set(people.acks.values()) == {False}
 
 
 async def test_denial_that_is_told_in_private_needs_no_card(
