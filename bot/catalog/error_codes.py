@@ -32,11 +32,11 @@ class Sort(Enum):
     ACCOUNT = "Ask the owner of the Tencent Cloud account; trying again won't help until then."
     REQUEST = "Correct the value and ask again; the message below says more."
     REGION = "Name one of the regions that /stopstream help lists for this action."
-    ABSENT = "Check the name; it may also be over already."
+    ABSENT = "Check the name; it may have ended already."
     ALREADY = "Nothing more to do; look at its state if you are unsure."
     CONFLICT = "Wait a few seconds, check its state, then try again."
-    QUOTA = "A quota is used up; free something or ask Tencent's support for more."
-    THROTTLED = "It was refused before it ran; try again in a few seconds."
+    QUOTA = "Free some of the quota, or ask Tencent's support for more."
+    THROTTLED = "It did not run. Try again in a few seconds."
     SERVER = "It may have run: look at the state before you repeat it."
     REFUSED = "Check its state; the message below says more."
     OURS = "This is a bug in the bot: report it with the RequestId."
@@ -127,7 +127,7 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     "FailedOperation.CallOtherSvrFailed": (_SERVER, _BEHIND),
     "FailedOperation.CancelSessionNotExist": (_ABSENT, "There is no such mixing session."),
     "FailedOperation.CasterNotFound": (_ABSENT, "There is no such production studio."),
-    "FailedOperation.ConflictAction": (_CONFLICT, "Something else is being done to it just now."),
+    "FailedOperation.ConflictAction": (_CONFLICT, "Something else is changing it right now."),
     "FailedOperation.DatabaseNotAccessible": (_SERVER, _DATABASE),
     "FailedOperation.GetDataFailed": (_SERVER, "The data could not be fetched."),
     "FailedOperation.GetPictureUrlError": (_REFUSED, "The picture could not be fetched."),
@@ -135,7 +135,7 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
         _REFUSED,
         "The stream's resolution could not be read.",
     ),
-    "FailedOperation.HasNotLivingStream": (_ABSENT, "No stream is live at the moment."),
+    "FailedOperation.HasNotLivingStream": (_ABSENT, "Nothing is live right now."),
     "FailedOperation.InputStreamMixTypeNotAccessible": (_REFUSED, "This input cannot be mixed."),
     "FailedOperation.LockTimeout": (
         _REFUSED,
@@ -239,7 +239,7 @@ _CODES: Mapping[str, tuple[Sort, str] | tuple[Sort, str, str]] = {
     ),
     "NoSuchVersion": (_OURS, "The service has no such API version."),
     "OperationDenied": (_REFUSED, "The service refused the operation."),
-    "RequestLimitExceeded": (_THROTTLED, "Too many requests of this kind in one second."),
+    "RequestLimitExceeded": (_THROTTLED, "Too many of these requests in one second."),
     "RequestLimitExceeded.GlobalRegionUinLimitExceeded": (
         _THROTTLED,
         "The account sends too many requests over all regions.",

@@ -384,7 +384,8 @@ def _subject(error: Any) -> str:
 def _problem(error: Any) -> str:
     why = error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":
-        why = "does not look like one"
+        # The value is not shown: a token may have been pasted into the wrong place.
+        why = "is not an id like C0123456789; in Slack: the channel's name > About, at its end"
     name = str(error["loc"][0]) if error["loc"] else ""
     return f"{name}: {why}" if name else why
 

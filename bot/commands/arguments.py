@@ -127,10 +127,10 @@ def _one_at_a_time(context: Context, action: Action, token: Token) -> CommandErr
     what = action.effect_spec.resource_type.name
     domain = next((a for a in context.vocabulary.actions if a.api == "ForbidLiveDomain"), None)
     stops_streams = action.effect is Effect.STOP and action.param("domain") is not None
-    whole = f" {command_prefix(domain)} stops a whole push domain." if domain else ""
+    whole = f" {command_prefix(domain)} switches a whole domain off." if domain else ""
     return SeveralNamesError(
-        f"One command is for one {what}: send one for each name, and quote a name that holds "
-        f"a space or a comma. A domain is a host name.{whole if stops_streams else ''}",
+        f"One command is for one {what}: send one for each name, or quote a name that has a space "
+        f"or a comma.{whole if stops_streams else ''}",
         text=context.text,
         start=token.start,
         end=token.end,

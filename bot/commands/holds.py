@@ -20,7 +20,7 @@ from bot.model.commands import Command
 from bot.redact import redact
 
 _ONE_TARGET = (
-    "One command is for one target: send one for each name, and quote a name that holds a space "
+    "One command is for one target: send one for each name, or quote a name that has a space "
     "or a comma."
 )
 

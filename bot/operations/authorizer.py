@@ -74,7 +74,7 @@ class Authorizer:
             before = await self._store.operations.get(id_)
             return await self.superseded_by(before) if before else None
         except UnreadableRowError:
-            return Superseded("This release of the bot cannot read what it takes back.")
+            return Superseded("This version of the bot can't read what this undoes.")
 
     def start_scope(self, command: Command) -> StartScope | None:
         """Return what a command would start, as holds name it; None for nothing."""
@@ -134,8 +134,8 @@ class Authorizer:
         on = f" account={account}" if account != DEFAULT else ""
         return Denied(
             "held",
-            f"{held.held_by} holds {apart(held.target)} since {since}, so nobody may start it: "
-            f"{apart(held.reason)}. To end that: "
+            f"{held.held_by} has held {apart(held.target)} since {since}: {apart(held.reason)}. "
+            f"Nobody can start it until it is released: "
             f"{apart(f'/stopstream release {held.target}{on}')}. {could}",
         )
 

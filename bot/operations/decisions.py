@@ -182,10 +182,10 @@ class Decisions:
 
 _NO_REASON = "An emergency needs a reason. Nothing was changed."
 _NO_GLASS = "The policy no longer lets you skip the second person. Nothing was changed."
-_UNKNOWN = "This release of the bot does not know the action; another one has begun it."
-_UNREADABLE = "This release of the bot cannot read the request, so nothing was changed."
+_UNKNOWN = "This version of the bot doesn't know this action; another version started it."
+_UNREADABLE = "This version of the bot can't read the request, so nothing was changed."
 _UNSIGNED = "I can't verify this request any more, so nothing was changed. Ask again."
-_NOTHING = "There is no such request. It may be of another installation of this bot."
+_NOTHING = "There is no such request. It may belong to another installation of this bot."
 
 
 def _settled(moved: Operation | None, words: str = "") -> Settled | None:
@@ -225,7 +225,7 @@ def _not_counted(
     if choice is Choice.APPROVE and any(one.user == user for one in given):
         left = verdict.needed - len(given)
         more = "one more person" if left == 1 else f"{left} more people"
-        return Objection(f"You have approved this already; {more} must.")
+        return Objection(f"You already approved this; {more} must.")
     if choice is Choice.EMERGENCY and not verdict.break_glass_rule:
         return Objection(_NO_GLASS)
     if choice is Choice.EMERGENCY and not decision.reason.strip():
@@ -258,7 +258,7 @@ def _too_late(operation: Operation, decision: Decision) -> Objection:
         case _ if operation.decided_by:
             ended = " and it has ended" if operation.state in ENDINGS else ""
             name = f"{who[:1].upper()}{who[1:]}"
-            sentence = f"{name} decided this already{ended}; see the card."
+            sentence = f"{name} already decided this{ended}; see the card."
         case _:
             sentence = "There is nothing to decide about this; see the card."
     return Objection(sentence)

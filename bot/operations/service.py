@@ -75,7 +75,7 @@ _LIKE_A_NEW_REQUEST = (
 _REQUEST_FOR = 1800.0
 """Seconds after a denial for which others may be asked."""
 
-_UNSIGNED = "The bot was changed since, and can't verify what this button belongs to."
+_UNSIGNED = "The bot has changed since, and can't verify what this button belongs to."
 
 
 class Service:

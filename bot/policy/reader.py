@@ -12,6 +12,7 @@ from bot.model.actions import Action
 from bot.policy.salvage import salvage
 from bot.policy.schema import KEYS, Policy
 from bot.policy.validation import Location, Problem, suggest, validate
+from bot.redact import redact
 
 MAX_CHARACTERS = 1 << 20
 """Of a policy file."""
@@ -192,7 +193,8 @@ def _why(error: Any) -> str:
         case "missing":
             return "is required"
         case "string_pattern_mismatch":
-            return "is not an id of the right kind (users U…, usergroups S…, channels C…)"
+            given = _flat(redact(str(error["input"]), 60))
+            return f'"{given}" is no id: users have U…, usergroups S…, channels C…'
         case "too_short":
             return "may not be empty"
         case "value_error":

@@ -40,7 +40,7 @@ _MEMBER_WITHIN = 1.5
 _UNKNOWN = "Slack did not say who you are in time. Nothing was sent; submit it again."
 _EFFECTS = {effect.value: effect for effect in Effect}
 _NOT_BOTH = "Pick a live stream or type one, not both."
-_NOT_A_COMMAND = "The form asks for something else than an action. Close it and open it again."
+_NOT_A_COMMAND = "The form doesn't name an action. Close it and open it again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _RETRY = "x-slack-retry-num"
 _BOT_SUBTYPES = ("bot_message",)
 
 EDITED = Message(
-    "An edited message is not read again, so nothing was done. Write it as a new message."
+    "I don't read edited messages again, so nothing was done. Send it as a new message."
 )
 
 

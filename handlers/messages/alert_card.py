@@ -56,7 +56,7 @@ def _group_lines(alert: Alert) -> list[str]:
         return []
     firing = alert.firing
     over = len(alert.items) - len(firing)
-    counts = f"{len(firing)} firing" + (f", {over} over" if over else "")
+    counts = f"{len(firing)} firing" + (f", {over} resolved" if over else "")
     titles = [title for one in firing if (title := escape(one.title, 200))]
     named = [f"• {title}" for title in dict.fromkeys(titles)]
     more = [f"• and {len(named) - _LISTED} more"] if len(named) > _LISTED else []

@@ -63,7 +63,7 @@ def offer_text(operation: Operation) -> str:
     if not operation.approvals.request_from:
         return ""
     roles = " or ".join(code(role) for role in operation.approvals.request_from[:10])
-    return f"{roles} can approve it for you, here in the channel."
+    return f"{roles} can approve it for you."
 
 
 def offer_button(operation: Operation) -> Block:

@@ -39,7 +39,7 @@ def expiry_notice(operation: Operation, action: Action | None, soon: str) -> Mes
     """
     ends_at = expires_at(operation, action) if action else None
     when = format_slack_time(ends_at) if ends_at is not None else "by itself"
-    begin = f"{user(operation.actor.user)} *Ends soon*" if soon else "*Ends by itself*"
+    begin = f"{user(operation.actor.user)} *Ends soon*" if soon else "*Ends on its own*"
     buttons = follow_up_buttons(operation, [FollowUp.EXTEND, FollowUp.LIFT])
     extension = _extension(operation, ends_at)
     ways = f" *Extend* {extension}." if buttons else ""
@@ -63,7 +63,7 @@ def expired_notice(operation: Operation, action: Action | None, state: str) -> M
     name, words = thing(operation, action, duration=False), state_text(action, state)
     still_off = action is not None and state == action.effect_spec.new_state
     if still_off:
-        text = f"{Look.STILL_OFF.says(name)}, {words} past its end."
+        text = f"{Look.STILL_OFF.says(name)}, {words} after its end."
     elif state:
         text = f"{Look.ENDED.says(name)}, {words} now."
     else:

@@ -143,12 +143,12 @@ def asked_before(operation: Operation, action: Action | None, permalink: str = "
     card = link(permalink, "its card")
     if operation.state in ENDINGS:
         now = f"{headline(operation, action)}{f' · see {card}' if card else ''}"
-        return Message(f"You asked this already. {now}")
+        return Message(f"You already asked for this. {now}")
     if operation.state is State.WAITING:
         now = f"See {card or 'its card'}."
     else:
         now = f"It is under way, see {card or 'its card'}."
-    return Message(f"You asked this already: {lower_deed(operation, action)}. {now}")
+    return Message(f"You already asked for this: {lower_deed(operation, action)}. {now}")
 
 
 def form_offer(verb: Effect) -> Message:

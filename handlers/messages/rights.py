@@ -40,8 +40,9 @@ _HOW = {
 _ASK, _ELSEWHERE, _OTHERS, _NOBODY = range(len(_HOW), len(_HOW) + 4)
 """Groups of what somebody can't do themselves here, after those of what they can."""
 
-_MOST_NAMES, _MOST_FAR = 8, 3
-"""How many actions a line names, of those that somebody can reach and of the others."""
+_MOST_NAMES, _MOST_EVERYWHERE, _MOST_FAR = 8, 5, 3
+"""How many actions a line names: of those that somebody can do in one place or in several, and of
+those that they can't do themselves."""
 
 _MOST_ROLES = 4
 _MOST_CHANNELS = 3
@@ -150,7 +151,7 @@ def rights_everywhere(permissions: Permissions) -> list[str]:
         lines.append(f"*In any channel I am in* {_inline(anywhere)}")
     refused = [one for one in permissions.may if one.approval is None]
     may_not = [one for one in refused if one.action.api not in allowed_somewhere]
-    return [*lines, *_lines(may_not, _MOST_NAMES)]
+    return [*lines, *_lines(may_not, _MOST_EVERYWHERE)]
 
 
 def _place(permissions: Permissions) -> list[str]:
@@ -161,14 +162,14 @@ def _place(permissions: Permissions) -> list[str]:
 
 def _lines(may: Sequence[Permission], most: int) -> list[str]:
     return [
-        f"*{title}*: {_names(some, may, most if _group(some[0])[0] < _OTHERS else _MOST_FAR)}"
+        f"*{title}*: {_names(some, may, most if _group(some[0])[0] < _ASK else _MOST_FAR)}"
         for title, some in _groups(may)
     ]
 
 
 def _inline(may: Sequence[Permission]) -> str:
-    ways = (f"{title.lower()}: {_names(some, may, _MOST_NAMES)}" for title, some in _groups(may))
-    return "; ".join(ways)
+    ways = _groups(may)
+    return "; ".join(f"{how.lower()}: {_names(some, may, _MOST_EVERYWHERE)}" for how, some in ways)
 
 
 def _groups(may: Sequence[Permission]) -> list[tuple[str, list[Permission]]]:

@@ -242,7 +242,7 @@ async def test_access_request_repeat_links_to_first_card(
     there = replies.asked_before(operation, action, "https://a.slack.com/archives/C/p1").text
     nowhere = replies.asked_before(operation, action).text
 
-    assert there.startswith("You asked this already")
+    assert there.startswith("You already asked for this")
     assert said in there
     assert "slack.com" not in nowhere
     assert "twice" not in there + nowhere
@@ -301,7 +301,7 @@ async def asks_again(
             edits = denial.edits
             await mallory.click(button, denial, INCIDENTS)
             await slack.wait_for(partial(edited_since, denial, edits))
-            assert denial.text.startswith("You asked this already")
+            assert denial.text.startswith("You already asked for this")
 
 
 async def test_access_request_runs_after_approval_in_sandbox(tmp_path: Path) -> None:

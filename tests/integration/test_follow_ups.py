@@ -116,7 +116,7 @@ async def test_verifier_reports_a_reconnected_encoder(world: Sandbox) -> None:
     await asyncio.gather(*presses)
     card = await said(world, "Ban `stream1`", "Confirm")
     await slack.wait_for(
-        lambda: [m for m in slack.ephemerals("U0ALICE") if "You asked this already" in m.text]
+        lambda: [m for m in slack.ephemerals("U0ALICE") if "You already asked for this" in m.text]
     )
     await alice.press("Confirm", card, INCIDENTS)
     banned = await said(world, "ForbidLiveStream", "Undo")

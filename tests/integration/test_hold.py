@@ -85,7 +85,7 @@ async def test_hold_refuses_every_start_of_its_resource(home: House) -> None:
     for text in ("live s1", "live s1 domain=other.example.com", "ResumeLiveStream s1"):
         refused = await home.run(text, verb=Effect.START)
         assert refused.state is State.DENIED, text
-        assert "U0ALICE holds «stream s1» since" in refused.detail
+        assert "U0ALICE has held «stream s1» since" in refused.detail
         assert "«court order»" in refused.detail
         assert "«/stopstream release stream s1»" in refused.detail
     assert (await home.run("pad s1")).state is State.DENIED, "taking the pad away shows it again"

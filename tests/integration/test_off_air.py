@@ -123,9 +123,9 @@ async def test_stream_url_key_is_hidden_after_the_call(home: House) -> None:
 def test_mrkdwn_links_no_user_from_quoted_text() -> None:
     """User ids and markup in quoted text are not rendered as mentions."""
     said = mrkdwn.render_sentence(
-        "U0ALICE holds «U0BOB C0INC» since 2026-11-21 08:00 UTC: «a `b` <!here>»."
+        "U0ALICE has held «U0BOB C0INC» since 2026-11-21 08:00 UTC: «a `b` <!here>»."
     )
-    assert said.startswith("<@U0ALICE> holds `U0BOB C0INC` since <!date^")
+    assert said.startswith("<@U0ALICE> has held `U0BOB C0INC` since <!date^")
     assert "<!here>" not in said
     assert "<@U0BOB>" not in said
     long = mrkdwn.render_sentence(f"U0ALICE: {apart('x' * 990 + ' U0BOB')}. To end that: say so.")

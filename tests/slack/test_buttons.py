@@ -158,7 +158,7 @@ async def test_approve_button_late_click_reports_decision(one_world: Sandbox) ->
     await slack.delivery.deliver("interaction", late[1])
     seen = await slack.wait_for(lambda: slack.ephemerals("U0BOB"))
 
-    assert "You decided this already" in seen[-1].text
+    assert "You already decided this" in seen[-1].text
     assert sent(one_world) == ["ForbidLiveDomain"]
 
 
