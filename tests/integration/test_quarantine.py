@@ -396,4 +396,4 @@ async def test_press_on_unreadable_operation_changes_nothing(database_url: str, 
             assert "refused" in await house.kinds()
 
     assert not settled.counts
-    assert "cannot read the request" in settled.words
+    assert "can't read the request" in settled.words

@@ -150,7 +150,7 @@ async def test_mention_edited_is_not_run(workspace: Workspace) -> None:
 
     assert await workspace.house.service.queries.recent(None) == []
     (whisper,) = workspace.slack.asked("chat.postEphemeral")
-    assert "not read again" in whisper["text"]
+    assert "edited messages again" in whisper["text"]
 
 
 @pytest.mark.parametrize("absent", ["user", "channel", "ts"])
