@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bot.catalog.builtin import HOLD, RELEASE, UNWATCH, WATCH
 from bot.catalog.error_codes import explain
 from bot.model.actions import Action, Approval
 from bot.model.operations import LiveBefore, Operation, State
@@ -12,6 +11,7 @@ from handlers.messages import watch_text
 from handlers.messages.annotations import reading_text
 from handlers.messages.contacts import Contacts
 from handlers.messages.failures import failure_lines, failure_outcome
+from handlers.messages.local_text import local_look, local_result
 from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import (
     code,
@@ -171,23 +171,9 @@ def _running(operation: Operation, _action: Action | None, _to: Contacts) -> lis
     return []
 
 
-_LOCAL_RESULTS = {
-    HOLD.api: "Nobody can start it through this bot until it is released.",
-    RELEASE.api: "It can be started again by anyone with permission.",
-    UNWATCH.api: "Its changes are no longer posted.",
-}
-
-
-def _local_result(operation: Operation, action: Action | None) -> str:
-    """Describe what the bot's own action has led to."""
-    if operation.detail or operation.api not in _LOCAL_RESULTS:
-        return detail_text(operation) or watch_text.begin_text(operation, action)
-    return _LOCAL_RESULTS[operation.api]
-
-
 def _accepted(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
     if is_local(action):
-        return [_local_result(operation, action)]
+        return [local_result(operation, action)]
     if is_read(action):
         said = _state_read(operation, action) and len(operation.result) == 1
         return [] if said else [result_text(operation, action)]
@@ -200,7 +186,7 @@ def _accepted(operation: Operation, action: Action | None, _to: Contacts) -> lis
 
 def _already(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
     if is_local(action):
-        return [_local_result(operation, action)]
+        return [local_result(operation, action)]
     return [explain(operation.code, action).means]
 
 
@@ -374,19 +360,6 @@ def headline(operation: Operation, action: Action | None) -> str:
     if operation.live_before is LiveBefore.NOT_LIVE:
         took = ""
     return f"{_look(operation, action).emoji} *{head}*{took.rstrip()}"
-
-
-def local_look(operation: Operation) -> Look:
-    """Return how it looks that an action of the bot itself was done."""
-    return _LOCAL_LOOKS.get(operation.api, Look.ANSWERED)
-
-
-_LOCAL_LOOKS = {
-    HOLD.api: Look.HELD,
-    RELEASE.api: Look.RELEASED,
-    WATCH.api: Look.WATCHING,
-    UNWATCH.api: Look.NOT_WATCHING,
-}
 
 
 def _look(operation: Operation, action: Action | None) -> Look:
