@@ -136,6 +136,10 @@ class SinkError(StopstreamError):
     """The place that the audit log is copied to does not take it now."""
 
 
+class PictureError(StopstreamError):
+    """A picture is not fetched; the message completes "it can't be shown: …"."""
+
+
 class DirectoryError(StopstreamError):
     """Slack did not answer who someone is or where the bot is."""
 

@@ -13,6 +13,7 @@ from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.operations.alert_service import AlertService
+from bot.operations.moderation import ModerationService
 from bot.operations.service import Service
 from handlers.listeners import (
     access_requests,
@@ -21,6 +22,7 @@ from handlers.listeners import (
     buttons,
     commands,
     errors,
+    flagged,
     forms,
     home,
     live_picker,
@@ -44,6 +46,7 @@ def build_app(
     identity: Identity,
     service: Service,
     alert_service: AlertService,
+    moderation: ModerationService,
     background: BackgroundQueue,
     directory: Directory,
     signing_secret: str = "",
@@ -56,6 +59,7 @@ def build_app(
         identity: As returned by `connect`.
         service: Asked by every listener.
         alert_service: Asked by the buttons of alerts.
+        moderation: Asked by the buttons of flagged content.
         background: Runs what needs Slack after an ack.
         directory: Its cache follows changes of user groups.
         signing_secret: Empty in Socket Mode, where nothing is signed.
@@ -92,6 +96,13 @@ def build_app(
         reasons=reasons,
     )
     alerts.register(app, alerts=alert_service, responder=responder, reasons=reasons)
+    flagged.register(
+        app,
+        moderation=moderation,
+        responder=responder,
+        background=background,
+        client=retrying,
+    )
     access_requests.register(app, service=service, responder=responder, reasons=reasons)
     reasons.register(app)
     forms.register(

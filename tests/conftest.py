@@ -28,6 +28,7 @@ from bot.operations import recorder as booking
 from bot.operations.alert_service import AlertService
 from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
+from bot.operations.moderation import ModerationService
 from bot.operations.outbox_relay import OutboxRelay
 from bot.operations.results import Accepted, Reply, Settled
 from bot.operations.service import Service
@@ -228,6 +229,7 @@ class House:
     watcher: StreamWatcher
     clock: "Clock"
     alerts: AlertService
+    moderation: ModerationService
 
     def policy(self, text: str) -> None:
         """Change the rules, as a new file would."""
@@ -336,6 +338,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
             operations.watcher,
             clock,
             operations.alerts,
+            operations.moderation,
         )
     finally:
         await approvals.stop(grace=0.5)

@@ -42,9 +42,12 @@ def _template(settings: Settings, account: str, variable: str) -> Iterator[str]:
     """Yield the lines about the template of one account."""
     address = f"{settings.public_url.rstrip('/') or _PLACEHOLDER}/hooks/live"
     yield f"account {account}" if account else "the account"
-    yield f"  StreamBeginNotifyUrl  {address}"
-    yield f"  StreamEndNotifyUrl    {address}"
-    yield f"  CallbackKey           the value of {variable}{_standing(settings, variable)}"
+    yield f"  StreamBeginNotifyUrl      {address}"
+    yield f"  StreamEndNotifyUrl        {address}"
+    if settings.alert_channel:
+        yield f"  PornCensorshipNotifyUrl   {address}"
+        yield f"  AudioAuditNotifyUrl       {address}"
+    yield f"  CallbackKey               the value of {variable}{_standing(settings, variable)}"
 
 
 def _standing(settings: Settings, variable: str) -> str:

@@ -164,6 +164,10 @@ async def _check_alerts(settings: Settings) -> Findings:
     if settings.alert_channel and (names := open_sources(settings)):
         routes = ", ".join(f"/hooks/{name}" for name in names)
         yield True, f"alerts: {routes} for {settings.alert_channel}"
+    if settings.live_callback_key is not None:
+        shown = "shown in " + settings.alert_channel if settings.alert_channel else "not shown"
+        hint = "" if settings.alert_channel else ": set STOPSTREAM_ALERT_CHANNEL"
+        yield True, f"callbacks: /hooks/live has a key; flagged content is {shown}{hint}"
 
 
 def _upgrade_needed(schema: database.Schema) -> tuple[bool, str]:

@@ -128,6 +128,7 @@ def _environment(slack: Workspace, cloud: CloudEmulator) -> dict[str, str]:
         "STOPSTREAM_GENERIC_SECRET": HOOK_SECRET,
         "STOPSTREAM_ALERT_CHANNEL": INCIDENTS,
         "STOPSTREAM_LIVE_CALLBACK_KEY": callbacks.DEMO_KEY,
+        "STOPSTREAM_PICTURE_HOSTS": "127.0.0.1",
     }
 
 

@@ -1,5 +1,6 @@
 """The settings of notices from outside: a secret for each source, and where its alerts go."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
@@ -7,6 +8,8 @@ from pydantic_settings import BaseSettings, NoDecode
 
 _SHORTEST = 16
 """Characters of a secret, at least: it is all that keeps strangers out."""
+
+_HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 _MOST = 2
 """Secrets of one source at once: the new one and the one before it."""
@@ -40,6 +43,19 @@ class HookSettings(BaseSettings):
         description="Id of the channel that shows alerts; needed by each of these three.",
     )
 
+    picture_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (".myqcloud.com", ".tencentcos.cn"),
+        alias="STOPSTREAM_PICTURE_HOSTS",
+        description="Hosts from which pictures that content moderation has flagged may be fetched, "
+        "with commas between; one that begins with a point stands for all that end so. `none` for "
+        "none.",
+    )
+
+    @field_validator("picture_hosts", mode="before")
+    @classmethod
+    def _picture_hosts(cls, value: Any) -> Any:
+        return split_hosts(value)
+
     @field_validator("alertmanager_secrets", "pagerduty_secrets", "generic_secrets", mode="before")
     @classmethod
     def _hook_secrets(cls, value: Any) -> Any:
@@ -62,3 +78,19 @@ def split_secrets(value: Any) -> Any:
     if any(len(one) < _SHORTEST for one in found):
         raise ValueError(f"has a secret of less than {_SHORTEST} characters")
     return tuple(SecretStr(one) for one in found)
+
+
+def split_hosts(value: Any) -> Any:
+    """Return the hosts of a setting that lists them with commas between.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    if not isinstance(value, str):
+        return value
+    if value.strip().casefold() == "none":
+        return ()
+    found = tuple(one.strip().casefold() for one in value.split(","))
+    if not all(_HOST.fullmatch(one) for one in found):
+        raise ValueError("lists something that is no host; write .myqcloud.com,img.example.com")
+    return found

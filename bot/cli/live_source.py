@@ -1,4 +1,4 @@
-"""The source `/hooks/live`: callbacks of Tencent Cloud Live that say that a push began or ended."""
+"""The source `/hooks/live`: callbacks of Tencent Cloud Live about pushes and flagged content."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -9,7 +9,9 @@ from bot.cli.settings import Settings
 from bot.errors import StoreError
 from bot.hooks.exchange import Forbidden, HookAnswer, HookRequest
 from bot.hooks.live import OtherNotice, RefusedNotice, read_notice, split_keys
+from bot.model.alerts import Notice
 from bot.model.live_notices import LiveNotice
+from bot.operations.moderation import ModerationService
 from bot.policy.loader import LoadedPolicy
 from bot.storage.store import Store
 
@@ -32,7 +34,8 @@ class LiveSource:
 
     Args:
         policy: Returns the policy as it is now, which names the accounts and their keys.
-        on_notice: Called with the account when a notice is stored.
+        on_notice: Called with the account when a notice of a push is stored.
+        moderation: Takes what was flagged, where a channel shows alerts.
     """
 
     name = "live"
@@ -44,11 +47,13 @@ class LiveSource:
         store: Store,
         *,
         on_notice: Callable[[str], None],
+        moderation: ModerationService,
     ) -> None:
         self._settings = settings
         self._policy = policy
         self._store = store
         self._on_notice = on_notice
+        self._moderation = moderation
 
     def check(self, request: HookRequest) -> Forbidden | None:
         """Return why a notice is not read; None if a key of ours signed it, for now."""
@@ -66,8 +71,20 @@ class LiveSource:
                 return HookAnswer(_WHY[why].status, "stale")
             case OtherNotice():
                 return HookAnswer(HTTPStatus.OK, "ignored", _TAKEN)
+            case Notice() as flagged:
+                return await self._store_flagged(flagged)
             case LiveNotice() as notice:
                 return await self._store_notice(notice)
+
+    async def _store_flagged(self, notice: Notice) -> HookAnswer:
+        if not self._settings.alert_channel:
+            return HookAnswer(HTTPStatus.OK, "ignored", _TAKEN)
+        try:
+            taken = await self._moderation.take(notice)
+        except (StoreError, TimeoutError) as error:
+            log.error("a notice is not stored", source=self.name, why=str(error))
+            return HookAnswer(HTTPStatus.SERVICE_UNAVAILABLE, "failed")
+        return HookAnswer(HTTPStatus.OK, taken.value, _TAKEN)
 
     async def _store_notice(self, notice: LiveNotice) -> HookAnswer:
         try:

@@ -246,6 +246,7 @@ class Server:
             identity=identity,
             service=parts.operations.service,
             alert_service=parts.operations.alerts,
+            moderation=parts.operations.moderation,
             background=background,
             directory=directory,
             signing_secret=signing_secret,
@@ -303,6 +304,7 @@ class Server:
             supervisor=self.supervisor,
             ask_expires=parse_duration(self.settings.ask_expires),
             alert_channel=self.settings.alert_channel,
+            picture_hosts=self.settings.picture_hosts,
         )
         for part in (parts.relay, parts.operations.worker, parts.operations.approvals):
             if part is not None:
@@ -316,7 +318,13 @@ class Server:
     def _hooks(self, store: Store, operations: Operations) -> Hooks:
         """Return what takes notices of other systems."""
         note = operations.watcher.note_notice
-        live = LiveSource(self.settings, self._loaded, store, on_notice=note)
+        live = LiveSource(
+            self.settings,
+            self._loaded,
+            store,
+            on_notice=note,
+            moderation=operations.moderation,
+        )
         alerts = alert_sources(self.settings, operations.alerts)
         return Hooks((live, *alerts), self.metrics)
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -76,6 +76,7 @@ def build(
     spacing: float = SPACING,
     channel_patience: float = PATIENCE,
     alert_channel: str = "",
+    picture_hosts: Sequence[str] = (),
     clock: Callable[[], float] = time.time,
 ) -> Parts:
     """Connect the parts of one replica.
@@ -88,6 +89,7 @@ def build(
         spacing: Seconds between two messages to one channel, over all replicas.
         channel_patience: Seconds between two tries of a closed audit channel.
         alert_channel: Where the notices of monitoring systems are shown; may be empty.
+        picture_hosts: See `pictures.is_allowed`.
         clock: Epoch seconds.
     """
     operations = assemble(
@@ -102,6 +104,7 @@ def build(
         retry_after=retry_after,
         ask_expires=ask_expires,
         alert_channel=alert_channel,
+        picture_hosts=picture_hosts,
         clock=clock,
     )
     relay = None

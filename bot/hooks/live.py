@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from bot.hooks import moderation
 from bot.hooks.bounded_json import MalformedError, parse_object
 from bot.hooks.secrets import is_any_of
+from bot.model.alerts import Notice
 from bot.model.live_notices import LiveNotice, NoticeKind
 from bot.redact import redact
 
@@ -51,7 +53,8 @@ class OtherNotice:
     event_type: int
 
 
-Received: TypeAlias = LiveNotice | OtherNotice | RefusedNotice
+Received: TypeAlias = LiveNotice | Notice | OtherNotice | RefusedNotice
+"""A Notice is one of content moderation."""
 
 
 def split_keys(value: str) -> tuple[str, ...]:
@@ -93,9 +96,20 @@ def read_notice(body: bytes, keys: Mapping[str, Sequence[str]], *, now: float) -
         return RefusedNotice("forged")
     if not now <= expires <= now + AHEAD_MOST:
         return RefusedNotice("expired" if expires < now else "far-future")
+    if event_type in moderation.KINDS:
+        return _flagged(said, account, event_type, now)
     if event_type not in _KINDS:
         return OtherNotice(event_type)
     return _push_notice(said, account, _KINDS[event_type])
+
+
+def _flagged(said: Mapping[str, Any], account: str, event_type: int, now: float) -> Received:
+    """Return a notice of content moderation."""
+    try:
+        found = moderation.parse({**said, "event_type": event_type}, account, now=now)
+    except ValueError:
+        return RefusedNotice("malformed")
+    return found or OtherNotice(event_type)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -14,6 +14,13 @@ OPEN_FOR = 43_200.0
 the next notice of its group opens a new card."""
 
 
+MODERATION = "moderation"
+"""The source of what Tencent Cloud's content moderation has flagged."""
+
+QUIET_FOR = 600.0
+"""Seconds for which the same is not shown again that somebody has called a false alarm."""
+
+
 @dataclass(frozen=True, slots=True)
 class NamedStream:
     """A stream, a session or a task that an alert names.
@@ -21,10 +28,12 @@ class NamedStream:
     Attributes:
         api: The action that stops it.
         params: Its parameters, as far as the alert names them; never a key.
+        account: The cloud account that it belongs to, where its source is sure of that.
     """
 
     api: str
     params: Mapping[str, str]
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class NoticeItem:
         at: Since when it fires, or when it changed, by its source, epoch seconds.
         text: What else it says, in which streams are looked for.
         streams: Those that it names as such.
+        picture: Address of the picture that it is about; empty for none.
     """
 
     key: str
@@ -44,6 +54,7 @@ class NoticeItem:
     title: str = ""
     text: str = ""
     streams: tuple[NamedStream, ...] = ()
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,9 @@ class AlertItem:
 
     Attributes:
         streams: Positions among the streams of the group.
+        picture: See NoticeItem.
+        dismissed_by: The user who has called it a false alarm; empty while nobody has.
+        live_since: Since when its stream is live, as it was read, epoch seconds; None: not read.
     """
 
     key: str
@@ -78,6 +92,9 @@ class AlertItem:
     firing: bool
     title: str = ""
     streams: tuple[int, ...] = ()
+    picture: str = ""
+    dismissed_by: str = ""
+    live_since: float | None = None
 
     @property
     def version(self) -> tuple[float, bool]:
@@ -131,6 +148,46 @@ class Alert:
         """Positions of the streams that alerts name which still fire."""
         return tuple(dict.fromkeys(at for one in self.firing for at in one.streams))
 
+    @property
+    def picture(self) -> str:
+        """Address of the newest picture that still counts; empty for none."""
+        return next((one.picture for one in self.firing if one.picture), "")
+
+    @property
+    def dismissed_by(self) -> str:
+        """The user who has called it a false alarm; empty if nobody has."""
+        return next((one.dismissed_by for one in self.items if one.dismissed_by), "")
+
+    @property
+    def live_since(self) -> float | None:
+        """Since when its stream is live, as it was read; None where it was not."""
+        return next((one.live_since for one in self.firing if one.live_since is not None), None)
+
+
+def without_dismissed(notice: Notice, known: Sequence[Alert], now: float) -> Notice:
+    """Return a notice without what somebody has called a false alarm a short while ago."""
+    quiet = {
+        item.key
+        for alert in known
+        for item in alert.items
+        if item.dismissed_by and now - (alert.resolved_at or 0.0) < QUIET_FOR
+    }
+    return replace(notice, items=tuple(one for one in notice.items if one.key not in quiet))
+
+
+def dismissed(alert: Alert, user: str, now: float) -> Alert:
+    """Return an alert that somebody has called a false alarm."""
+    items = tuple(
+        replace(one, firing=False, dismissed_by=user) if one.firing else one for one in alert.items
+    )
+    return replace(alert, items=items, resolved_at=now, seq=alert.seq + 1)
+
+
+def with_live_since(alert: Alert, since: float) -> Alert:
+    """Return an alert with the time since when its stream is live."""
+    items = tuple(replace(one, live_since=since) if one.firing else one for one in alert.items)
+    return replace(alert, items=items, seq=alert.seq + 1)
+
 
 def news(notice: Notice, known: Sequence[Alert]) -> tuple[NoticeItem, ...]:
     """Return what a notice says that none before it has said.
@@ -157,7 +214,15 @@ def changed(alert: Alert, notice: Notice, fresh: Sequence[NoticeItem], now: floa
     items = {item.key: item for item in alert.items}
     for one in fresh:
         found = (position for of in one.streams if (position := _position(streams, of)) is not None)
-        items[one.key] = AlertItem(one.key, one.at, one.firing, one.title, tuple(found))
+        items[one.key] = AlertItem(
+            one.key,
+            one.at,
+            one.firing,
+            one.title,
+            tuple(found),
+            one.picture,
+            live_since=alert.live_since if one.firing else None,
+        )
     kept = sorted(items.values(), key=lambda one: (one.firing, one.at), reverse=True)[:ITEMS_MOST]
     still = any(one.firing for one in kept)
     # What is over often says less than what began.

@@ -85,6 +85,7 @@ def command_for(
     if action is None:
         return None
     words = [action.api, *(f"{name}={quoted(value)}" for name, value in stream.params.items())]
+    words += [f"Account={quoted(stream.account)}"] if stream.account else []
     if choice.seconds and action.expiry is not None:
         words.append(f"{action.expiry[0]}={format_duration(choice.seconds)}")
     try:

@@ -1,7 +1,7 @@
 """Builds the parts of this package and passes each what it needs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.metrics import Metrics
@@ -16,7 +16,9 @@ from bot.operations.decisions import Decisions
 from bot.operations.executor import Executor
 from bot.operations.live_streams import LiveStreams
 from bot.operations.local_actions import LocalActions
+from bot.operations.moderation import ModerationService
 from bot.operations.near_targets import NearTargets
+from bot.operations.pictures import Pictures
 from bot.operations.prior_state import PriorState
 from bot.operations.queries import Queries
 from bot.operations.rate_limiter import RateLimiter
@@ -46,6 +48,7 @@ class Operations:
     service: Service
     watcher: StreamWatcher
     alerts: AlertService
+    moderation: ModerationService
 
 
 def assemble(
@@ -61,6 +64,7 @@ def assemble(
     retry_after: float = 1.0,
     ask_expires: float = ASK_EXPIRES,
     alert_channel: str = "",
+    picture_hosts: Sequence[str] = (),
     clock: Callable[[], float] = time.time,
 ) -> Operations:
     """Build the service with the worker and the approvals behind it.
@@ -71,6 +75,7 @@ def assemble(
         retry_after: Seconds before a request's second try; doubled for each further one.
         ask_expires: Seconds that may pass from the asking, or the last consent, to the sending.
         alert_channel: Where the notices of monitoring systems are shown; may be empty.
+        picture_hosts: See `pictures.is_allowed`.
         clock: Epoch seconds, for all that is not asked of the store.
     """
     authorizer = Authorizer(store=store, directory=directory, policy=policy, team=team)
@@ -174,4 +179,13 @@ def assemble(
     alerts = AlertService(
         store=store, service=service, policy=policy, channel=alert_channel, clock=clock
     )
-    return Operations(authorizer, worker, verifier, approvals, service, watcher, alerts)
+    moderation = ModerationService(
+        store=store,
+        alerts=alerts,
+        authorizer=authorizer,
+        reader=reader,
+        pictures=Pictures(picture_hosts),
+        policy=policy,
+        clock=clock,
+    )
+    return Operations(authorizer, worker, verifier, approvals, service, watcher, alerts, moderation)

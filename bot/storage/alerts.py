@@ -10,16 +10,24 @@ import sqlalchemy as sa
 
 from bot.audit.hash_chain import Fact
 from bot.model.actions import Json
-from bot.model.alerts import Alert, Notice, changed, news
+from bot.model.alerts import (
+    Alert,
+    Notice,
+    changed,
+    dismissed,
+    news,
+    with_live_since,
+    without_dismissed,
+)
 from bot.storage import alert_rows
 from bot.storage.message_integrity import OPENED
 from bot.storage.outbox import Outbox
-from bot.storage.session import Session
+from bot.storage.session import Session, write
 from bot.storage.tables import alerts
 from bot.storage.writer import Transaction
 
-OVER = "alert over"
-"""Kind of the record that nothing of an alert fires any more."""
+OVER, FALSE = "alert over", "false alarm"
+"""Kinds of the records that nothing of an alert fires any more, and that it was called false."""
 
 KEPT_FOR = 30 * 86_400.0
 """Seconds since the last notice for which an alert is kept, so that repeats of it are known."""
@@ -69,6 +77,40 @@ class Alerts:
         macs = self.session.integrity.macs
         return alert_rows.decode(found[0], macs) if found else None
 
+    @write
+    def dismiss(self, tx: Transaction, id_: str, user: str) -> bool:
+        """Record that somebody has called an alert a false alarm, once; its card says so.
+
+        Returns:
+            False where it is over, or not as it was stored.
+        """
+        found = self._open(tx, alerts.c.id == id_)
+        if found is None:
+            return False
+        after = dismissed(found, user, tx.now)
+        self._write(tx, after)
+        named = [" ".join(one.params.values()) for one in found.streams[:_STREAMS_IN_FACTS]]
+        facts: dict[str, Json] = {"user": user, "title": found.title, "streams": [*named]}
+        tx.facts.append(Fact(FALSE, id_, facts))
+        self._outbox.enqueue_alert(tx, after)
+        return True
+
+    @write
+    def note_live_since(self, tx: Transaction, notice: Notice, since: float) -> None:
+        """Store since when the stream of a notice's group is live, as it was read."""
+        found = self._open(tx, alerts.c.group_key == _digest(notice))
+        if found is None or found.live_since == since:
+            return
+        after = with_live_since(found, since)
+        self._write(tx, after)
+        self._outbox.enqueue_alert(tx, after)
+
+    def _open(self, tx: Transaction, which: sa.ColumnElement[bool]) -> Alert | None:
+        """Return the newest alert of some that is not over; None if there is none."""
+        newest = sa.select(alerts).where(which).order_by(alerts.c.opened_at.desc()).limit(1)
+        found = alert_rows.genuine(tx, newest, self.session.integrity.macs, self.session.quarantine)
+        return next((one for one in found if one.is_open(tx.now)), None)
+
     def _take(self, tx: Transaction, given: Sequence[tuple[str, Notice, str]]) -> list[Taken]:
         return [self._take_one(tx, *one) for one in given]
 
@@ -84,7 +126,7 @@ class Alerts:
         stored = alert_rows.genuine(tx, newest, macs, self.session.quarantine)
         # What was told of for the last time long ago may be told anew.
         known = [one for one in stored if one.is_open(tx.now) or one.resolved_at is not None]
-        fresh = news(notice, known)
+        fresh = news(without_dismissed(notice, stored, tx.now), known)
         before = next((one for one in known if one.is_open(tx.now)), None)
         if not fresh:
             if before is not None:

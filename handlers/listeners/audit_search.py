@@ -1,7 +1,4 @@
-"""The buttons under the results of an audit search: older ones, and all as a file.
-
-Source: https://docs.slack.dev/messaging/working-with-files
-"""
+"""The buttons under the results of an audit search: older ones, and all as a file."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -16,12 +13,13 @@ from bot.model.verdicts import Denied
 from bot.operations.service import Service
 from handlers.messages import search_results
 from handlers.messages.blocks import Message
-from handlers.slack.api_calls import call_or_raise, upload
+from handlers.slack.api_calls import send_file
 from handlers.slack.background import BackgroundQueue
 from handlers.slack.payloads import button_invocation, text_at
 from handlers.slack.responder import BUSY, LOOK_UP_FAILED, Responder
 
 _UNREADABLE = Message("This button could not be read. Write `/stopstream audit` again.")
+_BEFORE_FILE = "What you asked for of the trail:"
 _FILE_SENT = "The file is in your direct messages with me."
 
 
@@ -95,9 +93,9 @@ class _Results:
             if isinstance(found, Denied):
                 await self._responder.send_ephemeral(invocation, search_results.search_reply(found))
                 return
-            await self._upload(
-                invocation.actor.user, search_results.csv_file(found.operations).encode()
-            )
+            content = search_results.csv_file(found.operations).encode()
+            user = invocation.actor.user
+            await send_file(self._client, user, _BEFORE_FILE, "trail.csv", content)
             more = (
                 f" It holds the newest {search_results.FILE_MOST}; there are more."
                 if found.older
@@ -106,22 +104,6 @@ class _Results:
             await self._responder.send_ephemeral(invocation, Message(_FILE_SENT + more))
 
         self._submit("a file of the trail", invocation, work)
-
-    async def _upload(self, user: str, content: bytes) -> None:
-        posted = await call_or_raise(
-            self._client.chat_postMessage(channel=user, text="What you asked for of the trail:")
-        )
-        target = await call_or_raise(
-            self._client.files_getUploadURLExternal(filename="trail.csv", length=len(content))
-        )
-        await upload(self._client, text_at(target.data, "upload_url"), content)
-        await call_or_raise(
-            self._client.files_completeUploadExternal(
-                files=[{"id": text_at(target.data, "file_id"), "title": "trail.csv"}],
-                channel_id=text_at(posted.data, "channel"),
-                thread_ts=text_at(posted.data, "ts"),
-            )
-        )
 
     def _submit(
         self, name: str, invocation: Invocation, work: Callable[[], Awaitable[None]]

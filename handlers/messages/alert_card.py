@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from bot.model.alerts import Alert
+from bot.model.alerts import MODERATION, Alert
 from bot.operations.alert_offers import AlertChoice, StreamOffer
 from bot.redact import redact
+from handlers.messages import moderation_text
 from handlers.messages.blocks import TEXT_MOST, Block, Message, context, plain, section
 from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import code, escape, format_clock, link, plain_text, truncate
@@ -21,7 +22,11 @@ stream's position."""
 _SHOWN, _LISTED = 5, 5
 """Streams with buttons of their own, and alerts of a group that are named."""
 
-_SOURCES = {"alertmanager": "Alertmanager", "pagerduty": "PagerDuty"}
+_SOURCES = {
+    "alertmanager": "Alertmanager",
+    "pagerduty": "PagerDuty",
+    MODERATION: "Tencent Cloud's moderation",
+}
 
 
 def alert_card(alert: Alert, offers: Sequence[StreamOffer]) -> Message:
@@ -31,17 +36,21 @@ def alert_card(alert: Alert, offers: Sequence[StreamOffer]) -> Message:
         offers: What may be done, for each stream whose alerts still fire.
     """
     lines = [_head(alert), escape(alert.summary, 500), *_group_lines(alert)]
+    lines += moderation_text.lines(alert)
     body, small = "\n".join(filter(None, lines)), _origin(alert)
     streams = _streams_text(alert, offers)
     shown, others = offers[:_SHOWN], offers[_SHOWN:]
     blocks = [section("\n".join(filter(None, [body, streams])))]
     blocks += [_stream_buttons(alert, one, alone=len(offers) == 1) for one in shown if one.choices]
     blocks += _picker(alert, [one for one in others if AlertChoice.STOP in one.choices])
+    blocks += moderation_text.buttons(alert)
     text = "\n".join(filter(None, [body, streams, small]))
     return Message(truncate(text, TEXT_MOST), (*blocks, context(small)))
 
 
 def _head(alert: Alert) -> str:
+    if dismissed := moderation_text.dismissed_head(alert):
+        return dismissed
     title = escape(alert.title, 200) or "without a name"
     if alert.resolved_at is not None:
         lasted = span_text(alert.resolved_at - alert.opened_at)

@@ -49,6 +49,7 @@ class Look(Enum):
 
     ALERT = ("🔔", "Alert")
     RESOLVED = ("✅", "Resolved")
+    FALSE_ALARM = ("⚪", "False alarm")
 
     LIFTED = ("↩️", "Lifted")
     UNDONE = ("↩️", "Undone")

@@ -167,6 +167,30 @@ def may_send(client: AsyncWebClient, address: str) -> bool:
     return is_secure(address) or not is_secure(client.base_url)
 
 
+async def send_file(
+    client: AsyncWebClient, user: str, before: str, name: str, content: bytes
+) -> None:
+    """Send a file to one person in a direct message, under a line of its own.
+
+    Raises:
+        CallError: Slack did not accept it.
+
+    Source: https://docs.slack.dev/messaging/working-with-files
+    """
+    posted = await call_or_raise(client.chat_postMessage(channel=user, text=before))
+    target = await call_or_raise(
+        client.files_getUploadURLExternal(filename=name, length=len(content))
+    )
+    await upload(client, str(target.data.get("upload_url") or ""), content)
+    await call_or_raise(
+        client.files_completeUploadExternal(
+            files=[{"id": str(target.data.get("file_id") or ""), "title": name}],
+            channel_id=str(posted.data.get("channel") or ""),
+            thread_ts=str(posted.data.get("ts") or ""),
+        )
+    )
+
+
 async def upload(client: AsyncWebClient, url: str, content: bytes) -> None:
     """Upload a file's content to the URL that Slack returned for it.
 

@@ -104,6 +104,11 @@ async def test_check_of_alerts(installation: Installation) -> None:
     assert f"ok  alerts: /hooks/generic for {AUDIT}" in lines
     assert f"ok  slack: alert lines go to #audit ({AUDIT}), and the bot is in it" in lines
 
+    environment |= {"STOPSTREAM_LIVE_CALLBACK_KEY": "k" * 20}
+    _, lines = await replace(installation, environment=environment).check()
+    callbacks = "ok  callbacks: /hooks/live has a key; flagged content is shown in"
+    assert f"{callbacks} {AUDIT}" in lines
+
 
 def _leave(slack: Workspace) -> None:
     slack.channels[AUDIT].members.discard(slack.bot_user)

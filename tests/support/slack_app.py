@@ -113,6 +113,7 @@ async def opened(house: House, *, late: str = "", **limits: Any) -> AsyncIterato
             identity=await connect(client),
             service=house.service,
             alert_service=house.alerts,
+            moderation=house.moderation,
             background=background,
             directory=directory,
             signing_secret=SECRET,
@@ -205,6 +206,7 @@ async def on_socket(
             identity=await connect(client),
             service=house.service,
             alert_service=house.alerts,
+            moderation=house.moderation,
             background=background,
             directory=Directory(client, team=TEAM),
         )

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.model.alerts import Alert, AlertItem, NamedStream
+from bot.model.alerts import MODERATION, Alert, AlertItem, NamedStream, dismissed
 from bot.operations.alert_offers import AlertChoice, StreamOffer
 from handlers.messages.alert_card import alert_card
-from tests.tools.gallery_operations import AT, Entry
+from tests.tools.gallery_operations import AT, BOB, Entry
 
 _CHANNEL = "To the channel: the card"
 _ALL = tuple(AlertChoice)
@@ -41,6 +41,26 @@ GROUP = replace(
 )
 
 
+FLAGGED = replace(
+    ALERT,
+    source=MODERATION,
+    title="Suggestive content in the picture",
+    summary="Score 92 of 100",
+    severity="suggests review",
+    link="",
+    items=(
+        AlertItem(
+            "picture",
+            AT,
+            firing=True,
+            streams=(0,),
+            picture="https://bucket.cos.ap-singapore.myqcloud.com/1.jpg",
+            live_since=AT - 900,
+        ),
+    ),
+)
+
+
 def offers(alert: Alert, choices: tuple[AlertChoice, ...] = _ALL) -> tuple[StreamOffer, ...]:
     """Return the same choices for each stream whose alerts fire."""
     return tuple(StreamOffer(at, alert.streams[at], choices) for at in alert.live_streams)
@@ -57,5 +77,9 @@ def entries() -> Iterator[Entry]:
         "nobody may stop it here": alert_card(ALERT, offers(ALERT, ())),
         "over": alert_card(replace(ALERT, resolved_at=AT + 754, items=()), ()),
     }
-    for title, message in shown.items():
+    flagged = {
+        "flagged by content moderation": alert_card(FLAGGED, offers(FLAGGED)),
+        "flagged, and called a false alarm": alert_card(dismissed(FLAGGED, BOB, AT + 60), ()),
+    }
+    for title, message in (shown | flagged).items():
         yield Entry(flow, title, _CHANNEL, message)

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from bot.sandbox.page.alerts import send_alert
 from bot.sandbox.page.call_body import CallBody, RefusedError
 from bot.sandbox.page.snapshot import Snapshot
 from bot.sandbox.page.user_actions import GoneError, UserActions
@@ -24,9 +25,13 @@ class Calls:
     Args:
         snapshot: What the calls act upon.
         exits: Cancels what a call has left running.
+        secret: Of the alerts that the page sends to the bot.
     """
 
-    def __init__(self, snapshot: Snapshot, exits: contextlib.AsyncExitStack) -> None:
+    def __init__(
+        self, snapshot: Snapshot, exits: contextlib.AsyncExitStack, secret: str = ""
+    ) -> None:
+        self._secret = secret
         self._snapshot = snapshot
         self._slack = snapshot.slack
         self._cloud = snapshot.cloud
@@ -150,8 +155,13 @@ class Calls:
                 resource.returns_after = 2.0
             case "stay-away":
                 resource.returns_after = resource.returns_at = None
+            case "flag":
+                self._cloud.flag(*map(str, key))
+            case "alert":
+                stream, domain = str(key[0]), str(key[1])
+                return {"trouble": await send_alert(self._bot.url, self._secret, stream, domain)}
             case _:
-                raise RefusedError("do: is start, come-back or stay-away")
+                raise RefusedError("do: is start, come-back, stay-away, flag or alert")
         return {}
 
     async def _set_slack_faults(self, body: CallBody) -> dict[str, Any]:

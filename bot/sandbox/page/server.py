@@ -61,7 +61,8 @@ class Page:
         self._sockets: set[web.WebSocketResponse] = set()
         self._exits = contextlib.AsyncExitStack()
         self._files = {file.name: file for file in _STATIC.iterdir() if file.suffix in _TYPES}
-        self._calls = Calls(self.snapshot, self._exits)
+        secret = environment.get("STOPSTREAM_GENERIC_SECRET", "")
+        self._calls = Calls(self.snapshot, self._exits, secret)
 
     async def __aenter__(self) -> Self:
         try:

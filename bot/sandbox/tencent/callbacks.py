@@ -14,6 +14,8 @@ from http import HTTPStatus
 import aiohttp
 
 from bot.hooks.live import signature
+from bot.sandbox.tencent import flagged
+from bot.sandbox.tencent.flagged import Flag
 
 PATH = "/hooks/live"
 
@@ -126,6 +128,17 @@ class Callbacks:
             else "recv rtmp deleteStream",
         }
 
+    def flag(self, key: StreamKey, flag: Flag, url: str) -> None:
+        """Tell that content moderation has flagged the picture of a stream.
+
+        Args:
+            url: Of the emulated cloud, which has the picture.
+        """
+        if self.url and not self.delivery.lost:
+            said = flagged.notice(key, flag, url=url, at=self._clock())
+            for _ in range(self.delivery.copies):
+                self._spawn(self._send(flagged.EVENT, said))
+
     async def _watch(self) -> None:
         while True:
             live = self._live()
@@ -158,7 +171,7 @@ class Callbacks:
             expires = int(self._clock() + VALID_FOR)
             stamp = {"t": expires, "sign": signature(self.delivery.key, expires)}
             status = await self._post(json.dumps({**said, **stamp}).encode())
-            self.sent.append(SentNotice(event_type, str(said["stream_id"]), status))
+            self.sent.append(SentNotice(event_type, _stream_of(said), status))
             if status == HTTPStatus.OK:
                 return
             await asyncio.sleep(self.delivery.again_after)
@@ -171,3 +184,7 @@ class Callbacks:
             async with self._session.post(self.url, data=body, headers=headers) as response:
                 return response.status
         return 0
+
+
+def _stream_of(said: Mapping[str, object]) -> str:
+    return str(said.get("stream_id") or said.get("streamId") or "")

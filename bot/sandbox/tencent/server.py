@@ -17,10 +17,12 @@ from aiohttp import web
 from bot.catalog.live import STREAM
 from bot.catalog.registry import ACTIONS
 from bot.model.actions import Action, Json, Site
+from bot.sandbox.tencent import flagged
 from bot.sandbox.tencent.authentication import Key, authenticate, is_signed_v1
 from bot.sandbox.tencent.callbacks import Callbacks
 from bot.sandbox.tencent.errors import CodeError
 from bot.sandbox.tencent.faults import Fault, FaultQueue, raw
+from bot.sandbox.tencent.flagged import Flag
 from bot.sandbox.tencent.hosts import check_host, site_of
 from bot.sandbox.tencent.parameters import parse_params
 from bot.sandbox.tencent.requests import Received, Request
@@ -69,6 +71,7 @@ class CloudEmulator:
         """Listen on loopback, and return the address."""
         app = web.Application(client_max_size=LARGEST["POST"] + 1)
         app.router.add_route("*", "/", self._serve)
+        app.router.add_get(flagged.PATH, flagged.serve_picture)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -98,6 +101,10 @@ class CloudEmulator:
     def _live_streams(self) -> set[tuple[str, ...]]:
         states = self.resources.states(self.now).items()
         return {key for (kind, key), state in states if (kind, state) == (STREAM.name, STREAM.on)}
+
+    def flag(self, *key: str, flag: Flag = Flag()) -> None:  # noqa: B008 (it is frozen)
+        """Have content moderation flag the picture of a stream: its name, domain and path."""
+        self.callbacks.flag(key, flag, self.url)
 
     def ran(self, api: str = "") -> list[Received]:
         """Return the requests that took effect."""

@@ -27,7 +27,8 @@ async def world(
             policy_file=around.policy,
             environment=around.environment,
         )
-        async with Server(read_settings(**around.environment)), page:
+        async with Server(read_settings(**around.environment)) as bot, page:
+            page.bot.url = bot.url
             yield around, page
 
 

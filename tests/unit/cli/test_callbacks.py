@@ -1,6 +1,7 @@
 """`stopstream callbacks show`: what to register at Tencent Cloud."""
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,11 @@ async def test_callbacks_show_prints_each_address_and_no_key(
         capsys,
         STOPSTREAM_PUBLIC_URL="https://bot.example.com/",
         STOPSTREAM_LIVE_CALLBACK_KEY=f"{SECRET},{SECRET}-2",
+        STOPSTREAM_ALERT_CHANNEL="C0INC",
     )
-    for name in ("StreamBeginNotifyUrl", "StreamEndNotifyUrl"):
-        assert f"{name}  https://bot.example.com/hooks/live\n" in text.replace("    ", "  ")
+    of_pushes = ("StreamBeginNotifyUrl", "StreamEndNotifyUrl")
+    for name in (*of_pushes, "PornCensorshipNotifyUrl", "AudioAuditNotifyUrl"):
+        assert f"{name} https://bot.example.com/hooks/live\n" in re.sub(" +", " ", text)
     assert "STOPSTREAM_LIVE_CALLBACK_KEY, which holds two" in text
     assert SECRET not in text
 

@@ -140,6 +140,7 @@ async def test_app_is_built_without_calling_slack() -> None:
         identity=identity,
         service=None,  # type: ignore[arg-type] # nothing is asked
         alert_service=None,  # type: ignore[arg-type] # the same
+        moderation=None,  # type: ignore[arg-type] # the same
         background=BackgroundQueue(supervisor=Supervisor(Metrics())),
         directory=Directory(client, team="T0HOME"),
         signing_secret="made up",

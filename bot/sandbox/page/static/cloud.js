@@ -66,6 +66,8 @@ function newTile(key, thing) {
   const line = h("p", { class: "dim encoder" });
   const back = h("input", { type: "checkbox", on: { change: (event) => change(event.target.checked ? "come-back" : "stay-away") } });
   const push = h("button", { type: "button", class: "btn small", on: { click: () => change("start") } }, "Start", h("span", { class: "unseen" }, ` the encoder of ${thing.key[0]}`));
+  const tell = (what, label) =>
+    h("button", { type: "button", class: "btn small", on: { click: () => change(what) } }, label, h("span", { class: "unseen" }, ` of ${thing.key[0]}`));
   const made = h(
     "article",
     { class: "tile", "data-key": key },
@@ -73,6 +75,7 @@ function newTile(key, thing) {
     h("h4", {}, thing.key[0]),
     line,
     h("div", { class: "row" }, push, h("label", {}, back, "reconnects")),
+    h("div", { class: "row" }, tell("alert", "Send an alert"), tell("flag", "Flag a picture")),
   );
   $("streams").append(made);
   return { made, canvas, badge, line, back, push, thing };
