@@ -137,7 +137,8 @@ class Story:
         name = self._slack.users[user].name
         say(f"   {name:>8}  {command} {text}")
         seen = await self._slack.person(user).slash(command, text, INCIDENTS)
-        self._lines(f"only {name}", seen)
+        if seen:
+            self._lines(f"only {name}", seen)
         return seen
 
     async def _ask(self, user: str, command: str, text: str) -> Message:

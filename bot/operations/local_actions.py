@@ -31,7 +31,7 @@ _TRIES = 3
 _STATE_FIELD = (DESCRIBE_LIVE_STREAM_STATE.effect_spec.state_field or ("", ""))[0]
 
 _NOT_WATCHED = "Nobody watches it here."
-_END_ONE = "Stop watching on the card of one ends it."
+_END_ONE = "Press Stop watching on a card to free one."
 _NO_THREAD = (
     "A watch tells what it sees in a Slack thread, so ask for it in a channel: "
     "«/stopstream watch STREAM». From here, «status live STREAM» reads the state once."
@@ -130,7 +130,7 @@ def _ending(found: WatchPlace) -> tuple[State, str]:
         watcher, until = found.same
         return State.ALREADY, f"{watcher} watches it here until {format_utc(until, TO_MINUTE)}."
     if found.own >= OWN_MOST:
-        return State.FAILED, f"You watch {OWN_MOST} streams already, which is the most. {_END_ONE}"
+        return State.FAILED, f"You are watching {OWN_MOST} streams, the most allowed. {_END_ONE}"
     if found.total >= TOTAL_MOST:
-        return State.FAILED, f"{TOTAL_MOST} streams are watched already, which is the most."
+        return State.FAILED, f"{TOTAL_MOST} streams are being watched, the most allowed in all."
     return State.ACCEPTED, ""

@@ -16,7 +16,7 @@ from bot.storage.store import Store
 _READING = 10.0
 """Seconds that reading a state may take."""
 
-_GONE = "{user} may not read its state any more"
+_GONE = "{user} may no longer read its state"
 _UNKNOWN = "This release of the bot does not know it"
 
 

@@ -53,10 +53,12 @@ def reason_choice(
         "callback_id": REASON_CHOICE,
         "private_metadata": _encoded(press),
         "title": plain("Reason", 24),
-        "submit": plain("Go on", 24),
+        "submit": plain("Continue", 24),
         "close": plain("Cancel", 24),
         "blocks": [
-            section(f"{escape(command.action.plain_name)}{about}: nothing is sent yet."),
+            section(
+                f"{escape(command.action.plain_name)}{about}: choose a reason. Nothing is sent yet."
+            ),
             reason_field(CODE_BLOCK, CODE_VALUE, reasons, optional=False),
         ],
     }

@@ -91,7 +91,7 @@ def change(operation: Operation, action: Action | None, observed: str) -> Messag
     begin, _, rest = observed.partition(" ")
     name, who = code(redact(operation.target), 80), user(operation.actor.user)
     if begin == OVER:
-        why = render_sentence(rest) if rest else f"its time is over. {_again(operation, action)}"
+        why = render_sentence(rest) if rest else f"the time is up. {_again(operation, action)}"
         text = f"{Look.NOT_WATCHING.says(name)}: {why}."
         return Message(truncate(text, TEXT_MOST), (section(text),))
     lasted, _, state = rest.partition(" ")
@@ -106,8 +106,8 @@ def change(operation: Operation, action: Action | None, observed: str) -> Messag
 def _again(operation: Operation, action: Action | None) -> str:
     """Describe how to watch it again, without a full stop."""
     if action is None:
-        return "Ask again to go on"
+        return "Ask again to keep watching"
     named = {name: operation.params[name] for name in action.effect_spec.key}
     unusual = {name: v for name, v in named.items() if name not in operation.origin.usual}
     command = format_command(action, unusual, operation.region, operation.account)
-    return f"To go on: {code(command, 300)}"
+    return f"To keep watching: {code(command, 300)}"

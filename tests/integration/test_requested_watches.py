@@ -103,7 +103,7 @@ async def test_watch_ends_by_itself_with_one_line(timed_bot: House, clock: Manua
     await look(timed_bot, clock)
     (line,) = told(timed_bot)
     assert line == (
-        "⚪ *No longer watching: `s1`*: its time is over. To go on: `/stopstream watch s1`."
+        "⚪ *No longer watching: `s1`*: the time is up. To keep watching: `/stopstream watch s1`."
     )
     assert (await card(timed_bot, watch)).startswith("⚪ *No longer watching: `s1`* · ended ")
     before = len(timed_bot.cloud.sent)
@@ -153,7 +153,7 @@ async def test_whoever_may_read_the_state_may_watch(timed_bot: House, clock: Man
     sees(timed_bot, ON)
     await look(timed_bot, clock)
     (line,) = told(timed_bot)
-    assert "<@U0ALICE> may not read its state any more" in line
+    assert "<@U0ALICE> may no longer read its state" in line
 
 
 @pytest.mark.parametrize("rules", ["{actions: [Watch]}", "{actions: [Watch], deny: true}"])
@@ -183,7 +183,7 @@ async def test_watches_are_bounded(timed_bot: House) -> None:
         assert (await timed_bot.run(f"watch cam{number}")).state is State.ACCEPTED
     refused = await timed_bot.run("watch one-more")
     assert refused.state is State.FAILED
-    assert f"You watch {OWN_MOST} streams already" in refused.detail
+    assert f"You are watching {OWN_MOST} streams" in refused.detail
     assert (await timed_bot.run("unwatch cam3")).state is State.ACCEPTED
     assert (await timed_bot.run("watch one-more", key="again")).state is State.ACCEPTED
     assert (await timed_bot.run("unwatch cam3", key="twice")).state is State.ALREADY

@@ -320,7 +320,7 @@ def _watch() -> Iterator[Entry]:
         ("off", "2 180.000 inactive"),
         ("banned", "3 - forbid"),
         ("its time is over", "over"),
-        ("its asker may not read it any more", "over U0ALICE may not read its state any more"),
+        ("its asker may not read it any more", "over U0ALICE may no longer read its state"),
     ):
         yield Entry(flow, title, _THREAD, endings.seen(watch, action_of(watch), observed))
     on = replace(watch, later=later(LaterKind.ON_AGAIN, state="active"))
@@ -336,7 +336,7 @@ def _watch() -> Iterator[Entry]:
 
 
 _TOO_MANY_WATCHED = (
-    "You watch 10 streams already, which is the most. Stop watching on the card of one ends it."
+    "You are watching 10 streams, the most allowed. Press Stop watching on a card to free one."
 )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import aiohttp
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Error, Locator, Page, expect
 
 from bot import telemetry
 from bot.cli.demo import DOMAIN, HOOK_SECRET, Emulated, paged
@@ -81,7 +81,11 @@ class Walk:
 
     async def see(self, text: str) -> None:
         """Wait for a text in what has come since the story began."""
-        await expect(self._new(text).last).to_be_visible()
+        await self.page.wait_for_function(
+            "([after, text]) => [...document.querySelectorAll('#messages .message')].some("
+            "(one) => one.dataset.ts > after && new RegExp(text).test(one.textContent))",
+            arg=[self._after, text],
+        )
 
     async def be(self, user: str) -> None:
         """Go on as somebody else, at their own window: that costs the first person nothing."""
@@ -130,9 +134,6 @@ class Walk:
         )
         lines = [line for text in found for line in text.splitlines()]
         return self.taps, count_words(lines), took
-
-    def _new(self, text: str) -> Locator:
-        return self.page.locator("#messages .message", has_text=re.compile(text))
 
 
 Story: TypeAlias = Callable[[Walk], Awaitable[int | None]]
@@ -325,7 +326,7 @@ async def _play(
     async with Walk(page, world, server, name=name) as walk:
         try:
             elsewhere = await story(walk)
-        except AssertionError as error:
+        except (AssertionError, Error) as error:
             picture = Path(tempfile.gettempdir()) / f"walk-{name}.png"
             await page.screenshot(path=picture)
             return "-", "-", f"{str(error).splitlines()[0]} ({picture})"
