@@ -118,13 +118,28 @@ async def test_page_shows_a_return_and_bans_it(page: Page, world: tuple[Emulated
     await until(lambda: around.cloud.resources.banned_until("stream1"))
 
 
-async def test_page_hides_a_denial_from_other_users(page: Page) -> None:
-    """A denial is visible to its requester and hidden once another user is selected."""
-    await page.locator("#who").select_option("U0MALLORY")
+async def test_page_hides_a_denial_and_what_a_request_touches_from_others(page: Page) -> None:
+    """A denial is its requester's alone, and what the request touches is its approver's alone."""
+    await page.set_viewport_size({"width": 390, "height": 780})
+    messages, who = page.locator("#messages"), page.locator("#who")
+    await who.select_option("U0MALLORY")
     await say(page, "/stopstream live stream1")
-    await expect(page.locator("#messages")).to_contain_text("Denied:")
-    await page.locator("#who").select_option("U0BOB")
-    await expect(page.locator("#messages")).not_to_contain_text("Denied:")
+    await expect(messages).to_contain_text("Denied:")
+    await who.select_option("U0BOB")
+    await expect(messages).not_to_contain_text("Denied:")
+
+    await who.select_option("U0MALLORY")
+    for user, label in (("U0MALLORY", "Request approval"), ("U0BOB", "Show what it touches")):
+        await who.select_option(user)
+        button = page.get_by_role("button", name=re.compile(f"^{label}"))
+        await expect(button).to_be_in_viewport(ratio=1)
+        await button.click()
+    await expect(messages).to_contain_text("Only you see this")
+    await expect(messages).to_contain_text("Live since")
+    await expect(page.get_by_role("button", name=re.compile("^Approve"))).to_be_in_viewport(ratio=1)
+    await who.select_option("U0MALLORY")
+    await expect(messages).not_to_contain_text("Only you see this")
+    await expect(messages).not_to_contain_text("Live since")
 
 
 async def test_page_form_marks_an_invalid_field(page: Page) -> None:
