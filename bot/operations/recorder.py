@@ -139,7 +139,10 @@ class Recorder:
         operation = self.operation(
             invocation, State.INVALID, None, error.text, detail=error.sentence
         )
-        log_transition(operation, operation.state, self._metrics)
+        # While the database writes: the ack waits for that only.
+        asyncio.get_running_loop().call_soon(
+            log_transition, operation, operation.state, self._metrics
+        )
         try:
             async with in_time():
                 await self._store.operations.add(operation, facts_of(operation, None))

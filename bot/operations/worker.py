@@ -28,8 +28,11 @@ log = structlog.get_logger("stopstream.engine")
 _BURST, _SOON, _PATIENCE = 8, 0.05, 0.5
 """So many acks within so many seconds are a burst, which work lets pass for so long."""
 
-_BATCH = 64
-"""How many operations begin between two looks at the acks, so that no limit is left unused."""
+_BATCH = 16
+"""How many operations begin between two looks at the acks.
+
+While a burst lasts, these are 32 a second: more than the 20 that an API takes.
+"""
 
 _STUCK = 300.0
 """Seconds that beginning a batch may take: the policy asks Slack and reads states first."""

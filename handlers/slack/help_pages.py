@@ -34,8 +34,9 @@ class HelpPages:
         key: object = topic
         if permissions is not None:
             may = permissions.may
-            # Help names nobody, so it is the same for all of them.
-            permissions = replace(permissions, person=replace(permissions.person, user=""))
+            # Help names nobody, and no user group: it is the same for all of them, at any time.
+            person = replace(permissions.person, user="")
+            permissions = replace(permissions, person=person, groups_age=None)
             key = topic, id(may), replace(permissions, may=())
         known = self._pages.get(key)
         if known is not None and known[0] is may:

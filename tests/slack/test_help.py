@@ -420,3 +420,13 @@ def test_help_is_rendered_once_for_the_same_rights(monkeypatch: pytest.MonkeyPat
     pages.page("ban", vocabulary, own)
     pages.page("", rules().vocabulary, own)
     assert len(rendered) == 5
+
+
+def test_help_page_is_the_same_however_old_the_groups_are() -> None:
+    """When user groups were read changes at every moment, and help says nothing of it."""
+    pages, vocabulary, own = HelpPages(), rules().vocabulary, alice()
+    found = [
+        pages.page("", vocabulary, replace(own, groups_age=age)) for age in (None, 0.1, 0.2, 60.0)
+    ]
+
+    assert all(one is found[0] for one in found)
