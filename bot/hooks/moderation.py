@@ -29,7 +29,7 @@ _LABELS = {
 }
 """What Tencent Cloud's labels mean, by their name in lower case."""
 
-_SUGGESTIONS = {"block": "suggests block", "review": "suggests review"}
+_SUGGESTIONS = {"block": "Tencent suggests blocking it", "review": "Tencent suggests a review"}
 _PASSED = "pass"
 _NAME_MOST, _TEXT_MOST, _ADDRESS_MOST = 256, 300, 2000
 _MOST_SCORE = 100.0

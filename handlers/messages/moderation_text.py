@@ -25,7 +25,7 @@ def lines(alert: Alert) -> list[str]:
     if alert.source != MODERATION or alert.resolved_at is not None:
         return []
     since = f"Live since {format_clock(alert.live_since)}." if alert.live_since else ""
-    held = "The picture is held back." if alert.picture else ""
+    held = "The picture is hidden here." if alert.picture else ""
     return [" ".join(filter(None, (since, held)))]
 
 

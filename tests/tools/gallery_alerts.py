@@ -46,7 +46,7 @@ FLAGGED = replace(
     source=MODERATION,
     title="Suggestive content in the picture",
     summary="Score 92 of 100",
-    severity="suggests review",
+    severity="Tencent suggests a review",
     link="",
     items=(
         AlertItem(

@@ -38,7 +38,7 @@ def test_flagged_picture_is_read() -> None:
     assert (found.title, found.summary, found.severity) == (
         "Sexual content in the picture",
         "Score 98 of 100",
-        "suggests block",
+        "Tencent suggests blocking it",
     )
     (item,) = found.items
     (stream,) = item.streams
