@@ -1,6 +1,7 @@
 """Decodes rows of `alerts` into the model, and encodes the model into columns."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -72,11 +73,8 @@ def decode(row: sa.Row[Any], macs: RowMacs) -> Alert:
         raise UnreadableRowError(alerts.name, row.id, row.id, why) from error
 
 
-def genuine(
-    tx: Transaction, query: sa.Select[Any], macs: RowMacs, quarantine: Quarantine
-) -> list[Alert]:
-    """Return the alerts of a query, without those that somebody else wrote, which are reported."""
-    rows = tx.connection.execute(query.where(quarantine.excluding(alerts))).all()
+def genuine(rows: Sequence[sa.Row[Any]], macs: RowMacs, quarantine: Quarantine) -> list[Alert]:
+    """Return the alerts of rows, without those that somebody else wrote, which are reported."""
     found = list(quarantine.decode(lambda row: decode(row, macs), rows))
     for one in found:
         if one.unsigned:

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from functools import cache, lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,7 +24,9 @@ from bot.model.alerts import (
 from bot.storage import alert_rows
 from bot.storage.message_integrity import OPENED
 from bot.storage.outbox import Outbox
-from bot.storage.session import Session, write
+from bot.storage.prepared import Prepared
+from bot.storage.quarantine import without
+from bot.storage.session import MOST, Session, write
 from bot.storage.tables import alerts
 from bot.storage.writer import Transaction
 
@@ -107,8 +111,11 @@ class Alerts:
 
     def _open(self, tx: Transaction, which: sa.ColumnElement[bool]) -> Alert | None:
         """Return the newest alert of some that is not over; None if there is none."""
-        newest = sa.select(alerts).where(which).order_by(alerts.c.opened_at.desc()).limit(1)
-        found = alert_rows.genuine(tx, newest, self.session.integrity.macs, self.session.quarantine)
+        quarantine = self.session.quarantine
+        readable = sa.select(alerts).where(which, quarantine.excluding(alerts))
+        newest = readable.order_by(alerts.c.opened_at.desc()).limit(1)
+        rows = tx.connection.execute(newest).all()
+        found = alert_rows.genuine(rows, self.session.integrity.macs, quarantine)
         return next((one for one in found if one.is_open(tx.now)), None)
 
     def _take(self, tx: Transaction, given: Sequence[tuple[str, Notice, str]]) -> list[Taken]:
@@ -116,14 +123,10 @@ class Alerts:
 
     def _take_one(self, tx: Transaction, id_: str, notice: Notice, channel: str) -> Taken:
         group = _digest(notice)
-        newest = (
-            sa.select(alerts)
-            .where(alerts.c.group_key == group)
-            .order_by(alerts.c.opened_at.desc())
-            .limit(_KNOWN_MOST)
-        )
-        macs = self.session.integrity.macs
-        stored = alert_rows.genuine(tx, newest, macs, self.session.quarantine)
+        quarantine = self.session.quarantine
+        newest = _newest(quarantine.of(alerts.name))
+        rows = newest.all(tx.connection, {"is_group": group, "most": _KNOWN_MOST})
+        stored = alert_rows.genuine(rows, self.session.integrity.macs, quarantine)
         # What was told of for the last time long ago may be told anew.
         known = [one for one in stored if one.is_open(tx.now) or one.resolved_at is not None]
         fresh = news(without_dismissed(notice, stored, tx.now), known)
@@ -146,27 +149,15 @@ class Alerts:
 
     def _write(self, tx: Transaction, alert: Alert) -> None:
         row = alert_rows.columns(alert, self.session.integrity.macs)
-        inserted = self.session.insert(alerts).values(row)
-        # Where its card is posted is written by whoever posts it.
-        kept = {
-            name: value for name, value in row.items() if name not in ("card_channel", "card_ts")
-        }
-        tx.connection.execute(
-            inserted.on_conflict_do_update(index_elements=[alerts.c.id], set_=kept)
-        )
+        _upsert(self.session.insert, tuple(row)).run(tx.connection, row)
 
     def _note_seen(self, tx: Transaction, alert: Alert) -> None:
         if tx.now - alert.seen_at >= _SEEN_EVERY:
             self._write(tx, replace(alert, seen_at=tx.now))
 
     def _remove_old(self, tx: Transaction) -> None:
-        old = (
-            sa.select(alerts.c.id)
-            .where(alerts.c.seen_at < tx.now - KEPT_FOR)
-            .order_by(alerts.c.seen_at)
-            .limit(_REMOVED_AT_ONCE)
-        )
-        tx.connection.execute(sa.delete(alerts).where(alerts.c.id.in_(old.scalar_subquery())))
+        given = {"is_before": tx.now - KEPT_FOR, "most": _REMOVED_AT_ONCE}
+        _REMOVE_OLD.run(tx.connection, given)
 
 
 def _digest(notice: Notice) -> str:
@@ -188,3 +179,36 @@ def _fact(alert: Alert) -> Fact:
     }
     kind = OVER if is_over else OPENED
     return Fact(kind, alert.id, {name: value for name, value in facts.items() if value})
+
+
+# Made once, because every notice runs them.
+_OLD = (
+    sa.select(alerts.c.id)
+    .where(alerts.c.seen_at < sa.bindparam("is_before", type_=sa.Double))
+    .order_by(alerts.c.seen_at)
+    .limit(MOST)
+)
+_REMOVE_OLD = Prepared(sa.delete(alerts).where(alerts.c.id.in_(_OLD.scalar_subquery())))
+
+
+@lru_cache(8)
+def _newest(quarantined: tuple[str | int, ...]) -> Prepared:
+    """Return the query of the newest alerts of a group."""
+    return Prepared(
+        sa.select(alerts)
+        .where(alerts.c.group_key == sa.bindparam("is_group"), without(alerts, quarantined))
+        .order_by(alerts.c.opened_at.desc())
+        .limit(MOST)
+    )
+
+
+@cache
+def _upsert(insert: Callable[[sa.Table], Any], columns: tuple[str, ...]) -> Prepared:
+    """Return the INSERT of an alert, which replaces what is there."""
+    inserted = insert(alerts)
+    # Where its card is posted is written by whoever posts it.
+    kept = {
+        name: inserted.excluded[name] for name in columns if name not in ("card_channel", "card_ts")
+    }
+    statement = inserted.on_conflict_do_update(index_elements=[alerts.c.id], set_=kept)
+    return Prepared(statement, columns=columns)

@@ -18,7 +18,7 @@ from bot.storage import alert_rows, rows
 from bot.storage import outbox_lanes as lanes
 from bot.storage import outbox_statements as statements
 from bot.storage.outbox_message import EDITED, OutboxMessage, decode, delivery, is_recorded
-from bot.storage.prepared import listed
+from bot.storage.prepared import Prepared, listed
 from bot.storage.rate_limits import RateLimits
 from bot.storage.session import Session, write
 from bot.storage.tables import alerts, operations, outbox
@@ -75,8 +75,7 @@ class Outbox:
         """
         key = f"{alert.id}:{MessageKind.ALERT.value}"
         self._insert(tx, key, MessageKind.ALERT, alert.channel, about=alert)
-        mine = sa.update(outbox).where(outbox.c.key == key, outbox.c.aside == "")
-        tx.connection.execute(mine.values(aside=lanes.ALERTS))
+        _TO_ALERTS.run(tx.connection, {"is_key": key, "new_aside": lanes.ALERTS})
 
     def enqueue_audit(self, tx: Transaction, key: str, text: str) -> None:
         """Enqueue a text to the audit channel, if there is one; the same key again does nothing."""
@@ -212,9 +211,10 @@ class Outbox:
         ids = {row.operation for row in claimed if row.owed == MessageKind.ALERT.value}
         if not ids:
             return []
-        query = sa.select(alerts).where(alerts.c.id.in_(ids))
         quarantine = self.session.quarantine
-        return alert_rows.genuine(tx, query, self.session.integrity.macs, quarantine)
+        query = sa.select(alerts).where(alerts.c.id.in_(ids), quarantine.excluding(alerts))
+        found = tx.connection.execute(query).all()
+        return alert_rows.genuine(found, self.session.integrity.macs, quarantine)
 
     def _wait(self, tx: Transaction, message: OutboxMessage, spacing: float, burst: int) -> float:
         """Reserve a slot of a message's destination and return the seconds until it begins."""
@@ -336,6 +336,14 @@ class Outbox:
         ours = self.session.message_integrity.may_be_ours
         query = sa.select(sa.func.count()).select_from(outbox).where(readable, ours)
         return int((await self.session.fetch(query))[0][0])
+
+
+_TO_ALERTS = Prepared(
+    sa.update(outbox)
+    .where(outbox.c.key == sa.bindparam("is_key"), outbox.c.aside == "")
+    .values(aside=sa.bindparam("new_aside"))
+)
+"""Made once, because every notice of an alert runs it."""
 
 
 def _key(operation: Operation, kind: MessageKind, observed: str) -> str:
