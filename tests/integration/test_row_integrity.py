@@ -395,7 +395,7 @@ async def test_hold_is_lifted_by_its_release_alone(signed: Store, rows: Rows, ch
 
         started = await bot.run("ResumeLiveStream StreamName=s1", key="once")
         assert started.state is State.DENIED
-        assert "holds" in started.detail
+        assert "has held" in started.detail
         assert stops(bot) == []
         await until(lambda: held.id in tampered(rows))
 

@@ -41,6 +41,8 @@ TEXTS = (
     *("help", "help live", "help targets", "help accounts", "whoami", "audit since=24h", "off", ""),
     *("live hush-stag", "lvie stream1", "ingest", "live stream1 --dry-run", "hush-stage"),
 )
+OWN_WORDS = re.compile(r"^🚫 Denied: `([^`]*)`\. ")
+"""What they typed themselves, before the one sentence."""
 NEUTRAL = {
     *(
         "Looking up what you can do…",
@@ -168,7 +170,9 @@ async def test_outsider_gets_one_sentence_by_every_way_in(
         said += _sent(workspace)
         theirs = await house.store.operations.recent(user=EVE, limit=200)
 
-    told = {text for text in said if text} - NEUTRAL
+    repeated = {found[1] for text in said if (found := OWN_WORDS.match(text))}
+    assert all(any(words in text for text in TEXTS) for words in repeated), repeated
+    told = {OWN_WORDS.sub("", text) for text in said if text} - NEUTRAL
     assert [text for text in told if SECRETS.search(text)] == []
     assert len(told) == 1, told
     assert "\n" not in str(told)

@@ -69,6 +69,7 @@ TEXTS = {
     "STOPSTREAM_ALLOW_HTTP": "true",
     "STOPSTREAM_AUDIT_KEY": "00" * 32,
     "STOPSTREAM_AUDIT_TRUST": base64.b64encode(b"k" * 32).decode(),
+    "STOPSTREAM_PICTURE_HOSTS": "pictures.example.com",
     "STOPSTREAM_SECRETS_DIR": "tests",
     "STOPSTREAM_LOG_LEVEL": "debug",
     "TENCENTCLOUD_ROLE_ARN": "qcs::cam::uin/1:roleName/bot",

@@ -269,7 +269,7 @@ def test_parser_returns_help_form_whoami_and_audit(
         ("live stream1 domian=a.b", "domian", 'Did you mean "domain"?'),
         ("live stream1 domain=nodots", "domain=nodots", "host name"),
         ("live stream1 domain=rtmp://a.b/c", "domain=rtmp://a.b/c", "without rtmp://"),
-        ("live a b", "b", "host name"),
+        ("live a b", "b", "One command is for one stream"),
         ("car a b", "b", "one word too many"),
         ("live stream1 app=a app=b", "app=b", "given twice"),
         ("live", "", "stream is missing"),
