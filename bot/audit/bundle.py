@@ -43,6 +43,8 @@ the last was changed, left out, added or put elsewhere since record {seal} was s
 
 What is not proven:
 - that what a record says is true. Tencent Cloud can confirm a RequestId.
+- that a picture shows the stream. It is unchanged since the record with its SHA-256, which names
+  who added it and when.
 - that whoever has the key did not rewrite the whole trail before. The seal of record {seal} was
   posted to the audit channel when it was made, with the same hash; a copy of the trail elsewhere
   has the same records:

@@ -34,6 +34,7 @@ PAD = ResourceType("pad", ("on", "off"), on="off", of="stream", by=("StreamName"
 DELAY = ResourceType("delay", ("set", "off"))
 RECORDING = ResourceType("recording", ("running", "finished"))
 RECORD_TASK = ResourceType("record-task", ("running", "finished"))
+SCREENSHOT_TASK = ResourceType("screenshot-task", ("running", "finished"))
 DOMAIN = ResourceType("domain", ("enabled", "disabled"), on="enabled")
 
 _STREAM = Param("StreamName", "stream", text, "name of the stream, as in its push URL")
@@ -577,6 +578,43 @@ CREATE_RECORD_TASK = Action(
     toggles="on",
 )
 
+CREATE_SCREENSHOT_TASK = Action(
+    api="CreateScreenshotTask",
+    words="screenshot",
+    title="Take screenshots of {a stream}",
+    does="Begin to take screenshots of a stream, into the bucket of the template.",
+    product=LIVE,
+    effect=Effect.START,
+    repeatable=False,
+    per_second=20,
+    params=(
+        *_WHERE,
+        Param("EndTime", "until", timestamp(max_days=7), "when it ends, e.g. 1m from now"),
+        Param("TemplateId", "template", whole, "the screenshot template's id", example="1234"),
+        Param(
+            "StartTime",
+            "from",
+            timestamp(max_days=7),
+            "when it begins; at once if left out",
+            required=False,
+        ),
+        Param("StreamType", "type", number(0, 1), "0 as pushed, 1 mixed", required=False),
+        Param("Extension", "extension", text, "not used by Tencent yet", required=False),
+    ),
+    errors=(
+        "InternalError",
+        "InternalError.GetConfigError",
+        "InternalError.NetworkError",
+        "InvalidParameter",
+        "LimitExceeded.MaximumRunningTask",
+        *_ACCOUNT_ERRORS,
+        "UnsupportedOperation",
+    ),
+    effect_spec=EffectSpec(SCREENSHOT_TASK, ("TaskId",), new_state="running", creates="TaskId"),
+    # No list is published; that of the tasks that record is used.
+    regions=STOP_RECORD_TASK.regions,
+)
+
 DESCRIBE_RECORD_TASK = Action(
     api="DescribeRecordTask",
     words="record-task",
@@ -804,6 +842,7 @@ ACTIONS = (
     STOP_RECORD_TASK,
     CREATE_RECORD_TASK,
     DESCRIBE_RECORD_TASK,
+    CREATE_SCREENSHOT_TASK,
     FORBID_LIVE_DOMAIN,
     ENABLE_LIVE_DOMAIN,
     DESCRIBE_LIVE_DOMAIN,

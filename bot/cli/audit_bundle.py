@@ -36,9 +36,8 @@ async def write_bundle(store: Store, options: argparse.Namespace) -> int:
         complain(f"the trail has no operation and no case {one_line(options.case)}")
         return FAILED
     pictures = _pictures(options.picture)
-    if (strange := _unknown(pictures, records)) is not None:
-        complain(f"{strange}: no record of {one_line(options.case)} has its SHA-256")
-        return FAILED
+    if await _note_pictures(store, pictures, records):
+        records = records_of(store, options.case)
     ids = sorted({record.operation for record in records})
     facts: dict[str, Json] = {"user": login(), "via": "terminal", "format": "bundle"}
     facts["of"] = list[Json](ids)
@@ -111,11 +110,20 @@ def _suffix(path: str) -> str:
     return suffix if suffix[1:].isascii() and suffix[1:].isalnum() else ""
 
 
-def _unknown(pictures: dict[str, bytes], records: Sequence[Record]) -> str | None:
-    """Return the name of a picture that no record knows; None if there is none."""
+async def _note_pictures(
+    store: Store, pictures: dict[str, bytes], records: Sequence[Record]
+) -> bool:
+    """Record the SHA-256 of the pictures that no record knows yet; return whether there were any.
+
+    They are noted with the last operation of the case, by who adds them, from now on.
+    """
     known = {record.facts.get(PICTURE_HASH) for record in records}
-    strange = (n for n, one in pictures.items() if hashlib.sha256(one).hexdigest() not in known)
-    return next(strange, None)
+    hashes = dict.fromkeys(hashlib.sha256(one).hexdigest() for one in pictures.values())
+    news = [one for one in hashes if one not in known]
+    for one in news:
+        facts: dict[str, Json] = {"user": login(), "via": "terminal", PICTURE_HASH: one}
+        await store.audit_log.record(Fact("picture", records[-1].operation, facts))
+    return bool(news)
 
 
 def _write(found: Case, signer: Signer, path: Path) -> int:

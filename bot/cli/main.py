@@ -224,7 +224,7 @@ def _add_audit(add: AddParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="a picture whose SHA-256 is on the trail; may be repeated",
+        help="a picture of it, whose SHA-256 goes on the trail first; may be repeated",
     )
     statement = audits.add_parser(
         "statement", help="print a ban's statement of reasons (Digital Services Act) as JSON"

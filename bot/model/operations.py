@@ -122,8 +122,23 @@ class Approvals:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was asked for right before an operation was sent, to show what it was about.
+
+    Attributes:
+        kind: `snapshot` or `recording`.
+        task: The task's id as Tencent Cloud gave it; empty where there is none.
+        problem: Why there is none, as a sentence without its end; foreign text in part.
+    """
+
+    kind: str
+    task: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
-    """What was read before an operation was decided.
+    """What was read before an operation was decided, and taken before it was sent.
 
     Attributes:
         state: Its state when the operation was asked for; empty if unknown.
@@ -132,6 +147,7 @@ class Preview:
         live_instead: Where nothing is live under the name that was given, the key of what is
             live under a similar one.
         domains: Where it was denied for a domain that is not the account's, those that are offered.
+        evidence: None where the policy wants none.
     """
 
     state: str = ""
@@ -139,6 +155,7 @@ class Preview:
     readings: tuple[Reading, ...] = ()
     live_instead: tuple[ResourceKey, ...] = ()
     domains: tuple[str, ...] = ()
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bot.operations.approval_transitions import ApprovalTransitions
 from bot.operations.approvals import ApprovalService
 from bot.operations.authorizer import Authorizer
 from bot.operations.decisions import Decisions
+from bot.operations.evidence import EvidenceTaker
 from bot.operations.executor import Executor
 from bot.operations.live_streams import LiveStreams
 from bot.operations.local_actions import LocalActions
@@ -103,6 +104,14 @@ def assemble(
         prior=prior,
         local_actions=LocalActions(
             store=store, authorizer=authorizer, transitions=transitions, reader=reader
+        ),
+        evidence=EvidenceTaker(
+            store=store,
+            cloud=cloud,
+            limiter=limiter,
+            authorizer=authorizer,
+            policy=policy,
+            clock=clock,
         ),
         tasks=tasks,
         supervisor=supervisor,

@@ -14,6 +14,7 @@ from bot.model.commands import Command
 from bot.model.operations import Operation, State
 from bot.operations.audit_facts import facts_of
 from bot.operations.authorizer import Authorizer
+from bot.operations.evidence import EvidenceTaker
 from bot.operations.executor import Executor, Retry
 from bot.operations.lease_guard import Instant, LeaseGuard, clocks
 from bot.operations.local_actions import LocalActions
@@ -23,6 +24,7 @@ from bot.operations.rate_limiter import interval
 from bot.operations.tasks import OperationTasks
 from bot.operations.transition_log import log_step
 from bot.operations.transitions import TO_RUNNING, Outcome, Transitions
+from bot.policy.schema import EvidenceSettings
 from bot.storage.store import Store
 from bot.storage.transition import Changes, Guards, LateAnswer, Transition
 from bot.supervision import Supervisor
@@ -77,6 +79,7 @@ class Scheduler:
         executor: Executor,
         prior: PriorState,
         local_actions: LocalActions,
+        evidence: EvidenceTaker,
         tasks: OperationTasks,
         supervisor: Supervisor,
         clock: Callable[[], float] = time.time,
@@ -87,6 +90,7 @@ class Scheduler:
         self._executor = executor
         self._prior = prior
         self._local_actions = local_actions
+        self._evidence = evidence
         self._tasks = tasks
         self._supervisor = supervisor
         self._clock = clock
@@ -104,9 +108,23 @@ class Scheduler:
         return self._queue(command).backlog
 
     def enqueue(self, request: QueuedRequest) -> None:
-        """Add a request to the queue of its API."""
-        self._queued.add(request.operation.id)
-        self._queue(request.command).put(request, bulk=request.bulk)
+        """Add a request to the queue of its API, once its evidence was asked for."""
+        operation, command = request.operation, request.command
+        self._queued.add(operation.id)
+        wanted = self._evidence.wanted(operation, command)
+        if wanted is None:
+            self._queue(command).put(request, bulk=request.bulk)
+        else:
+            self._tasks.spawn(f"evidence:{operation.id}", self._enqueue_after(request, wanted))
+
+    async def _enqueue_after(self, request: QueuedRequest, wanted: EvidenceSettings) -> None:
+        """Ask for evidence, then queue the request whatever came of it."""
+        operation = request.operation
+        found = await self._evidence.take(operation, request.command, wanted)
+        preview = replace(request.changes.get("preview", operation.preview), evidence=found)
+        changes = request.changes | Changes(preview=preview)
+        queue = self._queue(request.command)
+        queue.put(replace(request, changes=changes), bulk=request.bulk)
 
     def close(self) -> None:
         """Dispatch nothing any more."""

@@ -6,7 +6,9 @@ from fnmatch import fnmatchcase
 from bot.catalog.registry import ACTIONS, by_api
 from bot.model.actions import Action, Json
 from bot.policy.domains import domain_param
-from bot.policy.schema import Limit, Policy, Rule
+from bot.policy.evidence import action_for
+from bot.policy.matching import covers_account
+from bot.policy.schema import EvidenceSettings, Limit, Policy, Rule
 
 _CHECK = "DescribeLiveStreamState"
 """What `stopstream check` reads."""
@@ -34,6 +36,8 @@ def needed(policy: Policy | None, account: str) -> list[Action]:
     allowed = [one for one in ACTIONS if policy is None or _is_allowed(policy, account, one)]
     reads = {api for action in allowed for api in _reads(action)}
     apis = {action.api for action in allowed} | reads | {_CHECK}
+    if policy is not None:
+        apis |= {action_for(one).api for one in policy.evidence if _may_be_taken(one, account)}
     return [action for action in ACTIONS if action.api in apis]
 
 
@@ -45,6 +49,10 @@ def _is_allowed(policy: Policy, account: str, action: Action) -> bool:
         for limit in policy.limits
     )
     return allowed and not never
+
+
+def _may_be_taken(evidence: EvidenceSettings, account: str) -> bool:
+    return covers_account(evidence.accounts, account)
 
 
 def _covers(entry: Rule | Limit, account: str, action: Action) -> bool:

@@ -245,6 +245,20 @@ class Limit(_Strict):
     reason: NeedsReason = None
 
 
+class EvidenceSettings(_Strict):
+    """What is asked for right before a stop or a ban of a stream, to show what it was."""
+
+    actions: tuple[ActionPattern, ...] = Field(min_length=1)
+    accounts: tuple[AccountPattern, ...] | None = Field(
+        None, min_length=1, description="Only there; left out: on every account."
+    )
+    where: dict[str, Pattern] | None = Field(None, min_length=1)
+    take: Literal["snapshot", "recording"]
+    template: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        None, description="The id of Tencent's template; a snapshot needs one."
+    )
+
+
 class ReasonSettings(_Strict):
     """A reason that people give by its code."""
 
@@ -302,6 +316,9 @@ class Policy(_Strict):
         max_length=100,
         description="By code: why something is done. Without any, reason=… is free text.",
     )
+    evidence: tuple[EvidenceSettings, ...] = Field(
+        (), description="The first that matches is asked for before what it matches is sent."
+    )
     cases: dict[ChannelId, Case] = Field(
         default_factory=dict[str, str],
         description="By channel id: the case of what is asked there without case=….",
@@ -334,6 +351,7 @@ _PARTS = (
     Members,
     Rule,
     Limit,
+    EvidenceSettings,
     ReasonSettings,
     DsaSettings,
     Runbook,

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from bot.model.actions import Action, Approval
 from bot.policy import conditions
 from bot.policy.conditions import Condition
-from bot.policy.schema import AccountSettings, Limit, Policy, Rule
+from bot.policy.evidence import shows_stream
+from bot.policy.schema import AccountSettings, EvidenceSettings, Limit, Policy, Rule
 from bot.times import parse_duration
 
 Location: TypeAlias = tuple[str | int, ...]
@@ -34,6 +35,8 @@ def validate(policy: Policy, actions: Sequence[Action]) -> Iterable[Problem]:
     for number, runbook in enumerate(policy.runbooks):
         yield from _patterns(("runbooks", number, "actions"), runbook.actions, actions)
         yield from _conditions(("runbooks", number), runbook.where, runbook.actions, actions)
+    for number, evidence in enumerate(policy.evidence):
+        yield from _evidence(policy, ("evidence", number), evidence, actions)
     for name, role in policy.roles.items():
         for number, rule in enumerate(role.allow):
             yield from _rule(policy, ("roles", name, "allow", number), rule, actions)
@@ -79,6 +82,19 @@ def _reason_needed(
         yield (*location, "reason"), "is required, but the file has no reasons to give"
     elif not any(action.takes_reason for action in covered):
         yield (*location, "reason"), "is never asked for a read or a hold"
+
+
+def _evidence(
+    policy: Policy, entry: Location, evidence: EvidenceSettings, actions: Sequence[Action]
+) -> Iterable[Problem]:
+    yield from _patterns((*entry, "actions"), evidence.actions, actions)
+    yield from _conditions(entry, evidence.where, evidence.actions, actions)
+    yield from _account_patterns(policy, (*entry, "accounts"), evidence.accounts or ())
+    covered = (a for a in actions if any(fnmatchcase(a.api, p) for p in evidence.actions))
+    if not any(map(shows_stream, covered)):
+        yield (*entry, "actions"), "stops no stream, so there is nothing to take"
+    if evidence.take == "snapshot" and evidence.template is None:
+        yield (*entry, "template"), "is missing; a snapshot needs the id of Tencent's template"
 
 
 def _account_patterns(

@@ -55,6 +55,7 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
         "readings": "sights",
         "live_instead": "instead",
         "domains": "domains",
+        "evidence": "evidence",
     },
     "origin": {
         "request_of": "request",

@@ -43,6 +43,18 @@ def reason_text(operation: Operation) -> str:
     return f"reason {code(given.reason_code)} ({escape(given.reason_text, 200)})"
 
 
+def evidence_text(operation: Operation) -> str:
+    """Describe what was asked for before it was sent, in one line; empty if nothing was."""
+    found = operation.preview.evidence
+    if found is None:
+        return ""
+    if found.problem:
+        return f"No {escape(found.kind, 20)} beforehand: {escape(found.problem, 200)}."
+    return (
+        f"{escape(found.kind, 20).capitalize()} asked for beforehand: task {code(found.task, 80)}"
+    )
+
+
 def runbook_link(of: Operation | Verdict) -> str:
     """Render the link to the runbook; empty if it is not an address that the policy accepts."""
     if not _RUNBOOK.fullmatch(of.runbook):

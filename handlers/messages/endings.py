@@ -8,7 +8,13 @@ from bot.model.operations import UNREADABLE, LiveBefore, Operation, State
 from bot.operations.follow_ups import FollowUp
 from bot.redact import redact
 from handlers.messages import watch_text
-from handlers.messages.annotations import case_text, offer_button, offer_text, runbook_link
+from handlers.messages.annotations import (
+    case_text,
+    evidence_text,
+    offer_button,
+    offer_text,
+    runbook_link,
+)
 from handlers.messages.blocks import SECTION_MOST, TEXT_MOST, Message, context, section
 from handlers.messages.buttons import (
     domain_buttons,
@@ -67,6 +73,8 @@ def ending(operation: Operation, action: Action | None, to: Contacts = NOBODY) -
         text = f"{user(operation.actor.user)} {text}"
     if notes := " · ".join(filter(None, (case_text(operation), runbook_link(operation)))):
         text = f"{text}\n{notes[:1].upper()}{notes[1:]}"
+    if evidence := evidence_text(operation):
+        text = f"{text}\n{evidence}"
     small = _small_print(operation, action)
     blocks = (section(text), context(small), *ending_buttons(operation))
     return Message(truncate(f"{text}\n{small}", TEXT_MOST), blocks)

@@ -7,6 +7,7 @@ from bot.catalog.registry import action_of
 from bot.model.actions import Approval
 from bot.model.operations import (
     Approvals,
+    Evidence,
     GivenApproval,
     LaterKind,
     LiveBefore,
@@ -115,6 +116,12 @@ def _confirm() -> Iterator[Entry]:
     yield _card(flow, "waiting, nothing is live under that name", wrong)
     yield _card(flow, "sent", BAN)
     yield _ending(flow, "sent", BAN)
+    for title, found in (
+        ("sent, with a snapshot", Evidence("snapshot", "8f2e41")),
+        ("sent, without the snapshot", Evidence("snapshot", problem="no answer within 2 s")),
+    ):
+        seen = replace(BAN.preview, evidence=found)
+        yield _ending(flow, title, replace(BAN, preview=seen))
     yield _card(flow, "off", replace(BAN, later=later(LaterKind.CHECKED, "forbid")))
     yield _looked(flow, "off", BAN, "banned")
     yield _watched(flow, "no longer banned, seen while it was watched", BAN, 95, "off")

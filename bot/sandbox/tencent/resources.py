@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bot.catalog.live import DOMAIN, RECORD_TASK, STREAM
+from bot.catalog.live import DOMAIN, RECORD_TASK, SCREENSHOT_TASK, STREAM
 from bot.catalog.registry import RESOURCE_TYPES
 from bot.model.actions import Action, Effect, EffectSpec, Json, Params, ResourceType
 from bot.sandbox.tencent.errors import CodeError
@@ -218,8 +218,8 @@ def _refuse(action: Action, state: str | None) -> None:
 
 
 def _timed(spec: EffectSpec, params: Params, now: float) -> Params:
-    """Check the times of a recording, and return the parameters with its start."""
-    if spec.resource_type != RECORD_TASK:
+    """Check the times of a task, and return the parameters with its start."""
+    if spec.resource_type not in (RECORD_TASK, SCREENSHOT_TASK):
         return params
     begins = params.get("StartTime", int(now))
     if not parse_time(begins) < parse_time(params["EndTime"]) <= parse_time(begins) + RECORD:
