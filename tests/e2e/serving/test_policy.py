@@ -34,8 +34,9 @@ defaults: {live: {DomainName: push.example.com}}
         (seen,) = await slack.wait_for(partial(slack.ephemerals, user))
 
     member = user == "U0MALLORY"
-    assert ("Denied" in seen.text) is member, "an outsider gets one sentence"
-    assert ("`stream1`" in seen.text) is member
+    said = seen.text.removeprefix("🚫 Denied: `live stream1`. ")
+    assert ("Denied" in said) is member, "an outsider gets one sentence after their own words"
+    assert ("`stream1`" in said) is member
     assert list(world.cloud.received) == []
 
 

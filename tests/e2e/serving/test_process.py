@@ -149,7 +149,7 @@ async def test_cli_lists_and_decides_waiting_operations(
     assert out.startswith("accepted: DropLiveStream")
     code, _, err = await program.run("decide", first, "deny", "--actor", "U0BOB")
     assert code == 1
-    assert "You decided this" in err
+    assert "You already decided this" in err
 
     second = await asked("stream2", "U0ALICE")
     code, out, _ = await program.run(
