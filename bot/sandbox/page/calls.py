@@ -155,6 +155,8 @@ class Calls:
                 resource.returns_after = 2.0
             case "stay-away":
                 resource.returns_after = resource.returns_at = None
+            case "flag" if not self._cloud.callbacks.url:
+                return {"trouble": "The bot is not running: nobody takes the callback."}
             case "flag":
                 self._cloud.flag(*map(str, key))
             case "alert":

@@ -100,8 +100,12 @@ class Page:
         for socket in list(self._sockets):
             await socket.close()
 
-    def _wake(self) -> None:
+    def _direct_callbacks(self) -> None:
+        """Have the cloud's callbacks go where the bot listens now."""
         self._cloud.callbacks.url = self.bot.url and self.bot.url + CALLBACKS
+
+    def _wake(self) -> None:
+        self._direct_callbacks()
         for news in self._windows:
             news.set()
 
@@ -229,6 +233,7 @@ class Page:
         name = request.match_info["call"]
         if name not in self._calls:
             raise web.HTTPNotFound
+        self._direct_callbacks()
         try:
             answer = await self._calls.run(name, CallBody(json.loads(await request.text())))
         except (RefusedError, ValueError, RecursionError) as error:
