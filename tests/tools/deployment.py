@@ -73,9 +73,9 @@ def lint_image(tools: Path) -> str:
 
 
 def validate_manifests(tools: Path) -> str:
-    """Validate every object of both overlays, after their patches."""
+    """Validate every object of each overlay, after its patches."""
     count = 0
-    for overlay in ("sqlite", "postgresql"):
+    for overlay in ("sqlite", "postgresql", "ingress"):
         for manifest in built(DEPLOY / "kubernetes" / overlay):
             with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
                 yaml.safe_dump(manifest, file)
