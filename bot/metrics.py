@@ -194,6 +194,15 @@ class Metrics:
             "Whether the audit sink takes the trail; 1 where there is none.",
         )
         self.sink_up.set(1)
+        self.webhook_behind = self._gauge(
+            "stopstream_webhook_behind",
+            "Records of the audit trail whose events the webhook has not been told yet.",
+        )
+        self.webhook_up = self._gauge(
+            "stopstream_webhook_up",
+            "Whether the webhook's receiver takes events; 1 where there is none.",
+        )
+        self.webhook_up.set(1)
 
     def _declare_process(self) -> None:
         self.policy_loads = self._counter(

@@ -21,12 +21,19 @@ class Gauges:
     """Reads what the gauges show; the database is asked once, however many ask."""
 
     def __init__(
-        self, *, store: Store, metrics: Metrics, skew: ClockSkew, sink: SinkRelay | None
+        self,
+        *,
+        store: Store,
+        metrics: Metrics,
+        skew: ClockSkew,
+        sink: SinkRelay | None,
+        webhook: SinkRelay | None,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._skew = skew
         self._sink = sink
+        self._webhook = webhook
         self._figures = SharedAnswer(self._ask)
 
     async def text(self, messenger: Messenger | None, socket: SocketMode | None) -> bytes:
@@ -44,6 +51,9 @@ class Gauges:
         if self._sink is not None:
             metrics.sink_behind.set(self._sink.behind)
             metrics.sink_up.set(not self._sink.trouble)
+        if self._webhook is not None:
+            metrics.webhook_behind.set(self._webhook.behind)
+            metrics.webhook_up.set(not self._webhook.trouble)
         metrics.slack_up.set(messenger is not None and not messenger.trouble)
         metrics.sockets.set(socket.open if socket else 0)
         metrics.sockets_wanted.set(socket.wanted if socket else 0)

@@ -43,14 +43,15 @@ class HttpServer:
         supervisor: Supervisor,
         skew: ClockSkew,
         sink: SinkRelay | None = None,
+        webhook: SinkRelay | None = None,
         metrics_apart: bool = False,
     ) -> None:
         self._store = store
         self._supervisor = supervisor
         self._skew = skew
-        self._sink = sink
+        self._relays = [one for one in (sink, webhook) if one is not None]
         self._store_trouble = SharedAnswer(self._ask_store)
-        self._gauges = Gauges(store=store, metrics=metrics, skew=skew, sink=sink)
+        self._gauges = Gauges(store=store, metrics=metrics, skew=skew, sink=sink, webhook=webhook)
         self._messenger: Messenger | None = None
         self._receiver: Receiver | None = None
         self._socket: SocketMode | None = None
@@ -138,9 +139,9 @@ class HttpServer:
         if trouble:
             return web.Response(status=503, text=trouble + "\n")
         # It serves all the same: only what it signs, and retention, depend on the clock, and
-        # no stop waits for the audit sink.
+        # no stop waits for the audit sink or the webhook.
         excess = self._skew.excess()
-        buts = [excess.sentence() if excess else "", self._sink.trouble if self._sink else ""]
+        buts = [excess.sentence() if excess else "", *(one.trouble for one in self._relays)]
         return web.Response(text=", but ".join(filter(None, ["ready", *buts])) + "\n")
 
     async def _trouble(self) -> str:

@@ -177,6 +177,7 @@ class Server:
         self.supervisor = Supervisor(self.metrics, clock=clock)
         self._http: HttpServer | None = None
         self._sink: SinkRelay | None = None
+        self._webhook: SinkRelay | None = None
         self._traces: Traces = NO_TRACES
         self._stack = contextlib.AsyncExitStack()
 
@@ -218,7 +219,8 @@ class Server:
             sink.start()
             # What others record while they stop is copied, too.
             self._stack.push_async_callback(sink.stop)
-        if (webhook := open_webhook(settings, store, self.supervisor)) is not None:
+        webhook = self._webhook = open_webhook(settings, store, self.supervisor)
+        if webhook is not None:
             webhook.start()
             self._stack.push_async_callback(webhook.stop)
         http = self._http = await self._listen(store)
@@ -275,6 +277,7 @@ class Server:
             supervisor=self.supervisor,
             skew=self.skew,
             sink=self._sink,
+            webhook=self._webhook,
             metrics_apart=self.settings.metrics_address is not None,
         )
         self._stack.push_async_callback(http.stop)

@@ -18,6 +18,7 @@ from bot.storage import database, tables
 from bot.storage.store import Store
 from bot.supervision import DOWN
 from tests.support.alerts import judge, rules
+from tests.support.ports import free_port
 from tests.support.prometheus import fetch, needs_promtool, value
 from tests.support.stored_operations import FACTS, operation
 from tests.support.stored_rows import Rows
@@ -93,6 +94,10 @@ class Scene:
     async def close_the_sink(self) -> None:
         _rename(self._folder / "sink", "gone")
         await self.shows("stopstream_audit_sink_up", 0.0)
+
+    async def tell_nobody(self) -> None:
+        await self.shows("stopstream_webhook_up", 0.0)
+        assert "ready, but " in (await fetch(f"{self.bot.url}/readyz"))[1]
 
     async def keep_an_ack_waiting(self) -> None:
         asked = value(await self.scrape(), "stopstream_asked_total", api="DropLiveStream") or 0.0
@@ -174,8 +179,12 @@ class Scene:
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     clock = Clock()
     async with emulated(tmp_path, limits=False) as world:
-        sink = {"STOPSTREAM_AUDIT_SINK": str(_sink(tmp_path))}
-        settings = read_settings(**world.environment, **sink)
+        places = {
+            "STOPSTREAM_AUDIT_SINK": str(_sink(tmp_path)),
+            "STOPSTREAM_WEBHOOK_URL": f"http://127.0.0.1:{free_port()}/",
+            "STOPSTREAM_WEBHOOK_SECRET": "whsec_" + "QUJD" * 8,
+        }
+        settings = read_settings(**world.environment, **places)
         async with Server(settings, clock=clock) as bot:
             yield Scene(
                 Sandbox(world.slack, world.cloud, bot, world.policy), settings, clock, tmp_path
@@ -190,10 +199,12 @@ async def test_alert_fires_on_what_is_provoked(
     await scene.shows("stopstream_sockets_open", 2.0)
     await scene.shows("stopstream_slack_up")
     await scene.shows("stopstream_audit_sink_up")
+    await scene.shows("stopstream_webhook_up")
     calm = await scene.scrape()
 
     await scene.ask_for_a_decision()
     await scene.stop_what_comes_back()
+    await scene.tell_nobody()
     await scene.refuse_the_key()
     await scene.break_the_cloud()
     await scene.archive_the_channel()
