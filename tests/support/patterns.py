@@ -1,6 +1,7 @@
 """Every regular expression of the program, how it is used, and texts made to slow it down."""
 
 import ast
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -72,8 +73,10 @@ def unread() -> set[str]:
 def _of(module: ModuleType) -> Iterator[Used]:
     source = inspect.getsource(module)
     for name, value in vars(module).items():
+        if not (patterns := _patterns(value)):
+            continue
         called = _ALL & set(re.findall(rf"\b{re.escape(name)}\.(\w+)\(", source))
-        for pattern in _patterns(value):
+        for pattern in patterns:
             # One in a collection, or passed to a function, is matched where a value begins.
             yield Used(f"{module.__name__}.{name}", pattern, frozenset(called or _ONCE))
     for way, given in _written(module):
@@ -82,21 +85,24 @@ def _of(module: ModuleType) -> Iterator[Used]:
             yield Used(f"{module.__name__}: {text[:40]}", pattern, frozenset({way}))
 
 
-def _patterns(value: object) -> Iterable[re.Pattern[Any]]:
+def _patterns(value: object) -> list[re.Pattern[Any]]:
     values = value.values() if isinstance(value, Mapping) else value
     if not isinstance(values, Iterable) or isinstance(values, str | bytes):
         values = (values,)
     return [one for one in values if isinstance(one, re.Pattern)]
 
 
-def _written(module: ModuleType) -> Iterator[tuple[str, ast.expr]]:
-    """Yield each call of `re` with a pattern, and the pattern."""
+@functools.cache
+def _written(module: ModuleType) -> list[tuple[str, ast.expr]]:
+    """Return each call of `re` with a pattern, and the pattern."""
+    found: list[tuple[str, ast.expr]] = []
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name("re"), attr=way), args=[given, *_]) if (
                 way in _ALL | {"compile"}
             ):
-                yield way, given
+                found.append((way, given))
+    return found
 
 
 def _value(module: ModuleType, given: ast.expr) -> object:

@@ -1,8 +1,10 @@
 """Fails each system call on the database's files in turn, and looks at what is left on disk."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,16 +63,22 @@ async def disk(folder: Path) -> DiskTrial:
     if why := traced.why_not():
         raise SystemExit(why)
     trial = DiskTrial()
-    for name, count in sorted(_made(folder / "plain").items()):
-        for number in range(1, count + 1):
-            case = folder / f"{name}-{number}"
-            inject = f"inject={name}:error=EIO:when={number}"
-            heard = _run(case, name, inject)
+    made = sorted(_made(folder / "plain").items())
+    cases = [(name, number) for name, count in made for number in range(1, count + 1)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda case: _run_failing(folder, *case), cases)
+        for (name, number), heard in zip(cases, results, strict=True):
             trial.failed[name] += 1
             trial.heard.update(what for what, _ in heard)
             trial.not_started += not heard
-            trial.wrong += [f"{name} {number}: {what}" for what in await _faults(case, heard)]
+            wrong = await _faults(folder / f"{name}-{number}", heard)
+            trial.wrong += [f"{name} {number}: {what}" for what in wrong]
     return trial
+
+
+def _run_failing(folder: Path, name: str, number: int) -> list[tuple[str, str]]:
+    """Run a process whose call of that name and number fails."""
+    return _run(folder / f"{name}-{number}", name, f"inject={name}:error=EIO:when={number}")
 
 
 def _made(folder: Path) -> Counter[str]:
