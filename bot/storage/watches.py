@@ -36,6 +36,14 @@ _CLAIMED = 30.0
 """Seconds after which a read that was claimed and not recorded is due again."""
 
 
+_AT_ONCE = 16
+"""Reads that are claimed together, at most."""
+
+_UNPROMPTED = 4
+"""Those among them that nobody asked for and no notice prompts: after many stops, they are read
+more rarely, and neither a notice nor what people ask for waits for them."""
+
+
 class Watches:
     """Begins and ends watches, takes notices of streams, and hands out what is to be read."""
 
@@ -148,15 +156,24 @@ class Watches:
         self.end(tx, watch.operation.id)
 
     @write
-    def claim(self, tx: Transaction, limit: int = 16) -> list[Watch]:
-        """Claim what is to be read now; a claim that is not recorded lapses."""
+    def claim(self, tx: Transaction) -> list[Watch]:
+        """Claim what is to be read now; a claim that is not recorded lapses.
+
+        What a notice is about comes first, then what somebody asked for.
+        """
         # One that somebody asked for ends with a line in its thread, unless nobody can read it.
         ended = sa.and_(watches.c.until < tx.now - _CLAIMED, sa.not_(watches.c.asked))
         lost = watches.c.until < tx.now - KEPT_FOR
         over = sa.delete(watches).where(sa.or_(ended, lost))
         tx.connection.execute(over)
-        due = sa.select(watches).where(watches.c.next_at <= tx.now).order_by(watches.c.next_at)
-        found = tx.connection.execute(due.limit(limit)).all()
+        prompted = sa.or_(watches.c.heard != "", watches.c.asked)
+        due = sa.select(watches).where(watches.c.next_at <= tx.now)
+        first = due.where(prompted).order_by(watches.c.heard == "", watches.c.next_at)
+        rest = due.where(sa.not_(prompted)).order_by(watches.c.next_at)
+        found = [
+            *tx.connection.execute(first.limit(_AT_ONCE)),
+            *tx.connection.execute(rest.limit(_UNPROMPTED)),
+        ]
         if not found:
             return []
         ids = [row.operation for row in found]

@@ -273,3 +273,16 @@ async def test_return_is_told_once_by_the_watch_or_the_verification(
     lines = [*timed_bot.desk.said(MessageKind.SEEN), *timed_bot.desk.said(MessageKind.LOOKED)]
     assert len(lines) == 1
     assert await later_of(timed_bot, stopped) is LaterKind.ON_AGAIN
+
+
+async def test_notice_does_not_wait_for_other_streams(timed_bot: House, clock: ManualClock) -> None:
+    """After many stops few are read at once unprompted, and what a notice is about comes first."""
+    for name in ("s1", *(f"t{number}" for number in range(8))):
+        await timed_bot.run(f"live {name}")
+    clock.advance(60.0)
+    watches = timed_bot.store.watches
+    await watches.take_notice(notice(timed_bot, NoticeKind.BEGAN))
+
+    claimed = [watch.operation.target for watch in await watches.claim()]
+    assert claimed[0] == "s1"
+    assert len(claimed) == 1 + 4
