@@ -107,7 +107,7 @@ async def _watch(slack: Workspace, begun: Mapping[str, float], seconds: float) -
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         for one in channel.roots:
-            title = one.text.partition("*")[2].partition("*")[0]
+            title = one.text.partition("*Alert: ")[2].partition("*")[0]
             if title in begun:
                 found.setdefault(title, time.monotonic())
         if begun and found.keys() >= begun.keys() and time.monotonic() > until - 60:
