@@ -10,7 +10,7 @@ from bot.audit import bundle
 from bot.audit.bundle import PICTURE_HASH, Case
 from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer
 from bot.audit.hash_chain import Fact, Record
-from bot.cli.audit_export import login
+from bot.cli.audit_export import login, record_export
 from bot.cli.output import DONE, FAILED, complain, one_line, say
 from bot.errors import ConfigError
 from bot.files import read_regular_file
@@ -39,9 +39,7 @@ async def write_bundle(store: Store, options: argparse.Namespace) -> int:
     if await _note_pictures(store, pictures, records):
         records = records_of(store, options.case)
     ids = sorted({record.operation for record in records})
-    facts: dict[str, Json] = {"user": login(), "via": "terminal", "format": "bundle"}
-    facts["of"] = list[Json](ids)
-    await store.audit_log.record(Fact("exported", "", facts))
+    await record_export(store, "bundle", {"of": list[Json](ids)})
     found = await _sealed(store, options.case, records, pictures)
     if found is None:
         complain("no seal of the bot's is over these records: run stopstream audit verify")

@@ -3,7 +3,7 @@
 import contextlib
 import getpass
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from bot.audit import csv_rows
 from bot.audit.copies import format_line
@@ -15,15 +15,8 @@ from bot.storage.store import Store
 
 async def export(store: Store, *, as_format: str, since: float, until: float) -> int:
     """Write the records out, after a record of the export itself."""
-    facts: dict[str, Json] = {
-        "user": login(),
-        "via": "terminal",
-        "format": as_format,
-        "since": since,
-        "until": until,
-    }
-    # First the record, then the records: nobody exports the audit log unseen.
-    await store.audit_log.record(Fact("exported", "", {n: v for n, v in facts.items() if v}))
+    asked = {"since": since, "until": until}
+    await record_export(store, as_format, {name: at for name, at in asked.items() if at})
     write = write_jsonl if as_format == "jsonl" else write_csv
     with store.audit_log.snapshot() as audited:
         progress = Progress("exporting", audited.buried, audited.last)
@@ -53,6 +46,12 @@ def write_csv(records: Iterable[Record], write: Callable[[str], object]) -> None
     write(csv_rows.line(csv_rows.COLUMNS))
     for record in records:
         write(csv_rows.line(csv_rows.row(record)))
+
+
+async def record_export(store: Store, as_format: str, facts: Mapping[str, Json]) -> None:
+    """Record what is about to be handed out: nobody exports the audit log unseen."""
+    by: dict[str, Json] = {"user": login(), "via": "terminal", "format": as_format}
+    await store.audit_log.record(Fact("exported", "", by | dict(facts)))
 
 
 def login() -> str:

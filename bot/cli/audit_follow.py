@@ -7,11 +7,10 @@ import sys
 from collections.abc import Callable
 
 from bot.audit.copies import format_line
-from bot.audit.hash_chain import Fact, Record
-from bot.cli.audit_export import login
+from bot.audit.hash_chain import Record
+from bot.cli.audit_export import record_export
 from bot.cli.audit_show import tail_line
 from bot.cli.output import DONE, complain, say
-from bot.model.actions import Json
 from bot.storage.store import Store
 
 _EVERY = 0.25
@@ -32,9 +31,7 @@ async def follow(store: Store, *, after: int | None, as_json: bool) -> int:
     with store.audit_log.snapshot() as audited:
         last, buried = audited.last, audited.buried
     position = last if after is None else after
-    facts: dict[str, Json] = {"user": login(), "via": "terminal", "format": "follow"}
-    # As with an export: nobody reads the whole log unseen.
-    await store.audit_log.record(Fact("exported", "", {**facts, "after": position}))
+    await record_export(store, "follow", {"after": position})
     if position < buried:
         complain(f"records up to {buried} were removed for their age; it goes on after them")
     await _write_on(store, position, format_line if as_json else tail_line, stop)

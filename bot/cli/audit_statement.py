@@ -5,14 +5,12 @@ import json
 from datetime import date
 from itertools import groupby
 
-from bot.audit.hash_chain import Fact
 from bot.cli.audit_bundle import records_of
-from bot.cli.audit_export import login
+from bot.cli.audit_export import record_export
 from bot.cli.output import DONE, FAILED, complain, one_line, say
 from bot.cli.settings import Settings
 from bot.cli.wiring import open_policy
 from bot.errors import ConfigError
-from bot.model.actions import Json
 from bot.operations.dsa_statement import FROM_POLICY, Ban, Statement, ban_of, statement_of
 from bot.policy.schema import Policy
 from bot.storage.store import Store
@@ -38,9 +36,7 @@ async def write_statement(store: Store, settings: Settings, options: argparse.Na
     if made.missing:
         complain(_missing(ban, made, policy))
         return FAILED
-    facts: dict[str, Json] = {"user": login(), "via": "terminal", "format": "statement"}
-    facts["of"] = [ban.operation]
-    await store.audit_log.record(Fact("exported", "", facts))
+    await record_export(store, "statement", {"of": [ban.operation]})
     say(json.dumps(made.fields, indent=2, ensure_ascii=False))
     return DONE
 
