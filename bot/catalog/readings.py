@@ -146,8 +146,8 @@ def _row(
     shown = "/".join([*where, name] if apart else [name])
     values: list[str | float] = [redact(shown, _LONGEST)]
     notes: list[str] = []
-    since = _value(row, f"@{spec.since}") if spec.since else ""
-    if since != "":
+    since = listed_since(spec, row)
+    if since is not None:
         notes.append("since {}")
         values.append(since)
     between = spec.between or ("", "")
@@ -203,6 +203,12 @@ def to_text(reading: Reading) -> str:
         shown = value if isinstance(value, str) else format_utc(value)
         words = words.replace("{}", shown.replace("{}", "{ }"), 1)
     return words
+
+
+def listed_since(spec: EffectSpec, row: Params) -> float | None:
+    """Return since when a listed resource is as it is, epoch seconds; None if that is not said."""
+    since = _value(row, f"@{spec.since}") if spec.since else ""
+    return since if isinstance(since, float) else None
 
 
 def _value(body: Params, field: str) -> str | float:

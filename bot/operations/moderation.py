@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from bot.catalog.readings import listed_since
 from bot.catalog.registry import by_api
 from bot.errors import PictureError, StoreError
-from bot.model.actions import Params
 from bot.model.alerts import MODERATION, Alert, Notice
 from bot.model.commands import Command, Invocation
 from bot.model.operations import Operation, State
@@ -28,7 +28,6 @@ from bot.operations.state_reader import StateReader
 from bot.policy.loader import LoadedPolicy
 from bot.storage.alerts import Taken
 from bot.storage.store import Store
-from bot.times import parse_instant
 
 log = structlog.get_logger("stopstream.alerts")
 
@@ -168,15 +167,8 @@ class ModerationService:
         rows = (body or {}).get("OnlineInfo")
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, dict) and row.get("StreamName") == stop.params.get("StreamName"):
-                return _published(row)
+                return listed_since(read.effect_spec, row)
         return None
-
-
-def _published(row: Params) -> float | None:
-    """Return when the newest push of a listed stream began; None where that is not said."""
-    pushes = row.get("PublishTimeList")
-    first = pushes[0] if isinstance(pushes, list) and pushes else None
-    return parse_instant(first.get("PublishTime")) if isinstance(first, dict) else None
 
 
 def _asking(asked: Invocation, command: Command) -> Operation:

@@ -35,7 +35,6 @@ _READ_APART = 1.0
 _CLAIMED = 30.0
 """Seconds after which a read that was claimed and not recorded is due again."""
 
-
 _AT_ONCE = 16
 """Reads that are claimed together, at most."""
 
