@@ -16,7 +16,7 @@ from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
 from bot.storage.tables import operations, watches
 from bot.storage.transition import Effects, Transition
-from bot.storage.watches import stream_of
+from bot.storage.watches import is_unheard, stream_of
 from bot.storage.writer import Transaction
 
 OWN_MOST, TOTAL_MOST = 10, 100
@@ -97,19 +97,13 @@ class RequestedWatches:
             Whether it was told.
         """
         mine = watches.c.operation == watch.operation.id, watches.c.changes == watch.changes
-        unheard = sa.func.coalesce(watches.c.heard_at, 0.0) == (watch.heard_at or 0.0)
         next_at = min(tx.now + again_in, watch.until)
         changed = state != watch.state
         values = {"state": state, "changes": watch.changes + int(changed)}
         if not tx.connection.execute(sa.update(watches).where(*mine).values(values)).rowcount:
             return False
-        # A notice that has come meanwhile is read at once.
         later = {"next_at": next_at, "heard": ""}
-        tx.connection.execute(
-            sa.update(watches)
-            .where(watches.c.operation == watch.operation.id, unheard)
-            .values(later)
-        )
+        tx.connection.execute(sa.update(watches).where(is_unheard(watch)).values(later))
         if changed:
             tx.facts.append(Fact(SEEN, watch.operation.id, dict(facts)))
             self._tell_state(tx, watch, state)
@@ -119,8 +113,8 @@ class RequestedWatches:
     def postpone(self, tx: Transaction, watch: Watch, again_in: float) -> None:
         """Have a stream read again later whose state could not be read."""
         next_at = min(tx.now + again_in, watch.until)
-        mine = sa.update(watches).where(watches.c.operation == watch.operation.id)
-        tx.connection.execute(mine.values(next_at=next_at))
+        later = sa.update(watches).where(is_unheard(watch))
+        tx.connection.execute(later.values(next_at=next_at))
 
     @write
     def finish(

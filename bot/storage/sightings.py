@@ -14,6 +14,7 @@ from bot.storage.off_air import OffAir
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
 from bot.storage.tables import operations, watches
+from bot.storage.watches import is_unheard
 from bot.storage.writer import Transaction
 
 SEEN = "seen"
@@ -71,13 +72,11 @@ class Sightings:
         Args:
             heard: Whether a read has followed its last notice now.
         """
-        mine = watches.c.operation == watch.operation.id
-        unchanged = sa.func.coalesce(watches.c.heard_at, 0.0) == (watch.heard_at or 0.0)
         values = {"next_at": tx.now + seconds} | ({"heard": ""} if heard else {})
         if tx.now + seconds > watch.until:
-            tx.connection.execute(sa.delete(watches).where(mine, unchanged))
+            tx.connection.execute(sa.delete(watches).where(is_unheard(watch)))
         else:
-            tx.connection.execute(sa.update(watches).where(mine, unchanged).values(values))
+            tx.connection.execute(sa.update(watches).where(is_unheard(watch)).values(values))
 
     def _later(self, tx: Transaction, watch: Watch) -> LaterEvent | None:
         """Return what is known to have become of a stop by now."""

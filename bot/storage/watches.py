@@ -197,6 +197,12 @@ def _watch(row: sa.Row[Any], operation: Operation) -> Watch:
     )
 
 
+def is_unheard(watch: Watch) -> sa.ColumnElement[bool]:
+    """Select a watch unless a notice has come of it since it was claimed: that is read at once."""
+    unheard = sa.func.coalesce(watches.c.heard_at, 0.0) == (watch.heard_at or 0.0)
+    return sa.and_(watches.c.operation == watch.operation.id, unheard)
+
+
 def stream_of(key: str) -> str:
     """Return the name of the stream that a key identifies."""
     return str(next(iter(json.loads(key)), ""))

@@ -230,6 +230,23 @@ async def test_unreadable_state_is_read_again(timed_bot: House, clock: ManualClo
     assert told(timed_bot) == ["⚫ <@U0ALICE> *Off: `s1`*"]
 
 
+async def test_notice_during_a_read_that_fails_is_read_soon(
+    timed_bot: House, clock: ManualClock
+) -> None:
+    """A read that could not be made puts off no notice that has come meanwhile."""
+    await timed_bot.run("watch s1")
+    clock.advance(31.0)
+    watches = timed_bot.store.watches
+    (claimed,) = await watches.claim()
+    began = LiveNotice("default", NoticeKind.BEGAN, "s1", "push.example.com", "live", clock(), "1")
+    assert await watches.take_notice(began)
+    await timed_bot.store.requested_watches.postpone(claimed, 30.0)
+    clock.advance(2.0)
+
+    (again,) = await watches.claim()
+    assert again.heard is NoticeKind.BEGAN
+
+
 async def test_stop_of_a_watched_stream_keeps_both_watches(
     timed_bot: House, clock: ManualClock
 ) -> None:
