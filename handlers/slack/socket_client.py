@@ -158,7 +158,10 @@ class PacedSocketClient(SocketModeClient):
             raise OSError("the socket's address is not encrypted")
         if self.current_session is not None:
             await self.current_session.close()
-        session = await self.aiohttp_client_session.ws_connect(
+        if self.web_client.session is None:
+            raise OSError("the client has no session")
+        # Not the SDK's own, which follows redirects.
+        session = await self.web_client.session.ws_connect(
             address, autoping=False, heartbeat=self.ping_interval, proxy=self.proxy
         )
         self._pacer.opened()

@@ -46,6 +46,10 @@ class Identity:
     workspace: str = ""
 
 
+class RedirectedError(aiohttp.ClientError):
+    """A call was answered with a redirect, which is not followed."""
+
+
 @contextlib.asynccontextmanager
 async def web_client(
     token: str, base_url: str, skew: ClockSkew | None = None
@@ -56,7 +60,7 @@ async def web_client(
         skew: Told of the time that each answer names.
     """
     async with aiohttp.ClientSession(
-        trace_configs=[_noting(skew)] if skew else None,
+        trace_configs=[_refusing_redirects(), *([_noting(skew)] if skew else [])],
         timeout=aiohttp.ClientTimeout(total=30, sock_connect=5),
         connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=60),
     ) as session:
@@ -77,6 +81,25 @@ def _noting(skew: ClockSkew) -> aiohttp.TraceConfig:
 
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(note)
+    return trace
+
+
+def _refusing_redirects() -> aiohttp.TraceConfig:
+    """Return what ends a call, or a socket, that is led elsewhere.
+
+    The SDK would follow: it would send there what it sends to Slack, and believe the answer.
+    """
+
+    async def refuse(
+        _session: aiohttp.ClientSession,
+        _context: SimpleNamespace,
+        redirected: aiohttp.TraceRequestRedirectParams,
+    ) -> None:
+        redirected.response.close()
+        raise RedirectedError("a redirect is not followed")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
     return trace
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bot.errors import ConfigError
 from tests.conftest import House
@@ -80,6 +82,27 @@ async def test_socket_address_in_the_clear_is_not_opened(house: House) -> None:
         there, fake.links = fake.links, fake.links.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
         await socket.start(connections=1)
         await line.until(lambda: fake.methods().count("apps.connections.open") > 1)
+        assert not line.open
+        fake.links = there
+
+        await line.until(lambda: socket.healthy)
+
+
+async def test_redirected_socket_is_not_opened(house: House) -> None:
+    """A socket whose address leads elsewhere is not opened there, and asked for again."""
+    came: list[str] = []
+
+    async def lead(request: web.Request) -> web.StreamResponse:
+        came.append(request.path)
+        return web.Response(status=307, headers={"Location": f"http{there.removeprefix('ws')}"})
+
+    app = web.Application()
+    app.router.add_get("/led", lead)
+    async with on_socket(house) as (socket, line, fake), TestServer(app) as server:
+        there, fake.links = fake.links, str(server.make_url("/led")).replace("http", "ws", 1)
+        await socket.start(connections=1)
+        await line.until(lambda: fake.methods().count("apps.connections.open") > 2)
+        assert came
         assert not line.open
         fake.links = there
 

@@ -7,6 +7,7 @@ import pytest
 
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError
+from handlers.slack.api_calls import UnknownOutcome, call
 from handlers.slack.web_client import connect
 from tests.support.fake_slack import BOT_USER, TEAM, Fault, slack
 
@@ -48,6 +49,23 @@ async def test_connect_separates_slack_failure_from_config_error() -> None:
 
         with pytest.raises(DirectoryError):
             await connect(client)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_is_not_followed(status: int) -> None:
+    """Where Slack's answer leads elsewhere, nothing is sent there and nobody there is believed."""
+    async with slack() as (fake, client), slack() as (elsewhere, _):
+        there = str(elsewhere.server.make_url("/api/auth.test"))
+        fake.fails("auth.test", Fault(status=status, headers={"Location": there}))
+        fake.fails("chat.postMessage", Fault(status=status, headers={"Location": there}))
+
+        with pytest.raises(DirectoryError, match="RedirectedError"):
+            await connect(client)
+        posted = await call(client.chat_postMessage(channel="C0INC", text="a stream's name"))
+        assert isinstance(posted, UnknownOutcome)
+        assert elsewhere.calls == []
+
+        assert (await connect(client)).team == TEAM
 
 
 @pytest.mark.parametrize(
