@@ -211,6 +211,7 @@ class Replica:
         cloud: Cloud,
         notifier: Notifier,
         directory: Directory,
+        spacing: float = 0.0,
     ) -> None:
         self.machine = machine
         self.store = open_store(machine, database)
@@ -227,7 +228,7 @@ class Replica:
             metrics=METRICS,
             supervisor=self._supervisor,
             retry_after=0.2,
-            spacing=0.0,
+            spacing=spacing,
             clock=machine.clock,
         )
         self.service: Service = parts.operations.service
