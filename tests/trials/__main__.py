@@ -11,6 +11,7 @@ from typing import Any
 from bot import telemetry
 from tests.chaos.__main__ import database
 from tests.trials.alerts import pace, worthless
+from tests.trials.attack.campaign import attacks
 from tests.trials.callbacks import callbacks
 from tests.trials.connections import press
 from tests.trials.disk import disk
@@ -31,6 +32,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--asks", type=int, default=100)
     parser.add_argument("--silences", type=int, default=20)
+    parser.add_argument("--texts", type=int, default=3000, help="of the attack, by each way in")
+    parser.add_argument("--only", default="", help="attacks whose names hold this")
     parser.add_argument("--queue", type=int, default=10_000)
     options = parser.parse_args()
     telemetry.configure("console", level="CRITICAL")
@@ -108,6 +111,18 @@ async def _soak(options: argparse.Namespace) -> None:
         sys.exit(1)
 
 
+async def _attack(options: argparse.Namespace) -> None:
+    through = 0
+    with tempfile.TemporaryDirectory() as folder:
+        async for found in attacks(
+            Path(folder), count=options.texts, seed=options.seed, only=options.only
+        ):
+            _say(found.line())
+            through += len(found.through)
+    if through:
+        sys.exit(1)
+
+
 async def _alerts(_options: argparse.Namespace) -> None:
     for kind, replicas in (("sqlite", 1), ("postgresql", 2)):
         with database(kind) as (url, folder, _):
@@ -124,6 +139,7 @@ def _say(*lines: str) -> None:
 TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
     "callbacks": _callbacks,
     "alerts": _alerts,
+    "attack": _attack,
     "disk": _disk,
     "connections": _connections,
     "limits": _limits,
