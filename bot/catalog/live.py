@@ -41,7 +41,7 @@ _STREAM = Param("StreamName", "stream", text, "name of the stream, as in its pus
 _DOMAIN = Param("DomainName", "domain", hostname, "your push domain")
 _APP = Param("AppName", "app", text, "path of the push URL", default="live")
 _WHERE = (_STREAM, _DOMAIN, _APP)
-_KEY = ("StreamName", "DomainName", "AppName")
+STREAM_KEY = ("StreamName", "DomainName", "AppName")
 _LIVE_NOW = ("DescribeLiveStreamOnlineList",)
 _ON_AIR = (*_LIVE_NOW, "DescribeRecordTask")
 
@@ -90,7 +90,7 @@ DROP_LIVE_STREAM = Action(
     per_second=100,
     params=_WHERE,
     errors=_STREAM_ERRORS,
-    effect_spec=EffectSpec(STREAM, _KEY, new_state="inactive"),
+    effect_spec=EffectSpec(STREAM, STREAM_KEY, new_state="inactive"),
     longer_variant="ForbidLiveStream",
     status_read="DescribeLiveStreamState",
     impact_reads=_ON_AIR,
@@ -120,7 +120,7 @@ RESUME_LIVE_STREAM = Action(
     per_second=100,
     params=_WHERE,
     errors=_STREAM_ERRORS,
-    effect_spec=EffectSpec(STREAM, _KEY, new_state="inactive"),
+    effect_spec=EffectSpec(STREAM, STREAM_KEY, new_state="inactive"),
     afterwards="The encoder must reconnect by itself.",
     undo="ForbidLiveStream",
     status_read="DescribeLiveStreamState",
@@ -157,7 +157,7 @@ FORBID_LIVE_STREAM = Action(
         Param("Reason", "reason", reason, "why, for the record", required=False),
     ),
     errors=_STREAM_ERRORS,
-    effect_spec=EffectSpec(STREAM, _KEY, new_state="forbid"),
+    effect_spec=EffectSpec(STREAM, STREAM_KEY, new_state="forbid"),
     afterwards="/startstream live {stream} lifts the ban.",
     undo="ResumeLiveStream",
     status_read="DescribeLiveStreamState",
@@ -177,7 +177,7 @@ DESCRIBE_LIVE_STREAM_STATE = Action(
     per_second=300,
     params=_WHERE,
     errors=_STREAM_ERRORS,
-    effect_spec=EffectSpec(STREAM, _KEY, state_field=("StreamState", "inactive")),
+    effect_spec=EffectSpec(STREAM, STREAM_KEY, state_field=("StreamState", "inactive")),
 )
 
 DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
@@ -225,7 +225,7 @@ DESCRIBE_LIVE_STREAM_ONLINE_LIST = Action(
     ),
     effect_spec=EffectSpec(
         STREAM,
-        _KEY,
+        STREAM_KEY,
         state_field=("TotalNum", "0"),
         counts={"TotalNum": ("active",)},
         lists={"OnlineInfo": ("active",)},
@@ -328,7 +328,7 @@ DESCRIBE_LIVE_PAD_STREAM_LIST = Action(
     errors=_STREAM_ERRORS,
     effect_spec=EffectSpec(
         PAD,
-        _KEY,
+        STREAM_KEY,
         state_field=("TotalNum", "0"),
         state_values={"on": 1, "off": 0},
         counts={"TotalNum": ("on",)},
@@ -377,7 +377,7 @@ ADD_DELAY_LIVE_STREAM = Action(
         ),
     ),
     errors=_DELAY_ERRORS,
-    effect_spec=EffectSpec(DELAY, _KEY, new_state="set"),
+    effect_spec=EffectSpec(DELAY, STREAM_KEY, new_state="set"),
     afterwards="A running push stays as it is; /stopstream delay {stream} undoes this.",
     undo="ResumeDelayLiveStream",
     status_read="DescribeLiveDelayInfoList",
@@ -408,7 +408,7 @@ RESUME_DELAY_LIVE_STREAM = Action(
         "UnknownParameter",
         "UnsupportedOperation",
     ),
-    effect_spec=EffectSpec(DELAY, _KEY, new_state="off"),
+    effect_spec=EffectSpec(DELAY, STREAM_KEY, new_state="off"),
     status_read="DescribeLiveDelayInfoList",
     impact_reads=_ON_AIR,
 )
@@ -434,7 +434,7 @@ DESCRIBE_LIVE_DELAY_INFO_LIST = Action(
     ),
     effect_spec=EffectSpec(
         DELAY,
-        _KEY,
+        STREAM_KEY,
         lists={"DelayInfoList": ("set",)},
         echoes={"DelayInterval": "DelayTime"},
     ),

@@ -22,19 +22,7 @@ from bot.times import parse_duration
 
 Command: TypeAlias = Callable[[Settings, argparse.Namespace], Awaitable[int]]
 
-_READS = frozenset({"tail", "show"})
-"""Commands that need no key, and so make none."""
-
-
-_OPEN_THEMSELVES: Mapping[str, Command] = {"verify": verify, "rotate-key": rotate_key}
-"""Commands that choose the key themselves."""
-
-
-_OF_STORE: Mapping[str, Callable[[Store, argparse.Namespace], Awaitable[int]]] = {
-    "acknowledge": acknowledge,
-    "bundle": write_bundle,
-}
-"""Commands that need the store alone."""
+StoreCommand: TypeAlias = Callable[[Store, Settings, argparse.Namespace], Awaitable[int]]
 
 
 async def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -44,39 +32,45 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
         ConfigError: An option cannot be read, or a setting is missing.
         StoreError: The database does not answer.
     """
-    if options.what in _OPEN_THEMSELVES:
-        return await _OPEN_THEMSELVES[options.what](settings, options)
-    with_signer = options.what not in _READS
-    store = open_store(settings, with_signer=with_signer, may_create=False)
-    try:
-        return await _run(store, settings, options)
-    finally:
-        await store.close()
+    return await _COMMANDS[options.what](settings, options)
 
 
-async def _run(store: Store, settings: Settings, options: argparse.Namespace) -> int:
-    """Run one of the commands that use the store."""
-    if options.what in _OF_STORE:
-        return await _OF_STORE[options.what](store, options)
-    if options.what in _OF_SETTINGS:
-        return await _OF_SETTINGS[options.what](store, settings, options)
-    match options.what:
-        case "tail" | "show":
-            return _print(store, options)
-        case "export":
-            since, until = _parse_since(options.since), _parse_since(options.until)
-            return await export(store, as_format=options.format, since=since, until=until)
-        case "follow":
-            return await follow(store, after=options.after, as_json=options.json)
-        case _:
-            return await _checkpoint(store)
+def _with_store(work: StoreCommand, *, with_signer: bool = True) -> Command:
+    """Return a command that opens the database for its work, and closes it.
+
+    Args:
+        with_signer: What only reads needs no key, and so makes none.
+    """
+
+    async def command(settings: Settings, options: argparse.Namespace) -> int:
+        store = open_store(settings, with_signer=with_signer, may_create=False)
+        try:
+            return await work(store, settings, options)
+        finally:
+            await store.close()
+
+    return command
 
 
-def _print(store: Store, options: argparse.Namespace) -> int:
-    """Run one of the commands that only read."""
-    if options.what == "tail":
-        return tail(store, since=_parse_since(options.since), count=options.n)
+async def _tail(store: Store, _settings: Settings, options: argparse.Namespace) -> int:
+    return tail(store, since=_parse_since(options.since), count=options.n)
+
+
+async def _show(store: Store, _settings: Settings, options: argparse.Namespace) -> int:
     return show(store, options.id)
+
+
+async def _export(store: Store, _settings: Settings, options: argparse.Namespace) -> int:
+    since, until = _parse_since(options.since), _parse_since(options.until)
+    return await export(store, as_format=options.format, since=since, until=until)
+
+
+async def _follow(store: Store, _settings: Settings, options: argparse.Namespace) -> int:
+    return await follow(store, after=options.after, as_json=options.json)
+
+
+async def _acknowledge(store: Store, _settings: Settings, options: argparse.Namespace) -> int:
+    return await acknowledge(store, options)
 
 
 def _parse_since(text: str) -> float:
@@ -99,7 +93,7 @@ def _parse_since(text: str) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
-async def _checkpoint(store: Store) -> int:
+async def _checkpoint(store: Store, _settings: Settings, _options: argparse.Namespace) -> int:
     """Sign where the audit log ends now; the bot posts it."""
     made = await store.audit_log.checkpoint()
     say("sealed; the bot posts it" if made else "there is nothing new since the last checkpoint")
@@ -125,8 +119,17 @@ async def _prune(store: Store, settings: Settings, options: argparse.Namespace) 
     return DONE
 
 
-_OF_SETTINGS: Mapping[str, Callable[[Store, Settings, argparse.Namespace], Awaitable[int]]] = {
-    "statement": write_statement,
-    "prune": _prune,
+_COMMANDS: Mapping[str, Command] = {
+    "verify": verify,
+    "show": _with_store(_show, with_signer=False),
+    "tail": _with_store(_tail, with_signer=False),
+    "export": _with_store(_export),
+    "bundle": _with_store(write_bundle),
+    "statement": _with_store(write_statement),
+    "follow": _with_store(_follow),
+    "checkpoint": _with_store(_checkpoint),
+    "acknowledge": _with_store(_acknowledge),
+    "rotate-key": rotate_key,
+    "prune": _with_store(_prune),
 }
-"""Commands that need the store and a setting."""
+"""By name; those without `_with_store` choose the key themselves."""

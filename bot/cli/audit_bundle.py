@@ -3,26 +3,32 @@
 import argparse
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bot.audit import bundle
 from bot.audit.bundle import PICTURE_HASH, Case
 from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer
 from bot.audit.hash_chain import Fact, Record
+from bot.cli.audit_case import case_name, records_of
 from bot.cli.audit_export import login, record_export
 from bot.cli.output import DONE, FAILED, complain, one_line, say
-from bot.errors import ConfigError
+from bot.cli.settings import Settings
+from bot.errors import ConfigError, PictureError
 from bot.files import read_regular_file
 from bot.model.actions import Json
+from bot.operations.pictures import Pictures
+from bot.storage.snapshots import PICTURE
 from bot.storage.store import Store
 
 _PICTURE_MOST = 20 << 20
 """Bytes of a picture."""
 
 
-async def write_bundle(store: Store, options: argparse.Namespace) -> int:
+async def write_bundle(store: Store, settings: Settings, options: argparse.Namespace) -> int:
     """Write the archive of a case, after a record that it is taken away.
+
+    The pictures that were taken before a stop are fetched from where they are.
 
     Raises:
         ConfigError: A picture cannot be read.
@@ -31,38 +37,21 @@ async def write_bundle(store: Store, options: argparse.Namespace) -> int:
     if signer is None:
         complain("the audit log has no key, so nothing in it can be proven to others")
         return FAILED
-    records = records_of(store, options.case)
+    records = await records_of(store, options.case)
     if not records:
         complain(f"the trail has no operation and no case {one_line(options.case)}")
         return FAILED
     pictures = _pictures(options.picture)
     if await _note_pictures(store, pictures, records):
-        records = records_of(store, options.case)
+        records = await records_of(store, options.case)
+    pictures |= await _taken(Pictures(settings.picture_hosts), records, pictures)
     ids = sorted({record.operation for record in records})
     await record_export(store, "bundle", {"of": list[Json](ids)})
-    found = await _sealed(store, options.case, records, pictures)
+    found = await _sealed(store, case_name(options.case), records, pictures)
     if found is None:
         complain("no seal of the bot's is over these records: run stopstream audit verify")
         return FAILED
     return _write(found, signer, Path(options.out or f"{bundle.folder_name(found.name)}.tar.gz"))
-
-
-def records_of(store: Store, case: str) -> list[Record]:
-    """Return the records of an operation, or of every operation of a case; empty for neither."""
-    with store.audit_log.records(operation=case) as records:
-        if found := list(records):
-            return found
-    with store.audit_log.records() as records:
-        ids = {
-            one.operation
-            for one in records
-            if one.operation and '"case":' in one.body and one.facts.get("case") == case
-        }
-    found = []
-    for id_ in sorted(ids):
-        with store.audit_log.records(operation=id_) as records:
-            found += records
-    return sorted(found, key=lambda one: one.seq)
 
 
 async def _sealed(
@@ -99,6 +88,29 @@ def _pictures(paths: Sequence[str]) -> dict[str, bytes]:
         except OSError as error:
             raise ConfigError([f"--picture {one_line(path)}: {error.strerror}"]) from None
         found[f"{number}{_suffix(path)}"] = content
+    return found
+
+
+async def _taken(
+    source: Pictures, records: Sequence[Record], given: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """Return the pictures that were taken before a stop and are still as they were then."""
+    found: dict[str, bytes] = {}
+    known = {hashlib.sha256(one).hexdigest() for one in given.values()}
+    for record in records:
+        wanted, address = record.facts.get(PICTURE_HASH), record.facts.get("address")
+        if record.kind != PICTURE or not isinstance(address, str) or wanted in known:
+            continue
+        name = one_line(address.rpartition("/")[2])
+        try:
+            picture = await source.fetch(address)
+        except PictureError as error:
+            complain(f"without the picture of record {record.seq}, {name}: {error}")
+            continue
+        if hashlib.sha256(picture.content).hexdigest() != wanted:
+            complain(f"without the picture of record {record.seq}, {name}: it was changed since")
+            continue
+        found[f"record-{record.seq}{Path(picture.name).suffix}"] = picture.content
     return found
 
 

@@ -2,10 +2,12 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
-from bot.cli.audit_bundle import records_of
+from bot.audit.hash_chain import Record
+from bot.cli.audit_case import records_of
 from bot.cli.audit_export import record_export
 from bot.cli.output import DONE, FAILED, complain, one_line, say
 from bot.cli.settings import Settings
@@ -24,7 +26,7 @@ async def write_statement(store: Store, settings: Settings, options: argparse.Na
     """
     policy = open_policy(settings, with_keys=False).value.policy
     day = _day(options.content_date)
-    found = _bans(store, options.case)
+    found = _bans(await records_of(store, options.case))
     if len(found) != 1:
         which = f"; name one of {', '.join(one.operation for one in found)}" if found else ""
         case = one_line(options.case)
@@ -41,8 +43,8 @@ async def write_statement(store: Store, settings: Settings, options: argparse.Na
     return DONE
 
 
-def _bans(store: Store, case: str) -> list[Ban]:
-    records = sorted(records_of(store, case), key=lambda one: (one.operation, one.seq))
+def _bans(found: Sequence[Record]) -> list[Ban]:
+    records = sorted(found, key=lambda one: (one.operation, one.seq))
     each = groupby(records, key=lambda one: one.operation)
     return [ban for _, some in each if (ban := ban_of(list(some))) is not None]
 

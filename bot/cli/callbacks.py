@@ -31,14 +31,16 @@ async def show(settings: Settings, _options: argparse.Namespace) -> int:
     policy = open_policy(settings, with_keys=False).value if named else None
     say(*_HOW)
     for account, variable in _variables(policy):
-        say("", *_template(settings, account, variable))
+        say("", *_template(settings, policy, account, variable))
     if not settings.public_url:
         say("", f"{_PLACEHOLDER} is where the outside reaches the bot: set STOPSTREAM_PUBLIC_URL.")
     say("", *_ROTATION)
     return DONE
 
 
-def _template(settings: Settings, account: str, variable: str) -> Iterator[str]:
+def _template(
+    settings: Settings, policy: LoadedPolicy | None, account: str, variable: str
+) -> Iterator[str]:
     """Yield the lines about the template of one account."""
     address = f"{settings.public_url.rstrip('/') or _PLACEHOLDER}/hooks/live"
     yield f"account {account}" if account else "the account"
@@ -47,7 +49,14 @@ def _template(settings: Settings, account: str, variable: str) -> Iterator[str]:
     if settings.alert_channel:
         yield f"  PornCensorshipNotifyUrl   {address}"
         yield f"  AudioAuditNotifyUrl       {address}"
+    if _takes_snapshots(policy):
+        yield f"  SnapshotNotifyUrl         {address}"
     yield f"  CallbackKey               the value of {variable}{_standing(settings, variable)}"
+
+
+def _takes_snapshots(policy: LoadedPolicy | None) -> bool:
+    """Return whether the policy wants pictures before a stop."""
+    return policy is not None and any(one.take == "snapshot" for one in policy.policy.evidence)
 
 
 def _standing(settings: Settings, variable: str) -> str:

@@ -4,11 +4,13 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from bot.audit.checkpoints import fingerprint
 from bot.catalog.error_codes import Sort, explain
 from bot.catalog.registry import by_api
 from bot.cli.alert_sources import missing_of_alerts, open_sources
+from bot.cli.live_source import callback_keys
 from bot.cli.misspelt import misspelt
 from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
 from bot.cli.policy import allows_nothing, summary
@@ -147,6 +149,10 @@ async def _check_sink(settings: Settings) -> Findings:
     """Look at the ways out of the trail: whether a file can be written; ask no address."""
     for problem in missing_of_webhook(settings):
         yield False, problem
+    if settings.webhook_url and settings.webhook_secrets:
+        host, count = urlsplit(settings.webhook_url).hostname, len(settings.webhook_secrets)
+        signed = "two secrets, until the old one is taken out" if count > 1 else "its secret"
+        yield True, f"webhook: events go to {host}, signed with {signed}; nothing was sent now"
     file = settings.audit_sink_file
     if file is None:
         return
@@ -168,6 +174,18 @@ async def _check_alerts(settings: Settings) -> Findings:
         shown = "shown in " + settings.alert_channel if settings.alert_channel else "not shown"
         hint = "" if settings.alert_channel else ": set STOPSTREAM_ALERT_CHANNEL"
         yield True, f"callbacks: /hooks/live has a key; flagged content is {shown}{hint}"
+    for line in _accounts_without_callbacks(settings):
+        yield True, line
+
+
+def _accounts_without_callbacks(settings: Settings) -> Iterator[str]:
+    """Yield a line for each account whose callbacks are refused, where others are taken."""
+    loaded = open_policy(settings).value
+    keys = callback_keys(settings, loaded)
+    for account in loaded.policy.account_names if keys else ():
+        if account not in keys:
+            named = f"name a variable as accounts.{account}.callback_key in the policy"
+            yield f"callbacks: {account} has no key, so its callbacks are refused; {named}"
 
 
 def _upgrade_needed(schema: database.Schema) -> tuple[bool, str]:

@@ -1,4 +1,4 @@
-"""The source `/hooks/live`: callbacks of Tencent Cloud Live about pushes and flagged content."""
+"""The source `/hooks/live`: callbacks of Live about pushes, snapshots and flagged content."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -10,8 +10,9 @@ from bot.errors import StoreError
 from bot.hooks.exchange import Forbidden, HookAnswer, HookRequest
 from bot.hooks.live import OtherNotice, RefusedNotice, read_notice, split_keys
 from bot.model.alerts import Notice
-from bot.model.live_notices import LiveNotice
+from bot.model.live_notices import LiveNotice, Snapshot
 from bot.operations.moderation import ModerationService
+from bot.operations.snapshots import SnapshotService
 from bot.policy.loader import LoadedPolicy
 from bot.storage.store import Store
 
@@ -36,6 +37,7 @@ class LiveSource:
         policy: Returns the policy as it is now, which names the accounts and their keys.
         on_notice: Called with the account when a notice of a push is stored.
         moderation: Takes what was flagged, where a channel shows alerts.
+        snapshots: Takes the pictures that were asked for before a stop.
     """
 
     name = "live"
@@ -48,12 +50,14 @@ class LiveSource:
         *,
         on_notice: Callable[[str], None],
         moderation: ModerationService,
+        snapshots: SnapshotService,
     ) -> None:
         self._settings = settings
         self._policy = policy
         self._store = store
         self._on_notice = on_notice
         self._moderation = moderation
+        self._snapshots = snapshots
 
     def check(self, request: HookRequest) -> Forbidden | None:
         """Return why a notice is not read; None if a key of ours signed it, for now."""
@@ -73,6 +77,8 @@ class LiveSource:
                 return HookAnswer(HTTPStatus.OK, "ignored", _TAKEN)
             case Notice() as flagged:
                 return await self._store_flagged(flagged)
+            case Snapshot() as snapshot:
+                return await self._store_snapshot(snapshot)
             case LiveNotice() as notice:
                 return await self._store_notice(notice)
 
@@ -82,6 +88,14 @@ class LiveSource:
         try:
             taken = await self._moderation.take(notice)
         except (StoreError, TimeoutError) as error:
+            log.error("a notice is not stored", source=self.name, why=str(error))
+            return HookAnswer(HTTPStatus.SERVICE_UNAVAILABLE, "failed")
+        return HookAnswer(HTTPStatus.OK, taken.value, _TAKEN)
+
+    async def _store_snapshot(self, snapshot: Snapshot) -> HookAnswer:
+        try:
+            taken = await self._snapshots.take(snapshot)
+        except StoreError as error:
             log.error("a notice is not stored", source=self.name, why=str(error))
             return HookAnswer(HTTPStatus.SERVICE_UNAVAILABLE, "failed")
         return HookAnswer(HTTPStatus.OK, taken.value, _TAKEN)

@@ -217,7 +217,11 @@ def _add_audit(add: AddParser) -> None:
     export.add_argument("--since", default="", metavar="24h", help="a duration or an ISO date")
     export.add_argument("--until", default="", metavar="1h", help="a duration or an ISO date")
     bundle = audits.add_parser("bundle", help="write a case as an archive that others can verify")
-    bundle.add_argument("case", metavar="CASE", help="an operation's id, or a case like INC-42")
+    bundle.add_argument(
+        "case",
+        metavar="CASE",
+        help="an operation's id, a case like INC-42, or the link to a message of its thread",
+    )
     bundle.add_argument("--out", default="", metavar="FILE", help="must not be there yet")
     bundle.add_argument(
         "--picture",
@@ -229,7 +233,11 @@ def _add_audit(add: AddParser) -> None:
     statement = audits.add_parser(
         "statement", help="print a ban's statement of reasons (Digital Services Act) as JSON"
     )
-    statement.add_argument("case", metavar="CASE", help="an operation's id, or a case with one ban")
+    statement.add_argument(
+        "case",
+        metavar="CASE",
+        help="an operation's id, or a case or the link to a message of a thread with one ban",
+    )
     statement.add_argument(
         "--content-date",
         default="",

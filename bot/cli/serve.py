@@ -327,6 +327,7 @@ class Server:
             store,
             on_notice=note,
             moderation=operations.moderation,
+            snapshots=operations.snapshots,
         )
         alerts = alert_sources(self.settings, operations.alerts)
         return Hooks((live, *alerts), self.metrics)

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from bot.hooks import moderation
+from bot.hooks import moderation, snapshots
 from bot.hooks.bounded_json import MalformedError, parse_object
 from bot.hooks.secrets import is_any_of
 from bot.model.alerts import Notice
-from bot.model.live_notices import LiveNotice, NoticeKind
+from bot.model.live_notices import LiveNotice, NoticeKind, Snapshot
 from bot.redact import redact
 
 AHEAD_MOST = 1800.0
@@ -53,7 +53,7 @@ class OtherNotice:
     event_type: int
 
 
-Received: TypeAlias = LiveNotice | Notice | OtherNotice | RefusedNotice
+Received: TypeAlias = LiveNotice | Notice | Snapshot | OtherNotice | RefusedNotice
 """A Notice is one of content moderation."""
 
 
@@ -96,20 +96,22 @@ def read_notice(body: bytes, keys: Mapping[str, Sequence[str]], *, now: float) -
         return RefusedNotice("forged")
     if not now <= expires <= now + AHEAD_MOST:
         return RefusedNotice("expired" if expires < now else "far-future")
-    if event_type in moderation.KINDS:
-        return _flagged(said, account, event_type, now)
-    if event_type not in _KINDS:
-        return OtherNotice(event_type)
-    return _push_notice(said, account, _KINDS[event_type])
+    if event_type in _KINDS:
+        return _push_notice(said, account, _KINDS[event_type])
+    return _of_picture(said, account, event_type, now)
 
 
-def _flagged(said: Mapping[str, Any], account: str, event_type: int, now: float) -> Received:
-    """Return a notice of content moderation."""
+def _of_picture(said: Mapping[str, Any], account: str, event_type: int, now: float) -> Received:
+    """Return a notice of content moderation or of a picture that was taken; any other as such."""
     try:
-        found = moderation.parse({**said, "event_type": event_type}, account, now=now)
+        if event_type == snapshots.KIND:
+            return snapshots.parse(said, account)
+        if event_type in moderation.KINDS:
+            found = moderation.parse({**said, "event_type": event_type}, account, now=now)
+            return found or OtherNotice(event_type)
     except ValueError:
         return RefusedNotice("malformed")
-    return found or OtherNotice(event_type)
+    return OtherNotice(event_type)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

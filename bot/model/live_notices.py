@@ -1,8 +1,10 @@
 """What Tencent Cloud says of a live stream by a callback, and the streams that are watched."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from bot.model.operations import Operation
 
@@ -45,6 +47,48 @@ class LiveNotice:
     def resource_key(self) -> str:
         """What identifies the stream on the off-air list; see `effects.resource_key`."""
         return json.dumps([self.stream, self.domain, self.app])
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A notice that a picture of a stream is stored: a hint, like any other.
+
+    Attributes:
+        account: The cloud account whose key signed it.
+        stream, domain, app: What the stream is called: foreign text; the last two may be empty.
+        at: When it was taken, epoch seconds, as the notice says.
+        address: Of the picture: foreign, and called only where it is allowed.
+    """
+
+    account: str
+    stream: str
+    domain: str
+    app: str
+    at: float
+    address: str
+
+    @property
+    def key(self) -> str:
+        """What is the same in a repeat of this notice, and in no other."""
+        return json.dumps(["snapshot", self.account, self.stream, self.address])
+
+
+StreamKey: TypeAlias = tuple[str, str, str]
+"""Name, domain and path of a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptList:
+    """What is live on an account by what callbacks have said since it was read last.
+
+    Attributes:
+        streams: Each with the seconds since the callback that told its begin; None for one that
+            a read alone has found.
+        is_believed: It was read a while ago at most, and callbacks have missed nothing of late.
+    """
+
+    streams: Mapping[StreamKey, float | None]
+    is_believed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,19 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class LastPush:
+    """What a callback said last of the push of a stream: a hint.
+
+    Attributes:
+        began: Whether it began; else it ended.
+        at: When, epoch seconds, as the notice says.
+    """
+
+    began: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What was read before an operation was decided, and taken before it was sent.
 
@@ -148,6 +161,7 @@ class Preview:
             live under a similar one.
         domains: Where it was denied for a domain that is not the account's, those that are offered.
         evidence: None where the policy wants none.
+        last_push: Of the stream whose state is read; None where no callback has told of it.
     """
 
     state: str = ""
@@ -156,6 +170,7 @@ class Preview:
     live_instead: tuple[ResourceKey, ...] = ()
     domains: tuple[str, ...] = ()
     evidence: Evidence | None = None
+    last_push: LastPush | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from bot.operations.queries import Queries
 from bot.operations.rate_limiter import RateLimiter
 from bot.operations.scheduler import Scheduler
 from bot.operations.service import Service
+from bot.operations.snapshots import SnapshotService
 from bot.operations.state_reader import StateReader
 from bot.operations.stream_watcher import StreamWatcher
 from bot.operations.tasks import OperationTasks
@@ -50,6 +51,7 @@ class Operations:
     watcher: StreamWatcher
     alerts: AlertService
     moderation: ModerationService
+    snapshots: SnapshotService
 
 
 def assemble(
@@ -81,7 +83,9 @@ def assemble(
     """
     authorizer = Authorizer(store=store, directory=directory, policy=policy, team=team)
     limiter = RateLimiter(store, metrics)
-    reader = StateReader(cloud=cloud, limiter=limiter, authorizer=authorizer, clock=clock)
+    reader = StateReader(
+        cloud=cloud, limiter=limiter, authorizer=authorizer, pushes=store.pushes, clock=clock
+    )
     tasks = OperationTasks(store=store, metrics=metrics)
     transitions = Transitions(
         store=store, authorizer=authorizer, metrics=metrics, ask_expires=ask_expires, clock=clock
@@ -96,6 +100,7 @@ def assemble(
             cloud=cloud,
             limiter=limiter,
             prior=prior,
+            reader=reader,
             metrics=metrics,
             traces=traces,
             patience=retry_after,
@@ -154,7 +159,7 @@ def assemble(
         transitions=approval_transitions,
         supervisor=supervisor,
     )
-    live = LiveStreams(reader=reader, domains=domains)
+    live = LiveStreams(reader=reader, domains=domains, pushes=store.pushes)
     service = Service(
         store=store,
         worker=worker,
@@ -188,13 +193,24 @@ def assemble(
     alerts = AlertService(
         store=store, service=service, policy=policy, channel=alert_channel, clock=clock
     )
+    pictures = Pictures(picture_hosts)
     moderation = ModerationService(
         store=store,
         alerts=alerts,
         authorizer=authorizer,
         reader=reader,
-        pictures=Pictures(picture_hosts),
+        pictures=pictures,
         policy=policy,
         clock=clock,
     )
-    return Operations(authorizer, worker, verifier, approvals, service, watcher, alerts, moderation)
+    return Operations(
+        authorizer,
+        worker,
+        verifier,
+        approvals,
+        service,
+        watcher,
+        alerts,
+        moderation,
+        SnapshotService(store=store, pictures=pictures),
+    )

@@ -22,7 +22,7 @@ from bot.model.ports import Cloud
 from bot.operations.lease_guard import LeaseGuard
 from bot.operations.prior_state import PriorState
 from bot.operations.rate_limiter import RateLimiter
-from bot.operations.state_reader import status_read
+from bot.operations.state_reader import StateReader, status_read
 from bot.operations.transitions import Outcome
 from bot.redact import redact
 from bot.storage.transition import Changes
@@ -76,6 +76,7 @@ class Executor:
         cloud: Cloud,
         limiter: RateLimiter,
         prior: PriorState,
+        reader: StateReader,
         metrics: Metrics,
         traces: Traces,
         patience: float = 1.0,
@@ -84,6 +85,7 @@ class Executor:
         self._cloud = cloud
         self._limiter = limiter
         self._prior = prior
+        self._reader = reader
         self._metrics = metrics
         self._traces = traces
         self._patience = patience
@@ -126,7 +128,8 @@ class Executor:
                 return None
             self._metrics.answered.labels(operation.api).observe(answer.duration)
             result = _accepted(operation, command.action, answer)
-        return await self._with_prior_state(operation, command, result)
+        result = await self._with_prior_state(operation, command, result)
+        return await self._with_last_push(operation, command, result)
 
     async def _call(
         self, operation: Operation, command: Command, at: float, guard: LeaseGuard
@@ -176,6 +179,16 @@ class Executor:
         if before is LiveBefore.NOT_LIVE:
             changes["live_now"] = await self._prior.live_now(command)
         return replace(result, changes=changes)
+
+    async def _with_last_push(
+        self, operation: Operation, command: Command, result: Outcome | Retry
+    ) -> Outcome | Retry:
+        """Add to the ending of a read of a stream's state what a callback said of it last."""
+        push = None if isinstance(result, Retry) else await self._reader.last_push(command)
+        if push is None or isinstance(result, Retry):
+            return result
+        preview = replace(operation.preview, last_push=push)
+        return replace(result, changes=result.changes | Changes(preview=preview))
 
     def _failed(self, operation: Operation, action: Action, error: CloudError) -> Outcome | Retry:
         tries_left = operation.attempts < TRIES

@@ -22,7 +22,7 @@ from bot.operations.approvals import ApprovalService
 from bot.operations.follow_ups import FollowUp, follow_up_command
 from bot.operations.known_rights import KnownRights
 from bot.operations.live_streams import LiveStreams, fitting
-from bot.operations.results import LiveStream, OffAirList, Permissions, SearchPage
+from bot.operations.results import LiveList, LiveStream, OffAirList, Permissions, SearchPage
 from bot.operations.state_reader import StateReader
 from bot.policy import evaluation as policy
 from bot.policy import explanation, matching
@@ -160,7 +160,7 @@ class Queries:
 
     async def live_streams(
         self, actor: Actor, place: Place, action: Action, account: str, typed: str
-    ) -> tuple[LiveStream, ...]:
+    ) -> LiveList:
         """Return what is live, fits what was typed, and may be stopped by somebody in a place.
 
         Raises:
@@ -171,7 +171,7 @@ class Queries:
         channels = explanation.channels_of(loaded.policy, context) if not place.channel else ()
         contexts = [context, *(replace(context, channel=channel) for channel in channels)]
         if not matching.roles_of(loaded.policy, context):
-            return ()
+            return LiveList()
 
         def may(stream: LiveStream) -> bool:
             command = _stop_of(stream, action, account)
@@ -180,9 +180,10 @@ class Queries:
 
         live = await self._live.on(account)
         # Thousands of names take longer than an ack may wait for the loop.
-        return await asyncio.to_thread(
-            lambda: tuple(islice(filter(may, fitting(typed, live)), PICKED_MOST))
+        streams = await asyncio.to_thread(
+            lambda: tuple(islice(filter(may, fitting(typed, live.streams)), PICKED_MOST))
         )
+        return replace(live, streams=streams)
 
     async def outsider(self, actor: Actor) -> Denied | None:
         """Return why somebody may not so much as look; None for a full member."""

@@ -1,6 +1,7 @@
 """What the use cases return."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
@@ -107,6 +108,20 @@ class LiveStream:
     stream: str
     domain: str
     app: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveList:
+    """The streams that are live on an account, and how that is known.
+
+    Attributes:
+        age: Seconds since it was known to be so; None where callbacks alone say it.
+        told: Seconds since the callback that said it, of each stream, where callbacks alone do.
+    """
+
+    streams: tuple[LiveStream, ...] = ()
+    age: float | None = 0.0
+    told: Mapping[LiveStream, float] = field(default_factory=dict[LiveStream, float])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,22 @@ from dataclasses import replace
 import structlog
 
 from bot.catalog import readings as sights
+from bot.catalog.effects import resource_key
+from bot.catalog.live import STREAM_KEY
 from bot.catalog.near_names import near_names
 from bot.catalog.registry import by_api, command_of, live_list
 from bot.errors import CloudError, LapsedKeyError, StoreError
 from bot.model.actions import Action, Params, Reading
 from bot.model.commands import Command
+from bot.model.live_notices import KeptList
 from bot.model.off_air import OffAirEntry
-from bot.model.operations import Answer, Operation
+from bot.model.operations import Answer, LastPush, Operation
 from bot.model.people import Actor
 from bot.model.ports import Cloud
 from bot.operations.authorizer import Authorizer
 from bot.operations.rate_limiter import RateLimiter
 from bot.redact import redact
+from bot.storage.pushes import Pushes
 
 log = structlog.get_logger("stopstream.engine")
 
@@ -42,6 +46,7 @@ class StateReader:
     """Reads from Tencent Cloud, under the same limits as everything that is sent.
 
     Args:
+        pushes: What callbacks keep of what is live: while that is believed, it is not read.
         clock: Epoch seconds.
     """
 
@@ -51,9 +56,11 @@ class StateReader:
         cloud: Cloud,
         limiter: RateLimiter,
         authorizer: Authorizer,
+        pushes: Pushes,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._cloud = cloud
+        self._pushes = pushes
         self._limiter = limiter
         self._authorizer = authorizer
         self._clock = clock
@@ -201,6 +208,12 @@ class StateReader:
         if read is None:
             return []
         place = {key: value for key, value in command.params.items() if key != spec.key[0]}
+        if spec.key == STREAM_KEY and (kept := await self.kept_list(command.account)).is_believed:
+            rows: list[Params] = [dict(zip(STREAM_KEY, key, strict=True)) for key in kept.streams]
+            here = [
+                row for row in rows if all(row[name] == place.get(name) for name in spec.key[1:])
+            ]
+            return [here, rows]
         asked = (self._command_of(replace(command, params=of), read) for of in (place, {}))
         bodies = await asyncio.gather(
             *(self.send(_longest_page(one), patience) for one in asked if one is not None)
@@ -213,6 +226,26 @@ class StateReader:
             ]
             for body in bodies
         ]
+
+    async def last_push(self, command: Command) -> LastPush | None:
+        """Return what a callback said last of the stream whose state a command reads."""
+        spec = command.action.effect_spec
+        key = resource_key(command.action, command.params)
+        if spec.key != STREAM_KEY or spec.state_field is None or key is None:
+            return None
+        try:
+            return await self._pushes.last(command.account, key)
+        except StoreError as error:
+            log.warning("what callbacks told is not known", why=str(error))
+            return None
+
+    async def kept_list(self, account: str) -> KeptList:
+        """Return what callbacks keep of what is live on an account; nothing without a store."""
+        try:
+            return await self._pushes.kept(account)
+        except StoreError as error:
+            log.warning("what callbacks told is not known", account=account, why=str(error))
+            return KeptList({})
 
     def _command_of(self, command: Command, read: Action) -> Command | None:
         """Return a read of the target of a command; None where no region is known for it."""

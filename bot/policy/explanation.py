@@ -24,7 +24,7 @@ from bot.policy.matching import (
     roles_of,
     rules_of,
 )
-from bot.policy.reasons import lacks_reason
+from bot.policy.reasons import always_needs_reason, lacks_reason
 from bot.policy.schema import Limit, Policy, Rule
 
 
@@ -48,6 +48,7 @@ class Permission:
         request_from: Roles whose members may be asked to allow it here.
         forbidden: The limit that denies it to everyone, whatever its target.
         accounts: The accounts it applies to; empty where it is the same on all.
+        reason: Whether it goes with one of the policy's reasons only.
     """
 
     action: Action
@@ -58,6 +59,7 @@ class Permission:
     request_from: tuple[str, ...] = ()
     forbidden: str = ""
     accounts: tuple[str, ...] = ()
+    reason: bool = False
 
 
 def explain(policy: Policy, command: Command, context: Context) -> Explanation:
@@ -146,7 +148,8 @@ def _permission(policy: Policy, context: Context, command: Command) -> Permissio
     minimum = _minimum_approval(policy, command)
     if best := min((r for r in own if r in here), key=lambda r: r.approval.rank, default=None):
         approval = max(best.approval, minimum, key=lambda a: a.rank)
-        return Permission(action, approval, _condition(best), others)
+        reason = lacks_reason(policy, best, command) or always_needs_reason(policy, command)
+        return Permission(action, approval, _condition(best), others, reason=reason)
     channels = tuple(dict.fromkeys(c for rule in own for c in rule.channels or ()))
     may_request = minimum is not Approval.SECOND_PERSON and is_full_member(context)
     request_from = [g.role for g in able if may_request and g.rule.requests and g.rule in here]

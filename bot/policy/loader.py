@@ -128,10 +128,12 @@ def _callbacks(read: Policy, variable: Variable | None, source: str) -> dict[str
         if profile.callback_key is None:
             continue
         value = variable(profile.callback_key) or ""
+        where = f"{source}: accounts.{account}.callback_key"
+        if not value:
+            raise ConfigError([f"{where}: the variable {profile.callback_key} is not set"])
         try:
             check_callback_keys(value)
         except ValueError as error:
-            where = f"{source}: accounts.{account}.callback_key"
             raise ConfigError([f"{where}: the variable {profile.callback_key} {error}"]) from None
         found[account] = split_keys(value)
     return found

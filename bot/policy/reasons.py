@@ -55,6 +55,13 @@ def may_need_reason(policy: Policy, command: Command) -> bool:
     )
 
 
+def always_needs_reason(policy: Policy, command: Command) -> bool:
+    """Return whether a limit wants a reason that a command lacks, whatever its target."""
+    limits = (limit for _, limit in limits_of(policy) if limit.reason)
+    wanted = any(limit_applies_to_any_target(limit, command) for limit in limits)
+    return wanted and _is_missing(policy, command)
+
+
 def always_needing_reason(policy: Policy, actions: Sequence[Action]) -> frozenset[str]:
     """Return the API names of the actions that a limit lets nobody do without a reason."""
     return frozenset(

@@ -12,7 +12,7 @@ from bot.storage import sqlite_file
 from bot.storage.durability import configure_postgres, configure_sqlite
 from bot.storage.tables import METADATA, compatibility
 
-HEAD = "0017"
+HEAD = "0018"
 """The newest migration. A test compares it with the files."""
 
 OLDEST = "0010"

@@ -18,6 +18,10 @@ _TOLD_PRIVATELY = [State.DENIED.value, State.INVALID.value]
 """States that only the asker was told of."""
 
 
+_CARD_WITHIN = 7 * 86_400.0
+"""Seconds from the asking to the card, which waits where Slack takes no messages."""
+
+
 Clause: TypeAlias = sa.ColumnElement[bool]
 
 
@@ -45,6 +49,18 @@ def find(connection: sa.Connection, wanted: Search, limit: int) -> list[sa.Row[A
     ]
     merged = heapq.merge(*parts, key=lambda row: (-row.asked_at, row.id))
     return _distinct(merged, limit)
+
+
+def of_case(case: str) -> sa.Select[tuple[str]]:
+    """Select the ids of the operations of a case, those too that cannot be decoded."""
+    return sa.select(operations.c.id).where(operations.c.case == case, OF_A_CASE)
+
+
+def in_thread(channel: str, ts: str) -> sa.Select[tuple[str]]:
+    """Select the ids of the operations that a thread is about: by their card, and asked in it."""
+    root = sa.or_(operations.c.card_ts == ts, operations.c.thread_ts == ts)
+    since = operations.c.asked_at >= float(ts) - _CARD_WITHIN
+    return sa.select(operations.c.id).where(operations.c.channel == channel, since, root)
 
 
 def _audiences(wanted: Search) -> Sequence[_IndexedCondition | None]:

@@ -321,6 +321,10 @@ class Operations:
             await self.session.read(lambda c: operation_search.find(c, wanted, limit))
         )
 
+    async def ids(self, which: sa.Select[tuple[str]]) -> list[str]:
+        """Return the ids that `operation_search.of_case` or `in_thread` selects."""
+        return [row.id for row in await self.session.fetch(which)]
+
     async def unfinished(self) -> list[Operation]:
         """Return all operations that have not ended, oldest first."""
         query = sa.select(operations).where(UNFINISHED).order_by(operations.c.asked_at)

@@ -71,11 +71,13 @@ class Outbox:
     def enqueue_alert(self, tx: Transaction, alert: Alert) -> None:
         """Enqueue the card of an alert; only its newest form counts.
 
-        Alerts have a lane of their own: however many come, what people ask for passes them.
+        Alerts have lanes of their own: however many come, what people ask for passes them, and a
+        new card passes the edits of the others.
         """
+        lane = lanes.ALERT_EDITS if alert.card_ts else lanes.ALERTS
         key = f"{alert.id}:{MessageKind.ALERT.value}"
         self._insert(tx, key, MessageKind.ALERT, alert.channel, about=alert)
-        _TO_ALERTS.run(tx.connection, {"is_key": key, "new_aside": lanes.ALERTS})
+        _TO_ALERTS.run(tx.connection, {"is_key": key, "new_aside": lane})
 
     def enqueue_audit(self, tx: Transaction, key: str, text: str) -> None:
         """Enqueue a text to the audit channel, if there is one; the same key again does nothing."""
@@ -250,6 +252,8 @@ class Outbox:
         }
         if not statements.DELIVERED.run(tx.connection, given):
             self._postpone(tx, message, 0.0, uncertain=False)
+            if message.alert is not None:
+                statements.SHOWN.run(tx.connection, {"is_id": message.id, "is_now": tx.now})
         if is_recorded(message, sent):
             tx.facts.append(delivery(message, sent, self.session.workspace))
         if about and message.kind in EDITED and sent.ts != about.card_ts:

@@ -13,7 +13,13 @@ MOST = 20
 
 
 ALERTS = "alerts"
-"""The lane of the alerts of a destination; no operation and no thread is called so."""
+"""The lane of the new alerts of a destination; no operation and no thread is called so."""
+
+ALERT_EDITS = "alert edits"
+"""The lane of the edits of their cards, which all else to the destination passes for a while."""
+
+EDIT_PATIENCE = 30.0
+"""Seconds for which an edit gives way to what is said for the first time."""
 
 
 def names(operation: Operation | None, key: str) -> dict[str, str]:
@@ -40,6 +46,19 @@ def is_first(quarantined: Collection[int | str], *, coded: bool) -> sa.ColumnEle
         aside = aside.where(without(outbox, quarantined))
     heads = aside.group_by(outbox.c.destination, outbox.c.aside).scalar_subquery()
     return sa.or_(outbox.c.id.in_(_first_ids(quarantined, coded=coded)), outbox.c.id.in_(heads))
+
+
+def gives_way(now: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is an edit which something else to its channel passes."""
+    other = outbox.alias()
+    something = sa.exists().where(
+        other.c.destination == outbox.c.destination,
+        other.c.aside != ALERT_EDITS,
+        other.c.next_at <= now,
+        other.c.lease_until <= now,
+    )
+    patient = outbox.c.enqueued_at > now - EDIT_PATIENCE
+    return sa.and_(outbox.c.aside == ALERT_EDITS, patient, something)
 
 
 def _first_ids(quarantined: Collection[int | str], *, coded: bool) -> sa.ScalarSelect[int]:

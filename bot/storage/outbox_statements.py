@@ -37,6 +37,13 @@ DELIVERED = Prepared(
         sa.or_(outbox.c.wanted <= sa.bindparam("is_seq"), outbox.c.wanted > _SEQ_NOW),
     )
 )
+SHOWN = Prepared(
+    sa.update(outbox)
+    .where(_IS_ROW, outbox.c.aside == lanes.ALERTS)
+    .values(aside=lanes.ALERT_EDITS, enqueued_at=sa.bindparam("is_now"))
+)
+"""What is left of an alert once its card is posted is an edit."""
+
 POSTPONED = Prepared(
     sa.update(outbox)
     .where(_IS_ROW, _IS_MINE)
@@ -68,6 +75,7 @@ def ready(quarantined: tuple[int | str, ...], *, coded: bool) -> sa.Select[Any]:
             lanes.is_first(quarantined, coded=coded),
             outbox.c.next_at <= NOW,
             outbox.c.lease_until <= NOW,
+            sa.not_(lanes.gives_way(NOW)),
         )
         .order_by(outbox.c.id)
         .limit(MOST)

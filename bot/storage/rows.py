@@ -56,6 +56,7 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
         "live_instead": "instead",
         "domains": "domains",
         "evidence": "evidence",
+        "last_push": "push",
     },
     "origin": {
         "request_of": "request",

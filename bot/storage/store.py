@@ -14,11 +14,13 @@ from bot.storage.leases import Leases
 from bot.storage.off_air import OffAir
 from bot.storage.operations import Operations
 from bot.storage.outbox import Outbox
+from bot.storage.pushes import Pushes
 from bot.storage.rate_limits import RateLimits
 from bot.storage.requested_watches import RequestedWatches
 from bot.storage.session import LEASE, Session
 from bot.storage.sightings import Sightings
 from bot.storage.sinks import Sinks
+from bot.storage.snapshots import Snapshots
 from bot.storage.statistics import Statistics
 from bot.storage.verifications import Verifications
 from bot.storage.watches import Watches
@@ -57,7 +59,8 @@ class Store:
         self.audit_log = AuditLog(session, self.outbox)
         session.writer.on_tampering = self.audit_log.report_tampering
         later_events = LaterEvents(session, self.outbox)
-        self.watches = Watches(session)
+        self.pushes = Pushes(session)
+        self.watches = Watches(session, self.pushes)
         self.off_air = OffAir(session, self.outbox, later_events, self.watches)
         self.sightings = Sightings(session, self.outbox, later_events, self.off_air)
         self.requested_watches = RequestedWatches(session, self.outbox, later_events)
@@ -71,6 +74,7 @@ class Store:
         self.decisions = Decisions(session, self.outbox)
         self.alerts = Alerts(session, self.outbox)
         self.sinks = Sinks(session)
+        self.snapshots = Snapshots(session)
         self.statistics = Statistics(session)
         self.verifications = Verifications(session, self.outbox, later_events)
         self.leases = Leases(session, self.audit_log)

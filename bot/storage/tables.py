@@ -370,3 +370,25 @@ watches = sa.Table(
 )
 sa.Index("watches_by_time", watches.c.next_at)
 sa.Index("watches_by_stream", watches.c.account, watches.c.stream)
+
+pushes = sa.Table(
+    "pushes",
+    METADATA,
+    # A stream, as in `off`.
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    # What a callback said of it last, and when that happened; `began` where a read alone found it.
+    sa.Column("kind", sa.Text, nullable=False, server_default=""),
+    sa.Column("at", sa.Double, nullable=False, server_default="0"),
+    # When the callback came; 0 where a read alone found the stream.
+    sa.Column("heard_at", sa.Double, nullable=False, server_default="0"),
+)
+
+live_lists = sa.Table(
+    "live_lists",
+    METADATA,
+    sa.Column("account", sa.Text, primary_key=True),
+    # When all that is live was read last, and when a read last found what no callback had told.
+    sa.Column("read_at", sa.Double, nullable=False, server_default="0"),
+    sa.Column("missed_at", sa.Double, nullable=False, server_default="0"),
+)

@@ -13,6 +13,7 @@ from bot.model.live_notices import LiveNotice, NoticeKind, Watch
 from bot.model.off_air import OffAirChange
 from bot.model.operations import Operation
 from bot.storage.prepared import Prepared
+from bot.storage.pushes import Pushes
 from bot.storage.session import Session, write
 from bot.storage.tables import live_notices, off, operations, watches
 from bot.storage.writer import Transaction
@@ -46,8 +47,9 @@ more rarely, and neither a notice nor what people ask for waits for them."""
 class Watches:
     """Begins and ends watches, takes notices of streams, and hands out what is to be read."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, pushes: Pushes) -> None:
         self.session = session
+        self._pushes = pushes
 
     # --- within a transition ---------------------------------------------------------
 
@@ -108,6 +110,7 @@ class Watches:
         insert = self.session.insert(live_notices).values(row).on_conflict_do_nothing()
         if not tx.connection.execute(insert.returning(live_notices.c.key)).all():
             return False
+        self._pushes.note(tx, notice)
         if not self._wake(tx, notice) and notice.kind is NoticeKind.BEGAN:
             self._watch_again(tx, notice)
         return True

@@ -3,11 +3,12 @@
 import re
 
 from bot.catalog.readings import is_unshown
+from bot.catalog.registry import action_of
 from bot.model.actions import Reading
-from bot.model.operations import Operation
+from bot.model.operations import Operation, State
 from bot.model.verdicts import DryRunResult, Verdict
 from handlers.messages.blocks import Block, plain
-from handlers.messages.mrkdwn import code, escape, format_slack_time, user
+from handlers.messages.mrkdwn import code, escape, format_clock, format_slack_time, user
 
 REQUEST = "request"
 """The action_id of the button that asks someone who may; its value is the operation's id."""
@@ -53,6 +54,23 @@ def evidence_text(operation: Operation) -> str:
     return (
         f"{escape(found.kind, 20).capitalize()} asked for beforehand: task {code(found.task, 80)}"
     )
+
+
+def last_push_text(operation: Operation) -> str:
+    """Describe what a callback said of the stream whose state was read; empty if none has.
+
+    Where the read has found something else, that is so; where it found nothing, it says so.
+    """
+    push = operation.preview.last_push
+    if push is None:
+        return ""
+    what, at = "began" if push.began else "ended", format_clock(push.at)
+    if operation.state is not State.ACCEPTED:
+        return f"The last callback said that its push {what} at {at}; that is not checked."
+    action = action_of(operation)
+    on = action.effect_spec.resource_type.on if action else ""
+    state = action.effect_spec.read_state(operation.result) if action else ""
+    return f"Its push {what} at {at}, said a callback." if (state == on) is push.began else ""
 
 
 def runbook_link(of: Operation | Verdict) -> str:

@@ -11,6 +11,7 @@ from handlers.messages import watch_text
 from handlers.messages.annotations import (
     case_text,
     evidence_text,
+    last_push_text,
     offer_button,
     offer_text,
     runbook_link,
@@ -73,8 +74,8 @@ def ending(operation: Operation, action: Action | None, to: Contacts = NOBODY) -
         text = f"{user(operation.actor.user)} {text}"
     if notes := " · ".join(filter(None, (case_text(operation), runbook_link(operation)))):
         text = f"{text}\n{notes[:1].upper()}{notes[1:]}"
-    if evidence := evidence_text(operation):
-        text = f"{text}\n{evidence}"
+    for note in filter(None, (last_push_text(operation), evidence_text(operation))):
+        text = f"{text}\n{note}"
     small = _small_print(operation, action)
     blocks = (section(text), context(small), *ending_buttons(operation))
     return Message(truncate(f"{text}\n{small}", TEXT_MOST), blocks)

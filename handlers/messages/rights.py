@@ -223,7 +223,7 @@ def _unbound(permission: Permission) -> bool:
 
 
 def _name(permission: Permission) -> str:
-    bounds = f"{_accounts(permission)}{_where(permission)}".strip(" ,")
+    bounds = f"{_accounts(permission)}{_where(permission)}{_reason(permission)}".strip(" ,")
     name = permission.action.plain_name
     return f"{name} ({bounds})" if bounds else name
 
@@ -255,7 +255,11 @@ def _joined(words: Sequence[str], last: str) -> str:
 
 def _allowed(permission: Permission) -> str:
     how = _APPROVALS[permission.approval or Approval.NONE]
-    return f"{_accounts(permission)} {how}{_where(permission)}"
+    return f"{_accounts(permission)} {how}{_where(permission)}{_reason(permission)}"
+
+
+def _reason(permission: Permission) -> str:
+    return ", with a reason" if permission.reason else ""
 
 
 def _where(permission: Permission) -> str:

@@ -4,11 +4,11 @@ Source: https://docs.slack.dev/reference/block-kit/block-elements/select-menu-el
 """
 
 import json
-from collections.abc import Iterable
 
 from bot.commands.diagnostics import printable
-from bot.operations.results import LiveStream
+from bot.operations.results import LiveList, LiveStream
 from handlers.messages.blocks import Block, plain
+from handlers.messages.wording import span_text
 
 LIVE_BLOCK = "live"
 """The block_id of the field."""
@@ -44,21 +44,33 @@ def stream_picker(account: str) -> Block:
     }
 
 
-def stream_options(streams: Iterable[LiveStream], usual: LiveStream) -> list[Block]:
+def stream_options(live: LiveList, usual: LiveStream) -> list[Block]:
     """Return the options, each with its domain and path as far as they are not the usual ones.
+
+    Where the list is not fresh, each says since when it is known.
 
     A stream whose names are too long for an option is left out; its name can be typed.
 
     Args:
         usual: With the domain and the path that the form fills in.
     """
-    encoded = ((one, _encoded(one)) for one in streams)
+    encoded = ((one, _encoded(one)) for one in live.streams)
     found = [
-        {"text": plain(_name(one, usual), _TEXT_MOST), "value": value}
+        {"text": plain(_name(one, usual), _TEXT_MOST), "value": value, **_known(one, live)}
         for one, value in encoded
         if len(value.encode()) <= _VALUE_MOST
     ]
     return found[:_OPTIONS_MOST]
+
+
+def _known(one: LiveStream, live: LiveList) -> Block:
+    """Return the description of an option: how old what is known is; empty where it is fresh."""
+    if live.age is None:
+        ago = span_text(live.told[one]) if one in live.told else "some time"
+        return {"description": plain(f"Began {ago} ago, said a callback; not checked", _TEXT_MOST)}
+    if live.age >= 1:
+        return {"description": plain(f"Live {span_text(live.age)} ago; not checked since")}
+    return {}
 
 
 def picked_stream(value: str) -> LiveStream | None:

@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 import tarfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +18,18 @@ import sqlalchemy as sa
 from bot.audit.hash_chain import Fact
 from bot.cli.settings import Settings
 from bot.cli.wiring import open_store
-from bot.errors import ConfigError
+from bot.errors import ConfigError, PictureError
 from bot.model.actions import Json
+from bot.model.people import Place
+from bot.operations.pictures import Picture, Pictures
 from bot.storage import database
+from bot.storage.audit_log import AuditLog
 from tests.support.audit_terminal import run
+from tests.support.stored_operations import operation as stored
 
 PICTURE = b"\x89PNG of a stream"
+THREAD = f"{int(time.time())}.000100"
+LINK = f"https://acme.slack.com/archives/C0INC/p{THREAD.replace('.', '')}"
 
 
 @pytest.fixture
@@ -42,7 +50,12 @@ async def trail(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ):
         facts: dict[str, Json] = {"user": "U0ALICE", "n": number}
         facts |= {"case": case} if case else {}
-        await store.audit_log.record(Fact(kind, operation, facts))
+        if kind == "asked":
+            place = Place("C0INC", thread_ts=THREAD if operation == "op2" else "")
+            one = replace(stored(), id=operation, key=operation, case=case, place=place)
+            await store.operations.add(one, facts)
+        else:
+            await store.audit_log.record(Fact(kind, operation, facts))
     await store.close()
     return settings
 
@@ -101,6 +114,75 @@ async def test_operation_alone_is_a_case(trail: Settings, tmp_path: Path) -> Non
     exported = json.loads(lines[-1])
     assert (exported["kind"], exported["facts"]["format"]) == ("exported", "bundle")
     assert exported["facts"]["of"] == ["op2"]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [LINK, f"https://acme.slack.com/archives/C0INC/p1700000000000100?thread_ts={THREAD}&cid=C0INC"],
+)
+async def test_thread_is_a_case_by_the_link_to_any_of_its_messages(
+    trail: Settings, tmp_path: Path, link: str
+) -> None:
+    """What Slack copies as a link leads to the operations of its thread."""
+    assert await run(trail, "bundle", link) == 0
+    file = tmp_path / f"stopstream-C0INC-{THREAD}.tar.gz"
+    content = await asyncio.to_thread(file.read_bytes)
+    folder = await asyncio.to_thread(unpacked, content, tmp_path / "out")
+    says = json.loads(await asyncio.to_thread((folder / "manifest.json").read_text))
+    assert (says["case"], says["operations"]) == (f"C0INC-{THREAD}", ["op2"])
+
+
+async def test_case_does_not_read_the_whole_trail(
+    trail: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the records of its operations are read to find them, and the segment to the seal."""
+    asked: list[object] = []
+
+    def noted(self: AuditLog, **criteria: object) -> object:
+        asked.append(criteria.get("operation"))
+        return records(self, **criteria)
+
+    records = AuditLog.records
+    monkeypatch.setattr(AuditLog, "records", noted)
+    assert await run(trail, "bundle", "INC-42") == 0
+    assert set(asked) == {"INC-42", "op1", "op2"}
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [(PICTURE, ""), (b"\x89PNG\r\n\x1a\n another", "it was changed since"), (None, "answered 404")],
+)
+async def test_picture_that_was_taken_before_a_ban_is_in_the_bundle(
+    trail: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    now: bytes | None,
+    says: str,
+) -> None:
+    """It is fetched from its bucket, and goes in only if its SHA-256 is the recorded one."""
+    store = open_store(trail)
+    address = "https://b-1.cos.ap-x.myqcloud.com/s1.png"
+    facts: dict[str, Json] = {"via": "callback", "address": address}
+    facts["picture_sha256"] = hashlib.sha256(PICTURE).hexdigest()
+    await store.audit_log.record(Fact("picture", "op1", facts))
+    await store.close()
+
+    async def fetch(_: Pictures, asked: str) -> Picture:
+        assert asked == address
+        if now is None:
+            raise PictureError("its host answered 404")
+        return Picture("picture.png", now)
+
+    monkeypatch.setattr(Pictures, "fetch", fetch)
+    assert await run(trail, "bundle", "op1") == 0
+    said = capsys.readouterr()
+    content = await asyncio.to_thread((tmp_path / "stopstream-op1.tar.gz").read_bytes)
+    folder = await asyncio.to_thread(unpacked, content, tmp_path / "out")
+    files = json.loads(await asyncio.to_thread((folder / "manifest.json").read_text))["files"]
+    assert any(one.startswith("pictures/") for one in files) is (now == PICTURE)
+    assert says in said.err
+    assert await asyncio.to_thread(checked, folder, said.out.split()[-1]) == (0, "holds\n")
 
 
 async def test_bundle_refuses_what_it_cannot_vouch_for(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from bot.cli.settings import Settings, read_settings
 from bot.cli.wiring import open_store
 from bot.errors import ConfigError
 from tests.support.audit_terminal import run
+from tests.support.stored_operations import operation as stored
 
 DSA = """
     dsa:
@@ -50,6 +52,9 @@ async def trail(tmp_path: Path) -> Settings:
         ended("ban3", case="INC-8"),
         ended("ban4", case="INC-8"),
     ):
+        case = str(fact.facts["case"])
+        one = replace(stored(), id=fact.operation, key=fact.operation, case=case)
+        await store.operations.add(one, {"case": case})
         await store.audit_log.record(fact)
     await store.close()
     return settings

@@ -110,6 +110,45 @@ async def test_check_of_alerts(installation: Installation) -> None:
     assert f"{callbacks} {AUDIT}" in lines
 
 
+async def test_check_of_the_webhook(installation: Installation) -> None:
+    """It says which host hears of events, and sends nothing; never an address or a secret."""
+    environment = installation.environment | {
+        "STOPSTREAM_WEBHOOK_URL": "https://events.example.com/in?token=abcdef",
+        "STOPSTREAM_WEBHOOK_SECRET": f"whsec_{'QUJD' * 8}",
+    }
+    code, lines = await replace(installation, environment=environment).check()
+    (line,) = [one for one in lines if one.startswith("ok  webhook")]
+    assert code == DONE, lines
+    assert line == (
+        "ok  webhook: events go to events.example.com, signed with its secret; nothing was sent now"
+    )
+    assert "abcdef" not in "".join(lines)
+
+
+async def test_check_of_callback_keys(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that is named and absent is to be fixed; an account that names none is said."""
+    accounts = """
+accounts:
+  main: {secret_id: M_ID, secret_key: M_KEY, callback_key: M_CALLBACK}
+  radio: {secret_id: M_ID, secret_key: M_KEY}
+"""
+    everywhere = POLICY.replace("actions: ['*']", "actions: ['*'], accounts: ['*']")
+    installation.policy.write_text(everywhere + accounts)
+    for name, value in (("M_ID", "AKIDDEMODEMO"), ("M_KEY", "demo")):
+        monkeypatch.setenv(name, value)
+    code, lines = await installation.check()
+    assert code == FAILED
+    absent = "accounts.main.callback_key: the variable M_CALLBACK is not set"
+    assert any(line.startswith("FIX") and line.endswith(absent) for line in lines)
+
+    monkeypatch.setenv("M_CALLBACK", "k" * 20)
+    _, lines = await installation.check()
+    (line,) = [one for one in lines if "callbacks:" in one]
+    assert line.startswith("ok  callbacks: radio has no key, so its callbacks are refused")
+
+
 def _leave(slack: Workspace) -> None:
     slack.channels[AUDIT].members.discard(slack.bot_user)
 

@@ -20,6 +20,7 @@ from bot.storage.writer import Transaction
 from tests.conftest import built, opened
 from tests.support.clocks import ManualClock
 from tests.support.fakes import FakeNotifier
+from tests.support.notices import SINCE, firing, notice
 from tests.support.outbox import delivering, queue
 from tests.support.stored_operations import operation
 from tests.support.waiting import until
@@ -332,3 +333,62 @@ async def change(store: Store) -> None:
         return [None for _ in calls]
 
     await store.session.writer.do(work, None)
+
+
+async def told(store: Store, name: str, *, at: float = SINCE) -> None:
+    """Have an alert of a group told, at another time than before."""
+    one = notice(firing("cam-1", at=at), key=name)
+    await store.alerts.take(name, one, "C0INC")
+
+
+async def shown(store: Store) -> list[str]:
+    """Deliver the cards that may be delivered now, one claim at a time."""
+    claimed = await store.outbox.claim()
+    for message in claimed:
+        ts = message.alert.card_ts if message.alert else ""
+        await store.outbox.mark_delivered(message, Sent("C0INC", ts or f"{message.id}.0001"))
+    return keys(claimed)
+
+
+async def test_new_card_passes_the_edits_of_others(timed_store: Store) -> None:
+    """What is told for the first time goes first; each card's edits are one, its newest form."""
+    for name in ("one", "two"):
+        await told(timed_store, name)
+    assert await shown(timed_store) + await shown(timed_store) == [
+        "one:alert alert",
+        "two:alert alert",
+    ]
+    for number in range(1, 4):
+        await told(timed_store, "one", at=SINCE + number)
+        await told(timed_store, "two", at=SINCE + number)
+    await told(timed_store, "three")
+    await queue(timed_store, operation(1), CARD)
+
+    assert sorted(await shown(timed_store)) == ["op1 card", "three:alert alert"]
+    assert await shown(timed_store) == ["one:alert alert"]
+    assert await shown(timed_store) == ["two:alert alert"]
+    assert await shown(timed_store) == []
+
+
+async def test_edit_gives_way_for_a_while_alone(timed_store: Store, clock: ManualClock) -> None:
+    """However much is told for the first time, an edit goes with it after half a minute."""
+    await told(timed_store, "one")
+    assert await shown(timed_store) == ["one:alert alert"]
+    await told(timed_store, "one", at=SINCE + 1)
+    clock.advance(outbox_lanes.EDIT_PATIENCE - 1)
+    await told(timed_store, "two")
+    assert await shown(timed_store) == ["two:alert alert"]
+    await told(timed_store, "three")
+    clock.advance(2)
+    assert sorted(await shown(timed_store)) == ["one:alert alert", "three:alert alert"]
+
+
+async def test_notice_during_the_first_post_becomes_an_edit(timed_store: Store) -> None:
+    """A card that changed while it was posted is edited after the new ones."""
+    await told(timed_store, "one")
+    (claimed,) = await timed_store.outbox.claim()
+    await told(timed_store, "one", at=SINCE + 1)
+    await timed_store.outbox.mark_delivered(claimed, Sent("C0INC", TS))
+    await told(timed_store, "two")
+    assert await shown(timed_store) == ["two:alert alert"]
+    assert await shown(timed_store) == ["one:alert alert"]

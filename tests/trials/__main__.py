@@ -15,6 +15,7 @@ from tests.trials.attack.campaign import attacks
 from tests.trials.callbacks import callbacks
 from tests.trials.connections import press
 from tests.trials.disk import disk
+from tests.trials.evidence import kill_between
 from tests.trials.limits import behind, rate
 from tests.trials.outage import outage
 from tests.trials.silence import silence
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--silences", type=int, default=20)
     parser.add_argument("--texts", type=int, default=3000, help="of the attack, by each way in")
     parser.add_argument("--only", default="", help="attacks whose names hold this")
+    parser.add_argument("--kills", type=int, default=20, help="of the evidence")
     parser.add_argument("--queue", type=int, default=10_000)
     options = parser.parse_args()
     telemetry.configure("console", level="CRITICAL")
@@ -132,6 +134,12 @@ async def _alerts(_options: argparse.Namespace) -> None:
         _say(*(one.line() for one in await worthless(folder, url, replicas=2, count=1000)))
 
 
+async def _evidence(options: argparse.Namespace) -> None:
+    with database(options.database) as (url, folder, _):
+        found = await kill_between(folder, url, count=options.kills, seed=options.seed)
+    _say(*found.lines())
+
+
 def _say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)  # noqa: T201 (a terminal)
 
@@ -141,6 +149,7 @@ TRIALS: dict[str, Callable[[argparse.Namespace], Coroutine[Any, Any, None]]] = {
     "alerts": _alerts,
     "attack": _attack,
     "disk": _disk,
+    "evidence": _evidence,
     "connections": _connections,
     "limits": _limits,
     "outage": _outage,

@@ -1,4 +1,4 @@
-"""The callbacks of the emulated cloud: signed notices that a push began or ended, sent until taken.
+"""The callbacks of the emulated cloud: signed notices of streams and pictures, sent until taken.
 
 Source: https://www.tencentcloud.com/document/product/267/38080
 """
@@ -48,6 +48,7 @@ class Delivery:
         copies: How often each is sent although it was taken.
         lost: Whether none is sent.
         key: What signs them.
+        snapshot_after: Seconds from a task of snapshots to its picture.
     """
 
     again_after: float = 60.0
@@ -55,6 +56,7 @@ class Delivery:
     copies: int = 1
     lost: bool = False
     key: str = DEMO_KEY
+    snapshot_after: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,17 @@ class Callbacks:
             for _ in range(self.delivery.copies):
                 self._spawn(self._send(flagged.EVENT, said))
 
+    def snapshot(self, key: StreamKey, url: str) -> None:
+        """Tell that a picture of a stream is stored, a moment after its task was made.
+
+        Args:
+            url: Of the emulated cloud, which has the picture.
+        """
+        if self.url and not self.delivery.lost:
+            said = flagged.snapshot_notice(key, url=url, at=self._clock())
+            for _ in range(self.delivery.copies):
+                self._spawn(self._send(flagged.SNAPSHOT, said, after=self.delivery.snapshot_after))
+
     async def _watch(self) -> None:
         while True:
             live = self._live()
@@ -164,9 +177,11 @@ class Callbacks:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, event_type: int, said: Mapping[str, object]) -> None:
+    async def _send(
+        self, event_type: int, said: Mapping[str, object], *, after: float = 0.0
+    ) -> None:
         """Send a notice until it is taken; each try is signed anew."""
-        await asyncio.sleep(self.delivery.late)
+        await asyncio.sleep(self.delivery.late + after)
         for _ in range(TRIES):
             expires = int(self._clock() + VALID_FOR)
             stamp = {"t": expires, "sign": signature(self.delivery.key, expires)}

@@ -1,4 +1,4 @@
-"""What the emulated cloud's content moderation says, and the picture that it names."""
+"""What the emulated cloud says of pictures that it has flagged or taken, and the picture."""
 
 import struct
 import zlib
@@ -9,7 +9,7 @@ from aiohttp import web
 
 PATH = "/flagged/picture.png"
 
-EVENT = 317
+EVENT, SNAPSHOT = 317, 200
 
 _WIDTH, _HEIGHT = 64, 36
 _COLOURS = (b"\xc8\xc8\xc8", b"\xc9\xc0\x2a", b"\x2b\xbd\xbd", b"\x2c\xb5\x4a", b"\xc2\x3a\x3a")
@@ -46,6 +46,24 @@ def notice(key: Sequence[str], flag: Flag, *, url: str, at: float) -> dict[str, 
         "suggestion": flag.suggestion,
         "ocrMsg": "",
         "sendTime": int(at),
+    }
+
+
+def snapshot_notice(key: Sequence[str], *, url: str, at: float) -> dict[str, object]:
+    """Return what a notice that a picture of a stream is stored says, without its signature."""
+    stream, domain, app = key
+    return {
+        "event_type": SNAPSHOT,
+        "app": domain,
+        "appname": app,
+        "stream_id": stream,
+        "channel_id": stream,
+        "create_time": int(at),
+        "file_size": len(picture()),
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "pic_url": PATH,
+        "pic_full_url": f"{url}{PATH}?at={int(at * 1000)}",
     }
 
 

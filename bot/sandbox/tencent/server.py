@@ -14,9 +14,9 @@ from typing import Self
 
 from aiohttp import web
 
-from bot.catalog.live import STREAM
+from bot.catalog.live import SCREENSHOT_TASK, STREAM, STREAM_KEY
 from bot.catalog.registry import ACTIONS
-from bot.model.actions import Action, Json, Site
+from bot.model.actions import Action, Json, Params, Site
 from bot.sandbox.tencent import flagged
 from bot.sandbox.tencent.authentication import Key, authenticate, is_signed_v1
 from bot.sandbox.tencent.callbacks import Callbacks
@@ -147,7 +147,16 @@ class CloudEmulator:
         action = self._check(request)
         if fault.code:
             raise CodeError(fault.code, fault.message)
-        return self.resources.run(action, request.params, self.now)
+        answer = self.resources.run(action, request.params, self.now)
+        if action.effect_spec.resource_type == SCREENSHOT_TASK and action.effect_spec.creates:
+            self._take_picture(request.params)
+        return answer
+
+    def _take_picture(self, params: Params) -> None:
+        """Have a picture taken of a stream that is pushed."""
+        key = tuple(str(params.get(name, "")) for name in STREAM_KEY)
+        if key in self._live_streams():
+            self.callbacks.snapshot(key, self.url)
 
     def _token(self, request: Request, fault: Fault) -> dict[str, Json]:
         site = site_of(request.headers.get("host", ""), self._site or "mainland")

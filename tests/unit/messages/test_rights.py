@@ -24,6 +24,16 @@ def test_whoami_lists_roles_and_permissions() -> None:
     is_harmless(message)
 
 
+def test_whoami_says_what_goes_with_a_reason_only() -> None:
+    """What needs one of the policy's reasons says so where it is listed."""
+    needing = replace(PERMISSIONS[1], where="", reason=True)
+    person = Person("U0ALICE", "T0HOME")
+    text = rights.whoami(Permissions(person, ("oncall",), (needing,))).text
+
+    assert "*At once*: Stop a live stream (with a reason)" in text
+    assert rights.permission_sentence(needing).endswith(", with a reason.")
+
+
 @pytest.mark.parametrize("flag", ["bot", "guest", "deactivated", "stranger"])
 def test_whoami_explains_ineligible_user(flag: str) -> None:
     """Whoami explains why a bot, guest, deactivated or foreign user has no permission."""

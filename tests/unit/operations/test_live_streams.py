@@ -8,10 +8,12 @@ import pytest
 
 from bot.model.actions import Params
 from bot.model.commands import Command
+from bot.model.live_notices import KeptList, StreamKey
 from bot.operations.account_domains import AccountDomains
 from bot.operations.live_streams import FRESH, STALE, LiveStreams, fitting
 from bot.operations.results import LiveStream
 from bot.operations.state_reader import StateReader
+from bot.storage.pushes import Pushes
 
 
 @dataclass
@@ -24,6 +26,14 @@ class Tencent:
     gate: asyncio.Event | None = None
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[Params] = field(default_factory=list)
+    kept: KeptList = field(default_factory=lambda: KeptList({}))
+    corrected: list[set[StreamKey]] = field(default_factory=list)
+
+    async def kept_list(self, _account: str) -> KeptList:
+        return self.kept
+
+    async def correct(self, _account: str, listed: set[StreamKey], _took: float) -> None:
+        self.corrected.append(listed)
 
     async def push_domains(self, _account: str) -> frozenset[str]:
         return frozenset(self.live) if self.domains else frozenset()
@@ -51,11 +61,12 @@ class Room:
         self.live = LiveStreams(
             reader=cast("StateReader", self.tencent),
             domains=cast("AccountDomains", self.tencent),
+            pushes=cast("Pushes", self.tencent),
             timer=lambda: self.now,
         )
 
     async def names(self) -> list[str]:
-        return [one.stream for one in await self.live.on("default")]
+        return [one.stream for one in (await self.live.on("default")).streams]
 
 
 async def test_live_streams_are_read_anew_after_a_few_seconds() -> None:
@@ -73,7 +84,7 @@ async def test_live_streams_are_read_anew_after_a_few_seconds() -> None:
 async def test_live_streams_of_every_domain_and_page_are_read() -> None:
     """Each push domain is read, page by page; without a known domain, the only one."""
     room = Room(Tencent({"a.example.com": 250, "b.example.com": 1}))
-    assert len(await room.live.on("default")) == 251
+    assert len(await room.names()) == 251
     assert len(room.tencent.asked) == 4
 
     alone = Room(Tencent(domains=False))
@@ -114,6 +125,53 @@ async def test_live_streams_that_cannot_be_read_are_tried_again() -> None:
     assert await room.names() == []
     room.tencent.down = False
     assert await room.names() == ["s0", "s1"]
+
+
+KEPT = {("s0", "a.example.com", "live"): 90.0, ("s7", "a.example.com", "live"): None}
+
+
+async def test_list_that_callbacks_keep_is_not_read() -> None:
+    """While callbacks are believed, what they keep is the answer, and it counts as fresh."""
+    room = Room(Tencent(kept=KeptList(KEPT, is_believed=True)))
+    assert await room.names() == ["s0", "s7"]
+    assert room.tencent.asked == []
+    assert (await room.live.on("default")).age == 0
+
+    room.tencent.kept = KeptList({}, is_believed=True)
+    room.live.expire("default")
+    assert await room.names() == []
+    assert room.tencent.asked == []
+
+
+async def test_callbacks_that_are_not_believed_change_no_list() -> None:
+    """Otherwise what is live is read, and what was read corrects what callbacks keep."""
+    room = Room(Tencent(kept=KeptList(KEPT)))
+    assert await room.names() == ["s0", "s1"]
+    assert [{name for name, *_ in one} for one in room.tencent.corrected] == [{"s0", "s1"}]
+
+
+@pytest.mark.parametrize(
+    "tencent", [Tencent(domains=False), Tencent({"a.example.com": 501}), Tencent(down=True)]
+)
+async def test_list_that_may_not_be_whole_corrects_nothing(tencent: Tencent) -> None:
+    """What was read of some pages or domains alone says nothing about the others."""
+    await Room(tencent).names()
+    assert tencent.corrected == []
+
+
+async def test_age_of_what_is_known_is_told() -> None:
+    """Where a read fails, the last one is told with its age; without one, callbacks alone are."""
+    room = Room(Tencent(kept=KeptList(KEPT), down=True))
+    alone = await room.live.on("default")
+    assert (alone.age, [one.stream for one in alone.streams]) == (None, ["s0"])
+    assert list(alone.told.values()) == [90.0]
+
+    room.tencent.down = False
+    await room.names()
+    room.tencent.down = True
+    room.now += FRESH + 20
+    older = await room.live.on("default")
+    assert (older.age, len(older.streams)) == (FRESH + 20, 2)
 
 
 def test_fitting_streams_begin_with_what_was_typed_or_contain_it_or_are_similar() -> None:

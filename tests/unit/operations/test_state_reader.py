@@ -29,7 +29,9 @@ async def test_read_is_sent_once_more_with_another_key(
     """A second refusal is the answer; what is not wanted any more is not sent again."""
     cloud = FakeCloud(faults=[LAPSED] * refusals)
     limiter = RateLimiter(house.store, Metrics())
-    reader = StateReader(cloud=cloud, limiter=limiter, authorizer=house.authorizer)
+    reader = StateReader(
+        cloud=cloud, limiter=limiter, authorizer=house.authorizer, pushes=house.store.pushes
+    )
     left = iter([True] * wanted)
 
     body = await reader.send(READ, may_leave=lambda: next(left, False))

@@ -165,6 +165,20 @@ def test_explanation_says_where_a_reason_is_needed() -> None:
     assert "limits[0]: asks for a reason" in lines
 
 
+def test_permissions_say_where_a_reason_is_needed() -> None:
+    """What goes with a reason only is told so, by a limit for everyone or by the rule."""
+    rule = {"actions": ["Drop*", "Describe*"], **_REQUIRED}
+    roles = {"a": {"members": {"users": ["U0ALICE"]}, "allow": [rule, {"actions": ["Forbid*"]}]}}
+    actions = [drop().action, ban().action, by_api("DescribeLiveStreamState")]
+
+    def needing(limits: list[Any]) -> list[bool]:
+        of = explanation.permissions_for(policy(roles, limits), facts("U0ALICE"), actions)
+        return [one.reason for one in of]
+
+    assert needing([]) == [True, False, False]
+    assert needing([{"actions": ["*"], **_REQUIRED}]) == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -1,0 +1,128 @@
+"""The tables `pushes` and `live_lists`: what is live, by what callbacks tell between two reads.
+
+A callback is a hint. Each read of all that is live corrects the list; where it finds what no
+callback has told, callbacks alone are not believed for a while.
+"""
+
+import json
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from bot.model.live_notices import KeptList, LiveNotice, NoticeKind, StreamKey
+from bot.model.operations import LastPush
+from bot.storage.session import Session, write
+from bot.storage.tables import live_lists, pushes
+from bot.storage.writer import Transaction
+
+BELIEVED_FOR = 300.0
+"""Seconds after a read of all that is live for which callbacks keep the list."""
+
+DOUBTED_FOR = 600.0
+"""Seconds after a read that found what no callback had told, in which every list is read."""
+
+SETTLING = 10.0
+"""Seconds in which a callback may come later or earlier than Tencent Cloud lists its stream."""
+
+MOST = 2000
+"""Streams of an account that are kept; where there are more, every list is read."""
+
+_KEPT_FOR = 3600.0
+"""Seconds for which the end of a push is known."""
+
+_BEGAN = NoticeKind.BEGAN.value
+
+
+class Pushes:
+    """Keeps what is live on each account."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def note(self, tx: Transaction, notice: LiveNotice) -> None:
+        """Store what a new notice says, unless a later one has come before it."""
+        here = pushes.c.account == notice.account
+        if notice.kind is NoticeKind.ENDED:
+            old = pushes.c.kind != _BEGAN, pushes.c.heard_at < tx.now - _KEPT_FOR
+            tx.connection.execute(sa.delete(pushes).where(here, *old))
+        count = sa.select(sa.func.count()).select_from(pushes).where(here)
+        if tx.connection.execute(count).scalar_one() >= MOST:
+            self._note_read(tx, notice.account, {"missed_at": tx.now})
+            return
+        row = {
+            "account": notice.account,
+            "key": notice.resource_key,
+            "kind": notice.kind.value,
+            "at": notice.at,
+            "heard_at": tx.now,
+        }
+        insert = self.session.insert(pushes).values(row)
+        news = {name: insert.excluded[name] for name in ("kind", "at", "heard_at")}
+        # Times are whole seconds: what ends and begins in the same one is a push that came back.
+        began = sa.and_(insert.excluded["at"] == pushes.c.at, insert.excluded.kind == _BEGAN)
+        later = sa.or_(insert.excluded["at"] > pushes.c.at, began)
+        tx.connection.execute(
+            insert.on_conflict_do_update(index_elements=["account", "key"], set_=news, where=later)
+        )
+
+    @write
+    def correct(
+        self, tx: Transaction, account: str, listed: Collection[StreamKey], took: float
+    ) -> None:
+        """Correct what is kept by all that is live on an account, as it was read.
+
+        Args:
+            took: Seconds since the read was begun.
+        """
+        rows = tx.connection.execute(sa.select(pushes).where(pushes.c.account == account)).all()
+        recent = {row.key for row in rows if row.heard_at >= tx.now - took - SETTLING}
+        kept = {row.key for row in rows if row.kind == _BEGAN} - recent
+        found = {json.dumps(key) for key in listed} - recent
+        for key in found - kept:
+            row = {"kind": _BEGAN, "at": 0.0, "heard_at": 0.0}
+            insert = self.session.insert(pushes).values(account=account, key=key, **row)
+            again = insert.on_conflict_do_update(index_elements=["account", "key"], set_=row)
+            tx.connection.execute(again)
+        for key in kept - found:
+            gone = pushes.c.account == account, pushes.c.key == key
+            tx.connection.execute(sa.delete(pushes).where(*gone))
+        before = sa.select(live_lists.c.read_at).where(live_lists.c.account == account)
+        is_first = tx.connection.execute(before).first() is None
+        missed = found != kept and not is_first
+        read = {"read_at": tx.now} | ({"missed_at": tx.now} if missed else {})
+        self._note_read(tx, account, read)
+
+    async def kept(self, account: str) -> KeptList:
+        """Return what is live on an account by what is kept."""
+        now = self.session.now()
+        query = sa.select(pushes, now.label("now")).where(pushes.c.account == account)
+        rows = await self.session.fetch(query)
+        sound = sa.select(live_lists.c.account).where(
+            live_lists.c.account == account,
+            live_lists.c.read_at > now - BELIEVED_FOR,
+            live_lists.c.missed_at < now - DOUBTED_FOR,
+        )
+        # An account whose callbacks never came has a list that nothing keeps.
+        told = any(row.heard_at for row in rows)
+        believed = told and bool(await self.session.fetch(sound))
+        live = {
+            _stream(row.key): row.now - row.heard_at if row.heard_at else None
+            for row in rows
+            if row.kind == _BEGAN
+        }
+        return KeptList(live, believed)
+
+    async def last(self, account: str, key: str) -> LastPush | None:
+        """Return what a callback said last of a stream; None if none has."""
+        one = pushes.c.account == account, pushes.c.key == key, pushes.c.heard_at > 0
+        rows = await self.session.fetch(sa.select(pushes).where(*one))
+        return next((LastPush(row.kind == _BEGAN, row.at) for row in rows), None)
+
+    def _note_read(self, tx: Transaction, account: str, values: dict[str, float]) -> None:
+        insert = self.session.insert(live_lists).values(account=account, **values)
+        tx.connection.execute(insert.on_conflict_do_update(index_elements=["account"], set_=values))
+
+
+def _stream(key: str) -> StreamKey:
+    stream, domain, app = json.loads(key)
+    return stream, domain, app
