@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import tarfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from tests.support.audit_terminal import run
 from tests.support.stored_operations import operation as stored
 
 PICTURE = b"\x89PNG of a stream"
-THREAD = f"{int(time.time())}.000100"
+THREAD = "1700000000.000100"
 LINK = f"https://acme.slack.com/archives/C0INC/p{THREAD.replace('.', '')}"
 
 
@@ -118,7 +117,7 @@ async def test_operation_alone_is_a_case(trail: Settings, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "link",
-    [LINK, f"https://acme.slack.com/archives/C0INC/p1700000000000100?thread_ts={THREAD}&cid=C0INC"],
+    [LINK, f"https://acme.slack.com/archives/C0INC/p1700000050000100?thread_ts={THREAD}&cid=C0INC"],
 )
 async def test_thread_is_a_case_by_the_link_to_any_of_its_messages(
     trail: Settings, tmp_path: Path, link: str
