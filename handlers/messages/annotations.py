@@ -66,11 +66,11 @@ def last_push_text(operation: Operation) -> str:
         return ""
     what, at = "began" if push.began else "ended", format_clock(push.at)
     if operation.state is not State.ACCEPTED:
-        return f"The last callback said that its push {what} at {at}; that is not checked."
+        return f"The last callback said that its push {what} at {at}. Not checked."
     action = action_of(operation)
     on = action.effect_spec.resource_type.on if action else ""
     state = action.effect_spec.read_state(operation.result) if action else ""
-    return f"Its push {what} at {at}, said a callback." if (state == on) is push.began else ""
+    return f"Push {what} at {at}, according to a callback." if (state == on) is push.began else ""
 
 
 def runbook_link(of: Operation | Verdict) -> str:

@@ -67,7 +67,7 @@ def _known(one: LiveStream, live: LiveList) -> Block:
     """Return the description of an option: how old what is known is; empty where it is fresh."""
     if live.age is None:
         ago = span_text(live.told[one]) if one in live.told else "some time"
-        return {"description": plain(f"Began {ago} ago, said a callback; not checked", _TEXT_MOST)}
+        return {"description": plain(f"Push began {ago} ago (callback, not checked)", _TEXT_MOST)}
     if live.age >= 1:
         return {"description": plain(f"Live {span_text(live.age)} ago; not checked since")}
     return {}

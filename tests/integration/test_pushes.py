@@ -158,8 +158,8 @@ async def test_names_that_are_live_instead_come_from_callbacks_while_they_are_be
 @pytest.mark.parametrize(
     ("state", "kind", "says"),
     [
-        ("active", NoticeKind.BEGAN, "Its push began at"),
-        ("inactive", NoticeKind.ENDED, "Its push ended at"),
+        ("active", NoticeKind.BEGAN, "Push began at"),
+        ("inactive", NoticeKind.ENDED, "Push ended at"),
         ("inactive", NoticeKind.BEGAN, ""),
         ("active", NoticeKind.ENDED, ""),
     ],
@@ -189,4 +189,4 @@ async def test_status_that_cannot_be_read_has_what_was_told(
     text = endings.ending(failed, None).text
 
     assert "The last callback said that its push began at <!date^" in text
-    assert "that is not checked" in text
+    assert "Not checked." in text
