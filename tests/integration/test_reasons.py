@@ -216,6 +216,8 @@ async def test_alert_button_asks_for_the_reason(house: House) -> None:
 async def test_what_needs_no_reason_goes_as_before(house: House) -> None:
     """A stop, a read and a hold need none, and their buttons ask for none."""
     dropped = await house.run("live stream1")
+    # Even where everything needs one: reads and holds never do.
+    house.policy(REASONS.replace('["Forbid*"]', '["*"]'))
     held = await house.run("hold live stream1 reason='court order'")
     check = await follow(house, dropped, FollowUp.CHECK)
 

@@ -45,24 +45,26 @@ class Killed:
     """What became of the bans.
 
     Attributes:
-        before: How often the process died before its ban had left.
-        bans: How many bans took effect, in each run.
+        before: How many bans took effect, each time that the process died before its ban had left.
+        after: The same of those whose ban had left: it is sent again, because that is safe.
         waits: Seconds from the kill to the ban, where it came afterwards.
+        lost: How many streams were not banned in the end.
     """
 
-    before: int = 0
-    bans: list[int] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
+    after: list[int] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     lost: int = 0
 
     def lines(self) -> Iterator[str]:
         """Yield the results."""
-        once = sum(count == 1 for count in self.bans)
+        once = sum(count == 1 for count in self.before)
         yield (
-            f"{len(self.bans)} kills -9 after the snapshot's answer: {self.before} before the ban "
-            f"had left; {once} bans took effect once, {len(self.bans) - once} not once, "
-            f"{self.lost} streams not banned"
+            f"{len(self.before)} kills -9 between the snapshot's answer and the ban: {once} bans "
+            f"took effect once, {len(self.before) - once} not once"
         )
+        yield f"{len(self.after)} kills after the ban had left: {self.after} bans each"
+        yield f"{self.lost} streams not banned"
         waits = sorted(self.waits) or [0.0]
         middle = waits[len(waits) // 2]
         yield f"from the kill to the ban: p50 {middle:.1f} s, most {waits[-1]:.1f} s"
@@ -106,7 +108,6 @@ async def _go_on(
 ) -> None:
     """Start the program again, wait for the ban, and count it."""
     died, sent = time.monotonic(), len(_bans(cloud, stream))
-    found.before += not sent
     second = await program.start("serve", env=env, quiet=True)
     try:
         await until(lambda: _bans(cloud, stream))
@@ -114,7 +115,7 @@ async def _go_on(
             found.waits.append(time.monotonic() - died)
         # The operation of a ban that had left is taken over when its lease is over.
         await asyncio.sleep(15.0 if sent else 3.0)
-        found.bans.append(len(_bans(cloud, stream)))
+        (found.after if sent else found.before).append(len(_bans(cloud, stream)))
         found.lost += cloud.resources.banned_until(stream) < time.time()
     finally:
         second.kill()
