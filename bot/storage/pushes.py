@@ -42,28 +42,22 @@ class Pushes:
     def note(self, tx: Transaction, notice: LiveNotice) -> None:
         """Store what a new notice says, unless a later one has come before it."""
         here = pushes.c.account == notice.account
-        if notice.kind is NoticeKind.ENDED:
-            old = pushes.c.kind != _BEGAN, pushes.c.heard_at < tx.now - _KEPT_FOR
-            tx.connection.execute(sa.delete(pushes).where(here, *old))
+        one = here, pushes.c.key == notice.resource_key
+        said = {"kind": notice.kind.value, "at": notice.at, "heard_at": tx.now}
+        if tx.connection.execute(sa.select(pushes.c.key).where(*one)).first() is not None:
+            # Times are whole seconds: what ends and begins in the same one has come back.
+            began = notice.kind is NoticeKind.BEGAN
+            later = pushes.c.at <= notice.at if began else pushes.c.at < notice.at
+            tx.connection.execute(sa.update(pushes).where(*one, later).values(said))
+            return
+        old = pushes.c.kind != _BEGAN, pushes.c.heard_at < tx.now - _KEPT_FOR
+        tx.connection.execute(sa.delete(pushes).where(here, *old))
         count = sa.select(sa.func.count()).select_from(pushes).where(here)
         if tx.connection.execute(count).scalar_one() >= MOST:
             self._note_read(tx, notice.account, {"missed_at": tx.now})
             return
-        row = {
-            "account": notice.account,
-            "key": notice.resource_key,
-            "kind": notice.kind.value,
-            "at": notice.at,
-            "heard_at": tx.now,
-        }
-        insert = self.session.insert(pushes).values(row)
-        news = {name: insert.excluded[name] for name in ("kind", "at", "heard_at")}
-        # Times are whole seconds: what ends and begins in the same one is a push that came back.
-        began = sa.and_(insert.excluded["at"] == pushes.c.at, insert.excluded.kind == _BEGAN)
-        later = sa.or_(insert.excluded["at"] > pushes.c.at, began)
-        tx.connection.execute(
-            insert.on_conflict_do_update(index_elements=["account", "key"], set_=news, where=later)
-        )
+        row = {"account": notice.account, "key": notice.resource_key, **said}
+        tx.connection.execute(self.session.insert(pushes).values(row).on_conflict_do_nothing())
 
     @write
     def correct(

@@ -128,7 +128,7 @@ async def _attack(options: argparse.Namespace) -> None:
 async def _alerts(_options: argparse.Namespace) -> None:
     for kind, replicas in (("sqlite", 1), ("postgresql", 2)):
         with database(kind) as (url, folder, _):
-            found = await pace(folder, url, replicas=replicas, rate=200.0, seconds=20.0)
+            found = await pace(folder, url, replicas=replicas, rate=200.0, seconds=60.0)
             _say(f"{kind}: {found.line()}")
     with database("postgresql") as (url, folder, _):
         _say(*(one.line() for one in await worthless(folder, url, replicas=2, count=1000)))

@@ -27,8 +27,14 @@ SECRETS = {
 _GENUINE = {"Authorization": f"Bearer {HOOK_SECRET}", "Content-Type": "application/json"}
 _OLD = 1_500_000_000.0
 _GROUPS = 20
-_AFTER = 40.0
-"""Seconds after the last press in which its words would come."""
+_FAR = 60
+_CHANNELS = tuple(f"C0CAM{number}" for number in range(20))
+"""Where streams are stopped whose words have nothing to do with the alerts."""
+_NEW_EVERY, _PRESS_EVERY = 4.0, 10.0
+"""Seconds between two new groups, and between two presses: together they are no more than Slack
+takes in a channel, one message a second."""
+_AFTER = 15.0
+"""Seconds after the last stop in which its words would come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,76 +77,96 @@ def _part(found: tuple[float, ...], part: float) -> str:
 async def pace(folder: Path, url: str, *, replicas: int, rate: float, seconds: float) -> Pace:
     """Send notices at a rate: of 20 groups that change with each, and of a new one now and then.
 
-    Meanwhile somebody presses Stop on one card after another.
+    Their cards are there before. Meanwhile somebody presses Stop on one card after another, and
+    others stop streams from their own channels.
     """
     async with fleet(folder, url, replicas, environment=SECRETS) as found:
-        found.slack.delivery.request_url = f"{found.urls[0]}/slack/events"
-        found.cloud.callbacks.url = f"{found.urls[-1]}{CALLBACKS}"
-        for number in range(_GROUPS):
-            found.cloud.resources.put("stream", f"cam-{number}", DOMAIN, "live", since=time.time())
+        _prepare(found)
         answers, statuses, begun = list[float](), dict[int, int](), dict[str, float]()
         async with aiohttp.ClientSession() as http:
 
-            async def send(number: int) -> None:
-                name, body = _notice(number, rate)
+            async def send(number: int, name: str) -> None:
                 if name not in begun:
                     begun[name] = time.monotonic()
-                since = time.monotonic()
+                body, since = _notice(number, name), time.monotonic()
                 status = await _post(http, found.urls[number % replicas], body, _GENUINE)
                 answers.append(time.monotonic() - since)
                 statuses[status] = statuses.get(status, 0) + 1
 
-            presses = asyncio.create_task(_press_all(found, seconds))
+            for number in range(_GROUPS):
+                await send(number, f"group-{number}")
+            await _watch(found.slack, begun, 60.0)
+            answers.clear()
+            statuses.clear()
+            words = asyncio.gather(_press_all(found, seconds), _type_all(found, seconds))
             cards = asyncio.create_task(_watch(found.slack, begun, seconds + 60))
             began, sending = time.monotonic(), list[asyncio.Task[None]]()
             for number in range(int(rate * seconds)):
                 await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
-                sending.append(asyncio.create_task(send(number)))
+                new = number % int(_NEW_EVERY * rate) == 0
+                name = f"new-{number}" if new else f"group-{number % _GROUPS}"
+                sending.append(asyncio.create_task(send(_GROUPS + number, name)))
             await asyncio.gather(*sending)
+            clicks, ends = await words
             shown = await cards
-            clicks, ends = await presses
         took = tuple(shown[name] - begun[name] for name in begun if name in shown)
         real = len(answers) / max(seconds, 1)
         return Pace(replicas, real, tuple(answers), took, clicks, ends, statuses)
 
 
-async def _press_all(found: Fleet, seconds: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Press Stop for each stream, and return what clicks and ends took; see Pace."""
+def _prepare(found: Fleet) -> None:
+    """Have streams pushed, and callbacks and presses sent to the replicas."""
+    found.slack.delivery.request_url = f"{found.urls[0]}/slack/events"
+    found.cloud.callbacks.url = f"{found.urls[-1]}{CALLBACKS}"
+    names = (f"cam-{number}" for number in range(_GROUPS))
+    for name in (*names, *(f"far-{number}" for number in range(_FAR))):
+        found.cloud.resources.put("stream", name, DOMAIN, "live", since=time.time())
+    for channel in _CHANNELS:
+        found.slack.channel(channel, channel.lower(), "U0BOB")
+
+
+async def _press_all(found: Fleet, seconds: float) -> tuple[float, ...]:
+    """Press Stop on cards of the groups; return the seconds from each press to its request."""
     began, pressed = time.monotonic(), dict[str, float]()
     channel, bob = found.slack.channels[INCIDENTS], found.slack.person("U0BOB")
-    while time.monotonic() < began + seconds and len(pressed) < _GROUPS:
-        for root in channel.roots:
-            name = next((one for one in _named(root.text) if one not in pressed), "")
-            if name and "Stop" in root.buttons():
-                pressed[name] = time.time()
-                await bob.press("Stop", root, INCIDENTS)
-                break
-        await asyncio.sleep(1.0)
-    # What comes of the last one comes after all that waits in the channel.
+    for number in range(int(seconds / _PRESS_EVERY)):
+        await asyncio.sleep(max(0.0, began + number * _PRESS_EVERY - time.monotonic()))
+        name = f"cam-{number}"
+        root = next(one for one in channel.roots if f"*Alert: group-{number}*" in one.text)
+        pressed[name] = time.time()
+        await bob.press("Stop", root, INCIDENTS)
+    await asyncio.sleep(2.0)
+    sent = _sent(found)
+    return tuple(sent[name] - at for name, at in pressed.items() if name in sent)
+
+
+async def _type_all(found: Fleet, seconds: float) -> tuple[float, ...]:
+    """Stop streams from other channels; return the seconds from each one's end to its word."""
+    began, bob = time.monotonic(), found.slack.person("U0BOB")
+    for number in range(min(_FAR, int(seconds))):
+        await asyncio.sleep(max(0.0, began + number - time.monotonic()))
+        await bob.slash("/stopstream", f"live far-{number}", _CHANNELS[number % len(_CHANNELS)])
     await asyncio.sleep(_AFTER)
-    stops = {str(one.params.get("StreamName")): one.at for one in found.cloud.ran("DropLiveStream")}
-    clicks = tuple(stops[name] - at for name, at in pressed.items() if name in stops)
     told = {
         name: float(one.ts)
-        for one in channel.messages
-        for name in stops
-        if f"*Off: `{name}`*" in one.text and one.thread_ts
+        for channel in _CHANNELS
+        for one in found.slack.channels[channel].messages
+        for name in re.findall(r"\*Off: `(far-[0-9]+)`", one.text)
+        if one.thread_ts
     }
-    return clicks, tuple(told[name] - stops[name] for name in told)
+    sent = _sent(found)
+    return tuple(at - sent[name] for name, at in told.items())
 
 
-def _named(text: str) -> list[str]:
-    return re.findall(r"cam-[0-9]+", text) if "group-" in text else []
+def _sent(found: Fleet) -> dict[str, float]:
+    return {str(one.params.get("StreamName")): one.at for one in found.cloud.ran("DropLiveStream")}
 
 
-def _notice(number: int, rate: float) -> tuple[str, bytes]:
-    """Return the title of a notice's group and its body: every two seconds a new group."""
-    new = number % int(2 * rate) == 0
-    name = f"new-{number}" if new else f"group-{number % _GROUPS}"
-    alert = firing(f"cam-{number % _GROUPS}", at=_OLD + number)
-    body = group(alert, key=name)
+def _notice(number: int, name: str) -> bytes:
+    """Return the body of a notice of a group, which says something new with each number."""
+    body = group(firing(f"cam-{number % _GROUPS}", at=_OLD + number), key=name)
     body["commonLabels"]["alertname"] = name
-    return name, json.dumps(body).encode()
+    return json.dumps(body).encode()
 
 
 async def _post(
