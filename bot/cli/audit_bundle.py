@@ -99,7 +99,7 @@ async def _taken(
     known = {hashlib.sha256(one).hexdigest() for one in given.values()}
     for record in records:
         wanted, address = record.facts.get(PICTURE_HASH), record.facts.get("address")
-        if record.kind != PICTURE or not isinstance(address, str) or wanted in known:
+        if record.kind != PICTURE or not isinstance(address, str) or wanted in {None, *known}:
             continue
         name = one_line(address.rpartition("/")[2])
         try:
@@ -110,6 +110,7 @@ async def _taken(
         if hashlib.sha256(picture.content).hexdigest() != wanted:
             complain(f"without the picture of record {record.seq}, {name}: it was changed since")
             continue
+        known.add(str(wanted))
         found[f"record-{record.seq}{Path(picture.name).suffix}"] = picture.content
     return found
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.redact import redact
+
 TEXT_MOST = 4000
 """Characters of one alert in which streams are looked for."""
 
@@ -14,6 +16,7 @@ KEY_MOST = 300
 ITEMS_MOST = 100
 """Alerts of one notice that are read."""
 
+_NAME_MOST, _ADDRESS_MOST = 256, 2000
 _LINK_MOST = 1000
 _NAMES_MOST = 60
 _LAST_MOMENT = 253_402_300_799.0
@@ -44,6 +47,20 @@ def link_at(found: object, *path: str) -> str:
     """Return an address that may be shown as a link; empty for any other."""
     link = text_at(found, *path, most=_LINK_MOST + 1)
     return link if link.startswith("https://") and len(link) <= _LINK_MOST else ""
+
+
+def name_of(value: object) -> str:
+    """Return a name; empty where it is none, is too long, or would be taken for a key."""
+    if not isinstance(value, str) or not 0 < len(value) <= _NAME_MOST or not value.isprintable():
+        return ""
+    return value if redact(value) == value else ""
+
+
+def address_of(value: object) -> str:
+    """Return an address; empty where it is none. Whether it may be called is decided later."""
+    if not isinstance(value, str) or not 0 < len(value) <= _ADDRESS_MOST:
+        return ""
+    return value if value.isascii() and value.isprintable() and " " not in value else ""
 
 
 def time_at(found: object, *path: str) -> float | None:

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 
 from bot.hooks import moderation, snapshots
 from bot.hooks.bounded_json import MalformedError, parse_object
+from bot.hooks.fields import name_of
 from bot.hooks.secrets import is_any_of
 from bot.model.alerts import Notice
 from bot.model.live_notices import LiveNotice, NoticeKind, Snapshot
-from bot.redact import redact
 
 AHEAD_MOST = 1800.0
 """Seconds by which `t`, when a notice expires, may be ahead; by default it is 600 s."""
@@ -135,7 +135,7 @@ def _signer(sign: str, expires: int, keys: Mapping[str, Sequence[str]]) -> str |
 
 def _push_notice(said: Mapping[str, Any], account: str, kind: NoticeKind) -> Received:
     """Return a notice about a push. Its `stream_param`, which may hold a key, is not read."""
-    stream, domain, app = (_name(said.get(name)) for name in ("stream_id", "app", "appname"))
+    stream, domain, app = (name_of(said.get(name)) for name in ("stream_id", "app", "appname"))
     at = _whole(said.get("event_time"))
     if not stream or not domain or not app or at is None:
         return RefusedNotice("malformed")
@@ -149,10 +149,3 @@ def _whole(value: object) -> int | None:
         return None
     text = str(value) if isinstance(value, str) or abs(value) < 10**12 else ""
     return int(text) if _WHOLE.fullmatch(text) else None
-
-
-def _name(value: object) -> str:
-    """Return a name; empty where it is none, is too long, or would be taken for a key."""
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST or not value.isprintable():
-        return ""
-    return value if redact(value) == value else ""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from bot.hooks.fields import address_of, name_of
 from bot.model.alerts import MODERATION, NamedStream, Notice, NoticeItem
 from bot.redact import redact
 
@@ -31,7 +32,7 @@ _LABELS = {
 
 _SUGGESTIONS = {"block": "Tencent suggests blocking it", "review": "Tencent suggests a review"}
 _PASSED = "pass"
-_NAME_MOST, _TEXT_MOST, _ADDRESS_MOST = 256, 300, 2000
+_TEXT_MOST = 300
 _MOST_SCORE = 100.0
 _WORD = re.compile(r"[A-Za-z][A-Za-z _-]{0,39}")
 
@@ -64,7 +65,7 @@ def parse(said: Mapping[str, Any], account: str, *, now: float) -> Notice | None
         firing=True,
         title=title,
         streams=(NamedStream("DropLiveStream", params, account),),
-        picture=_address(said.get("img")) if kind == KINDS[317] else "",
+        picture=address_of(said.get("img")) if kind == KINDS[317] else "",
     )
     return Notice(
         source=MODERATION,
@@ -110,20 +111,9 @@ def _time(value: object) -> float | None:
     return int(text) / 1000 if len(text) > 11 else float(text)  # noqa: PLR2004 (digits of seconds)
 
 
-def _address(value: object) -> str:
-    """Return an address; empty where it is none. Whether it may be called is decided later."""
-    if not isinstance(value, str) or not 0 < len(value) <= _ADDRESS_MOST:
-        return ""
-    return value if value.isascii() and value.isprintable() and " " not in value else ""
-
-
 def _name(said: Mapping[str, Any], *names: str) -> str:
-    """Return the first of some fields that is a name, and would not be taken for a key."""
-    for name in names:
-        value = said.get(name)
-        if isinstance(value, str) and 0 < len(value) <= _NAME_MOST and value.isprintable():
-            return value if redact(value) == value else ""
-    return ""
+    """Return the first of some fields that holds a name."""
+    return next((found for name in names if (found := name_of(said.get(name)))), "")
 
 
 def _text(value: object, most: int) -> str:

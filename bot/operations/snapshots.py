@@ -23,7 +23,7 @@ log = structlog.get_logger("stopstream.hooks")
 _AT_ONCE = 4
 """Pictures that are fetched at the same time."""
 
-_LONGEST = 200
+_LONGEST, _LONGEST_ADDRESS = 200, 2000
 
 
 class SnapshotTaken(StrEnum):
@@ -65,7 +65,7 @@ class SnapshotService:
         # What follows a question mark may be a signature that opens the bucket.
         address = snapshot.address.partition("?")[0]
         facts: dict[str, Json] = {"via": "callback", "taken_at": snapshot.at}
-        facts["address"] = redact(address, 2 * _LONGEST)
+        facts["address"] = redact(address, _LONGEST_ADDRESS)
         try:
             picture = await self._pictures.fetch(snapshot.address)
         except PictureError as error:
