@@ -65,3 +65,16 @@ async def test_callbacks_show_names_the_variable_of_each_account(
     assert "STOPSTREAM_LIVE_CALLBACK_KEY" in main
     assert "EV_CALLBACK_KEY" in events
     assert "accounts.radio.callback_key" in radio
+
+
+async def test_callbacks_show_has_the_snapshots_where_they_are_evidence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A policy that has pictures taken needs to be told of them; any other does not."""
+    policy = tmp_path / "policy.yml"
+    policy.write_text(ACCOUNTS)
+    assert "SnapshotNotifyUrl" not in await shown(capsys, STOPSTREAM_POLICY=str(policy))
+    taken = "evidence: [{actions: ['Forbid*'], take: snapshot, template: 1}]\n"
+    policy.write_text(ACCOUNTS + taken)
+    text = await shown(capsys, STOPSTREAM_POLICY=str(policy))
+    assert text.count("SnapshotNotifyUrl") == 3
