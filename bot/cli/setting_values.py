@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from bot.addresses import check_address, is_secure
 from bot.audit.checkpoints import is_key
 from bot.model.actions import Site
 
@@ -57,6 +58,23 @@ def host_and_port(listen: str) -> tuple[str, int]:
     """Return the host and the port of a checked `host:port`."""
     host, _, port = listen.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def check_url(address: str, *, allow_http: bool) -> None:
+    """Refuse an address that can be misread, holds a password, or is in the clear.
+
+    Args:
+        allow_http: Whether what is sent there may cross the network in the clear.
+
+    Raises:
+        ValueError: Says why, without the address.
+    """
+    check_address(address)
+    if not is_secure(address) and not allow_http:
+        raise ValueError(
+            "begins with http://, so tokens would cross the network in the clear: name it with "
+            "https://, or set STOPSTREAM_ALLOW_HTTP=true"
+        )
 
 
 def is_url(sink: str) -> bool:

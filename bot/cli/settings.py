@@ -21,13 +21,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from bot.addresses import check_address, is_secure
 from bot.audit.checkpoints import seed
 from bot.cli.cloud_settings import CloudSettings
 from bot.cli.hook_settings import HookSettings
 from bot.cli.secret_files import SecretFiles, read_secret, secrets_folder
 from bot.cli.setting_values import (
     check_host_and_port,
+    check_url,
     host_and_port,
     is_url,
     parse_public_keys,
@@ -37,6 +37,8 @@ from bot.cli.webhook_settings import WebhookSettings
 from bot.errors import ConfigError
 from bot.hooks.live import check_callback_keys
 from bot.times import parse_duration
+
+_OTLP_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 
 
 class Settings(CloudSettings, HookSettings, WebhookSettings):
@@ -239,18 +241,17 @@ class Settings(CloudSettings, HookSettings, WebhookSettings):
         return prefixed(value, "xapp-", "an app-level token begins with xapp-")
 
     @field_validator(
-        "slack_api_url", "tencent_url", "audit_sink", "public_url", "webhook_url", mode="after"
+        *("slack_api_url", "tencent_url", "audit_sink", "public_url", "webhook_url"),
+        "otlp_endpoint",
+        mode="after",
     )
     @classmethod
     def _url(cls, value: str, info: ValidationInfo) -> str:
-        if not value or (info.field_name == "audit_sink" and not is_url(value)):
-            return value
-        check_address(value)
-        if not is_secure(value) and not info.data.get("allow_http"):
-            raise ValueError(
-                "begins with http://, so tokens would cross the network in the clear: name it with "
-                "https://, or set STOPSTREAM_ALLOW_HTTP=true"
-            )
+        if value and (info.field_name != "audit_sink" or is_url(value)):
+            # Spans hold no secret; the headers that their sender reads from these may.
+            spans = info.field_name == "otlp_endpoint"
+            bare = spans and not any(map(os.environ.get, _OTLP_HEADERS))
+            check_url(value, allow_http=bare or bool(info.data.get("allow_http")))
         return value
 
     @field_validator("slack_api_url", mode="after")

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,9 @@ ADDRESSES = (
 )
 """Every address but `STOPSTREAM_DATABASE_URL`, which alone may hold a password."""
 
+OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""May be in the clear, unless a token is sent along."""
+
 HOSTILE_ADDRESSES = (
     "https://me:hunter2@example.com/api/",
     "https://hunter2@example.com/api/",
@@ -235,7 +239,7 @@ def _problem_of(name: str, value: str, **more: str) -> str:
     return problem
 
 
-@pytest.mark.parametrize("name", ADDRESSES)
+@pytest.mark.parametrize("name", [*ADDRESSES, OTLP])
 def test_address_with_a_user_or_an_unclear_host_is_refused(name: str) -> None:
     """An address with a user, or one that can be read in two ways, is refused and not shown."""
     for value in HOSTILE_ADDRESSES:
@@ -256,10 +260,28 @@ def test_address_in_the_clear_is_refused_beyond_this_machine(name: str) -> None:
         assert not read_settings(**{name: f"http://{host}/api/"}).allow_http
 
 
+@pytest.mark.parametrize("header", ["", "_TRACES"])
+def test_collector_in_the_clear_gets_no_token(header: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector may be called by http:// as long as no headers are sent along."""
+    address = "http://collector:4318"
+    assert read_settings(**{OTLP: address}).otlp_endpoint == address
+
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP{header}_HEADERS", "api-key=hunter2")
+
+    assert "STOPSTREAM_ALLOW_HTTP=true" in _problem_of(OTLP, address)
+    assert read_settings(**{OTLP: "https://collector:4318"}).otlp_endpoint
+    assert read_settings(**{OTLP: "http://127.0.0.1:4318"}).otlp_endpoint
+
+
 def test_every_address_setting_is_checked() -> None:
-    """A setting whose name says that it is an address is one of those that are checked."""
-    named = {one.alias for one in Settings.model_fields.values() if "_URL" in str(one.alias)}
-    assert named - set(ADDRESSES) == {"STOPSTREAM_DATABASE_URL"}
+    """A setting whose name or description speaks of an address is one of those checked."""
+    fields = Settings.model_fields.values()
+    named = {
+        str(one.alias)
+        for one in fields
+        if re.search("_URL|_ENDPOINT", str(one.alias)) or "://" in str(one.description)
+    }
+    assert named - {*ADDRESSES, OTLP} == {"STOPSTREAM_DATABASE_URL", "STOPSTREAM_ALLOW_HTTP"}
 
 
 def test_callback_key_that_can_be_guessed_is_refused() -> None:
