@@ -123,7 +123,7 @@ async def _type_consent(target: Target, found: Attack, waiting: str) -> None:
         found.tried += 3
         await target.type(text, "U0ALICE")
         deliver = target.world.slack.delivery.deliver
-        await deliver("event", target.mention(text, "U0ALICE"))
+        await deliver("event", target.mention(f"stop {text}", "U0ALICE"))
         form = target.form({"StreamName": "banned2"}, "U0ALICE", "ForbidLiveStream")
         await deliver("interaction", form)
 

@@ -143,18 +143,31 @@ async def spellings(target: Target) -> Attack:
     for spelt in _IN_FILE:
         file.write_text(POLICY)
         await _in_force(target)
-        limit = f"{{actions: [StopStreamIngest], where: {{SdkAppId: {spelt}}}, deny: true}}"
-        file.write_text(f"{allowed}limits: [{limit}]\n")
+        file.write_text(f"{allowed}limits: [{_limit(spelt)}]\n")
         await _changed_policy(target, found, spelt)
         for typed in _TYPED:
             found.tried += 1
             text = f"ingest task-{next(names)} sdkappid={typed}"
             await target.type(text, "U0ALICE")
         await target.type(f"ingest task-{next(names)}", "U0ALICE")
+    await target.quiet()
     file.write_text(POLICY)
     await _in_force(target)
     await target.settled(found, before)
+    before = target.changes()
+    file.write_text(f"{allowed}limits: [{_limit('2')}]\n")
+    await _changed_policy(target, found, "another value")
+    await target.type(f"ingest task-{next(names)}", "U0ALICE")
+    await target.quiet()
+    passes = target.changes() == before + 1
+    found.note("a denial of another value denies this one, too", through=not passes)
+    file.write_text(POLICY)
+    await _in_force(target)
     return found
+
+
+def _limit(spelt: str) -> str:
+    return f"{{actions: [StopStreamIngest], where: {{SdkAppId: {spelt}}}, deny: true}}"
 
 
 async def _changed_policy(target: Target, found: Attack, name: str) -> None:

@@ -88,6 +88,6 @@ def _ask(target: Target, number: int) -> tuple[str, dict[str, object]]:
         case 0:
             return "command", dict(target.command(f"live {name}", "U0ALICE"))
         case 1:
-            return "event", target.mention(f"live {name}", "U0ALICE")
+            return "event", target.mention(f"stop live {name}", "U0ALICE")
         case _:
             return "interaction", target.form({"StreamName": name}, "U0ALICE")

@@ -75,7 +75,8 @@ async def _command(target: Target, text: str, user: str) -> Ack:
 
 
 async def _mention(target: Target, text: str, user: str) -> Ack:
-    return await target.world.slack.delivery.deliver("event", target.mention(text, user))
+    payload = target.mention(f"stop {text}", user)
+    return await target.world.slack.delivery.deliver("event", payload)
 
 
 async def _form(target: Target, text: str, user: str) -> Ack:
