@@ -10,9 +10,9 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -25,38 +25,16 @@ from bot.storage import audit_records
 from bot.storage.audit_end import End, EndGuard, Flaw, end, is_current
 from bot.storage.commit_marks import CommitMarks, lock_writes
 from bot.storage.prepared import Prepared
+from bot.storage.work import Item, Job, Result, Transaction, Work, alike_of, answer
+
+__all__ = ["CLOCK", "Transaction", "Work", "Writer"]
 
 log = structlog.get_logger("stopstream.writer")
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 CLOCK = "extract(epoch FROM clock_timestamp())::float8"
 """PostgreSQL's own clock, epoch seconds."""
 
 _CLOCK = Prepared(sa.text(f"SELECT {CLOCK}"))
-
-
-@dataclass(slots=True)
-class Transaction:
-    """What a piece of work may use.
-
-    Attributes:
-        now: The store's clock, epoch seconds: the database's own on PostgreSQL.
-        monotonic: This process's `time.monotonic` at that moment.
-        facts: Appended to the audit log, in this order, before the commit.
-        enqueued: Whether a message was put into the outbox.
-        end: The end of the audit log, once it has been looked at; see `Writer.end_of`.
-        flaw: What is wrong with it; None if our key sealed it.
-    """
-
-    connection: sa.Connection
-    now: float
-    monotonic: float
-    facts: list[Fact] = field(default_factory=list)
-    enqueued: bool = False
-    end: End | None = None
-    flaw: Flaw | None = None
 
 
 _FEW = 16
@@ -74,18 +52,6 @@ _IDLE = 1.0
 _UNSTORABLE = (sa.exc.DataError, UnicodeError, OverflowError, RecursionError)
 """Of these, what is written is the cause: repeating it is in vain."""
 
-Work = Callable[[Transaction, Sequence[Item]], Sequence[Result]]
-"""Processes several items in one transaction and returns a result for each."""
-
-
-@dataclass(slots=True, eq=False)
-class _Job(Generic[Item, Result]):
-    work: Work[Item, Result]
-    item: Item
-    done: "asyncio.Future[Result]"
-    result: Any = None
-    error: Exception | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class _Unanswered:
@@ -98,7 +64,7 @@ class _Unanswered:
     """
 
     mark: str
-    jobs: list[_Job[Any, Any]]
+    jobs: list[Job[Any, Any]]
     transaction: Transaction
     after: End | None
     error: Exception
@@ -143,8 +109,8 @@ class Writer:
         self._guard = EndGuard(signer.public if signer else "", last_seal)
         self._outbox_changed = outbox_changed
         self._most = most
-        self._urgent: deque[_Job[Any, Any]] = deque()
-        self._jobs: deque[_Job[Any, Any]] = deque()
+        self._urgent: deque[Job[Any, Any]] = deque()
+        self._jobs: deque[Job[Any, Any]] = deque()
         # One permit for each queued job, and one for the end.
         self._permits = threading.Semaphore(0)
         self._loop = asyncio.get_running_loop()
@@ -178,7 +144,7 @@ class Writer:
             CommitUnknownError: The writer has stopped before it was known.
             StoreError: Nothing was done; the message is the database's.
         """
-        job: _Job[Item, Result] = _Job(work, item, self._loop.create_future())
+        job: Job[Item, Result] = Job(work, item, self._loop.create_future(), urgent)
         (self._urgent if urgent else self._jobs).append(job)
         self._permits.release()
         return await job.done
@@ -207,7 +173,7 @@ class Writer:
             self._settle(live)
         return not last
 
-    def _next(self) -> tuple[list[_Job[Any, Any]], bool]:
+    def _next(self) -> tuple[list[Job[Any, Any]], bool]:
         """Wait for work; return what is urgent, or else a few others, so that acks wait little.
 
         While a commit is unanswered, return without work after a moment, to look again.
@@ -220,20 +186,28 @@ class Writer:
             self._permits.acquire()
         return jobs, not jobs
 
-    def _settle(self, jobs: list[_Job[Any, Any]]) -> None:
+    def _settle(self, jobs: list[Job[Any, Any]]) -> None:
         try:
-            self._commit(jobs)
+            done = self._commit(jobs)
         except Exception as error:  # noqa: BLE001 (raised in the caller; the thread lives on)
             self._drop_connection()
             if self._unanswered is None:
                 self._fail(jobs, error)
                 return
             log.warning("a commit was not answered", why=_plainly(error))
+            self._put_back(jobs[len(self._unanswered.jobs) :])
             self._is_clear()
         else:
-            self._loop.call_soon_threadsafe(_answer, jobs)
+            self._put_back(jobs[len(done) :])
+            self._loop.call_soon_threadsafe(answer, done)
 
-    def _fail(self, jobs: list[_Job[Any, Any]], error: Exception) -> None:
+    def _put_back(self, jobs: list[Job[Any, Any]]) -> None:
+        """Queue work again, before all that is not urgent."""
+        self._jobs.extendleft(reversed(jobs))
+        for _ in jobs:
+            self._permits.release()
+
+    def _fail(self, jobs: list[Job[Any, Any]], error: Exception) -> None:
         """Answer work of which nothing was done, or repeat it one piece at a time."""
         if len(jobs) > 1:
             # One bad piece must not take the others with it.
@@ -254,7 +228,7 @@ class Writer:
         else:
             jobs[0].error = StoreError(_plainly(error))
             self._refused = time.monotonic(), _plainly(error)
-        self._loop.call_soon_threadsafe(_answer, jobs)
+        self._loop.call_soon_threadsafe(answer, jobs)
 
     def _is_clear(self) -> bool:
         """Find out about an unanswered commit, if there is one; return whether there is none."""
@@ -270,25 +244,26 @@ class Writer:
         self._unanswered = None
         if done:
             self._committed(pending.transaction, pending.after)
-            self._loop.call_soon_threadsafe(_answer, pending.jobs)
+            self._loop.call_soon_threadsafe(answer, pending.jobs)
         else:
             self._fail(pending.jobs, pending.error)
         return self._unanswered is None
 
-    def _refuse(self, jobs: list[_Job[Any, Any]]) -> None:
+    def _refuse(self, jobs: list[Job[Any, Any]]) -> None:
         """Answer work that is not begun, because it is not known what is committed."""
         for job in jobs:
             job.error = StoreError(self._refused[1] if self._refused else "the database is away")
-        self._loop.call_soon_threadsafe(_answer, jobs)
+        self._loop.call_soon_threadsafe(answer, jobs)
 
     def _give_up(self) -> None:
         """Answer, at the end, what will not be known any more."""
         if self._unanswered is not None:
             for job in self._unanswered.jobs:
                 job.error = CommitUnknownError(_plainly(self._unanswered.error))
-            self._loop.call_soon_threadsafe(_answer, self._unanswered.jobs)
+            self._loop.call_soon_threadsafe(answer, self._unanswered.jobs)
 
-    def _commit(self, jobs: list[_Job[Any, Any]]) -> None:
+    def _commit(self, jobs: list[Job[Any, Any]]) -> list[Job[Any, Any]]:
+        """Commit work, and return what was done: all of it, unless something is urgent."""
         if time.monotonic() - self._used > _IDLE:
             self._drop_connection()
         if self._connection is None:
@@ -304,20 +279,30 @@ class Writer:
                 now = self._clock()
             self._marks.begin(self._connection)
             transaction = Transaction(self._connection, now, monotonic)
-            for work, alike in _alike(jobs):
-                results = work(transaction, [job.item for job in alike])
-                for job, result in zip(alike, results, strict=True):
-                    job.result = result
+            done = self._process(transaction, jobs)
             after = self._record(transaction) if transaction.facts else None
             mark = self._marks.leave(self._connection, now)
             try:
                 begun.commit()
             except Exception as error:
                 if mark:
-                    self._unanswered = _Unanswered(mark, jobs, transaction, after, error)
+                    self._unanswered = _Unanswered(mark, done, transaction, after, error)
                 raise
         self.on_commit(time.monotonic() - began)
         self._committed(transaction, after)
+        return done
+
+    def _process(self, transaction: Transaction, jobs: list[Job[Any, Any]]) -> list[Job[Any, Any]]:
+        """Run work, and return what was run: the rest waits for what is urgent by now."""
+        done = 0
+        for work, alike in alike_of(jobs):
+            if done and self._urgent and not jobs[0].urgent:
+                break
+            results = work(transaction, [job.item for job in alike])
+            for job, result in zip(alike, results, strict=True):
+                job.result = result
+            done += len(alike)
+        return jobs[:done]
 
     def _committed(self, transaction: Transaction, after: End | None) -> None:
         """Note what follows from a commit."""
@@ -368,29 +353,6 @@ class Writer:
                 log.warning("a connection did not close", why=_plainly(error))
                 with contextlib.suppress(Exception):
                     connection.invalidate()
-
-
-def _alike(
-    jobs: Sequence[_Job[Any, Any]],
-) -> list[tuple[Work[Any, Any], list[_Job[Any, Any]]]]:
-    """Group neighbours with the same work, keeping their order."""
-    groups: list[tuple[Work[Any, Any], list[_Job[Any, Any]]]] = []
-    for job in jobs:
-        if groups and groups[-1][0] == job.work:
-            groups[-1][1].append(job)
-        else:
-            groups.append((job.work, [job]))
-    return groups
-
-
-def _answer(jobs: Sequence[_Job[Any, Any]]) -> None:
-    for job in jobs:
-        if job.done.done():
-            continue
-        if job.error is not None:
-            job.done.set_exception(job.error)
-        else:
-            job.done.set_result(job.result)
 
 
 def _plainly(error: Exception) -> str:

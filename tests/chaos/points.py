@@ -54,13 +54,14 @@ class Points:
         """Let the writer pass a point on each side of its commits."""
         commit = Writer._commit  # noqa: SLF001 (the one moment that matters most)
 
-        def watched(writer: Writer, jobs: Any) -> None:
+        def watched(writer: Writer, jobs: Any) -> Any:
             names = sorted({job.work.__name__.strip("_") for job in jobs})
             for name in names:
                 self.passing(f"commit {name}: before")
-            commit(writer, jobs)
+            done = commit(writer, jobs)
             for name in names:
                 self.passing(f"commit {name}: after")
+            return done
 
         Writer._commit = watched  # type: ignore[method-assign, assignment] # noqa: SLF001 (see above)
 

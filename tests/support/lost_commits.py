@@ -1,7 +1,7 @@
 """Loses the database's answer to chosen commits, after they have taken place or before."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,9 +32,9 @@ class LostCommits:
         writer, engine = store.session.writer, store.session.engine
         commit, do_commit = writer._commit, engine.dialect.do_commit  # noqa: SLF001 (which work it is)
 
-        def watched(jobs: Sequence[Any]) -> None:
+        def watched(jobs: list[Any]) -> list[Any]:
             self._in_transaction = frozenset(_kind(job.work) for job in jobs)
-            commit(list(jobs))
+            return commit(jobs)
 
         def commit_then_fail(connection: Any) -> None:
             do_commit(connection)
