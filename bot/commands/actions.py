@@ -64,14 +64,14 @@ def find_action(word: str, verb: Effect | None, vocabulary: Vocabulary) -> Actio
 
     Under the verb `status`, only a read is returned.
     """
-    actions, folded = vocabulary.actions, word.casefold()
+    called, folded = _called(word, vocabulary), word.casefold()
     reads = verb is Effect.READ
-    by_name = [a for a in actions if a.api.casefold() == folded]
+    by_name = [a for a in called if a.api.casefold() == folded]
     found = [a for a in by_name if a.effect is verb or not reads]
-    found += [a for a in actions if a.words == folded and a.effect is verb]
+    found += [a for a in called if a.words == folded and a.effect is verb]
     if reads and not found:
-        status_reads = {a.status_read for a in _called(word, vocabulary)}
-        found = [a for a in actions if a.api in status_reads]
+        status_reads = {a.status_read for a in called}
+        found = [a for a in vocabulary.actions if a.api in status_reads]
     return found[0] if found else None
 
 
@@ -137,7 +137,7 @@ def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> Comman
 
 def longer_variant(action: Action, tokens: Sequence[Token], vocabulary: Vocabulary) -> Action:
     """Return the action that does the same until a given time, if the text gives one."""
-    longer = next((a for a in vocabulary.actions if a.api == action.longer_variant), None)
+    longer = longer_action(action, vocabulary)
     if longer is None or longer.expiry is None:
         return action
     expiry = longer.param(longer.expiry[0])
@@ -145,11 +145,15 @@ def longer_variant(action: Action, tokens: Sequence[Token], vocabulary: Vocabula
     return longer if any(longer.param(token.name) is expiry for token in foreign) else action
 
 
+def longer_action(action: Action, vocabulary: Vocabulary) -> Action | None:
+    """Return the action that does the same until a given time, if there is one."""
+    return next(iter(_called(action.longer_variant or "", vocabulary)), None)
+
+
 def local_action(word: str, vocabulary: Vocabulary) -> Action | None:
     """Return the action of that name that the bot performs itself."""
     return next((a for a in _called(word, vocabulary) if a.product.local), None)
 
 
-def _called(word: str, vocabulary: Vocabulary) -> list[Action]:
-    folded = word.casefold()
-    return [a for a in vocabulary.actions if folded in (a.words, a.api.casefold())]
+def _called(word: str, vocabulary: Vocabulary) -> Sequence[Action]:
+    return vocabulary.called.get(word.casefold(), ())

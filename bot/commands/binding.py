@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bot.catalog import stream_urls
 from bot.commands import secrets
+from bot.commands.actions import longer_action
 from bot.commands.context import Context
 from bot.commands.decoration import is_filler, joined_durations, undecorated
 from bot.commands.diagnostics import printable
@@ -90,8 +91,8 @@ def bind_names(tokens: Sequence[Token], names: frozenset[str]) -> list[Token]:
 
 
 def _longer_params(action: Action, vocabulary: Vocabulary) -> tuple[Param, ...]:
-    longer = (a.params for a in vocabulary.actions if a.api == action.longer_variant)
-    return next(longer, ())
+    longer = longer_action(action, vocabulary)
+    return longer.params if longer is not None else ()
 
 
 def _of_command_line(tokens: Sequence[Token]) -> Sequence[Token]:

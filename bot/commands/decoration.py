@@ -6,6 +6,7 @@ of it belongs to the name. A quoted word is taken as it is.
 
 import itertools
 import re
+import string
 import unicodedata
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,9 @@ _MENTION = re.compile(r"@[UW][A-Z0-9]+\b|#C[A-Z0-9]+\b|!(?:here|channel|everyone
 _SEPARATORS = re.compile("[,;|\u3001\uff0c\uff1b]")
 _NEXT_URL = re.compile(r"[,;|][a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _EMOJI = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-[2-6])?:", re.IGNORECASE)
+_PLAIN = frozenset(("", *string.ascii_letters, *string.digits))
+"""What no decoration begins or ends with."""
+
 _GREETINGS = frozenset(
     {"hey", "hi", "hello", "ok", "okay", "can", "could", "would", "we", "u", "let's", "lets"}
     | {"just", "kindly", "the", "this", "my", "our"}
@@ -52,6 +56,9 @@ _KEPT = frozenset("?")
 
 def undecorated(value: str) -> str:
     """Return an unquoted word without formatting, brackets and what ends a sentence."""
+    if value[:1] in _PLAIN and value[-1:] in _PLAIN:
+        # Nearly every word: nothing of it is looked at more closely.
+        return value
     before = None
     while value != before:
         before = value

@@ -41,7 +41,7 @@ def is_url(text: str) -> bool:
 
 def named(tokens: Iterable[Token], vocabulary: Vocabulary) -> frozenset[Span]:
     """Return the values whose name is that of a secret parameter of any action."""
-    names = _secret_names(vocabulary)
+    names = vocabulary.secret_names
     return frozenset(_value_span(t) for t in tokens if t.value and t.name.casefold() in names)
 
 
@@ -86,7 +86,7 @@ def _in_unclosed(context: Context, start: int) -> frozenset[Span]:
     hidden = named(before, context.vocabulary)
     if before and not before[-1].value:
         name = before[-1].name.casefold()
-        hidden |= {(start, end)} if name in _secret_names(context.vocabulary) else set()
+        hidden |= {(start, end)} if name in context.vocabulary.secret_names else set()
     rest = Token("", "…", start, end, 0, start)
     return hidden | _after_kind([*before, rest], context.vocabulary)
 
@@ -106,11 +106,6 @@ def _after_kind(tokens: Sequence[Token], vocabulary: Vocabulary) -> frozenset[Sp
         if found is not None and not token.name:
             return unassigned(found, tokens[at + 1 :], {})
     return frozenset()
-
-
-def _secret_names(vocabulary: Vocabulary) -> frozenset[str]:
-    params = (param for action in vocabulary.actions for param in action.params if param.secret)
-    return frozenset(name for param in params for name in (param.api.casefold(), param.word))
 
 
 def _value_span(token: Token) -> Span:

@@ -14,8 +14,7 @@ from bot.model.actions import Action, Effect
 def find_target(word: str, vocabulary: Vocabulary) -> str:
     """Return the target that a first word names, in any case if only one matches; or empty."""
     folded = word.casefold()
-    kinds = {name for a in vocabulary.actions for name in (a.words, a.api.casefold())}
-    if folded in kinds or folded in KEYWORDS:
+    if folded in vocabulary.called or folded in KEYWORDS:
         return ""
     if word in vocabulary.targets:
         return word

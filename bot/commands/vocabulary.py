@@ -1,6 +1,6 @@
 """The words that a command may use: the catalog, the policy file's targets and defaults."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.model.actions import DEFAULT, Account, Action, Effect, Json, Param, Params, Site
@@ -45,6 +45,8 @@ class Vocabulary:
         account: The default account; empty if a command must name one.
         reasons: The policy's reasons by code; without any, a reason is free text.
         reason_needed: API names of the actions that never go without one of them.
+        called: The actions by their words and by their API names in lower case.
+        secret_names: Words and names, in lower case, of the secret parameters of all actions.
     """
 
     actions: tuple[Action, ...]
@@ -56,6 +58,19 @@ class Vocabulary:
     account: str = ""
     reasons: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     reason_needed: frozenset[str] = frozenset()
+    called: Mapping[str, Sequence[Action]] = field(init=False, repr=False, compare=False)
+    secret_names: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the actions, because each text is looked up several times before its ack."""
+        called: dict[str, list[Action]] = {}
+        for action in self.actions:
+            for name in {action.words, action.api.casefold()}:
+                called.setdefault(name, []).append(action)
+        secret = [param for action in self.actions for param in action.params if param.secret]
+        names = frozenset(name for one in secret for name in (one.api.casefold(), one.word))
+        object.__setattr__(self, "called", called)
+        object.__setattr__(self, "secret_names", names)
 
     def takes_code(self, action: Action) -> bool:
         """Return whether the reason of an action is one of the policy's codes."""
