@@ -82,7 +82,6 @@ _KEYS_KEPT = 64
 """Keys that answers are searched for: more than any policy has accounts, with renewed ones."""
 
 _SIGNED = re.compile(r"(Credential=|Signature=)[0-9A-Za-z]+")
-_OF_THE_CONNECTION = ("accept", "connection", "content-length", "user-agent")
 
 
 class _Gate:
@@ -138,19 +137,20 @@ class TencentCloud:
         self._signed_with = LRUCache[str, tc3.Credentials](_KEYS_KEPT)
         # No proxy from the environment: it would see every request, and a forgotten variable
         # would decide where stops go. STOPSTREAM_TENCENT_URL names one on purpose.
-        self._client = httpx.AsyncClient(
+        # The transport alone: a client around it keeps cookies and follows redirects, of which
+        # there must be none, and costs a third of a call.
+        self._transport = transport or AiohttpTransport(
             # 0 is no limit: the queues limit how many requests run, and waiting for a connection
             # would count as an answer that did not come.
-            transport=transport
-            or AiohttpTransport(trust_env=False, limits=httpx.Limits(max_connections=0)),
-            timeout=httpx.Timeout(whole, connect=min(CONNECT, whole), pool=whole),
-            follow_redirects=False,
             trust_env=False,
+            limits=httpx.Limits(max_connections=0),
         )
+        timeout = httpx.Timeout(whole, connect=min(CONNECT, whole), pool=whole)
+        self._extensions = {"timeout": timeout.as_dict()}
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     def preview(self, command: Command) -> RequestPreview:
         """Render the request as it would be sent, without key, signature and secret parameters."""
@@ -164,8 +164,8 @@ class TencentCloud:
         request = self._request(harmless, tc3.Credentials("id", "key"), site)
         headers = dict(request.headers)
         headers["authorization"] = _SIGNED.sub(rf"\1{HIDDEN}", headers["authorization"])
-        kept = {name: value for name, value in headers.items() if name not in _OF_THE_CONNECTION}
-        return RequestPreview(request.method, str(request.url), kept, request.content.decode())
+        del headers["content-length"]
+        return RequestPreview(request.method, str(request.url), headers, request.content.decode())
 
     async def call(self, command: Command, may_leave: Callable[[], bool] = always) -> Answer:
         """Sign and send a command once.
@@ -190,7 +190,7 @@ class TencentCloud:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._whole):
-                response = await self._client.send(request, stream=True)
+                response = await self._transport.handle_async_request(request)
                 try:
                     body = await read_body(response)
                 finally:
@@ -235,11 +235,11 @@ class TencentCloud:
             credentials=credentials,
             timestamp=int(self._clock()),
         )
-        if gate is None:
-            return self._client.build_request("POST", url, headers=headers, content=payload)
         headers["Content-Length"] = str(len(payload))
-        body = gate.body(payload)
-        return self._client.build_request("POST", url, headers=headers, content=body)
+        content = payload if gate is None else gate.body(payload)
+        return httpx.Request(
+            "POST", url, headers=headers, content=content, extensions=self._extensions
+        )
 
     def _read(
         self, response: httpx.Response, body: bytes, took: float, secrets: Sequence[str]
