@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -25,20 +26,41 @@ from bot.supervision import Loop, Supervisor, until_set
 
 log = structlog.get_logger("stopstream.engine")
 
-_BURST, _SOON, _PATIENCE = 8, 0.05, 0.5
-"""So many acks within so many seconds are a burst, which work lets pass for so long."""
+_BURST, _SOON = 8, 0.2
+"""So many acks within so many seconds are a burst."""
+
+_PACE = 0.04
+"""Seconds between two operations that begin while a burst of acks lasts.
+
+These are 25 a second: more than the 20 that an API takes. One at a time, because several together
+would keep the loop from the acks for longer.
+"""
 
 _BATCH = 16
-"""How many operations begin between two looks at the acks.
+"""How many operations begin between two looks at the acks, while there is no burst."""
 
-While a burst lasts, these are 32 a second: more than the 20 that an API takes.
-"""
+_HELD = 500
+"""How many operations of the inbox are in memory; of more, only the ids, until it is their turn."""
 
 _STUCK = 300.0
 """Seconds that beginning a batch may take: the policy asks Slack and reads states first."""
 
 _TOGETHER = 32
 """How many operations are judged at once; urgent ones pass the others in the inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An operation of the inbox.
+
+    Attributes:
+        operation: None where it is read when its turn comes.
+        bulk: Whether it is one of many that one person has asked for at once.
+    """
+
+    id: str
+    operation: Operation | None
+    bulk: bool
 
 
 class Worker:
@@ -64,7 +86,7 @@ class Worker:
         self._verifier = verifier
         self._metrics = metrics
         self._supervisor = supervisor
-        self._inbox: PriorityQueue[tuple[Operation, bool]] = PriorityQueue()
+        self._inbox: PriorityQueue[_Waiting] = PriorityQueue()
         self._bursts = BurstDetector()
         self._judging = asyncio.Semaphore(_TOGETHER)
         self._acks: deque[float] = deque(maxlen=_BURST)
@@ -110,7 +132,8 @@ class Worker:
     def take(self, operation: Operation) -> None:
         """Work on an operation that this replica holds, as soon as no acks are due."""
         bulk = self._bursts.counts(operation.actor.user)
-        self._inbox.put((operation, bulk), bulk=bulk)
+        held = operation if len(self._inbox) < _HELD else None
+        self._inbox.put(_Waiting(operation.id, held, bulk), bulk=bulk)
         self._some.set()
         if self._intake is None:
             self._intake = self._supervisor.start("admission", self._drain_inbox, longest=_STUCK)
@@ -147,7 +170,7 @@ class Worker:
 
     def _in_progress(self) -> set[str]:
         """Return the ids of the operations that this replica works on."""
-        inbox = (operation.id for operation, _ in self._inbox)
+        inbox = (waiting.id for waiting in self._inbox)
         return self._tasks.ids | self._scheduler.ids | set(inbox)
 
     async def _drain_inbox(self) -> None:
@@ -156,43 +179,50 @@ class Worker:
             self._some.clear()
             await until_set(self._some)
             return
-        await self._yield_to_acks()
-        for _ in range(min(_BATCH, len(self._inbox))):
+        if burst := self._is_burst():
+            await asyncio.sleep(_PACE)
+        for _ in range(1 if burst else min(_BATCH, len(self._inbox))):
             await self._judging.acquire()
-            operation, bulk = self._inbox.take()
-            task = self._tasks.spawn(operation.id, self._work(operation, bulk=bulk))
+            waiting = self._inbox.take()
+            task = self._tasks.spawn(waiting.id, self._begin(waiting))
             task.add_done_callback(lambda _: self._judging.release())
 
-    async def _yield_to_acks(self) -> None:
-        """Let a burst of acks pass, at most for half a second: people wait 3 s for theirs."""
-        until = time.monotonic() + _PATIENCE
-        while time.monotonic() < until:
-            if len(self._acks) < _BURST or time.monotonic() - self._acks[0] > _SOON:
-                return
-            await asyncio.sleep(_SOON)
+    def _is_burst(self) -> bool:
+        """Return whether so many acks are due that work gives way to them."""
+        return len(self._acks) == _BURST and time.monotonic() - self._acks[0] <= _SOON
 
-    async def _work(self, operation: Operation, *, bulk: bool) -> None:
-        command = command_of(operation)
+    async def _begin(self, waiting: _Waiting) -> None:
         try:
-            if command is None:
-                await self._transitions.end_unknown_action(operation)
-                return
-            if operation.unsigned:
-                await self._transitions.end_unsigned(operation, command)
-                return
-            match operation.state:
-                case State.ASKED:
-                    await self._admission.admit(operation, command, bulk=bulk)
-                case State.DUE:
-                    self._scheduler.enqueue(QueuedRequest(operation, command, bulk=bulk))
-                case State.RUNNING:
-                    await self._resume(operation, command)
-                case _:
-                    return
+            operation = waiting.operation or await self._store.operations.get(waiting.id)
+            if operation is not None:
+                await self._work(operation, bulk=waiting.bulk)
         except StoreError as error:
             # No audit record, no action: it stays as it is and is claimed again.
-            log.error("left where it is", operation=operation.id, why=str(error))
-            self._store.leases.release(operation.id)
+            log.error("left where it is", operation=waiting.id, why=str(error))
+            self._store.leases.release(waiting.id)
+
+    async def _work(self, operation: Operation, *, bulk: bool) -> None:
+        """Do what is next for an operation.
+
+        Raises:
+            StoreError: It stays as it is.
+        """
+        command = command_of(operation)
+        if command is None:
+            await self._transitions.end_unknown_action(operation)
+            return
+        if operation.unsigned:
+            await self._transitions.end_unsigned(operation, command)
+            return
+        match operation.state:
+            case State.ASKED:
+                await self._admission.admit(operation, command, bulk=bulk)
+            case State.DUE:
+                self._scheduler.enqueue(QueuedRequest(operation, command, bulk=bulk))
+            case State.RUNNING:
+                await self._resume(operation, command)
+            case _:
+                return
 
     async def _resume(self, operation: Operation, command: Command) -> None:
         """Go on with what a replica had sent before it died: it may have run."""

@@ -126,6 +126,26 @@ def test_every_column_is_covered_or_known_not_to_be() -> None:
         assert not names & set(covered[table])
 
 
+async def test_operation_that_was_altered_while_it_waited_is_not_run(
+    signed: Store, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits in numbers is read again at its turn, and counts no more than any other row."""
+    monkeypatch.setattr("bot.operations.worker._HELD", 0)
+    get = signed.operations.get
+
+    async def altered_then_read(id_: str) -> Operation | None:
+        rows.change(tables.operations, id_, params='{"StreamName": "stream666"}')
+        return await get(id_)
+
+    monkeypatch.setattr(signed.operations, "get", altered_then_read)
+    async with built(signed) as bot:
+        reply = await bot.ask("live stream1")
+        assert isinstance(reply, Accepted)
+        await until(lambda: tampered(rows) == [reply.operation.id])
+
+        assert bot.cloud.sent == []
+
+
 async def test_thousand_forged_rows_send_nothing(signed: Store, rows: Rows) -> None:
     """Whatever is inserted or altered, in any state, no request leaves; what is genuine goes on."""
     asked = [operation(number) for number in range(ALTERED)]

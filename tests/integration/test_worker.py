@@ -1,5 +1,6 @@
 """An operation from asking to its ending, with the real store and the real policy."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -61,6 +62,31 @@ async def test_worker_survives_unexpected_error_in_recheck(
     assert (await house.run("live s1")).state is State.ACCEPTED
     assert (await house.run("live s2")).state is State.ACCEPTED
     assert faults == []
+
+
+async def test_operations_that_wait_in_numbers_are_read_again_at_their_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond what is kept in memory only ids wait; each operation runs once all the same."""
+    monkeypatch.setattr("bot.operations.worker._HELD", 2)
+    monkeypatch.setattr(house.engine, "_is_burst", lambda: True)
+    kept: list[bool] = []
+    begin = house.engine._begin  # noqa: SLF001 (what it holds of each)
+
+    async def noted(waiting: Any) -> None:
+        kept.append(waiting.operation is not None)
+        await begin(waiting)
+
+    monkeypatch.setattr(house.engine, "_begin", noted)
+    replies = await asyncio.gather(*(house.ask(f"live s{number}") for number in range(6)))
+    ids = [reply.operation.id for reply in replies if isinstance(reply, Accepted)]
+    endings = [await house.engine.ending(id_) for id_ in ids]
+
+    assert [one.state for one in endings] == [State.ACCEPTED] * 6
+    assert sorted(one.params["StreamName"] for one in house.cloud.sent) == [
+        f"s{number}" for number in range(6)
+    ]
+    assert kept == [True, True, False, False, False, False]
 
 
 async def test_policy_denies_user_without_role(house: House) -> None:
