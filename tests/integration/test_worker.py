@@ -83,7 +83,7 @@ async def test_operations_that_wait_in_numbers_are_read_again_at_their_turn(
     endings = [await house.engine.ending(id_) for id_ in ids]
 
     assert [one.state for one in endings] == [State.ACCEPTED] * 6
-    assert sorted(one.params["StreamName"] for one in house.cloud.sent) == [
+    assert sorted(str(one.params["StreamName"]) for one in house.cloud.sent) == [
         f"s{number}" for number in range(6)
     ]
     assert kept == [True, True, False, False, False, False]
