@@ -45,6 +45,7 @@ from bot.tencent.answers import (
 )
 from bot.tencent.credentials import Access, CredentialSource
 from bot.tencent.headers import signed_headers
+from bot.tencent.tls import tls_context
 
 CONNECT = 3.0
 """Seconds to connect."""
@@ -142,6 +143,7 @@ class TencentCloud:
         self._transport = transport or AiohttpTransport(
             # 0 is no limit: the queues limit how many requests run, and waiting for a connection
             # would count as an answer that did not come.
+            verify=tls_context(),
             trust_env=False,
             limits=httpx.Limits(max_connections=0),
         )

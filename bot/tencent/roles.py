@@ -22,6 +22,7 @@ from bot.tencent.answers import LONGEST_ID, read_body, storable_message, storabl
 from bot.tencent.credentials import Credentials, CredentialSource
 from bot.tencent.headers import signed_headers, unsigned_headers
 from bot.tencent.temporary_key import TemporaryKey
+from bot.tencent.tls import tls_context
 
 METADATA = "http://metadata.tencentyun.com/latest/meta-data/cam/security-credentials/"
 
@@ -65,7 +66,9 @@ class KeyService:
 
     def client(self) -> httpx.AsyncClient:
         """Return a client that no variable of the environment redirects."""
-        return httpx.AsyncClient(transport=self.transport, timeout=_PATIENCE, trust_env=False)
+        return httpx.AsyncClient(
+            transport=self.transport, verify=tls_context(), timeout=_PATIENCE, trust_env=False
+        )
 
 
 @dataclass(frozen=True, slots=True)
