@@ -1,5 +1,6 @@
 """The demo's page in a real browser, by clicking and typing as a person does."""
 
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,36 +9,34 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from bot.cli.demo import DOMAIN, INCIDENTS, Emulated, paged
+from bot.cli import demo
+from bot.cli.demo import DOMAIN, INCIDENTS, Emulated
+from bot.sandbox.page.process import BotProcess
 from bot.sandbox.slack.entities import Message
-from tests.support.browser import browser
 from tests.support.databases import lay_schema
 from tests.support.waiting import until
+from tests.support.worlds import paged
 
 # The bound only ends a hang: the machine may be busy.
 expect.set_options(timeout=120_000)
 
-# One browser for all of them, so one loop: its start costs as much as a test.
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+# One browser for all of them, so one loop.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chrome() -> AsyncIterator[Browser]:
-    async with browser() as one:
-        if one is None:
-            pytest.skip("no Chromium is at hand; install one, or run `playwright install chromium`")
-        yield one
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def world(tmp_path: Path) -> AsyncIterator[tuple[Emulated, str]]:
-    lay_schema(tmp_path / "stopstream.db")
-    async with paged(tmp_path, limits=False) as (around, page):
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Emulated, str]]:
+    # The bot is in this process, which the page does not know.
+    monkeypatch.setattr(BotProcess, "runs", True)
+    async with paged(tmp_path) as (around, page):
         yield around, page.url
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(chrome: Browser, world: tuple[Emulated, str]) -> AsyncIterator[Page]:
+@contextlib.asynccontextmanager
+async def window(chrome: Browser, url: str) -> AsyncIterator[Page]:
+    """Open the page, and see afterwards that nothing went wrong in it."""
     opened = await chrome.new_page(viewport={"width": 1400, "height": 900})
     wrong: list[str] = []
     outside: list[str] = []
@@ -51,12 +50,18 @@ async def page(chrome: Browser, world: tuple[Emulated, str]) -> AsyncIterator[Pa
         ),
     )
     opened.set_default_timeout(60_000)
-    await opened.goto(world[1])
+    await opened.goto(url)
     await expect(opened.locator("#bot")).to_contain_text("up", timeout=120_000)
     yield opened
     await opened.close()
     assert not wrong
     assert not outside, "no address outside is asked"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chrome: Browser, world: tuple[Emulated, str]) -> AsyncIterator[Page]:
+    async with window(chrome, world[1]) as opened:
+        yield opened
 
 
 async def say(page: Page, text: str) -> None:
@@ -153,13 +158,20 @@ async def test_page_form_marks_an_invalid_field(page: Page) -> None:
     await expect(form).to_have_count(0)
 
 
-async def test_page_shows_a_killed_bot_as_down_and_starts_it(page: Page) -> None:
+async def test_page_shows_a_killed_bot_as_down_and_starts_it(
+    chrome: Browser, tmp_path: Path
+) -> None:
     """The page shows a killed bot as down, and as up once it is started again."""
-    await page.get_by_role("tab", name="Break things").click()
-    await page.get_by_role("button", name="Kill with -9", exact=True).click()
-    await expect(page.locator("#bot")).to_contain_text("down")
-    await page.get_by_role("button", name="Start", exact=True).click()
-    await expect(page.locator("#bot")).to_contain_text("up", timeout=120_000)
+    lay_schema(tmp_path / "stopstream.db")
+    async with (
+        demo.paged(tmp_path, limits=False) as (_, served),
+        window(chrome, served.url) as page,
+    ):
+        await page.get_by_role("tab", name="Break things").click()
+        await page.get_by_role("button", name="Kill with -9", exact=True).click()
+        await expect(page.locator("#bot")).to_contain_text("down")
+        await page.get_by_role("button", name="Start", exact=True).click()
+        await expect(page.locator("#bot")).to_contain_text("up", timeout=120_000)
 
 
 async def test_policy_editor_suggests_saves_and_explains(

@@ -1,4 +1,4 @@
-"""The demo's emulators and the bot in one process, on a database whose schema is there."""
+"""The demo between emulators, in one process, on a database whose schema is there."""
 
 import contextlib
 import os
@@ -8,6 +8,9 @@ from typing import Any
 
 from bot.cli import demo
 from bot.cli.demo import AUDIT, Emulated, Sandbox
+from bot.cli.serve import Server
+from bot.cli.settings import read_settings
+from bot.sandbox.page.server import Page
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.tencent.server import CloudEmulator
 from tests.support.databases import lay_schema
@@ -27,6 +30,21 @@ async def emulated(folder: Path, **given: Any) -> AsyncIterator[Emulated]:
     lay_schema(folder / "stopstream.db")
     async with demo.emulated(folder, **given) as world:
         yield world
+
+
+@contextlib.asynccontextmanager
+async def paged(folder: Path) -> AsyncIterator[tuple[Emulated, Page]]:
+    """Run the emulators, their page and the bot; a process of its own costs two seconds more."""
+    async with emulated(folder, limits=False) as around:
+        page = Page(
+            slack=around.slack,
+            cloud=around.cloud,
+            policy_file=around.policy,
+            environment=around.environment,
+        )
+        async with Server(read_settings(**around.environment)) as bot, page:
+            page.bot.url = bot.url
+            yield around, page
 
 
 def environment(

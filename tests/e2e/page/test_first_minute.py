@@ -8,36 +8,31 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
-from bot.cli.demo import DOMAIN, Emulated, paged
-from tests.support.browser import browser
-from tests.support.databases import lay_schema
+from bot.cli.demo import DOMAIN, Emulated
+from bot.sandbox.page.process import BotProcess
+from tests.support.worlds import paged
 
 # The bound only ends a hang: the machine may be busy.
 expect.set_options(timeout=120_000)
 
-# One browser for all of them, so one loop: its start costs as much as a test.
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+# One browser for all of them, so one loop.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DESKTOP: ViewportSize = {"width": 1400, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chrome() -> AsyncIterator[Browser]:
-    async with browser() as one:
-        if one is None:
-            pytest.skip("no Chromium is at hand; install one, or run `playwright install chromium`")
-        yield one
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def world(tmp_path: Path) -> AsyncIterator[tuple[Emulated, str]]:
-    lay_schema(tmp_path / "stopstream.db")
-    async with paged(tmp_path, limits=False) as (around, page):
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Emulated, str]]:
+    # The bot is in this process, which the page does not know.
+    monkeypatch.setattr(BotProcess, "runs", True)
+    async with paged(tmp_path) as (around, page):
         yield around, page.url
 
 
-@pytest_asyncio.fixture(loop_scope="module", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest_asyncio.fixture(loop_scope="session", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 async def page(
     chrome: Browser, world: tuple[Emulated, str], request: pytest.FixtureRequest
 ) -> AsyncIterator[Page]:
