@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import os
 import tempfile
@@ -37,6 +38,7 @@ from bot.operations.verifier import Verifier
 from bot.operations.worker import Worker
 from bot.policy.loader import LoadedPolicy, loader
 from bot.sandbox.slack import events
+from bot.sandbox.slack.methods import views
 from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
@@ -57,9 +59,10 @@ settings.register_profile("calm", _CALM, derandomize=True)
 settings.register_profile("fuzz", _CALM, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "calm"))
 
-# Slack waits 3 s for an ack, and storing may take 2 s of them. How long an ack takes is measured
-# in tests/bench, not here.
+# Slack waits 3 s for an ack and for a form, and storing may take 2 s of them. How long an ack
+# takes is measured in tests/bench, not here.
 events.ACK = 60.0
+views.TRIGGER_LIFETIME = 60.0
 booking.BOOKING = 50.0
 
 # Its usual tracebacks draw every local variable, which takes longer than a test may wait.
@@ -287,6 +290,10 @@ class House:
         return len(self.desk.said(owed))
 
 
+# A house for most tests, and few policies: each is read once.
+load_policy = functools.cache(loader(source="policy.yml", sites={}, region="", now=1_700_000_000.0))
+
+
 @contextlib.asynccontextmanager
 async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     """The house around a store; `abandon` leaves it as a crash would."""
@@ -294,8 +301,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
     cloud = given.pop("cloud", None) or FakeCloud()
     directory = given.pop("directory", None) or FakeDirectory()
     desk = given.pop("desk", None) or FakeNotifier()
-    load = loader(source="policy.yml", sites={}, region="", now=1_700_000_000.0)
-    rules = [load(given.pop("policy", POLICY))]
+    rules = [load_policy(given.pop("policy", POLICY))]
     metrics = Metrics()
     supervisor = given.pop("supervisor", None) or Supervisor(metrics)
     clock = Clock()
@@ -332,7 +338,7 @@ async def built(store: Store, **given: Any) -> AsyncIterator[House]:
             courier,
             operations.service,
             rules,
-            load,
+            load_policy,
             operations.authorizer,
             operations.verifier,
             operations.watcher,

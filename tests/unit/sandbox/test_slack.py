@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack.form_state import entries, entry
+from bot.sandbox.slack.methods import views
 from bot.sandbox.slack.workspace import Workspace
 from handlers.manifest import bot_scopes
 from tests.support.waiting import BOUND
@@ -86,7 +87,7 @@ async def test_sandbox_rate_limits_messages_after_a_burst(
 async def test_sandbox_trigger_id_works_once_within_three_seconds(
     slack: Workspace, client: AsyncWebClient
 ) -> None:
-    """A trigger_id opens one view, and only within three seconds."""
+    """A trigger_id opens one view, and only within its lifetime."""
     view = {
         "type": "modal",
         "title": {"type": "plain_text", "text": "t"},
@@ -98,7 +99,7 @@ async def test_sandbox_trigger_id_works_once_within_three_seconds(
     assert await code(again) == "exchanged_trigger_id"
     late = slack.trigger("U0ALICE")
     assert isinstance(slack.clock, Clock)
-    slack.clock.now += 3.5
+    slack.clock.now += views.TRIGGER_LIFETIME + 0.5
     assert await code(client.views_open(trigger_id=late, view=view)) == "expired_trigger_id"
     assert await code(client.views_open(trigger_id="made-up", view=view)) == "invalid_trigger_id"
 

@@ -12,7 +12,9 @@ from bot.sandbox.slack.form_state import entries
 from bot.sandbox.slack.methods.arguments import Arguments, Method, SlackError, messages, parse_json
 from bot.sandbox.slack.state import WorkspaceState
 
-_TRIGGER_LIFETIME = 3.0
+TRIGGER_LIFETIME = 3.0
+"""Seconds within which a trigger opens a form."""
+
 _LARGEST_VIEW = 250_000
 _MOST_VIEWS = 3
 
@@ -51,14 +53,14 @@ def push_view(state: WorkspaceState, user: str, view: dict[str, Any]) -> None:
 
 
 def _exchange_trigger(state: WorkspaceState, trigger: str) -> str:
-    """Return the user of a trigger, which is valid once, for three seconds."""
+    """Return the user of a trigger, which is valid once and briefly."""
     found = state.triggers.get(trigger)
     if found is None:
         raise SlackError("invalid_trigger_id")
     user, at, used = found
     if used:
         raise SlackError("exchanged_trigger_id")
-    if state.clock() - at > _TRIGGER_LIFETIME:
+    if state.clock() - at > TRIGGER_LIFETIME:
         raise SlackError("expired_trigger_id")
     state.triggers[trigger] = (user, at, True)
     return user
