@@ -43,9 +43,9 @@ from bot.storage import database
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from tests.support.databases import (
+    EmptyDatabases,
     lay_schema,
     postgres_database,
-    postgres_template,
     without_sync,
 )
 from tests.support.fakes import ALICE, TEAM, FakeCloud, FakeDirectory, FakeNotifier
@@ -126,10 +126,10 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres: str) -> Iterator[str]:
-    """The address of a database with the newest schema, which is copied for each test."""
-    with postgres_template(postgres) as url:
-        yield url
+def empty_databases(postgres: str) -> Iterator[EmptyDatabases]:
+    """Databases with the newest schema on a PostgreSQL."""
+    with contextlib.closing(EmptyDatabases(postgres)) as databases:
+        yield databases
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -144,9 +144,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
-def postgres_url(postgres: str, migrated_postgres: str) -> Iterator[str]:
+def postgres_url(empty_databases: EmptyDatabases) -> Iterator[str]:
     """The address of a database without rows on a PostgreSQL."""
-    with postgres_database(postgres, migrated_postgres) as url:
+    with empty_databases.one() as url:
         yield url
 
 
