@@ -202,7 +202,9 @@ async def _bot(folder: Path) -> AsyncIterator[Bot]:
         environment = await said(emulators)
         port = free_port()
         environment["STOPSTREAM_LISTEN"] = f"127.0.0.1:{port}"
-        async with running("tests.bench.server", "bot", environment=environment) as process:
+        async with running(
+            "tests.bench.production", "tests.bench.server", "bot", environment=environment
+        ) as process:
             await until_ready(f"http://127.0.0.1:{port}")
             load = Load(
                 f"http://127.0.0.1:{port}/slack/events", environment["SLACK_SIGNING_SECRET"]
