@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import itertools
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -89,10 +90,13 @@ async def _disk(_options: argparse.Namespace) -> None:
 
 
 async def _connections(options: argparse.Namespace) -> None:
-    for idle, slow in ((0, 0), (10_000, 1_000)):
+    for bare, (idle, slow) in itertools.product((True, False), ((0, 0), (10_000, 1_000))):
         with tempfile.TemporaryDirectory() as folder:
-            found = await press(Path(folder), idle=idle, slow=slow, files=1024, asks=options.asks)
-        _say(f"{idle} idle and {slow} slow clients: {found.line()}")
+            found = await press(
+                Path(folder), idle=idle, slow=slow, files=1024, asks=options.asks, bare=bare
+            )
+        server = "bare Bolt" if bare else "stopstream with 1,024 files"
+        _say(f"{server}, {idle:,} idle and {slow:,} slow clients: {found.line()}")
 
 
 async def _soak(options: argparse.Namespace) -> None:
