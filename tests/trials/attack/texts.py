@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import time
+import zlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -111,7 +112,8 @@ async def _alert(target: Target, text: str, _user: str) -> Ack:
             {**said, "streams": [text[:150]], "labels": {text[:50]: text}}, HOOK_SECRET, time.time()
         )
         return await _post(target, "generic", body, headers)
-    alert = firing(text[:150], stream=text, summary=text)
+    number = zlib.crc32(text.encode("utf-8", "surrogatepass"))
+    alert = firing(f"hostile{number}", stream=text, summary=text)
     alert["annotations"] = {"summary": text, text[:50]: text}
     body = json.dumps(group(alert, key=text[:200])).encode()
     headers = {"Authorization": f"Bearer {HOOK_SECRET}", "Content-Type": "application/json"}
