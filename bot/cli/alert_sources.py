@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bot.cli.settings import Settings
 from bot.errors import StoreError
 from bot.hooks import alertmanager, generic, pagerduty
-from bot.hooks.bounded_json import MalformedError, parse_object
+from bot.hooks.bounded_json import MalformedError, parse_storable
 from bot.hooks.exchange import Forbidden, HookAnswer, HookRequest
 from bot.hooks.secrets import check_hmac, check_token
 from bot.model.alerts import OPEN_FOR, Notice
@@ -47,7 +47,7 @@ class AlertSource:
     async def take(self, request: HookRequest) -> HookAnswer:
         """Store what a notice says, and answer once that is on disk."""
         try:
-            notice = self.parses(parse_object(request.body), self.sent_at(request))
+            notice = self.parses(parse_storable(request.body), self.sent_at(request))
         except MalformedError as error:
             log.warning("a notice is malformed", source=self.name, why=str(error))
             return HookAnswer(HTTPStatus.BAD_REQUEST, "malformed")

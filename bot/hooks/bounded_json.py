@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bot.model.storable import storable, storable_text
+
 MOST = 256 * 1024
 """Bytes of a notice."""
 
@@ -36,6 +38,16 @@ def parse_object(body: bytes) -> Mapping[str, Any]:
     if _is_too_deep(found):
         raise MalformedError(_TOO_DEEP)
     return found
+
+
+def parse_storable(body: bytes) -> Mapping[str, Any]:
+    """Return the same, with what UTF-8 or a database cannot hold replaced.
+
+    Raises:
+        MalformedError: As above.
+    """
+    found = parse_object(body)
+    return {storable_text(name): storable(value) for name, value in found.items()}
 
 
 def _no_number(name: str) -> None:

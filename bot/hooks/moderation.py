@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.hooks.fields import address_of, name_of
 from bot.model.alerts import MODERATION, NamedStream, Notice, NoticeItem
+from bot.model.storable import storable_text
 from bot.redact import redact
 
 KINDS: Mapping[int, str] = {317: "picture", 315: "sound"}
@@ -118,4 +119,6 @@ def _name(said: Mapping[str, Any], *names: str) -> str:
 
 def _text(value: object, most: int) -> str:
     """Return a text without secrets; empty where it is none."""
-    return redact(" ".join(value.split()), most) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return redact(storable_text(" ".join(value.split())), most)

@@ -1,13 +1,11 @@
-"""Reads the answers of Tencent Cloud to a bound, and makes them storable: foreign data."""
+"""Reads the answers of Tencent Cloud to a bound, and cuts their messages: foreign data."""
 
-import math
-import re
 from collections.abc import Sequence
 
 import httpx
 
 from bot.errors import NoAnswerError
-from bot.model.actions import Json
+from bot.model.storable import storable_text
 from bot.redact import HIDDEN, redact
 
 LONGEST_ID = 100
@@ -21,9 +19,6 @@ LARGEST = 1 << 20
 
 _BEYOND = 1000
 """Characters after these that are searched, so that no secret is cut in two."""
-
-_DEEPEST = 64
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 async def read_body(response: httpx.Response) -> bytes:
@@ -41,32 +36,6 @@ async def read_body(response: httpx.Response) -> bytes:
             raise NoAnswerError(f"Tencent Cloud's answer is larger than {LARGEST} bytes")
         parts.append(part)
     return b"".join(parts)
-
-
-def storable_text(text: str) -> str:
-    """Replace what UTF-8 or a database cannot hold: lone surrogates and NUL."""
-    return _UNSTORABLE.sub("\ufffd", text)
-
-
-def storable(value: Json, depth: int = 0) -> Json:
-    """Return a value with storable texts; null replaces no number, and what is nested too deeply.
-
-    Args:
-        depth: Of the value in the answer.
-    """
-    match value:
-        case str():
-            return storable_text(value)
-        case float() if not math.isfinite(value):
-            return None
-        case list() | dict() if depth >= _DEEPEST:
-            return None
-        case list():
-            return [storable(one, depth + 1) for one in value]
-        case dict():
-            return {storable_text(key): storable(one, depth + 1) for key, one in value.items()}
-        case _:
-            return value
 
 
 def storable_message(text: str, secrets: Sequence[str]) -> str:

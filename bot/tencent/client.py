@@ -32,15 +32,14 @@ from bot.model.actions import DEFAULT, Json, Site
 from bot.model.commands import Command
 from bot.model.operations import Answer
 from bot.model.ports import always
+from bot.model.storable import storable, storable_text
 from bot.model.verdicts import RequestPreview
 from bot.redact import HIDDEN, redact
 from bot.tencent import tc3
 from bot.tencent.answers import (
     LONGEST_ID,
     read_body,
-    storable,
     storable_message,
-    storable_text,
     without_secrets,
 )
 from bot.tencent.credentials import Access, CredentialSource

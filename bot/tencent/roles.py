@@ -17,8 +17,9 @@ import httpx
 
 from bot.errors import CloudError, NeverSentError
 from bot.files import read_regular_file
+from bot.model.storable import storable_text
 from bot.redact import redact
-from bot.tencent.answers import LONGEST_ID, read_body, storable_message, storable_text
+from bot.tencent.answers import LONGEST_ID, read_body, storable_message
 from bot.tencent.credentials import Credentials, CredentialSource
 from bot.tencent.headers import signed_headers, unsigned_headers
 from bot.tencent.temporary_key import TemporaryKey

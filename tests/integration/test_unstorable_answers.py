@@ -1,12 +1,17 @@
-"""An answer that no database can hold ends its operation all the same, once."""
+"""What no database can hold: an answer ends its operation all the same, a notice is stored."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import pytest
 
+from bot.cli.alert_sources import AlertSource
 from bot.errors import ApiError
+from bot.hooks import generic
+from bot.hooks.exchange import HookRequest
 from bot.model.actions import Effect
 from bot.model.commands import Command
 from bot.model.messages import MessageKind
@@ -15,6 +20,7 @@ from bot.model.ports import always
 from bot.storage.store import Store
 from tests.conftest import built
 from tests.support.fakes import FakeCloud
+from tests.support.notices import SINCE
 
 LONE = "r\ud800"
 
@@ -58,3 +64,18 @@ async def test_unstorable_refusal_ends_failed_once(
     assert operation.state is State.FAILED
     assert len(cloud.sent) == 1
     assert house.heard(MessageKind.ENDING) == 1
+
+
+async def test_unstorable_notice_is_stored_and_shown(quick_store: Store) -> None:
+    """A notice with half characters and NUL is taken at once: refused, it would come for ever."""
+    poison = f"{LONE}\x00"
+    said = {"id": poison, "title": poison, "text": poison, "severity": poison}
+    body = json.dumps({**said, "labels": {poison: poison}, "streams": [poison]}).encode()
+    async with built(quick_store) as house:
+        check, parse = generic.check, generic.parse
+        source = AlertSource(generic.NAME, ("secret",), house.alerts, check, parse)
+        answer = await source.take(HookRequest({}, body, SINCE))
+        await house.courier.drain()
+
+    assert answer.status == HTTPStatus.OK
+    assert len(house.desk.alerts) == 1

@@ -33,7 +33,7 @@ _BEGINS = (
 )
 
 MARKUP = (
-    *("<!channel", "<!here", "<!subteam", "<@U0VICTIM", "<http://evil", "^http://evil"),
+    *("<!channel", "<!here", "<!subteam", "<@U0VICTIM", "<http://evil", "<!date^1^{date}"),
     *("<mailto:a@b.c", "<#C0AUDIT|"),
 )
 """None of these may be in what Slack reads as markup: it would be obeyed."""

@@ -1,12 +1,13 @@
 """The JSON of notices is read within bounds, whatever is sent."""
 
 import contextlib
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.hooks.bounded_json import DEEPEST, MOST, MalformedError, parse_object
+from bot.hooks.bounded_json import DEEPEST, MOST, MalformedError, parse_object, parse_storable
 
 
 def nested(levels: int) -> bytes:
@@ -35,6 +36,18 @@ def test_size_is_bounded() -> None:
     """A notice of more than 256 KB is not even parsed."""
     with pytest.raises(MalformedError):
         parse_object(b'{"a":"' + b"x" * MOST + b'"}')
+
+
+@pytest.mark.parametrize("escaped", ["\\ud800", "\\udfff", "\\u0000", "x\\uDBFFy"])
+def test_what_no_database_holds_is_replaced(escaped: str) -> None:
+    """Half characters and NUL, which JSON can hold, are replaced in keys and in texts."""
+    body = f'{{"a{escaped}": ["{escaped}", {{"b": "{escaped}"}}], "c": "\\ud83d\\udca3"}}'
+    found = parse_storable(body.encode())
+
+    plain = json.dumps(found, ensure_ascii=False)
+    assert "\x00" not in plain
+    assert plain.encode().count("\ufffd".encode()) == 3
+    assert found["c"] == "\U0001f4a3"
 
 
 @given(st.binary(max_size=200))

@@ -50,6 +50,13 @@ def test_flagged_picture_is_read() -> None:
     assert (stream.account, item.at) == ("default", 1_699_999_990.0)
 
 
+def test_half_characters_are_replaced() -> None:
+    """What no database holds is replaced in words, so that the notice can be stored."""
+    found = read(subLabel="a\ud800", ocrMsg="b\udfff\x00")
+    assert isinstance(found, Notice)
+    assert found.summary == 'Score 98 of 100 · a\ufffd. Reads: "b\ufffd\ufffd"'
+
+
 def test_flagged_sound_has_no_picture() -> None:
     """Of a sound the words that were heard are quoted, without secrets."""
     found = read(event_type=315, label="Abuse", text="say txSecret=5ECRE75ECRE7", sendTime="")
