@@ -269,7 +269,7 @@ class OutboxRelay:
                 longest = LONGEST_REFUSED if refused else LONGEST
                 back_off = min(longest, 0.5 * 2.0 ** min(message.attempts, 8))
                 wait = seconds if steady else max(seconds, back_off)
-                if refused or (seconds and not steady):
+                if refused or (seconds and not steady and not message.is_edit):
                     self._late[message.destination] = self._clock() + wait
                 log.warning("not delivered yet", key=message.key, why=why, again_in=round(wait, 1))
                 await self._store.outbox.mark_postponed(

@@ -24,6 +24,10 @@ from bot.storage.session import Session, write
 from bot.storage.tables import alerts, operations, outbox
 from bot.storage.writer import Transaction
 
+_EDITS_APART = 3.0
+"""How many times as far apart the edits of alerts are: Slack takes 50 edits a minute of all cards,
+and those of operations need the most of them."""
+
 _SLACK = "slack:"
 """Account of Slack's destinations among the rate limits; a policy can name no account so."""
 
@@ -223,7 +227,10 @@ class Outbox:
         slots = self._rate_limits.reserve_slots(
             tx, _SLACK, message.destination, spacing, burst=burst
         )
-        return max(0.0, slots[0] - tx.monotonic)
+        if message.alert is not None and message.is_edit:
+            apart = spacing * _EDITS_APART
+            slots += self._rate_limits.reserve_slots(tx, _SLACK, lanes.ALERT_EDITS, apart)
+        return max(0.0, max(slots) - tx.monotonic)
 
     @write
     def mark_in_flight(self, tx: Transaction, message: OutboxMessage) -> float | None:
@@ -279,6 +286,8 @@ class Outbox:
                 same operation and thread.
         """
         self._postpone(tx, message, tx.now + seconds, uncertain=uncertain)
+        if seconds and message.is_edit:
+            statements.PASSED.run(tx.connection, {"is_id": message.id})
         if aside:
             self._set_aside(tx, message)
 

@@ -15,6 +15,9 @@ MOST = 20
 ALERTS = "alerts"
 """The lane of the new alerts of a destination; no operation and no thread is called so."""
 
+EDITS = "edits"
+"""The lane of the edits of operations' cards that Slack does not take now: the rest passes them."""
+
 ALERT_EDITS = "alert edits"
 """The lane of the edits of their cards, which all else to the destination passes for a while."""
 

@@ -56,6 +56,12 @@ class OutboxMessage:
     alert: Alert | None = None
 
     @property
+    def is_edit(self) -> bool:
+        """Whether it edits a card that is posted."""
+        about = self.about
+        return self.kind in EDITED and about is not None and bool(about.card_ts)
+
+    @property
     def about(self) -> Operation | Alert | None:
         """What it shows; None for an announcement or a notice."""
         return self.operation or self.alert

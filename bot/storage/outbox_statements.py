@@ -44,6 +44,9 @@ SHOWN = Prepared(
 )
 """What is left of an alert once its card is posted is an edit."""
 
+PASSED = Prepared(sa.update(outbox).where(_IS_ROW, outbox.c.aside == "").values(aside=lanes.EDITS))
+"""What is said in a channel does not wait for the edit of a card."""
+
 POSTPONED = Prepared(
     sa.update(outbox)
     .where(_IS_ROW, _IS_MINE)

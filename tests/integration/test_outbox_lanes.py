@@ -392,3 +392,34 @@ async def test_notice_during_the_first_post_becomes_an_edit(timed_store: Store) 
     await told(timed_store, "two")
     assert await shown(timed_store) == ["two:alert alert"]
     assert await shown(timed_store) == ["one:alert alert"]
+
+
+async def test_edit_that_slack_does_not_take_now_is_passed(
+    timed_store: Store, clock: ManualClock
+) -> None:
+    """What is said of the same operation and of others does not wait for the edit of a card."""
+    posted = replace(operation(1), card_ts=TS, card_channel="C0INC")
+    await queue(timed_store, posted, CARD, ENDING)
+    await queue(timed_store, operation(2), CARD)
+    assert await refuse(timed_store, aside=False) == ["op1 card"]
+
+    assert await send_all(timed_store) == ["op1 ending", "op2 card"]
+    await queue(timed_store, posted, CARD, LOOKED)
+    assert await send_all(timed_store) == ["op1 looked"]
+    clock.advance(AN_HOUR)
+    assert await send_all(timed_store) == ["op1 card"]
+    assert await timed_store.outbox.depth() == 0
+
+
+async def test_edits_of_alerts_are_further_apart_than_the_rest(timed_store: Store) -> None:
+    """Slack takes some edits a minute of all cards together: alerts leave most of them."""
+    for name in ("one", "two"):
+        await told(timed_store, name)
+        await shown(timed_store)
+        await told(timed_store, name, at=SINCE + 1)
+    waits = list[float]()
+    while claimed := await timed_store.outbox.claim(1.0, 5):
+        waits += [one.wait for one in claimed]
+        for message in claimed:
+            await timed_store.outbox.mark_delivered(message, Sent("C0INC", TS))
+    assert waits == pytest.approx([0.0, 3.0], abs=0.1)

@@ -8,6 +8,8 @@ import pytest
 from bot.cli.demo import DOMAIN, INCIDENTS, Sandbox
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.tencent.flagged import Flag, picture
+from bot.storage.message_integrity import OPENED
+from tests.support.waiting import until
 from tests.support.worlds import sandbox
 
 TITLE = "Suggestive content in the picture"
@@ -78,14 +80,16 @@ async def test_false_alarm_is_recorded_and_quiet(world: Sandbox) -> None:
     assert "<@U0ALICE>" in root.text
     assert not root.buttons()
     world.cloud.flag("stream1", DOMAIN, "live", flag=Flag(score=95))
+    await until(lambda: len(world.cloud.callbacks.sent) == 2)
     world.cloud.flag("stream1", DOMAIN, "live", flag=Flag(label="Terror"))
     await card(world, "Violence or terror in the picture")
-    titles = [one.text for one in world.slack.channels[INCIDENTS].roots if TITLE in one.text]
-    assert len(titles) == 1
     assert world.bot.store is not None
     with world.bot.store.audit_log.records() as records:
-        (record,) = [one for one in records if one.kind == "false alarm"]
-    assert record.facts["user"] == "U0ALICE"
+        found = [(one.kind, one.facts) for one in records]
+    opened = [facts["title"] for kind, facts in found if kind == OPENED]
+    assert opened == [TITLE, "Violence or terror in the picture"]
+    (dismissed,) = [facts for kind, facts in found if kind == "false alarm"]
+    assert dismissed["user"] == "U0ALICE"
 
 
 async def test_repeats_edit_one_card(world: Sandbox) -> None:
@@ -94,6 +98,14 @@ async def test_repeats_edit_one_card(world: Sandbox) -> None:
     world.cloud.flag("stream1", DOMAIN, "live")
     root = await card(world, TITLE)
     world.cloud.flag("stream2", DOMAIN, "live")
-    await world.slack.wait_for(lambda: len(world.slack.channels[INCIDENTS].roots) == 2)
+    await until(lambda: len(world.cloud.callbacks.sent) == 6)
+    store = world.bot.store
+    assert store is not None
+
+    async def is_told() -> bool:
+        return not await store.outbox.depth()
+
+    await until(is_told)
+    assert len(world.slack.channels[INCIDENTS].roots) == 2
     assert {one.status for one in world.cloud.callbacks.sent} == {200}
     assert "stream1" in root.text
