@@ -1,5 +1,6 @@
 """The sources of alerts among the hooks, each with its form and its way to show who it is."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,6 +19,9 @@ from bot.model.alerts import OPEN_FOR, Notice
 from bot.operations.alert_service import AlertService
 
 log = structlog.get_logger("stopstream.hooks")
+
+AT_ONCE = 32 * 1024
+"""Bytes of a notice that is parsed in the event loop; a larger one is beside it."""
 
 _Check: TypeAlias = Callable[[HookRequest, tuple[str, ...]], Forbidden | None]
 _Parse: TypeAlias = Callable[[Mapping[str, Any], float], Notice | None]
@@ -47,7 +51,10 @@ class AlertSource:
     async def take(self, request: HookRequest) -> HookAnswer:
         """Store what a notice says, and answer once that is on disk."""
         try:
-            notice = self.parses(parse_storable(request.body), self.sent_at(request))
+            if len(request.body) <= AT_ONCE:
+                notice = self._parsed(request)
+            else:
+                notice = await asyncio.to_thread(self._parsed, request)
         except MalformedError as error:
             log.warning("a notice is malformed", source=self.name, why=str(error))
             return HookAnswer(HTTPStatus.BAD_REQUEST, "malformed")
@@ -62,6 +69,14 @@ class AlertSource:
             log.error("a notice is not stored, or not in time", source=self.name, why=str(error))
             return HookAnswer(HTTPStatus.SERVICE_UNAVAILABLE, "failed")
         return HookAnswer(HTTPStatus.OK, taken.value)
+
+    def _parsed(self, request: HookRequest) -> Notice | None:
+        """Return what a request says.
+
+        Raises:
+            MalformedError: It is of another form.
+        """
+        return self.parses(parse_storable(request.body), self.sent_at(request))
 
 
 def open_sources(settings: Settings) -> tuple[str, ...]:

@@ -1,14 +1,21 @@
 """Alerts: each notice counts once, the card follows, a press asks, and nothing acts by itself."""
 
 import asyncio
+import json
 import random
+import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import Signer
-from bot.model.alerts import OPEN_FOR, Alert
+from bot.cli.alert_sources import AT_ONCE, AlertSource
+from bot.hooks import generic
+from bot.hooks.exchange import HookRequest
+from bot.model.alerts import OPEN_FOR, Alert, Notice
 from bot.model.commands import Invocation, Via
 from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
@@ -90,6 +97,22 @@ async def test_repeats_change_nothing(house: House) -> None:
     assert len(house.desk.alerts) == 1
     assert await count(house.store) == 1
     assert await house.alerts.take(notice(firing("cam-1"))) is Taken.REPEATED
+
+
+@pytest.mark.parametrize(("size", "beside"), [(100, False), (AT_ONCE, True)])
+async def test_large_notice_is_read_beside_the_loop(house: House, size: int, beside: bool) -> None:
+    """What takes long to read keeps no ack waiting."""
+    threads: list[int] = []
+
+    def parse(said: Mapping[str, Any], at: float) -> Notice:
+        threads.append(threading.get_ident())
+        return generic.parse(said, at)
+
+    body = json.dumps({"id": "a", "title": "a", "text": "x" * size}).encode()
+    source = AlertSource(generic.NAME, ("secret",), house.alerts, generic.check, parse)
+    await source.take(HookRequest({}, body, SINCE))
+
+    assert [one != threading.get_ident() for one in threads] == [beside]
 
 
 async def test_end_edits_the_card(house: House) -> None:

@@ -2,15 +2,16 @@
 
 import json
 import logging
+import threading
 import time
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
 from bot.metrics import Metrics
 from handlers.messages import reason_view, views
-from handlers.slack.http_receiver import MAX_BODY, PATH, receiver
+from handlers.slack.http_receiver import AT_ONCE, MAX_BODY, PATH, receiver
 from tests.support.slack_app import Workspace
 
 
@@ -70,6 +71,23 @@ async def test_receiver_rejects_malformed_body(
 async def test_receiver_rejects_undecodable_body(workspace: Workspace) -> None:
     """A body that is not valid UTF-8 is rejected with status 401."""
     assert (await workspace.send(b"\xff\xfe"))[0] == 401
+
+
+@pytest.mark.parametrize(("size", "beside"), [(100, False), (AT_ONCE + 1, True)])
+async def test_large_body_is_parsed_beside_the_loop(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, size: int, beside: bool
+) -> None:
+    """What takes long to parse keeps no ack waiting; a command waits for no thread."""
+    threads: list[int] = []
+
+    def parse(text: str, **given: Any) -> list[tuple[str, str]]:
+        threads.append(threading.get_ident())
+        return parse_qsl(text, **given)
+
+    monkeypatch.setattr("handlers.slack.http_receiver.parse_qsl", parse)
+    await workspace.command("%" * size)
+
+    assert [one != threading.get_ident() for one in threads] == [beside]
 
 
 async def test_receiver_rejects_oversized_body(workspace: Workspace) -> None:
