@@ -140,7 +140,7 @@ def _file(engine: sa.Engine) -> None:
             (tables.decisions, ("id", "key")),
             (tables.trail, ("seq",)),
         ):
-            rows = connection.execute(sa.select(table)).mappings().all()
+            rows = list(map(dict, connection.execute(sa.select(table)).mappings()))
             numbers = [row[name] for row in rows for name in unique if isinstance(row[name], int)]
             newest = max(numbers, default=0)
             for at, row in enumerate(rows):
