@@ -145,7 +145,8 @@ def _file(engine: sa.Engine) -> None:
             newest = max(numbers, default=0)
             for at, row in enumerate(rows):
                 made = [
-                    {**row, **_other(row, unique, newest, n)} for n in range(at, FILED, len(rows))
+                    {**row, **_other(dict(row), unique, newest, n)}
+                    for n in range(at, FILED, len(rows))
                 ]
                 connection.execute(sa.insert(table), made)
 
