@@ -11,7 +11,7 @@ from bot.audit.verifier import ChainError
 from bot.cli.output import say
 from bot.errors import ConfigError
 from bot.files import open_regular_file
-from bot.storage.audit_log import AuditSnapshot
+from bot.storage.audit_snapshot import AuditSnapshot
 
 _DUE = 60.0
 """Seconds within which a running bot writes a record to its sink, where that takes it."""

@@ -13,7 +13,7 @@ from bot.cli.output import DONE, FAILED, Progress, one_line, say
 from bot.cli.settings import Settings
 from bot.cli.wiring import last_seal_file, open_store
 from bot.errors import ConfigError
-from bot.storage.audit_log import AuditSnapshot
+from bot.storage.audit_snapshot import AuditSnapshot
 
 
 async def verify(settings: Settings, options: argparse.Namespace) -> int:

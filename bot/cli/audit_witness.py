@@ -11,7 +11,7 @@ from bot.audit.witness import PostedMessage, unsaid
 from bot.cli.output import say
 from bot.cli.settings import Settings
 from bot.errors import ConfigError, DirectoryError
-from bot.storage.audit_log import AuditSnapshot
+from bot.storage.audit_snapshot import AuditSnapshot
 from bot.storage.store import Store
 from bot.times import parse_duration
 from handlers.slack.api_calls import CallError

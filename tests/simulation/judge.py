@@ -9,7 +9,7 @@ from bot.catalog.registry import by_api
 from bot.model.messages import MessageKind
 from bot.model.operations import State
 from bot.operations.results import Accepted, NotRecorded, Reply
-from bot.storage.audit_log import AuditSnapshot
+from bot.storage.audit_snapshot import AuditSnapshot
 from tests.simulation.database import MemoryDatabase
 from tests.simulation.machine import SIGNER
 from tests.simulation.outside import Seen
