@@ -40,7 +40,10 @@ _BATCH = 16
 """How many operations begin between two looks at the acks, while there is no burst."""
 
 _HELD = 500
-"""How many operations of the inbox are in memory; of more, only the ids, until it is their turn."""
+"""How many operations are in memory before their turn, here and as requests.
+
+Of more, only the ids are kept; those of a bulk are judged when requests have left.
+"""
 
 _STUCK = 300.0
 """Seconds that beginning a batch may take: the policy asks Slack and reads states first."""
@@ -178,6 +181,10 @@ class Worker:
         if not len(self._inbox):
             self._some.clear()
             await until_set(self._some)
+            return
+        if not self._inbox.urgent and len(self._scheduler.ids) >= _HELD:
+            # What the cloud can't take yet costs less here than as a request.
+            await asyncio.sleep(_PACE)
             return
         if burst := self._is_burst():
             await asyncio.sleep(_PACE)

@@ -1,6 +1,7 @@
 """An operation from asking to its ending, with the real store and the real policy."""
 
 import asyncio
+import itertools
 import time
 from typing import Any
 
@@ -24,6 +25,7 @@ from bot.storage.store import Store
 from handlers.messages import endings
 from tests.conftest import House, built
 from tests.support.fakes import BOB, MALLORY, TEAM, FakeCloud, FakeDirectory
+from tests.support.waiting import until
 
 STOP = "live stream1"
 
@@ -87,6 +89,44 @@ async def test_operations_that_wait_in_numbers_are_read_again_at_their_turn(
         f"s{number}" for number in range(6)
     ]
     assert kept == [True, True, False, False, False, False]
+
+
+async def test_bulk_waits_before_it_becomes_requests_that_cannot_leave(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing leaves, a bulk stays where it takes little memory; a single ask passes it."""
+    monkeypatch.setattr("bot.operations.worker._HELD", 5)
+    monkeypatch.setattr("bot.operations.worker._PACE", 0.0)
+    monkeypatch.setattr(house.engine, "_is_burst", lambda: True)
+    scheduler, open_ = house.engine._scheduler, asyncio.Event()  # noqa: SLF001 (what it holds)
+    looks = itertools.count()
+    drain = house.engine._drain_inbox  # noqa: SLF001 (how often it looks)
+
+    async def looked() -> None:
+        next(looks)
+        await drain()
+
+    monkeypatch.setattr(house.engine, "_drain_inbox", looked)
+    dispatch = scheduler._dispatch_or_release  # noqa: SLF001 (as above)
+
+    async def held(requests: Any) -> float:
+        await open_.wait()
+        return await dispatch(requests)
+
+    monkeypatch.setattr(scheduler, "_dispatch_or_release", held)
+    replies = [await house.ask(f"live s{number}") for number in range(40)]
+    ids = [reply.operation.id for reply in replies if isinstance(reply, Accepted)]
+    # The first nine, before one person's asks are a bulk.
+    await until(lambda: len(scheduler.ids) >= 9)
+    await until(lambda: next(looks) > 500 or len(scheduler.ids) == 40)
+    alone = await house.ask("live alone", BOB)
+    assert isinstance(alone, Accepted)
+    await house.engine.ending(alone.operation.id)
+
+    assert (await house.now(alone.operation.id)).state is State.WAITING
+    assert len(scheduler.ids) < 20
+    open_.set()
+    assert {(await house.engine.ending(id_)).state for id_ in ids} == {State.ACCEPTED}
 
 
 async def test_policy_denies_user_without_role(house: House) -> None:
