@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from bot.audit.hash_chain import Fact
+from bot.catalog.builtin import UNWATCH
 from bot.catalog.registry import command_of
 from bot.commands.formatting import format_command
 from bot.commands.parsed import Audit, Form, Help, OffAir, WhoAmI
@@ -244,8 +245,11 @@ class Service:
         wanted = with_reason(wanted, reason or wanted.reason, self.vocabulary)
         if (stopped := await self._stopped(before, follow, wanted)) is not None:
             return stopped
-        # In the thread of what was pressed in the channel, its Confirm would not be seen.
-        thread = before.place.thread_ts or before.card_ts if afar else asked.place.thread_ts
+        # In the thread of what was pressed in the channel, its Confirm would not be seen. The end
+        # of a watch has none, and belongs where its changes were told.
+        ends_watch = wanted.action is UNWATCH
+        own = before.place.thread_ts or before.card_ts
+        thread = own if afar or ends_watch else asked.place.thread_ts
         place = Place(before.place.channel, thread, asked.place.reply_url)
         text = format_command(wanted)
         again = replace(asked, key=key, place=place, text=text, repeated=repeated)

@@ -337,8 +337,13 @@ class Transitions:
             return await self._apply(replace(plain, effects=effects))
 
     def _with_own(self, effects: Effects, operation: Operation, command: Command) -> Effects:
-        """Add the hold or watch that an accepted action of the bot itself begins or ends."""
-        if not command.action.product.local or operation.state is not State.ACCEPTED:
+        """Add what an action of the bot itself leaves unsaid, and once accepted begins or ends."""
+        if not command.action.product.local:
+            return effects
+        if command.action is not WATCH and operation.place.thread_ts:
+            # Nothing was sent, so its card in the same thread says it all.
+            effects = replace(effects, unsaid=(MessageKind.ENDING,))
+        if operation.state is not State.ACCEPTED:
             return effects
         if command.action in (WATCH, UNWATCH):
             return _with_watch(effects, replace(operation, ended_at=self._clock()), command)

@@ -240,7 +240,7 @@ class Operations:
         is_refused = transition.path == (State.ASKED, State.DENIED)
         if is_refused and floods.is_of_flood(tx, self._outbox, operation):
             kinds = dict.fromkeys(kind for kind in kinds if kind not in floods.ONE_BY_ONE)
-        for kind in kinds:
+        for kind in [one for one in kinds if one not in effects.unsaid]:
             self._outbox.enqueue(tx, operation, kind)
         if effects.off_air is not None:
             self._off_air.apply(tx, operation, effects.off_air)

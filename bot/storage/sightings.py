@@ -13,6 +13,7 @@ from bot.storage.later_events import LaterEvents
 from bot.storage.off_air import OffAir
 from bot.storage.outbox import Outbox
 from bot.storage.session import Session, write
+from bot.storage.shared_threads import SharedThreads
 from bot.storage.tables import operations, watches
 from bot.storage.watches import is_unheard
 from bot.storage.writer import Transaction
@@ -25,12 +26,18 @@ class Sightings:
     """Records the states that were read for watches."""
 
     def __init__(
-        self, session: Session, outbox: Outbox, later_events: LaterEvents, off_air: OffAir
+        self,
+        session: Session,
+        outbox: Outbox,
+        later_events: LaterEvents,
+        off_air: OffAir,
+        threads: SharedThreads,
     ) -> None:
         self.session = session
         self._outbox = outbox
         self._later_events = later_events
         self._off_air = off_air
+        self._threads = threads
 
     @write
     def record_live_again(
@@ -89,5 +96,7 @@ class Sightings:
         return tx.connection.execute(query).first() is not None
 
     def _tell(self, tx: Transaction, operation: Operation, observed: str, at: float) -> None:
+        if self._threads.is_told(tx, operation, at, observed):
+            return
         after = max(0.0, at - (operation.ended_at or at))
         self._outbox.enqueue(tx, operation, MessageKind.SEEN, f"{after:.3f} {observed}")

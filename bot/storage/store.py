@@ -18,6 +18,7 @@ from bot.storage.pushes import Pushes
 from bot.storage.rate_limits import RateLimits
 from bot.storage.requested_watches import RequestedWatches
 from bot.storage.session import LEASE, Session
+from bot.storage.shared_threads import SharedThreads
 from bot.storage.sightings import Sightings
 from bot.storage.sinks import Sinks
 from bot.storage.snapshots import Snapshots
@@ -62,7 +63,8 @@ class Store:
         self.pushes = Pushes(session)
         self.watches = Watches(session, self.pushes)
         self.off_air = OffAir(session, self.outbox, later_events, self.watches)
-        self.sightings = Sightings(session, self.outbox, later_events, self.off_air)
+        threads = SharedThreads(session, later_events)
+        self.sightings = Sightings(session, self.outbox, later_events, self.off_air, threads)
         self.requested_watches = RequestedWatches(session, self.outbox, later_events)
         self.operations = Operations(
             session,
@@ -76,7 +78,7 @@ class Store:
         self.sinks = Sinks(session)
         self.snapshots = Snapshots(session)
         self.statistics = Statistics(session)
-        self.verifications = Verifications(session, self.outbox, later_events)
+        self.verifications = Verifications(session, self.outbox, later_events, threads)
         self.leases = Leases(session, self.audit_log)
 
     async def ready(self) -> None:

@@ -74,6 +74,7 @@ class Effects:
         verify_in: Seconds until its effect is verified; None for no verification.
         decided: Whether it is decided now.
         enqueue: Messages to enqueue besides those of the steps.
+        unsaid: Messages of the steps that are not enqueued.
         off_air: The change to the list of what is off the air.
         hold: A hold that begins.
         release: The scope whose holds end.
@@ -87,6 +88,7 @@ class Effects:
     verify_in: float | None = None
     decided: bool = False
     enqueue: tuple[MessageKind, ...] = ()
+    unsaid: tuple[MessageKind, ...] = ()
     off_air: OffAirChange | None = None
     hold: Hold | None = None
     release: StartScope | None = None

@@ -16,6 +16,7 @@ from bot.storage.prepared import Prepared
 from bot.storage.quarantine import without
 from bot.storage.row_integrity import LOOKED
 from bot.storage.session import MOST, NOW, Session, write
+from bot.storage.shared_threads import SharedThreads
 from bot.storage.tables import UNSEEN, operations
 from bot.storage.writer import Transaction
 
@@ -23,10 +24,13 @@ from bot.storage.writer import Transaction
 class Verifications:
     """Hands out the operations that are due for verification, and records what was observed."""
 
-    def __init__(self, session: Session, outbox: Outbox, later_events: LaterEvents) -> None:
+    def __init__(
+        self, session: Session, outbox: Outbox, later_events: LaterEvents, threads: SharedThreads
+    ) -> None:
         self.session = session
         self._outbox = outbox
         self._later_events = later_events
+        self._threads = threads
 
     @write
     def claim(self, tx: Transaction, limit: int = 16) -> list[Operation]:
@@ -72,8 +76,9 @@ class Verifications:
         if row is not None:
             tx.facts.append(Fact(LOOKED, operation.id, {**facts, **change.version}))
             if announced and not _is_told(rows.operation(row), observed, on=on):
-                after = str(round(tx.now - (row.ended_at or tx.now)))
-                self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, after)
+                if not self._threads.is_told(tx, rows.operation(row), tx.now, observed):
+                    after = str(round(tx.now - (row.ended_at or tx.now)))
+                    self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, after)
                 kind = LaterKind.ON_AGAIN if on else LaterKind.CHECKED
                 self._later_events.record(tx, [row.id], LaterEvent(kind, tx.now, observed))
 

@@ -75,8 +75,8 @@ async def test_each_change_is_told_once_with_the_next_step(
     await look(timed_bot, clock)
     assert told(timed_bot) == [
         "🔴 <@U0ALICE> *Live: `s1`*",
-        "⚫ <@U0ALICE> *Off: `s1`* · after 3 min live",
-        "⚫ <@U0ALICE> *Banned: `s1`*",
+        "🔵 <@U0ALICE> *Off: `s1`* · after 3 min live",
+        "🔵 <@U0ALICE> *Banned: `s1`*",
     ]
     assert (await timed_bot.kinds()).count("seen") == 3
 
@@ -126,6 +126,55 @@ async def test_button_ends_a_watch(timed_bot: House, clock: ManualClock) -> None
     sees(timed_bot, ON)
     await look(timed_bot, clock)
     assert told(timed_bot) == []
+
+
+async def test_button_answers_in_the_thread_of_the_watch(timed_bot: House) -> None:
+    """Pressed on the card in the channel, it adds nothing there: one line comes under the card."""
+    watch = await timed_bot.run("watch s1")
+    reply = await timed_bot.service.follow(watch.id, FollowUp.UNDO, press_of(ALICE))
+    assert isinstance(reply, Accepted)
+    ended = await timed_bot.ended(reply.operation.id)
+    await timed_bot.courier.drain()
+
+    assert ended.place.thread_ts == (await timed_bot.now(watch.id)).card_ts != ""
+    own = [one.kind for one in timed_bot.desk.heard if one.operation.id == ended.id]
+    assert MessageKind.CARD in own
+    assert MessageKind.ENDING not in own
+
+
+@pytest.mark.parametrize("stop", ["live s1", "ban s1 for=30m"])
+@pytest.mark.parametrize("first", ["watch", "stop"])
+@pytest.mark.parametrize("becomes", ["off", "live again"])
+async def test_stop_in_the_thread_of_a_watch_is_told_once(
+    timed_bot: House, clock: ManualClock, stop: str, first: str, becomes: str
+) -> None:
+    """Whichever of the two sees it first tells it; the other one is silent, and both cards know."""
+    sees(timed_bot, ON)
+    watch = await timed_bot.run("watch s1 for=1h")
+    clock.advance(60.0)
+    root = (await timed_bot.now(watch.id)).card_ts
+    stopped = await timed_bot.run(stop, thread_ts=root)
+    state = (OFF if stop.startswith("live") else BANNED) if becomes == "off" else ON
+    sees(timed_bot, state)
+    clock.advance(8.0)
+    for one in (first, "stop" if first == "watch" else "watch"):
+        if one == "watch":
+            await look(timed_bot, clock, 31.0)
+        else:
+            await timed_bot.verifier.verify(stopped)
+            await timed_bot.courier.drain()
+    kinds = (MessageKind.SEEN, MessageKind.LOOKED)
+    lines = [one for kind in kinds for one in timed_bot.desk.said(kind)]
+
+    assert len(lines) == 1, lines
+    later = (await timed_bot.now(watch.id)).later
+    assert later is not None
+    assert later.state == state
+    ended = (await timed_bot.now(stopped.id)).later
+    assert ended is not None
+    assert ended.state == state
+    await look(timed_bot, clock, 60.0)
+    assert len([one for kind in kinds for one in timed_bot.desk.said(kind)]) == 1
 
 
 async def test_stop_on_a_line_goes_the_usual_way(timed_bot: House) -> None:
@@ -215,7 +264,7 @@ async def test_change_is_told_once_over_replicas_and_restarts(database_url: str)
         async with built(second, policy=POLICY, clock=clock) as later:
             sees(later, OFF)
             await look(later, clock)
-            assert told(later) == ["⚫ <@U0ALICE> *Off: `s1`* · after 31 s live"]
+            assert told(later) == ["🔵 <@U0ALICE> *Off: `s1`* · after 31 s live"]
 
 
 async def test_unreadable_state_is_read_again(timed_bot: House, clock: ManualClock) -> None:
@@ -227,7 +276,7 @@ async def test_unreadable_state_is_read_again(timed_bot: House, clock: ManualClo
     assert told(timed_bot) == []
     sees(timed_bot, OFF)
     await look(timed_bot, clock)
-    assert told(timed_bot) == ["⚫ <@U0ALICE> *Off: `s1`*"]
+    assert told(timed_bot) == ["🔵 <@U0ALICE> *Off: `s1`*"]
 
 
 async def test_notice_during_a_read_that_fails_is_read_soon(
