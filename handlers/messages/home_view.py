@@ -6,21 +6,25 @@ Source: https://docs.slack.dev/reference/views
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bot.catalog.registry import action_of
 from bot.model.actions import Effect
 from bot.model.operations import Operation
 from bot.operations.results import OffAirList, Permissions
 from handlers.messages.blocks import Block, button_row, plain, section
-from handlers.messages.mrkdwn import escape, format_clock, link
+from handlers.messages.later_text import later_headline
+from handlers.messages.mrkdwn import escape, format_clock, format_slack_time, link, user
 from handlers.messages.off_air import off_air_blocks
-from handlers.messages.replies import operation_line
 from handlers.messages.rights import nothing_at_all, request_button, rights_everywhere
+from handlers.messages.state_text import headline
 from handlers.messages.ways_in import form_button
 
-_OPERATIONS_MOST = 5
-"""How many operations each part of the tab lists."""
+_LISTED_MOST = 3
+"""Operations on the tab, in all its lists: with more it is longer than the screen of a phone."""
 
-_RECENT_MOST = 3
-"""How many of those that have ended."""
+_LISTS_MOST, _NAMES_MOST = 2, 2
+"""How many lists leave room for what somebody can do, and names of actions in a line of that."""
+
+_COUNTED_MOST = 10
 
 _BLOCKS_MOST = 100
 """Blocks in a view; Slack's limit."""
@@ -53,20 +57,37 @@ def home(
         trouble: A sentence about what could not be read.
     """
     why = nothing_at_all(permissions) if permissions is not None else ""
-    blocks = _opening(why, permissions)
-    if waiting:
-        blocks.append(_header("Waiting for you to approve"))
-        blocks += [section(_to_decide(one, card(one))) for one in waiting[:_OPERATIONS_MOST]]
-    if mine:
-        blocks.append(_header("Your open requests"))
-        blocks += [section(_open(one, card(one))) for one in mine[:_OPERATIONS_MOST]]
-    blocks += _off_air(off_air)
-    if not why or recent or trouble:
-        blocks += _recent(recent, mine[:_OPERATIONS_MOST], trouble)
+    off_air = off_air or OffAirList()
+    off = [*(one.operation for one in off_air.off), *off_air.holds]
+    above = {one.id for one in (*mine, *off)}
+    rest = [one for one in recent if one.id not in above]
+    shown = _shares([len(one) for one in (waiting, mine, off, rest)], _LISTED_MOST)
+    lists = [
+        _list(
+            "Waiting for you to approve", waiting, shown[0], lambda one: _to_decide(one, card(one))
+        ),
+        _list("Your open requests", mine, shown[1], lambda one: _open(one, card(one))),
+        _off_air(off_air, shown[2]),
+        _list("Your recent requests", rest[: shown[3]], shown[3], _line),
+    ]
+    lists = [blocks for blocks in lists if blocks]
+    blocks = [*_opening(why, permissions), *(block for one in lists for block in one)]
+    if trouble:
+        blocks.append(section(escape(trouble)))
     if permissions is not None and not why:
-        blocks.append(_header("What you can do"))
-        blocks += map(section, _pack(rights_everywhere(permissions)))
+        blocks += _rights(permissions, len(lists))
+    if not (lists or trouble or why):
+        blocks.append(section("No requests yet. `/stopstream help` shows what you can type."))
     return {"type": "home", "blocks": blocks[:_BLOCKS_MOST]}
+
+
+def _shares(counts: Sequence[int], most: int) -> list[int]:
+    """Return how many of each list are shown, `most` in all: one of each, then one more of each."""
+    shares = [0] * len(counts)
+    while sum(shares) < min(most, sum(counts)):
+        for at, count in enumerate(counts):
+            shares[at] += shares[at] < count and sum(shares) < most
+    return shares
 
 
 def _opening(why: str, permissions: Permissions | None) -> list[Block]:
@@ -74,43 +95,66 @@ def _opening(why: str, permissions: Permissions | None) -> list[Block]:
     if why and permissions is not None:
         return [section(why), *request_button(permissions)]
     verbs = (Effect.STOP, Effect.START, Effect.READ)
-    return [_header("Stop or start something"), button_row(*map(form_button, verbs))]
+    return [button_row(*map(form_button, verbs))]
+
+
+def _list(
+    title: str, operations: Sequence[Operation], shown: int, line: Callable[[Operation], str]
+) -> list[Block]:
+    """Return a list of operations under its title, which says how many there are if not all fit."""
+    if not operations:
+        return []
+    return [
+        _header(_title(title, len(operations), shown)),
+        *(section(line(one)) for one in operations[:shown]),
+    ]
+
+
+def _title(title: str, count: int, shown: int) -> str:
+    if count <= shown:
+        return title
+    # No more of them than these may have been read.
+    return f"{title}: {shown} of {count if count < _COUNTED_MOST else f'{_COUNTED_MOST} or more'}"
+
+
+def _line(operation: Operation) -> str:
+    """Describe an operation as briefly as a phone needs it; its card has the rest."""
+    action = action_of(operation)
+    head = later_headline(operation, action) or headline(operation, action)
+    return f"• {head} · {format_slack_time(operation.asked_at)}"
 
 
 def _open(operation: Operation, permalink: str) -> str:
     where = link(permalink, "its card")
-    return f"{operation_line(operation)} · {where}" if where else operation_line(operation)
+    return f"{_line(operation)} · {where}" if where else _line(operation)
 
 
 def _to_decide(operation: Operation, permalink: str) -> str:
-    expires_at = operation.expires_at
-    until = f" by {format_clock(expires_at)}" if expires_at else ""
     where = link(permalink, "its card") or "its card"
-    return f"{operation_line(operation)}\nApprove or deny it on {where}{until}."
+    asked = f"{_line(operation)} · {user(operation.actor.user)} · approve or deny on {where}"
+    expires_at = operation.expires_at
+    return f"{asked} by {format_clock(expires_at)}" if expires_at else asked
 
 
-def _off_air(off_air: OffAirList | None) -> list[Block]:
-    if off_air is None or not (off_air.off or off_air.holds):
+def _off_air(found: OffAirList, shown: int) -> list[Block]:
+    count = len(found.off) + len(found.holds)
+    if not count:
         return []
-    blocks = [_header("Currently off"), *off_air_blocks(off_air, _OPERATIONS_MOST)]
-    if max(len(off_air.off), len(off_air.holds)) > _OPERATIONS_MOST:
-        blocks.append(section("`/stopstream off` lists more."))
-    return blocks
+    off = found.off[:shown]
+    fitting = OffAirList(off, found.holds[: shown - len(off)])
+    blocks = [
+        _header(_title("Currently off", count, shown)),
+        *off_air_blocks(fitting, shown, brief=True),
+    ]
+    return blocks if count <= shown else [*blocks, section("`/stopstream off` lists all.")]
 
 
-def _recent(recent: Sequence[Operation], above: Sequence[Operation], trouble: str) -> list[Block]:
-    """Return the latest operations without those that are listed above."""
-    listed = {operation.id for operation in above}
-    rest = [operation for operation in recent if operation.id not in listed]
-    blocks: list[Block] = []
-    if rest or trouble or not listed:
-        blocks.append(_header("Your recent requests"))
-    if trouble:
-        blocks.append(section(escape(trouble)))
-    blocks += [section(operation_line(one)) for one in rest[:_RECENT_MOST]]
-    if not recent:
-        blocks.append(section("Nothing yet. `/stopstream help` shows what you can type."))
-    return blocks
+def _rights(permissions: Permissions, lists: int) -> list[Block]:
+    """Return what somebody can do, the less of it the more lists are above it."""
+    if lists > _LISTS_MOST:
+        return [section("`/stopstream whoami` shows what you can do.")]
+    lines = rights_everywhere(permissions, _NAMES_MOST) if lists else rights_everywhere(permissions)
+    return [_header("What you can do"), *map(section, _pack(lines))]
 
 
 def _pack(lines: Sequence[str], most: int = 2900) -> list[str]:

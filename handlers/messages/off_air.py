@@ -38,12 +38,12 @@ def expiry_notice(operation: Operation, action: Action | None, soon: str) -> Mes
         soon: Not empty if the end is near.
     """
     ends_at = expires_at(operation, action) if action else None
-    when = format_slack_time(ends_at) if ends_at is not None else "by itself"
-    begin = f"{user(operation.actor.user)} *Ends soon*" if soon else "*Ends on its own*"
+    when = format_slack_time(ends_at) if ends_at is not None else "on its own"
+    begin = f"{user(operation.actor.user)} *Ends soon, {when}*" if soon else f"*Ends {when}*"
     buttons = follow_up_buttons(operation, [FollowUp.EXTEND, FollowUp.LIFT])
     extension = _extension(operation, ends_at)
     ways = f" *Extend* {extension}." if buttons else ""
-    text = f"{begin}, {when}: {lower_deed(operation, action, duration=False)}.{ways}"
+    text = f"{begin}: {lower_deed(operation, action, duration=False)}.{ways}"
     return Message(truncate(text, TEXT_MOST), (section(text), *buttons))
 
 
@@ -91,15 +91,19 @@ def off_air_list(found: OffAirList) -> Message:
     return Message(truncate("\n".join(lines), TEXT_MOST), tuple(blocks))
 
 
-def off_air_blocks(found: OffAirList, most: int) -> Iterable[Block]:
-    """Return the blocks of that list, with at most so many of what is off and of what is held."""
+def off_air_blocks(found: OffAirList, most: int, *, brief: bool = False) -> Iterable[Block]:
+    """Return the blocks of that list, with at most so many of what is off and of what is held.
+
+    Args:
+        brief: Without who took it off, and where.
+    """
     for entry in found.on:
         yield section(_on_line(entry))
     for entry in found.off[:most]:
         wanted = [FollowUp.UNDO, FollowUp.CHECK]
-        yield _with_button(_off_line(entry), entry.operation, wanted)
+        yield _with_button(_off_line(entry, brief=brief), entry.operation, wanted)
     for hold in found.holds[:most]:
-        yield _with_button(_hold_line(hold), hold, [FollowUp.UNDO])
+        yield _with_button(_hold_line(hold, brief=brief), hold, [FollowUp.UNDO])
 
 
 def _with_button(text: str, operation: Operation, wanted: Iterable[FollowUp]) -> Block:
@@ -113,22 +117,19 @@ def _with_button(text: str, operation: Operation, wanted: Iterable[FollowUp]) ->
     return block
 
 
-def _off_line(entry: OffAirEntry) -> str:
+def _off_line(entry: OffAirEntry, *, brief: bool = False) -> str:
     operation = entry.operation
     action = action_of(operation)
     label = "Off" if operation.state is not State.UNKNOWN else "May be off"
     if action is None:
         # Of another release: what it has done is not known here.
         label = escape(operation.api, 80)
-    parts = [
-        f"{label}: {thing(operation, action)}",
-        f"{user(operation.actor.user)} {_since(operation)}",
-    ]
+    parts = [f"{label}: {thing(operation, action)}", _since(operation, brief=brief)]
     if entry.until is not None and not _shows_expiry(operation):
-        parts.append(f"ends by itself {format_slack_time(entry.until)}")
+        parts.append(f"ends on its own {format_slack_time(entry.until)}")
     if entry.state:
         parts.append(f"now {state_text(action_of(operation), entry.state)}")
-    return _line(parts, operation)
+    return _line(parts, operation, brief=brief)
 
 
 def _shows_expiry(operation: Operation) -> bool:
@@ -138,14 +139,14 @@ def _shows_expiry(operation: Operation) -> bool:
     return expiry is not None and expiry[0] in operation.params
 
 
-def _hold_line(operation: Operation) -> str:
+def _hold_line(operation: Operation, *, brief: bool = False) -> str:
     target, reason = (str(operation.params.get(name, "")) for name in ("Target", "Reason"))
     parts = [
         f"Held: {code(redact(target))}",
-        f"{user(operation.actor.user)} {_since(operation)}",
-        f"because: {escape(redact(reason), 300)}",
+        _since(operation, brief=brief),
+        f"because: {escape(redact(reason), 60 if brief else 300)}",
     ]
-    return _line(parts, operation)
+    return _line(parts, operation, brief=brief)
 
 
 def _on_line(entry: OffAirEntry) -> str:
@@ -154,15 +155,16 @@ def _on_line(entry: OffAirEntry) -> str:
     return f"• On again: {name} · now {words}, so it is no longer listed"
 
 
-def _since(operation: Operation) -> str:
-    return format_slack_time(operation.ended_at or operation.asked_at)
+def _since(operation: Operation, *, brief: bool) -> str:
+    when = format_slack_time(operation.ended_at or operation.asked_at)
+    return when if brief else f"{user(operation.actor.user)} {when}"
 
 
-def _line(parts: list[str], operation: Operation) -> str:
-    if operation.place.channel:
+def _line(parts: list[str], operation: Operation, *, brief: bool) -> str:
+    if operation.place.channel and not brief:
         parts.append(channel(operation.place.channel))
     if operation.api == HOLD.api and operation.account != DEFAULT:
         parts.append(f"account {code(operation.account)}")
-    if case := case_text(operation):
+    if (case := case_text(operation)) and not brief:
         parts.append(case)
     return "• " + " · ".join(parts)

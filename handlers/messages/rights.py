@@ -132,8 +132,12 @@ def ways_here(permissions: Permissions, most: int) -> list[str]:
     return [*_place(permissions), *_lines(reachable, most)]
 
 
-def rights_everywhere(permissions: Permissions) -> list[str]:
-    """Describe what somebody can do channel by channel, a line each, and why not the rest."""
+def rights_everywhere(permissions: Permissions, most: int = _MOST_EVERYWHERE) -> list[str]:
+    """Describe what somebody can do channel by channel, a line each, and why not the rest.
+
+    Args:
+        most: How many actions each line names of each way to do them.
+    """
     lines: list[str] = []
     allowed_somewhere: set[str] = set()
     anywhere = [one for one in permissions.may if one.approval is not None]
@@ -142,16 +146,16 @@ def rights_everywhere(permissions: Permissions) -> list[str]:
         here = [one for one in may if one.approval is not None and one not in anywhere]
         allowed_somewhere.update(one.action.api for one in here)
         if here and len(lines) < _MOST_CHANNELS:
-            lines.append(f"*In {channel(channel_id)}* {_inline(here)}")
+            lines.append(f"*In {channel(channel_id)}* {_inline(here, most)}")
         elif here:
             more += 1
     if more:
         lines.append(f"In {more} more channels: `/stopstream whoami` there says what.")
     if anywhere:
-        lines.append(f"*In any channel I am in* {_inline(anywhere)}")
+        lines.append(f"*In any channel I am in* {_inline(anywhere, most)}")
     refused = [one for one in permissions.may if one.approval is None]
     may_not = [one for one in refused if one.action.api not in allowed_somewhere]
-    return [*lines, *_lines(may_not, _MOST_EVERYWHERE)]
+    return [*lines, *_lines(may_not, most)]
 
 
 def _place(permissions: Permissions) -> list[str]:
@@ -161,15 +165,15 @@ def _place(permissions: Permissions) -> list[str]:
 
 
 def _lines(may: Sequence[Permission], most: int) -> list[str]:
+    far = min(most, _MOST_FAR)
     return [
-        f"*{title}*: {_names(some, may, most if _group(some[0])[0] < _ASK else _MOST_FAR)}"
+        f"*{title}*: {_names(some, may, most if _group(some[0])[0] < _ASK else far)}"
         for title, some in _groups(may)
     ]
 
 
-def _inline(may: Sequence[Permission]) -> str:
-    ways = _groups(may)
-    return "; ".join(f"{how.lower()}: {_names(some, may, _MOST_EVERYWHERE)}" for how, some in ways)
+def _inline(may: Sequence[Permission], most: int) -> str:
+    return "; ".join(f"{how.lower()}: {_names(some, may, most)}" for how, some in _groups(may))
 
 
 def _groups(may: Sequence[Permission]) -> list[tuple[str, list[Permission]]]:

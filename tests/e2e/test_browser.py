@@ -16,6 +16,7 @@ from bot.sandbox.slack.entities import Message
 from tests.support.databases import lay_schema
 from tests.support.waiting import until
 from tests.support.worlds import paged
+from tests.tools.gallery import count_words
 
 # The bound only ends a hang: the machine may be busy.
 expect.set_options(timeout=120_000)
@@ -255,6 +256,37 @@ async def test_page_keeps_what_must_be_pressed_in_view(page: Page) -> None:
     await page.get_by_role("button", name="Channels").click()
     await page.locator("#side button", has_text="stopstream").first.click()
     await expect(page.get_by_role("button", name="Stop something")).to_be_in_viewport(ratio=1)
+
+
+async def test_home_is_one_screen_of_a_phone_after_a_dozen_requests(
+    page: Page, world: tuple[Emulated, str]
+) -> None:
+    """However much is off, open, waiting and done, nobody has to scroll on the home tab."""
+    slack, cloud = world[0].slack, world[0].cloud
+    channel = slack.channels[INCIDENTS]
+    await page.set_viewport_size({"width": 375, "height": 812})
+    names = [f"camera-north-{number}" for number in range(4)]
+    for name in names:
+        cloud.resources.put("stream", name, DOMAIN, "live", returns_after=None)
+        for text in (f"live {name}", f"ban {name} for=2h", f"hold live {name} reason=court"):
+            await slack.person("U0ALICE").slash("/stopstream", text, INCIDENTS)
+    for number in range(3):
+        cloud.resources.put("domain", f"{number}.example.com", params={"DomainType": 0})
+        text = f"domain {number}.example.com"
+        await slack.person("U0ALICE").slash("/stopstream", text, INCIDENTS)
+    await until(lambda: sum("Approve" in one.buttons() for one in channel.roots) == 3)
+    await until(lambda: len(cloud.ran("DropLiveStream")) == len(names))
+
+    for who, title in (("U0ALICE", "Your open requests: . of 7"), ("U0BOB", "approve: . of 3")):
+        await page.locator("#who").select_option(who)
+        await page.get_by_role("button", name="Channels").click()
+        await page.locator("#side button", has_text="stopstream").first.click()
+        home = page.locator("#home")
+        await expect(home).to_contain_text(re.compile(title))
+        await expect(home).to_contain_text(re.compile("Currently off: . of"))
+        await expect(home.locator(".block").first).to_be_in_viewport(ratio=1)
+        await expect(home.locator(".block").last).to_be_in_viewport(ratio=1)
+        assert count_words((await home.inner_text()).splitlines()) <= 120
 
 
 async def test_page_squeezes_no_column_for_a_thread(page: Page) -> None:

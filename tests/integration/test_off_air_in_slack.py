@@ -77,7 +77,7 @@ async def test_expiring_stop_offers_extend_and_lift(world: Sandbox) -> None:
     slack = world.slack
     alice = slack.person("U0ALICE")
     await alice.slash("/stopstream", "live stream1 for=30m", INCIDENTS)
-    lift = await found(world, "U0ALICE", "*Ends on its own*", "Lift now")
+    lift = await found(world, "U0ALICE", "*Ends <!date", "Lift now")
     assert "<!date^" in lift.text
     assert "Extend" in lift.buttons()
     await alice.press("Extend", lift, INCIDENTS)
@@ -86,7 +86,7 @@ async def test_expiring_stop_offers_extend_and_lift(world: Sandbox) -> None:
         lambda: [
             m
             for m in slack.channels[INCIDENTS].messages
-            if "Lift now" in m.buttons() and m.ts != lift.ts and "*Ends on its own*" in m.text
+            if "Lift now" in m.buttons() and m.ts != lift.ts and "*Ends <!date" in m.text
         ]
     )
     await alice.press("Lift now", lift, INCIDENTS)
@@ -147,7 +147,7 @@ async def test_root_card_learns_what_happened_later(world: Sandbox) -> None:
         return [m for m in slack.channels[INCIDENTS].roots if words in m.text]
 
     await alice.slash("/stopstream", "live stream1 for=30m", INCIDENTS)
-    lift = await found(world, "U0ALICE", "*Ends on its own*", "Extend")
+    lift = await found(world, "U0ALICE", "*Ends <!date", "Extend")
     (card,) = root("Ban sent") or root("Off: ")
     await bob.press("Extend", lift, INCIDENTS)
     await slack.wait_for(lambda: root("*Extended: "))
@@ -169,5 +169,5 @@ async def test_root_card_learns_that_a_stream_is_live_again(world: Sandbox) -> N
     def card(words: str) -> list[Message]:
         return [m for m in slack.channels[INCIDENTS].roots if words in m.text]
 
-    await slack.wait_for(lambda: card("⚫ *Off: ") or card("🔴 *Live again: "))
+    await slack.wait_for(lambda: card("🔵 *Off: ") or card("🔴 *Live again: "))
     assert len(card("`stream1`")) == 1

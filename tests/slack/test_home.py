@@ -44,7 +44,7 @@ async def test_home_tab_shows_waiting_request_until_decided(
     address = f"/archives/{INCIDENTS}/p"
     await slack.wait_for(lambda: address in shows(world, "U0BOB"))
     await slack.wait_for(lambda: address in shows(world, "U0ALICE"))
-    assert "Approve or deny it on <https://" in shows(world, "U0BOB")
+    assert "approve or deny on <https://" in shows(world, "U0BOB")
     assert shows(world, "U0ALICE").count("Approval needed: ") == 1, "not among the ended, too"
 
     card = await slack.wait_for(
@@ -121,7 +121,7 @@ async def test_home_tab_stays_within_slack_limits(quick_store: Store) -> None:
 
 async def test_home_tab_has_button_per_verb() -> None:
     """The home tab has one button each to stop, start and look at something."""
-    labels = [e["text"]["text"] for e in home_view.home(None, [])["blocks"][1]["elements"]]
+    labels = [e["text"]["text"] for e in home_view.home(None, [])["blocks"][0]["elements"]]
 
     assert labels == ["Stop something", "Start something", "Check something"]
 
