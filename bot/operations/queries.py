@@ -314,6 +314,12 @@ class Queries:
         await self._store.off_air.record_on_again(operation.id, entry.state, facts)
         return True
 
+    async def waiting_here(self, id_: str, place: Place) -> Operation | None:
+        """Return an operation whose card waits in a channel, where everybody sees it; else None."""
+        found = await self._store.operations.get(id_)
+        here = found is not None and found.place.channel == place.channel != ""
+        return found if found and here and found.state is State.WAITING else None
+
     async def open_requests(self, actor: Actor) -> tuple[list[Operation], list[Operation]]:
         """Return what somebody asked for and has no ending, and what they may approve."""
         unfinished = await self._store.operations.unfinished()

@@ -23,7 +23,7 @@ from bot.operations.service import Service
 from handlers.listeners.reason_choice import ReasonChoice, button_press
 from handlers.messages import reason_view, replies, views
 from handlers.messages.blocks import Message
-from handlers.messages.buttons import DECIDE, FOLLOW
+from handlers.messages.buttons import DECIDE, DETAILS, FOLLOW
 from handlers.messages.mrkdwn import escape
 from handlers.messages.off_air import FOLLOW_IN_LIST
 from handlers.messages.reason_choice import ButtonPress
@@ -65,6 +65,14 @@ def register(
         invocation = button_invocation(body)
         if problem and invocation is not None:
             responder.queue_ephemeral(invocation, Message(escape(problem)))
+
+    @app.action(DETAILS)
+    async def details(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Show what the card has no room for, behind the ack, to who pressed alone."""
+        await ack()
+        invocation, id_ = button_invocation(body), text_at(action, "value")[:64]
+        if invocation is not None and id_:
+            responder.queue_details(invocation, id_)
 
     _register_follow_ups(app, service, responder, reasons)
 

@@ -73,23 +73,32 @@ value is the operation's id."""
 _SHOW_LABEL = "Show what it touches"
 
 
-def choice_buttons(operation: Operation, request: str) -> Block:
+DETAILS = "details"
+"""The action_id of the button that shows, to who presses it alone, what a card has no room for; its
+value is the operation's id."""
+
+
+def choice_buttons(operation: Operation, request: str, *, more: bool = False) -> Block:
     """Return the buttons of a waiting card.
 
     Args:
         request: What was asked, in words; it is read aloud with each label.
+        more: Whether there is more to know than the card shows.
     """
     meant = [{**button, "style": "primary"} for button in _live_now_buttons(operation)]
     decided = [_choice_button(one, operation, request) for one in _choices(operation)]
+    details = [_button(DETAILS, operation.id, "Details", request)] if more else []
     return {
         "type": "actions",
         "block_id": f"{DECIDE}:{operation.id}",
-        "elements": [*meant, *decided, *_show_button(operation, request)],
+        "elements": [*meant, *decided, *_show_button(operation, request), *details],
     }
 
 
 def _show_button(operation: Operation, request: str) -> list[Block]:
-    """Return the button for those who decide; none where the card shows it all."""
+    """Return the button for those who may read more than the asker; none if the card has it all."""
+    if operation.approval is Approval.CONFIRM:
+        return []
     if not any(map(is_unshown, operation.preview.readings)):
         return []
     return [_button(SHOW, operation.id, _SHOW_LABEL, request)]

@@ -1,10 +1,11 @@
 """The card: the root message of an operation, edited as its state changes; pure."""
 
-from bot.model.actions import Action
+from bot.model.actions import Action, Approval
 from bot.model.operations import Operation, State
 from handlers.messages.annotations import access_request_text, case_text, reason_text, runbook_link
 from handlers.messages.blocks import TEXT_MOST, Message, context, section
 from handlers.messages.buttons import card_buttons, choice_buttons
+from handlers.messages.confirmation import confirmation
 from handlers.messages.contacts import NOBODY, Contacts
 from handlers.messages.decision_text import decision_text
 from handlers.messages.later_text import later_headline, later_lines
@@ -23,6 +24,8 @@ def card(operation: Operation, action: Action | None, to: Contacts = NOBODY) -> 
     Args:
         to: Whom to turn to where it failed.
     """
+    if operation.state is State.WAITING and operation.approval is Approval.CONFIRM:
+        return confirmation(operation, action)
     head = later_headline(operation, action) or headline(operation, action)
     lines = [
         head,

@@ -36,6 +36,9 @@ _APART = re.compile("«([^»]*)(?:»|$)")
 _GROUP = re.compile(r"S[A-Z0-9]{1,31}")
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9./?=&_%-]*")
 _DATE = re.compile(r"<!date\^[^|<>]*\|([^<>]*)>")
+_WORDS_OF_DATE = {"{date_short_pretty}": "Nov 20, 2026", "{time}": "8:15 PM"}
+_SHOWN_DATE = re.compile(r"<!date\^\d+\^([^|<>]*)\|[^<>]*>")
+_SHOWN_LINK = re.compile(r"<https://[^|<>]*\|([^<>]*)>")
 _TOKEN = re.compile(r"<[^<>]*$|&[a-z]*$")
 _LAST_MOMENT = 253_402_300_799
 
@@ -151,6 +154,14 @@ def format_clock(at: float) -> str:
 def plain_text(markup: str) -> str:
     """Return markup as plain text, for labels that screen readers read."""
     return _DATE.sub(r"\1", markup).replace("`", "")
+
+
+def count_words(markup: str) -> int:
+    """Return how many words people see of markup, dates in their longest form."""
+    shown = _SHOWN_LINK.sub(r"\1", _SHOWN_DATE.sub(r"\1", markup))
+    for placeholder, longest in _WORDS_OF_DATE.items():
+        shown = shown.replace(placeholder, longest)
+    return sum(any(map(str.isalnum, word)) for word in shown.split())
 
 
 def param_value(param: Param | None, given: Json, most: int = 150) -> str:

@@ -92,6 +92,8 @@ def state_change_text(operation: Operation, action: Action | None) -> str:
     if not preview.state_at_press:
         return ""
     before, now = (state_text(action, one) for one in (preview.state, preview.state_at_press))
+    if operation.state is State.WAITING:
+        return f"*Changed:* now {now}. Press again if you still want it."
     return f"*Changed:* {before} when it was asked, {now} when it was decided."
 
 
@@ -99,7 +101,7 @@ def expiry_text(operation: Operation, action: Action | None) -> str:
     """Describe when the effect ends, if the request left that to the default."""
     left_out = action is not None and action.expiry and action.expiry[0] not in operation.params
     ends = expires_at(operation, action) if action and left_out else None
-    return f"It ends by itself {format_slack_time(ends)}." if ends is not None else ""
+    return f"It ends on its own {format_slack_time(ends)}." if ends is not None else ""
 
 
 def live_names(operation: Operation) -> list[str]:
@@ -109,11 +111,17 @@ def live_names(operation: Operation) -> list[str]:
 
 def live_instead_text(operation: Operation, action: Action | None) -> str:
     """Say that nothing is live under the name that was given, and what is; or empty."""
+    nothing = nothing_is_live_text(operation, action)
+    return f"{nothing} {live_now_text(operation)}" if nothing else ""
+
+
+def nothing_is_live_text(operation: Operation, action: Action | None) -> str:
+    """Say that nothing is live under the name that was given, where something else is; or empty."""
     if operation.state is not State.WAITING or not operation.live_instead:
         return ""
     name = code(redact(operation.target), 80)
     nothing = f"Nothing is live as {name}." if _is_stream(action) else f"{name} is not on."
-    return f"{Look.NOTHING_LIVE.emoji} {nothing} {live_now_text(operation)}"
+    return f"{Look.NOTHING_LIVE.emoji} {nothing}"
 
 
 def _is_stream(action: Action | None) -> bool:

@@ -1,6 +1,6 @@
 """What is said of an operation in each of its states, one row for each state; pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -116,13 +116,12 @@ def _nothing_yet(*_of: object) -> list[str]:
 
 
 def _waiting(operation: Operation, action: Action | None, _to: Contacts) -> list[str]:
-    preview = operation.preview
-    lines = [live_instead_text(operation, action)]
-    if preview.state_at_press:
-        lines.append(f"{state_change_text(operation, action)} Press again if you still want it.")
-    lines.append(touched_text(operation, action, when=" when it was asked"))
-    lines.append(_condition(operation))
-    return lines
+    return [
+        live_instead_text(operation, action),
+        state_change_text(operation, action),
+        touched_text(operation, action, when=" when it was asked"),
+        condition_text(operation),
+    ]
 
 
 def touched_text(operation: Operation, action: Action | None, when: str = "") -> str:
@@ -131,20 +130,38 @@ def touched_text(operation: Operation, action: Action | None, when: str = "") ->
     Args:
         when: The state was read.
     """
+    read = read_sentences(operation, action, when)
+    return " ".join(filter(None, (*read, impact_text(action, read))))
+
+
+def read_sentences(operation: Operation, action: Action | None, when: str = "") -> list[str]:
+    """Describe what was read of what it touches; nothing where that has changed since.
+
+    Args:
+        when: The state was read.
+    """
     preview = operation.preview
-    read = " ".join(map(reading_text, preview.readings))
+    if preview.state_at_press:
+        return []
+    read = list(map(reading_text, preview.readings))
     on = action.effect_spec.resource_type.on if action is not None else ""
-    unsaid = preview.state and not (preview.readings and preview.state == on)
-    if unsaid and not preview.state_at_press and not operation.live_instead:
+    unsaid = preview.state and not (read and preview.state == on)
+    if unsaid and not operation.live_instead:
         words = state_text(action, preview.state)
-        read = f"{words[:1].upper()}{words[1:]}{when}. {read}".strip()
-    impact = action.impact if action is not None else ""
-    if action is not None and not impact and not read:
-        impact = action.does.partition(". ")[0].removesuffix(".") + "."
-    return " ".join(filter(None, (read, impact)))
+        read.insert(0, f"{words[:1].upper()}{words[1:]}{when}.")
+    return read
 
 
-def _condition(operation: Operation) -> str:
+def impact_text(action: Action | None, read: Sequence[str]) -> str:
+    """Describe what else it does, or what it does at all where nothing was read."""
+    if action is None:
+        return ""
+    if action.impact or read:
+        return action.impact
+    return action.does.partition(". ")[0].removesuffix(".") + "."
+
+
+def condition_text(operation: Operation) -> str:
     """Describe who has to press what, and by when."""
     approvals, expires_at = operation.approvals, operation.expires_at
     until = f" by {format_clock(expires_at)}" if expires_at else ""
@@ -210,8 +227,9 @@ def _invalid(operation: Operation, _action: Action | None, _to: Contacts) -> lis
     return [render_sentence(operation.detail, 600) or _NOT_SENT]
 
 
-def _expired(_operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:
-    return [f"Nobody decided in time. {_NOT_SENT}"]
+def _expired(operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:
+    wanted = "confirmed" if operation.approval is Approval.CONFIRM else "approved"
+    return [f"Not {wanted} in time. {_NOT_SENT}"]
 
 
 def _cancelled(operation: Operation, _action: Action | None, _to: Contacts) -> list[str]:

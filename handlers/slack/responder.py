@@ -22,6 +22,7 @@ from bot.operations.service import Service
 from handlers.messages import dry_run, off_air, replies, rights, search_results, touched, views
 from handlers.messages import help as help_messages
 from handlers.messages.blocks import Message
+from handlers.messages.confirmation import confirmation_details
 from handlers.messages.mrkdwn import escape
 from handlers.slack.api_calls import Answered, CallError, call_or_raise, respond
 from handlers.slack.background import BackgroundQueue
@@ -240,6 +241,18 @@ class Responder:
             return touched.touched_reply(found, action_of(found.operation))
 
         if not self._look_up("what it touches", invocation, find):
+            self.queue_ephemeral(invocation, BUSY)
+
+    def queue_details(self, invocation: Invocation, id_: str) -> None:
+        """Show who pressed, alone, what a card that waits has no room for."""
+
+        async def find() -> Message:
+            found = await self._service.queries.waiting_here(id_, invocation.place)
+            if found is None:
+                return Message("This is no longer waiting; its card shows what became of it.")
+            return confirmation_details(found, action_of(found))
+
+        if not self._look_up("the details of a card", invocation, find):
             self.queue_ephemeral(invocation, BUSY)
 
     def queue_replacement(self, invocation: Invocation, message: Message) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,35 @@ async def test_break_glass_needs_reason_and_is_announced(world: Sandbox) -> None
     for text in (root.text, said.text, *lines):
         assert "EMERGENCY" in text
         assert "it shows a child" in text
+
+
+async def test_details_button_shows_who_pressed_what_the_card_has_no_room_for(
+    one_world: Sandbox,
+) -> None:
+    """Details answers its presser alone, also one who has no role; nothing is decided by it."""
+    slack, channel = one_world.slack, one_world.slack.channels[INCIDENTS]
+    root = await card(one_world, "ban stream2 for=1h case=INC-7", "Details")
+    assert "INC-7" not in str(root.blocks)
+    before = [one for one in channel.messages if not one.to]
+    button = root.buttons()["Details"]
+    for name in ("U0ALICE", "U0MALLORY"):
+        await slack.person(name).click(button, root, INCIDENTS)
+        (told,) = await slack.wait_for(partial(slack.ephemerals, name))
+        assert "case `INC-7`" in told.text
+        assert "ForbidLiveStream stream `stream2`" in told.text
+        assert "rule `roles.oncall" in told.text
+    await slack.person("U0GUEST").click(button, root, INCIDENTS)
+    (told,) = await slack.wait_for(lambda: slack.ephemerals("U0GUEST"))
+    assert told.text == "Guests may not use this bot."
+    assert [one for one in channel.messages if not one.to] == before, "the channel is told nothing"
+
+    await slack.person("U0ALICE").press("Confirm", root, INCIDENTS)
+    await slack.wait_for(lambda: not root.buttons().get("Confirm"))
+    await slack.person("U0ALICE").click(button, root, INCIDENTS)
+    late = "This is no longer waiting; its card shows what became of it."
+    await slack.wait_for(lambda: slack.ephemerals("U0ALICE")[-1].text == late)
+    assert "INC-7" in str(root.blocks), "a card that is decided has it all"
+    assert await slack.wait_for(partial(sent, one_world)) == ["ForbidLiveStream"]
 
 
 async def test_cancel_button_is_for_requester_only(world: Sandbox) -> None:
