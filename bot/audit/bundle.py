@@ -31,7 +31,7 @@ check.py        the checker; it needs Python 3 and nothing else
 {pictures}
 Check it, with the fingerprint of the bot's key:
 
-    python3 check.py FINGERPRINT     prints "holds" and exits with 0, or says what is wrong, and 1
+    python3 check.py FINGERPRINT     prints "verified" and exits with 0; else the fault, and 1
 
 Take the fingerprint from the audit channel (each checkpoint names it) or from who runs the bot,
 not from this archive: whoever makes up a bundle signs it with a key of their own. The same goes for

@@ -150,7 +150,7 @@ def main(arguments: list[str]) -> int:
         why = str(error) if type(error) is ValueError else f"it can't be read: {error!r}"
         sys.stdout.write(f"does not hold: {why}\n")
         return 1
-    sys.stdout.write("holds\n")
+    sys.stdout.write("verified\n")
     return 0
 
 

@@ -121,7 +121,7 @@ RESUME_LIVE_STREAM = Action(
     params=_WHERE,
     errors=_STREAM_ERRORS,
     effect_spec=EffectSpec(STREAM, STREAM_KEY, new_state="inactive"),
-    afterwards="The encoder must reconnect by itself.",
+    afterwards="The encoder has to reconnect on its own.",
     undo="ForbidLiveStream",
     status_read="DescribeLiveStreamState",
     impact_reads=_ON_AIR,
@@ -132,7 +132,7 @@ FORBID_LIVE_STREAM = Action(
     api="ForbidLiveStream",
     words="ban",
     title="Ban {a stream}",
-    impact="Applies to this name on every domain.",
+    impact="Applies on every domain.",
     synonyms=("block", "forbid", "blacklist", "\u5c01\u7981", "\u7981\u64ad", "\u7981\u63a8"),
     summary="cuts a stream and keeps it off",
     does=(
@@ -477,7 +477,7 @@ STOP_LIVE_RECORD = Action(
         )
     },
     deprecated=(
-        "Tencent Cloud advises against StopLiveRecord; stop what CreateRecordTask started with "
+        "Tencent Cloud advises against StopLiveRecord; for what CreateRecordTask started, use "
         "record-task."
     ),
     toggles="off",

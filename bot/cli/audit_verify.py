@@ -53,14 +53,14 @@ def _verify_chain(
     progress.done()
     error = report.found
     if error is None:
-        say(f"every record holds: {report.count} of {report.count}")
+        say(f"all {report.count} records verified")
         if report.sealed:
             by = ", ".join(fingerprint(key) for key in report.keys)
             say(f"sealed up to record {report.sealed}, by {by}")
     else:
         say(
             f"broken at record {error.seq}: {error.what}: {error.why}; "
-            f"the {report.count} before it hold"
+            f"the {report.count} before it are intact"
         )
     say(*(f"note: {note}" for note in report.notes))
     return report

@@ -184,7 +184,7 @@ def _add_database(add: AddParser) -> None:
 def _add_audit(add: AddParser) -> None:
     audit = add("audit", help="the audit trail")
     audits = audit.add_subparsers(dest="what", required=True, metavar="WHAT")
-    verify = audits.add_parser("verify", help="check that every record holds")
+    verify = audits.add_parser("verify", help="check that no record was changed")
     verify.add_argument(
         "--against-channel",
         action="store_true",

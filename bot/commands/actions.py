@@ -94,13 +94,13 @@ def resolve_action(context: Context, token: Token, verb: Effect | None) -> Actio
     synonymous = [a for a in vocabulary.actions if word.casefold() in a.synonyms]
     if synonymous and verb is not Effect.READ:
         ways = ", and ".join(f"{command_prefix(a)} {a.summary}" for a in synonymous)
-        error = context.error(f'There is no kind "{printable(word)}"; {ways}.', token)
+        error = context.error(f'There is no command "{printable(word)}"; {ways}.', token)
         raise offering(error, [renamed(context, token, action) for action in synonymous])
     raise _unknown_kind(context, token, verb)
 
 
 def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> CommandError:
-    """Return the error of a first word that is no kind: a stream's name, a request, a slip."""
+    """Return the error of a first word that is no command: a stream's name, a request, a slip."""
     word, vocabulary = token.value, context.vocabulary
     following = [one for one in tokenize(context.text) if one.start >= token.start]
     starts = direction_of(word) is Effect.START
@@ -110,14 +110,14 @@ def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> Comman
     kinds = list(dict.fromkeys(a.words for a in vocabulary.actions if verb in (None, a.effect)))
     if requests := REQUESTS.get(word.casefold()):
         ways = ", ".join(REQUEST_WAYS[one] for one in requests)
-        error = context.error(f'"{printable(word)}" is no kind; {ways}.', token)
+        error = context.error(f'"{printable(word)}" is not a command; {ways}.', token)
         return offering(error, (*names, *requests))
     error = unknown_word(
         context,
-        f'There is no kind "{printable(word)}"',
+        f'There is no command "{printable(word)}"',
         f"; if it is a stream, write what to do with it: {' or '.join(STREAM_KINDS[verb])} "
         f"{'and its name' if names else quoted(printable(word))}. The command help lists every "
-        "kind.",
+        "one.",
         token,
         word,
         known=[*kinds, *vocabulary.targets, *KEYWORDS, *(a.api for a in vocabulary.actions)],

@@ -294,7 +294,7 @@ def expand_target(context: Context, name: Token) -> ExpandedTarget:
     try:
         tokens, verb = split_verb(inner, secrets.tokenize_hiding_secrets(inner), None)
         if not tokens or tokens[0].name:
-            raise inner.error("It names no kind.", None)
+            raise inner.error("It names no command.", None)
         action = resolve_action(inner, tokens[0], verb or Effect.STOP)
         arguments, _ = parse_arguments(inner, action, tokens[1:], ParsedArguments())
     except ParseError as error:

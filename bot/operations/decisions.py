@@ -163,12 +163,7 @@ class Decisions:
     ) -> Settled | None:
         """Let it wait on, and ask its decider to press again for the state as it is now."""
         moved = await self._transitions.stay(operation, decision, "changed", preview=preview)
-        words = (
-            f"Not sent yet: when it was asked the state was {preview.state}, "
-            f"now it is {preview.state_at_press or preview.state}. "
-            "Press again if you still want it."
-        )
-        return _settled(moved, words)
+        return _settled(moved, _CHANGED)
 
     async def _wait_for_card(self, operation: Operation) -> None:
         """Wait until the card shows what has changed since it was asked."""
@@ -185,6 +180,9 @@ _NO_GLASS = "The policy no longer lets you skip the second person. Nothing was c
 _UNKNOWN = "This version of the bot doesn't know this action; another version started it."
 _UNREADABLE = "This version of the bot can't read the request, so nothing was changed."
 _UNSIGNED = "I can't verify this request any more, so nothing was changed. Ask again."
+_CHANGED = (
+    "Not sent yet: its state has changed, as the card shows now. Press again if you still want it."
+)
 _NOTHING = "There is no such request. It may belong to another installation of this bot."
 
 

@@ -36,7 +36,7 @@ _NOT_KNOWN = (
     "appears here, the request is running. Look for one before you ask again."
 )
 
-_NOT_SAVED = (
+NOT_SAVED = (
     "Your request could not be saved: the database does not answer. If a card for it is here, it "
     "was saved before and is running. If not, try again in a minute, or do it in the Tencent "
     "Cloud console."
@@ -205,4 +205,4 @@ def _may_be_saved(invocation: Invocation) -> str:
     """
     if invocation.repeated:
         return _NOT_KNOWN
-    return _NOTHING_SENT if invocation.via in _MARKED else _NOT_SAVED
+    return _NOTHING_SENT if invocation.via in _MARKED else NOT_SAVED

@@ -21,7 +21,7 @@ def reading_text(reading: Reading) -> str:
     """Render what a read returned; its values are foreign text."""
     if is_unshown(reading):
         # Which reads those are is on the trail.
-        return "Details are hidden: the asker may not see them."
+        return "What it touches is hidden: the asker may not see it."
     values = iter(reading.values)
 
     def value(_placeholder: re.Match[str]) -> str:
@@ -50,10 +50,8 @@ def evidence_text(operation: Operation) -> str:
     if found is None:
         return ""
     if found.problem:
-        return f"No {escape(found.kind, 20)} beforehand: {escape(found.problem, 200)}."
-    return (
-        f"{escape(found.kind, 20).capitalize()} asked for beforehand: task {code(found.task, 80)}"
-    )
+        return f"No {escape(found.kind, 20)} was taken: {escape(found.problem, 200)}."
+    return f"{escape(found.kind, 20).capitalize()} requested first: task {code(found.task, 80)}"
 
 
 def last_push_text(operation: Operation) -> str:

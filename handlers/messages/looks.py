@@ -22,10 +22,10 @@ class Look(Enum):
     ALREADY_OVER = ("☑️", "Already over")
     ALREADY = ("☑️", "No change needed")
 
-    OFF = ("⚫", "Off")
-    NOT_LIVE = ("⚫", "Not live")
-    BANNED = ("⚫", "Banned")
-    EXTENDED = ("⚫", "Extended")
+    OFF = ("🔵", "Off")
+    NOT_LIVE = ("🔵", "Not live")
+    BANNED = ("🔵", "Banned")
+    EXTENDED = ("🔵", "Extended")
     LIVE = ("🔴", "Live")
     ON = ("🔴", "On")
     ANSWERED = ("📋", "Answered")
@@ -70,5 +70,5 @@ class Look(Enum):
         return self.value[1]
 
     def says(self, about: str) -> str:
-        """Render the first line of a message: ``⚫ *Off: `stream1`*``."""
+        """Render the first line of a message: ``🔵 *Off: `stream1`*``."""
         return f"{self.emoji} *{self.word}: {about}*"

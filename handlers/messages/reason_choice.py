@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.model.commands import Command, Reason
 from handlers.messages.blocks import Block, plain, section
-from handlers.messages.mrkdwn import code, escape
+from handlers.messages.wording import title_on
 
 REASON_CHOICE = "reason-choice"
 """The form's callback_id."""
@@ -47,7 +47,6 @@ def reason_choice(
         command: What the button means.
         reasons: By code; at least one.
     """
-    about = f" {code(command.target, 80)}" if command.target else ""
     return {
         "type": "modal",
         "callback_id": REASON_CHOICE,
@@ -56,9 +55,7 @@ def reason_choice(
         "submit": plain("Continue", 24),
         "close": plain("Cancel", 24),
         "blocks": [
-            section(
-                f"{escape(command.action.plain_name)}{about}: choose a reason. Nothing is sent yet."
-            ),
+            section(f"{title_on(command)}: choose a reason. Nothing has been sent yet."),
             reason_field(CODE_BLOCK, CODE_VALUE, reasons, optional=False),
         ],
     }

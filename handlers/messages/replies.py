@@ -60,7 +60,7 @@ def receipt(reply: Reply, vocabulary: Vocabulary, action: Action | None = None) 
     match reply:
         case Accepted(operation, again=True):
             request = lower_deed(operation, action)
-            return Message(f"Asked already: {request}. Slack delivered it twice; it runs once.")
+            return Message(f"Already asked: {request}. Slack sent it twice; it runs only once.")
         case Accepted() | Form():
             return NOTHING
         case Invalid(error):

@@ -19,5 +19,5 @@ def touched_reply(found: Touched, action: Action | None) -> Message:
         "Some of it is hidden from you too." if found.hidden else "",
     ]
     body = "\n".join(filter(None, lines))
-    why = f"Only you see this: {user(operation.actor.user)} may not."
+    why = f"Only you see this: {user(operation.actor.user)} isn't allowed to."
     return Message(f"{body}\n{why}", (section(body), context(why)))

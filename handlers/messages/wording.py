@@ -6,6 +6,7 @@ from bot.catalog.effects import expires_at
 from bot.catalog.registry import action_of
 from bot.commands.vocabulary import REASON
 from bot.model.actions import DEFAULT, Action, Effect
+from bot.model.commands import Command
 from bot.model.operations import UNREADABLE, Operation, State
 from bot.redact import redact
 from handlers.messages.mrkdwn import code, escape, format_slack_time, param_value
@@ -39,6 +40,13 @@ def deed(operation: Operation, action: Action | None, *, duration: bool = True) 
     where = _where(operation, action)
     how_long = duration_text(operation, action) if duration else ""
     return " ".join(filter(None, (named, where, how_long)))
+
+
+def title_on(command: Command) -> str:
+    """Describe a command that nobody has asked for yet, e.g. ``Ban `stream1` ``."""
+    if not command.target:
+        return escape(command.action.plain_name)
+    return _BLANK.sub(lambda _found: code(redact(command.target), 80), command.action.title)
 
 
 def lower_deed(operation: Operation, action: Action | None, *, duration: bool = True) -> str:

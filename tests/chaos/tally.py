@@ -72,5 +72,5 @@ class Tally:
             f"ran more than once, and said so: {self.resent}",
             *(f"{name}: {len(found)}" for name, found in counted.items()),
             *(f"  {name}: {one}" for name, found in counted.items() for one in found[:5]),
-            f"trail: {self.trail or 'every record holds'}",
+            f"trail: {self.trail or 'every record verified'}",
         ]

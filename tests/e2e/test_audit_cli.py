@@ -92,7 +92,7 @@ async def test_audit_verify_agrees_with_channel(terminal: Terminal) -> None:
     code, out = await terminal.run("verify", "--against-channel")
 
     assert code == 0, out
-    assert "every record holds" in out
+    assert "records verified" in out
     assert "sealed up to record" in out
     assert "the audit channel agrees: 2 messages" in out
 
@@ -170,7 +170,7 @@ async def test_audit_verify_names_altered_record(terminal: Terminal) -> None:
 
     assert code == 1
     assert "broken at record 4: altered: record 4 was altered" in out
-    assert "the 3 before it hold" in out
+    assert "the 3 before it are intact" in out
 
 
 async def test_audit_verify_finds_what_nobody_let_pass(terminal: Terminal) -> None:
@@ -285,6 +285,6 @@ async def test_audit_verify_creates_no_key(
 
     assert await run_audit(settings, options) == 0
 
-    assert "0 of 0" in capsys.readouterr().out
+    assert "all 0 records verified" in capsys.readouterr().out
     assert not settings.key_file.exists()
     assert settings.key_file == tmp_path / "a.key"

@@ -122,7 +122,7 @@ async def test_access_request_skips_reads_requester_lacks(house: House) -> None:
     assert house.cloud.sent == []
     assert operation.preview.state == ""
     assert "push.example.com/live" not in text
-    assert "Details are hidden: the asker may not see them." in text
+    assert "What it touches is hidden: the asker may not see it." in text
     assert (await house.decide(operation.id, Choice.APPROVE, BOB)).counts
 
 
@@ -135,7 +135,7 @@ async def test_access_request_shows_permitted_readings(house: House) -> None:
     assert refusal.state is State.DENIED
     assert waits.preview.state == "active"
     assert "Live since" in shown(waits)
-    assert "Details are hidden" not in shown(waits)
+    assert "is hidden" not in shown(waits)
     assert SHOW not in buttons(waits)
 
 
@@ -169,7 +169,7 @@ async def test_what_a_request_touches_is_read_with_the_rights_of_who_may_decide(
             (kept,) = [one.facts for one in records if one.kind == "shown"]
 
     assert "push.example.com/live" in text
-    assert "Only you see this: <@U0MALLORY> may not." in text
+    assert "Only you see this: <@U0MALLORY> isn't allowed to." in text
     assert "hidden" not in text
     assert kept["by"] == "U0BOB"
     assert "state: active" in str(kept["saw"])

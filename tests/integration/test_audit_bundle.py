@@ -92,7 +92,7 @@ async def test_case_is_written_and_verified_by_an_outsider(
     assert [one["facts"]["picture_sha256"] for one in pictures] == [
         hashlib.sha256(PICTURE).hexdigest()
     ]
-    assert await asyncio.to_thread(checked, folder, said.split()[-1]) == (0, "holds\n")
+    assert await asyncio.to_thread(checked, folder, said.split()[-1]) == (0, "verified\n")
     assert stat.S_IMODE((await asyncio.to_thread(file.stat)).st_mode) == 0o600
     # A checkpoint covers it by now, so it is the same archive each time.
     again = tmp_path / "again.tar.gz"

@@ -91,7 +91,7 @@ async def test_snapshot_is_asked_for_before_the_ban(house: House) -> None:
     assert facts["request_id"]
     assert banned.state is State.ACCEPTED
     assert banned.preview.evidence == Evidence("snapshot", "task-7")
-    assert "Snapshot asked for beforehand: task `task-7`" in told(banned)
+    assert "Snapshot requested first: task `task-7`" in told(banned)
 
 
 async def test_first_entry_that_matches_counts(house: House) -> None:
@@ -101,7 +101,7 @@ async def test_first_entry_that_matches_counts(house: House) -> None:
 
     assert sent(house) == ["CreateRecordTask", "ForbidLiveStream", "DropLiveStream"]
     assert dropped.preview.evidence is None
-    assert "beforehand" not in told(dropped)
+    assert "napshot" not in told(dropped)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ async def test_failed_evidence_never_stops_the_stop(
     assert sent(house) == ["CreateScreenshotTask", "ForbidLiveStream"]
     (facts,) = recorded(house, banned)
     assert says in facts["problem"]
-    (line,) = [one for one in told(banned).splitlines() if "beforehand" in one]
-    assert line.startswith("No snapshot beforehand: ")
+    (line,) = [one for one in told(banned).splitlines() if "napshot" in one]
+    assert line.startswith("No snapshot was taken: ")
     assert "<!channel>" not in line
 
 
@@ -139,7 +139,7 @@ async def test_hanging_cloud_delays_the_ban_by_its_limit_alone(
 
     assert banned.state is State.ACCEPTED
     assert sent(house).count("ForbidLiveStream") == 1
-    assert "No snapshot beforehand: no answer within 0.05 s." in told(banned)
+    assert "No snapshot was taken: no answer within 0.05 s." in told(banned)
 
 
 async def test_store_that_fails_on_evidence_never_stops_the_stop(
@@ -154,7 +154,7 @@ async def test_store_that_fails_on_evidence_never_stops_the_stop(
     banned = await house.run("ban stream1")
 
     assert banned.state is State.ACCEPTED
-    assert "No snapshot beforehand: the disk is full." in told(banned)
+    assert "No snapshot was taken: the disk is full." in told(banned)
 
 
 async def test_retry_of_a_ban_asks_for_no_second_snapshot(house: House) -> None:
@@ -175,7 +175,7 @@ async def test_missing_region_is_said(house: House) -> None:
 
     assert banned.state is State.ACCEPTED
     assert sent(house) == ["ForbidLiveStream"]
-    assert "No snapshot beforehand: no region is configured for it." in told(banned)
+    assert "No snapshot was taken: no region is configured for it." in told(banned)
 
 
 async def test_kill_between_snapshot_and_ban_leaves_one_ban(database_url: str) -> None:

@@ -55,7 +55,7 @@ def test_hold_command_names_the_resource_a_start_would_touch(text: str, target: 
         ("hold record s1 44 reason=x", "needs no hold"),
         ("hold whoami reason=x", "Say what, for example"),
         ("hold live s1 for=30m reason=x", 'A hold takes no "for"'),
-        ("hold stream s1 domain=a.example.com reason=x", "no kind"),
+        ("hold stream s1 domain=a.example.com reason=x", "is not a command"),
         ("hold record-task 12 region=ap-guangzhou reason=x", "needs no hold"),
         ("hold stream x?txSecret=5ECRE75ECRE7 reason=x", "A key stands in that name"),
         ("hold target='stream x?txSecret=5ECRE75ECRE7' reason=x", "A key stands in that name"),

@@ -88,10 +88,10 @@ def following(*steps: FollowUp) -> Callable[[House, Operation], Awaitable[None]]
 
 Step: TypeAlias = Callable[[House, Operation], Awaitable[None]]
 
-EXTENDED = rf"⚫ \*Extended: `s1` until {WHEN}\* · by <@U0ALICE> {WHEN}"
+EXTENDED = rf"🔵 \*Extended: `s1` until {WHEN}\* · by <@U0ALICE> {WHEN}"
 LIFTED = rf"↩️ \*Lifted: `s1`\* · by <@U0ALICE> {WHEN}"
 SOON = r"(?:\d+ s|less than 1 s) later"
-OFF_NOW = rf"⚫ \*Off: `s1`\*(?:, banned until <[^>]+>)? · checked {SOON}"
+OFF_NOW = rf"🔵 \*Off: `s1`\*(?:, banned until <[^>]+>)? · checked {SOON}"
 UNDONE = rf"↩️ \*Undone: `push\.example\.com`\* · by <@U0ALICE> {WHEN}"
 ENDED = r"(?:⏹|🔒) \*(?:\w+ sent|Sent|Held): "
 STOPPED_AGAIN = rf"⏹ \*(?:Stop|Ban) sent: .*Stopped again by <@U0ALICE> {WHEN}, until {WHEN}\."

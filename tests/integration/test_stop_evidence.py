@@ -54,8 +54,8 @@ async def stop(house: House, text: str) -> Operation:
 @pytest.mark.parametrize(
     ("text", "before", "after", "ending", "later"),
     [
-        ("live s1", "active", "inactive", "*Accepted*", "⚫ *Off: `s1`*, checked "),
-        ("ban s1", "active", "forbid", "*Accepted*", "⚫ *Off: `s1`*, checked "),
+        ("live s1", "active", "inactive", "*Accepted*", "🔵 *Off: `s1`*, checked "),
+        ("ban s1", "active", "forbid", "*Accepted*", "🔵 *Off: `s1`*, checked "),
         ("live s1", "active", "active", "*Accepted*", "*Live again: `s1`*, seen"),
         ("ban s1", "active", "active", "*Accepted*", "*Live again: `s1`*, seen"),
         # The ban is gone, and nothing is live.

@@ -95,7 +95,7 @@ async def test_push_that_ends_confirms_the_stop_with_its_delay(
     await hears(timed_bot, notice(timed_bot, NoticeKind.ENDED))
     await hears(timed_bot, notice(timed_bot, NoticeKind.ENDED, sequence="2"))
 
-    assert told(timed_bot) == ["⚫ *Off: `s1`*, 2 s after the stop."]
+    assert told(timed_bot) == ["🔵 *Off: `s1`*, 2 s after the stop."]
     assert await later_of(timed_bot, stopped) is LaterKind.CHECKED
     await timed_bot.verifier.verify(await timed_bot.now(stopped.id))
     await timed_bot.courier.drain()

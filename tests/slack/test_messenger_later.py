@@ -22,7 +22,7 @@ WHEN, END = format_slack_time(AT), format_slack_time(UNTIL)
         (
             {"live_before": LiveBefore.LIVE},
             LaterEvent(LaterKind.CHECKED, ASKED_AT + 7, "inactive"),
-            f"⚫ *Off: {WHERE}* · checked 6 s later",
+            f"🔵 *Off: {WHERE}* · checked 6 s later",
         ),
         (
             {"live_before": LiveBefore.UNREADABLE},
@@ -57,7 +57,7 @@ WHEN, END = format_slack_time(AT), format_slack_time(UNTIL)
         (
             BANNED,
             LaterEvent(LaterKind.EXTENDED, AT, by="U0BOB", until=UNTIL),
-            f"⚫ *Extended: `stream1` until {END}* · by <@U0BOB> {WHEN}",
+            f"🔵 *Extended: `stream1` until {END}* · by <@U0BOB> {WHEN}",
         ),
         (
             BANNED,

@@ -55,7 +55,7 @@ async def test_ban_button_asks_for_reason_and_card_has_it(world: Sandbox) -> Non
     await alice.press("Ban 30 min", stopped, INCIDENTS)
     view = await alice.modal()
 
-    assert "Nothing is sent yet" in view["blocks"][0]["text"]["text"]
+    assert "Nothing has been sent yet" in view["blocks"][0]["text"]["text"]
     assert options(view)[0] == "copyright: A rights holder has asked for it"
     assert not world.cloud.ran("ForbidLiveStream")
     made_up = await alice.submit(chosen("because"))

@@ -17,6 +17,7 @@ from bot.model.operations import (
 )
 from bot.operations.results import Touched
 from handlers.messages import audit_line, cards, endings, off_air
+from handlers.messages.confirmation import confirmation_details
 from handlers.messages.touched import touched_reply
 from tests.tools.gallery_operations import (
     ALICE,
@@ -101,7 +102,10 @@ def _stop() -> Iterator[Entry]:
 def _confirm() -> Iterator[Entry]:
     flow = "A ban that its asker confirms"
     yield _card(flow, "waiting", WAITS_TO_CONFIRM)
-    yield _card(flow, "waiting, with a reason of the policy", _with_reason(WAITS_TO_CONFIRM))
+    reasoned = _with_reason(WAITS_TO_CONFIRM)
+    yield _card(flow, "waiting, with a reason of the policy", reasoned)
+    details = confirmation_details(reasoned, action_of(reasoned))
+    yield Entry(flow, "Details of the same", "To who presses", details)
     wrong = replace(
         WAITS_TO_CONFIRM,
         target="strem1",
@@ -370,7 +374,7 @@ def _audit_lines() -> Iterator[Entry]:
             api="",
             params={},
             text="lvie stream1",
-            detail="Nothing is called lvie.",
+            detail='There is no command "lvie".',
         ),
     }
     for title, of in lines.items():

@@ -12,6 +12,7 @@ from bot.model.commands import Command, Reason
 from bot.model.off_air import OffAirEntry
 from bot.model.operations import Approvals, Choice, Decision, LaterKind, Operation, Search, State
 from bot.model.people import Actor, Person, Place
+from bot.operations.recorder import NOT_SAVED
 from bot.operations.results import (
     Accepted,
     DryRun,
@@ -74,7 +75,7 @@ def _receipts() -> Iterator[Entry]:
         "whoami": WhoAmI(),
         "audit": Audit(),
         "off": OffAir(),
-        "not recorded": NotRecorded("Nothing was sent: the database does not answer.", None),
+        "not recorded": NotRecorded(NOT_SAVED, None),
         "too late, with what to type": NotRecorded(
             "That was asked too long ago, so nothing was sent.",
             Command(by_api("DropLiveStream"), STOP.params),
@@ -115,7 +116,7 @@ def _refusals() -> Iterator[Entry]:
             duplicate_of="op2",
             detail="U0BOB already asked for this.",
         ),
-        "not understood": replace(denied, state=State.INVALID, detail="Nothing is called lvie."),
+        "not understood": replace(denied, state=State.INVALID, detail="It names no command."),
         "its card could not be posted": STOP,
     }
     for title, of in shown.items():

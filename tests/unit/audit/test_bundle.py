@@ -96,7 +96,7 @@ def test_bundle_holds_for_anyone_with_python(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (ours)
         return done.returncode, done.stdout
 
-    assert run(NAME) == (0, "holds\n")
+    assert run(NAME) == (0, "verified\n")
     assert run(hashlib.sha256(SIGNER.public.encode()).hexdigest())[0] == 0
     for trusted in ([], [""], [NAME[:15]], [fingerprint(STRANGER.public)]):
         code, said = run(*trusted)

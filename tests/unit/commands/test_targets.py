@@ -71,9 +71,9 @@ def test_target_expands_under_typed_verb_and_parameters(
     [
         ("main-stage other", Effect.STOP, "other", "one word too many"),
         ("record Studio 43", Effect.STOP, "43", "one word too many"),
-        ("again", Effect.STOP, "again", "wrong in the policy file: There is no kind"),
+        ("again", Effect.STOP, "again", "wrong in the policy file: There is no command"),
         ("broken", Effect.STOP, "broken", "wrong in the policy file: "),
-        ("empty", Effect.STOP, "empty", "It names no kind"),
+        ("empty", Effect.STOP, "empty", "It names no command"),
         ("Studio", Effect.START, "Studio", "StopLiveRecord, which cannot be started"),
         ("status Studio", None, "Studio", "has no status to read"),
         ("live lobby", Effect.STOP, "lobby", "names no stream; write stream=lobby"),

@@ -67,7 +67,7 @@ def test_receipt_states_only_what_is_known() -> None:
     assert replies.receipt(Accepted(asked), VOCABULARY, DROP) == replies.NOTHING
     assert replies.receipt(Form(Effect.STOP), VOCABULARY) == replies.NOTHING
     again = replies.receipt(Accepted(asked, again=True), VOCABULARY, DROP).text
-    assert "it runs once" in again
+    assert "runs only once" in again
     for reply in (WhoAmI(), Audit()):
         assert replies.receipt(reply, VOCABULARY).text
 
