@@ -264,6 +264,7 @@ async def test_home_is_one_screen_of_a_phone_after_a_dozen_requests(
     """However much is off, open, waiting and done, nobody has to scroll on the home tab."""
     slack, cloud = world[0].slack, world[0].cloud
     channel = slack.channels[INCIDENTS]
+    await page.locator("#close-guide").click()
     await page.set_viewport_size({"width": 375, "height": 812})
     names = [f"camera-north-{number}" for number in range(4)]
     for name in names:
