@@ -116,7 +116,9 @@ class Walk:
             await self.press("Channels")
         await self.page.locator("#side button", has_text="stopstream").first.click()
         self.taps += 1
-        await expect(self.page.locator("#home")).to_contain_text(re.compile("what you can do", re.I))
+        await expect(self.page.locator("#home")).to_contain_text(
+            re.compile("what you can do", re.IGNORECASE)
+        )
         words = count_words((await self.page.locator("#home").inner_text()).splitlines())
         if not await self.page.locator("#side").is_visible():
             await self.press("Channels")
