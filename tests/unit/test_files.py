@@ -116,3 +116,7 @@ def test_read_stops_at_bound(tmp_path: Path) -> None:
     assert read_regular_file(path, 10) == b"x" * 10
     with pytest.raises(OSError, match="larger than 9 bytes"):
         read_regular_file(path, 9)
+    # More than any memory holds, and nothing on the disk.
+    os.truncate(path, 1 << 42)
+    with pytest.raises(OSError, match="larger than 10 bytes"):
+        read_regular_file(path, 10)
