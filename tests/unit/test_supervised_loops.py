@@ -2,10 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -28,8 +27,8 @@ from bot.supervision import DOWN, Supervisor
 from handlers.slack.background import BackgroundQueue
 from tests.conftest import House, built
 from tests.support.databases import lay_schema
-from tests.support.fakes import ALICE
 from tests.support.slack_app import on_socket
+from tests.support.stored_operations import operation
 from tests.support.supervision import PATIENCE, Clock, Work, become, come, restarts
 from tests.support.worlds import emulated
 
@@ -164,11 +163,23 @@ async def test_errands_survive_a_worker_that_breaks_off() -> None:
     await background.stop()
 
 
-async def test_admission_survives_what_no_one_expected(quick_store: Store) -> None:
+async def test_admission_survives_what_no_one_expected(
+    quick_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was taken up goes on being begun after something that cannot be."""
     metrics = Metrics()
     async with built(quick_store, supervisor=Supervisor(metrics)) as house:
-        house.engine.take(SimpleNamespace(actor=ALICE))  # type: ignore[arg-type] # has no id
+        tasks = house.engine._tasks  # noqa: SLF001 (where a fault of ours would show)
+        spawn, faults = tasks.spawn, [ValueError("a fault of ours")]
+
+        def once(id_: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+            if faults:
+                work.close()
+                raise faults.pop()
+            return spawn(id_, work)
+
+        monkeypatch.setattr(tasks, "spawn", once)
+        house.engine.take(operation())
         assert (await house.run("live stream1")).request_id
     assert restarts(metrics, "admission") == 1
 
