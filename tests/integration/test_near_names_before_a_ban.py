@@ -68,7 +68,7 @@ async def test_ban_of_a_near_name_asks_first(quick_store: Store, typed: str, liv
     assert (waiting.state, waiting.approval) == (State.WAITING, Approval.CONFIRM)
     assert "ForbidLiveStream" not in [command.action.api for command in house.cloud.sent]
     assert f"Nothing is live as `{typed}`. Live now: `{live}`." in shown(waiting)
-    assert labels(waiting) == [f"Ban {live}", f"Ban {typed} anyway", "Cancel"]
+    assert labels(waiting) == [f"Ban {live}", f"Ban {typed} anyway", "Cancel", "Details"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ async def test_slash_command_runs_once_when_redelivered(workspace: Workspace) ->
     await workspace.settle()
 
     assert first == ""
-    assert "it runs once" in again
+    assert "it runs only once" in again
     assert len(workspace.house.cloud.sent) == 1
 
 

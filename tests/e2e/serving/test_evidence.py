@@ -39,7 +39,7 @@ async def test_kill_between_snapshot_and_ban_leaves_one_ban(
     second = await program.start("serve")
     channel = slack.channels[INCIDENTS]
     await slack.wait_for(
-        lambda: [m for m in channel.messages if m.thread_ts and "Snapshot asked for" in m.text]
+        lambda: [m for m in channel.messages if m.thread_ts and "Snapshot requested" in m.text]
     )
     second.send_signal(signal.SIGTERM)
     _, err = await second.communicate()
