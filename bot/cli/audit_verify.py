@@ -53,7 +53,7 @@ def _verify_chain(
     progress.done()
     error = report.found
     if error is None:
-        say(f"all {report.count} records verified")
+        say(f"every record holds: {report.count} of {report.count}")
         if report.sealed:
             by = ", ".join(fingerprint(key) for key in report.keys)
             say(f"sealed up to record {report.sealed}, by {by}")

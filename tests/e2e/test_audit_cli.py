@@ -92,7 +92,7 @@ async def test_audit_verify_agrees_with_channel(terminal: Terminal) -> None:
     code, out = await terminal.run("verify", "--against-channel")
 
     assert code == 0, out
-    assert "records verified" in out
+    assert "every record holds" in out
     assert "sealed up to record" in out
     assert "the audit channel agrees: 2 messages" in out
 
@@ -285,6 +285,6 @@ async def test_audit_verify_creates_no_key(
 
     assert await run_audit(settings, options) == 0
 
-    assert "all 0 records verified" in capsys.readouterr().out
+    assert "every record holds: 0 of 0" in capsys.readouterr().out
     assert not settings.key_file.exists()
     assert settings.key_file == tmp_path / "a.key"

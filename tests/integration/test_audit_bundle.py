@@ -181,7 +181,7 @@ async def test_picture_that_was_taken_before_a_ban_is_in_the_bundle(
     files = json.loads(await asyncio.to_thread((folder / "manifest.json").read_text))["files"]
     assert any(one.startswith("pictures/") for one in files) is (now == PICTURE)
     assert says in said.err
-    assert await asyncio.to_thread(checked, folder, said.out.split()[-1]) == (0, "holds\n")
+    assert await asyncio.to_thread(checked, folder, said.out.split()[-1]) == (0, "verified\n")
 
 
 async def test_bundle_refuses_what_it_cannot_vouch_for(
