@@ -230,13 +230,15 @@ def _person(actor: Actor, user: Mapping[str, Any], home: str) -> Person:
     if isinstance(teams, list) and home in teams:
         # In an organisation of several workspaces, `team_id` may name another one of theirs.
         team = home
+    # Outside of an organisation, a delivery for a member of another workspace is none of a member.
+    elsewhere = actor.team != home and not isinstance(teams, list)
     return Person(
         user=actor.user,
         team=team,
         bot=_flag(user, "is_bot") or actor.user == SLACKBOT,
         guest=_flag(user, "is_restricted") or _flag(user, "is_ultra_restricted"),
         deactivated=_flag(user, "deleted"),
-        stranger=_flag(user, "is_stranger") or team != home or not home,
+        stranger=_flag(user, "is_stranger") or team != home or not home or elsewhere,
     )
 
 

@@ -85,6 +85,18 @@ async def test_user_directory_uses_payload_team_if_profile_has_none(office: Offi
     assert (await office.directory.person(Actor("", "U0ALICE"))).stranger
 
 
+async def test_delivery_for_a_member_of_another_workspace_is_from_a_stranger(
+    office: Office,
+) -> None:
+    """What a delivery and Slack's own record say must agree, but in an organisation."""
+    office.slack.users["U0ALICE"] = MEMBER | {"team_id": TEAM}
+    assert not (await office.directory.person(ALICE)).stranger
+    assert (await office.directory.person(Actor("T0OTHER", "U0ALICE"))).stranger
+    teams = {"enterprise_user": {"id": "U0BOB", "teams": ["T0OTHER", TEAM]}}
+    office.slack.users["U0BOB"] = MEMBER | {"team_id": TEAM} | teams
+    assert not (await office.directory.person(Actor("T0OTHER", "U0BOB"))).stranger
+
+
 async def test_user_directory_accepts_any_workspace_of_enterprise_user(office: Office) -> None:
     """An enterprise user counts as a member if any of their workspaces is this one."""
     teams = {"enterprise_user": {"id": "U0ALICE", "teams": ["T0OTHER", TEAM]}}
