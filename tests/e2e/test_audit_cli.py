@@ -21,9 +21,10 @@ from bot.cli.main import build_parser
 from bot.cli.settings import Settings, read_settings
 from bot.cli.wiring import last_seal_file
 from bot.errors import ConfigError
-from bot.storage import database
+from bot.storage import database, tables
 from tests.support.databases import lay_schema
 from tests.support.paths import ROOT
+from tests.support.waiting import until
 from tests.support.worlds import sandbox
 
 
@@ -69,6 +70,13 @@ class Terminal:
         await self.world.slack.wait_for(
             lambda: [m for m in audit.roots[before:] if m.text.startswith("Checkpoint")]
         )
+        # That it was delivered is recorded, too, a moment later.
+        await until(self._has_told_everything)
+
+    async def _has_told_everything(self) -> bool:
+        store = self.world.bot.store
+        assert store is not None
+        return not await store.session.fetch(sa.select(tables.outbox.c.id))
 
     def tamper(self, *statements: str) -> None:
         engine = database.connect(self.settings.database_url)
