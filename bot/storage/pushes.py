@@ -68,23 +68,33 @@ class Pushes:
         Args:
             took: Seconds since the read was begun.
         """
+        if len(listed) > MOST:
+            self._note_read(tx, account, {"missed_at": tx.now})
+            return
         rows = tx.connection.execute(sa.select(pushes).where(pushes.c.account == account)).all()
         recent = {row.key for row in rows if row.heard_at >= tx.now - took - SETTLING}
         kept = {row.key for row in rows if row.kind == _BEGAN} - recent
         found = {json.dumps(key) for key in listed} - recent
-        for key in found - kept:
-            row = {"kind": _BEGAN, "at": 0.0, "heard_at": 0.0}
-            insert = self.session.insert(pushes).values(account=account, key=key, **row)
-            again = insert.on_conflict_do_update(index_elements=["account", "key"], set_=row)
-            tx.connection.execute(again)
-        for key in kept - found:
-            gone = pushes.c.account == account, pushes.c.key == key
-            tx.connection.execute(sa.delete(pushes).where(*gone))
+        self._replace(tx, account, gone=kept - found, new=found - kept)
         before = sa.select(live_lists.c.read_at).where(live_lists.c.account == account)
         is_first = tx.connection.execute(before).first() is None
         missed = found != kept and not is_first
         read = {"read_at": tx.now} | ({"missed_at": tx.now} if missed else {})
         self._note_read(tx, account, read)
+
+    def _replace(
+        self, tx: Transaction, account: str, *, gone: Collection[str], new: Collection[str]
+    ) -> None:
+        """Remove some keys and add others, each in one go: an ack may wait meanwhile."""
+        unheard = {"kind": _BEGAN, "at": 0.0, "heard_at": 0.0}
+        if new:
+            added = [{"account": account, "key": key, **unheard} for key in new]
+            insert = self.session.insert(pushes)
+            again = insert.on_conflict_do_update(index_elements=["account", "key"], set_=unheard)
+            tx.connection.execute(again, added)
+        if gone:
+            one = pushes.c.account == account, pushes.c.key == sa.bindparam("gone")
+            tx.connection.execute(sa.delete(pushes).where(*one), [{"gone": key} for key in gone])
 
     async def kept(self, account: str) -> KeptList:
         """Return what is live on an account by what is kept."""

@@ -123,6 +123,18 @@ async def test_more_streams_than_are_kept_are_read(
     assert (len(found), believed) == (2, False)
 
 
+async def test_list_of_more_streams_than_are_kept_is_not_kept(
+    timed_bot: House, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that is longer than what is kept is read each time."""
+    await began(timed_bot, at=clock())
+    clock.advance(SETTLING + 1)
+    monkeypatch.setattr(kept_pushes, "MOST", 2)
+    others = ((f"s{number}", *S1[1:]) for number in range(2, 4))
+    await read(timed_bot, S1, *others)
+    assert await kept(timed_bot) == ({S1}, False)
+
+
 def online(*keys: StreamKey) -> dict[str, Any]:
     names = ("StreamName", "DomainName", "AppName")
     rows = [dict(zip(names, key, strict=True)) for key in keys]
