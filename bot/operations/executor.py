@@ -184,8 +184,10 @@ class Executor:
         self, operation: Operation, command: Command, result: Outcome | Retry
     ) -> Outcome | Retry:
         """Add to the ending of a read of a stream's state what a callback said of it last."""
-        push = None if isinstance(result, Retry) else await self._reader.last_push(command)
-        if push is None or isinstance(result, Retry):
+        if isinstance(result, Retry):
+            return result
+        push = await self._reader.last_push(command)
+        if push is None:
             return result
         preview = replace(operation.preview, last_push=push)
         return replace(result, changes=result.changes | Changes(preview=preview))

@@ -65,7 +65,6 @@ def _stream(stop: Operation) -> str:
 
 
 # Made once, because every verification runs it.
-_ROOT = sa.case((operations.c.thread_ts != "", operations.c.thread_ts), else_=operations.c.card_ts)
 _WATCHED = Prepared(
     sa.select(operations, watches.c.state.label("watched"))
     .join(watches, watches.c.operation == operations.c.id)
@@ -74,7 +73,8 @@ _WATCHED = Prepared(
         watches.c.account == sa.bindparam("is_account"),
         watches.c.stream == sa.bindparam("is_stream"),
         operations.c.channel == sa.bindparam("is_channel"),
-        _ROOT.in_([sa.bindparam("is_thread")]),
+        sa.case((operations.c.thread_ts != "", operations.c.thread_ts), else_=operations.c.card_ts)
+        == sa.bindparam("is_thread"),
     )
 )
 _SET = Prepared(
