@@ -11,11 +11,9 @@ from playwright.async_api import Browser, Page, expect
 
 from bot.cli import demo
 from bot.cli.demo import DOMAIN, INCIDENTS, Emulated
-from bot.sandbox.page.process import BotProcess
 from bot.sandbox.slack.entities import Message
 from tests.support.databases import lay_schema
 from tests.support.waiting import until
-from tests.support.worlds import paged
 from tests.tools.gallery import count_words
 
 # The bound only ends a hang: the machine may be busy.
@@ -23,16 +21,6 @@ expect.set_options(timeout=120_000)
 
 # One browser for all of them, so one loop.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def world(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[Emulated, str]]:
-    # The bot is in this process, which the page does not know.
-    monkeypatch.setattr(BotProcess, "runs", True)
-    async with paged(tmp_path) as (around, page):
-        yield around, page.url
 
 
 @contextlib.asynccontextmanager
@@ -60,8 +48,8 @@ async def window(chrome: Browser, url: str) -> AsyncIterator[Page]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(chrome: Browser, world: tuple[Emulated, str]) -> AsyncIterator[Page]:
-    async with window(chrome, world[1]) as opened:
+async def page(chrome: Browser, shown: tuple[Emulated, str]) -> AsyncIterator[Page]:
+    async with window(chrome, shown[1]) as opened:
         yield opened
 
 
@@ -108,9 +96,9 @@ async def test_page_runs_a_confirmation_and_an_approval(page: Page) -> None:
     await expect(page.get_by_role("button", name=re.compile("^Approve"))).to_have_count(0)
 
 
-async def test_page_shows_a_return_and_bans_it(page: Page, world: tuple[Emulated, str]) -> None:
+async def test_page_shows_a_return_and_bans_it(page: Page, shown: tuple[Emulated, str]) -> None:
     """The encoder reconnects, a callback says so, the thread says it, and a ban ends it."""
-    around, _ = world
+    around, _ = shown
     await say(page, "/stopstream live stream1")
     await page.get_by_role("button", name=re.compile("repl")).first.click()
     thread = page.locator("#replies")
@@ -176,7 +164,7 @@ async def test_page_shows_a_killed_bot_as_down_and_starts_it(
 
 
 async def test_policy_editor_suggests_saves_and_explains(
-    page: Page, world: tuple[Emulated, str]
+    page: Page, shown: tuple[Emulated, str]
 ) -> None:
     """The editor suggests a correct name, saves the policy and shows its effect."""
     await page.get_by_role("tab", name="Policy").click()
@@ -187,20 +175,20 @@ async def test_policy_editor_suggests_saves_and_explains(
     await editor.fill(good.replace("users: [U0ALICE]", "users: []"))
     await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.locator("#policy .answer")).to_contain_text("can't stop a live stream")
-    assert "users: []" in world[0].policy.read_text()
+    assert "users: []" in shown[0].policy.read_text()
 
 
 async def test_page_draws_only_the_end_of_a_long_channel(
-    page: Page, world: tuple[Emulated, str]
+    page: Page, shown: tuple[Emulated, str]
 ) -> None:
     """Of a thousand messages the page draws the last 150, and more only when asked."""
-    channel = world[0].slack.channels[INCIDENTS]
+    channel = shown[0].slack.channels[INCIDENTS]
     for number in range(1000):
         channel.messages.append(
             Message(f"{1700000000 + number}.000000", "U0BOB", f"message {number}", [])
         )
-    world[0].slack.changed()
-    await page.goto(world[1])
+    shown[0].slack.changed()
+    await page.goto(shown[1])
     drawn = page.locator("#messages .message")
     await expect(page.locator("#messages")).to_contain_text("message 999", timeout=60_000)
     await expect(drawn).to_have_count(150)
@@ -259,10 +247,10 @@ async def test_page_keeps_what_must_be_pressed_in_view(page: Page) -> None:
 
 
 async def test_home_is_one_screen_of_a_phone_after_a_dozen_requests(
-    page: Page, world: tuple[Emulated, str]
+    page: Page, shown: tuple[Emulated, str]
 ) -> None:
     """However much is off, open, waiting and done, nobody has to scroll on the home tab."""
-    slack, cloud = world[0].slack, world[0].cloud
+    slack, cloud = shown[0].slack, shown[0].cloud
     channel = slack.channels[INCIDENTS]
     await page.locator("#close-guide").click()
     await page.set_viewport_size({"width": 375, "height": 812})

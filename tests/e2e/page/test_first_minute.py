@@ -2,15 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from bot.cli.demo import DOMAIN, Emulated
-from bot.sandbox.page.process import BotProcess
-from tests.support.worlds import paged
 
 # The bound only ends a hang: the machine may be busy.
 expect.set_options(timeout=120_000)
@@ -22,25 +19,15 @@ DESKTOP: ViewportSize = {"width": 1400, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def world(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[Emulated, str]]:
-    # The bot is in this process, which the page does not know.
-    monkeypatch.setattr(BotProcess, "runs", True)
-    async with paged(tmp_path) as (around, page):
-        yield around, page.url
-
-
 @pytest_asyncio.fixture(loop_scope="session", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 async def page(
-    chrome: Browser, world: tuple[Emulated, str], request: pytest.FixtureRequest
+    chrome: Browser, shown: tuple[Emulated, str], request: pytest.FixtureRequest
 ) -> AsyncIterator[Page]:
     opened = await chrome.new_page(viewport=request.param, has_touch=request.param is PHONE)
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.set_default_timeout(60_000)
-    await opened.goto(world[1])
+    await opened.goto(shown[1])
     await expect(opened.locator("#bot")).to_contain_text("up", timeout=120_000)
     yield opened
     await opened.close()
@@ -90,9 +77,9 @@ async def test_first_minute_can_be_left(page: Page) -> None:
     await expect(page.locator("#write")).to_be_in_viewport(ratio=1)
 
 
-async def test_live_stream_is_picked_in_the_form(page: Page, world: tuple[Emulated, str]) -> None:
+async def test_live_stream_is_picked_in_the_form(page: Page, shown: tuple[Emulated, str]) -> None:
     """The form offers what is live as it is opened, narrows it, and stops what is picked."""
-    world[0].cloud.resources.put("stream", "sunday-show", DOMAIN, "live")
+    shown[0].cloud.resources.put("stream", "sunday-show", DOMAIN, "live")
     box = page.locator("#write")
     await box.fill("/stopstream")
     await box.press("Escape")
@@ -110,5 +97,5 @@ async def test_live_stream_is_picked_in_the_form(page: Page, world: tuple[Emulat
 
     await expect(page.locator("#messages")).to_contain_text("sunday-show")
     await expect(page.locator("#messages")).to_contain_text("RequestId")
-    (stopped,) = world[0].cloud.ran("DropLiveStream")
+    (stopped,) = shown[0].cloud.ran("DropLiveStream")
     assert stopped.params["StreamName"] == "sunday-show"
