@@ -47,9 +47,11 @@ COLUMNS = (
 _FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
-# Escape sequences move a terminal's cursor, and what turns the direction of text hides some of it.
+# Escape sequences move a terminal's cursor, what turns the direction of text hides some of it, and
+# spaces without a width make two names look like one.
 _CONTROLS = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+    r"\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 )
 
 
