@@ -79,6 +79,7 @@ _ENCODED = {
 }
 
 _TOKEN = re.compile(r"(?:AKID|IKID)[A-Za-z0-9_-]{8,}|(?:xox[a-z]|xapp)-[A-Za-z0-9-]+")
+_TOKEN_HINTS = ("KID", "xox", "xapp")
 _USERINFO = re.compile(
     r"(?P<scheme>(?::|%3a)(?:\\?/|%2f){2})(?:(?!%2f)[^\s/<>\"|\\])*(?P<at>@|%40)", re.IGNORECASE
 )
@@ -112,8 +113,13 @@ def redact(text: str, most: int | None = None) -> str:
         shown = redact(text[: most + _BEYOND])
         # What is left of a secret at the cut might not be recognised.
         return (shown if len(text) <= most + _BEYOND else shown[:-_BEYOND])[:most]
-    text = _TOKEN.sub(HIDDEN, _without_values(text))
-    return _USERINFO.sub(rf"\g<scheme>{HIDDEN}\g<at>", text)
+    text = _without_values(text)
+    # Few texts hold what these begin with or contain, and each text is redacted several times.
+    if any(hint in text for hint in _TOKEN_HINTS):
+        text = _TOKEN.sub(HIDDEN, text)
+    if "@" in text or "%40" in text:
+        text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}\g<at>", text)
+    return text
 
 
 def _without_values(text: str) -> str:

@@ -81,17 +81,18 @@ def canonical(seq: int, at: float, fact: Fact) -> str:
 
     JSON with sorted keys, no blanks, ASCII only, `at` rounded to microseconds.
     """
-    return json.dumps(
+    return _CANONICAL.encode(
         {
             "at": round(at, 6),
             "facts": fact.facts,
             "kind": fact.kind,
             "operation": fact.operation,
             "seq": seq,
-        },
-        sort_keys=True,
-        separators=(",", ":"),
+        }
     )
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def digest(previous: str, body: str) -> str:

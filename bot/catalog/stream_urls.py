@@ -77,6 +77,8 @@ def with_key(server: str, key: str) -> str:
 
     The server is `rtmp://push.example.com/live/`, and the key is `stream1?txSecret=…`.
     """
+    if "://" not in server:
+        return ""
     try:
         parts = urlsplit(server)
     except ValueError:

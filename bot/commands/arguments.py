@@ -93,13 +93,13 @@ def _undecorated(context: Context, action: Action, param: Param | None, token: T
     if param is not None and param.word == "stream" and (error := _parted(context, token, value)):
         raise error
     if param is None or not is_name or param.type.json != "string":
-        return replace(token, value=value or token.value)
+        return token.with_value(value or token.value)
     if not token.name and (several := _several(context, action, param, token)):
         raise several
     if holds_several(value):
         raise _one_at_a_time(context, action, token)
     if secrets.is_url(value) and param.word == "stream":
-        return replace(token, value=value)
+        return token.with_value(value)
     if stream_urls.looks_like_url(value) and param.type is not param_types.hostname:
         what = action.effect_spec.resource_type.name
         problem = f"An address is not the {param.word} of a {what}"
@@ -109,7 +109,7 @@ def _undecorated(context: Context, action: Action, param: Param | None, token: T
         raise context.error(f"{problem}; write the name, or quote it all if it is meant.", token)
     if token.value and is_unclear(value):
         raise _unclear_name(context, param, token)
-    return replace(token, value=value)
+    return token.with_value(value)
 
 
 def _several(context: Context, action: Action, param: Param, token: Token) -> CommandError | None:
@@ -162,7 +162,7 @@ def _assign_stream(
         inner = stream_urls.only_url_in(token.value)
         if not inner:
             raise context.error("This text holds no address, or several; paste one alone.", token)
-        token = replace(token, value=inner)
+        token = token.with_value(inner)
     if secrets.is_url(token.value):
         url = read_url(context, token)
         if not token.quoted and holds_several(url.stream):
@@ -173,7 +173,7 @@ def _assign_stream(
     if not token.quoted:
         # The push name as consoles and encoders show it: `stream1?txSecret=…`.
         name, _, key = token.value.partition("?")
-        token = replace(token, value=undecorated(name) or token.value)
+        token = token.with_value(undecorated(name) or token.value)
         if key and is_unclear(token.value):
             raise _unclear_name(context, param, token)
     return assignment.place(param.api, token)

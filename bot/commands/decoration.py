@@ -137,7 +137,7 @@ def plain_word(token: Token) -> Token:
     """Return a bare word without decoration; any other token unchanged."""
     if token.name or token.quoted:
         return token
-    return replace(token, value=undecorated(token.value).lstrip(f"{SENTENCE_ENDS}>") or token.value)
+    return token.with_value(undecorated(token.value).lstrip(f"{SENTENCE_ENDS}>") or token.value)
 
 
 def is_filler(token: Token) -> bool:

@@ -1,7 +1,7 @@
 """The results of parsing: what a text asks for, and the arguments of a command in progress."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bot.catalog.stream_urls import StreamUrl
@@ -126,7 +126,8 @@ class Assignment:
 
     def place(self, name: str, token: Token, url: StreamUrl | None = None) -> "Assignment":
         """Return this assignment with one more token."""
-        return replace(self, places={**self.places, name: token}, url=url or self.url)
+        places = {**self.places, name: token}
+        return Assignment(places, self.base, url or self.url, self.account)
 
     def assumed_account(self, vocabulary: Vocabulary) -> str:
         """Return the account of the command, as far as it is known yet."""

@@ -82,7 +82,7 @@ def _interpret(context: Context, verb: Effect | None) -> Interpretation:
         tokens = plain_tokens(tokens, context.vocabulary.targets)
         tokens, verb = split_verb(context, tokens, verb)
         found = _interpret_tokens(context, tokens, verb)
-    return replace(found, hidden=found.hidden | named)
+    return replace(found, hidden=found.hidden | named) if named else found
 
 
 def _interpret_tokens(

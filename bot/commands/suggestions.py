@@ -36,10 +36,12 @@ def unknown_word(
         otherwise: How the sentence ends if no word is similar.
     """
     typed = word.casefold()
+    most = _slips(typed)
     folded = {
         fold: name
         for name in known
-        if _may_be(typed, fold := name.casefold()) and not _is_opposite(word, name)
+        # Nearly all are too long or too short: only the others are looked at.
+        if abs(len(fold := name.casefold()) - len(typed)) <= most and not _is_opposite(word, name)
     }
     near = closest(typed, folded)
     if not near:
@@ -50,25 +52,28 @@ def unknown_word(
 
 def closest(word: str, known: Iterable[str]) -> str:
     """Return the known word that a slip of the fingers makes of this one; or empty."""
-    distances = {name: edit_distance(word, name) for name in known if _may_be(word, name)}
+    most = _slips(word)
+    distances = {name: edit_distance(word, name) for name in known if _may_be(word, name, most)}
     best = min(distances, key=distances.__getitem__, default="")
-    return best if best and distances[best] <= _slips(word) else ""
+    return best if best and distances[best] <= most else ""
 
 
-def _may_be(word: str, name: str) -> bool:
+def _may_be(word: str, name: str, most: int) -> bool:
     """Return whether two words are alike enough to be compared letter by letter.
 
-    A slip changes the length by one at most, and takes or brings one letter at most.
+    Each of at most so many slips changes the length by one, and takes and brings one letter.
     """
-    most = _slips(word)
     if abs(len(name) - len(word)) > most:
         return False
-    return _letters_beyond(word, name) <= most and _letters_beyond(name, word) <= most
+    return _lacks_few(word, name, most) and _lacks_few(name, word, most)
 
 
-def _letters_beyond(word: str, name: str) -> int:
-    """Return how many letters of one word another one lacks, wherever they stand."""
-    return sum(max(0, word.count(one) - name.count(one)) for one in set(word))
+def _lacks_few(word: str, name: str, most: int) -> bool:
+    """Return whether a word lacks at most so many letters of another one, wherever they stand."""
+    rest = word
+    for letter in name:
+        rest = rest.replace(letter, "", 1)
+    return len(rest) <= most
 
 
 def _slips(word: str) -> int:

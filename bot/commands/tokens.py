@@ -65,15 +65,23 @@ class Token:
     value_start: int
     quoted: bool = False
 
+    def with_value(self, value: str) -> "Token":
+        """Return this token with another value, in the same place."""
+        return self if value == self.value else replace(self, value=value)
+
 
 def unescape(text: str) -> str:
     """Return a text without what Slack and phones add: links, escapes, unusual spaces.
 
     A link that Slack made by itself becomes what was typed; any other becomes its URL.
     """
-    shown = _ENTITY.sub(lambda found: _ENTITIES[found[0]], _SLACK.sub(_unlinked, text))
-    shown = _INVISIBLE.sub("", _SPACES.sub(" ", shown))
-    return _SURROGATES.sub("\ufffd", shown).strip()
+    shown = text
+    if "<" in shown or "&" in shown:
+        shown = _ENTITY.sub(lambda found: _ENTITIES[found[0]], _SLACK.sub(_unlinked, shown))
+    if not shown.isascii():
+        shown = _INVISIBLE.sub("", _SPACES.sub(" ", shown))
+        shown = _SURROGATES.sub("\ufffd", shown)
+    return shown.strip()
 
 
 def _unlinked(found: re.Match[str]) -> str:

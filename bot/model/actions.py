@@ -336,6 +336,7 @@ class Action:
         deprecated: Tencent's advice against it, and what to use instead.
         only: The only site that has it.
         emulation: What only the emulated cloud needs.
+        params_by_name: The parameters by Tencent's names and their short words, in lower case.
     """
 
     api: str
@@ -370,6 +371,15 @@ class Action:
     summary: str = ""
     impact: str = ""
     emulation: Emulation = field(default_factory=Emulation)
+    params_by_name: Mapping[str, Param] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the parameters, because each word of a command is looked up several times."""
+        named: dict[str, Param] = {}
+        for param in self.params:
+            for name in (param.word, *map(str.casefold, param.names)):
+                named.setdefault(name, param)
+        object.__setattr__(self, "params_by_name", named)
 
     @property
     def plain_name(self) -> str:
@@ -388,7 +398,4 @@ class Action:
 
     def param(self, name: str) -> Param | None:
         """Return a parameter by one of Tencent's names or its short word, in any case."""
-        wanted = name.casefold()
-        return next(
-            (p for p in self.params if wanted in (p.word, *map(str.casefold, p.names))), None
-        )
+        return self.params_by_name.get(name.casefold())

@@ -40,7 +40,7 @@ def facts_of(operation: Operation, action: Action | None) -> dict[str, Json]:
         "before": operation.live_before.value if operation.live_before else "",
         "lacks": operation.approvals.lacking,
     }
-    return {name: value for name, value in facts.items() if value not in ("", None, {}, [], 0)}
+    return {name: value for name, value in facts.items() if value}
 
 
 def visible_params(operation: Operation, action: Action | None) -> dict[str, Json]:

@@ -89,11 +89,10 @@ class Recorder:
         secret = any(param.secret for param in command.action.params)
         # A bare word may be a key, without a name that would show it.
         text = format_command(command) if secret else invocation.text
-        operation = self.operation(invocation, State.ASKED, command, text)
         vocabulary = self._policy().vocabulary
         usual = vocabulary.usual(command.action, command.account, command.params)
         origin = replace(origin, spans=command.spans, usual=usual)
-        operation = replace(operation, origin=self._with_reason(origin, command))
+        operation = self.operation(invocation, State.ASKED, command, text, origin=origin)
         began = time.monotonic()
         try:
             async with in_time():
@@ -157,7 +156,9 @@ class Recorder:
         state: State,
         command: Command | None,
         text: str,
+        *,
         detail: str = "",
+        origin: Origin = _NO_ORIGIN,
     ) -> Operation:
         """Return an operation as it was asked for; nothing is stored."""
         return Operation(
@@ -175,7 +176,7 @@ class Recorder:
             account=command.account if command else DEFAULT,
             target=command.target if command else "",
             case=self._case(invocation, command) if command else "",
-            origin=self._with_reason(_NO_ORIGIN, command) if command else _NO_ORIGIN,
+            origin=self._with_reason(origin, command) if command else origin,
             detail=redact(detail),
         )
 

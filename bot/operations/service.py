@@ -129,7 +129,8 @@ class Service:
         """Record what was asked; never waits for Slack or Tencent Cloud."""
         self._worker.note_ack()
         text, dry = without_dry_run(invocation.text)
-        invocation = replace(invocation, text=text)
+        if dry:
+            invocation = replace(invocation, text=text)
         try:
             wanted = parse(
                 invocation.text,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from bot.errors import ConfigError, NoTablesError, StoreError
 from bot.storage import sqlite_file
 from bot.storage.durability import configure_postgres, configure_sqlite
+from bot.storage.prepared import Prepared
 from bot.storage.tables import METADATA, compatibility
 
 HEAD = "0018"
@@ -20,6 +21,8 @@ OLDEST = "0010"
 
 A migration that a release before it cannot work with raises this to itself.
 """
+
+_BEGIN, _BEGIN_WRITING = Prepared(sa.text("BEGIN")), Prepared(sa.text("BEGIN IMMEDIATE"))
 
 _ADDRESS = "STOPSTREAM_DATABASE_URL: "
 
@@ -99,7 +102,7 @@ def _sqlite(address: sa.URL) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         reads = connection.get_execution_options().get("reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        (_BEGIN if reads else _BEGIN_WRITING).run(connection)
 
     return engine
 

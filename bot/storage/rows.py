@@ -6,7 +6,7 @@ are missing take the model's defaults; anything else is an UnreadableRowError.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -69,7 +69,8 @@ CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
         "reason_text": "reason_text",
     },
 }
-"""Keys in the JSON of the column `consent`, which three fields of an operation share."""
+"""Keys in the JSON of the column `consent`, which three fields of an operation share; of each of
+these, all fields are here."""
 
 _NOTICE_KEYS = {"pressed_at": "at", "maybe_sent": "again"}
 """The same of a notice."""
@@ -178,8 +179,21 @@ def merged_consent(id_: str, stored: str, parts: Mapping[str, Any]) -> str:
     except ValueError as error:
         raise UnreadableRowError("operations", id_, id_, _why(error)) from error
     for field, part in parts.items():
-        found |= _stored(asdict(part), CONSENT_KEYS[field])
-    return json.dumps(found)
+        found |= {key: getattr(part, name) for name, key in CONSENT_KEYS[field].items()}
+    return _CONSENT.encode(found)
+
+
+def _plain(value: object) -> object:
+    """Return what JSON has no form of as what has one."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+# Only what is nested is copied: most operations have nothing there, and each is written often.
+_CONSENT = json.JSONEncoder(default=_plain)
 
 
 def notice(value: EphemeralNotice) -> str:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import sqlalchemy as sa
@@ -112,7 +113,7 @@ class Writer:
         self._urgent: deque[Job[Any, Any]] = deque()
         self._jobs: deque[Job[Any, Any]] = deque()
         # One permit for each queued job, and one for the end.
-        self._permits = threading.Semaphore(0)
+        self._permits: SimpleQueue[None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._connection: sa.Connection | None = None
@@ -146,12 +147,12 @@ class Writer:
         """
         job: Job[Item, Result] = Job(work, item, self._loop.create_future(), urgent)
         (self._urgent if urgent else self._jobs).append(job)
-        self._permits.release()
+        self._permits.put(None)
         return await job.done
 
     async def close(self) -> None:
         """Finish the queued work, then stop."""
-        self._permits.release()
+        self._permits.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _start(self) -> None:
@@ -178,12 +179,14 @@ class Writer:
 
         While a commit is unanswered, return without work after a moment, to look again.
         """
-        if not self._permits.acquire(timeout=_LOOK_AGAIN if self._unanswered else None):
+        try:
+            self._permits.get(timeout=_LOOK_AGAIN if self._unanswered else None)
+        except Empty:
             return [], False
         queue, most = (self._urgent, self._most) if self._urgent else (self._jobs, _FEW)
         jobs = [queue.popleft() for _ in range(min(most, len(queue)))]
         for _ in jobs[1:]:
-            self._permits.acquire()
+            self._permits.get()
         return jobs, not jobs
 
     def _settle(self, jobs: list[Job[Any, Any]]) -> None:
@@ -199,13 +202,12 @@ class Writer:
             self._is_clear()
         else:
             self._put_back(jobs[len(done) :])
-            self._loop.call_soon_threadsafe(answer, done)
 
     def _put_back(self, jobs: list[Job[Any, Any]]) -> None:
         """Queue work again, before all that is not urgent."""
         self._jobs.extendleft(reversed(jobs))
         for _ in jobs:
-            self._permits.release()
+            self._permits.put(None)
 
     def _fail(self, jobs: list[Job[Any, Any]], error: Exception) -> None:
         """Answer work of which nothing was done, or repeat it one piece at a time."""
@@ -263,7 +265,7 @@ class Writer:
             self._loop.call_soon_threadsafe(answer, self._unanswered.jobs)
 
     def _commit(self, jobs: list[Job[Any, Any]]) -> list[Job[Any, Any]]:
-        """Commit work, and return what was done: all of it, unless something is urgent."""
+        """Commit work, answer it, and return it: all of it, unless something is urgent."""
         if time.monotonic() - self._used > _IDLE:
             self._drop_connection()
         if self._connection is None:
@@ -288,6 +290,7 @@ class Writer:
                 if mark:
                     self._unanswered = _Unanswered(mark, done, transaction, after, error)
                 raise
+        self._loop.call_soon_threadsafe(answer, done)
         self.on_commit(time.monotonic() - began)
         self._committed(transaction, after)
         return done
