@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from cachetools import TTLCache
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.model.commands import Invocation, Via
@@ -32,19 +34,32 @@ def register(
     app: AsyncApp, *, service: Service, responder: Responder, background: BackgroundQueue
 ) -> None:
     """Register the check; it must come before every listener."""
-    door = _Door(service, responder, background)
+    app.use(_TurnAway(service, _Door(service, responder, background)))
 
-    @app.middleware
-    async def turn_away(
-        body: dict[str, Any], ack: AsyncAck, next_: Callable[[], Awaitable[object]]
-    ) -> BoltResponse | None:
-        """Answer an outsider here; let everybody else pass."""
+
+class _TurnAway(AsyncMiddleware):
+    """Answers an outsider; lets everybody else pass.
+
+    A class, because for a function Bolt would collect some thirty arguments at each request.
+    """
+
+    def __init__(self, service: Service, door: "_Door") -> None:
+        self._service = service
+        self._door = door
+
+    async def async_process(self, *, req: AsyncBoltRequest, **given: Any) -> BoltResponse | None:
+        """Answer an outsider here; let everybody else pass.
+
+        Args:
+            given: Bolt's `resp`, and its `next`, which calls what comes after.
+        """
+        body, ack = req.body, req.context.ack
+        let_pass: Callable[[], Awaitable[BoltResponse | None]] = given["next"]
         actor, place = requester(body)
-        denied = service.queries.outsider_now(actor) if actor is not None else None
+        denied = self._service.queries.outsider_now(actor) if actor is not None else None
         if actor is None or denied is None:
-            await next_()
-            return None
-        door.record(actor, place)
+            return await let_pass()
+        self._door.record(actor, place)
         if "command" in body:
             return await ack(text=escape(denied.reason), response_type="ephemeral")
         if body.get("type") == "view_submission":
@@ -54,10 +69,9 @@ def register(
         if body.get("type") == "block_suggestion":
             return await ack(options=[])
         if text_at(body, "event", "type") != "app_home_opened":
-            door.tell(actor, place, denied.reason)
+            self._door.tell(actor, place, denied.reason)
             return await ack()
-        await next_()
-        return None
+        return await let_pass()
 
 
 class _Door:

@@ -230,7 +230,8 @@ async def test_audit_export_is_recorded_first(terminal: Terminal) -> None:
     code, out = await terminal.run("export", "--format", "csv", "--since", "1h")
     assert code == 0
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [row["kind"] for row in rows][-1] == "exported"
+    # The bot goes on meanwhile: what it does next may be in the export, too.
+    assert "exported" in [row["kind"] for row in rows]
     assert [int(row["seq"]) for row in rows] == list(range(1, len(rows) + 1))
 
     _, out = await terminal.run("export")
