@@ -40,9 +40,8 @@ class HookSettings(BaseSettings):
         "",
         alias="STOPSTREAM_ALERT_CHANNEL",
         pattern=r"^([CG][A-Z0-9]+)?$",
-        description="Id of the channel that shows alerts; needed by each of these three.",
+        description="Id of the channel that shows alerts; needed by the three secrets above.",
     )
-
     picture_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (".myqcloud.com", ".tencentcos.cn"),
         alias="STOPSTREAM_PICTURE_HOSTS",

@@ -15,6 +15,8 @@ FOLDER = "STOPSTREAM_SECRETS_DIR"
 DEFAULT = Path("/run/secrets")
 """Where Docker puts them."""
 
+_NO_FOLDER = "is not a folder that this user may look into"
+
 _MOST = 65_536
 
 
@@ -22,14 +24,15 @@ def secrets_folder() -> Path | None:
     """Return the folder whose files hold settings; None if there is none.
 
     Raises:
-        ConfigError: The environment names one that is not there.
+        ConfigError: The environment names one that is not there, or this user may not look into it.
     """
     named = os.environ.get(FOLDER, "")
     folder = Path(named) if named else DEFAULT
-    if folder.is_dir():
+    # One that this user may not look into would hide every file, each as if it were not set.
+    if os.access(folder, os.X_OK, effective_ids=True) and folder.is_dir():
         return folder
-    if named:
-        raise ConfigError([f"{FOLDER}: is not a folder"])
+    if named or os.access(folder, os.F_OK, effective_ids=True):
+        raise ConfigError([f"{FOLDER if named else DEFAULT}: {_NO_FOLDER}"])
     return None
 
 
@@ -39,11 +42,10 @@ def read_secret(folder: Path, name: str) -> str | None:
     Raises:
         ConfigError: It cannot be read, is larger than 64 KB, or is not a text.
     """
-    file = folder / name
-    if not file.exists():
-        return None
     try:
-        content = read_regular_file(file, _MOST).decode()
+        content = read_regular_file(folder / name, _MOST).decode()
+    except FileNotFoundError:
+        return None
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise ConfigError([f"{name}: its file in {FOLDER}: {why}"]) from None

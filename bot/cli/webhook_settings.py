@@ -17,8 +17,8 @@ class WebhookSettings(BaseSettings):
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         alias="STOPSTREAM_WEBHOOK_SECRET",
-        description="Signs them: `whsec_` and 24 to 64 bytes in base64. Two with a comma between "
-        "while it is replaced.",
+        description="Signs the events of the webhook: `whsec_` and 24 to 64 bytes in base64. Two "
+        "with a comma between while it is replaced.",
     )
 
     @field_validator("webhook_secrets", mode="before")

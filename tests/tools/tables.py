@@ -110,9 +110,17 @@ def _settings() -> str:
     by_class = sorted(Settings.model_fields.items(), key=lambda item: item[0] not in own)
     for _, field in by_class:
         default = field.get_default(call_default_factory=True, validated_data={})
-        shown = f"`{default}`" if default not in (None, "", {}, ()) else "–"
-        rows.append([f"`{field.alias}`", field.description or "", shown])
+        rows.append([f"`{field.alias}`", field.description or "", _default(default)])
     return _table("name | meaning | default", rows)
+
+
+def _default(value: object) -> str:
+    """Return a default as one would write it in the environment."""
+    if value in (None, "", {}, ()):
+        return "–"
+    if isinstance(value, tuple):
+        return f"`{','.join(value)}`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _terminal() -> str:

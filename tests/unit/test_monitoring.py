@@ -15,6 +15,7 @@ from tests.support.prometheus import needs_promtool
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "stopstream.json"
 RUNBOOK = ROOT / "docs" / "runbook.md"
+UNIT = ROOT / "deploy" / "systemd" / "stopstream.service"
 
 _OURS = re.compile(r"\b(?:stopstream|process)_[a-z_]+")
 _PARTS = re.compile(r"_(?:bucket|sum|count)$")
@@ -86,6 +87,12 @@ def test_ending_has_a_section_of_the_runbook(ending: str) -> None:
 
 def _section(title: str) -> str:
     return RUNBOOK.read_text().partition(f"\n### {title}\n")[2].partition("\n#")[0]
+
+
+def test_unit_lets_the_process_be_measured() -> None:
+    """The process's metrics need /proc/stat, which `ProcSubset=pid` hides."""
+    assert "ProcSubset=pid" not in UNIT.read_text().splitlines()
+    assert {"process_resident_memory_bytes", "process_open_fds"} <= _known()
 
 
 @needs_promtool

@@ -1,12 +1,16 @@
 """Settings in files: found by name, after the environment, and never waited for."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.cli.settings import Settings, read_settings, variable
 from bot.errors import ConfigError
+
+NO_FOLDER = "STOPSTREAM_SECRETS_DIR: is not a folder that this user may look into"
 
 
 @pytest.fixture
@@ -85,4 +89,39 @@ def test_folder_that_is_not_there_is_refused(folder: Path, monkeypatch: pytest.M
     with pytest.raises(ConfigError) as refused:
         read_settings()
 
-    assert refused.value.problems == ("STOPSTREAM_SECRETS_DIR: is not a folder",)
+    assert refused.value.problems == (NO_FOLDER,)
+
+
+@pytest.mark.parametrize("inside", [".", "in"])
+def test_folder_of_another_user_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    """A folder that was mounted for root alone is named; it is no traceback."""
+    (folder / "in").mkdir()
+    monkeypatch.setenv("STOPSTREAM_SECRETS_DIR", str(folder / inside))
+    with _closed(folder), pytest.raises(ConfigError) as refused:
+        read_settings()
+
+    assert refused.value.problems == (NO_FOLDER,)
+
+
+def test_name_that_no_file_can_have_is_one_line(folder: Path) -> None:
+    """The policy may name any variable."""
+    assert folder.is_dir()
+    with pytest.raises(ConfigError, match="File name too long"):
+        variable("A" * 300)
+
+
+@contextlib.contextmanager
+def _closed(folder: Path) -> Iterator[None]:
+    """Close a folder to this process, which may be root's."""
+    user = os.geteuid()
+    folder.chmod(0)
+    if user == 0:
+        # Root may look into all.
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
