@@ -16,6 +16,13 @@ _HOSTNAME = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
     r"(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z"
 )
+# Python takes any character between date and time: a digit, with which the whole may be epoch
+# seconds, or a `*`, with which it is a glob.
+_TIME = re.compile(
+    r"[0-9]{4}(?:-[0-9]{2}-[0-9]{2}|[0-9]{4}|-?W[0-9]{2}(?:-?[0-9])?)"
+    r"(?:[T ][0-9:.,]+(?:Z|[+-][0-9:.]+)?)?",
+    re.IGNORECASE,
+)
 
 
 CASE = r"[A-Za-z0-9][A-Za-z0-9._/#:-]{0,63}"
@@ -132,10 +139,13 @@ def _epoch(text: str, now: float) -> float:
     away = text.removeprefix("-")
     if is_duration(away):
         return (now + (parse_duration(away) if away == text else -parse_duration(away))) // 1
+    refusal = ValueError("write a time like 30m, 12h, 7d or 2026-12-31T10:00Z")
+    if _TIME.fullmatch(text) is None:
+        raise refusal
     try:
         at = datetime.fromisoformat(text.upper())
     except ValueError:
-        raise ValueError("write a time like 30m, 12h, 7d or 2026-12-31T10:00Z") from None
+        raise refusal from None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() // 1
 
 

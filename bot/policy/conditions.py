@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from bot.catalog.param_types import fixed_time, hostname
+from bot.catalog.stream_urls import lacks_its_scheme, looks_like_url
 from bot.model.actions import Json, Param
 from bot.redact import redact
 
@@ -45,6 +46,8 @@ def read(param: Param, condition: Condition) -> tuple[Expected, ...]:
         return (Expected(condition),)
     if not param.secret and redact(condition) != condition:
         raise ValueError("holds what looks like a key, which is taken out of every value")
+    if param.word == "stream" and (looks_like_url(condition) or lacks_its_scheme(condition)):
+        raise ValueError("is an address, and a command reads a name out of it; write that name")
     if param.type.json == "array<string>":
         return tuple(_expected(param, part.strip()) for part in condition.split(","))
     return (_expected(param, condition),)

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.catalog.registry import ACTIONS, by_api
-from bot.errors import ConfigError
+from bot.commands.vocabulary import Vocabulary
+from bot.errors import ConfigError, ParseError
 from bot.model.actions import Action, Json, Param
 from bot.model.commands import Command
 from bot.model.verdicts import Denied, Verdict
 from bot.policy.evaluation import decide
 from bot.redact import redact
 from bot.times import is_duration
+from tests.support.commands import SITES, read
 from tests.support.policies import ROLE, facts, load
 
 NOW = 1_790_000_000.0
@@ -116,6 +118,9 @@ def test_condition_that_never_holds_stops_start(name: str, condition: Any, probl
         ("DomainName", "rtmp://*", "matches nothing that is a host name"),
         ("DomainName", "nodots", "is not a host name"),
         ("StreamName", "s?txSecret=0123456789abcdef", "looks like a key"),
+        ("StreamName", "rtmp://push.example.com/live/stream1", "is an address"),
+        ("StreamName", "RTMP://*/live/stream1", "is an address"),
+        ("StreamName", "push.example.com/live/stream1", "is an address"),
         ("StreamName", True, "put it in quotes"),
     ],
 )
@@ -147,6 +152,12 @@ def test_condition_of_rule_is_read_by_type() -> None:
     assert isinstance(decide(read, other, facts()), Denied)
 
 
+_TIMES = (
+    *("2h", "30m", "2026-10-01T10:00Z", "2026-09-25", "20260925", "2026-09-25T10:00+02:00"),
+    *("2026-10-01*10:00", "2026-10-01?10:00", "20261001[10", "20261001110", "20261001 110000"),
+)
+"""Python takes any character between date and time."""
+
 _WORDS = (
     *("yes", "no", "on", "Off", "TRUE", "false"),
     *("0.5", "0.75", "1.0", "1.25", "2", "2.0"),
@@ -158,7 +169,7 @@ _WORDS = (
         "https://a.tv/*?a=[1]",
         "RTMP://a/b",
     ),
-    *("2h", "30m", "2026-10-01T10:00Z", "2026-09-25", "20260925", "2026-09-25T10:00+02:00"),
+    *_TIMES,
 )
 _SPELLINGS = st.one_of(
     st.text(min_size=1, max_size=20),
@@ -196,3 +207,40 @@ def test_condition_of_any_accepted_spelling_denies_its_value(
         return
     assert not relative
     assert isinstance(decide(policy, Command(action, values), facts()), Denied)
+
+
+def _example(param: Param) -> str:
+    """Return a text that a command takes for a parameter."""
+    shown = param.example or param.type.example or "some-name"
+    accepted = (shown, "1", "rtmp://a.example.com/b/c", "2h", "yes")
+    return next(one for one in accepted if _value(param, one) is not None)
+
+
+_KINDS = {(one.type, one.word == "stream"): (action, one) for action, one in _PARAMS}
+"""A parameter of each type, and one that may be typed as an address."""
+
+
+@pytest.mark.parametrize("both", _KINDS.values(), ids=lambda both: f"{both[0].api}-{both[1].word}")
+def test_condition_of_any_typed_spelling_denies_what_it_means(both: tuple[Action, Param]) -> None:
+    """A deny on what somebody types, in quotes, denies what the parser makes of it, or stops."""
+    action, param = both
+    others = (one for one in action.params if one.required and one is not param)
+    begin = " ".join((action.api, *(f'{one.api}="{_example(one)}"' for one in others)))
+    # Every parameter exists on that site.
+    region = (action.regions or {}).get("mainland", ("",))[0]
+    vocabulary = Vocabulary(ACTIONS, {}, {}, region, dict.fromkeys(SITES, "mainland"))
+    typed = 0
+    for spelling in (*_WORDS, _example(param), "rtmp://a.tv/live/x", "a.tv/live/x"):
+        try:
+            found = read(f'{begin} {param.api}="{spelling}"', action.effect, vocabulary)
+        except ParseError:
+            continue
+        typed += 1
+        try:
+            policy = load(_deny(action.api, {param.api: spelling}))
+        except ConfigError:
+            assert found.params[param.api] != spelling
+            continue
+        denied = decide(policy, found, facts())
+        assert isinstance(denied, Denied), (spelling, found.params)
+    assert typed
