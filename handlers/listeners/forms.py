@@ -35,10 +35,13 @@ from handlers.slack.responder import Responder
 _Redraw: TypeAlias = Callable[[Mapping[str, Any], views.FormPlace, str], None]
 
 _MAX_ERROR = 300
+_BLOCKS_MOST = 100
+"""Blocks that Slack allows in a form."""
 _MEMBER_WITHIN = 1.5
 """Seconds that a mistake in a form waits for Slack to say that its reader is a full member."""
 _UNKNOWN = "Slack did not say who you are in time. Nothing was sent; submit it again."
 _EFFECTS = {effect.value: effect for effect in Effect}
+_TOO_LONG = f"A form takes {LONGEST:,} characters in all. Shorten this."
 _NOT_BOTH = "Pick a live stream or type one, not both."
 _NOT_A_COMMAND = "The form doesn't name an action. Close it and open it again."
 
@@ -52,14 +55,14 @@ class FormText:
         read_as: What the parser reads, unescaped.
         spans: The position of each block in `read_as`.
         empty: The blocks that were left empty.
-        conflicts: By block, why what was typed there is not what was picked.
+        refused: By block, why what was typed there is not read.
     """
 
     text: str
     read_as: str
     spans: tuple[tuple[int, int, str], ...]
     empty: tuple[str, ...]
-    conflicts: Mapping[str, str]
+    refused: Mapping[str, str]
 
     def block_of(self, error: ParseError, action: Action | None) -> str:
         """Return the block that an error is about, or the choice of the action."""
@@ -179,8 +182,9 @@ def _submitter(body: Mapping[str, Any], values: Mapping[str, Any]) -> Invocation
 
 async def _submit(service: Service, invocation: Invocation, form: FormText) -> dict[str, str]:
     """Ask the service, and return its objections by block."""
-    if form.conflicts:
-        return dict(form.conflicts)
+    if form.refused:
+        denied = await _outsider(service, invocation.actor)
+        return {views.ACTION_BLOCK: escape(denied, _MAX_ERROR)} if denied else dict(form.refused)
     reply = await service.ask(replace(invocation, text=form.text))
     match reply:
         case Accepted():
@@ -215,8 +219,10 @@ def form_text(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> Form
 
     If the stream's field holds a URL, the fields whose values the URL contains are left out, as
     long as they hold what the form prefilled. A live stream that was picked brings its domain
-    and path.
+    and path. What no command can hold is not searched: a request may be a megabyte.
     """
+    if (too_long := _too_long(values)) is not None:
+        return FormText("", "", (), (), {too_long: _TOO_LONG})
     api = _api(values)
     action = next((a for a in actions if a.api == api), None)
     picked, covered = _picked(values, action), _covered_by_url(values, action)
@@ -234,8 +240,16 @@ def form_text(values: Mapping[str, Any], actions: Iterable[Action] = ()) -> Form
         start = len(text) + 1
         text = f"{text} {name}={quoted(value)}"
         spans.append((start, len(text), LIVE_BLOCK if block in picked else block))
-    conflicts = _conflicts(values, picked)
-    return FormText(_escaped(text), text, tuple(spans), tuple(empty), conflicts)
+    refused = _conflicts(values, picked)
+    return FormText(_escaped(text), text, tuple(spans), tuple(empty), refused)
+
+
+def _too_long(values: Mapping[str, Any]) -> str | None:
+    """Return the block that holds the most, where all hold more than a command; None else."""
+    if len(values) > _BLOCKS_MOST:
+        return views.ACTION_BLOCK
+    sizes = {block: len(_entered(values, block)) for block in values}
+    return max(sizes, key=sizes.__getitem__) if sum(sizes.values()) > LONGEST else None
 
 
 def _picked(values: Mapping[str, Any], action: Action | None) -> dict[str, str]:

@@ -101,6 +101,38 @@ async def test_form_error_for_total_length_marks_longest_field(workspace: Worksp
     assert list(answer["errors"]) == ["param:Reason"]
 
 
+@pytest.mark.parametrize("block", ["param:StreamName", "param:DomainName", "live", "action"])
+async def test_form_field_too_long_is_not_searched(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, block: str
+) -> None:
+    """What is longer than any command, in whatever field, is refused there and not read."""
+    looked: list[int] = []
+
+    def looking(text: str) -> str:
+        looked.append(len(text))
+        return text
+
+    for name in ("unescape", "find_url", "picked_stream", "quoted", "_escaped"):
+        monkeypatch.setattr(f"handlers.listeners.forms.{name}", looking)
+    form = submission(StreamName="stream1")
+    entry = {"type": "plain_text_input", "value": "&<>" * 33_333}
+    form["view"]["state"]["values"][block] = {views.VALUE: entry}
+
+    answer = await workspace.interact(form)
+
+    assert answer["errors"] == {block: "A form takes 4,000 characters in all. Shorten this."}
+    assert looked == []
+    assert await workspace.house.service.queries.recent(None) == []
+
+
+async def test_form_of_too_many_fields_is_not_searched(workspace: Workspace) -> None:
+    """A form of more fields than Slack allows is refused, however little each holds."""
+    answer = await workspace.interact(submission(**{f"A{number}": "" for number in range(2_000)}))
+
+    assert list(answer["errors"]) == [views.ACTION_BLOCK]
+    assert "4,000" in answer["errors"][views.ACTION_BLOCK]
+
+
 @pytest.mark.parametrize(
     ("address", "domain", "app"),
     [

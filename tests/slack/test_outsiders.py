@@ -110,6 +110,7 @@ async def _every_way_in(workspace: Workspace, waiting: str, denied: str, ended: 
         interaction("block_suggestion", value="", view=drawn, action_id=f"{PICK_STREAM}:default"),
         submission(StreamName="stream1") | {"user": {"id": EVE, "team_id": TEAM}},
         submission(StreamName="") | {"user": {"id": EVE, "team_id": TEAM}, "trigger_id": "t14"},
+        submission(StreamName="a" * 5_000) | {"user": {"id": EVE, "team_id": TEAM}},
     ]
     for payload in payloads:
         answer = await workspace.interact(payload)
