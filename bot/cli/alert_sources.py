@@ -1,8 +1,8 @@
 """The sources of alerts among the hooks, each with its form and its way to show who it is."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -16,12 +16,10 @@ from bot.hooks.bounded_json import MalformedError, parse_storable
 from bot.hooks.exchange import Forbidden, HookAnswer, HookRequest
 from bot.hooks.secrets import check_hmac, check_token
 from bot.model.alerts import OPEN_FOR, Notice
+from bot.off_loop import parse_body
 from bot.operations.alert_service import AlertService
 
 log = structlog.get_logger("stopstream.hooks")
-
-AT_ONCE = 32 * 1024
-"""Bytes of a notice that is parsed in the event loop; a larger one is beside it."""
 
 _Check: TypeAlias = Callable[[HookRequest, tuple[str, ...]], Forbidden | None]
 _Parse: TypeAlias = Callable[[Mapping[str, Any], float], Notice | None]
@@ -51,10 +49,7 @@ class AlertSource:
     async def take(self, request: HookRequest) -> HookAnswer:
         """Store what a notice says, and answer once that is on disk."""
         try:
-            if len(request.body) <= AT_ONCE:
-                notice = self._parsed(request)
-            else:
-                notice = await asyncio.to_thread(self._parsed, request)
+            notice = await parse_body(request.body, partial(self._parsed, request))
         except MalformedError as error:
             log.warning("a notice is malformed", source=self.name, why=str(error))
             return HookAnswer(HTTPStatus.BAD_REQUEST, "malformed")

@@ -1,9 +1,9 @@
 """Receives Slack's requests over signed HTTP."""
 
-import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,17 +14,13 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import Clock, SignatureVerifier
 
 from bot.metrics import Metrics
+from bot.off_loop import parse_body
 from handlers.slack.payloads import kind_of, well_formed
 
 PATH = "/slack/events"
 
 MAX_BODY = 1024 * 1024
 """Bytes of a request that are read."""
-
-
-AT_ONCE = 32 * 1024
-"""Bytes of a body that is parsed in the event loop; a larger one, of a long message behind a
-shortcut, takes up to 200 ms beside it. Commands and presses are never so large."""
 
 
 class _Clock(Clock):
@@ -64,10 +60,7 @@ def receiver(
             return _plain(413, "The request is too large.")
         if not _is_signed(verifier, request, raw):
             return _plain(401, "The signature is missing, wrong or too old.")
-        if len(raw) <= AT_ONCE:
-            body = _parse_body(raw, request.content_type)
-        else:
-            body = await asyncio.to_thread(_parse_body, raw, request.content_type)
+        body = await parse_body(raw, partial(_parse_body, raw, request.content_type))
         if body is None:
             return _plain(400, "The body is not what Slack sends.")
         bolt_request = AsyncBoltRequest(

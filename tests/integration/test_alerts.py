@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import Signer
-from bot.cli.alert_sources import AT_ONCE, AlertSource
+from bot.cli.alert_sources import AlertSource
 from bot.hooks import generic
 from bot.hooks.exchange import HookRequest
 from bot.model.alerts import OPEN_FOR, Alert, Notice
@@ -20,6 +20,7 @@ from bot.model.commands import Invocation, Via
 from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
+from bot.off_loop import AT_ONCE
 from bot.operations.alert_offers import AlertChoice
 from bot.operations.alert_service import AlertPress
 from bot.operations.results import Accepted, NotRecorded, PressReply

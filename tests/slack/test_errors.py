@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 
 from bot.metrics import Metrics
+from bot.off_loop import AT_ONCE
 from handlers.messages import reason_view, views
-from handlers.slack.http_receiver import AT_ONCE, MAX_BODY, PATH, receiver
+from handlers.slack.http_receiver import MAX_BODY, PATH, receiver
 from tests.support.slack_app import Workspace
 
 
