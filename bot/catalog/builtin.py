@@ -40,7 +40,7 @@ HOLD = Action(
     params=(_TARGET, _WHY),
     errors=(),
     effect_spec=EffectSpec(_HELD, ("Target",), new_state="held"),
-    afterwards="/stopstream off lists what is held, each with a button that releases it.",
+    afterwards="`/stopstream off` lists what is held, each with a button that releases it.",
     undo="Release",
 )
 

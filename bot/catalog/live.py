@@ -477,8 +477,8 @@ STOP_LIVE_RECORD = Action(
         )
     },
     deprecated=(
-        "Tencent Cloud advises against StopLiveRecord; for what CreateRecordTask started, use "
-        "record-task."
+        "Tencent Cloud advises against StopLiveRecord. What CreateRecordTask started ends by "
+        "/stopstream record-task TASK region=REGION."
     ),
     toggles="off",
 )
@@ -573,7 +573,7 @@ CREATE_RECORD_TASK = Action(
     effect_spec=EffectSpec(RECORD_TASK, ("TaskId",), new_state="running", creates="TaskId"),
     # The mainland list is not published; that of the stopping API is used.
     regions=STOP_RECORD_TASK.regions,
-    afterwards="The TaskId above is what /stopstream record-task ends it by.",
+    afterwards="/stopstream record-task with the TaskId above ends it.",
     undo="StopRecordTask",
     toggles="on",
 )

@@ -290,7 +290,7 @@ START_STREAM_INGEST = Action(
     effect_spec=EffectSpec(INGEST, _KEY, new_state="InProgress", creates="TaskId"),
     # The mainland list is not published; that of the related API is used.
     regions=UPDATE_STREAM_INGEST.regions,
-    afterwards="The TaskId above is what /stopstream ingest ends it by.",
+    afterwards="/stopstream ingest with the TaskId above ends it.",
     undo="StopStreamIngest",
     toggles="on",
 )

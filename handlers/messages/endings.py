@@ -216,7 +216,7 @@ def _private_text(operation: Operation, action: Action | None, permalink: str, t
             text = f"{denied} {detail_text(operation)} Nothing was sent."
             return f"{text} {offer_text(operation)}".rstrip()
         case State.INVALID:
-            return f"Not understood: {escape(operation.detail, 600)} Nothing was done."
+            return f"Not understood. {escape(operation.detail, 600)} Nothing was done."
         case State.CANCELLED if operation.duplicate_of and not operation.superseded:
             where = link(permalink, "its card") or f"its card in {place}"
             return f"{detail_text(operation)} See {where}."

@@ -12,7 +12,15 @@ from handlers.messages.contacts import NOBODY
 from handlers.messages.looks import Look
 from handlers.messages.mrkdwn import format_slack_time, user
 from handlers.messages.state_text import summary_lines
-from handlers.messages.wording import duration_text, is_stop, span_text, state_text, subject, thing
+from handlers.messages.wording import (
+    duration_text,
+    is_stop,
+    lower_deed,
+    span_text,
+    state_text,
+    subject,
+    thing,
+)
 
 _Text: TypeAlias = Callable[[Operation, Action | None, LaterEvent], str]
 
@@ -50,7 +58,7 @@ def _undone_head(operation: Operation, action: Action | None, event: LaterEvent)
 
 def _ended_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:
     over = f"{format_slack_time(event.at)}, {state_text(action, event.state)} then"
-    return f"{Look.ENDED.says(_named(operation, action))} · {over}"
+    return f"{Look.ENDED.says(lower_deed(operation, action, duration=False))} · {over}"
 
 
 def _still_off_head(operation: Operation, action: Action | None, event: LaterEvent) -> str:

@@ -61,13 +61,14 @@ def expired_notice(operation: Operation, action: Action | None, state: str) -> M
         state: As it was read then; empty if it could not be read.
     """
     name, words = thing(operation, action, duration=False), state_text(action, state)
+    ended = Look.ENDED.says(lower_deed(operation, action, duration=False))
     still_off = action is not None and state == action.effect_spec.new_state
     if still_off:
-        text = f"{Look.STILL_OFF.says(name)}, {words} after its end."
+        text = f"{Look.STILL_OFF.says(name)}: its time is up, but it is still {words}."
     elif state:
-        text = f"{Look.ENDED.says(name)}, {words} now."
+        text = f"{ended}. It is {words} now."
     else:
-        text = f"{Look.ENDED.says(name)}. {Look.UNCHECKED.word} its state."
+        text = f"{ended}. {Look.UNCHECKED.word} its state."
     text = f"{user(operation.actor.user)} {text}"
     wanted = [FollowUp.LIFT, FollowUp.CHECK] if still_off else [FollowUp.CHECK]
     blocks = (section(text), *follow_up_buttons(operation, wanted))
@@ -144,7 +145,7 @@ def _hold_line(operation: Operation, *, brief: bool = False) -> str:
     parts = [
         f"Held: {code(redact(target))}",
         _since(operation, brief=brief),
-        f"because: {escape(redact(reason), 60 if brief else 300)}",
+        f"reason: {escape(redact(reason), 60 if brief else 300)}",
     ]
     return _line(parts, operation, brief=brief)
 
@@ -152,7 +153,7 @@ def _hold_line(operation: Operation, *, brief: bool = False) -> str:
 def _on_line(entry: OffAirEntry) -> str:
     action = action_of(entry.operation)
     name, words = thing(entry.operation, action, duration=False), state_text(action, entry.state)
-    return f"• On again: {name} · now {words}, so it is no longer listed"
+    return f"• On again: {name} · now {words}, removed from this list"
 
 
 def _since(operation: Operation, *, brief: bool) -> str:

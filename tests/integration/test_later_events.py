@@ -154,8 +154,8 @@ async def test_root_card_shows_what_happened_later(
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
-        (OFF, rf"⚪ \*Ended: `s1`\* · {WHEN}, not live then"),
-        (ON, rf"⚪ \*Ended: `s1`\* · {WHEN}, live then"),
+        (OFF, rf"⚪ \*Ended: ban `s1`\* · {WHEN}, not live then"),
+        (ON, rf"⚪ \*Ended: ban `s1`\* · {WHEN}, live then"),
         (BANNED, rf"⚠️ \*Still off: `s1`\* · due to end {WHEN}, still banned"),
     ],
 )

@@ -53,7 +53,7 @@ async def test_off_air_list_hands_over_between_people(
     assert "case `INC-9`" in told.text
     assert "now banned" in told.text
     assert "Held: `stream user1`" in told.text
-    assert "because: court order" in told.text
+    assert "reason: court order" in told.text
     home = await bob.open_home()
     assert "Currently off" in str(home)
 

@@ -77,7 +77,7 @@ WHEN, END = format_slack_time(AT), format_slack_time(UNTIL)
         (
             BANNED,
             LaterEvent(LaterKind.ENDED, AT, "inactive"),
-            f"⚪ *Ended: {WHERE}* · {WHEN}, not live then",
+            f"⚪ *Ended: ban {WHERE}* · {WHEN}, not live then",
         ),
         (
             BANNED,
