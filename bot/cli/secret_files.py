@@ -52,6 +52,18 @@ def read_secret(folder: Path, name: str) -> str | None:
     return content.rstrip("\r\n")
 
 
+def variable(name: str) -> str | None:
+    """Return the value of a variable that the policy names: the environment's, else the file's.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    if value := os.environ.get(name):
+        return value
+    folder = secrets_folder()
+    return read_secret(folder, name) if folder else None
+
+
 class SecretFiles(PydanticBaseSettingsSource):
     """Reads settings from the files of the folder; the environment wins over them."""
 

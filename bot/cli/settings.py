@@ -24,7 +24,7 @@ from pydantic_settings import (
 from bot.audit.checkpoints import seed
 from bot.cli.cloud_settings import CloudSettings
 from bot.cli.hook_settings import HookSettings
-from bot.cli.secret_files import SecretFiles, read_secret, secrets_folder
+from bot.cli.secret_files import SecretFiles
 from bot.cli.setting_values import (
     check_host_and_port,
     check_url,
@@ -389,14 +389,3 @@ def _problem(error: Any) -> str:
         why = "is not an id like C0123456789; in Slack: the channel's name > About, at its end"
     name = str(error["loc"][0]) if error["loc"] else ""
     return f"{name}: {why}" if name else why
-
-
-def variable(name: str) -> str | None:
-    """Return the value of a variable, or the file, that the policy file names.
-
-    Raises:
-        ConfigError: The file cannot be read.
-    """
-    value = os.environ.get(name)
-    folder = None if value is not None else secrets_folder()
-    return read_secret(folder, name) if folder else value

@@ -14,7 +14,8 @@ from bot.audit.signing_key import load_signer
 from bot.audit.trail_file import TrailFile
 from bot.catalog.registry import PRODUCTS
 from bot.cli.output import complain
-from bot.cli.settings import Settings, variable
+from bot.cli.secret_files import variable
+from bot.cli.settings import Settings
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.metrics import Metrics

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.settings import Settings, read_settings, variable
+from bot.cli.secret_files import variable
+from bot.cli.settings import Settings, read_settings
 from bot.errors import ConfigError
 
 NO_FOLDER = "STOPSTREAM_SECRETS_DIR: is not a folder that this user may look into"
@@ -50,6 +51,8 @@ def test_variable_that_the_policy_names_may_be_a_file(
     """The keys of other accounts are secrets, too."""
     (folder / "EUROPE_KEY").write_text("from the file\n")
     assert variable("EUROPE_KEY") == "from the file"
+    monkeypatch.setenv("EUROPE_KEY", "")
+    assert variable("EUROPE_KEY") == "from the file", "an empty variable counts as absent"
     monkeypatch.setenv("EUROPE_KEY", "from the environment")
     assert variable("EUROPE_KEY") == "from the environment"
     assert variable("ASIA_KEY") is None
