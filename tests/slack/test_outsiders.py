@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from bot.model.actions import Effect
 from bot.model.messages import MessageKind
 from bot.model.operations import Choice, State
 from bot.model.people import Actor, Person
+from bot.operations.queries import Queries
+from bot.operations.service import Service
 from bot.storage.store import Store
 from handlers.messages import endings, search_results, views, ways_in
 from handlers.messages.annotations import REQUEST
@@ -193,13 +196,21 @@ async def test_outsider_known_is_turned_away_before_anything_is_parsed(
         opened(house) as workspace,
     ):
         others = await _prepared(house)
-        monkeypatch.setattr("bot.operations.service.parse", None)
-        monkeypatch.setattr("handlers.listeners.shortcuts.find_candidates", None)
+        reached: list[str] = []
+
+        def noting(name: str) -> Callable[..., None]:
+            return lambda *_, **__: reached.append(name)
+
+        for name in ("ask", "decide", "objection", "follow", "press", "request"):
+            monkeypatch.setattr(Service, name, noting(name))
+        monkeypatch.setattr(Queries, "live_streams", noting("live_streams"))
+        monkeypatch.setattr("handlers.listeners.shortcuts.find_candidates", noting("find"))
         await _every_way_in(workspace, *others)
         await workspace.settle()
         mine = await house.store.operations.recent(user=EVE)
         kinds = await house.kinds()
 
+    assert reached == []
     assert mine == []
     assert kinds.count("turned away") == 1
     assert kinds.count("asked") == 3

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.audit.last_seal import LastSealFile
 from bot.audit.signing_key import load_public_key, load_signer
+from bot.cli.secret_files import read_secret
 from bot.errors import ConfigError
 from bot.files import read_regular_file
 from bot.policy.watched_file import WatchedFile
@@ -32,6 +34,10 @@ def _signer(path: Path) -> object:
 
 def _public_key(path: Path) -> object:
     return load_public_key(None, path)
+
+
+def _secret(path: Path) -> object:
+    return read_secret(path.parent, path.name)
 
 
 def _fifo(path: Path) -> None:
@@ -79,7 +85,9 @@ def _problem(read: Callable[[Path], object], path: Path) -> str:
         (_large, "is larger than"),
     ],
 )
-@pytest.mark.parametrize("read", [_policy, _credentials, _named_credentials, _signer, _public_key])
+@pytest.mark.parametrize(
+    "read", [_policy, _credentials, _named_credentials, _signer, _public_key, _secret]
+)
 def test_file_that_is_none_is_refused(
     tmp_path: Path, read: Callable[[Path], object], put: Callable[[Path], None], why: str
 ) -> None:
@@ -91,6 +99,19 @@ def test_file_that_is_none_is_refused(
 
     assert "the-file" in problem
     assert any(one in problem for one in why.split("|"))
+
+
+@pytest.mark.parametrize("put", [_fifo, _zeros, Path.mkdir, _large])
+def test_last_seal_that_is_no_file_is_unknown(tmp_path: Path, put: Callable[[Path], None]) -> None:
+    """What stands in place of the last seal's file delays no start."""
+    path = tmp_path / "the-file"
+    put(path)
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(LastSealFile(path).read()), daemon=True)
+    thread.start()
+    thread.join(60)
+
+    assert found == [None]
 
 
 def test_policy_that_becomes_fifo_keeps_old_value(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Keys of roles, from an emulated Security Token Service that refuses what the real one does."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -97,6 +98,24 @@ async def test_role_is_asked_for_again_after_an_unusable_answer(
     with pytest.raises(NeverSentError, match="is not given"):
         await source.get()
     assert (await source.get()).secret_id in cloud.sts.issued
+
+
+async def test_token_of_a_pod_that_is_no_file_is_refused(
+    cloud: CloudEmulator, tmp_path: Path
+) -> None:
+    """A pipe or what is endless in place of the token is an error at once; nothing is sent."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    (tmp_path / "large").write_text("a" * 200_000)
+
+    for name, why in (
+        ("pipe", "is not a regular file"),
+        ("zeros", "is not a regular file"),
+        ("large", "is larger than"),
+    ):
+        with pytest.raises(NeverSentError, match=f"TKE_WEB_IDENTITY_TOKEN_FILE: {why}"):
+            await of_pod(cloud, tmp_path / name).get()
+    assert not cloud.received
 
 
 async def test_message_of_a_refusal_shows_no_secret(tmp_path: Path) -> None:
