@@ -102,7 +102,8 @@ def resolve_action(context: Context, token: Token, verb: Effect | None) -> Actio
 def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> CommandError:
     """Return the error of a first word that is no command: a stream's name, a request, a slip."""
     word, vocabulary = token.value, context.vocabulary
-    following = [one for one in tokenize(context.text) if one.start >= token.start]
+    written = tokenize(context.text)
+    following = [one for one in written if one.start >= token.start]
     starts = direction_of(word) is Effect.START
     first = following[1:] if starts else following
     names = () if is_shaped(word) and not starts else about_names(token, first, verb)
@@ -124,7 +125,7 @@ def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> Comman
     )
     if error.suggestion:
         return error
-    addresses = [one for one in tokenize(context.text) if not one.name and is_url(one.value)]
+    addresses = [one for one in written if not one.name and is_url(one.value)]
     if is_url(word) or len(addresses) == 1:
         # An encoder's command line has its address somewhere in it.
         ways = " or ".join(STREAM_KINDS[verb])

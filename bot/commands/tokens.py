@@ -43,6 +43,8 @@ _DRY_FLAG = re.compile(r"(?:--|—|–|―)dry[-_]?run$", re.IGNORECASE)
 _DRY_NAMES = frozenset({"dry-run", "dry_run", "dryrun"})
 _YES = frozenset({"yes", "true", "on", "1"})
 _TICK = "`"
+# The same spaces as `str.isspace` knows.
+_WORD, _SPACE = re.compile(r"\S+"), re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +196,7 @@ def _value(text: str, at: int) -> tuple[str, int, bool]:
         end = _closing(text, at)
         pieces.append(text[at + 1 : end])
         at = end + 1
-    start = at
-    while not _ends(text, at):
-        at += 1
+    start, at = at, _past(_WORD, text, at)
     bare = text[start:at].rstrip(_TICK)
     pieces.append(bare if not pieces or bare.strip(_AFTER_QUOTE) else "")
     return "".join(pieces), at, len(pieces) > 1
@@ -217,9 +217,12 @@ def _ends(text: str, at: int) -> bool:
 
 
 def _past_space(text: str, at: int) -> int:
-    while at < len(text) and text[at].isspace():
-        at += 1
-    return at
+    return _past(_SPACE, text, at)
+
+
+def _past(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
 
 
 def _past_ticks(text: str, at: int) -> int:

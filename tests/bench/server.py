@@ -5,6 +5,7 @@ The emulators have a process of their own, so that what they take is not taken f
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from unittest.mock import patch
@@ -51,7 +52,11 @@ async def _empty() -> None:
 
 
 async def _emulators(folder: Path) -> None:
-    """Run the emulated Slack and cloud; no API's own limit binds, because the bot is measured."""
+    """Run the emulated Slack and cloud; no API's own limit binds, because the bot is measured.
+
+    In production they are other machines, so here they give way to the bot.
+    """
+    os.nice(10)
     with patch.object(CloudEmulator, "_check_rate"):
         async with emulated(folder, socket=False, limits=False) as world:
             _say(dict(world.environment))
