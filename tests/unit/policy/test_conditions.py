@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.catalog.registry import ACTIONS, by_api
+from bot.commands.secrets import is_url
 from bot.commands.vocabulary import Vocabulary
 from bot.errors import ConfigError, ParseError
 from bot.model.actions import Action, Json, Param
@@ -193,19 +194,21 @@ def test_condition_of_any_accepted_spelling_denies_its_value(
 ) -> None:
     """A deny on any spelling that a command may use for a value denies that value.
 
-    Only what means another value each time, or would be taken out as a key, stops the start.
+    Only what means another value each time, would be taken out as a key, or is an address of which
+    a command takes the name alone stops the start.
     """
     action, param = both
     spelling = data.draw(_SPELLINGS.filter(lambda one: _value(param, one) is not None))
     values = {param.api: _value(param, spelling)}
     relative = param.type.max_days_ahead is not None and is_duration(spelling.removeprefix("-"))
     is_key = not param.secret and redact(spelling) != spelling
+    is_address = param.word == "stream" and is_url(spelling)
     try:
         policy = load(_deny(action.api, {param.api: spelling}))
     except ConfigError:
-        assert relative or is_key
+        assert relative or is_key or is_address
         return
-    assert not relative
+    assert not (relative or is_address)
     assert isinstance(decide(policy, Command(action, values), facts()), Denied)
 
 
