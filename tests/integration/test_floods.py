@@ -1,17 +1,26 @@
 """Many refused asks of one person cost others nothing, and each is on the trail."""
 
 from collections import Counter
+from pathlib import Path
 
 from bot.model.messages import MessageKind
 from bot.model.operations import Operation, State
 from bot.model.people import Actor
 from bot.operations.results import Accepted
-from bot.storage.floods import REFUSALS
+from bot.storage.floods import REFUSALS, WITHIN
 from bot.storage.store import Store
-from tests.conftest import House, built
+from tests.conftest import Clock, House, built, opened
 from tests.support.fakes import BOB, MALLORY, TEAM
 
 MANY = 60
+DROPS = """
+defaults:
+  live: {DomainName: push.example.com}
+roles:
+  drops:
+    members: {users: [U0BOB]}
+    allow: [{actions: [DropLiveStream]}]
+"""
 
 
 async def flood(house: House, actor: Actor = MALLORY, count: int = MANY, begin: str = "s") -> None:
@@ -64,3 +73,33 @@ async def test_refusals_apart_are_told_each(quick_store: Store) -> None:
 
     assert len(told(house, MessageKind.AUDIT, MALLORY.user)) == REFUSALS
     assert house.desk.words == []
+
+
+async def test_flood_is_over_after_a_minute(tmp_path: Path) -> None:
+    """What is refused a minute later is told by itself again."""
+    clock = Clock()
+    async with (
+        opened(f"sqlite:///{tmp_path / 'timed.db'}", clock=clock) as store,
+        built(store, clock=clock) as house,
+    ):
+        await flood(house, count=REFUSALS)
+        clock.ahead = WITHIN + 1
+        await flood(house, count=1, begin="later")
+
+    assert len(told(house, MessageKind.AUDIT, MALLORY.user)) == REFUSALS + 1
+    assert house.desk.words == []
+
+
+async def test_flood_is_of_refusals_of_one_person(quick_store: Store) -> None:
+    """Neither what they were allowed nor who has the same id elsewhere uses up their budget."""
+    stranger = Actor("T0OTHER", BOB.user)
+    async with built(quick_store, policy=DROPS) as house:
+        await flood(house, stranger, REFUSALS + 1)
+        for number in range(REFUSALS + 1):
+            assert (await house.run(f"live s{number}", BOB)).state is State.ACCEPTED
+        refused = await house.run("ban s1 for=1h", BOB)
+        await house.courier.drain()
+
+    assert refused.state is State.DENIED
+    assert refused.id in [one.id for one in told(house, MessageKind.AUDIT, BOB.user)]
+    assert refused.id in [one.id for one in told(house, MessageKind.PRIVATE, BOB.user)]

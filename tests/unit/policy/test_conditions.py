@@ -55,6 +55,7 @@ def _denies(api: str, where: dict[str, Any], values: dict[str, Json], region: st
         ("DropLiveStream", "DomainName", "Push.Example.com.", "push.example.com", "b.tv"),
         ("DropLiveStream", "DomainName", "*.Example.com", "push.example.com", "b.tv"),
         ("RemoveUser", "UserIds", "a, b", ["b", "c"], ["c"]),
+        ("RemoveUser", "UserIds", "a, b*", ["bc"], ["c"]),
         (
             "ResumeDelayLiveStream",
             "StreamName",
