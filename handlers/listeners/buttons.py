@@ -209,6 +209,5 @@ def parse_reason(body: Mapping[str, Any]) -> Decision | None:
         body, "view", "state", "values", reason_view.REASON_BLOCK, views.VALUE, "value"
     )
     place = Place(form.channel, form.thread_ts)
-    return Decision(
-        key, form.operation, choice, actor, place, written.strip(), message_ts=form.message_ts
-    )
+    why = written.strip()[: reason_view.REASON_MOST]
+    return Decision(key, form.operation, choice, actor, place, why, message_ts=form.message_ts)

@@ -16,6 +16,9 @@ REASON = "reason"
 REASON_BLOCK, REASON_VALUE = "reason", "value"
 """The block_id and the action_id of its field."""
 
+REASON_MOST = 500
+"""Characters that the field takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReasonPlace:
@@ -57,7 +60,7 @@ def _reason_input(*, emergency: bool) -> Block:
             "type": "plain_text_input",
             "action_id": REASON_VALUE,
             "multiline": True,
-            "max_length": 500,
+            "max_length": REASON_MOST,
         },
     }
 

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from bot.cli.demo import AUDIT, DOMAIN, INCIDENTS, POLICY, Sandbox
+from bot.model.operations import Choice, Decision
+from bot.model.people import Place
 from bot.sandbox.slack.entities import Message
-from handlers.messages import search_results
+from handlers.listeners.buttons import parse_reason
+from handlers.messages import reason_view, search_results
 from tests.support.fake_slack import TEAM
+from tests.support.fakes import ALICE
 from tests.support.slack_app import Workspace
 from tests.support.worlds import sandbox
 
@@ -284,3 +288,20 @@ async def test_button_reply_goes_to_its_thread(
     (whisper,) = workspace.slack.asked("chat.postEphemeral")
     assert whisper["thread_ts"] == "1.5"
     assert workspace.slack.replies == []
+
+
+def test_reason_is_no_longer_than_its_field() -> None:
+    """What Slack lets nobody write is neither searched nor stored."""
+    pressed = Decision("key", "op1", Choice.DENY, ALICE, Place("C0INC"))
+    view = reason_view.reason_form(pressed)
+    written = {reason_view.REASON_BLOCK: {reason_view.REASON_VALUE: {"value": " a b" * 50_000}}}
+    body = {
+        "trigger_id": "t1",
+        "user": {"id": ALICE.user, "team_id": ALICE.team},
+        "view": view | {"state": {"values": written}},
+    }
+
+    read = parse_reason(body)
+
+    assert read is not None
+    assert len(read.reason) == reason_view.REASON_MOST

@@ -1,5 +1,6 @@
 """Who the bot is, according to Slack."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError
-from handlers.slack.api_calls import UnknownOutcome, call
+from handlers.slack.api_calls import UnknownOutcome, call, with_rate_limit_retries
 from handlers.slack.web_client import connect
 from tests.support.fake_slack import BOT_USER, TEAM, Fault, slack
+from tests.support.waiting import BOUND
 
 
 async def test_connect_returns_bot_identity() -> None:
@@ -86,3 +88,12 @@ async def test_connect_names_an_org_wide_install(said: dict[str, Any]) -> None:
 
         with pytest.raises(ConfigError, match="choose the workspace itself"):
             await connect(client)
+
+
+async def test_call_that_is_repeated_waits_no_day() -> None:
+    """Where a limited call is repeated, a Retry-After of a day ends it at the call's own bound."""
+    async with slack() as (fake, client), asyncio.timeout(BOUND):
+        fake.fails("users.info", Fault("ratelimited", status=429, headers={"Retry-After": "86400"}))
+        outcome = await call(with_rate_limit_retries(client).users_info(user="U0ALICE"), 0.1)
+
+    assert isinstance(outcome, UnknownOutcome)
