@@ -29,9 +29,9 @@ def secrets_folder() -> Path | None:
     named = os.environ.get(FOLDER, "")
     folder = Path(named) if named else DEFAULT
     # One that this user may not look into would hide every file, each as if it were not set.
-    if os.access(folder, os.X_OK, effective_ids=True) and folder.is_dir():
+    if os.access(folder, os.X_OK) and folder.is_dir():
         return folder
-    if named or os.access(folder, os.F_OK, effective_ids=True):
+    if named or os.access(folder, os.F_OK):
         raise ConfigError([f"{FOLDER if named else DEFAULT}: {_NO_FOLDER}"])
     return None
 

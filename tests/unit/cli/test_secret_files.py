@@ -121,10 +121,11 @@ def _closed(folder: Path) -> Iterator[None]:
     user = os.geteuid()
     folder.chmod(0)
     if user == 0:
-        # Root may look into all.
-        os.seteuid(65_534)
+        # Root may look into all; the saved id leads back.
+        os.setresuid(65_534, 65_534, user)
     try:
         yield
     finally:
         os.seteuid(user)
+        os.setresuid(user, user, user)
         folder.chmod(0o700)
