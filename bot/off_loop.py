@@ -1,4 +1,4 @@
-"""Parses what came from outside: at once where it is small, beside the event loop where not."""
+"""Reads what came from outside: at once where it is small, beside the event loop where not."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,6 +10,10 @@ AT_ONCE = 32 * 1024
 """Bytes of a body that is parsed in the event loop. A larger one, such as a long message behind a
 shortcut, may take up to 200 ms, for which every ack would wait; commands and presses are small."""
 
+NAMES_AT_ONCE = 100
+"""Names that are compared with another one in the event loop: up to 15 ms where all are alike. An
+account may have thousands of streams live."""
+
 
 async def parse_body(body: bytes, parse: Callable[[], T]) -> T:
     """Return what a parser makes of a body, and keep no other work waiting for it.
@@ -18,3 +22,12 @@ async def parse_body(body: bytes, parse: Callable[[], T]) -> T:
         parse: Reads the body; runs in a thread if the body is large. What it raises is raised.
     """
     return parse() if len(body) <= AT_ONCE else await asyncio.to_thread(parse)
+
+
+async def compare_names(count: int, compare: Callable[[], T]) -> T:
+    """Return what a comparison with that many names finds, and keep no other work waiting for it.
+
+    Args:
+        compare: Runs in a thread if there are many.
+    """
+    return compare() if count <= NAMES_AT_ONCE else await asyncio.to_thread(compare)

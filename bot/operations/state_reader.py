@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -20,6 +21,7 @@ from bot.model.off_air import OffAirEntry
 from bot.model.operations import Answer, LastPush, Operation
 from bot.model.people import Actor
 from bot.model.ports import Cloud
+from bot.off_loop import compare_names
 from bot.operations.authorizer import Authorizer
 from bot.operations.rate_limiter import RateLimiter
 from bot.redact import redact
@@ -198,7 +200,8 @@ class StateReader:
         Those on the same domain and path come before the account's others, similar names first.
         """
         places = await self.live_rows(command, patience)
-        return tuple(_likeliest(command.target, command.params, places))
+        found = partial(_likeliest, command.target, command.params, places)
+        return tuple(await compare_names(sum(map(len, places)), found))
 
     async def live_rows(
         self, command: Command, patience: float | None = None
@@ -280,8 +283,12 @@ def _likeliest(target: str, params: Params, places: Iterable[list[Params]]) -> l
     for rows in places:
         others = [one for one in rows if any(one[name] != params.get(name) for name in one)]
         near = near_names(target, map(_name_of, others))
-        found += sorted(others, key=lambda one: _rank(_name_of(one), near))
-    return [one for at, one in enumerate(found) if one not in found[:at]][:LIVE_NAMES_MOST]
+        for one in sorted(others, key=lambda one: _rank(_name_of(one), near)):
+            if len(found) == LIVE_NAMES_MOST:
+                return found
+            if one not in found:
+                found.append(one)
+    return found
 
 
 def _rank(name: str, near: Sequence[str]) -> int:

@@ -1,20 +1,30 @@
-"""A read is sent once more where its key had lapsed, as long as it is wanted."""
+"""A read is sent once more where its key had lapsed; what is live is compared beside the loop."""
+
+import asyncio
+from typing import Any, cast
 
 import pytest
 
+from bot.catalog.near_names import near_names
 from bot.catalog.registry import by_api
 from bot.errors import LapsedKeyError
 from bot.metrics import Metrics
 from bot.model.commands import Command
+from bot.model.live_notices import KeptList
+from bot.off_loop import NAMES_AT_ONCE
+from bot.operations import state_reader
 from bot.operations.rate_limiter import RateLimiter
-from bot.operations.state_reader import StateReader
+from bot.operations.state_reader import LIVE_NAMES_MOST, StateReader
+from bot.storage.pushes import Pushes
 from tests.conftest import House
 from tests.support.fakes import FakeCloud
+from tests.support.growth import MOST, TIMES, growth
 
 READ = Command(
     by_api("DescribeLiveStreamState"),
     {"StreamName": "s1", "DomainName": "push.example.com", "AppName": "live"},
 )
+STOP = Command(by_api("DropLiveStream"), READ.params)
 LAPSED = LapsedKeyError("AuthFailure.TokenFailure", "lapsed", request_id="r1")
 
 
@@ -38,3 +48,57 @@ async def test_read_is_sent_once_more_with_another_key(
 
     assert len(cloud.sent) == sent
     assert (body is not None) is answered
+
+
+class Kept:
+    """What callbacks keep of an account on which so many streams are live."""
+
+    def __init__(self, count: int) -> None:
+        keys = [(f"cam-{number}", "push.example.com", "live") for number in range(count)]
+        self._list = KeptList(dict.fromkeys(keys, 1.0), is_believed=True)
+
+    async def kept(self, _account: str) -> KeptList:
+        return self._list
+
+
+async def live_names(count: int) -> list[str]:
+    """Return the names that are offered in place of one that is not live."""
+    nothing = cast("Any", None)
+    pushes = cast("Pushes", Kept(count))
+    reader = StateReader(cloud=FakeCloud(), limiter=nothing, authorizer=nothing, pushes=pushes)
+    return [str(one["StreamName"]) for one in await reader.live_names(STOP)]
+
+
+async def test_live_names_are_offered_once_each() -> None:
+    """Those on the same path are among the account's, too."""
+    assert await live_names(2) == ["cam-0", "cam-1"]
+    assert len(set(await live_names(NAMES_AT_ONCE))) == LIVE_NAMES_MOST
+
+
+@pytest.mark.parametrize(("count", "beside"), [(NAMES_AT_ONCE // 2, False), (NAMES_AT_ONCE, True)])
+async def test_many_live_names_are_compared_beside_the_loop(
+    count: int, monkeypatch: pytest.MonkeyPatch, *, beside: bool
+) -> None:
+    """An account with thousands of live streams keeps no ack waiting."""
+    on_loop = list[bool]()
+
+    def compare(*given: Any) -> tuple[str, ...]:
+        on_loop.append(asyncio._get_running_loop() is not None)  # noqa: SLF001 (it does not raise)
+        return near_names(*given)
+
+    monkeypatch.setattr(state_reader, "near_names", compare)
+    await live_names(count)
+
+    assert set(on_loop) == {not beside}
+
+
+def test_work_of_comparing_live_names_grows_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight times as many live streams take about eight times as long."""
+
+    async def at_once(_count: int, compare: Any) -> Any:
+        return compare()
+
+    monkeypatch.setattr(state_reader, "compare_names", at_once, raising=False)
+
+    short = "x" * 500
+    assert growth(lambda text: asyncio.run(live_names(len(text))), short, short * TIMES) < MOST
