@@ -1,11 +1,13 @@
 """The one client that reaches Slack, and who the bot is there."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import aiohttp
+from slack_sdk.web.async_base_client import AsyncBaseClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.addresses import is_loopback
@@ -59,8 +61,11 @@ async def web_client(
     Args:
         skew: Told of the time that each answer names.
     """
+    # The SDK looks at the level of this logger alone: without one of its own, every request and its
+    # answer would be written out, for nobody.
+    logging.getLogger(AsyncBaseClient.__module__).setLevel(logging.WARNING)
     async with aiohttp.ClientSession(
-        trace_configs=[_refusing_redirects(), *([_noting(skew)] if skew else [])],
+        trace_configs=[_trace(skew)],
         timeout=aiohttp.ClientTimeout(total=30, sock_connect=5),
         connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=60),
     ) as session:
@@ -71,24 +76,20 @@ async def web_client(
         yield client
 
 
-def _noting(skew: ClockSkew) -> aiohttp.TraceConfig:
+def _trace(skew: ClockSkew | None) -> aiohttp.TraceConfig:
+    """Return what sees each call: it notes the time, and ends what is led elsewhere.
+
+    The SDK would follow a redirect: it would send there what it sends to Slack, and believe the
+    answer. A second trace would cost each call as much as this one.
+    """
+
     async def note(
         _session: aiohttp.ClientSession,
         _context: SimpleNamespace,
         answered: aiohttp.TraceRequestEndParams,
     ) -> None:
-        skew.note("Slack", answered.response.headers)
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_end.append(note)
-    return trace
-
-
-def _refusing_redirects() -> aiohttp.TraceConfig:
-    """Return what ends a call, or a socket, that is led elsewhere.
-
-    The SDK would follow: it would send there what it sends to Slack, and believe the answer.
-    """
+        if skew is not None:
+            skew.note("Slack", answered.response.headers)
 
     async def refuse(
         _session: aiohttp.ClientSession,
@@ -99,6 +100,7 @@ def _refusing_redirects() -> aiohttp.TraceConfig:
         raise RedirectedError("a redirect is not followed")
 
     trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(note)
     trace.on_request_redirect.append(refuse)
     return trace
 

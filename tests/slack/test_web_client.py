@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 import pytest
+from slack_sdk.web.async_base_client import AsyncBaseClient
 
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError
@@ -32,6 +34,18 @@ async def test_client_notes_slacks_time() -> None:
     (one,) = skew.each()
     assert one.service == "Slack"
     assert skew.excess() is not None
+
+
+async def test_request_and_answer_are_not_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK writes both out for its log at each call, unless its own logger has a level."""
+    written = list[str]()
+    logger = logging.getLogger(AsyncBaseClient.__module__)
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+    monkeypatch.setattr(logger, "debug", written.append)
+    async with slack() as (_, client):
+        await connect(client)
+
+    assert written == []
 
 
 @pytest.mark.parametrize("code", ["invalid_auth", "account_inactive", "token_revoked"])
