@@ -10,7 +10,7 @@ import structlog
 from bot.errors import TamperedRowError, UnreadableRowError
 from bot.model.operations import Operation
 from bot.storage import rows
-from bot.storage.row_macs import RowMacs
+from bot.storage.row_macs import RowMacs, Standing
 
 log = structlog.get_logger("stopstream.store")
 
@@ -43,15 +43,19 @@ class Quarantine:
         """Decode rows of `operations`; see `decode`."""
         return self.decode(self.operation, found)
 
-    def operation(self, row: sa.Row[Any]) -> Operation:
+    def operation(self, row: sa.Row[Any], standing: Standing | None = None) -> Operation:
         """Decode a row of `operations`, and mark what may not be acted on.
+
+        Args:
+            standing: What its code says, where that is known already.
 
         Raises:
             UnreadableRowError: This release cannot decode it.
         """
         found = rows.operation(row)
+        is_genuine = (standing or self._macs.of_operation(row)) is Standing.GENUINE
         # A row that was put back matches its code, and is known only from its quarantine.
-        trusted = self._macs.is_genuine(row) and row.id not in self._rows.get("operations", ())
+        trusted = is_genuine and row.id not in self._rows.get("operations", ())
         return found if trusted else replace(found, unsigned=True)
 
     def decode(

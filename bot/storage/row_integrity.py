@@ -7,6 +7,7 @@ and whose `seq` is not that of its last record, is an earlier form that was put 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -106,7 +107,8 @@ class RowIntegrity:
         before = _BEFORE.first(tx.connection, {"is_id": id_})
         if before is None:
             return _UNCHECKED
-        match self._judge(tx, before, replayed=before.state not in ENDINGS):
+        standing = self.macs.of_operation(before)
+        match self._judge(tx, before, standing, replayed=before.state not in ENDINGS):
             case Integrity.OURS:
                 return Change(self.macs, before)
             case Integrity.OLDER if after in ENDINGS:
@@ -126,15 +128,17 @@ class RowIntegrity:
         Args:
             replayed: Whether an earlier form of a row counts as tampering: for what is run.
         """
-        return [
-            operation
-            for row in found
-            if self._judge(tx, row, replayed=replayed) is not Integrity.TAMPERED
-            for operation in self._quarantine.operations([row])
-        ]
+        decoded = list[Operation]()
+        for row in found:
+            standing = self.macs.of_operation(row)
+            if self._judge(tx, row, standing, replayed=replayed) is not Integrity.TAMPERED:
+                decode = partial(self._quarantine.operation, standing=standing)
+                decoded += self._quarantine.decode(decode, [row])
+        return decoded
 
-    def _judge(self, tx: Transaction, row: sa.Row[Any], *, replayed: bool) -> Integrity:
-        standing = self.macs.of_operation(row)
+    def _judge(
+        self, tx: Transaction, row: sa.Row[Any], standing: Standing, *, replayed: bool
+    ) -> Integrity:
         if not self.macs.enabled or (standing is Standing.GENUINE and not replayed):
             return Integrity.OURS
         last = _last_version(tx, row)
@@ -155,7 +159,7 @@ class RowIntegrity:
             return True
         about = _BEFORE.first(tx.connection, {"is_id": row.operation})
         if about is not None and standing is not Standing.ALTERED:
-            of_operation = self._judge(tx, about, replayed=False)
+            of_operation = self._judge(tx, about, self.macs.of_operation(about), replayed=False)
             if of_operation is Integrity.OLDER:
                 # It cannot count, and its maker is told so.
                 return True

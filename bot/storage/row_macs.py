@@ -6,8 +6,10 @@ and HMAC-SHA256 over the columns below, as JSON.
 
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -103,9 +105,15 @@ Where the card is posted is checked against the trail; see `message_integrity`.
 """
 
 _FLOATS = {
-    table.name: [column.name for column in table.c if isinstance(column.type, sa.Double)]
-    for table in (operations, decisions, outbox, alerts)
+    table.name: [at for at, name in enumerate(names) if isinstance(table.c[name].type, sa.Double)]
+    for table, names in (
+        (operations, OF_OPERATION),
+        (decisions, OF_DECISION),
+        (outbox, OF_MESSAGE),
+        (alerts, OF_ALERT),
+    )
 }
+"""Where among its covered columns a table has floats."""
 _DIGITS, _NAME, _PARTS = 32, 8, 3
 
 
@@ -146,15 +154,15 @@ class RowMacs:
 
     def operation(self, columns: Mapping[str, Any]) -> str:
         """Return the code of a row of `operations`."""
-        return self._code(operations, OF_OPERATION, columns, columns["seq"])
+        return self._code(operations, _values(OF_OPERATION, columns), columns["seq"])
 
     def decision(self, columns: Mapping[str, Any]) -> str:
         """Return the code of a row of `decisions`."""
-        return self._code(decisions, OF_DECISION, columns, 0)
+        return self._code(decisions, _values(OF_DECISION, columns), 0)
 
     def message(self, columns: Mapping[str, Any], last: int) -> str:
         """Return the code of a row of `outbox`; in place of a `seq` it has the `last` record."""
-        return self._code(outbox, OF_MESSAGE, columns, last)
+        return self._code(outbox, _values(OF_MESSAGE, columns), last)
 
     def of_message(self, row: sa.Row[Any]) -> Standing:
         """Return what the code of a row of `outbox` says."""
@@ -166,7 +174,7 @@ class RowMacs:
 
     def alert(self, columns: Mapping[str, Any]) -> str:
         """Return the code of a row of `alerts`."""
-        return self._code(alerts, OF_ALERT, columns, columns["seq"])
+        return self._code(alerts, _values(OF_ALERT, columns), columns["seq"])
 
     def of_alert(self, row: sa.Row[Any]) -> Standing:
         """Return what the code of a row of `alerts` says."""
@@ -180,7 +188,7 @@ class RowMacs:
         """Return what the code of a row of `decisions` says."""
         return self._standing(decisions, OF_DECISION, row)
 
-    def _standing(self, table: sa.Table, names: Sequence[str], row: sa.Row[Any]) -> Standing:
+    def _standing(self, table: sa.Table, names: tuple[str, ...], row: sa.Row[Any]) -> Standing:
         if self._keyed is None:
             return Standing.GENUINE
         parts = _parts(row.mac)
@@ -189,23 +197,31 @@ class RowMacs:
         name, seq = parts
         if name != self._name:
             return Standing.OTHER_KEY
-        due = self._code(table, names, columns_of(row), seq)
+        due = self._code(table, list(_covered(names, row._fields)(row)), seq)
         return Standing.GENUINE if hmac.compare_digest(due, row.mac) else Standing.ALTERED
 
-    def _code(
-        self, table: sa.Table, names: Sequence[str], columns: Mapping[str, Any], seq: int
-    ) -> str:
+    def _code(self, table: sa.Table, values: list[Any], seq: int) -> str:
+        """Return the code of the values of a table's covered columns."""
         if self._keyed is None:
             return ""
-        values = {name: columns[name] for name in names}
-        for name in _FLOATS[table.name]:
+        for at in _FLOATS[table.name]:
             # As it is read back: a whole number in a column of floats is a float.
-            if name in values and values[name] is not None:
-                values[name] = float(values[name])
-        covered = [table.name, seq, *values.values()]
+            if values[at] is not None:
+                values[at] = float(values[at])
+        covered = [table.name, seq, *values]
         code = self._keyed.copy()
         code.update(json.dumps(covered).encode())
         return f"{self._name}.{seq}.{code.hexdigest()[:_DIGITS]}"
+
+
+def _values(names: Sequence[str], columns: Mapping[str, Any]) -> list[Any]:
+    return [columns[name] for name in names]
+
+
+@lru_cache(64)
+def _covered(names: tuple[str, ...], fields: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what takes the covered columns out of a row with these fields."""
+    return itemgetter(*map(fields.index, names))
 
 
 def columns_of(row: sa.Row[Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ are missing take the model's defaults; anything else is an UnreadableRowError.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -323,6 +324,8 @@ def _object(text: str) -> Mapping[str, Json]:
     raise ValueError("its JSON is not an object")
 
 
+# An operation is decoded more than ten times, and its consent changes once or twice.
+@lru_cache(256)
 def _parts_of(consent: str) -> tuple[Approvals, Preview, Origin]:
     if consent == "{}":
         return _NO_CONSENT

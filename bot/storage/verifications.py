@@ -75,10 +75,11 @@ class Verifications:
         row = _observed(tuple(sorted(found))).first(tx.connection, given)
         if row is not None:
             tx.facts.append(Fact(LOOKED, operation.id, {**facts, **change.version}))
-            if announced and not _is_told(rows.operation(row), observed, on=on):
-                if not self._threads.is_told(tx, rows.operation(row), tx.now, observed):
-                    after = str(round(tx.now - (row.ended_at or tx.now)))
-                    self._outbox.enqueue(tx, rows.operation(row), MessageKind.LOOKED, after)
+            seen = rows.operation(row)
+            if announced and not _is_told(seen, observed, on=on):
+                if not self._threads.is_told(tx, seen, tx.now, observed):
+                    after = str(round(tx.now - (seen.ended_at or tx.now)))
+                    self._outbox.enqueue(tx, seen, MessageKind.LOOKED, after)
                 kind = LaterKind.ON_AGAIN if on else LaterKind.CHECKED
                 self._later_events.record(tx, [row.id], LaterEvent(kind, tx.now, observed))
 
