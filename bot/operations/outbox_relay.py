@@ -56,8 +56,11 @@ _REST = 3.0
 """How many times as long as one claim works in its transaction the next one waits."""
 
 
-Work: TypeAlias = Callable[[OutboxMessage], Coroutine[Any, Any, bool]]
-"""What a task does with a message; returns whether its outcome is stored."""
+Work: TypeAlias = Callable[[OutboxMessage], Coroutine[Any, Any, bool | None]]
+"""What a task does with a message.
+
+It returns whether there may be messages to claim after it; None where its outcome is not stored.
+"""
 
 
 @dataclass(slots=True)
@@ -109,8 +112,8 @@ class OutboxRelay:
         self._epoch = epoch
         self._loop: Loop | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        # Those among the tasks whose outcome is stored.
-        self._settled: set[int] = set()
+        # Of those among the tasks whose outcome is stored, what they have returned.
+        self._settled: dict[int, bool] = {}
         self._next: dict[int, tuple[OutboxMessage, Work]] = {}
         store.leases.track("outbox", self._tasks.copy)
         for kind, result in itertools.product(MessageKind, ("sent", "later", "never")):
@@ -172,7 +175,7 @@ class OutboxRelay:
 
     def _done(self, message: OutboxMessage, task: "asyncio.Task[None]") -> None:
         del self._tasks[message.id]
-        self._settled.discard(message.id)
+        more = self._settled.pop(message.id, True)
         claimed = self._next.pop(message.id, None)
         error = None if task.cancelled() else task.exception()
         if error is not None:
@@ -181,25 +184,26 @@ class OutboxRelay:
             self._begin(*claimed)
         elif error is not None:
             self._store.leases.release(message)
-        # The next message to the same channel may be claimed.
-        self._store.session.outbox_changed.set()
+        if more:
+            # The next message to the same channel, for one.
+            self._store.session.outbox_changed.set()
 
     async def _work(self, message: OutboxMessage, work: Work) -> None:
         try:
-            if await work(message):
-                self._settled.add(message.id)
+            more = await work(message)
+            if more is not None:
+                self._settled[message.id] = more
         except StoreError as error:
             log.error("a message waits for the store", key=message.key, why=str(error))
             self._store.leases.release(message)
 
-    async def _deliver(self, message: OutboxMessage) -> bool:
+    async def _deliver(self, message: OutboxMessage) -> bool | None:
         await asyncio.sleep(message.wait)
         lease = MessageLease(self._store, message)
         # From here on it may have reached Slack, even if this process dies.
         if not await lease.stands():
-            return False
-        await self._settle(message, await self._send_traced(message, lease))
-        return True
+            return None
+        return await self._settle(message, await self._send_traced(message, lease))
 
     async def _put_back(self, message: OutboxMessage) -> bool:
         """Have a message claimed anew."""
@@ -256,13 +260,14 @@ class OutboxRelay:
             )
         )
 
-    async def _settle(self, message: OutboxMessage, result: DeliveryResult) -> None:
-        kind = message.kind.value
+    async def _settle(self, message: OutboxMessage, result: DeliveryResult) -> bool:
+        """Store what became of a message; return whether there may be messages to claim."""
+        kind, more = message.kind.value, True
         result = self._with_patience(message, result)
         match result:
             case Sent():
                 self._late.pop(message.destination, None)
-                await self._store.outbox.mark_delivered(message, result)
+                more = await self._store.outbox.mark_delivered(message, result)
                 self._metrics.delivered.labels(kind, "sent").inc()
                 self._note_posted(message)
             case RetryLater(seconds, why, uncertain, refused, steady):
@@ -290,6 +295,7 @@ class OutboxRelay:
                 log.error("undeliverable", key=message.key, why=why)
                 await self._store.outbox.mark_undeliverable(message, why, tell=_lost(message, why))
                 self._metrics.delivered.labels(kind, "never").inc()
+        return more
 
     def _note_posted(self, message: OutboxMessage) -> None:
         operation = message.operation

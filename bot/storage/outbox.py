@@ -249,8 +249,12 @@ class Outbox:
         return since if statements.IN_FLIGHT.run(tx.connection, given) else None
 
     @write
-    def mark_delivered(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> None:
-        """Delete a message, unless it is a card that has changed since it was rendered."""
+    def mark_delivered(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> bool:
+        """Delete a message, unless it is a card that has changed since it was rendered.
+
+        Returns:
+            Whether there are messages to claim: what has waited for this one may be among them.
+        """
         about = message.about
         given = {
             "is_id": message.id,
@@ -268,6 +272,7 @@ class Outbox:
             statements.card(alerts if isinstance(about, Alert) else operations).run(
                 tx.connection, card
             )
+        return statements.WAITING.scalar(tx.connection, {"is_now": tx.now}) is not None
 
     @write
     def mark_postponed(

@@ -57,6 +57,10 @@ POSTPONED = Prepared(
         lease_until=0.0,
     )
 )
+WAITING = Prepared(
+    sa.select(outbox.c.id).where(outbox.c.next_at <= NOW, outbox.c.lease_until <= NOW).limit(1)
+)
+"""Nothing is to be claimed where this finds nothing."""
 
 
 @cache

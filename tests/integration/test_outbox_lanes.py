@@ -1,5 +1,6 @@
 """What Slack refuses for a while holds back its own operation and thread, and nothing else."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot import supervision
 from bot.model.messages import Delivery, DeliveryResult, MessageKind, RetryLater, Sent
 from bot.model.people import Place
 from bot.operations.results import Accepted
@@ -23,7 +25,7 @@ from tests.support.fakes import FakeNotifier
 from tests.support.notices import SINCE, firing, notice
 from tests.support.outbox import delivering, queue
 from tests.support.stored_operations import operation
-from tests.support.waiting import until
+from tests.support.waiting import BOUND, until
 
 CARD, ENDING, LOOKED = MessageKind.CARD, MessageKind.ENDING, MessageKind.LOOKED
 AN_HOUR = 3600.0
@@ -310,6 +312,27 @@ async def test_message_claimed_again_before_its_post_is_not_posted_twice(
         await until(lambda: len(desk.said(CARD)) == 2)
         await relay.drain()
     assert [one.operation.card_ts for one in desk.said(CARD)] == ["", "1.0"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_nothing_is_claimed_after_the_last_message(
+    count: int, timed_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for a message is claimed once that is delivered; where nothing does, nothing."""
+    monkeypatch.setattr(supervision, "IDLE", BOUND)
+    desk, found, claim = FakeNotifier(), list[int](), timed_store.outbox.claim
+
+    async def counted(*args: Any) -> list[OutboxMessage]:
+        claimed = await claim(*args)
+        found.append(len(claimed))
+        return claimed
+
+    timed_store.outbox.claim = counted  # type: ignore[method-assign, assignment]
+    await queue(timed_store, operation(1), *(CARD, ENDING)[:count])
+    async with delivering(timed_store, desk) as relay:
+        await relay.drain()
+        await asyncio.sleep(0.1)
+    assert found == [1] * count
 
 
 async def test_clock_that_is_turned_back_mutes_no_channel(
