@@ -16,11 +16,16 @@ BURST, WITHIN = 10, 2.0
 """So many requests of one person within so many seconds are a bulk."""
 
 LEAD = 0.1
-"""Seconds before its last slot at which a queue dispatches the next requests."""
+"""Seconds before its last slot at which a queue dispatches the next requests, at least."""
 
 SHARE = 0.05
-"""Seconds' worth of slots that a queue takes at once, so that replicas alternate."""
+"""Seconds' worth of slots that a queue takes at once, so that replicas alternate.
 
+Where a dispatch takes longer, it is as many seconds' worth as the last one took: with fewer, a slow
+database would slow the queue down, and not only delay it.
+"""
+
+_LARGEST_SHARE = 1.0
 
 _STUCK = 300.0
 """Seconds that one dispatch may take: many replicas that share a slow limit wait long."""
@@ -114,6 +119,7 @@ class ApiQueue(Generic[T]):
         self._queue: PriorityQueue[T] = PriorityQueue()
         self._some = asyncio.Event()
         self._in_flight = 0
+        self._took = 0.0
         self._loop = supervisor.start(name, self._serve, longest=_STUCK)
 
     @property
@@ -141,14 +147,18 @@ class ApiQueue(Generic[T]):
 
     async def _serve(self) -> None:
         await until_set(self._some)
-        most = max(1, int(self._per_second * SHARE))
+        took = min(_LARGEST_SHARE, self._took)
+        most = max(1, int(self._per_second * max(SHARE, took)))
         items: list[T] = []
         while len(self._queue) and len(items) < most and self._may_send(len(items)):
             items.append(self._queue.take())
         if items:
+            began = time.monotonic()
             last = await self._dispatch(items)
-            # A little early, so that no slot is lost between two dispatches.
-            await asyncio.sleep(max(0.0, last - LEAD - time.monotonic()))
+            self._took = time.monotonic() - began
+            # Early, so that no slot is lost between two dispatches.
+            lead = max(LEAD, min(_LARGEST_SHARE, self._took))
+            await asyncio.sleep(max(0.0, last - lead - time.monotonic()))
         else:
             self._some.clear()
 

@@ -3,12 +3,14 @@
 import asyncio
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.metrics import Metrics
 from bot.operations.priority_queue import BURST, ApiQueue, BurstDetector, PriorityQueue
 from bot.supervision import Supervisor
+from tests.support.waiting import until
 
 
 @given(st.lists(st.booleans(), max_size=60))
@@ -72,3 +74,26 @@ async def test_api_queue_limits_bulk_in_flight() -> None:
     await asyncio.sleep(0.05)
     assert len(sent) == 25
     lane.close()
+
+
+@pytest.mark.parametrize(("seconds", "at_least"), [(0.0, 1), (0.25, 5)])
+async def test_slow_dispatch_takes_as_many_as_have_slots_meanwhile(
+    seconds: float, at_least: int
+) -> None:
+    """However slow the database is, requests leave at the pace of their API."""
+    taken = list[int]()
+
+    async def start(turns: list[int]) -> float:
+        taken.append(len(turns))
+        await asyncio.sleep(seconds)
+        return time.monotonic() + len(turns) / 20
+
+    lane: ApiQueue[int] = ApiQueue(20, start, supervisor=Supervisor(Metrics()))
+    for number in range(20):
+        lane.put(number, bulk=False)
+    await until(lambda: len(taken) > 2)
+    lane.close()
+
+    assert taken[0] == 1, "how long it takes is not known yet"
+    assert taken[1] >= at_least
+    assert seconds or taken[1] < 5
