@@ -94,7 +94,7 @@ async def test_flood_is_of_refusals_of_one_person(quick_store: Store) -> None:
     """Neither what they were allowed nor who has the same id elsewhere uses up their budget."""
     stranger = Actor("T0OTHER", BOB.user)
     async with built(quick_store, policy=DROPS) as house:
-        await flood(house, stranger, REFUSALS + 1)
+        await flood(house, stranger, REFUSALS + 1, begin="elsewhere")
         for number in range(REFUSALS + 1):
             assert (await house.run(f"live s{number}", BOB)).state is State.ACCEPTED
         refused = await house.run("ban s1 for=1h", BOB)

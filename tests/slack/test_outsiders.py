@@ -80,7 +80,7 @@ async def _every_way_in(workspace: Workspace, waiting: str, denied: str, ended: 
     for number, text in enumerate(TEXTS):
         for channel in ("C0INC", "D0EVE"):
             given = {"user_id": EVE, "channel_id": channel, "trigger_id": f"{number}-{channel}"}
-            said.append(await workspace.command(text, **given))
+            said += [await workspace.command(text, **given) for _ in ("sent", "sent again")]
         await workspace.event(mention(text, user=EVE), f"Ev-{number}")
     await workspace.event({"type": "app_home_opened", "user": EVE, "tab": "home"}, "Ev-home")
     form = {"callback_id": views.FORM, "id": "V1", "hash": "h", "type": "modal"}
