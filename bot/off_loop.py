@@ -21,7 +21,7 @@ async def parse_body(body: bytes, parse: Callable[[], T]) -> T:
     Args:
         parse: Reads the body; runs in a thread if the body is large. What it raises is raised.
     """
-    return parse() if len(body) <= AT_ONCE else await asyncio.to_thread(parse)
+    return await _run(parse, beside=len(body) > AT_ONCE)
 
 
 async def compare_names(count: int, compare: Callable[[], T]) -> T:
@@ -30,4 +30,8 @@ async def compare_names(count: int, compare: Callable[[], T]) -> T:
     Args:
         compare: Runs in a thread if there are many.
     """
-    return compare() if count <= NAMES_AT_ONCE else await asyncio.to_thread(compare)
+    return await _run(compare, beside=count > NAMES_AT_ONCE)
+
+
+async def _run(work: Callable[[], T], *, beside: bool) -> T:
+    return await asyncio.to_thread(work) if beside else work()

@@ -147,18 +147,16 @@ class ApiQueue(Generic[T]):
 
     async def _serve(self) -> None:
         await until_set(self._some)
-        took = min(_LARGEST_SHARE, self._took)
-        most = max(1, int(self._per_second * max(SHARE, took)))
+        most = max(1, int(self._per_second * max(SHARE, self._took)))
         items: list[T] = []
         while len(self._queue) and len(items) < most and self._may_send(len(items)):
             items.append(self._queue.take())
         if items:
             began = time.monotonic()
             last = await self._dispatch(items)
-            self._took = time.monotonic() - began
+            self._took = min(_LARGEST_SHARE, time.monotonic() - began)
             # Early, so that no slot is lost between two dispatches.
-            lead = max(LEAD, min(_LARGEST_SHARE, self._took))
-            await asyncio.sleep(max(0.0, last - lead - time.monotonic()))
+            await asyncio.sleep(max(0.0, last - max(LEAD, self._took) - time.monotonic()))
         else:
             self._some.clear()
 

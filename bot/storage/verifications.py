@@ -75,8 +75,7 @@ class Verifications:
         row = _observed(tuple(sorted(found))).first(tx.connection, given)
         if row is not None:
             tx.facts.append(Fact(LOOKED, operation.id, {**facts, **change.version}))
-            seen = rows.operation(row)
-            if announced and not _is_told(seen, observed, on=on):
+            if announced and not _is_told(seen := rows.operation(row), observed, on=on):
                 if not self._threads.is_told(tx, seen, tx.now, observed):
                     after = str(round(tx.now - (seen.ended_at or tx.now)))
                     self._outbox.enqueue(tx, seen, MessageKind.LOOKED, after)
