@@ -8,6 +8,7 @@ import asyncio
 import resource
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from enum import Enum
+from typing import cast
 
 from aiohttp import web
 
@@ -180,11 +181,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a place, or close it at once."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (a stream's)
-        if not self._connections.add(self, transport):
-            transport.abort()
+        # A stream's; those of uvloop are of no class of asyncio.
+        stream = cast("asyncio.Transport", transport)
+        if not self._connections.add(self, stream):
+            stream.abort()
             return
-        self._transport = transport
+        self._transport = stream
         self.enter(Phase.FRESH)
 
     @property

@@ -55,9 +55,9 @@ def _imported(options: argparse.Namespace) -> Callable[[], int]:
     # Each command imports what it needs, so that `--help` and errors come at once.
     match options.command:
         case "serve":
-            from bot.cli.serve import serve  # noqa: PLC0415 (see above)
+            from bot.cli.serve import run as run_server  # noqa: PLC0415 (see above)
 
-            return lambda: asyncio.run(serve())
+            return run_server
         case "demo" if options.once:
             from bot.cli.story import story  # noqa: PLC0415 (see above)
 

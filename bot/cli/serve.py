@@ -15,6 +15,7 @@ from functools import partial
 from typing import Self
 
 import structlog
+import uvloop
 from pydantic import SecretStr
 
 from bot import telemetry
@@ -85,6 +86,16 @@ _SWITCH = 0.0005
 The writer gives it up at each statement, and a commit has a dozen: by Python's usual 5 ms, an ack
 waits for each of them while the loop computes.
 """
+
+
+def run(loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop) -> int:
+    """Run the bot until it is told to stop, and return the exit code.
+
+    Args:
+        loop_factory: Makes the event loop; libuv's acks a quarter more a second than asyncio's own.
+    """
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(serve())
 
 
 async def serve() -> int:

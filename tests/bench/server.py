@@ -66,7 +66,7 @@ async def _emulators(folder: Path) -> None:
 def _bot() -> None:
     """Run the bot as `serve` does, but for the limits of the cloud's APIs."""
     with patch("bot.operations.rate_limiter.PACE", 50.0):
-        sys.exit(asyncio.run(serve.serve()))
+        sys.exit(serve.run())
 
 
 def _say(found: dict[str, str]) -> None:

@@ -19,10 +19,11 @@ from typing import Any
 
 # Alembic is imported late by the program, and would be by every child anew.
 import alembic.command  # noqa: F401
+import uvloop
 from sqlalchemy.engine.default import DefaultDialect
 
 from bot.cli import wiring
-from bot.cli.serve import serve
+from bot.cli.serve import run
 from bot.storage import postgres_connection
 from bot.storage.store import Store
 from tests.chaos.broken import BROKEN, break_bot
@@ -64,14 +65,13 @@ def _live(log: Path, order: Mapping[str, Any]) -> None:
     points.watch_commits()
 
     def loop() -> asyncio.AbstractEventLoop:
-        new = asyncio.new_event_loop()
+        new = uvloop.new_event_loop()
         points.watch_tasks(new)
         return new
 
     code = 1
     try:
-        with asyncio.Runner(loop_factory=loop) as runner:
-            code = runner.run(serve())
+        code = run(loop)
     finally:
         sys.stdout.flush()
         os._exit(code)
