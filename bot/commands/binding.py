@@ -14,7 +14,7 @@ from bot.commands.diagnostics import printable
 from bot.commands.parsed import ParsedArguments
 from bot.commands.several import is_host
 from bot.commands.tokens import Token
-from bot.commands.vocabulary import COMMON_NAMES, Vocabulary
+from bot.commands.vocabulary import COMMON_NAMES
 from bot.model.actions import Action, Param
 from bot.times import is_duration
 
@@ -41,21 +41,25 @@ def bind_words(
     """
     if secrets.takes_secret(action):
         return list(tokens)
-    params = (*action.params, *_longer_params(action, context.vocabulary))
-    names = {name for p in params for name in (p.word, *map(str.casefold, p.names))}
-    names |= {*COMMON_NAMES} if action.regions is not None else {*COMMON_NAMES} - {"region"}
-    times = [param for param in params if param.type.max_days_ahead is not None]
+    longer = longer_action(action, context.vocabulary)
+    both = (action,) if longer is None else (action, longer)
+    names = _COMMON if action.regions is not None else _COMMON - {"region"}
+    names = names.union(*(one.params_by_name for one in both))
+    times = [p for one in both for p in one.params if p.type.max_days_ahead is not None]
     until = _UNTIL if len(times) == 1 else frozenset[str]()
     joined = joined_durations(_with_keys(_of_command_line(tokens)))
-    joined = _without_prepositions(_without_sign(joined), frozenset(names | until))
+    named = names | until
+    joined = _without_prepositions(_without_sign(joined), named)
     bound = [
         replace(token, name=times[0].word) if token.name.casefold() in until else token
-        for token in _bound(joined, frozenset(names | until))
+        for token in _bound(joined, named)
     ]
     kept = [token for token in bound if not is_filler(token)]
     _require_name(context, action, bound, kept, base)
     return _with_times(context, action, kept, times, base)
 
+
+_COMMON = frozenset(COMMON_NAMES)
 
 _UNTIL = frozenset({"until", "till", "til"})
 """Words before the end of something that has one."""
@@ -88,11 +92,6 @@ def _without_prepositions(tokens: list[Token], names: frozenset[str]) -> list[To
 def bind_names(tokens: Sequence[Token], names: frozenset[str]) -> list[Token]:
     """Return the tokens with each of these names and the word after it as a pair."""
     return _bound(joined_durations(tokens), names)
-
-
-def _longer_params(action: Action, vocabulary: Vocabulary) -> tuple[Param, ...]:
-    longer = longer_action(action, vocabulary)
-    return longer.params if longer is not None else ()
 
 
 def _of_command_line(tokens: Sequence[Token]) -> Sequence[Token]:

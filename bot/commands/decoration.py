@@ -88,6 +88,8 @@ def _closings(sign: str) -> str:
 
 def is_unclear(name: str) -> bool:
     """Return whether a sign at the edge of a name may be decoration or belong to it."""
+    if name and name[0] in _PLAIN and name[-1] in _PLAIN:
+        return False
     bare = without_edges(name)
     before, _, after = name.partition(bare) if bare else (name, "", "")
     return not bare or bool(before.strip(_BEGINS) or after.strip(_ENDS))
@@ -148,6 +150,8 @@ def is_filler(token: Token) -> bool:
 
 def _is_ornament(token: Token) -> bool:
     if token.name or token.quoted or token.value in _KEPT or "=" in token.value:
+        return False
+    if token.value[:1].isalnum():
         return False
     return _EMOJI.fullmatch(token.value) is not None or not any(
         char == "\uff1d" or _is_of_word(char) for char in token.value

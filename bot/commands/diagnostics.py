@@ -1,9 +1,7 @@
 """Parse errors: where they point, and what they must not show."""
 
 import unicodedata
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from typing import TypeAlias
 
 from bot.errors import ParseError
@@ -38,14 +36,21 @@ class CommandError(ParseError):
         self.alternatives: tuple[str, ...] = ()
 
 
-@contextmanager
-def hiding(spans: AbstractSet[Span]) -> Iterator[None]:
-    """Add spans to those that a parse error must not show."""
-    try:
-        yield
-    except CommandError as error:
-        error.hidden |= spans
-        raise
+class hiding:  # noqa: N801 (used like a function, as contextlib's own)
+    """Adds spans to those that a parse error must not show."""
+
+    __slots__ = ("_spans",)
+
+    def __init__(self, spans: AbstractSet[Span]) -> None:
+        self._spans = spans
+
+    def __enter__(self) -> None:
+        """Do nothing yet."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Add them to an error on its way."""
+        if isinstance(error, CommandError):
+            error.hidden |= self._spans
 
 
 def redact_error(error: CommandError) -> ParseError:

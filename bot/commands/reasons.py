@@ -44,7 +44,7 @@ def with_reason(command: Command, code: str, vocabulary: Vocabulary) -> Command:
     """
     found = vocabulary.reasons.get(code) if command.action.takes_reason else None
     if found is None:
-        return replace(command, reason="")
+        return replace(command, reason="") if command.reason else command
     if command.action.param(REASON) is None:
         return replace(command, reason=code)
     return replace(command, reason=code, params={**command.params, REASON: found.sent})

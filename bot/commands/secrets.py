@@ -31,12 +31,13 @@ def tokenize_hiding_secrets(context: Context) -> list[Token]:
 
 def takes_secret(action: Action) -> bool:
     """Return whether an action has a secret parameter."""
-    return any(param.secret for param in action.params)
+    return bool(action.secret_params)
 
 
 def is_url(text: str) -> bool:
     """Return whether a text looks like a URL, with or without its scheme."""
-    return stream_urls.looks_like_url(text) or stream_urls.lacks_its_scheme(text)
+    # Nearly every word has no slash, and each is asked about several times.
+    return "/" in text and (stream_urls.looks_like_url(text) or stream_urls.lacks_its_scheme(text))
 
 
 def named(tokens: Iterable[Token], vocabulary: Vocabulary) -> frozenset[Span]:
@@ -52,7 +53,7 @@ def urls(tokens: Iterable[Token]) -> frozenset[Span]:
 
 def assigned(action: Action, places: Mapping[str, Token]) -> frozenset[Span]:
     """Return the values of an action's secret parameters."""
-    secret = {param.api for param in action.params if param.secret}
+    secret = action.secret_params
     return frozenset(_value_span(token) for name, token in places.items() if name in secret)
 
 

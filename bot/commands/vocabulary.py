@@ -1,7 +1,8 @@
 """The words that a command may use: the catalog, the policy file's targets and defaults."""
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bot.model.actions import DEFAULT, Account, Action, Effect, Json, Param, Params, Site
 from bot.model.commands import Reason
@@ -84,7 +85,10 @@ class Vocabulary:
 
     def on(self, account: str) -> "Vocabulary":
         """Return the vocabulary with another default account."""
-        return replace(self, account=account)
+        # Not with `replace`, which would index all actions anew, before an ack.
+        other = copy.copy(self)
+        object.__setattr__(other, "account", account)
+        return other
 
     @property
     def meant(self) -> str:

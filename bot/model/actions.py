@@ -372,6 +372,7 @@ class Action:
     impact: str = ""
     emulation: Emulation = field(default_factory=Emulation)
     params_by_name: Mapping[str, Param] = field(init=False, repr=False, compare=False)
+    secret_params: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Index the parameters, because each word of a command is looked up several times."""
@@ -380,6 +381,8 @@ class Action:
             for name in (param.word, *map(str.casefold, param.names)):
                 named.setdefault(name, param)
         object.__setattr__(self, "params_by_name", named)
+        secret = frozenset(param.api for param in self.params if param.secret)
+        object.__setattr__(self, "secret_params", secret)
 
     @property
     def plain_name(self) -> str:

@@ -1,7 +1,9 @@
 """Whoever is about to post a message has its lease, whatever came between."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,23 @@ async def timed_store(database_url: str, clock: ManualClock) -> AsyncIterator[St
         yield store
 
 
+@contextlib.contextmanager
+def suspended(store: Store) -> Iterator[None]:
+    """Let a replica claim nothing meanwhile, however long that takes."""
+    claim, awake = store.outbox.claim, asyncio.Event()
+
+    async def claims_awake(*given: Any) -> list[OutboxMessage]:
+        await awake.wait()
+        return await claim(*given)
+
+    store.outbox.claim = claims_awake  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        store.outbox.claim = claim  # type: ignore[method-assign]
+        awake.set()
+
+
 async def test_replica_that_was_suspended_posts_nothing_that_another_has(
     database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,9 +62,10 @@ async def test_replica_that_was_suspended_posts_nothing_that_another_has(
             marked = await mark(message)
             if marks == 1:
                 slept = store.session.lease + 1.0
-                clock.advance(slept)
-                async with delivering(other, desk) as second:
-                    await second.drain()
+                with suspended(store):
+                    clock.advance(slept)
+                    async with delivering(other, desk) as second:
+                        await second.drain()
             return marked
 
         store.outbox.mark_in_flight = stands_still  # type: ignore[method-assign]
@@ -71,9 +91,10 @@ async def test_look_for_an_earlier_post_outlasts_no_lease(
             async def deliver(self, delivery: Delivery) -> DeliveryResult:
                 nonlocal passed
                 passed = store.session.lease + 1.0
-                clock.advance(passed)
-                async with delivering(other, posted) as second:
-                    await second.drain()
+                with suspended(store):
+                    clock.advance(passed)
+                    async with delivering(other, posted) as second:
+                        await second.drain()
                 try:
                     return await super().deliver(delivery)
                 finally:

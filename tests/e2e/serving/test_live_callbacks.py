@@ -9,7 +9,7 @@ import pytest
 from bot.cli.demo import INCIDENTS, Sandbox
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.tencent.callbacks import DEMO_KEY
-from tests.support.live_callbacks import said, signed
+from tests.support.live_callbacks import BEGAN, said, signed
 from tests.support.waiting import until
 
 DOMAIN = "5000.livepush.myqcloud.com"
@@ -27,6 +27,12 @@ def lines(world: Sandbox, words: str) -> list[Message]:
 async def stop(world: Sandbox, stream: str) -> None:
     await world.slack.person("U0ALICE").slash("/stopstream", f"live {stream}", INCIDENTS)
     await until(lambda: lines(world, "RequestId"))
+
+
+def began(world: Sandbox, stream: str) -> bool:
+    """Return whether the bot was told that a push has begun."""
+    told = (one for one in world.cloud.callbacks.sent if one.event_type == BEGAN)
+    return any(one.stream == stream and one.status == 200 for one in told)
 
 
 def body(stream: str = "stream1", *, key: str = DEMO_KEY, ahead: float = 600.0) -> bytes:
@@ -63,6 +69,8 @@ async def test_end_of_the_push_confirms_the_stop(world: Sandbox) -> None:
     for number in range(20):
         name = f"cam-{number}"
         world.cloud.resources.put("stream", name, DOMAIN, "live", since=time.time())
+        # Of a push that it has not seen, the emulated cloud tells no end.
+        await until(lambda: began(world, name))  # noqa: B023 (awaited here)
         await world.slack.person("U0ALICE").slash("/stopstream", f"live {name}", INCIDENTS)
         off, unread = f"*Off: `{name}`*", f"Couldn't check whether `{name}`"
         await until(lambda: lines(world, off) or lines(world, unread))  # noqa: B023 (awaited here)
