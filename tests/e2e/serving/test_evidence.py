@@ -71,7 +71,8 @@ async def test_picture_of_a_ban_goes_from_the_bucket_into_the_bundle(
         return [one.status for one in cloud.callbacks.sent if one.event_type == SNAPSHOT]
 
     assert await until(taken) == [200]
-    (root,) = slack.channels[INCIDENTS].roots
+    # The picture may be there before the card is.
+    (root,) = await until(lambda: slack.channels[INCIDENTS].roots)
     serving.send_signal(signal.SIGTERM)
     await serving.communicate()
     link = f"https://acme.slack.com/archives/{INCIDENTS}/p{root.ts.replace('.', '')}"
