@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.errors import NeverSentError
+from bot.errors import NeverSentError, StopstreamError
 from bot.tencent.credentials import Credentials
 
 log = structlog.get_logger("stopstream.tencent")
@@ -110,5 +110,7 @@ class RenewedKey:
                 log.info("the key is renewed", origin=self.origin, until=int(self.until or 0))
             case NeverSentError() as error:
                 log.warning("the key is not renewed", origin=self.origin, why=str(error))
+            case StopstreamError() as error:
+                log.error("the key is not renewed", origin=self.origin, why=str(error))
             case error:
                 log.error("the key is not renewed", origin=self.origin, exc_info=error)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import structlog
 
+from bot.errors import StopstreamError
 from bot.supervision import IDLE, LONGEST, Loop, Supervisor
 
 log = structlog.get_logger("stopstream.errands")
@@ -131,7 +132,10 @@ class BackgroundQueue:
         if error is None:
             return ""
         fault = fault_number()
-        log.error("an errand failed", errand=name, fault=fault, why=str(error), exc_info=error)
+        # What Slack or the database refuses is no defect of ours: its traceback says nothing.
+        defect = None if isinstance(error, StopstreamError | TimeoutError) else error
+        why = str(error) or type(error).__name__
+        log.error("an errand failed", errand=name, fault=fault, why=why, exc_info=defect)
         return fault
 
 

@@ -2,8 +2,13 @@
 
 import asyncio
 
+import pytest
+import structlog
+
+from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.supervision import Supervisor
+from handlers.slack.api_calls import CallError, Refused
 from handlers.slack.background import BackgroundQueue
 
 
@@ -47,3 +52,29 @@ async def test_background_queue_abandons_slow_job() -> None:
     await background.stop(grace=60.0)
 
     assert len(done) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "traced"),
+    [
+        (CallError(Refused("channel_not_found")), False),
+        (StoreError("the disk is full"), False),
+        (TimeoutError(), False),
+        (ZeroDivisionError(), True),
+    ],
+)
+async def test_only_a_defect_is_logged_with_its_traceback(error: Exception, traced: bool) -> None:
+    """What Slack or the database refuses is one line that says why."""
+    background = BackgroundQueue(supervisor=Supervisor(Metrics()), workers=1)
+
+    async def failing() -> None:
+        raise error
+
+    background.start()
+    with structlog.testing.capture_logs() as lines:
+        background.submit("failing", failing)
+        await background.stop(grace=60.0)
+
+    (line,) = [one for one in lines if one["event"] == "an errand failed"]
+    assert line["why"]
+    assert bool(line.get("exc_info")) == traced

@@ -89,8 +89,11 @@ class Target:
     log: Path
 
     def changes(self) -> int:
-        """Return how many requests that change something the cloud has carried out."""
-        return sum(not one.api.startswith("Describe") for one in self.world.cloud.ran())
+        """Return how many requests that would change something have reached the cloud.
+
+        Also those that it has refused, as for a name that it does not know.
+        """
+        return sum(not one.api.startswith("Describe") for one in self.world.cloud.received)
 
     def messages(self) -> list[Message]:
         """Return all messages of the bot, the private ones, too."""
