@@ -329,6 +329,8 @@ async def test_nothing_is_claimed_after_the_last_message(
 
     timed_store.outbox.claim = counted  # type: ignore[method-assign, assignment]
     await queue(timed_store, operation(1), *(CARD, ENDING)[:count])
+    # PostgreSQL tells of the new messages a moment after their commit.
+    await asyncio.sleep(0.5)
     async with delivering(timed_store, desk) as relay:
         await relay.drain()
         await asyncio.sleep(0.1)
