@@ -290,7 +290,7 @@ class ExpandedTarget:
 def expand_target(context: Context, name: Token) -> ExpandedTarget:
     """Return what a target's text means; targets inside it are not expanded."""
     text = unescape(context.vocabulary.targets[name.value])
-    inner = Context(text, replace(context.vocabulary, targets={}), context.now)
+    inner = Context(text, context.vocabulary.without_targets(), context.now)
     try:
         tokens, verb = split_verb(inner, secrets.tokenize_hiding_secrets(inner), None)
         if not tokens or tokens[0].name:

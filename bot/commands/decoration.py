@@ -56,8 +56,7 @@ _KEPT = frozenset("?")
 
 def undecorated(value: str) -> str:
     """Return an unquoted word without formatting, brackets and what ends a sentence."""
-    if value[:1] in _PLAIN and value[-1:] in _PLAIN:
-        # Nearly every word: nothing of it is looked at more closely.
+    if _has_plain_edges(value):
         return value
     before = None
     while value != before:
@@ -71,6 +70,11 @@ def undecorated(value: str) -> str:
         if inner and value[-1] in _closings(value[0]):
             value = inner
     return value
+
+
+def _has_plain_edges(word: str) -> bool:
+    """Return whether no decoration can be at the edges of a word; true of nearly every one."""
+    return word[:1] in _PLAIN and word[-1:] in _PLAIN
 
 
 def _closings(sign: str) -> str:
@@ -88,7 +92,7 @@ def _closings(sign: str) -> str:
 
 def is_unclear(name: str) -> bool:
     """Return whether a sign at the edge of a name may be decoration or belong to it."""
-    if name and name[0] in _PLAIN and name[-1] in _PLAIN:
+    if name and _has_plain_edges(name):
         return False
     bare = without_edges(name)
     before, _, after = name.partition(bare) if bare else (name, "", "")
@@ -152,6 +156,7 @@ def _is_ornament(token: Token) -> bool:
     if token.name or token.quoted or token.value in _KEPT or "=" in token.value:
         return False
     if token.value[:1].isalnum():
+        # Nearly every word.
         return False
     return _EMOJI.fullmatch(token.value) is not None or not any(
         char == "\uff1d" or _is_of_word(char) for char in token.value

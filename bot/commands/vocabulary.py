@@ -85,9 +85,16 @@ class Vocabulary:
 
     def on(self, account: str) -> "Vocabulary":
         """Return the vocabulary with another default account."""
+        return self._with("account", account)
+
+    def without_targets(self) -> "Vocabulary":
+        """Return the vocabulary without the policy's targets."""
+        return self._with("targets", {})
+
+    def _with(self, name: str, value: object) -> "Vocabulary":
         # Not with `replace`, which would index all actions anew, before an ack.
         other = copy.copy(self)
-        object.__setattr__(other, "account", account)
+        object.__setattr__(other, name, value)
         return other
 
     @property

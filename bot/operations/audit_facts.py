@@ -57,7 +57,7 @@ def visible_params(operation: Operation, action: Action | None) -> dict[str, Jso
 
 def without_secrets(operation: Operation, action: Action) -> dict[str, Json]:
     """Return the parameters to store once nothing needs the secrets among them any more."""
-    secret = {param.api for param in action.params if param.secret}
+    secret = action.secret_params
     return {name: HIDDEN if name in secret else v for name, v in operation.params.items()}
 
 

@@ -86,9 +86,8 @@ class Recorder:
     ) -> Reply:
         """Record an operation and let the worker take it."""
         self._metrics.asked.labels(invocation.via.value, command.action.api).inc()
-        secret = any(param.secret for param in command.action.params)
         # A bare word may be a key, without a name that would show it.
-        text = format_command(command) if secret else invocation.text
+        text = format_command(command) if command.action.secret_params else invocation.text
         vocabulary = self._policy().vocabulary
         usual = vocabulary.usual(command.action, command.account, command.params)
         origin = replace(origin, spans=command.spans, usual=usual)

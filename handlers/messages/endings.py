@@ -200,7 +200,7 @@ def private_reply(
 
 def _own_words(operation: Operation, action: Action | None) -> str:
     """Name a request by what its asker typed; empty where the bot may have put words to it."""
-    secret = action is None or any(param.secret for param in action.params)
+    secret = action is None or bool(action.secret_params)
     if secret or operation.via not in (Via.COMMAND, Via.MENTION):
         return ""
     return f"{Look.DENIED.emoji} {Look.DENIED.word}: {code(operation.text, 300)}. "

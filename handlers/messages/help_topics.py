@@ -120,7 +120,7 @@ def _means(text: str, actions: Sequence[Action]) -> str:
     """Quote the command that a target stands for; its kind alone if that takes secrets."""
     kind = _kind(text).casefold()
     found = [action for action in actions if kind in _kind_names(action)]
-    if any(param.secret for action in found for param in action.params):
+    if any(action.secret_params for action in found):
         return code(f"{kind} …")
     return code(redact(text), 200)
 

@@ -17,6 +17,7 @@ from bot.model.actions import Effect
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.events import Ack
 from bot.sandbox.slack.workspace import Workspace
+from bot.sandbox.tencent.server import CloudEmulator
 from handlers.messages import views
 from tests.bench.acks import until_ready
 from tests.support.paths import ROOT
@@ -89,11 +90,8 @@ class Target:
     log: Path
 
     def changes(self) -> int:
-        """Return how many requests that would change something have reached the cloud.
-
-        Also those that it has refused, as for a name that it does not know.
-        """
-        return sum(not one.api.startswith("Describe") for one in self.world.cloud.received)
+        """Return how many requests that would change something have reached the cloud."""
+        return changes(self.world.cloud)
 
     def messages(self) -> list[Message]:
         """Return all messages of the bot, the private ones, too."""
@@ -257,6 +255,14 @@ async def target(
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+def changes(cloud: CloudEmulator) -> int:
+    """Return how many requests that would change something have reached the cloud.
+
+    Also those that it has refused, as for a name that it does not know.
+    """
+    return sum(not one.api.startswith("Describe") for one in cloud.received)
 
 
 async def in_turn(tries: Iterable[Any], one: Callable[..., Any], at_once: int = 8) -> None:

@@ -36,7 +36,7 @@ _FORMULA = "=+-@"
 async def texts(target: Target, count: int, seed: int) -> Attack:
     """Send each text as a command, and every fifth by each other way; read what is shown."""
     found = Attack("hostile texts")
-    before = _ran(target)
+    before = len(target.world.cloud.received)
     ways: list[Callable[[Target, str, str], Coroutine[Any, Any, Ack]]] = [
         *(_mention, _form, _shortcut, _alert, _answer)
     ]
@@ -59,15 +59,11 @@ async def texts(target: Target, count: int, seed: int) -> Attack:
     slack = target.world.slack
     for user, view in [*slack.modals.items(), *slack.homes.items()]:
         _look(found, view, user)
-    streams = [one.params for one in target.world.cloud.ran()[before:]]
+    streams = [one.params for one in list(target.world.cloud.received)[before:]]
     found.note(f"to the cloud: {as_json(streams)}", through="\ud800" in as_json(streams))
     await _look_at_terminal(target, found)
     _look_at_log(target, found)
     return found
-
-
-def _ran(target: Target) -> int:
-    return len(target.world.cloud.ran())
 
 
 async def _command(target: Target, text: str, user: str) -> Ack:
