@@ -17,6 +17,12 @@ _LINE_MOST = 1024
 
 _END = b"\r\n\r\n"
 
+# The lines that tell how long the body is; the first line of a head is none.
+_LENGTH = re.compile(
+    rb"\r\n[ \t\x0b\f]*(?P<name>transfer-encoding|content-length)[ \t\x0b\f]*(?P<value>(?::.*?)?)"
+    rb"(?=\r\n|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;|$)")
 
 
@@ -135,16 +141,12 @@ def _body_length(head: bytes) -> int | None:
     Raises:
         Refused: It announces more than one length, or none that is a number.
     """
-    lengths: list[bytes] = []
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        match name.strip().lower():
-            case b"transfer-encoding":
-                return None
-            case b"content-length":
-                lengths.append(value.strip())
-    if not lengths:
+    found = _LENGTH.findall(head)
+    if not found:
         return 0
+    if any(name.lower() == b"transfer-encoding" for name, _ in found):
+        return None
+    lengths = [value[1:].strip() for _, value in found]
     if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > 12:  # noqa: PLR2004 (more is no size)
         raise Refused(400, "the length of the body is not one number")
     if (length := int(lengths[0])) > BODY_MOST:

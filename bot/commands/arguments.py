@@ -11,6 +11,7 @@ from bot.commands.context import Context
 from bot.commands.decoration import (
     holds_mention,
     holds_several,
+    is_plain,
     is_unclear,
     undecorated,
     without_edges,
@@ -65,7 +66,8 @@ def assign(context: Context, action: Action, token: Token, assignment: Assignmen
     if name in assignment.places:
         raise context.error(f'"{token.name}" is given twice.', token)
     param = action.param(name)
-    if not token.quoted:
+    holds_host = param is not None and param.type is param_types.hostname
+    if not token.quoted and (holds_host or not is_plain(token.value)):
         token = _undecorated(context, action, param, token)
     if token.name and not token.value and not token.quoted:
         word = param.word if param is not None else name.lower()
@@ -158,6 +160,8 @@ def _assign_stream(
     if not token.name and token.value in context.vocabulary.targets:
         base = _target_values(context, action, param, token).merge(assignment.base)
         return replace(assignment, base=base)
+    if is_plain(token.value):
+        return assignment.place(param.api, token)
     if token.quoted and " " in token.value and "://" in token.value:
         inner = stream_urls.only_url_in(token.value)
         if not inner:

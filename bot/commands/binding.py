@@ -9,7 +9,7 @@ from bot.catalog import stream_urls
 from bot.commands import secrets
 from bot.commands.actions import longer_action
 from bot.commands.context import Context
-from bot.commands.decoration import is_filler, joined_durations, undecorated
+from bot.commands.decoration import is_filler, is_plain, joined_durations, undecorated
 from bot.commands.diagnostics import printable
 from bot.commands.parsed import ParsedArguments
 from bot.commands.several import is_host
@@ -39,7 +39,7 @@ def bind_words(
     Raises:
         CommandError: Only a filler is left to be the name.
     """
-    if secrets.takes_secret(action):
+    if secrets.takes_secret(action) or (len(tokens) == 1 and _is_alone(tokens[0])):
         return list(tokens)
     longer = longer_action(action, context.vocabulary)
     both = (action,) if longer is None else (action, longer)
@@ -57,6 +57,15 @@ def bind_words(
     kept = [token for token in bound if not is_filler(token)]
     _require_name(context, action, bound, kept, base)
     return _with_times(context, action, kept, times, base)
+
+
+def _is_alone(token: Token) -> bool:
+    """Return whether a token stays as it is where no other one is typed."""
+    return (
+        not (token.name or token.quoted or is_duration(token.value))
+        and is_plain(token.value)
+        and not is_filler(token)
+    )
 
 
 _COMMON = frozenset(COMMON_NAMES)

@@ -62,20 +62,18 @@ def default_value(context: Context, action: Action, param: Param, account: str) 
     Raises:
         CommandError: The policy's default is not of the parameter's type.
     """
-    for values in context.vocabulary.defaults_for(action, account):
-        name = next((name for name in param.names if name in values), None)
-        if name is None:
-            continue
-        text = str(values[name])
-        try:
-            return param.type.read(text, context.now)
-        except ValueError:
-            shown = HIDDEN if param.secret else printable(text)
-            raise context.error(
-                f'The policy\'s default "{shown}" for {param.api} is not {param.type.description}.',
-                None,
-            ) from None
-    return param.default_value(context.now)
+    given = context.vocabulary.given(action, account)
+    if param.api not in given:
+        return param.default_value(context.now)
+    text = str(given[param.api])
+    try:
+        return param.type.read(text, context.now)
+    except ValueError:
+        shown = HIDDEN if param.secret else printable(text)
+        raise context.error(
+            f'The policy\'s default "{shown}" for {param.api} is not {param.type.description}.',
+            None,
+        ) from None
 
 
 def missing_account(vocabulary: Vocabulary) -> str:

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Set as AbstractSet
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from bot.errors import ParseError
 from bot.redact import HIDDEN, redact
@@ -37,20 +37,25 @@ class CommandError(ParseError):
 
 
 class hiding:  # noqa: N801 (used like a function, as contextlib's own)
-    """Adds spans to those that a parse error must not show."""
+    """Adds spans to those that a parse error must not show.
 
-    __slots__ = ("_spans",)
+    Attributes:
+        spans: Those that are hidden now; more or fewer may be as parsing goes on.
+    """
 
-    def __init__(self, spans: AbstractSet[Span]) -> None:
-        self._spans = spans
+    __slots__ = ("spans",)
 
-    def __enter__(self) -> None:
+    def __init__(self, spans: frozenset[Span]) -> None:
+        self.spans = spans
+
+    def __enter__(self) -> Self:
         """Do nothing yet."""
+        return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Add them to an error on its way."""
         if isinstance(error, CommandError):
-            error.hidden |= self._spans
+            error.hidden |= self.spans
 
 
 def redact_error(error: CommandError) -> ParseError:

@@ -125,19 +125,17 @@ def _interpret_command(
         error = context.error("Say first what it is about, for example live.", kind)
         raise offering(error, about_pair(context, kind, verb))
     # The path of a URL may be a key, until the action is known to take none.
-    urls = secrets.urls(tokens if verb is Effect.START else rest)
-    with hiding(urls):
+    with hiding(secrets.urls(tokens if verb is Effect.START else rest)) as hidden:
         action, base = _resolve(context, kind, verb)
         rest = bind_words(context, action, rest, base)
-    hidden = urls if secrets.takes_secret(action) else frozenset()
-    if kind.value.casefold() != action.api.casefold():
-        action = longer_variant(action, rest, context.vocabulary)
-    with hiding(hidden):
+        if not secrets.takes_secret(action):
+            hidden.spans = frozenset()
+        if kind.value.casefold() != action.api.casefold():
+            action = longer_variant(action, rest, context.vocabulary)
         arguments, assignment = parse_arguments(context, action, rest, base)
-    hidden |= secrets.assigned(action, assignment.places)
-    with hiding(hidden):
+        hidden.spans |= secrets.assigned(action, assignment.places)
         command = complete_command(context, action, arguments, assignment, kind)
-    return Interpretation(command, assignment.places, hidden)
+    return Interpretation(command, assignment.places, hidden.spans)
 
 
 def _without_kind(context: Context, action: Action, tokens: Sequence[Token]) -> Sequence[Token]:

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.model.actions import DEFAULT, Account, Action, Effect, Json, Param, Params, Site
+from bot.model.actions import DEFAULT, Account, Action, Effect, Params, Site
 from bot.model.commands import Reason
 
 VERBS = {
@@ -61,6 +61,9 @@ class Vocabulary:
     reason_needed: frozenset[str] = frozenset()
     called: Mapping[str, Sequence[Action]] = field(init=False, repr=False, compare=False)
     secret_names: frozenset[str] = field(init=False, repr=False, compare=False)
+    _given: dict[tuple[str, str], Mapping[str, str | int | bool]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         """Index the actions, because each text is looked up several times before its ack."""
@@ -122,26 +125,32 @@ class Vocabulary:
                 if name in defaults:
                     yield defaults[name]
 
+    def given(self, action: Action, account: str) -> Mapping[str, str | int | bool]:
+        """Return the policy's defaults of an action's parameters, by Tencent's own names."""
+        known = self._given.get((action.api, account))
+        if known is None:
+            known = {}
+            for param in action.params:
+                for values in self.defaults_for(action, account):
+                    name = next((name for name in param.names if name in values), None)
+                    if name is not None:
+                        known.setdefault(param.api, values[name])
+            # Looked up for each parameter of each text, before its ack.
+            self._given[action.api, account] = known
+        return known
+
     def filled_in(self, action: Action) -> tuple[str, ...]:
         """Return the names of the parameters that the policy fills in where nobody gives them."""
-        given = {name for defaults in self.defaults_for(action, self.meant) for name in defaults}
-        return tuple(one.api for one in action.params if not given.isdisjoint(one.names))
+        return tuple(self.given(action, self.meant))
 
     def usual(self, action: Action, account: str, params: Params) -> tuple[str, ...]:
         """Return the names of the parameters that have their default."""
+        given = self.given(action, account)
         return tuple(
             param.api
             for param in action.params
-            if param.api in params and self._default(action, account, param) == params[param.api]
+            if param.api in params and given.get(param.api, param.default) == params[param.api]
         )
-
-    def _default(self, action: Action, account: str, param: Param) -> Json:
-        """Return the default of a parameter: the policy's, or else the catalog's."""
-        for given in self.defaults_for(action, account):
-            for name in param.names:
-                if name in given:
-                    return given[name]
-        return param.default
 
     def region_for(self, action: Action, account: str) -> str:
         """Return the configured region of a command that names none; or empty."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Generic, TypeVar
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 
 from bot.supervision import Supervisor, until_set
 
@@ -14,6 +14,9 @@ T = TypeVar("T")
 
 BURST, WITHIN = 10, 2.0
 """So many requests of one person within so many seconds are a bulk."""
+
+_ASKERS = 1000
+"""So many people, those who asked last, are told apart in this."""
 
 LEAD = 0.1
 """Seconds before its last slot at which a queue dispatches the next requests, at least."""
@@ -43,14 +46,15 @@ class BurstDetector:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._times: TTLCache[str, deque[float]] = TTLCache(10_000, ttl=60.0, timer=clock)
+        self._times: LRUCache[str, deque[float]] = LRUCache(_ASKERS)
 
     def counts(self, who: str) -> bool:
         """Note a request; return whether it is one of a bulk."""
         now = self._clock()
-        times = self._times.get(who) or deque[float](maxlen=BURST)
+        times = self._times.get(who)
+        if times is None:
+            times = self._times[who] = deque[float](maxlen=BURST)
         times.append(now)
-        self._times[who] = times
         return len(times) == BURST and now - times[0] < WITHIN
 
 

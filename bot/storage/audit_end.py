@@ -98,11 +98,31 @@ class EndGuard:
     def __init__(self, key: str, last_seal: LastSealFile | None = None) -> None:
         self._key = key
         self._last_seal = last_seal
+        self._read: tuple[int, End] | None = None
+        """The `data_version` of the writer's connection to SQLite, and the end that it has read."""
         self.seen: End | None = None
+
+    def end(self, connection: sa.Connection) -> End:
+        """Return the end of the log, in a transaction that is the only one that writes.
+
+        Of SQLite only what others have written since is read: most transactions find nothing.
+        """
+        if connection.dialect.name != "sqlite":
+            return end(connection)
+        version = int(_DATA_VERSION.scalar(connection))
+        if self._read is None or self._read[0] != version:
+            self._read = version, end(connection)
+        return self._read[1]
+
+    def disconnected(self) -> None:
+        """Note that the writer's connection is gone: another one counts anew."""
+        self._read = None
 
     def committed(self, end: End) -> None:
         """Note the end that a transaction of this process has committed."""
         self.seen = end
+        if self._read is not None:
+            self._read = self._read[0], end
         if self._last_seal is not None and end.is_signed:
             self._last_seal.write(end.seq, end.hash)
 
@@ -205,6 +225,8 @@ _KEY_RECORDS = Prepared(
     .order_by(trail.c.seq)
 )
 _HASH = Prepared(sa.select(trail.c.hash).where(trail.c.seq == sa.bindparam("is_seq")))
+# Changes where another connection has committed something, whoever has it.
+_DATA_VERSION = Prepared(sa.text("PRAGMA data_version"))
 _NEWEST_OF_KEYS = Prepared(
     sa.select(trail.c.body)
     # By the index on operations: few records belong to none.

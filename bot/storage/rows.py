@@ -5,7 +5,7 @@ are missing take the model's defaults; anything else is an UnreadableRowError.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, is_dataclass
 from functools import lru_cache
 from typing import Any
@@ -152,9 +152,14 @@ def _encoded(value: object) -> Any:
             return value
 
 
-def keys(found: Iterable[Params]) -> str:
+def keys(found: Collection[Params]) -> str:
     """Return the keys of resources as their column holds them."""
-    return json.dumps([dict(one) for one in found])
+    return json.dumps([dict(one) for one in found]) if found else "[]"
+
+
+def _json(found: Params) -> str:
+    # Most have none when they are stored, before an ack.
+    return json.dumps(found) if found else "{}"
 
 
 def later(event: LaterEvent | None) -> str:
@@ -180,8 +185,13 @@ def merged_consent(id_: str, stored: str, parts: Mapping[str, Any]) -> str:
     except ValueError as error:
         raise UnreadableRowError("operations", id_, id_, _why(error)) from error
     for field, part in parts.items():
-        found |= {key: getattr(part, name) for name, key in CONSENT_KEYS[field].items()}
+        found |= _stored_part(field, part)
     return _CONSENT.encode(found)
+
+
+def _stored_part(field: str, part: object) -> dict[str, Any]:
+    """Return what the column `consent` holds of one field of an operation."""
+    return {key: getattr(part, name) for name, key in CONSENT_KEYS[field].items()}
 
 
 def _plain(value: object) -> object:
@@ -226,7 +236,7 @@ def columns(operation: Operation) -> dict[str, Any]:
         "reply_url": operation.place.reply_url,
         "text": operation.text,
         "api": operation.api,
-        "params": json.dumps(operation.params),
+        "params": _json(operation.params),
         "region": operation.region,
         "account": operation.account,
         "rule": operation.rule,
@@ -241,7 +251,7 @@ def columns(operation: Operation) -> dict[str, Any]:
         "request_id": operation.request_id,
         "code": operation.code,
         "said": operation.error_message,
-        "result": json.dumps(operation.result),
+        "result": _json(operation.result),
         "took": operation.duration,
         "card_channel": operation.card_channel,
         "card_ts": operation.card_ts,
@@ -260,10 +270,13 @@ def columns(operation: Operation) -> dict[str, Any]:
 
 
 def _consent(operation: Operation) -> str:
+    """Return the parts that an operation has; those that are missing are read as having none."""
+    found: dict[str, Any] = {}
     parts = (operation.approvals, operation.preview, operation.origin)
-    if parts == _NO_CONSENT:
-        return "{}"
-    return merged_consent(operation.id, "{}", dict(zip(CONSENT_KEYS, parts, strict=True)))
+    for field, part, nothing in zip(CONSENT_KEYS, parts, _NO_CONSENT, strict=True):
+        if part != nothing:
+            found |= _stored_part(field, part)
+    return _CONSENT.encode(found) if found else "{}"
 
 
 def _operation(row: sa.Row[Any]) -> Operation:

@@ -23,7 +23,7 @@ from bot.audit.hash_chain import FORMAT, KEY, Fact
 from bot.audit.last_seal import LastSealFile
 from bot.errors import CommitUnknownError, StoreError, UnstorableError
 from bot.storage import audit_records
-from bot.storage.audit_end import End, EndGuard, Flaw, end, is_current
+from bot.storage.audit_end import End, EndGuard, Flaw, is_current
 from bot.storage.commit_marks import CommitMarks, lock_writes
 from bot.storage.prepared import Prepared
 from bot.storage.work import Item, Job, Result, Transaction, Work, alike_of, answer
@@ -337,7 +337,7 @@ class Writer:
             StrangeKeyError: The log has another key than this process, so it must not write.
         """
         if transaction.end is None:
-            transaction.end = end(transaction.connection)
+            transaction.end = self._guard.end(transaction.connection)
             transaction.flaw = self._guard.flaw(transaction.connection, transaction.end)
             if transaction.flaw is not None:
                 self.on_tampering(transaction, transaction.flaw)
@@ -349,6 +349,7 @@ class Writer:
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
+        self._guard.disconnected()
         if connection is not None:
             try:
                 connection.close()

@@ -45,7 +45,7 @@ class _Cache(Generic[K, V]):
         self._clock = clock
 
     async def get(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
-        known = self._values.get(key)
+        known = self.peek(key)
         if known is not None:
             return known
         task = self._pending.get(key)
@@ -57,7 +57,11 @@ class _Cache(Generic[K, V]):
         return await asyncio.shield(task)
 
     def peek(self, key: K) -> V | None:
-        return self._values.get(key)
+        # Not `get`, which looks twice: this is asked before each ack.
+        try:
+            return self._values[key]
+        except KeyError:
+            return None
 
     def age(self, key: K) -> float | None:
         """Return the seconds since a cached answer was asked for."""

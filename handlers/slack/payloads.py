@@ -1,19 +1,30 @@
 """Reads Slack's payloads without trusting their shape; pure."""
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, Literal
 
 from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
 
-_OBJECTS = ("enterprise", "team", "user", "channel", "container", "message", "state")
-_TEXTS = ("type", "command", "callback_id", "team_id", "user_id", "trigger_id", "event_id")
+_TEXT, _OBJECT = (str, NoneType), (dict, str, NoneType)
+_SHAPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(
+        ("type", "command", "callback_id", "team_id", "user_id", "trigger_id", "event_id"), _TEXT
+    ),
+    **dict.fromkeys(
+        ("enterprise", "team", "user", "channel", "container", "message", "state"), _OBJECT
+    ),
+}
+"""What Bolt assumes that a field is; of others it assumes nothing."""
+
+_ANY = (object,)
 
 
 def text_at(payload: object, *path: str) -> str:
     """Return the text at a path of keys; empty if it is absent or of another type."""
     for name in path:
-        payload = payload.get(name) if isinstance(payload, Mapping) else None
+        payload = payload.get(name) if isinstance(payload, dict) else None
     return payload if isinstance(payload, str) else ""
 
 
@@ -60,8 +71,7 @@ def kind_of(body: Mapping[str, Any]) -> Literal["command", "event", "interaction
 def well_formed(body: Mapping[str, Any]) -> bool:
     """Return whether a request has the shape that Bolt assumes and raises without."""
     return (
-        all(isinstance(body.get(name), str | None) for name in _TEXTS)
-        and all(isinstance(body.get(name), Mapping | str | None) for name in _OBJECTS)
+        all(isinstance(value, _SHAPES.get(name, _ANY)) for name, value in body.items())
         and _all_objects(body.get("authorizations") or [])
         and _matches_type(body)
     )
@@ -76,8 +86,8 @@ def _matches_type(body: Mapping[str, Any]) -> bool:
         case "block_actions":
             return bool(body.get("actions")) and _all_objects(body["actions"])
         case _:
-            return all(isinstance(body.get(name), Mapping | None) for name in ("event", "view"))
+            return all(isinstance(body.get(name), dict | None) for name in ("event", "view"))
 
 
 def _all_objects(found: object) -> bool:
-    return isinstance(found, list) and all(isinstance(one, Mapping) for one in found)
+    return isinstance(found, list) and all(isinstance(one, dict) for one in found)
