@@ -265,34 +265,38 @@ class Writer:
             self._loop.call_soon_threadsafe(answer, self._unanswered.jobs)
 
     def _commit(self, jobs: list[Job[Any, Any]]) -> list[Job[Any, Any]]:
-        """Commit work, answer it, and return it: all of it, unless something is urgent."""
+        """Commit work, answer it, and return it: all of it, unless something is urgent.
+
+        After an error the connection must be dropped, which rolls back.
+        """
         if time.monotonic() - self._used > _IDLE:
             self._drop_connection()
         if self._connection is None:
             self._connection = self._engine.connect()
         began = time.monotonic()
-        with self._connection.begin() as begun:
-            now, monotonic = time.time(), time.monotonic()
-            if self._engine.dialect.name == "postgresql":
-                lock_writes(self._connection)
-                now = float(_CLOCK.scalar(self._connection))
-                monotonic = time.monotonic()
-            if self._clock is not None:
-                now = self._clock()
-            self._marks.begin(self._connection)
-            transaction = Transaction(self._connection, now, monotonic)
-            done = self._process(transaction, jobs)
-            after = self._record(transaction) if transaction.facts else None
-            mark = self._marks.leave(self._connection, now)
-            try:
-                begun.commit()
-            except Exception as error:
-                if mark:
-                    self._unanswered = _Unanswered(mark, done, transaction, after, error)
-                raise
+        begun = self._connection.begin()
+        now, monotonic = time.time(), time.monotonic()
+        if self._engine.dialect.name == "postgresql":
+            lock_writes(self._connection)
+            now = float(_CLOCK.scalar(self._connection))
+            monotonic = time.monotonic()
+        if self._clock is not None:
+            now = self._clock()
+        self._marks.begin(self._connection)
+        transaction = Transaction(self._connection, now, monotonic)
+        done = self._process(transaction, jobs)
+        after = self._record(transaction) if transaction.facts else None
+        mark = self._marks.leave(self._connection, now)
+        try:
+            begun.commit()
+        except Exception as error:
+            if mark:
+                self._unanswered = _Unanswered(mark, done, transaction, after, error)
+            raise
+        # Nothing here holds up the event loop, which has somebody's ack to write.
         self._loop.call_soon_threadsafe(answer, done)
-        self.on_commit(time.monotonic() - began)
         self._committed(transaction, after)
+        self.on_commit(self._used - began)
         return done
 
     def _process(self, transaction: Transaction, jobs: list[Job[Any, Any]]) -> list[Job[Any, Any]]:
