@@ -52,6 +52,8 @@ FILLERS = frozenset(
 )
 """Words of a sentence, which are no value unless they are quoted."""
 
+_BEFORE = _GREETINGS | FILLERS
+
 _KEPT = frozenset("?")
 """Asks for help, so it is no decoration where it stands alone."""
 
@@ -146,20 +148,26 @@ def plain_tokens(tokens: Sequence[Token], targets: Container[str]) -> list[Token
     Args:
         targets: Names of the policy's targets, which may be emoji.
     """
+    if all(is_plain(one.value) for one in tokens):
+        return list(tokens)
     return _unwrapped([one for one in tokens if one.value in targets or not _is_ornament(one)])
 
 
 def plain_word(token: Token) -> Token:
     """Return a bare word without decoration; any other token unchanged."""
-    if token.name or token.quoted:
+    if token.name or token.quoted or is_plain(token.value):
         return token
     return token.with_value(undecorated(token.value).lstrip(f"{SENTENCE_ENDS}>") or token.value)
 
 
 def is_filler(token: Token) -> bool:
     """Return whether a token is a word of a sentence, which is no value unless it is quoted."""
+    return _is_one_of(FILLERS, token)
+
+
+def _is_one_of(words: Container[str], token: Token) -> bool:
     bare = not token.name and not token.quoted
-    return bare and undecorated(token.value).casefold() in FILLERS
+    return bare and undecorated(token.value).casefold() in words
 
 
 def _is_ornament(token: Token) -> bool:
@@ -175,8 +183,7 @@ def _is_ornament(token: Token) -> bool:
 
 def is_greeting(token: Token) -> bool:
     """Return whether a token may stand before a command without being part of it."""
-    word = undecorated(token.value).casefold()
-    return is_filler(token) or (not token.name and not token.quoted and word in _GREETINGS)
+    return _is_one_of(_BEFORE, token)
 
 
 def _unwrapped(tokens: list[Token]) -> list[Token]:

@@ -43,6 +43,8 @@ _DRY_FLAG = re.compile(r"(?:--|—|–|―)dry[-_]?run$", re.IGNORECASE)
 _DRY_NAMES = frozenset({"dry-run", "dry_run", "dryrun"})
 _YES = frozenset({"yes", "true", "on", "1"})
 _TICK = "`"
+# Words in which nothing is a mark: nearly every text.
+_PLAIN_TEXT = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*(?: [A-Za-z0-9][A-Za-z0-9_-]*)*")
 # The same spaces as `str.isspace` knows.
 _WORD, _SPACE = re.compile(r"\S+"), re.compile(r"\s+")
 
@@ -101,6 +103,9 @@ def tokenize(text: str) -> list[Token]:
     Raises:
         ParseError: A quote is not closed.
     """
+    if _PLAIN_TEXT.fullmatch(text):
+        places = [(found[0], *found.span()) for found in _WORD.finditer(text)]
+        return [Token("", word, start, end, start, start) for word, start, end in places]
     return list(_tokens(text))
 
 
