@@ -80,10 +80,13 @@ def _require_printable(text: str) -> None:
         raise ValueError("it holds an invisible character")
 
 
+_PORT = re.compile(r":[0-9]*\Z")
+
+
 def _hostname(text: str, _now: float) -> Json:
     if "/" in text:
         raise ValueError("give the host name alone, without rtmp:// and path")
-    if re.search(r":[0-9]*\Z", text):
+    if _PORT.search(text):
         raise ValueError("give the host name alone, without a port")
     # Some non-ASCII letters become ASCII in lower case, so this comes first.
     if not text.isascii():

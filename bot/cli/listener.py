@@ -1,7 +1,8 @@
 """One port that the bot listens on: what is answered there, and the connections to it."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeAlias
 
 from aiohttp import web
 
@@ -10,6 +11,10 @@ from bot.cli.request_reader import BODY_MOST
 
 _GRACE = 3.0
 """Seconds for which requests in progress may go on when the server stops."""
+
+
+# aiohttp's server knows its requests as a base of what it makes of them.
+_Handler: TypeAlias = Callable[[Any], Awaitable[web.StreamResponse]]
 
 
 class Listener:
@@ -24,7 +29,11 @@ class Listener:
         self._connections = Connections()
         self._server: asyncio.Server | None = None
         app = web.Application(client_max_size=BODY_MOST, middlewares=[self._connections.bounded])
+        routes = tuple(routes)
         app.add_routes(routes)
+        self._at: dict[tuple[str, str], Any] = {
+            (one.method, one.path): one.handler for one in routes
+        }
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=_GRACE, logger=self._connections.log.logger()
         )
@@ -38,9 +47,21 @@ class Listener:
         await self._runner.setup()
         server = self._runner.server
         assert server is not None  # noqa: S101 (it is set up)
+        server.request_handler = self._handler(server.request_handler)
         self._server = await self._connections.listen(server, host, port)
         host, port = self._server.sockets[0].getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def _handler(self, routed: _Handler) -> _Handler:
+        """Return the handler of all requests; what names a route as it is needs no router."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            handler = self._at.get((request.method, request.path))
+            if handler is None:
+                return await routed(request)
+            return await self._connections.bounded(request, handler)
+
+        return handle
 
     async def stop(self) -> None:
         """Finish the requests in progress and close the port."""

@@ -234,6 +234,10 @@ class Decision:
     at: float = 0.0
 
 
+NO_APPROVALS, NO_PREVIEW, NO_ORIGIN = Approvals(), Preview(), Origin()
+"""What an operation has of each where it has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One run of a command: a row in the store. Times are epoch seconds.
@@ -295,9 +299,9 @@ class Operation:
     duration: float | None = None
     card_channel: str = ""
     card_ts: str = ""
-    approvals: Approvals = field(default_factory=Approvals)
-    preview: Preview = field(default_factory=Preview)
-    origin: Origin = field(default_factory=Origin)
+    approvals: Approvals = NO_APPROVALS
+    preview: Preview = NO_PREVIEW
+    origin: Origin = NO_ORIGIN
     reason: str = ""
     emergency: bool = False
     duplicate_of: str = ""

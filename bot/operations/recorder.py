@@ -13,7 +13,7 @@ from bot.errors import CommitUnknownError, ParseError, StoreError
 from bot.metrics import Metrics
 from bot.model.actions import DEFAULT, Params
 from bot.model.commands import Command, Invocation, Via
-from bot.model.operations import Operation, Origin, State
+from bot.model.operations import NO_ORIGIN, Operation, Origin, State
 from bot.operations.audit_facts import facts_of
 from bot.operations.operation_ids import new_id
 from bot.operations.results import Accepted, Invalid, NotRecorded, Reply
@@ -28,8 +28,6 @@ log = structlog.get_logger("stopstream.service")
 
 BOOKING = 2.0
 """Seconds that an ack may wait for the store; Slack waits 3."""
-
-_NO_ORIGIN = Origin()
 
 _NOT_KNOWN = (
     "I don't know yet whether your request was saved: the database does not answer. If a card "
@@ -82,7 +80,7 @@ class Recorder:
         self._clock = clock
 
     async def record(
-        self, invocation: Invocation, command: Command, origin: Origin = _NO_ORIGIN
+        self, invocation: Invocation, command: Command, origin: Origin = NO_ORIGIN
     ) -> Reply:
         """Record an operation and let the worker take it."""
         self._metrics.asked.labels(invocation.via.value, command.action.api).inc()
@@ -157,7 +155,7 @@ class Recorder:
         text: str,
         *,
         detail: str = "",
-        origin: Origin = _NO_ORIGIN,
+        origin: Origin = NO_ORIGIN,
     ) -> Operation:
         """Return an operation as it was asked for; nothing is stored."""
         return Operation(

@@ -18,6 +18,9 @@ from bot.model.actions import Approval, Json, Params
 from bot.model.commands import Via
 from bot.model.messages import EphemeralNotice, MessageKind
 from bot.model.operations import (
+    NO_APPROVALS,
+    NO_ORIGIN,
+    NO_PREVIEW,
     Approvals,
     Choice,
     Decision,
@@ -35,7 +38,7 @@ _PLACE, _NOTICE = TypeAdapter(Place), TypeAdapter(EphemeralNotice)
 _APPROVALS, _PREVIEW, _ORIGIN = TypeAdapter(Approvals), TypeAdapter(Preview), TypeAdapter(Origin)
 _KEYS = TypeAdapter(tuple[dict[str, str | int], ...])
 _LATER = TypeAdapter(LaterEvent)
-_NO_CONSENT = (Approvals(), Preview(), Origin())
+_NO_CONSENT = (NO_APPROVALS, NO_PREVIEW, NO_ORIGIN)
 CONSENT_KEYS: Mapping[str, Mapping[str, str]] = {
     "approvals": {
         "needed": "needed",
@@ -274,7 +277,7 @@ def _consent(operation: Operation) -> str:
     found: dict[str, Any] = {}
     parts = (operation.approvals, operation.preview, operation.origin)
     for field, part, nothing in zip(CONSENT_KEYS, parts, _NO_CONSENT, strict=True):
-        if part != nothing:
+        if part is not nothing and part != nothing:
             found |= _stored_part(field, part)
     return _CONSENT.encode(found) if found else "{}"
 
