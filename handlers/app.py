@@ -20,18 +20,18 @@ from handlers.listeners import (
     alerts,
     audit_search,
     buttons,
-    commands,
     errors,
     flagged,
     forms,
     home,
     live_picker,
     mentions,
-    outsiders,
     shortcuts,
     suggestions,
     user_groups,
 )
+from handlers.listeners.commands import SlashCommands
+from handlers.listeners.outsiders import Outsiders
 from handlers.listeners.reason_choice import ReasonChoice
 from handlers.slack.api_calls import with_rate_limit_retries
 from handlers.slack.background import BackgroundQueue
@@ -66,6 +66,9 @@ def build_app(
         is_late: Whether messages to a channel are held up.
     """
     quiet = _quiet_logger()
+    retrying = with_rate_limit_retries(client)
+    responder = Responder(service=service, background=background, client=retrying, is_late=is_late)
+    outsiders = Outsiders(service, responder, background)
     app = AsyncApp(
         # Bolt gives the logger of this name the level of the other one: with the program's own
         # name, the whole program would be as quiet as Bolt.
@@ -73,6 +76,7 @@ def build_app(
         logger=quiet,
         client=client,
         signing_secret=signing_secret,
+        before_authorize=SlashCommands(responder, outsiders),
         authorize=_FixedIdentity(identity, client.token or ""),
         process_before_response=True,
         # The receiver has verified the signature; in Socket Mode nothing is signed.
@@ -80,11 +84,8 @@ def build_app(
         raise_error_for_unhandled_request=True,
         attaching_function_token_enabled=False,
     )
-    retrying = with_rate_limit_retries(client)
-    responder = Responder(service=service, background=background, client=retrying, is_late=is_late)
-    outsiders.register(app, service=service, responder=responder, background=background)
+    app.use(outsiders)
     # Bolt tries the listeners in this order: the urgent ones come first.
-    commands.register(app, responder=responder)
     mentions.register(app, responder=responder, bot_user=identity.user)
     reasons = ReasonChoice(
         service=service, responder=responder, background=background, client=retrying

@@ -15,12 +15,10 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
 from handlers.messages.blocks import Message
-from handlers.slack.payloads import text_at
+from handlers.slack.payloads import RETRY, text_at
 from handlers.slack.responder import Responder
 
 log = structlog.get_logger("stopstream.mentions")
-
-_RETRY = "x-slack-retry-num"
 
 _BOT_SUBTYPES = ("bot_message",)
 
@@ -39,7 +37,7 @@ def register(app: AsyncApp, *, responder: Responder, bot_user: str) -> None:
         if invocation is None:
             return
         # Slack delivers an event again that was not acked in time.
-        invocation = replace(invocation, repeated=_RETRY in request.headers)
+        invocation = replace(invocation, repeated=RETRY in request.headers)
         if "edited" in body["event"]:
             responder.queue_ephemeral(invocation, EDITED)
             return

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from cachetools import TTLCache
-from slack_bolt.async_app import AsyncApp
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
@@ -30,22 +29,15 @@ An ack always has its sentence; a message costs Slack's patience, which cards ne
 """
 
 
-def register(
-    app: AsyncApp, *, service: Service, responder: Responder, background: BackgroundQueue
-) -> None:
-    """Register the check; it must come before every listener."""
-    app.use(_TurnAway(service, _Door(service, responder, background)))
-
-
-class _TurnAway(AsyncMiddleware):
-    """Answers an outsider; lets everybody else pass.
+class Outsiders(AsyncMiddleware):
+    """Answers an outsider; lets everybody else pass. It must come before every listener.
 
     A class, because for a function Bolt would collect some thirty arguments at each request.
     """
 
-    def __init__(self, service: Service, door: "_Door") -> None:
+    def __init__(self, service: Service, responder: Responder, background: BackgroundQueue) -> None:
         self._service = service
-        self._door = door
+        self._door = _Door(service, responder, background)
 
     async def async_process(self, *, req: AsyncBoltRequest, **given: Any) -> BoltResponse | None:
         """Answer an outsider here; let everybody else pass.
@@ -53,12 +45,17 @@ class _TurnAway(AsyncMiddleware):
         Args:
             given: Bolt's `resp`, and its `next`, which calls what comes after.
         """
-        body, ack = req.body, req.context.ack
         let_pass: Callable[[], Awaitable[BoltResponse | None]] = given["next"]
+        return await self.turn_away(req) or await let_pass()
+
+    async def turn_away(self, req: AsyncBoltRequest) -> BoltResponse | None:
+        """Answer an outsider; None for everybody else."""
+        body = req.body
         actor, place = requester(body)
         denied = self._service.queries.outsider_now(actor) if actor is not None else None
         if actor is None or denied is None:
-            return await let_pass()
+            return None
+        ack = req.context.ack
         self._door.record(actor, place)
         if "command" in body:
             return await ack(text=escape(denied.reason), response_type="ephemeral")
@@ -71,7 +68,7 @@ class _TurnAway(AsyncMiddleware):
         if text_at(body, "event", "type") != "app_home_opened":
             self._door.tell(actor, place, denied.reason)
             return await ack()
-        return await let_pass()
+        return None
 
 
 class _Door:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,7 +15,7 @@ from slack_sdk.signature import Clock, SignatureVerifier
 
 from bot.metrics import Metrics
 from bot.off_loop import parse_body
-from handlers.slack.payloads import kind_of, well_formed
+from handlers.slack.payloads import RETRY, kind_of, well_formed
 
 PATH = "/slack/events"
 
@@ -63,8 +63,7 @@ def receiver(
         body = await parse_body(raw, partial(_parse_body, raw, request.content_type))
         if body is None:
             return _plain(400, "The body is not what Slack sends.")
-        # Bolt needs no header for a body that is parsed, and nobody has signed the headers.
-        bolt_request = AsyncBoltRequest(body=body, mode="socket_mode")
+        bolt_request = AsyncBoltRequest(body=body, headers=_headers(request), mode="socket_mode")
         with metrics.ack.labels(kind_of(body)).time():
             response = await app.async_dispatch(bolt_request)
         return _answer(response)
@@ -83,6 +82,12 @@ def _answer(response: BoltResponse) -> web.Response:
 
 def _plain(status: int, sentence: str) -> web.Response:
     return web.Response(status=status, text=sentence + "\n")
+
+
+def _headers(request: web.Request) -> dict[str, str | Sequence[str]]:
+    """Return what a listener reads of the headers: nobody has signed them, and Bolt obeys some."""
+    again = request.headers.get(RETRY)
+    return {} if again is None else {RETRY: again}
 
 
 def _is_signed(verifier: SignatureVerifier, request: web.Request, raw: bytes) -> bool:

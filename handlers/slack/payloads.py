@@ -7,6 +7,9 @@ from typing import Any, Literal
 from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
 
+RETRY = "x-slack-retry-num"
+"""A header by which Slack says that it delivers an event again."""
+
 _TEXT, _OBJECT = (str, NoneType), (dict, str, NoneType)
 _SHAPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(
