@@ -25,6 +25,21 @@ class Fate(Enum):
     REFUSED = "refused"
 
 
+class _Cursor(sqlite3.Cursor):
+    """One that tells each replica of the writes of all others, which have the same connection."""
+
+    def execute(self, sql: str, *given: Any) -> "_Cursor":
+        """Execute a statement; each change counts as one of another connection."""
+        asks = sql == "PRAGMA data_version"
+        super().execute("SELECT total_changes()" if asks else sql, *given)
+        return self
+
+
+class _Connection(sqlite3.Connection):
+    def cursor(self, *_: Any) -> _Cursor:  # type: ignore[override] # the only kind here
+        return super().cursor(_Cursor)
+
+
 class MemoryDatabase:
     """One SQLite in memory, emptied for each run: statements that were made once stay usable.
 
@@ -38,7 +53,11 @@ class MemoryDatabase:
         self.fates: list[Fate] = []
         self.away = False
         self.file = sqlite3.connect(
-            ":memory:", isolation_level=None, check_same_thread=False, cached_statements=1_000
+            ":memory:",
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=1_000,
+            factory=_Connection,
         )
         self.file.deserialize(_schema())
         self.engine = sa.create_engine(

@@ -42,6 +42,14 @@ async def test_mention_runs_once_when_redelivered(workspace: Workspace) -> None:
     assert len(workspace.house.cloud.sent) == 1
 
 
+async def test_header_that_nobody_signed_skips_nothing(workspace: Workspace) -> None:
+    """Bolt would run none of a listener but what is to follow its ack."""
+    await workspace.event(mention("stop live stream1"), **{"X-Slack-Bolt-Lazy-Only": "1"})
+    await workspace.settle()
+
+    assert len(workspace.house.cloud.sent) == 1
+
+
 @pytest.mark.parametrize(
     ("headers", "said"),
     [({}, "Nothing was sent"), ({"X-Slack-Retry-Num": "1"}, "I don't know yet")],

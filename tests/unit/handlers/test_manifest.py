@@ -45,11 +45,11 @@ def test_manifest_matches_slack_schema(manifest: dict[str, Any]) -> None:
 
 
 def test_manifest_commands_match_listeners(manifest: dict[str, Any]) -> None:
-    """The manifest's slash commands are those that the listeners register, all escaped."""
+    """The manifest's slash commands are those that are answered, all escaped."""
     declared = manifest["features"]["slash_commands"]
 
     assert {entry["command"] for entry in declared} == set(commands.COMMANDS)
-    assert set(_registered("command")) == set(commands.COMMANDS)
+    assert not list(_registered("command")), "another listener takes commands"
     assert all(entry["should_escape"] for entry in declared)
 
 
