@@ -34,6 +34,9 @@ _ALL_MOST = 8 * 1024 * 1024
 
 _FIRST_REFUSAL = 400
 
+_MOMENT = 0.01
+"""Seconds by which a timer may come too early."""
+
 
 class Phase(Enum):
     """What a connection is doing."""
@@ -177,6 +180,8 @@ class Connection(asyncio.BufferedProtocol):
         self._reader = RequestReader()
         self._phase = Phase.FRESH
         self._timer: asyncio.TimerHandle | None = None
+        self._ends_at = 0.0
+        """When it has taken too long, by the event loop's clock."""
         self.received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -242,11 +247,11 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._connections.move(self, phase)
         self._phase = phase
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(
-            self._connections.seconds[phase], self.close
-        )
+        loop = asyncio.get_running_loop()
+        self._ends_at = loop.time() + self._connections.seconds[phase]
+        # A timer that comes too early looks again, which costs less than one for each request.
+        if self._timer is None or self._timer.when() > self._ends_at:
+            self._wait(loop)
 
     def answered(self) -> None:
         """Wait for the next request; a part of it may be there."""
@@ -262,6 +267,20 @@ class Connection(asyncio.BufferedProtocol):
             self._leave()
             # The server's protocol hears of it when the transport is closed.
             transport.abort()
+
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(self._ends_at, self._look)
+
+    def _look(self) -> None:
+        """Close it if it has taken too long, or else look again when it will have."""
+        loop = asyncio.get_running_loop()
+        # Rounding may wake it a moment before.
+        if loop.time() >= self._ends_at - _MOMENT:
+            self.close()
+        else:
+            self._wait(loop)
 
     def _note_phase(self) -> None:
         if self._phase is Phase.ANSWERING:
