@@ -24,6 +24,14 @@ A migration that a release before it cannot work with raises this to itself.
 
 _BEGIN, _BEGIN_WRITING = Prepared(sa.text("BEGIN")), Prepared(sa.text("BEGIN IMMEDIATE"))
 
+_VERSION = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Where alembic keeps the newest migration that a database has seen."""
+
 _ADDRESS = "STOPSTREAM_DATABASE_URL: "
 
 
@@ -231,33 +239,54 @@ def _unreachable(error: sa.exc.SQLAlchemyError) -> StoreError:
 
 def _schema(engine: sa.Engine) -> Schema:
     with engine.connect().execution_options(reads=True) as connection:
-        tables = sa.inspect(connection)
-        if not tables.has_table("alembic_version"):
-            return Schema(None)
-        current = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-        if not tables.has_table(compatibility.name):
-            return Schema(current)
-        oldest = connection.execute(sa.select(compatibility.c.oldest)).scalar()
-        return Schema(current, oldest or "")
+        return _schema_of(connection)
+
+
+def _schema_of(connection: sa.Connection) -> Schema:
+    tables = sa.inspect(connection)
+    if not tables.has_table(_VERSION.name):
+        return Schema(None)
+    current = connection.execute(sa.select(_VERSION.c.version_num)).scalar()
+    if not tables.has_table(compatibility.name):
+        return Schema(current)
+    oldest = connection.execute(sa.select(compatibility.c.oldest)).scalar()
+    return Schema(current, oldest or "")
 
 
 def _upgrade(engine: sa.Engine) -> None:
-    # Imported only at a first start or with a new release, because alembic is slow to import.
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # The second replica waits here, then finds nothing left to do.
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7308)"))
+        if _schema_of(connection).current is None:
+            _create(connection)
+        else:
+            _run_migrations(connection)
+        connection.execute(sa.delete(compatibility))
+        connection.execute(sa.insert(compatibility).values(oldest=OLDEST))
+
+
+def _create(connection: sa.Connection) -> None:
+    """Make the tables as they are declared, as if every migration had run; of any there, fail.
+
+    That is faster than the migrations, and alembic, which stays in memory, is not needed.
+    """
+    _VERSION.create(connection)
+    METADATA.create_all(connection, checkfirst=False)
+    connection.execute(sa.insert(_VERSION).values(version_num=HEAD))
+
+
+def _run_migrations(connection: sa.Connection) -> None:
+    # Imported only with a new release, because alembic is slow to import.
     from alembic import command  # noqa: PLC0415 (see above)
     from alembic.config import Config  # noqa: PLC0415 (see above)
     from alembic.util import CommandError  # noqa: PLC0415 (see above)
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            # The second replica waits here, then finds nothing left to do.
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7308)"))
-        config.attributes["connection"] = connection
-        config.attributes["metadata"] = METADATA
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise StoreError(f"it is of another release of stopstream: {error}") from error
-        connection.execute(sa.delete(compatibility))
-        connection.execute(sa.insert(compatibility).values(oldest=OLDEST))
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = METADATA
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StoreError(f"it is of another release of stopstream: {error}") from error

@@ -41,12 +41,12 @@ operations = sa.Table(
     sa.Column("card_channel", sa.Text, nullable=False),
     sa.Column("card_ts", sa.Text, nullable=False),
     # Approvals, Preview and Origin of the model, as JSON with flat keys: see rows.CONSENT_KEYS.
-    sa.Column("consent", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("emergency", sa.Boolean, nullable=False),
-    sa.Column("joined", sa.Text, nullable=False),
+    sa.Column("consent", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("emergency", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("joined", sa.Text, nullable=False, server_default=""),
     # What it is about, as people search for it: a stream, a user, a domain, a task.
-    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False, server_default=""),
     # The incident or ticket it belongs to, and what to read about it.
     sa.Column("case", sa.Text, nullable=False, server_default=""),
     sa.Column("runbook", sa.Text, nullable=False, server_default=""),
@@ -160,9 +160,9 @@ outbox = sa.Table(
     # Of an announcement that belongs to no operation, and of a notice to one person.
     sa.Column("text", sa.Text, nullable=False),
     # The state of the operation when this was enqueued.
-    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False, server_default=""),
     # The notice, as JSON; empty for everything else.
-    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("place", sa.Text, nullable=False, server_default=""),
     # Messages to one destination keep their order.
     sa.Column("destination", sa.Text, nullable=False),
     # The operation's seq when this was last enqueued: a later one has it sent again.

@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 import sqlalchemy as sa
 
 from bot.audit.checkpoints import Signer
 from bot.audit.hash_chain import GENESIS, Fact, canonical, digest
+from bot.errors import StoreError
 from bot.storage import database, tables
 from tests.conftest import opened
 from tests.support.databases import migrate_to
@@ -14,18 +16,51 @@ OURS = Signer(b"o" * 32)
 AT = 1_700_000_000.12345678
 
 
-def test_migrations_create_the_declared_schema(empty_database_url: str) -> None:
-    """The migrations create the columns and indexes that the table definitions declare."""
+def test_migrations_end_where_a_new_database_begins(empty_database_url: str) -> None:
+    """A new database has the declared tables at once: the same as after every migration."""
     engine = database.connect(empty_database_url)
     database.migrate(engine)
-    found = sa.inspect(engine)
+    new = _described(engine)
+    with engine.begin() as connection:
+        tables.METADATA.drop_all(connection)
+        connection.execute(sa.text("DROP TABLE alembic_version"))
+        migrate_to("head", connection)
 
-    for table in tables.METADATA.sorted_tables:
-        columns = {column["name"] for column in found.get_columns(table.name)}
-        assert columns == {column.name for column in table.columns}
-        indexes = {index["name"] for index in found.get_indexes(table.name)}
-        assert {index.name for index in table.indexes} <= indexes
+    assert _described(engine) == new
+    assert {name for name, *_ in new} >= {table.name for table in tables.METADATA.sorted_tables}
     engine.dispose()
+
+
+def test_tables_of_somebody_else_are_left_alone(empty_database_url: str) -> None:
+    """Where a table has one of our names already, nothing is made."""
+    engine = database.connect(empty_database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE outbox (id INTEGER)"))
+    with pytest.raises(StoreError, match="exists"):
+        database.migrate(engine)
+    assert {name for name, *_ in _described(engine)} == {"outbox"}
+    engine.dispose()
+
+
+def _described(engine: sa.Engine) -> set[tuple[str, ...]]:
+    """Return what there is to know of the tables, whatever the order of their columns."""
+    where = "pg_indexes WHERE schemaname = 'public'"
+    indexes = f"SELECT tablename, indexname, indexdef FROM {where}"  # noqa: S608 (our own)
+    if engine.dialect.name == "sqlite":
+        indexes = "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index'"
+    found = sa.inspect(engine)
+    columns = {
+        (table, *(f"{column[of]}" for of in ("name", "type", "nullable", "default")))
+        for table in found.get_table_names()
+        for column in found.get_columns(table)
+    }
+    keys = {
+        (table, f"{found.get_pk_constraint(table)}", f"{found.get_unique_constraints(table)}")
+        for table in found.get_table_names()
+    }
+    with engine.connect() as connection:
+        made = {tuple(map(str, row)) for row in connection.execute(sa.text(indexes))}
+    return columns | keys | made
 
 
 async def test_migrations_upgrade_a_database_of_revision_0002(empty_database_url: str) -> None:
