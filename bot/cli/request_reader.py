@@ -72,7 +72,7 @@ class RequestReader:
         """
         self._held += data
         end = 0
-        while (found := self._request(end)) is not None:
+        while end < len(self._held) and (found := self._request(end)) is not None:
             end = found
         if not end:
             return b""
