@@ -337,6 +337,9 @@ class Action:
         only: The only site that has it.
         emulation: What only the emulated cloud needs.
         params_by_name: The parameters by Tencent's names and their short words, in lower case.
+        secret_params: Tencent's names of the parameters that nobody may see.
+        main_param: Tencent's name of the first parameter that must be given, by which people
+            search; empty where there is none.
     """
 
     api: str
@@ -373,6 +376,7 @@ class Action:
     emulation: Emulation = field(default_factory=Emulation)
     params_by_name: Mapping[str, Param] = field(init=False, repr=False, compare=False)
     secret_params: frozenset[str] = field(init=False, repr=False, compare=False)
+    main_param: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Index the parameters, because each word of a command is looked up several times."""
@@ -383,6 +387,8 @@ class Action:
         object.__setattr__(self, "params_by_name", named)
         secret = frozenset(param.api for param in self.params if param.secret)
         object.__setattr__(self, "secret_params", secret)
+        must = (p.api for p in self.params if p.required and p.default is None and not p.secret)
+        object.__setattr__(self, "main_param", next(must, ""))
 
     @property
     def plain_name(self) -> str:

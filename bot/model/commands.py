@@ -79,8 +79,7 @@ class Command:
     @property
     def target(self) -> str:
         """Return what people search for: the first parameter that must be given."""
-        must = (p for p in self.action.params if p.required and p.default is None and not p.secret)
-        name = next((p.api for p in must), "")
+        name = self.action.main_param
         found = str(self.params.get(name, ""))
         # The target of a hold begins with its type, which nobody searches for.
         return found.partition(" ")[2] if name == HOLD_TARGET else found

@@ -14,6 +14,7 @@ from bot.model.actions import Effect
 from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
 from handlers.listeners.outsiders import Outsiders
+from handlers.messages.mrkdwn import escape
 from handlers.messages.replies import MALFORMED
 from handlers.slack.payloads import text_at
 from handlers.slack.responder import Responder
@@ -43,11 +44,11 @@ class SlashCommands(AsyncMiddleware):
         if verb is None:
             let_pass: Callable[[], Awaitable[BoltResponse | None]] = given["next"]
             return await let_pass()
-        if turned_away := await self._outsiders.turn_away(req):
-            return turned_away
         ack, invocation = req.context.ack, parse_command(req.body, verb)
         if invocation is None:
             return await ack(text=MALFORMED, response_type="ephemeral")
+        if denied := self._outsiders.denied(invocation.actor, invocation.place):
+            return await ack(text=escape(denied.reason), response_type="ephemeral")
         message = await self._responder.reply(invocation, trigger_id=invocation.key)
         if not message.text:
             return await ack()

@@ -14,6 +14,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
+from bot.model.verdicts import Denied
 from bot.operations.service import Service
 from handlers.listeners.errors import error_field
 from handlers.messages.blocks import Message
@@ -46,17 +47,11 @@ class Outsiders(AsyncMiddleware):
             given: Bolt's `resp`, and its `next`, which calls what comes after.
         """
         let_pass: Callable[[], Awaitable[BoltResponse | None]] = given["next"]
-        return await self.turn_away(req) or await let_pass()
-
-    async def turn_away(self, req: AsyncBoltRequest) -> BoltResponse | None:
-        """Answer an outsider; None for everybody else."""
-        body = req.body
+        body, ack = req.body, req.context.ack
         actor, place = requester(body)
-        denied = self._service.queries.outsider_now(actor) if actor is not None else None
+        denied = self.denied(actor, place) if actor is not None else None
         if actor is None or denied is None:
-            return None
-        ack = req.context.ack
-        self._door.record(actor, place)
+            return await let_pass()
         if "command" in body:
             return await ack(text=escape(denied.reason), response_type="ephemeral")
         if body.get("type") == "view_submission":
@@ -68,7 +63,14 @@ class Outsiders(AsyncMiddleware):
         if text_at(body, "event", "type") != "app_home_opened":
             self._door.tell(actor, place, denied.reason)
             return await ack()
-        return None
+        return await let_pass()
+
+    def denied(self, actor: Actor, place: Place) -> Denied | None:
+        """Return why somebody is turned away, which is recorded; None for everybody else."""
+        denied = self._service.queries.outsider_now(actor)
+        if denied is not None:
+            self._door.record(actor, place)
+        return denied
 
 
 class _Door:
