@@ -144,12 +144,13 @@ def _body_length(head: bytes) -> int | None:
     found = _LENGTH.findall(head)
     if not found:
         return 0
-    if any(name.lower() == b"transfer-encoding" for name, _ in found):
-        return None
-    lengths = [value[1:].strip() for _, value in found]
-    if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > 12:  # noqa: PLR2004 (more is no size)
+    for name, _ in found:
+        if name.lower() == b"transfer-encoding":
+            return None
+    stated = found[0][1][1:].strip()
+    if len(found) > 1 or not stated.isdigit() or len(stated) > 12:  # noqa: PLR2004 (more is no size)
         raise Refused(400, "the length of the body is not one number")
-    if (length := int(lengths[0])) > BODY_MOST:
+    if (length := int(stated)) > BODY_MOST:
         raise Refused(413, "the body is too large")
     return length
 
