@@ -79,11 +79,11 @@ class ParsedArguments:
         reason: The code of the policy's reason, where the policy has reasons.
     """
 
-    values: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    values: Mapping[str, Json] = field(default_factory=dict)
     region: str = ""
     account: str = ""
     case: str = ""
-    spans: Mapping[str, float] = field(default_factory=dict[str, float])
+    spans: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
 
     def merge(self, base: "ParsedArguments") -> "ParsedArguments":
@@ -119,7 +119,7 @@ class Assignment:
         account: The account as typed, not yet checked.
     """
 
-    places: Mapping[str, Token] = field(default_factory=dict[str, Token])
+    places: Mapping[str, Token] = field(default_factory=dict)
     base: ParsedArguments = field(default_factory=ParsedArguments)
     url: StreamUrl | None = None
     account: str = ""
@@ -144,5 +144,5 @@ class Interpretation:
     """
 
     result: ParseResult
-    places: Mapping[str, Token] = field(default_factory=dict[str, Token])
+    places: Mapping[str, Token] = field(default_factory=dict)
     hidden: frozenset[Span] = frozenset()

@@ -57,7 +57,7 @@ class Vocabulary:
     sites: Mapping[str, Site]
     accounts: Mapping[str, Account] = field(default_factory=lambda: {DEFAULT: Account()})
     account: str = ""
-    reasons: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
+    reasons: Mapping[str, Reason] = field(default_factory=dict)
     reason_needed: frozenset[str] = frozenset()
     called: Mapping[str, Sequence[Action]] = field(init=False, repr=False, compare=False)
     secret_names: frozenset[str] = field(init=False, repr=False, compare=False)

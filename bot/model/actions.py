@@ -203,11 +203,11 @@ class EffectSpec:
     new_state: str | None = None
     absent: str | None = None
     state_field: tuple[str, str] | None = None
-    state_values: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    state_values: Mapping[str, Json] = field(default_factory=dict)
     creates: str = ""
-    counts: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    echoes: Mapping[str, str] = field(default_factory=dict[str, str])
+    counts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    echoes: Mapping[str, str] = field(default_factory=dict)
     since: str = ""
     ended: str = ""
     between: tuple[str, str] | None = None
@@ -235,7 +235,7 @@ class Emulation:
         prefix_param: The parameter with which the first part of the key must begin.
     """
 
-    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    refused: Mapping[str, str] = field(default_factory=dict)
     state_param: str = ""
     state_row: str = ""
     prefix_param: str = ""
@@ -367,7 +367,7 @@ class Action:
     status_read: str | None = None
     impact_reads: tuple[str, ...] = ()
     readings: tuple[ReadingTemplate, ...] = ()
-    error_notes: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    error_notes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     deprecated: str = ""
     only: Site | None = None
     synonyms: tuple[str, ...] = ()

@@ -73,7 +73,7 @@ class Command:
     region: str = ""
     account: str = DEFAULT
     case: str = ""
-    spans: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
+    spans: Mapping[str, float] = field(default_factory=dict, compare=False)
     reason: str = ""
 
     @property

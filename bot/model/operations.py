@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.model.actions import DEFAULT, Approval, Json, Params, Reading, ResourceKey
+from bot.model.actions import DEFAULT, Approval, Params, Reading, ResourceKey
 from bot.model.commands import Via
 from bot.model.people import Actor, Place
 
@@ -191,7 +191,7 @@ class Origin:
 
     request_of: str = ""
     undoes: str = ""
-    spans: Mapping[str, float] = field(default_factory=dict[str, float])
+    spans: Mapping[str, float] = field(default_factory=dict)
     extension: float = 0.0
     usual: tuple[str, ...] = ()
     alert: str = ""
@@ -280,7 +280,7 @@ class Operation:
     text: str
     asked_at: float
     api: str = ""
-    params: Params = field(default_factory=dict[str, Json], repr=False)
+    params: Params = field(default_factory=dict, repr=False)
     region: str = ""
     account: str = DEFAULT
     rule: str = ""
@@ -295,7 +295,7 @@ class Operation:
     request_id: str = ""
     code: str = ""
     error_message: str = ""
-    result: Params = field(default_factory=dict[str, Json])
+    result: Params = field(default_factory=dict)
     duration: float | None = None
     card_channel: str = ""
     card_ts: str = ""

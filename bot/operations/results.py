@@ -121,7 +121,7 @@ class LiveList:
 
     streams: tuple[LiveStream, ...] = ()
     age: float | None = 0.0
-    told: Mapping[LiveStream, float] = field(default_factory=dict[LiveStream, float])
+    told: Mapping[LiveStream, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

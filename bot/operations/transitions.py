@@ -62,7 +62,7 @@ class Outcome:
 
     state: State
     changes: Changes = field(default_factory=Changes)
-    body: Params = field(default_factory=dict[str, Json])
+    body: Params = field(default_factory=dict)
     verify_in: float | None = None
 
 

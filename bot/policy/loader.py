@@ -31,9 +31,7 @@ class LoadedPolicy:
     policy: Policy
     vocabulary: Vocabulary
     credentials: Mapping[str, Access]
-    callback_keys: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict[str, tuple[str, ...]], repr=False
-    )
+    callback_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     @property
     def bots_own(self) -> str:

@@ -304,7 +304,7 @@ class Policy(_Strict):
         description="By kind, API name or product: what fills in for the command.",
     )
     targets: dict[str, str] = Field(
-        default_factory=dict[str, str], description="Names people say, and the command they mean."
+        default_factory=dict, description="Names people say, and the command they mean."
     )
     accounts: dict[AccountName, AccountSettings] = Field(
         default_factory=dict[str, AccountSettings],
@@ -327,7 +327,7 @@ class Policy(_Strict):
     runbooks: tuple[Runbook, ...] = Field(
         (), description="The first that matches stands on the card, before the rule's own."
     )
-    roles: dict[str, Role] = Field(default_factory=dict[str, Role])
+    roles: dict[str, Role] = Field(default_factory=dict)
 
     @property
     def usergroups(self) -> frozenset[str]:

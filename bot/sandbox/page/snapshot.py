@@ -148,7 +148,7 @@ class Window:
     """An open window: its user, and the version of each part that it was sent."""
 
     user: str
-    sent: dict[str, object] = field(default_factory=dict[str, object])
+    sent: dict[str, object] = field(default_factory=dict)
 
     def switch_user(self, user: str) -> None:
         """Change the user; everything is sent again."""

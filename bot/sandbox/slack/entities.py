@@ -55,7 +55,7 @@ class Message:
     text: str
     blocks: list[Any]
     thread_ts: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    metadata: dict[str, Any] = field(default_factory=dict)
     bot_id: str = ""
     edits: int = 0
     edited: str = ""
@@ -101,7 +101,7 @@ class Channel:
     members: set[str]
     is_private: bool = False
     is_archived: bool = False
-    messages: list[Message] = field(default_factory=list[Message])
+    messages: list[Message] = field(default_factory=list)
 
     @property
     def roots(self) -> list[Message]:

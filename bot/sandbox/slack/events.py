@@ -45,7 +45,7 @@ class Ack:
         error: The code that the person sees instead of an answer; empty if it succeeded.
     """
 
-    body: dict[str, Any] = field(default_factory=dict[str, Any])
+    body: dict[str, Any] = field(default_factory=dict)
     error: str = ""
 
 

@@ -36,10 +36,10 @@ class Faults:
     revoked: bool = False
     delay: float = 0.0
     retry_after: float = 1.0
-    limit_next: dict[str, int] = field(default_factory=dict[str, int])
-    lose_next: dict[str, int] = field(default_factory=dict[str, int])
-    _refused_next: dict[str, deque[Refusal]] = field(default_factory=dict[str, deque[Refusal]])
-    _refused: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
+    limit_next: dict[str, int] = field(default_factory=dict)
+    lose_next: dict[str, int] = field(default_factory=dict)
+    _refused_next: dict[str, deque[Refusal]] = field(default_factory=dict)
+    _refused: dict[str, Refusal] = field(default_factory=dict)
 
     def refuse(self, method: str, code: str, *, times: int | None = 1, done: bool = False) -> None:
         """Answer the next calls of a method with a code.

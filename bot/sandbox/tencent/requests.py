@@ -43,7 +43,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     api: str = ""
-    params: dict[str, Json] = field(default_factory=dict[str, Json])
+    params: dict[str, Json] = field(default_factory=dict)
     secret_id: str = ""
     canonical_request: str = ""
     string_to_sign: str = ""

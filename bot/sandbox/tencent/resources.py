@@ -37,7 +37,7 @@ class Resource:
     runs: dict[str, int]
     returns_after: float | None = None
     returns_at: float | None = None
-    params: Params = field(default_factory=dict[str, Json])
+    params: Params = field(default_factory=dict)
     since: float = 0.0
     ended: float = 0.0
 

@@ -42,9 +42,7 @@ class Role:
     """
 
     trusts: frozenset[str] = frozenset()
-    pods: Mapping[tuple[str, str], float] = field(
-        default_factory=dict[tuple[str, str], float], repr=False
-    )
+    pods: Mapping[tuple[str, str], float] = field(default_factory=dict, repr=False)
     life: float = _LONGEST
 
 
