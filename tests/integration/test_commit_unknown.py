@@ -134,8 +134,15 @@ async def orphans(bot: Bot, tag: str) -> list[str]:
 
 async def everything(bot: Bot, tag: str, count: int) -> None:
     """Have all kinds of work done, and check that all of it has come to its end."""
-    house = bot.house
+    house, answers = bot.house, asyncio.Event()
+    house.cloud.gate = answers
+    house.cloud.called.clear()
     at_once = await ask(house, [f"{tag}-{n}" for n in range(count)], ALICE)
+    async with asyncio.timeout(BOUND):
+        await house.cloud.called.wait()
+    # While something is in hand: it may have ended before the next renewal would come.
+    await house.store.leases.renew()
+    answers.set()
     confirmed = await ask(house, [f"{tag}-c{n}" for n in range(count)], BOB)
     await waiting(house, confirmed)
     pressed = await together(
