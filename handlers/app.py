@@ -49,7 +49,6 @@ def build_app(
     moderation: ModerationService,
     background: BackgroundQueue,
     directory: Directory,
-    signing_secret: str = "",
     is_late: Callable[[str], bool] = lambda _channel: False,
 ) -> AsyncApp:
     """Build the app; an HTTP receiver or Socket Mode passes requests to it.
@@ -62,7 +61,6 @@ def build_app(
         moderation: Asked by the buttons of flagged content.
         background: Runs what needs Slack after an ack.
         directory: Its cache follows changes of user groups.
-        signing_secret: Empty in Socket Mode, where nothing is signed.
         is_late: Whether messages to a channel are held up.
     """
     quiet = _quiet_logger()
@@ -75,7 +73,6 @@ def build_app(
         name=quiet.name,
         logger=quiet,
         client=client,
-        signing_secret=signing_secret,
         before_authorize=SlashCommands(responder, outsiders),
         authorize=_FixedIdentity(identity, client.token or ""),
         process_before_response=True,

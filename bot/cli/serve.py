@@ -262,7 +262,6 @@ class Server:
             moderation=parts.operations.moderation,
             background=background,
             directory=directory,
-            signing_secret=signing_secret,
             is_late=parts.relay.is_late if parts.relay else lambda _channel: False,
         )
         await self._record_start(store, identity)

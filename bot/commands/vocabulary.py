@@ -127,6 +127,8 @@ class Vocabulary:
 
     def given(self, action: Action, account: str) -> Mapping[str, str | int | bool]:
         """Return the policy's defaults of an action's parameters, by Tencent's own names."""
+        # What is typed may be any text, and means none of them.
+        account = account if account in self.accounts else ""
         known = self._given.get((action.api, account))
         if known is None:
             known = {}

@@ -106,6 +106,7 @@ class EndGuard:
         """Return the end of the log, in a transaction that is the only one that writes.
 
         Of SQLite only what others have written since is read: most transactions find nothing.
+        Nothing but what `committed` is told of may append on this connection.
         """
         if connection.dialect.name != "sqlite":
             return end(connection)

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,10 @@ def migrate(engine: sa.Engine) -> None:
     """
     try:
         found = _schema(engine)
-        if found.current != HEAD and not found.is_usable:
+        if found.current is not None and not found.is_usable:
+            # Takes half a second, and not while nobody else can write.
+            import_module("alembic.command")
+        if not found.is_usable:
             _upgrade(engine)
     except sa.exc.SQLAlchemyError as error:
         raise _unreachable(error) from error
@@ -256,9 +260,12 @@ def _schema_of(connection: sa.Connection) -> Schema:
 def _upgrade(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            # The second replica waits here, then finds nothing left to do.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7308)"))
-        if _schema_of(connection).current is None:
+        found = _schema_of(connection)
+        if found.is_usable:
+            # Another replica was here while this one waited.
+            return
+        if found.current is None:
             _create(connection)
         else:
             _run_migrations(connection)
@@ -277,7 +284,7 @@ def _create(connection: sa.Connection) -> None:
 
 
 def _run_migrations(connection: sa.Connection) -> None:
-    # Imported only with a new release, because alembic is slow to import.
+    # Imported only with a new release: it stays in memory.
     from alembic import command  # noqa: PLC0415 (see above)
     from alembic.config import Config  # noqa: PLC0415 (see above)
     from alembic.util import CommandError  # noqa: PLC0415 (see above)

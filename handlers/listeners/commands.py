@@ -13,7 +13,7 @@ from slack_bolt.response import BoltResponse
 from bot.model.actions import Effect
 from bot.model.commands import Invocation, Via
 from bot.model.people import Actor, Place
-from handlers.listeners.outsiders import Outsiders
+from handlers.listeners.outsiders import Outsiders, requester
 from handlers.messages.mrkdwn import escape
 from handlers.messages.replies import MALFORMED
 from handlers.slack.payloads import text_at
@@ -46,9 +46,14 @@ class SlashCommands(AsyncMiddleware):
             return await let_pass()
         ack, invocation = req.context.ack, parse_command(req.body, verb)
         if invocation is None:
-            return await ack(text=MALFORMED, response_type="ephemeral")
-        if denied := self._outsiders.denied(invocation.actor, invocation.place):
+            actor, place = requester(req.body)
+        else:
+            actor, place = invocation.actor, invocation.place
+        denied = self._outsiders.denied(actor, place) if actor is not None else None
+        if denied is not None:
             return await ack(text=escape(denied.reason), response_type="ephemeral")
+        if invocation is None:
+            return await ack(text=MALFORMED, response_type="ephemeral")
         message = await self._responder.reply(invocation, trigger_id=invocation.key)
         if not message.text:
             return await ack()

@@ -31,6 +31,20 @@ def test_migrations_end_where_a_new_database_begins(empty_database_url: str) -> 
     engine.dispose()
 
 
+def test_replica_that_comes_second_to_a_new_database_changes_nothing(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It found no tables, and they are there when its turn comes."""
+    engine = database.connect(empty_database_url)
+    database.migrate(engine)
+    made = _described(engine)
+    monkeypatch.setattr(database, "_schema", lambda _engine: database.Schema(None))
+    monkeypatch.setattr(database, "_run_migrations", None)
+    database.migrate(engine)
+    assert _described(engine) == made
+    engine.dispose()
+
+
 def test_tables_of_somebody_else_are_left_alone(empty_database_url: str) -> None:
     """Where a table has one of our names already, nothing is made."""
     engine = database.connect(empty_database_url)

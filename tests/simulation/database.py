@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
@@ -25,19 +26,40 @@ class Fate(Enum):
     REFUSED = "refused"
 
 
-class _Cursor(sqlite3.Cursor):
-    """One that tells each replica of the writes of all others, which have the same connection."""
-
-    def execute(self, sql: str, *given: Any) -> "_Cursor":
-        """Execute a statement; each change counts as one of another connection."""
-        asks = sql == "PRAGMA data_version"
-        super().execute("SELECT total_changes()" if asks else sql, *given)
-        return self
-
-
 class _Connection(sqlite3.Connection):
-    def cursor(self, *_: Any) -> _Cursor:  # type: ignore[override] # the only kind here
+    """The connection that all replicas share; each is told of the writes of the others alone."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._own: WeakKeyDictionary[sa.Connection, int] = WeakKeyDictionary()
+        self._writes: sa.Connection | None = None
+        self._begun = 0
+
+    def begin(self, who: sa.Connection) -> None:
+        """Note who makes the changes that follow."""
+        if self._writes is not None:
+            mine = self.total_changes - self._begun
+            self._own[self._writes] = self._own.get(self._writes, 0) + mine
+        self._writes, self._begun = who, self.total_changes
+
+    @property
+    def data_version(self) -> int:
+        """How many rows others than who writes now have changed."""
+        own = self._own.get(self._writes, 0) if self._writes is not None else 0
+        return self._begun - own
+
+    def cursor(self, *_: Any) -> "_Cursor":  # type: ignore[override] # the only kind here
+        """Return a cursor that answers what SQLite could not tell of a shared connection."""
         return super().cursor(_Cursor)
+
+
+class _Cursor(sqlite3.Cursor):
+    def execute(self, sql: str, *given: Any) -> "_Cursor":
+        shared = self.connection
+        if sql == "PRAGMA data_version" and isinstance(shared, _Connection):
+            sql = f"SELECT {shared.data_version}"
+        super().execute(sql, *given)
+        return self
 
 
 class MemoryDatabase:
@@ -59,6 +81,8 @@ class MemoryDatabase:
             cached_statements=1_000,
             factory=_Connection,
         )
+        assert isinstance(self.file, _Connection)
+        self._shared = self.file
         self.file.deserialize(_schema())
         self.engine = sa.create_engine(
             "sqlite://", creator=lambda: self.file, poolclass=sa.StaticPool
@@ -89,6 +113,7 @@ class MemoryDatabase:
         if self.away:
             origin = sqlite3.OperationalError("the database is away")
             raise sa.exc.OperationalError("BEGIN", None, origin)
+        self._shared.begin(connection)
         reads = connection.get_execution_options().get("reads")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 

@@ -18,6 +18,7 @@ from bot.storage.store import Store
 from handlers.messages import endings, search_results, views, ways_in
 from handlers.messages.annotations import REQUEST
 from handlers.messages.buttons import DECIDE, FOLLOW
+from handlers.messages.replies import MALFORMED
 from handlers.messages.stream_picker import PICK_STREAM
 from tests.conftest import House, built
 from tests.support.fakes import ALICE, BOB, TEAM, FakeDirectory
@@ -206,12 +207,14 @@ async def test_outsider_known_is_turned_away_before_anything_is_parsed(
         monkeypatch.setattr(Queries, "live_streams", noting("live_streams"))
         monkeypatch.setattr("handlers.listeners.shortcuts.find_candidates", noting("find"))
         await _every_way_in(workspace, *others)
+        broken = await workspace.command("live stream1", user_id=EVE, trigger_id="")
         await workspace.settle()
         mine = await house.store.operations.recent(user=EVE)
         kinds = await house.kinds()
 
     assert reached == []
     assert mine == []
+    assert broken != MALFORMED
     assert kinds.count("turned away") == 1
     assert kinds.count("asked") == 3
 

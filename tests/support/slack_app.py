@@ -116,7 +116,6 @@ async def opened(house: House, *, late: str = "", **limits: Any) -> AsyncIterato
             moderation=house.moderation,
             background=background,
             directory=directory,
-            signing_secret=SECRET,
             is_late=lambda channel: channel == late,
         )
         fake.calls.clear()

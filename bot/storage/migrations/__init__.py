@@ -1,1 +1,1 @@
-"""The schema's history, one file per change, run by alembic at start."""
+"""The schema's history, one file per change, run by alembic at the start of a newer release."""

@@ -1,5 +1,8 @@
 """Defaults of parameters, regions and sites."""
 
+import gc
+import tracemalloc
+
 import pytest
 
 from bot.catalog.registry import ACTIONS
@@ -25,6 +28,24 @@ def test_parser_refuses_parameter_missing_on_site() -> None:
     """A parameter that only the other site has is refused when it is typed."""
     with pytest.raises(ParseError, match="far exists on the mainland site alone"):
         read("made m far=x", vocabulary=MADE)
+
+
+def test_account_that_nobody_has_leaves_nothing_behind() -> None:
+    """What is typed as an account may be any text, and is looked up before it is refused."""
+    told = Vocabulary(ACTIONS, {"live": {"AppName": "live"}}, {}, "", SITES)
+    address = "live webrtc://play.example.com/live/stream1"
+    with pytest.raises(ParseError):
+        read(f"{address} account=first", vocabulary=told)
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            with pytest.raises(ParseError):
+                read(f"{address} account={'x' * 3000}{number}", vocabulary=told)
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 200 * 1000
 
 
 def test_defaults_of_api_win_over_kind_and_typed_over_both() -> None:

@@ -143,7 +143,6 @@ async def test_app_is_built_without_calling_slack() -> None:
         moderation=None,  # type: ignore[arg-type] # the same
         background=BackgroundQueue(supervisor=Supervisor(Metrics())),
         directory=Directory(client, team="T0HOME"),
-        signing_secret="made up",
     )
 
     assert isinstance(built, AsyncApp)
