@@ -10,6 +10,7 @@ from collections.abc import Callable
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.operations.alert_service import AlertService
@@ -67,7 +68,7 @@ def build_app(
     retrying = with_rate_limit_retries(client)
     responder = Responder(service=service, background=background, client=retrying, is_late=is_late)
     outsiders = Outsiders(service, responder, background)
-    app = AsyncApp(
+    app = _App(
         # Bolt gives the logger of this name the level of the other one: with the program's own
         # name, the whole program would be as quiet as Bolt.
         name=quiet.name,
@@ -118,6 +119,19 @@ def build_app(
     user_groups.register(app, directory=directory)
     errors.register(app)
     return app
+
+
+class _App(AsyncApp):
+    """Bolt with one Slack client for all requests.
+
+    Bolt makes one for each, because a listener may give it another token. None here does, and
+    what needs Slack after an ack has a client of its own.
+    """
+
+    def _init_context(self, req: AsyncBoltRequest) -> None:
+        req.context["logger"] = self.logger
+        req.context["client"] = self.client
+        req.context["listener_runner"] = self.listener_runner
 
 
 class _FixedIdentity(AsyncAuthorize):
