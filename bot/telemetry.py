@@ -51,6 +51,26 @@ class _WithoutSecrets:
                 return redact(text, _LONGEST)
 
 
+def _printable(
+    _logger: Any, _name: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Write what a terminal would obey, or not show, as an escape; JSON does so by itself."""
+    for key, value in event.items():
+        if isinstance(value, str) and not key.startswith("_"):
+            # Only a traceback has lines.
+            lines = value.split("\n") if key == "exception" else [value]
+            event[key] = "\n".join(map(_visible, lines))
+    return event
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
 def configure(
     form: Literal["json", "console"] | None,
     stream: TextIO = sys.stderr,
@@ -82,7 +102,11 @@ def configure(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([_printable] if console else []),
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()

@@ -10,23 +10,29 @@ import pytest
 import structlog
 
 from bot import telemetry
+from tests.trials.attack.hostile_texts import UNSEEN
 
 Logs = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def logs() -> Iterator[Logs]:
-    """The lines of a program that logs at debug, and what it knows to be a secret."""
+def _restored() -> Iterator[None]:
     root, own = logging.getLogger(), logging.getLogger("stopstream")
     before = root.handlers[:], root.level, own.level
     configured = structlog.get_config()
-    stream = io.StringIO()
-    telemetry.configure("json", stream, "DEBUG", secrets=("PLANTED-42", ""))
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    yield
     structlog.configure(**configured)
     root.handlers[:], root.level, own.level = before
     root.setLevel(before[1])
     own.setLevel(before[2])
+
+
+@pytest.fixture
+def logs(_restored: None) -> Logs:
+    """The lines of a program that logs at debug, and what it knows to be a secret."""
+    stream = io.StringIO()
+    telemetry.configure("json", stream, "DEBUG", secrets=("PLANTED-42", ""))
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 class Foreign:
@@ -84,3 +90,29 @@ def test_of_libraries_warnings_alone_are_logged(logs: Logs) -> None:
     structlog.get_logger("stopstream.test").debug("a step")
 
     assert [line["event"] for line in logs()] == ["it is slow", "a step"]
+
+
+@pytest.mark.usefixtures("_restored")
+@pytest.mark.parametrize("hostile", UNSEEN)
+def test_console_shows_nothing_that_a_terminal_obeys(hostile: str) -> None:
+    """Neither in a value, nor in what happened, nor in a traceback."""
+    stream = io.StringIO()
+    telemetry.configure("console", stream)
+    text = f"x{hostile}]8;;http://evil"
+    structlog.get_logger("stopstream.x").info("ended", code=text, why=f"of {text}")
+    logging.getLogger("a.library").warning(text)
+    structlog.get_logger("stopstream.x").error("broken", exc_info=ValueError(text))
+    shown = stream.getvalue()
+    assert hostile not in shown
+    assert shown.count("evil") >= 4
+    assert "ValueError: x" in shown
+
+
+@pytest.mark.usefixtures("_restored")
+def test_console_line_is_one_line() -> None:
+    """Whatever a value holds: nobody writes a line of their own into the log."""
+    stream = io.StringIO()
+    telemetry.configure("console", stream)
+    structlog.get_logger("stopstream.x").info("ended", code="x\nended", other="a\r\nb c")
+    logging.getLogger("a.library").warning("y\nended")
+    assert len(stream.getvalue().splitlines()) == 2
