@@ -67,7 +67,7 @@ class CloudSettings(BaseSettings):
         description="The region where neither the command nor the policy names one.",
     )
     sites: Annotated[dict[str, Site], NoDecode] = Field(
-        default_factory=dict[str, Site],
+        default_factory=dict,
         alias="STOPSTREAM_TENCENT_SITE",
         description="`mainland` or `intl`, for all or per service: `intl` · `mainland,trtc=intl`.",
     )

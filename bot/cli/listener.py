@@ -20,8 +20,8 @@ _Handler: TypeAlias = Callable[[Any], Awaitable[web.StreamResponse]]
 class Listener:
     """Serves some routes at one address, with bounds of its own.
 
-    The handler of a path without places has no use of `match_info` and `app` of its request: such
-    a path is looked up, which takes a third of the router's time before each ack.
+    A path without places is looked up here, because Slack's is asked for before each ack and the
+    router takes longer. Its handler must not use `match_info` and `app` of a request.
 
     Attributes:
         url: Where it listens; empty before it does.

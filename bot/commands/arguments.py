@@ -11,7 +11,6 @@ from bot.commands.context import Context
 from bot.commands.decoration import (
     holds_mention,
     holds_several,
-    is_plain,
     is_unclear,
     undecorated,
     without_edges,
@@ -22,7 +21,7 @@ from bot.commands.offers import in_place, offering
 from bot.commands.parsed import Assignment, ParsedArguments
 from bot.commands.several import SeveralNamesError, is_host, one_by_one
 from bot.commands.suggestions import unknown_word
-from bot.commands.tokens import Token, unescape
+from bot.commands.tokens import Token, is_plain, unescape
 from bot.commands.values import read_arguments, read_url
 from bot.commands.vocabulary import COMMON_NAMES, REASON
 from bot.errors import ParseError

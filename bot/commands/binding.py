@@ -9,11 +9,11 @@ from bot.catalog import stream_urls
 from bot.commands import secrets
 from bot.commands.actions import longer_action
 from bot.commands.context import Context
-from bot.commands.decoration import is_filler, is_plain, joined_durations, undecorated
+from bot.commands.decoration import is_filler, joined_durations, undecorated
 from bot.commands.diagnostics import printable
 from bot.commands.parsed import ParsedArguments
 from bot.commands.several import is_host
-from bot.commands.tokens import Token
+from bot.commands.tokens import Token, is_plain
 from bot.commands.vocabulary import COMMON_NAMES
 from bot.model.actions import Action, Param
 from bot.times import is_duration

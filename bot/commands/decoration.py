@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from bot.catalog.param_types import is_invisible
-from bot.commands.tokens import SENTENCE_ENDS, Token
+from bot.commands.tokens import SENTENCE_ENDS, Token, is_plain
 from bot.times import duration_unit, is_duration
 
 _PAIRS = {
@@ -38,8 +38,6 @@ _NEXT_URL = re.compile(r"[,;|][a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _EMOJI = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-[2-6])?:", re.IGNORECASE)
 _PLAIN = frozenset(("", *string.ascii_letters, *string.digits))
 """What no decoration begins or ends with."""
-
-_PLAIN_WORD = re.compile("[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 
 _GREETINGS = frozenset(
     {"hey", "hi", "hello", "ok", "okay", "can", "could", "would", "we", "u", "let's", "lets"}
@@ -79,14 +77,6 @@ def undecorated(value: str) -> str:
 def _has_plain_edges(word: str) -> bool:
     """Return whether no decoration can be at the edges of a word; true of nearly every one."""
     return word[:1] in _PLAIN and word[-1:] in _PLAIN
-
-
-def is_plain(word: str) -> bool:
-    """Return whether nothing in a word can be decoration, an address, a mention or a list.
-
-    It is so of nearly every name: what looks for these need not look.
-    """
-    return _PLAIN_WORD.fullmatch(word) is not None
 
 
 def _closings(sign: str) -> str:

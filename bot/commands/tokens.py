@@ -43,8 +43,9 @@ _DRY_FLAG = re.compile(r"(?:--|—|–|―)dry[-_]?run$", re.IGNORECASE)
 _DRY_NAMES = frozenset({"dry-run", "dry_run", "dryrun"})
 _YES = frozenset({"yes", "true", "on", "1"})
 _TICK = "`"
-# Words in which nothing is a mark: nearly every text.
-_PLAIN_TEXT = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*(?: [A-Za-z0-9][A-Za-z0-9_-]*)*")
+_PLAIN = "[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
+# Nearly every word, and nearly every text: in them nothing is a mark.
+_PLAIN_WORD, _PLAIN_TEXT = re.compile(_PLAIN), re.compile(f"{_PLAIN}(?: {_PLAIN})*")
 # The same spaces as `str.isspace` knows.
 _WORD, _SPACE = re.compile(r"\S+"), re.compile(r"\s+")
 
@@ -95,6 +96,14 @@ def _unlinked(found: re.Match[str]) -> str:
         return label or rest
     # `http://a.b|a.b`: Slack links bare host names by itself; the label is what was typed.
     return label if label and label == rest.removeprefix("//").rstrip("/") else link
+
+
+def is_plain(word: str) -> bool:
+    """Return whether nothing in a word can be decoration, an address, a mention or a list.
+
+    It is so of nearly every name: what looks for these need not look.
+    """
+    return _PLAIN_WORD.fullmatch(word) is not None
 
 
 def tokenize(text: str) -> list[Token]:

@@ -127,7 +127,7 @@ class Vocabulary:
 
     def given(self, action: Action, account: str) -> Mapping[str, str | int | bool]:
         """Return the policy's defaults of an action's parameters, by Tencent's own names."""
-        # What is typed may be any text, and means none of them.
+        # A typed account may be any text, and what is looked up is kept.
         account = account if account in self.accounts else ""
         known = self._given.get((action.api, account))
         if known is None:
@@ -137,7 +137,7 @@ class Vocabulary:
                     name = next((name for name in param.names if name in values), None)
                     if name is not None:
                         known.setdefault(param.api, values[name])
-            # Looked up for each parameter of each text, before its ack.
+            # Asked for at each parameter of each text, before its ack.
             self._given[action.api, account] = known
         return known
 

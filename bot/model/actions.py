@@ -147,9 +147,7 @@ class Account:
     site: Site | None = None
     region: str = ""
     channels: tuple[str, ...] = ()
-    defaults: Mapping[str, Mapping[str, str | int | bool]] = field(
-        default_factory=dict[str, Mapping[str, str | int | bool]]
-    )
+    defaults: Mapping[str, Mapping[str, str | int | bool]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Recorder:
         except StoreError as error:
             log.error("not recorded, so not done", why=str(error))
             return await self._refused(invocation, began + BOOKING - time.monotonic())
-        # After the ack, which is written before the event loop does anything else.
+        # Not now: an ack that is due is written before the event loop does anything else.
         asyncio.get_running_loop().call_soon(self._worker.take, recorded)
         return Accepted(recorded)
 

@@ -162,7 +162,7 @@ class AccountSettings(_Strict):
         (), description="What is asked there without account=… is asked of this account."
     )
     defaults: dict[str, dict[str, _SCALAR]] = Field(
-        default_factory=dict[str, dict[str, _SCALAR]],
+        default_factory=dict,
         description="As those of the whole file, and before them.",
     )
 
@@ -300,19 +300,19 @@ class Policy(_Strict):
     """The policy file of stopstream: who may do what, where, and with whose consent."""
 
     defaults: dict[str, dict[str, _SCALAR]] = Field(
-        default_factory=dict[str, dict[str, _SCALAR]],
+        default_factory=dict,
         description="By kind, API name or product: what fills in for the command.",
     )
     targets: dict[str, str] = Field(
         default_factory=dict, description="Names people say, and the command they mean."
     )
     accounts: dict[AccountName, AccountSettings] = Field(
-        default_factory=dict[str, AccountSettings],
+        default_factory=dict,
         description="Cloud accounts by name; left out: one, of the bot's own key.",
     )
     limits: tuple[Limit, ...] = ()
     reasons: dict[ReasonCode, ReasonSettings] = Field(
-        default_factory=dict[str, ReasonSettings],
+        default_factory=dict,
         max_length=100,
         description="By code: why something is done. Without any, reason=… is free text.",
     )
@@ -320,7 +320,7 @@ class Policy(_Strict):
         (), description="The first that matches is asked for before what it matches is sent."
     )
     cases: dict[ChannelId, Case] = Field(
-        default_factory=dict[str, str],
+        default_factory=dict,
         description="By channel id: the case of what is asked there without case=….",
         json_schema_extra={"additionalProperties": False},
     )

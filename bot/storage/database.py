@@ -190,11 +190,12 @@ def migrate(engine: sa.Engine) -> None:
     """
     try:
         found = _schema(engine)
-        if found.current is not None and not found.is_usable:
+        if found.is_usable:
+            return
+        if found.current is not None:
             # Takes half a second, and not while nobody else can write.
             import_module("alembic.command")
-        if not found.is_usable:
-            _upgrade(engine)
+        _upgrade(engine)
     except sa.exc.SQLAlchemyError as error:
         raise _unreachable(error) from error
 

@@ -45,10 +45,8 @@ class SlashCommands(AsyncMiddleware):
             let_pass: Callable[[], Awaitable[BoltResponse | None]] = given["next"]
             return await let_pass()
         ack, invocation = req.context.ack, parse_command(req.body, verb)
-        if invocation is None:
-            actor, place = requester(req.body)
-        else:
-            actor, place = invocation.actor, invocation.place
+        # Also of what lacks something it is seen who sent it.
+        actor, place = (invocation.actor, invocation.place) if invocation else requester(req.body)
         denied = self._outsiders.denied(actor, place) if actor is not None else None
         if denied is not None:
             return await ack(text=escape(denied.reason), response_type="ephemeral")
