@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 
-from bot.cli.shared_answer import SharedAnswer
 from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.operations.audit_sink import SinkRelay
+from bot.shared_answers import SharedAnswer
 from bot.storage.statistics import Figures
 from bot.storage.store import Store
 from handlers.slack.messenger import Messenger

@@ -10,11 +10,11 @@ from bot.cli.gauges import Gauges
 from bot.cli.hooks import PATH as HOOKS
 from bot.cli.hooks import Hooks
 from bot.cli.listener import Listener
-from bot.cli.shared_answer import SharedAnswer
 from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.operations.audit_sink import SinkRelay
+from bot.shared_answers import SharedAnswer
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from handlers.slack.http_receiver import PATH

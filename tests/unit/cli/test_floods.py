@@ -11,11 +11,11 @@ from aiohttp.test_utils import make_mocked_request
 
 from bot.cli.http import HttpServer
 from bot.cli.policy_reload import PolicyReloader
-from bot.cli.shared_answer import KEPT, SharedAnswer
 from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.policy.watched_file import WatchedFile
+from bot.shared_answers import KEPT, SharedAnswer
 from bot.storage.statistics import Figures
 from bot.supervision import Supervisor
 from tests.support.clocks import ManualClock
