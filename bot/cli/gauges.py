@@ -7,7 +7,7 @@ from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.operations.audit_sink import SinkRelay
-from bot.shared_answers import SharedAnswer
+from bot.shared_answers import SharedAnswers
 from bot.storage.statistics import Figures
 from bot.storage.store import Store
 from handlers.slack.messenger import Messenger
@@ -34,7 +34,7 @@ class Gauges:
         self._skew = skew
         self._sink = sink
         self._webhook = webhook
-        self._figures = SharedAnswer(self._ask)
+        self._figures = SharedAnswers[Figures | None]()
 
     async def text(self, messenger: Messenger | None, socket: SocketMode | None) -> bytes:
         """Return all metrics in Prometheus' text format, as they are now.
@@ -57,7 +57,7 @@ class Gauges:
         metrics.slack_up.set(messenger is not None and not messenger.trouble)
         metrics.sockets.set(socket.open if socket else 0)
         metrics.sockets_wanted.set(socket.wanted if socket else 0)
-        self._show(await self._figures.get())
+        self._show(await self._figures.get("figures", self._ask))
         return metrics.text()
 
     def _show(self, figures: Figures | None) -> None:

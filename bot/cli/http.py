@@ -14,7 +14,7 @@ from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.operations.audit_sink import SinkRelay
-from bot.shared_answers import SharedAnswer
+from bot.shared_answers import SharedAnswers
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from handlers.slack.http_receiver import PATH
@@ -50,7 +50,7 @@ class HttpServer:
         self._supervisor = supervisor
         self._skew = skew
         self._relays = [one for one in (sink, webhook) if one is not None]
-        self._store_trouble = SharedAnswer(self._ask_store)
+        self._store_trouble = SharedAnswers[str]()
         self._gauges = Gauges(store=store, metrics=metrics, skew=skew, sink=sink, webhook=webhook)
         self._messenger: Messenger | None = None
         self._receiver: Receiver | None = None
@@ -154,7 +154,7 @@ class HttpServer:
             return trouble
         if trouble := self._store.leases.trouble():
             return trouble
-        return await self._store_trouble.get()
+        return await self._store_trouble.get("store", self._ask_store)
 
     async def _ask_store(self) -> str:
         """Return why the database cannot be written; empty if it can."""

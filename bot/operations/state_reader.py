@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -18,13 +18,14 @@ from bot.model.actions import Action, Params, Reading
 from bot.model.commands import Command
 from bot.model.live_notices import KeptList
 from bot.model.off_air import OffAirEntry
-from bot.model.operations import Answer, LastPush, Operation
+from bot.model.operations import LastPush, Operation
 from bot.model.people import Actor
-from bot.model.ports import Cloud
+from bot.model.ports import Cloud, always
 from bot.off_loop import compare_names
 from bot.operations.authorizer import Authorizer
 from bot.operations.rate_limiter import RateLimiter
 from bot.redact import redact
+from bot.shared_answers import SharedAnswers
 from bot.storage.pushes import Pushes
 
 log = structlog.get_logger("stopstream.engine")
@@ -66,12 +67,15 @@ class StateReader:
         self._limiter = limiter
         self._authorizer = authorizer
         self._clock = clock
+        # Many stops at once ask what is live.
+        self._lists = SharedAnswers[Params | None]()
+        self._kept_lists = SharedAnswers[KeptList]()
 
     async def read_state(
         self,
         command: Command,
         patience: float | None = None,
-        may_leave: Callable[[], bool] = lambda: True,
+        may_leave: Callable[[], bool] = always,
     ) -> str | None:
         """Return the state of what a command is about; None without a read or an answer in time.
 
@@ -151,7 +155,7 @@ class StateReader:
         command: Command,
         read: Action,
         patience: float | None = None,
-        may_leave: Callable[[], bool] = lambda: True,
+        may_leave: Callable[[], bool] = always,
     ) -> Params | None:
         """Return what a read answers about the target of a command; None without an answer.
 
@@ -169,28 +173,24 @@ class StateReader:
         self,
         asked: Command,
         patience: float | None = None,
-        may_leave: Callable[[], bool] = lambda: True,
+        may_leave: Callable[[], bool] = always,
     ) -> Params | None:
         """Return what a read answers; None without an answer. See `read`."""
-        try:
-            async with asyncio.timeout(LOOK if patience is None else patience):
-                await self._limiter.acquire(asked)
-                if not may_leave():
-                    return None
-                answer = await self._answer(asked, may_leave)
-        except (CloudError, StoreError, TimeoutError) as error:
-            log.warning("its state is not known", api=asked.action.api, why=str(error))
-            return None
-        return answer.body
+        return await _in_time(asked, self._answer(asked, may_leave), patience)
 
-    async def _answer(self, asked: Command, may_leave: Callable[[], bool]) -> Answer:
-        """Send a read, and once more where its key had lapsed and it is still wanted."""
+    async def _answer(
+        self, asked: Command, may_leave: Callable[[], bool] = always
+    ) -> Params | None:
+        """Send a read, and once more where its key had lapsed; None where it is not wanted."""
+        await self._limiter.acquire(asked)
+        if not may_leave():
+            return None
         try:
-            return await self._cloud.call(asked)
+            return (await self._cloud.call(asked)).body
         except LapsedKeyError:
             if not may_leave():
                 raise
-            return await self._cloud.call(asked)
+            return (await self._cloud.call(asked)).body
 
     async def live_names(
         self, command: Command, patience: float | None = None
@@ -211,7 +211,7 @@ class StateReader:
         if read is None:
             return []
         place = {key: value for key, value in command.params.items() if key != spec.key[0]}
-        if spec.key == STREAM_KEY and (kept := await self.kept_list(command.account)).is_believed:
+        if spec.key == STREAM_KEY and (kept := await self._kept_lately(command)).is_believed:
             rows: list[Params] = [dict(zip(STREAM_KEY, key, strict=True)) for key in kept.streams]
             here = [
                 row for row in rows if all(row[name] == place.get(name) for name in spec.key[1:])
@@ -219,7 +219,7 @@ class StateReader:
             return [here, rows]
         asked = (self._command_of(replace(command, params=of), read) for of in (place, {}))
         bodies = await asyncio.gather(
-            *(self.send(_longest_page(one), patience) for one in asked if one is not None)
+            *(self._list(_longest_page(one), patience) for one in asked if one is not None)
         )
         # A list may leave out what it was narrowed to.
         return [
@@ -229,6 +229,21 @@ class StateReader:
             ]
             for body in bodies
         ]
+
+    async def _kept_lately(self, command: Command) -> KeptList:
+        """Return what `kept_list` does, read at most a second ago."""
+        account = command.account
+        return await self._kept_lists.get(account, partial(self.kept_list, account))
+
+    async def _list(self, asked: Command, patience: float | None) -> Params | None:
+        """Return what a list answers, read at most a second ago; None without an answer."""
+
+        async def ask() -> Params | None:
+            async with asyncio.timeout(LOOK):
+                return await self._answer(asked)
+
+        question = (asked.account, asked.action.api, asked.region, *sorted(asked.params.items()))
+        return await _in_time(asked, self._lists.get(question, ask), patience)
 
     async def last_push(self, command: Command) -> LastPush | None:
         """Return what a callback said last of the stream whose state a command reads."""
@@ -256,6 +271,18 @@ class StateReader:
         given = sights.narrowing_params(command, read)
         params = sights.complete_params(read, given, self._clock())
         return None if region is None else Command(read, params, region, command.account)
+
+
+async def _in_time(
+    asked: Command, answer: Awaitable[Params | None], patience: float | None
+) -> Params | None:
+    """Wait so long for an answer; None where there is none."""
+    try:
+        async with asyncio.timeout(LOOK if patience is None else patience):
+            return await answer
+    except (CloudError, StoreError, TimeoutError) as error:
+        log.warning("its state is not known", api=asked.action.api, why=str(error))
+        return None
 
 
 async def _as_it_is(state: str | None) -> str | None:

@@ -15,10 +15,9 @@ from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.policy.watched_file import WatchedFile
-from bot.shared_answers import KEPT, SharedAnswer
+from bot.shared_answers import SharedAnswers
 from bot.storage.statistics import Figures
 from bot.supervision import Supervisor
-from tests.support.clocks import ManualClock
 
 
 class Database:
@@ -76,20 +75,27 @@ async def test_flood_of_a_page_asks_the_database_once(path: str) -> None:
 
 
 async def test_shared_answer_is_asked_for_again_when_it_is_old() -> None:
-    """An answer is never older than its time, and what is raised is not kept."""
-    database, clock = Database(), ManualClock()
+    """An answer is never older than its time, is one question's, and what is raised is not kept."""
+    database = Database()
     database.may_answer.set()
-    shared = SharedAnswer(database.read, clock=clock)
-    await shared.get()
-    clock.advance(KEPT * 0.9)
-    await shared.get()
+    shared = SharedAnswers[Figures](kept=30)
+    await asyncio.gather(*(shared.get("one", database.read) for _ in range(9)))
+    await shared.get("one", database.read)
     assert database.asked == 1
+    await shared.get("other", database.read)
+    assert database.asked == 2
 
-    clock.advance(KEPT * 0.1)
     database.broken = True
-    for asked in (2, 3):
+    for asked in (3, 4):
         with pytest.raises(StoreError):
-            await shared.get()
+            await shared.get("third", database.read)
+        assert database.asked == asked
+
+    short = SharedAnswers[Figures](kept=0.01)
+    database.broken = False
+    for asked in (5, 6):
+        await short.get("one", database.read)
+        await asyncio.sleep(0.05)
         assert database.asked == asked
 
 

@@ -1,4 +1,4 @@
-"""A read is sent once more where its key had lapsed; what is live is compared beside the loop."""
+"""A read is sent again where its key had lapsed; lists are shared, and compared off the loop."""
 
 import asyncio
 from typing import Any, cast
@@ -7,8 +7,9 @@ import pytest
 
 from bot.catalog.near_names import near_names
 from bot.catalog.registry import by_api
-from bot.errors import LapsedKeyError
+from bot.errors import LapsedKeyError, NoAnswerError
 from bot.metrics import Metrics
+from bot.model.actions import Json
 from bot.model.commands import Command
 from bot.model.live_notices import KeptList
 from bot.off_loop import NAMES_AT_ONCE
@@ -48,6 +49,31 @@ async def test_read_is_sent_once_more_with_another_key(
 
     assert len(cloud.sent) == sent
     assert (body is not None) is answered
+
+
+async def test_many_stops_at_once_read_a_list_once(house: House) -> None:
+    """Each of them would wait for its turn under the API's limit, and take one from a stop."""
+    lists: dict[str, dict[str, Json]] = {
+        "DescribeLiveStreamOnlineList": {"OnlineInfo": [{"StreamName": "cam-1"}]}
+    }
+    cloud = FakeCloud(bodies=lists, faults=[NoAnswerError("lost"), NoAnswerError("lost")])
+    reader = StateReader(
+        cloud=cloud,
+        limiter=RateLimiter(house.store, Metrics()),
+        authorizer=house.authorizer,
+        pushes=house.store.pushes,
+    )
+
+    assert await asyncio.gather(*(reader.live_names(STOP) for _ in range(20))) == [()] * 20
+    assert len(cloud.sent) == 2
+    # What has failed is read again.
+    found = await asyncio.gather(*(reader.live_names(STOP) for _ in range(20)))
+    other = Command(STOP.action, {**STOP.params, "AppName": "other"})
+    await reader.live_names(other)
+
+    assert [[one["StreamName"] for one in names] for names in found] == [["cam-1"]] * 20
+    apps = [one.params.get("AppName") for one in cloud.sent]
+    assert apps == ["live", None, "live", None, "other"]
 
 
 class Kept:
