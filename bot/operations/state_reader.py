@@ -69,7 +69,6 @@ class StateReader:
         self._clock = clock
         # Many stops at once ask what is live.
         self._lists = SharedAnswers[Params | None]()
-        self._kept_lists = SharedAnswers[KeptList]()
 
     async def read_state(
         self,
@@ -211,7 +210,7 @@ class StateReader:
         if read is None:
             return []
         place = {key: value for key, value in command.params.items() if key != spec.key[0]}
-        if spec.key == STREAM_KEY and (kept := await self._kept_lately(command)).is_believed:
+        if spec.key == STREAM_KEY and (kept := await self.kept_list(command.account)).is_believed:
             rows: list[Params] = [dict(zip(STREAM_KEY, key, strict=True)) for key in kept.streams]
             here = [
                 row for row in rows if all(row[name] == place.get(name) for name in spec.key[1:])
@@ -229,11 +228,6 @@ class StateReader:
             ]
             for body in bodies
         ]
-
-    async def _kept_lately(self, command: Command) -> KeptList:
-        """Return what `kept_list` does, read at most a second ago."""
-        account = command.account
-        return await self._kept_lists.get(account, partial(self.kept_list, account))
 
     async def _list(self, asked: Command, patience: float | None) -> Params | None:
         """Return what a list answers, read at most a second ago; None without an answer."""

@@ -257,9 +257,8 @@ class OffAir:
 
     async def latest_stop(self, account: str, thing: str, key: str) -> Operation | None:
         """Return the operation by which something is off now; see OffAirChange."""
-        one = off.c.account == account, off.c.thing == thing, off.c.key == key
-        query = sa.select(operations).join(off, off.c.operation == operations.c.id).where(*one)
-        return await self.session.fetch_operation(query)
+        given = {"is_account": account, "is_thing": thing, "is_key": key}
+        return await self.session.fetch_operation(_LATEST_STOP, given)
 
     async def list_holds(self) -> Sequence[Operation]:
         """Return the operations by which targets are held, the newest first."""
@@ -357,6 +356,9 @@ def _find_hold(connection: sa.Connection, scope: StartScope) -> Hold | None:
 
 _IS_ENTRY = tuple(off.c[name] == sa.bindparam(f"is_{name}") for name in ("account", "thing", "key"))
 _ENTRY = Prepared(sa.select(off).where(*_IS_ENTRY))
+_LATEST_STOP = Prepared(
+    sa.select(operations).join(off, off.c.operation == operations.c.id).where(*_IS_ENTRY)
+)
 _TURN_ON = Prepared(
     sa.delete(off).where(*_IS_ENTRY, off.c.since <= sa.bindparam("is_since", type_=sa.Double))
 )

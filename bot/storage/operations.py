@@ -283,15 +283,11 @@ class Operations:
         Raises:
             UnreadableRowError: It is stored, and this release cannot decode it.
         """
-        return await self.session.fetch_operation(
-            sa.select(operations).where(operations.c.id == id_)
-        )
+        return await self.session.fetch_operation(_BY_ID, {"is_id": id_})
 
     async def by_key(self, key: str) -> Operation | None:
         """Return an operation by the key that makes it unique."""
-        return await self.session.fetch_operation(
-            sa.select(operations).where(operations.c.key == key)
-        )
+        return await self.session.fetch_operation(_BY_KEY, {"is_key": key})
 
     async def due_waits(self, limit: int = 50) -> list[Operation]:
         """Return waiting operations that are due for a reminder or have expired."""
@@ -347,6 +343,8 @@ _WAITING_LIKE = Prepared(
         operations.c.expires_at > sa.bindparam("is_now", type_=sa.Double),
     )
 )
+_BY_ID = Prepared(sa.select(operations).where(operations.c.id == sa.bindparam("is_id")))
+_BY_KEY = Prepared(sa.select(operations).where(operations.c.key == sa.bindparam("is_key")))
 _CONSENT = Prepared(sa.select(operations.c.consent).where(operations.c.id == sa.bindparam("is_id")))
 
 

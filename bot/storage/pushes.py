@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bot.model.live_notices import KeptList, LiveNotice, NoticeKind, StreamKey
 from bot.model.operations import LastPush
+from bot.storage.prepared import Prepared
 from bot.storage.session import Session, write
 from bot.storage.tables import live_lists, pushes
 from bot.storage.writer import Transaction
@@ -98,29 +99,30 @@ class Pushes:
 
     async def kept(self, account: str) -> KeptList:
         """Return what is live on an account by what is kept."""
-        now = self.session.now()
-        query = sa.select(pushes, now.label("now")).where(pushes.c.account == account)
-        rows = await self.session.fetch(query)
-        sound = sa.select(live_lists.c.account).where(
-            live_lists.c.account == account,
-            live_lists.c.read_at > now - BELIEVED_FOR,
-            live_lists.c.missed_at < now - DOUBTED_FOR,
-        )
+        return await self.session.read(lambda connection: self._kept(connection, account))
+
+    def _kept(self, connection: sa.Connection, account: str) -> KeptList:
+        rows = _OF_ACCOUNT.all(connection, {"is_account": account})
+        now = self.session.read_clock(connection)
+        sound = {
+            "is_account": account,
+            "read_since": now - BELIEVED_FOR,
+            "sound_since": now - DOUBTED_FOR,
+        }
         # An account whose callbacks never came has a list that nothing keeps.
         told = any(row.heard_at for row in rows)
-        believed = told and bool(await self.session.fetch(sound))
         live = {
-            _stream(row.key): row.now - row.heard_at if row.heard_at else None
+            _stream(row.key): now - row.heard_at if row.heard_at else None
             for row in rows
             if row.kind == _BEGAN
         }
-        return KeptList(live, believed)
+        return KeptList(live, told and _SOUND.first(connection, sound) is not None)
 
     async def last(self, account: str, key: str) -> LastPush | None:
         """Return what a callback said last of a stream; None if none has."""
-        one = pushes.c.account == account, pushes.c.key == key, pushes.c.heard_at > 0
-        rows = await self.session.fetch(sa.select(pushes).where(*one))
-        return next((LastPush(row.kind == _BEGAN, row.at) for row in rows), None)
+        given = {"is_account": account, "is_key": key}
+        row = await self.session.read(lambda connection: _HEARD.first(connection, given))
+        return LastPush(row.kind == _BEGAN, row.at) if row is not None else None
 
     def _note_read(self, tx: Transaction, account: str, values: dict[str, float]) -> None:
         insert = self.session.insert(live_lists).values(account=account, **values)
@@ -130,3 +132,20 @@ class Pushes:
 def _stream(key: str) -> StreamKey:
     stream, domain, app = json.loads(key)
     return stream, domain, app
+
+
+_OF_ACCOUNT = Prepared(sa.select(pushes).where(pushes.c.account == sa.bindparam("is_account")))
+_HEARD = Prepared(
+    sa.select(pushes).where(
+        pushes.c.account == sa.bindparam("is_account"),
+        pushes.c.key == sa.bindparam("is_key"),
+        pushes.c.heard_at > sa.literal(0.0),
+    )
+)
+_SOUND = Prepared(
+    sa.select(live_lists.c.account).where(
+        live_lists.c.account == sa.bindparam("is_account"),
+        live_lists.c.read_at > sa.bindparam("read_since", type_=sa.Double),
+        live_lists.c.missed_at < sa.bindparam("sound_since", type_=sa.Double),
+    )
+)

@@ -17,12 +17,12 @@ from bot.audit.last_seal import LastSealFile
 from bot.errors import StoreError, UnreadableRowError
 from bot.model.operations import Operation
 from bot.storage.message_integrity import MessageIntegrity
-from bot.storage.prepared import Prepared
+from bot.storage.prepared import Given, Prepared
 from bot.storage.quarantine import Quarantine
 from bot.storage.row_integrity import RowIntegrity
 from bot.storage.row_macs import RowMacs
 from bot.storage.tables import limits
-from bot.storage.writer import CLOCK, Transaction, Writer
+from bot.storage.writer import CLOCK, CLOCK_NOW, Transaction, Writer
 
 LEASE = 10.0
 """The usual lease, in seconds; see Session."""
@@ -132,13 +132,16 @@ class Session:
         """Return all rows of a query."""
         return await self.read(lambda connection: connection.execute(query).all())
 
-    async def fetch_operation(self, query: sa.Select[Any]) -> Operation | None:
+    async def fetch_operation(self, query: Prepared, given: Given) -> Operation | None:
         """Return the operation in the first row of a query.
+
+        Args:
+            given: The query's values.
 
         Raises:
             UnreadableRowError: The row is there, and this release cannot decode it.
         """
-        row = await self.read(lambda connection: connection.execute(query).first())
+        row = await self.read(lambda connection: query.first(connection, given))
         if row is None:
             return None
         try:
@@ -152,6 +155,12 @@ class Session:
         if self._clock is None and self.engine.dialect.name == "postgresql":
             return sa.literal_column(CLOCK, sa.Double)
         return sa.literal((self._clock or time.time)(), sa.Double)
+
+    def read_clock(self, connection: sa.Connection) -> float:
+        """Return the store's clock, epoch seconds."""
+        if self._clock is None and self.engine.dialect.name == "postgresql":
+            return float(CLOCK_NOW.scalar(connection))
+        return (self._clock or time.time)()
 
     def lease_rows(
         self, tx: Transaction, table: sa.Table, ids: sa.Select[Any], most: int

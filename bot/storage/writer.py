@@ -28,15 +28,14 @@ from bot.storage.commit_marks import CommitMarks, lock_writes
 from bot.storage.prepared import Prepared
 from bot.storage.work import Item, Job, Result, Transaction, Work, alike_of, answer
 
-__all__ = ["CLOCK", "Transaction", "Work", "Writer"]
+__all__ = ["CLOCK", "CLOCK_NOW", "Transaction", "Work", "Writer"]
 
 log = structlog.get_logger("stopstream.writer")
 
 CLOCK = "extract(epoch FROM clock_timestamp())::float8"
 """PostgreSQL's own clock, epoch seconds."""
 
-_CLOCK = Prepared(sa.text(f"SELECT {CLOCK}"))
-
+CLOCK_NOW = Prepared(sa.text(f"SELECT {CLOCK}"))
 
 _FEW = 16
 """How many pieces of work that are not urgent share a transaction."""
@@ -278,7 +277,7 @@ class Writer:
         now, monotonic = time.time(), time.monotonic()
         if self._engine.dialect.name == "postgresql":
             lock_writes(self._connection)
-            now = float(_CLOCK.scalar(self._connection))
+            now = float(CLOCK_NOW.scalar(self._connection))
             monotonic = time.monotonic()
         if self._clock is not None:
             now = self._clock()
