@@ -1,6 +1,7 @@
 """A read is sent again where its key had lapsed; lists are shared, and compared off the loop."""
 
 import asyncio
+from collections import Counter
 from typing import Any, cast
 
 import pytest
@@ -16,6 +17,7 @@ from bot.off_loop import NAMES_AT_ONCE
 from bot.operations import state_reader
 from bot.operations.rate_limiter import RateLimiter
 from bot.operations.state_reader import LIVE_NAMES_MOST, StateReader
+from bot.shared_answers import SharedAnswers
 from bot.storage.pushes import Pushes
 from tests.conftest import House
 from tests.support.fakes import FakeCloud
@@ -51,7 +53,9 @@ async def test_read_is_sent_once_more_with_another_key(
     assert (body is not None) is answered
 
 
-async def test_many_stops_at_once_read_a_list_once(house: House) -> None:
+async def test_many_stops_at_once_read_a_list_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each of them would wait for its turn under the API's limit, and take one from a stop."""
     lists: dict[str, dict[str, Json]] = {
         "DescribeLiveStreamOnlineList": {"OnlineInfo": [{"StreamName": "cam-1"}]}
@@ -63,6 +67,8 @@ async def test_many_stops_at_once_read_a_list_once(house: House) -> None:
         authorizer=house.authorizer,
         pushes=house.store.pushes,
     )
+    # However slow this machine is.
+    monkeypatch.setattr(reader, "_lists", SharedAnswers[Any](kept=600.0))
 
     assert await asyncio.gather(*(reader.live_names(STOP) for _ in range(20))) == [()] * 20
     assert len(cloud.sent) == 2
@@ -72,8 +78,8 @@ async def test_many_stops_at_once_read_a_list_once(house: House) -> None:
     await reader.live_names(other)
 
     assert [[one["StreamName"] for one in names] for names in found] == [["cam-1"]] * 20
-    apps = [one.params.get("AppName") for one in cloud.sent]
-    assert apps == ["live", None, "live", None, "other"]
+    apps = Counter(one.params.get("AppName") for one in cloud.sent)
+    assert apps == {"live": 2, None: 2, "other": 1}
 
 
 class Kept:
