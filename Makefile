@@ -20,7 +20,7 @@ pictures: .venv/ready
 	$(BIN)/python -m tests.tools.pictures
 
 # What must hold before each commit; CI runs the same line. Many tests wait more than they
-# compute, so four at a time keep two cores busy, and each more would collect all tests once more.
+# compute, so six at a time keep two cores busy, and each more would collect all tests once more.
 # What fails there runs once more, alone: with processes, browsers and two databases on two cores,
 # a machine that stalls for a minute is no verdict on a change. The first failure stays in the
 # output, and is a defect to look into.
@@ -34,20 +34,20 @@ static: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# In a fresh checkout one process compiles every module, and not each of the four.
+# In a fresh checkout one process compiles every module, and not each of the six.
 pytest: .venv/ready
 	@test -d tests/unit/__pycache__ || $(BIN)/pytest --collect-only -qq >/dev/null || true
-	$(BIN)/pytest -n 4 --dist worksteal || $(BIN)/pytest --last-failed --last-failed-no-failures none
+	$(BIN)/pytest -n 6 --dist worksteal || $(BIN)/pytest --last-failed --last-failed-no-failures none
 
 # The same tests, a fifth slower, and which lines none of them reaches.
 coverage: .venv/ready
-	$(BIN)/pytest -n 4 --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n 6 --dist worksteal --cov --cov-report=term:skip-covered
 
 # Every property on examples that were not tried before, RUNS times; a failure prints how to
 # repeat it.
 RUNS ?= 10
 fuzz: .venv/ready
-	for run in $$(seq $(RUNS)); do HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 4 --dist worksteal -m hypothesis || exit; done
+	for run in $$(seq $(RUNS)); do HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 6 --dist worksteal -m hypothesis || exit; done
 
 format: .venv/ready
 	$(BIN)/ruff format .
