@@ -1,46 +1,47 @@
 """Questions that many ask at once, and that are put once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 KEPT = 1.0
-"""Seconds for which an answer counts, from the asking on."""
+"""Seconds from the asking on for which an answer is shared."""
 
 
 class SharedAnswers(Generic[T]):
-    """Asks each question once at a time, and not again while its last answer is young.
+    """Puts each question once in so many seconds, however many ask it.
 
     Args:
-        kept: Seconds for which an answer counts, by the event loop's clock.
+        kept: Seconds from the asking on for which an answer is shared, also while it is awaited;
+            by the event loop's clock.
     """
 
     def __init__(self, kept: float = KEPT) -> None:
         self._kept = kept
         self._asking: dict[Hashable, asyncio.Task[T]] = {}
 
-    async def get(self, question: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return the answer; it was asked for at most `kept` seconds ago, or is being asked for.
+    async def get(self, question: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return the answer, which was asked for at most `kept` seconds ago.
 
         Args:
-            ask: What it raises is not kept, and raised for all who wait.
+            ask: Ends by itself. What it raises is raised for all who wait, and not kept.
         """
         asking = self._asking.get(question)
         if asking is None:
-            work = self._answer(question, ask)
-            asking = self._asking[question] = asyncio.create_task(work, name="shared answer")
+            asking = self._asking[question] = asyncio.create_task(ask(), name="shared answer")
+            asking.add_done_callback(partial(self._note_end, question))
+            asyncio.get_running_loop().call_later(self._kept, self._forget, question, asking)
         # One who gives up must not take the answer from the others.
         return await asyncio.shield(asking)
 
-    async def _answer(self, question: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
-        loop = asyncio.get_running_loop()
-        since = loop.time()
-        try:
-            answer = await ask()
-        except BaseException:
+    def _note_end(self, question: Hashable, asking: asyncio.Task[T]) -> None:
+        # Who waited may be gone, and asyncio complains of what nobody has looked at.
+        if asking.cancelled() or asking.exception() is not None:
+            self._forget(question, asking)
+
+    def _forget(self, question: Hashable, asking: asyncio.Task[T]) -> None:
+        if self._asking.get(question) is asking:
             del self._asking[question]
-            raise
-        loop.call_at(since + self._kept, self._asking.pop, question)
-        return answer

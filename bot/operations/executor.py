@@ -178,6 +178,9 @@ class Executor:
         changes = result.changes | Changes(live_before=before)
         if before is LiveBefore.NOT_LIVE:
             changes["live_now"] = await self._prior.live_now(command)
+        else:
+            # What it has cut must not be named as live in another ending.
+            self._reader.forget_lists(command.account)
         return replace(result, changes=changes)
 
     async def _with_last_push(

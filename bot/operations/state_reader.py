@@ -1,6 +1,7 @@
 """Reads the state of what a command is about, and what else it would affect."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
@@ -25,7 +26,7 @@ from bot.off_loop import compare_names
 from bot.operations.authorizer import Authorizer
 from bot.operations.rate_limiter import RateLimiter
 from bot.redact import redact
-from bot.shared_answers import SharedAnswers
+from bot.shared_answers import KEPT, SharedAnswers
 from bot.storage.pushes import Pushes
 
 log = structlog.get_logger("stopstream.engine")
@@ -35,6 +36,9 @@ LOOK = 2.0
 
 LIVE_NAMES_MOST = 5
 """How many live names are offered where nothing was live under the one that was given."""
+
+_LIST_WHOLE = 10.0
+"""Seconds that the read of a list may take; who asks for it may wait for less."""
 
 _LONGEST_STATE = 80
 
@@ -50,6 +54,7 @@ class StateReader:
 
     Args:
         pushes: What callbacks keep of what is live: while that is believed, it is not read.
+        list_kept: Seconds for which a list of what is live is read once for all who ask.
         clock: Epoch seconds.
     """
 
@@ -60,6 +65,7 @@ class StateReader:
         limiter: RateLimiter,
         authorizer: Authorizer,
         pushes: Pushes,
+        list_kept: float = KEPT,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._cloud = cloud
@@ -67,8 +73,9 @@ class StateReader:
         self._limiter = limiter
         self._authorizer = authorizer
         self._clock = clock
-        # Many stops at once ask what is live.
-        self._lists = SharedAnswers[Params | None]()
+        self._list_kept = list_kept
+        self._lists: dict[str, SharedAnswers[Params | None]] = {}
+        """By account: many stops at once ask what is live on it."""
 
     async def read_state(
         self,
@@ -230,14 +237,19 @@ class StateReader:
         ]
 
     async def _list(self, asked: Command, patience: float | None) -> Params | None:
-        """Return what a list answers, read at most a second ago; None without an answer."""
+        """Return what a list answers, which may be asked for already; None without an answer."""
 
         async def ask() -> Params | None:
-            async with asyncio.timeout(LOOK):
+            async with asyncio.timeout(_LIST_WHOLE):
                 return await self._answer(asked)
 
-        question = (asked.account, asked.action.api, asked.region, *sorted(asked.params.items()))
-        return await _in_time(asked, self._lists.get(question, ask), patience)
+        lists = self._lists.setdefault(asked.account, SharedAnswers(self._list_kept))
+        question = asked.action.api, asked.region, json.dumps(dict(asked.params), sort_keys=True)
+        return await _in_time(asked, lists.get(question, ask), patience)
+
+    def forget_lists(self, account: str) -> None:
+        """Have what is live on an account read anew by the next who asks: it has changed."""
+        self._lists.pop(account, None)
 
     async def last_push(self, command: Command) -> LastPush | None:
         """Return what a callback said last of the stream whose state a command reads."""

@@ -151,13 +151,13 @@ class Session:
             raise
 
     def now(self) -> sa.ColumnElement[float]:
-        """Return the store's clock as an expression."""
+        """Return the store's clock as an expression, for a statement that is made each time."""
         if self._clock is None and self.engine.dialect.name == "postgresql":
             return sa.literal_column(CLOCK, sa.Double)
         return sa.literal((self._clock or time.time)(), sa.Double)
 
     def read_clock(self, connection: sa.Connection) -> float:
-        """Return the store's clock, epoch seconds."""
+        """Return the store's clock, epoch seconds; on PostgreSQL the server is asked."""
         if self._clock is None and self.engine.dialect.name == "postgresql":
             return float(CLOCK_NOW.scalar(connection))
         return (self._clock or time.time)()

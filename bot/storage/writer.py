@@ -36,6 +36,8 @@ CLOCK = "extract(epoch FROM clock_timestamp())::float8"
 """PostgreSQL's own clock, epoch seconds."""
 
 CLOCK_NOW = Prepared(sa.text(f"SELECT {CLOCK}"))
+"""Asks for it."""
+
 
 _FEW = 16
 """How many pieces of work that are not urgent share a transaction."""

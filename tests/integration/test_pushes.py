@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.model.live_notices import LiveNotice, NoticeKind, StreamKey
-from bot.model.operations import LiveBefore, State
+from bot.model.operations import LiveBefore, Operation, State
 from bot.storage import pushes as kept_pushes
 from bot.storage.pushes import BELIEVED_FOR, DOUBTED_FOR, SETTLING
 from handlers.messages import endings
@@ -165,6 +165,27 @@ async def test_names_that_are_live_instead_come_from_callbacks_while_they_are_be
     clock.advance(SETTLING + 1)
     await read(house, S1)
     assert await stopped() == (["s1"], 0)
+
+
+async def test_what_a_stop_has_cut_is_not_named_as_live(timed_bot: House) -> None:
+    """A list that was read before is read anew, though it is a moment old."""
+    house = timed_bot
+
+    async def stopped(name: str, state: str, live: dict[str, Any]) -> Operation:
+        house.cloud.bodies[LIST] = live
+        house.cloud.before_stop = state
+        while True:
+            one = await house.run(f"live {name}", key=f"k{next(COUNT)}")
+            # The read beside a stop may be too slow to tell.
+            if one.live_before is not LiveBefore.UNREADABLE:
+                return one
+
+    missed = await stopped("s11", "inactive", online(S1, S2))
+    assert [key["StreamName"] for key in missed.live_now] == ["s1", "s2"]
+    await stopped("s1", "active", online(S1, S2))
+    missed = await stopped("s12", "inactive", online(S2))
+
+    assert [key["StreamName"] for key in missed.live_now] == ["s2"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from bot.clock_skew import ClockSkew
 from bot.errors import StoreError
 from bot.metrics import Metrics
 from bot.policy.watched_file import WatchedFile
-from bot.shared_answers import SharedAnswers
 from bot.storage.statistics import Figures
 from bot.supervision import Supervisor
 
@@ -72,31 +71,6 @@ async def test_flood_of_a_page_asks_the_database_once(path: str) -> None:
 
     assert {one.status for one in answers} == {200}
     assert database.asked == 1
-
-
-async def test_shared_answer_is_asked_for_again_when_it_is_old() -> None:
-    """An answer is never older than its time, is one question's, and what is raised is not kept."""
-    database = Database()
-    database.may_answer.set()
-    shared = SharedAnswers[Figures](kept=30)
-    await asyncio.gather(*(shared.get("one", database.read) for _ in range(9)))
-    await shared.get("one", database.read)
-    assert database.asked == 1
-    await shared.get("other", database.read)
-    assert database.asked == 2
-
-    database.broken = True
-    for asked in (3, 4):
-        with pytest.raises(StoreError):
-            await shared.get("third", database.read)
-        assert database.asked == asked
-
-    short = SharedAnswers[Figures](kept=0.01)
-    database.broken = False
-    for asked in (5, 6):
-        await short.get("one", database.read)
-        await asyncio.sleep(0.05)
-        assert database.asked == asked
 
 
 async def test_policy_is_loaded_beside_the_event_loop(tmp_path: Path) -> None:

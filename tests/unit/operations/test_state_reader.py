@@ -17,7 +17,6 @@ from bot.off_loop import NAMES_AT_ONCE
 from bot.operations import state_reader
 from bot.operations.rate_limiter import RateLimiter
 from bot.operations.state_reader import LIVE_NAMES_MOST, StateReader
-from bot.shared_answers import SharedAnswers
 from bot.storage.pushes import Pushes
 from tests.conftest import House
 from tests.support.fakes import FakeCloud
@@ -53,41 +52,74 @@ async def test_read_is_sent_once_more_with_another_key(
     assert (body is not None) is answered
 
 
-async def test_many_stops_at_once_read_a_list_once(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_many_stops_at_once_read_a_list_once(house: House) -> None:
     """Each of them would wait for its turn under the API's limit, and take one from a stop."""
     lists: dict[str, dict[str, Json]] = {
         "DescribeLiveStreamOnlineList": {"OnlineInfo": [{"StreamName": "cam-1"}]}
     }
-    cloud = FakeCloud(bodies=lists, faults=[NoAnswerError("lost"), NoAnswerError("lost")])
+    cloud = FakeCloud(bodies=lists, gate=asyncio.Event(), faults=[NoAnswerError("lost")] * 2)
+    reader = StateReader(
+        cloud=cloud,
+        limiter=RateLimiter(house.store, Metrics()),
+        authorizer=house.authorizer,
+        pushes=cast("Pushes", Kept(0, is_believed=False)),
+        list_kept=600.0,
+    )
+
+    async def named(count: int = 1, stop: Command = STOP) -> list[list[Json]]:
+        asking = [asyncio.create_task(reader.live_names(stop)) for _ in range(count)]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert cloud.gate is not None
+        cloud.gate.set()
+        return [[one["StreamName"] for one in names] for names in await asyncio.gather(*asking)]
+
+    assert await named(20) == [[]] * 20
+    assert len(cloud.sent) == 2
+    # What has failed is read again, and what has changed.
+    assert await named() == await named() == [["cam-1"]]
+    await named(stop=Command(STOP.action, {**STOP.params, "AppName": "other"}))
+    assert len(cloud.sent) == 5
+    reader.forget_lists("of another account")
+    await named()
+    assert len(cloud.sent) == 5
+    reader.forget_lists(STOP.account)
+    await named()
+
+    apps = Counter(one.params.get("AppName") for one in cloud.sent)
+    assert apps == {"live": 3, None: 3, "other": 1}
+
+
+async def test_list_waits_as_long_as_who_asks_for_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verification waits for longer than an ending does, and each has its own patience."""
+    monkeypatch.setattr(state_reader, "LOOK", 0.01)
+    lists: dict[str, dict[str, Json]] = {
+        "DescribeLiveStreamOnlineList": {"OnlineInfo": [{"StreamName": "cam-1"}]}
+    }
+    cloud = FakeCloud(bodies=lists, gate=asyncio.Event())
     reader = StateReader(
         cloud=cloud,
         limiter=RateLimiter(house.store, Metrics()),
         authorizer=house.authorizer,
         pushes=house.store.pushes,
+        list_kept=600.0,
     )
-    # However slow this machine is.
-    monkeypatch.setattr(reader, "_lists", SharedAnswers[Any](kept=600.0))
+    patient = asyncio.create_task(reader.live_names(STOP, 30.0))
 
-    assert await asyncio.gather(*(reader.live_names(STOP) for _ in range(20))) == [()] * 20
-    assert len(cloud.sent) == 2
-    # What has failed is read again.
-    found = await asyncio.gather(*(reader.live_names(STOP) for _ in range(20)))
-    other = Command(STOP.action, {**STOP.params, "AppName": "other"})
-    await reader.live_names(other)
-
-    assert [[one["StreamName"] for one in names] for names in found] == [["cam-1"]] * 20
-    apps = Counter(one.params.get("AppName") for one in cloud.sent)
-    assert apps == {"live": 2, None: 2, "other": 1}
+    assert await reader.live_names(STOP) == ()
+    assert cloud.gate is not None
+    cloud.gate.set()
+    assert [one["StreamName"] for one in await patient] == ["cam-1"]
 
 
 class Kept:
     """What callbacks keep of an account on which so many streams are live."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, is_believed: bool = True) -> None:
         keys = [(f"cam-{number}", "push.example.com", "live") for number in range(count)]
-        self._list = KeptList(dict.fromkeys(keys, 1.0), is_believed=True)
+        self._list = KeptList(dict.fromkeys(keys, 1.0), is_believed=is_believed)
 
     async def kept(self, _account: str) -> KeptList:
         return self._list
