@@ -13,6 +13,7 @@ from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.tencent.requests import Received
 from bot.sandbox.tencent.server import CloudEmulator
 from bot.storage import database
+from bot.storage.message_integrity import DELIVERED
 from bot.storage.store import Store
 from handlers.messages.looks import Look
 from handlers.messages.operation_text import detail_text
@@ -106,7 +107,9 @@ class Judge:
             trail = list(records)
         self._ended_at = {one.operation: one.at for one in trail if one.kind == "ended"}
         for one in trail:
-            self._records[one.operation] = (*self._records.get(one.operation, ()), one.kind)
+            # What was posted of it is no step of it.
+            if one.kind != DELIVERED:
+                self._records[one.operation] = (*self._records.get(one.operation, ()), one.kind)
         if self._answered:
             known = " ".join(one.body for one in trail)
             self._tally.unrecorded += [
