@@ -102,21 +102,19 @@ class Pushes:
         return await self.session.read(lambda connection: self._kept(connection, account))
 
     def _kept(self, connection: sa.Connection, account: str) -> KeptList:
-        rows = _OF_ACCOUNT.all(connection, {"is_account": account})
+        found = _OF_ACCOUNT.all(connection, {"is_account": account})
+        live = [row for row in found if row.kind == _BEGAN]
+        if not any(row.heard_at for row in found):
+            # An account whose callbacks never came has a list that nothing keeps.
+            return KeptList({_stream(row.key): None for row in live})
         now = self.session.read_clock(connection)
+        ages = {_stream(row.key): now - row.heard_at if row.heard_at else None for row in live}
         sound = {
             "is_account": account,
             "read_since": now - BELIEVED_FOR,
             "sound_since": now - DOUBTED_FOR,
         }
-        # An account whose callbacks never came has a list that nothing keeps.
-        told = any(row.heard_at for row in rows)
-        live = {
-            _stream(row.key): now - row.heard_at if row.heard_at else None
-            for row in rows
-            if row.kind == _BEGAN
-        }
-        return KeptList(live, told and _SOUND.first(connection, sound) is not None)
+        return KeptList(ages, _SOUND.first(connection, sound) is not None)
 
     async def last(self, account: str, key: str) -> LastPush | None:
         """Return what a callback said last of a stream; None if none has."""
@@ -139,7 +137,7 @@ _HEARD = Prepared(
     sa.select(pushes).where(
         pushes.c.account == sa.bindparam("is_account"),
         pushes.c.key == sa.bindparam("is_key"),
-        pushes.c.heard_at > sa.literal(0.0),
+        pushes.c.heard_at > 0,
     )
 )
 _SOUND = Prepared(

@@ -44,7 +44,7 @@ class Statistics:
         return await self.session.read(self._read)
 
     def _read(self, connection: sa.Connection) -> Figures:
-        now = connection.execute(sa.select(self.session.now())).scalar_one()
+        now = self.session.read_clock(connection)
         messages = connection.execute(self._waiting_messages()).one()
         waiting = connection.execute(_APPROVALS).one()
         uncovered = connection.execute(_UNCOVERED).scalar()
