@@ -27,6 +27,9 @@ READ = Command(
     {"StreamName": "s1", "DomainName": "push.example.com", "AppName": "live"},
 )
 STOP = Command(by_api("DropLiveStream"), READ.params)
+LISTS: dict[str, dict[str, Json]] = {
+    "DescribeLiveStreamOnlineList": {"OnlineInfo": [{"StreamName": "cam-1"}]}
+}
 LAPSED = LapsedKeyError("AuthFailure.TokenFailure", "lapsed", request_id="r1")
 
 
@@ -54,10 +57,7 @@ async def test_read_is_sent_once_more_with_another_key(
 
 async def test_many_stops_at_once_read_a_list_once(house: House) -> None:
     """Each of them would wait for its turn under the API's limit, and take one from a stop."""
-    lists: dict[str, dict[str, Json]] = {
-        "DescribeLiveStreamOnlineList": {"OnlineInfo": [{"StreamName": "cam-1"}]}
-    }
-    cloud = FakeCloud(bodies=lists, gate=asyncio.Event(), faults=[NoAnswerError("lost")] * 2)
+    cloud = FakeCloud(bodies=dict(LISTS), gate=asyncio.Event(), faults=[NoAnswerError("lost")] * 2)
     reader = StateReader(
         cloud=cloud,
         limiter=RateLimiter(house.store, Metrics()),
@@ -95,10 +95,7 @@ async def test_list_waits_as_long_as_who_asks_for_it(
 ) -> None:
     """A verification waits for longer than an ending does, and each has its own patience."""
     monkeypatch.setattr(state_reader, "LOOK", 0.01)
-    lists: dict[str, dict[str, Json]] = {
-        "DescribeLiveStreamOnlineList": {"OnlineInfo": [{"StreamName": "cam-1"}]}
-    }
-    cloud = FakeCloud(bodies=lists, gate=asyncio.Event())
+    cloud = FakeCloud(bodies=dict(LISTS), gate=asyncio.Event())
     reader = StateReader(
         cloud=cloud,
         limiter=RateLimiter(house.store, Metrics()),
