@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from bot.cli import wiring
 from bot.cli.demo import INCIDENTS, Sandbox
@@ -148,8 +147,8 @@ class Scene:
 
     async def let_time_pass(self, patch: pytest.MonkeyPatch) -> None:
         """Turn the store's clock on by a day, for those who ask how long something has waited."""
-        later = sa.literal(time.time() + 86_400.0)
-        patch.setattr(self._store.session, "now", lambda: later)
+        later = time.time() + 86_400.0
+        patch.setattr(self._store.session, "read_clock", lambda _: later)
         for age in ("outbox_oldest", "approvals_oldest", "checkpoint"):
             await self.shows(f"stopstream_{age}_age_seconds", 80_000.0)
 
