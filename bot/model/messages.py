@@ -1,10 +1,11 @@
 """Messages to Slack: what is queued, and what became of a delivery."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from bot.model.alerts import Alert
 from bot.model.operations import Operation, State
 from bot.model.people import Actor, Place
 
@@ -36,6 +37,20 @@ class MessageKind(StrEnum):
     """The card of an alert: posted once, edited afterwards; it belongs to no operation."""
     WORD = "word"
     """An ephemeral sentence to a person who pressed a button."""
+
+    @property
+    def is_card(self) -> bool:
+        """Whether it is posted once, and edited whenever what it shows has changed."""
+        return self in (MessageKind.CARD, MessageKind.ALERT)
+
+    @property
+    def may_be_withdrawn(self) -> bool:
+        """Whether it is deleted where it stands twice.
+
+        Not what one person sees alone, which Slack does not let a bot find; nor what the audit
+        channel has, of which nothing is ever removed.
+        """
+        return self not in (MessageKind.AUDIT, MessageKind.PRIVATE, MessageKind.WORD)
 
 
 MayLeave: TypeAlias = Callable[[], Awaitable[bool]]
@@ -98,12 +113,14 @@ class Sent:
     Attributes:
         seal: The signed end of the audit log that its metadata has; empty for none.
         text: Of a message with a seal, its text as Slack keeps it.
+        is_new: Whether it was posted now: it is neither an edit nor what was posted before.
     """
 
     channel: str = ""
     ts: str = ""
     seal: str = ""
     text: str = ""
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +154,32 @@ class Undeliverable:
 
 
 DeliveryResult: TypeAlias = Sent | RetryLater | Undeliverable
+
+
+@dataclass(frozen=True, slots=True)
+class Double:
+    """A message that two replicas have posted: the lease of one was over when its post arrived.
+
+    Attributes:
+        about: As it is now; it names the card that counts.
+        ts: What is too many; empty if the answer that names it was lost.
+    """
+
+    about: Operation | Alert
+    kind: MessageKind
+    key: str
+    ts: str = ""
+
+    def too_many(self, standing: Sequence[str]) -> list[str]:
+        """Return which messages are to be deleted; never all of them.
+
+        Args:
+            standing: The `ts` of those that stand, the oldest first.
+        """
+        if self.ts:
+            return [self.ts] if any(ts != self.ts for ts in standing) else []
+        if not standing:
+            return []
+        card = self.about.card_ts if self.kind.is_card else ""
+        counts = card if card in standing else standing[0]
+        return [ts for ts in standing if ts != counts]

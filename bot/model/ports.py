@@ -5,7 +5,14 @@ from typing import Protocol
 
 from bot.model.alerts import Alert
 from bot.model.commands import Command
-from bot.model.messages import Delivery, DeliveryResult, EphemeralNotice, MayLeave, at_any_time
+from bot.model.messages import (
+    Delivery,
+    DeliveryResult,
+    Double,
+    EphemeralNotice,
+    MayLeave,
+    at_any_time,
+)
 from bot.model.operations import Answer
 from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.verdicts import RequestPreview
@@ -124,4 +131,8 @@ class Notifier(Protocol):
             seal: See Delivery.
             may_leave: See Delivery.
         """
+        ...
+
+    async def withdraw(self, double: Double) -> None:
+        """Delete a message that stands twice; what else stands is left, and so is the last one."""
         ...

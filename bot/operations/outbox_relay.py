@@ -17,6 +17,7 @@ from bot.model.lifecycle import ENDINGS
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
+    Double,
     MessageKind,
     RetryLater,
     Sent,
@@ -267,9 +268,12 @@ class OutboxRelay:
         match result:
             case Sent():
                 self._late.pop(message.destination, None)
-                more = await self._store.outbox.mark_delivered(message, result)
-                self._metrics.delivered.labels(kind, "sent").inc()
-                self._note_posted(message)
+                more, is_first = await self._store.outbox.mark_delivered(message, result)
+                if is_first:
+                    self._metrics.delivered.labels(kind, "sent").inc()
+                    self._note_posted(message)
+                elif result.is_new:
+                    await self._withdraw(message, result.ts)
             case RetryLater(seconds, why, uncertain, refused, steady):
                 longest = LONGEST_REFUSED if refused else LONGEST
                 back_off = min(longest, 0.5 * 2.0 ** min(message.attempts, 8))
@@ -277,13 +281,15 @@ class OutboxRelay:
                 if refused or (seconds and not steady and not message.is_edit):
                     self._late[message.destination] = self._clock() + wait
                 log.warning("not delivered yet", key=message.key, why=why, again_in=round(wait, 1))
-                await self._store.outbox.mark_postponed(
+                is_ours = await self._store.outbox.mark_postponed(
                     message,
                     wait,
                     uncertain=uncertain or message.uncertain,
                     aside=refused and self._refusals[message.id].count >= REFUSALS_IN_LINE,
                 )
                 self._metrics.delivered.labels(kind, "later").inc()
+                if uncertain and not is_ours:
+                    await self._withdraw(message)
             case Undeliverable(why, closed=True) if self._is_witness(message):
                 # The audit log has it; the channel gets it when it is open again.
                 log.error("the audit channel is closed", why=why, again_in=self._patience)
@@ -296,6 +302,22 @@ class OutboxRelay:
                 await self._store.outbox.mark_undeliverable(message, why, tell=_lost(message, why))
                 self._metrics.delivered.labels(kind, "never").inc()
         return more
+
+    async def _withdraw(self, message: OutboxMessage, ts: str = "") -> None:
+        """Delete what another replica has posted as well, once the lease on it was over.
+
+        Slack has no fence: of two who post at once, only the database knows which one counts.
+
+        Args:
+            ts: Of what was posted; empty if the answer that names it was lost.
+        """
+        about, store = message.about, self._store
+        if about is None or not message.kind.may_be_withdrawn:
+            return
+        log.warning("another replica may have posted it, too", key=message.key, ts=ts)
+        repository = store.alerts if message.alert else store.operations
+        current = await repository.get(about.id) or about
+        await self._notifier.withdraw(Double(current, message.kind, message.key, ts))
 
     def _note_posted(self, message: OutboxMessage) -> None:
         operation = message.operation

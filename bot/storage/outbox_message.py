@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,10 +20,6 @@ from bot.storage.tables import outbox
 
 _LATE = 60.0
 """Seconds after which a checkpoint may be one that was posted before, and was put back."""
-
-
-EDITED = (MessageKind.CARD, MessageKind.ALERT)
-"""Messages that are posted once, and edited whenever what they show has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +55,24 @@ class OutboxMessage:
     def is_edit(self) -> bool:
         """Whether it edits a card that is posted."""
         about = self.about
-        return self.kind in EDITED and about is not None and bool(about.card_ts)
+        return self.kind.is_card and about is not None and bool(about.card_ts)
 
     @property
     def about(self) -> Operation | Alert | None:
         """What it shows; None for an announcement or a notice."""
         return self.operation or self.alert
+
+
+class Settled(NamedTuple):
+    """What follows from a message that Slack has taken.
+
+    Attributes:
+        more: Whether there are messages to claim: what has waited for this one may be among them.
+        is_first: Whether it is the one that counts; if not, another replica's is.
+    """
+
+    more: bool
+    is_first: bool
 
 
 def decode(
@@ -112,7 +120,7 @@ def is_recorded(message: OutboxMessage, sent: Sent) -> bool:
 
     Nor is a checkpoint: its record would be what the next one is about.
     """
-    if message.kind in EDITED and message.about is not None:
+    if message.kind.is_card and message.about is not None:
         return sent.ts != message.about.card_ts
     return parse_checkpoint(message.key) is None
 

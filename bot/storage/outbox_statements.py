@@ -65,10 +65,10 @@ WAITING = Prepared(
 
 @cache
 def card(table: sa.Table) -> Prepared:
-    """Return what notes where the card of an operation or alert stands."""
+    """Return what notes where the card of an operation or alert stands, unless that has changed."""
     return Prepared(
         sa.update(table)
-        .where(table.c.id == sa.bindparam("is_id"))
+        .where(table.c.id == sa.bindparam("is_id"), table.c.card_ts == sa.bindparam("was_ts"))
         .values(card_channel=sa.bindparam("new_channel"), card_ts=sa.bindparam("new_ts"))
     )
 

@@ -1,6 +1,6 @@
 """Looks up whether a message whose answer was lost has reached Slack, by its metadata key."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -13,6 +13,7 @@ from handlers.slack.api_calls import (
     AUTH_RETRY_AFTER,
     Answered,
     NotSent,
+    Outcome,
     Refused,
     UnknownOutcome,
     auth_problem,
@@ -41,17 +42,41 @@ async def find_message(
     Returns:
         Where it is; when to look again; or None if it is not there or can never be looked up.
     """
+    async for outcome in _pages(client, channel, thread_ts, since):
+        if not isinstance(outcome, Answered):
+            return _retry(outcome)
+        for found in _by_key(outcome.data, channel, bot, key):
+            return found
+    return None
+
+
+async def find_all(
+    client: AsyncWebClient, *, bot: str, channel: str, thread_ts: str, key: str, since: float
+) -> list[str]:
+    """Return the `ts` of all of the bot's messages with a key, the oldest first; see find_message.
+
+    Where Slack does not answer, they are those that are known by then.
+    """
+    found = list[str]()
+    async for outcome in _pages(client, channel, thread_ts, since):
+        if not isinstance(outcome, Answered):
+            log.warning("what stands twice cannot be looked up", why=outcome.why)
+            break
+        found += [one.ts for one in _by_key(outcome.data, channel, bot, key)]
+    return sorted(found, key=float)
+
+
+async def _pages(
+    client: AsyncWebClient, channel: str, thread_ts: str, since: float
+) -> AsyncIterator[Outcome]:
+    """Read a channel or thread; what is no answer is the last."""
     cursor = ""
     for _ in range(_PAGES):
         outcome = await call(_read_page(client, channel, thread_ts, since, cursor))
-        if not isinstance(outcome, Answered):
-            return _retry(outcome)
-        if found := _by_key(outcome.data, channel, bot, key):
-            return found
-        cursor = next_cursor(outcome.data)
+        yield outcome
+        cursor = next_cursor(outcome.data) if isinstance(outcome, Answered) else ""
         if not cursor:
-            break
-    return None
+            return
 
 
 def next_cursor(data: Mapping[str, Any]) -> str:
@@ -82,7 +107,7 @@ def _read_page(
     )
 
 
-def _by_key(data: Mapping[str, Any], channel: str, bot: str, key: str) -> Sent | None:
+def _by_key(data: Mapping[str, Any], channel: str, bot: str, key: str) -> Iterator[Sent]:
     messages = data.get("messages")
     for message in messages if isinstance(messages, list) else ():
         payload = own_payload(message, bot)
@@ -90,8 +115,7 @@ def _by_key(data: Mapping[str, Any], channel: str, bot: str, key: str) -> Sent |
             # The seal is that of the attempt which reached Slack.
             seal = str(payload.get("seal") or "")
             text = str(message.get("text") or "") if seal else ""
-            return Sent(channel, str(message.get("ts", "")), seal, text)
-    return None
+            yield Sent(channel, str(message.get("ts", "")), seal, text)
 
 
 def own_payload(message: Mapping[str, Any], bot: str) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog.registry import action_of
@@ -13,6 +14,7 @@ from bot.model.commands import Via
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
+    Double,
     EphemeralNotice,
     MayLeave,
     MessageKind,
@@ -39,9 +41,11 @@ from handlers.slack.api_calls import (
     call,
     without_retries,
 )
-from handlers.slack.delivery_lookup import find_message
+from handlers.slack.delivery_lookup import find_all, find_message
 from handlers.slack.error_codes import NOT_IN_CHANNEL, describe, is_closed, is_final
 from handlers.slack.posting import post, send_private, update
+
+log = structlog.get_logger("stopstream.desk")
 
 RESPONSE_URL_LIFETIME = 1800.0
 """Seconds for which Slack accepts a `response_url`."""
@@ -183,6 +187,31 @@ class Messenger:
         card = _Card(alert.card_channel, alert.card_ts, key, alert.opened_at, uncertain, may_leave)
         return await self._post_or_edit(card, place, message)
 
+    async def withdraw(self, double: Double) -> None:
+        """Delete a message that stands twice; the last one of its key is never deleted.
+
+        Where Slack does not say or do it, it stays: twice is better than never.
+        """
+        about = double.about
+        if isinstance(about, Alert):
+            place, since = Place(about.channel), about.opened_at
+        else:
+            place, since = about.place, about.asked_at
+        channel = about.card_channel or place.channel
+        root = place.thread_ts or ("" if double.kind.is_card else about.card_ts)
+        standing = await find_all(
+            self._client,
+            bot=self._bot,
+            channel=channel,
+            thread_ts=root,
+            key=double.key,
+            since=since,
+        )
+        for ts in double.too_many(standing):
+            outcome = await call(self._client.chat_delete(channel=channel, ts=ts))
+            if not isinstance(outcome, Answered):
+                log.warning("what stands twice is not deleted", key=double.key, why=outcome.why)
+
     async def _card(self, delivery: Delivery, message: Message) -> DeliveryResult:
         operation = delivery.operation
         card = _Card(
@@ -214,7 +243,7 @@ class Messenger:
             return _TAKEN_OVER
         # For the first time, or again where someone removed it: the state must be visible.
         outcome = await post(self._client, place.channel, place.thread_ts, message, card.key)
-        return self._result(outcome, place.channel)
+        return self._posted(outcome, place.channel)
 
     async def _in_thread(self, delivery: Delivery, message: Message) -> DeliveryResult:
         operation = delivery.operation
@@ -295,7 +324,7 @@ class Messenger:
         if not await may_leave():
             return _TAKEN_OVER
         outcome = await post(self._client, channel, thread_ts, message, key, seal=seal)
-        result = self._result(outcome, channel)
+        result = self._posted(outcome, channel)
         if not (seal and isinstance(result, Sent) and isinstance(outcome, Answered)):
             return result
         posted = outcome.data.get("message") or {}
@@ -324,6 +353,10 @@ class Messenger:
         outcome = await call(request, _PERMALINK_TIMEOUT)
         found = outcome.data.get("permalink") if isinstance(outcome, Answered) else None
         return found if isinstance(found, str) else ""
+
+    def _posted(self, outcome: Outcome, channel: str) -> DeliveryResult:
+        result = self._result(outcome, channel)
+        return replace(result, is_new=True) if isinstance(result, Sent) else result
 
     def _result(self, outcome: Outcome, channel: str, ts: str = "") -> DeliveryResult:
         match outcome:

@@ -1,9 +1,7 @@
 """Whoever is about to post a message has its lease, whatever came between."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,7 +11,7 @@ from bot.storage.store import Store
 from tests.conftest import opened
 from tests.support.clocks import ManualClock
 from tests.support.fakes import FakeNotifier
-from tests.support.outbox import delivering, queue
+from tests.support.outbox import delivering, queue, suspended
 from tests.support.stored_operations import operation
 from tests.support.waiting import until
 
@@ -24,23 +22,6 @@ CARD = MessageKind.CARD
 async def timed_store(database_url: str, clock: ManualClock) -> AsyncIterator[Store]:
     async with opened(database_url, clock=clock) as store:
         yield store
-
-
-@contextlib.contextmanager
-def suspended(store: Store) -> Iterator[None]:
-    """Let a replica claim nothing meanwhile, however long that takes."""
-    claim, awake = store.outbox.claim, asyncio.Event()
-
-    async def claims_awake(*given: Any) -> list[OutboxMessage]:
-        await awake.wait()
-        return await claim(*given)
-
-    store.outbox.claim = claims_awake  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        store.outbox.claim = claim  # type: ignore[method-assign]
-        awake.set()
 
 
 async def test_replica_that_was_suspended_posts_nothing_that_another_has(

@@ -12,7 +12,12 @@ from bot.operations.outbox_relay import OutboxRelay
 from tests.chaos.broken import ack_unsaved
 from tests.simulation.database import MemoryDatabase
 from tests.simulation.machine import METRICS, Machine, SteppedSupervisor, open_store
-from tests.simulation.mutations import Mutation, found_at, post_in_any_order
+from tests.simulation.mutations import (
+    Mutation,
+    found_at,
+    leave_what_stands_twice,
+    post_in_any_order,
+)
 from tests.simulation.run import run
 from tests.simulation.virtual_time import VirtualLoop, clocks_of
 from tests.support.fakes import FakeNotifier
@@ -33,7 +38,7 @@ def test_replicas_keep_every_promise_in_any_order(database: MemoryDatabase, firs
     assert [(one.seed, one.wrong) for one in found if one.wrong] == []
 
 
-@pytest.mark.parametrize("mutation", [ack_unsaved, post_in_any_order])
+@pytest.mark.parametrize("mutation", [ack_unsaved, post_in_any_order, leave_what_stands_twice])
 def test_simulation_finds_what_is_wrong_on_purpose(
     database: MemoryDatabase, mutation: Mutation
 ) -> None:

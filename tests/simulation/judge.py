@@ -12,7 +12,7 @@ from bot.operations.results import Accepted, NotRecorded, Reply
 from bot.storage.audit_snapshot import AuditSnapshot
 from tests.simulation.database import MemoryDatabase
 from tests.simulation.machine import SIGNER
-from tests.simulation.outside import Seen
+from tests.simulation.outside import AUDIT, Seen
 
 _UNSENT = "Nothing was sent"
 
@@ -88,7 +88,7 @@ def _request_ids(trail: list[Any], seen: Seen) -> list[str]:
 
 
 def _messages(rows: list[Any], seen: Seen) -> list[str]:
-    wrong = []
+    wrong = _twice(seen)
     for id_, _, state, *_ in rows:
         card = seen.posted.get(f"{id_}:{MessageKind.CARD.value}")
         if card is not None and card.state is not State(state):
@@ -97,6 +97,17 @@ def _messages(rows: list[Any], seen: Seen) -> list[str]:
         if card is not None and ending not in seen.posted:
             wrong.append(f"{id_} is {state}, and its thread does not say so")
     return wrong
+
+
+def _twice(seen: Seen) -> list[str]:
+    """Return what stands twice, but for what its poster could not know of or must not remove."""
+    left = [
+        one
+        for one in seen.standing
+        if one.late and (one.machine.crashed_at is not None or one.lane[0] == AUDIT)
+    ]
+    counts = Counter(one.key for one in seen.standing if one not in left)
+    return [f"{key} stands {count} times" for key, count in counts.items() if count > 1]
 
 
 def _verified(database: MemoryDatabase) -> list[str]:

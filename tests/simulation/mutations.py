@@ -57,12 +57,22 @@ def post_in_any_order(patch: Patch) -> None:
     patch(outbox_statements, "ready", outbox_statements.ready.__wrapped__)
 
 
+def leave_what_stands_twice(patch: Patch) -> None:
+    """Withdraw nothing of what another replica has posted as well."""
+
+    async def withdraw_nothing(*_given: object) -> None:
+        """Do nothing."""
+
+    patch(OutboxRelay, "_withdraw", withdraw_nothing)
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     send_without_lease,
     ack_unsaved,
     post_without_looking,
     post_another_ones,
     post_in_any_order,
+    leave_what_stands_twice,
 )
 
 

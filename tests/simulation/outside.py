@@ -12,6 +12,7 @@ from bot.model.commands import Command
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
+    Double,
     EphemeralNotice,
     MayLeave,
     MessageKind,
@@ -23,7 +24,7 @@ from bot.model.operations import Answer, State
 from bot.model.ports import always
 from bot.model.verdicts import RequestPreview
 from tests.simulation.database import MemoryDatabase, chosen
-from tests.simulation.machine import Machine
+from tests.simulation.machine import LEASE, Machine
 
 AUDIT = "C0AUDIT"
 
@@ -55,6 +56,8 @@ class Posted:
     Attributes:
         row: Of the outbox, when it was posted; None where it was gone by then.
         lane: The destination, and the lane of its own if it was set aside.
+        machine: What it was posted from.
+        late: Whether it came after its poster had looked at the lease for the last time.
         state: What a card says.
     """
 
@@ -62,8 +65,9 @@ class Posted:
     ts: str
     row: int | None
     lane: tuple[str, str]
+    machine: Machine
+    late: bool = False
     state: State | None = None
-    times: int = 1
 
 
 @dataclass
@@ -80,8 +84,23 @@ class Seen:
     note: Callable[[str], None]
     faulty: bool = True
     requests: list[Request] = field(default_factory=list[Request])
-    posted: dict[str, Posted] = field(default_factory=dict[str, Posted])
+    standing: list[Posted] = field(default_factory=list[Posted])
     wrong: list[str] = field(default_factory=list[str])
+    _count: int = 0
+
+    @property
+    def posted(self) -> dict[str, Posted]:
+        """What stands in Slack, by its key."""
+        return {one.key: one for one in self.standing}
+
+    def named(self, key: str) -> list[Posted]:
+        """Return what stands with a key, the oldest first."""
+        return [one for one in self.standing if one.key == key]
+
+    def ts(self) -> str:
+        """Return the `ts` of what is posted next."""
+        self._count += 1
+        return f"{self._count}.0"
 
     def fate(self, chances: Mapping[str, float], calm: str) -> str:
         """Return what happens to a call."""
@@ -160,8 +179,8 @@ def _operation() -> str:
 class SimulatedSlack:
     """Takes messages from one machine, as the messenger sends them.
 
-    What may have been posted before is looked for by its key. Messages arrive at once, because
-    Slack has no fence: who stands still with half of a request sent may post it after another.
+    What may have been posted before is looked for by its key. Slack has no fence: who stands
+    still with half of a request sent may post it after another.
     """
 
     def __init__(self, seen: Seen, machine: Machine) -> None:
@@ -227,43 +246,58 @@ class SimulatedSlack:
         state: State | None = None,
     ) -> DeliveryResult:
         seen, machine = self._seen, self._machine
-        before = seen.posted.get(key)
-        known = before is not None and (uncertain or before.ts == ts)
-        if uncertain:
+        named = seen.named(key)
+        known = next((one for one in named if (one.ts == ts if ts else uncertain)), None)
+        if uncertain and not ts:
             # The answer to the look takes a while; what is posted meanwhile is not in it.
             await machine.pause(seen.takes())
-        if not known and not await may_leave():
+        if known not in seen.standing:
+            known = None
+        if known is None and not await may_leave():
             return RetryLater(0.0, "another replica has taken it over")
         query = "SELECT id, aside FROM outbox WHERE key = :key"
         # What another replica has delivered since is on file no more, and may still be posted.
         found = seen.database.rows(query, {"key": key}) or [(None, "")]
         row, aside = found[0]
-        chances = {"done": 10, "lost": 1.5, "refused": 1.5, "away": 1}
+        chances = {"done": 10, "late": 3, "lost": 1.5, "refused": 1.5, "away": 1}
         fate = seen.fate(chances, "done")
         if fate == "refused":
             return RetryLater(0.0, "Slack refused it (update_failed)", refused=True)
         if fate == "away":
             return RetryLater(1.0, "Slack cannot be reached")
-        if before is not None and known:
-            before.state = state
-        else:
-            before = self._new(Posted(key, f"{len(seen.posted) + 1}.0", row, (channel, aside)))
-            before.state = state
+        is_new = known is None
+        if known is None:
+            late = fate == "late"
+            if late:
+                machine.suspend()
+                machine.loop.skipped += 1.2 * LEASE
+                await machine.pause(0.0)
+            known = self._new(Posted(key, seen.ts(), row, (channel, aside), machine, late))
+        known.state = state
         await machine.pause(seen.takes())
         if fate == "lost":
             return RetryLater(1.0, "Slack gave no usable answer", uncertain=True)
-        return Sent(channel, before.ts)
+        return Sent(channel, known.ts, is_new=is_new)
 
     def _new(self, posted: Posted) -> Posted:
-        seen = self._seen
-        seen.note(f"{self._machine.name}: posts {posted.key}")
-        if posted.key in seen.posted:
+        seen, named = self._seen, self._seen.named(posted.key)
+        seen.note(f"{self._machine.name}: posts {posted.key}, {posted.ts}")
+        if named and not any(one.late for one in (posted, *named)):
             seen.wrong.append(f"{posted.key} was posted twice")
-        later = [one.key for one in seen.posted.values() if _passed(one, posted)]
-        if later:
+        later = [one.key for one in seen.standing if _passed(one, posted)]
+        if later and not posted.late:
             seen.wrong.append(f"{posted.key} was posted after {later[0]}")
-        seen.posted[posted.key] = posted
+        seen.standing.append(posted)
         return posted
+
+    async def withdraw(self, double: Double) -> None:
+        seen, machine = self._seen, self._machine
+        standing = [one.ts for one in seen.named(double.key)]
+        await machine.pause(seen.takes())
+        for ts in double.too_many(standing):
+            seen.note(f"{machine.name}: withdraws {double.key}, {ts}")
+            seen.standing = [one for one in seen.standing if one.ts != ts]
+            await machine.pause(seen.takes())
 
 
 def _passed(one: Posted, other: Posted) -> bool:

@@ -217,8 +217,14 @@ class World:
         self.seen.faulty = self.database.away = False
         self.database.fates.clear()
         for replica in self._living():
-            replica.machine.resume()
             replica.machine.ahead = 0.0
+        if self.dice.random() < 0.5:
+            # Who is suspended wakes up after others have posted what they had claimed.
+            for _ in range(3):
+                self._begin_passes("courier")
+                await asyncio.sleep(LEASE)
+        for replica in self._living():
+            replica.machine.resume()
         # Until the answers to all that has left are there.
         await asyncio.sleep(12.0)
         for _ in range(_ROUNDS):

@@ -106,7 +106,8 @@ async def test_card_is_edited_with_what_happened_later(
         target="stream1",
     )
 
-    assert await office.desk.deliver(delivery(replace(posted, **given))) == sent
+    edited = await office.desk.deliver(delivery(replace(posted, **given)))
+    assert edited == replace(sent, is_new=False)
 
     (message,) = office.slack.messages
     assert said in message["text"]

@@ -44,6 +44,7 @@ class FakeSlack:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.faults: dict[str, list[Fault]] = defaultdict(list)
         self.messages: list[dict[str, Any]] = []
+        self.posted = 0
         self.replies: list[dict[str, Any]] = []
         self.users: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, list[str]] = {}
@@ -119,6 +120,7 @@ class FakeSlack:
             "auth.test": self._auth_test,
             "chat.postMessage": self._post,
             "chat.update": self._update,
+            "chat.delete": self._delete,
             "chat.getPermalink": self._permalink,
             "conversations.history": self._history,
             "conversations.replies": self._thread,
@@ -135,7 +137,8 @@ class FakeSlack:
         return {"team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT, "url": url}
 
     def _post(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        ts = f"17000000{len(self.messages):02d}.000100"
+        ts = f"17000000{self.posted:02d}.000100"
+        self.posted += 1
         self.messages.append(arguments | {"ts": ts, "bot_id": BOT})
         return {"channel": arguments["channel"], "ts": ts}
 
@@ -143,6 +146,13 @@ class FakeSlack:
         for message in self.messages:
             if message["ts"] == arguments["ts"]:
                 message.update(arguments)
+                return {"channel": arguments["channel"], "ts": arguments["ts"]}
+        return {"ok": False, "error": "message_not_found"}
+
+    def _delete(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        for message in self.messages:
+            if message["ts"] == arguments["ts"] and message["channel"] == arguments["channel"]:
+                self.messages.remove(message)
                 return {"channel": arguments["channel"], "ts": arguments["ts"]}
         return {"ok": False, "error": "message_not_found"}
 

@@ -12,6 +12,7 @@ from bot.model.commands import Command
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
+    Double,
     EphemeralNotice,
     MayLeave,
     MessageKind,
@@ -153,6 +154,7 @@ class FakeNotifier:
     announced: list[str] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     words: list[EphemeralNotice] = field(default_factory=list)
+    withdrawn: list[Double] = field(default_factory=list)
 
     async def deliver(self, delivery: Delivery) -> DeliveryResult:
         if self.results:
@@ -203,6 +205,9 @@ class FakeNotifier:
             return RetryLater(0.0, "another replica has taken it over")
         self.announced.append(text)
         return Sent()
+
+    async def withdraw(self, double: Double) -> None:
+        self.withdrawn.append(double)
 
     def said(self, owed: MessageKind) -> list[Delivery]:
         return [delivery for delivery in self.heard if delivery.kind is owed]

@@ -1,16 +1,19 @@
 """Puts messages into the outbox, and delivers them."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 
 from bot.metrics import Metrics
 from bot.model.messages import MessageKind
 from bot.model.operations import Operation
+from bot.model.ports import Notifier
 from bot.operations.outbox_relay import OutboxRelay
+from bot.storage.outbox_message import OutboxMessage
 from bot.storage.store import Store
 from bot.storage.writer import Transaction
 from bot.supervision import Supervisor
-from tests.support.fakes import FakeNotifier
 
 
 async def queue(store: Store, about: Operation, *kinds: MessageKind) -> None:
@@ -27,7 +30,7 @@ async def queue(store: Store, about: Operation, *kinds: MessageKind) -> None:
 
 
 @contextlib.asynccontextmanager
-async def delivering(store: Store, desk: FakeNotifier) -> AsyncIterator[OutboxRelay]:
+async def delivering(store: Store, desk: Notifier) -> AsyncIterator[OutboxRelay]:
     """Run a relay that nothing renews the leases of."""
     metrics = Metrics()
     relay = OutboxRelay(store=store, notifier=desk, metrics=metrics, supervisor=Supervisor(metrics))
@@ -36,3 +39,20 @@ async def delivering(store: Store, desk: FakeNotifier) -> AsyncIterator[OutboxRe
         yield relay
     finally:
         await relay.stop()
+
+
+@contextlib.contextmanager
+def suspended(store: Store) -> Iterator[None]:
+    """Let a replica claim nothing meanwhile, however long that takes."""
+    claim, awake = store.outbox.claim, asyncio.Event()
+
+    async def claims_awake(*given: Any) -> list[OutboxMessage]:
+        await awake.wait()
+        return await claim(*given)
+
+    store.outbox.claim = claims_awake  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        store.outbox.claim = claim  # type: ignore[method-assign]
+        awake.set()
