@@ -38,6 +38,7 @@ METHODS: Mapping[str, frozenset[str]] = {
     # Of the app-level token: connections:write.
     "apps.connections.open": _NONE,
     "auth.test": _NONE,
+    "chat.delete": frozenset({"chat:write"}),
     "chat.getPermalink": _NONE,
     "chat.postEphemeral": frozenset({"chat:write"}),
     "chat.postMessage": frozenset({"chat:write"}),

@@ -1,6 +1,6 @@
 """Messages to Slack: what is queued, and what became of a delivery."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -47,8 +47,8 @@ class MessageKind(StrEnum):
     def may_be_withdrawn(self) -> bool:
         """Whether it is deleted where it stands twice.
 
-        Not what one person sees alone, which Slack does not let a bot find; nor what the audit
-        channel has, of which nothing is ever removed.
+        Not what one person sees alone, which Slack does not let a bot find; nor a line of the
+        audit log, of which nothing is ever removed.
         """
         return self not in (MessageKind.AUDIT, MessageKind.PRIVATE, MessageKind.WORD)
 
@@ -113,14 +113,14 @@ class Sent:
     Attributes:
         seal: The signed end of the audit log that its metadata has; empty for none.
         text: Of a message with a seal, its text as Slack keeps it.
-        is_new: Whether it was posted now: it is neither an edit nor what was posted before.
+        maybe_twice: Another message with its key may stand beside it.
     """
 
     channel: str = ""
     ts: str = ""
     seal: str = ""
     text: str = ""
-    is_new: bool = False
+    maybe_twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,29 +157,17 @@ DeliveryResult: TypeAlias = Sent | RetryLater | Undeliverable
 
 
 @dataclass(frozen=True, slots=True)
-class Double:
-    """A message that two replicas have posted: the lease of one was over when its post arrived.
+class Withdrawal:
+    """What is too many of a message that more than one replica may have posted.
 
     Attributes:
-        about: As it is now; it names the card that counts.
-        ts: What is too many; empty if the answer that names it was lost.
+        about: As it was when this replica rendered the message.
+        key: Of the message's metadata.
+        counts: The `ts` of the one that the database names, which stays.
     """
 
     about: Operation | Alert
     kind: MessageKind
     key: str
-    ts: str = ""
-
-    def too_many(self, standing: Sequence[str]) -> list[str]:
-        """Return which messages are to be deleted; never all of them.
-
-        Args:
-            standing: The `ts` of those that stand, the oldest first.
-        """
-        if self.ts:
-            return [self.ts] if any(ts != self.ts for ts in standing) else []
-        if not standing:
-            return []
-        card = self.about.card_ts if self.kind.is_card else ""
-        counts = card if card in standing else standing[0]
-        return [ts for ts in standing if ts != counts]
+    channel: str
+    counts: str

@@ -8,9 +8,9 @@ from bot.model.commands import Command
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
-    Double,
     EphemeralNotice,
     MayLeave,
+    Withdrawal,
     at_any_time,
 )
 from bot.model.operations import Answer
@@ -133,6 +133,6 @@ class Notifier(Protocol):
         """
         ...
 
-    async def withdraw(self, double: Double) -> None:
-        """Delete a message that stands twice; what else stands is left, and so is the last one."""
+    async def withdraw(self, withdrawal: Withdrawal) -> None:
+        """Delete what stands beside the message that counts, if that one stands itself."""
         ...

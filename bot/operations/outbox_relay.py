@@ -17,11 +17,11 @@ from bot.model.lifecycle import ENDINGS
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
-    Double,
     MessageKind,
     RetryLater,
     Sent,
     Undeliverable,
+    Withdrawal,
 )
 from bot.model.ports import Notifier
 from bot.operations.message_lease import MessageLease
@@ -116,6 +116,7 @@ class OutboxRelay:
         # Of those among the tasks whose outcome is stored, what they have returned.
         self._settled: dict[int, bool] = {}
         self._next: dict[int, tuple[OutboxMessage, Work]] = {}
+        self._withdrawals: set[asyncio.Task[None]] = set()
         store.leases.track("outbox", self._tasks.copy)
         for kind, result in itertools.product(MessageKind, ("sent", "later", "never")):
             metrics.delivered.labels(kind.value, result)
@@ -133,9 +134,10 @@ class OutboxRelay:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self.drain()
+                await asyncio.gather(*self._withdrawals)
         if self._loop:
             self._loop.stop()
-        for task in list(self._tasks.values()):
+        for task in (*self._tasks.values(), *self._withdrawals):
             task.cancel()
 
     async def drain(self) -> None:
@@ -268,12 +270,12 @@ class OutboxRelay:
         match result:
             case Sent():
                 self._late.pop(message.destination, None)
-                more, is_first = await self._store.outbox.mark_delivered(message, result)
-                if is_first:
+                counts, is_alone, more = await self._store.outbox.mark_delivered(message, result)
+                if counts == result.ts:
                     self._metrics.delivered.labels(kind, "sent").inc()
                     self._note_posted(message)
-                elif result.is_new:
-                    await self._withdraw(message, result.ts)
+                if result.maybe_twice or not is_alone:
+                    self._withdraw(message, result.channel, counts)
             case RetryLater(seconds, why, uncertain, refused, steady):
                 longest = LONGEST_REFUSED if refused else LONGEST
                 back_off = min(longest, 0.5 * 2.0 ** min(message.attempts, 8))
@@ -281,15 +283,15 @@ class OutboxRelay:
                 if refused or (seconds and not steady and not message.is_edit):
                     self._late[message.destination] = self._clock() + wait
                 log.warning("not delivered yet", key=message.key, why=why, again_in=round(wait, 1))
-                is_ours = await self._store.outbox.mark_postponed(
+                counts = await self._store.outbox.mark_postponed(
                     message,
                     wait,
                     uncertain=uncertain or message.uncertain,
                     aside=refused and self._refusals[message.id].count >= REFUSALS_IN_LINE,
                 )
                 self._metrics.delivered.labels(kind, "later").inc()
-                if uncertain and not is_ours:
-                    await self._withdraw(message)
+                if uncertain and counts:
+                    self._withdraw(message, message.destination, counts)
             case Undeliverable(why, closed=True) if self._is_witness(message):
                 # The audit log has it; the channel gets it when it is open again.
                 log.error("the audit channel is closed", why=why, again_in=self._patience)
@@ -303,21 +305,16 @@ class OutboxRelay:
                 self._metrics.delivered.labels(kind, "never").inc()
         return more
 
-    async def _withdraw(self, message: OutboxMessage, ts: str = "") -> None:
-        """Delete what another replica has posted as well, once the lease on it was over.
-
-        Slack has no fence: of two who post at once, only the database knows which one counts.
-
-        Args:
-            ts: Of what was posted; empty if the answer that names it was lost.
-        """
-        about, store = message.about, self._store
+    def _withdraw(self, message: OutboxMessage, channel: str, counts: str) -> None:
+        """Begin to delete what replicas have posted beside the message that counts."""
+        about = message.about
         if about is None or not message.kind.may_be_withdrawn:
             return
-        log.warning("another replica may have posted it, too", key=message.key, ts=ts)
-        repository = store.alerts if message.alert else store.operations
-        current = await repository.get(about.id) or about
-        await self._notifier.withdraw(Double(current, message.kind, message.key, ts))
+        log.warning("it may have been posted twice", key=message.key, counts=counts)
+        withdrawal = Withdrawal(about, message.kind, message.key, channel, counts)
+        task = asyncio.create_task(self._notifier.withdraw(withdrawal), name="withdrawal")
+        self._withdrawals.add(task)
+        task.add_done_callback(self._withdrawals.discard)
 
     def _note_posted(self, message: OutboxMessage) -> None:
         operation = message.operation

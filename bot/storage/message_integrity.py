@@ -159,6 +159,23 @@ def delivery_facts(key: str, mac: str) -> dict[str, Json]:
     return {} if last is None else {_MESSAGE: key, _ENQUEUED: last}
 
 
+def first_delivery(
+    tx: Transaction, about: str, key: str, kind: MessageKind, state: State | None
+) -> str:
+    """Return the `ts` of a message by the first record of its delivery; empty without one.
+
+    Args:
+        about: Id of the operation or alert.
+        state: That it was enqueued for: a record of a log without a key has no more than that.
+    """
+    wanted = (kind.value, state.value if state else None)
+    for row in _deliveries(1).all(tx.connection, {"since": 0, **listed({about})[1]}):
+        facts = stored_facts(row.body)
+        if (facts.get("owed"), facts.get("about")) == wanted and facts.get(_MESSAGE, key) == key:
+            return str(facts.get("ts", ""))
+    return ""
+
+
 def _delivered(tx: Transaction, claimed: Sequence[sa.Row[Any]]) -> set[tuple[str, int]]:
     """Return key and number of the messages of these that the audit log lists as delivered."""
     since = min((sealed_seq(row.mac) or 0 for row in claimed), default=0)
@@ -211,11 +228,13 @@ def _unposted(tx: Transaction, ids: Collection[str], kind: str) -> set[str]:
 @cache
 def _deliveries(count: int) -> Prepared:
     return Prepared(
-        sa.select(trail.c.body).where(
+        sa.select(trail.c.body)
+        .where(
             in_any(trail.c.operation, count),
             trail.c.kind == DELIVERED,
             trail.c.seq > sa.bindparam("since"),
         )
+        .order_by(trail.c.seq)
     )
 
 

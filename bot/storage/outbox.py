@@ -16,8 +16,10 @@ from bot.model.messages import EphemeralNotice, MessageKind, Sent
 from bot.model.operations import Operation, State
 from bot.storage import alert_rows, rows
 from bot.storage import outbox_lanes as lanes
+from bot.storage import outbox_settlement as settlement
 from bot.storage import outbox_statements as statements
-from bot.storage.outbox_message import OutboxMessage, Settled, decode, delivery, is_recorded
+from bot.storage.outbox_message import OutboxMessage, decode, delivery, is_recorded
+from bot.storage.outbox_settlement import Settled
 from bot.storage.prepared import Prepared, listed
 from bot.storage.rate_limits import RateLimits
 from bot.storage.session import Session, write
@@ -252,42 +254,13 @@ class Outbox:
     def mark_delivered(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> Settled:
         """Delete a message, unless it is a card that has changed since it was rendered.
 
-        Where another replica has posted it meanwhile, the first to come here is the one whose
-        message counts; nothing is recorded of the other's, which is to be withdrawn.
+        Where another replica has posted it, too, the first to come here is the one that counts.
         """
-        is_first = self._settle(tx, message, sent)
-        if is_recorded(message, sent) and (is_first or not message.kind.may_be_withdrawn):
-            tx.facts.append(delivery(message, sent, self.session.workspace))
+        counts, is_alone = settlement.settle(tx, message, sent, self.session.owner)
+        if is_recorded(message, sent):
+            tx.facts.append(delivery(message, sent, self.session.workspace, counts))
         more = statements.WAITING.scalar(tx.connection, {"is_now": tx.now}) is not None
-        return Settled(more, is_first)
-
-    def _settle(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> bool:
-        """Note that a message stands in Slack; return whether it is the first that does."""
-        about = message.about
-        if not self._place_card(tx, message, sent):
-            # What it was to show is shown by an edit of the card that counts.
-            self._postpone(tx, message, 0.0, uncertain=False)
-            return False
-        given = {
-            "is_id": message.id,
-            "is_seq": about.seq if about else 0,
-            "is_about": about.id if about else "",
-        }
-        if statements.DELIVERED.run(tx.connection, given):
-            return True
-        is_ours = self._postpone(tx, message, 0.0, uncertain=False)
-        if message.alert is not None:
-            statements.SHOWN.run(tx.connection, {"is_id": message.id, "is_now": tx.now})
-        return is_ours or message.kind.is_card
-
-    def _place_card(self, tx: Transaction, message: OutboxMessage, sent: Sent) -> bool:
-        """Note where a card stands; return whether it stands where it is known to."""
-        about = message.about
-        if about is None or not message.kind.is_card or sent.ts == about.card_ts:
-            return True
-        card = {"is_id": about.id, "new_channel": sent.channel, "new_ts": sent.ts}
-        table = alerts if isinstance(about, Alert) else operations
-        return bool(statements.card(table).run(tx.connection, card | {"was_ts": about.card_ts}))
+        return Settled(counts, is_alone, more)
 
     @write
     def mark_postponed(
@@ -298,7 +271,7 @@ class Outbox:
         *,
         uncertain: bool,
         aside: bool = False,
-    ) -> bool:
+    ) -> str:
         """Have a message tried again after some seconds.
 
         Args:
@@ -306,14 +279,15 @@ class Outbox:
                 same operation and thread.
 
         Returns:
-            Whether it was still leased to this replica; if not, it is left as it is.
+            The `ts` of what another replica has posted of it since; empty if none has.
         """
-        is_ours = self._postpone(tx, message, tx.now + seconds, uncertain=uncertain)
+        at, owner = tx.now + seconds, self.session.owner
+        is_ours = settlement.postpone(tx, message, owner, at, uncertain=uncertain)
         if seconds and message.is_edit:
             statements.PASSED.run(tx.connection, {"is_id": message.id})
         if aside:
             self._set_aside(tx, message)
-        return is_ours
+        return "" if is_ours else settlement.counting(tx, message)
 
     def _set_aside(self, tx: Transaction, message: OutboxMessage) -> None:
         """Give a message and those that must not pass it a lane of their own, within bounds."""
@@ -323,17 +297,6 @@ class Outbox:
         taken = set(tx.connection.execute(lanes.TAKEN, given).scalars())
         if name in taken or len(taken) < lanes.MOST:
             tx.connection.execute(lanes.SET_ASIDE, given | {"new_aside": name})
-
-    def _postpone(
-        self, tx: Transaction, message: OutboxMessage, next_at: float, *, uncertain: bool
-    ) -> bool:
-        given = {
-            "is_id": message.id,
-            "is_owner": self.session.owner,
-            "new_next_at": next_at,
-            "new_uncertain": uncertain,
-        }
-        return bool(statements.POSTPONED.run(tx.connection, given))
 
     @write
     def adopt(self, tx: Transaction) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -63,18 +63,6 @@ class OutboxMessage:
         return self.operation or self.alert
 
 
-class Settled(NamedTuple):
-    """What follows from a message that Slack has taken.
-
-    Attributes:
-        more: Whether there are messages to claim: what has waited for this one may be among them.
-        is_first: Whether it is the one that counts; if not, another replica's is.
-    """
-
-    more: bool
-    is_first: bool
-
-
 def decode(
     found: Mapping[str, Operation], alerts: Mapping[str, Alert], row: sa.Row[Any], now: float
 ) -> OutboxMessage:
@@ -125,8 +113,12 @@ def is_recorded(message: OutboxMessage, sent: Sent) -> bool:
     return parse_checkpoint(message.key) is None
 
 
-def delivery(message: OutboxMessage, sent: Sent, workspace: str) -> Fact:
-    """Return the record of a delivery."""
+def delivery(message: OutboxMessage, sent: Sent, workspace: str, counts: str) -> Fact:
+    """Return the record of a delivery.
+
+    Args:
+        counts: The `ts` of the message that counts, which may be another replica's.
+    """
     about, destination = message.about, message.destination
     facts: dict[str, Json] = {
         "owed": message.kind.value,
@@ -137,6 +129,7 @@ def delivery(message: OutboxMessage, sent: Sent, workspace: str) -> Fact:
         "to": destination.removeprefix("@") if destination[:1] == "@" else "",
         "tries": message.attempts + 1,
         "notice": message.key if about is None and message.notice is None else "",
+        "counts": counts if counts != sent.ts else "",
     }
     facts |= _witnessed(sent) | delivery_facts(message.key, message.mac)
     id_ = about.id if about else ""

@@ -30,13 +30,12 @@ _SEQ_NOW = sa.func.coalesce(
         for table in (operations, alerts)
     )
 )
-DELIVERED = Prepared(
-    sa.delete(outbox).where(
-        _IS_ROW,
-        # Nobody can have wanted what the operation or alert has not become yet.
-        sa.or_(outbox.c.wanted <= sa.bindparam("is_seq"), outbox.c.wanted > _SEQ_NOW),
-    )
-)
+# Nobody can have wanted what the operation or alert has not become yet.
+_IS_CURRENT = sa.or_(outbox.c.wanted <= sa.bindparam("is_seq"), outbox.c.wanted > _SEQ_NOW)
+DELIVERED = Prepared(sa.delete(outbox).where(_IS_ROW, _IS_CURRENT, _IS_MINE))
+DELIVERED_BY_ANOTHER = Prepared(sa.delete(outbox).where(_IS_ROW, _IS_CURRENT))
+"""What has been delivered needs nobody who has claimed it since."""
+
 SHOWN = Prepared(
     sa.update(outbox)
     .where(_IS_ROW, outbox.c.aside == lanes.ALERTS)
@@ -63,14 +62,24 @@ WAITING = Prepared(
 """Nothing is to be claimed where this finds nothing."""
 
 
+_PLACES = "was_ts", "new_ts"
+
+
 @cache
 def card(table: sa.Table) -> Prepared:
-    """Return what notes where the card of an operation or alert stands, unless that has changed."""
+    """Return what notes where a card stands, unless it is noted that it stands elsewhere now."""
+    is_there = table.c.card_ts.in_([sa.bindparam(name, type_=sa.Text) for name in _PLACES])
     return Prepared(
         sa.update(table)
-        .where(table.c.id == sa.bindparam("is_id"), table.c.card_ts == sa.bindparam("was_ts"))
+        .where(table.c.id == sa.bindparam("is_id"), is_there)
         .values(card_channel=sa.bindparam("new_channel"), card_ts=sa.bindparam("new_ts"))
     )
+
+
+@cache
+def card_of(table: sa.Table) -> Prepared:
+    """Return what reads where the card of an operation or alert stands."""
+    return Prepared(sa.select(table.c.card_ts).where(table.c.id == sa.bindparam("is_id")))
 
 
 @lru_cache(8)

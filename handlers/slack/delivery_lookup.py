@@ -1,6 +1,6 @@
 """Looks up whether a message whose answer was lost has reached Slack, by its metadata key."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -45,25 +45,35 @@ async def find_message(
     async for outcome in _pages(client, channel, thread_ts, since):
         if not isinstance(outcome, Answered):
             return _retry(outcome)
-        for found in _by_key(outcome.data, channel, bot, key):
-            return found
+        if found := _by_key(outcome.data, bot, key):
+            return _sent(channel, found)
     return None
 
 
-async def find_all(
-    client: AsyncWebClient, *, bot: str, channel: str, thread_ts: str, key: str, since: float
+async def find_beside(
+    client: AsyncWebClient,
+    *,
+    bot: str,
+    channel: str,
+    thread_ts: str,
+    key: str,
+    since: float,
+    counts: str,
 ) -> list[str]:
-    """Return the `ts` of all of the bot's messages with a key, the oldest first; see find_message.
+    """Return the `ts` of the bot's messages with a key that stand beside the one that counts.
 
-    Where Slack does not answer, they are those that are known by then.
+    What somebody has replied to is left out. Where Slack does not answer, or does not show the one
+    that counts, nothing is found. See find_message.
     """
-    found = list[str]()
+    found = list[Mapping[str, Any]]()
     async for outcome in _pages(client, channel, thread_ts, since):
         if not isinstance(outcome, Answered):
-            log.warning("what stands twice cannot be looked up", why=outcome.why)
-            break
-        found += [one.ts for one in _by_key(outcome.data, channel, bot, key)]
-    return sorted(found, key=float)
+            log.warning("what was posted twice cannot be looked up", why=outcome.why)
+            return []
+        found += _by_key(outcome.data, bot, key)
+    if all(one.get("ts") != counts for one in found):
+        return []
+    return [str(one["ts"]) for one in found if one["ts"] != counts and not one.get("reply_count")]
 
 
 async def _pages(
@@ -107,15 +117,21 @@ def _read_page(
     )
 
 
-def _by_key(data: Mapping[str, Any], channel: str, bot: str, key: str) -> Iterator[Sent]:
+def _by_key(data: Mapping[str, Any], bot: str, key: str) -> list[Mapping[str, Any]]:
     messages = data.get("messages")
-    for message in messages if isinstance(messages, list) else ():
-        payload = own_payload(message, bot)
-        if payload.get("key") == key:
-            # The seal is that of the attempt which reached Slack.
-            seal = str(payload.get("seal") or "")
-            text = str(message.get("text") or "") if seal else ""
-            yield Sent(channel, str(message.get("ts", "")), seal, text)
+    return [
+        message
+        for message in (messages if isinstance(messages, list) else ())
+        if own_payload(message, bot).get("key") == key and message.get("ts")
+    ]
+
+
+def _sent(channel: str, found: Sequence[Mapping[str, Any]]) -> Sent:
+    """Return where the newest of some messages stands, with the seal that it was posted with."""
+    message = found[0]
+    seal = str(message["metadata"]["event_payload"].get("seal") or "")
+    text = str(message.get("text") or "") if seal else ""
+    return Sent(channel, str(message["ts"]), seal, text, maybe_twice=len(found) > 1)
 
 
 def own_payload(message: Mapping[str, Any], bot: str) -> Mapping[str, Any]:

@@ -14,13 +14,13 @@ from bot.model.commands import Via
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
-    Double,
     EphemeralNotice,
     MayLeave,
     MessageKind,
     RetryLater,
     Sent,
     Undeliverable,
+    Withdrawal,
     at_any_time,
 )
 from bot.model.operations import Operation, State
@@ -41,7 +41,7 @@ from handlers.slack.api_calls import (
     call,
     without_retries,
 )
-from handlers.slack.delivery_lookup import find_all, find_message
+from handlers.slack.delivery_lookup import find_beside, find_message
 from handlers.slack.error_codes import NOT_IN_CHANNEL, describe, is_closed, is_final
 from handlers.slack.posting import post, send_private, update
 
@@ -187,30 +187,27 @@ class Messenger:
         card = _Card(alert.card_channel, alert.card_ts, key, alert.opened_at, uncertain, may_leave)
         return await self._post_or_edit(card, place, message)
 
-    async def withdraw(self, double: Double) -> None:
-        """Delete a message that stands twice; the last one of its key is never deleted.
-
-        Where Slack does not say or do it, it stays: twice is better than never.
-        """
-        about = double.about
+    async def withdraw(self, withdrawal: Withdrawal) -> None:
+        """Delete what stands beside the message that counts; where Slack refuses, it stays."""
+        about, channel, key = withdrawal.about, withdrawal.channel, withdrawal.key
         if isinstance(about, Alert):
-            place, since = Place(about.channel), about.opened_at
+            root, since = "", about.opened_at
         else:
-            place, since = about.place, about.asked_at
-        channel = about.card_channel or place.channel
-        root = place.thread_ts or ("" if double.kind.is_card else about.card_ts)
-        standing = await find_all(
+            root, since = about.place.thread_ts, about.asked_at
+        found = await find_beside(
             self._client,
             bot=self._bot,
             channel=channel,
-            thread_ts=root,
-            key=double.key,
+            thread_ts=root or ("" if withdrawal.kind.is_card else about.card_ts),
+            key=key,
             since=since,
+            counts=withdrawal.counts,
         )
-        for ts in double.too_many(standing):
+        # A card that Slack does not let the bot edit any more is followed by another one.
+        for ts in (one for one in found if one != about.card_ts):
             outcome = await call(self._client.chat_delete(channel=channel, ts=ts))
-            if not isinstance(outcome, Answered):
-                log.warning("what stands twice is not deleted", key=double.key, why=outcome.why)
+            deleted = isinstance(outcome, Answered)
+            log.warning("withdrawn" if deleted else "not withdrawn", key=key, ts=ts)
 
     async def _card(self, delivery: Delivery, message: Message) -> DeliveryResult:
         operation = delivery.operation
@@ -227,23 +224,23 @@ class Messenger:
     async def _post_or_edit(self, card: _Card, place: Place, message: Message) -> DeliveryResult:
         if not place.channel:
             return Undeliverable(_NO_CHANNEL)
-        channel, ts = card.channel or place.channel, card.ts
+        channel, ts, maybe_twice = card.channel or place.channel, card.ts, False
         if not ts and card.uncertain:
             found = await self._find(channel, place.thread_ts, card.key, card.since)
             if isinstance(found, Sent):
                 # It may have been posted for an earlier state.
-                channel, ts = found.channel or channel, found.ts
+                channel, ts, maybe_twice = found.channel or channel, found.ts, found.maybe_twice
             elif found is not None:
                 return found
         if ts:
             outcome = await update(self._client, channel, ts, message)
             if not (isinstance(outcome, Refused) and outcome.code in _CARD_NOT_EDITABLE):
-                return self._result(outcome, channel, ts)
+                return self._result(outcome, channel, ts, maybe_twice=maybe_twice)
         if not await card.may_leave():
             return _TAKEN_OVER
         # For the first time, or again where someone removed it: the state must be visible.
         outcome = await post(self._client, place.channel, place.thread_ts, message, card.key)
-        return self._posted(outcome, place.channel)
+        return self._result(outcome, place.channel, maybe_twice=card.uncertain)
 
     async def _in_thread(self, delivery: Delivery, message: Message) -> DeliveryResult:
         operation = delivery.operation
@@ -324,7 +321,7 @@ class Messenger:
         if not await may_leave():
             return _TAKEN_OVER
         outcome = await post(self._client, channel, thread_ts, message, key, seal=seal)
-        result = self._posted(outcome, channel)
+        result = self._result(outcome, channel, maybe_twice=uncertain)
         if not (seal and isinstance(result, Sent) and isinstance(outcome, Answered)):
             return result
         posted = outcome.data.get("message") or {}
@@ -354,15 +351,14 @@ class Messenger:
         found = outcome.data.get("permalink") if isinstance(outcome, Answered) else None
         return found if isinstance(found, str) else ""
 
-    def _posted(self, outcome: Outcome, channel: str) -> DeliveryResult:
-        result = self._result(outcome, channel)
-        return replace(result, is_new=True) if isinstance(result, Sent) else result
-
-    def _result(self, outcome: Outcome, channel: str, ts: str = "") -> DeliveryResult:
+    def _result(
+        self, outcome: Outcome, channel: str, ts: str = "", *, maybe_twice: bool = False
+    ) -> DeliveryResult:
         match outcome:
             case Answered(data):
                 self.trouble = ""
-                return Sent(str(data.get("channel") or channel), str(data.get("ts") or ts))
+                channel, ts = str(data.get("channel") or channel), str(data.get("ts") or ts)
+                return Sent(channel, ts, maybe_twice=maybe_twice)
             case NotSent(why):
                 return RetryLater(1.0, why)
             case UnknownOutcome(why):

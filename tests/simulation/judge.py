@@ -37,6 +37,7 @@ def judge(database: MemoryDatabase, seen: Seen, replies: Sequence[tuple[str, Rep
         *_replies(rows, ran, replies),
         *_request_ids(trail, seen),
         *_messages(rows, seen),
+        *_placed(database, trail, seen),
         *_verified(database),
     ]
 
@@ -97,6 +98,21 @@ def _messages(rows: list[Any], seen: Seen) -> list[str]:
         if card is not None and ending not in seen.posted:
             wrong.append(f"{id_} is {state}, and its thread does not say so")
     return wrong
+
+
+def _placed(database: MemoryDatabase, trail: list[Any], seen: Seen) -> list[str]:
+    """Return what the database says of cards and deliveries that do not stand in Slack."""
+    standing = {one.ts for one in seen.standing}
+    cards = database.rows("SELECT id, card_ts FROM operations WHERE card_ts != ''")
+    wrong = [f"the card of {id_} does not stand" for id_, ts in cards if ts not in standing]
+    delivered = [(id_, stored_facts(body)) for id_, kind, body in trail if kind == "delivered"]
+    # What is too many is recorded, too, with the one that counts.
+    counts = [(id_, facts) for id_, facts in delivered if facts.get("ts") and "counts" not in facts]
+    return wrong + [
+        f"{facts['owed']} of {id_} was delivered, and does not stand"
+        for id_, facts in counts
+        if facts["ts"] not in standing
+    ]
 
 
 def _twice(seen: Seen) -> list[str]:

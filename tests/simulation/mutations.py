@@ -60,10 +60,10 @@ def post_in_any_order(patch: Patch) -> None:
 def leave_what_stands_twice(patch: Patch) -> None:
     """Withdraw nothing of what another replica has posted as well."""
 
-    async def withdraw_nothing(*_given: object) -> None:
+    def leave(*_given: object) -> None:
         """Do nothing."""
 
-    patch(OutboxRelay, "_withdraw", withdraw_nothing)
+    patch(OutboxRelay, "_withdraw", leave)
 
 
 MUTATIONS: tuple[Mutation, ...] = (

@@ -12,12 +12,12 @@ from bot.model.commands import Command
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
-    Double,
     EphemeralNotice,
     MayLeave,
     MessageKind,
     RetryLater,
     Sent,
+    Withdrawal,
     at_any_time,
 )
 from bot.model.operations import Answer, State
@@ -247,7 +247,9 @@ class SimulatedSlack:
     ) -> DeliveryResult:
         seen, machine = self._seen, self._machine
         named = seen.named(key)
-        known = next((one for one in named if (one.ts == ts if ts else uncertain)), None)
+        # Slack shows the newest first.
+        known = next((one for one in named[::-1] if (one.ts == ts if ts else uncertain)), None)
+        maybe_twice = uncertain and not ts and len(named) != 1
         if uncertain and not ts:
             # The answer to the look takes a while; what is posted meanwhile is not in it.
             await machine.pause(seen.takes())
@@ -265,7 +267,6 @@ class SimulatedSlack:
             return RetryLater(0.0, "Slack refused it (update_failed)", refused=True)
         if fate == "away":
             return RetryLater(1.0, "Slack cannot be reached")
-        is_new = known is None
         if known is None:
             late = fate == "late"
             if late:
@@ -277,7 +278,7 @@ class SimulatedSlack:
         await machine.pause(seen.takes())
         if fate == "lost":
             return RetryLater(1.0, "Slack gave no usable answer", uncertain=True)
-        return Sent(channel, known.ts, is_new=is_new)
+        return Sent(channel, known.ts, maybe_twice=maybe_twice)
 
     def _new(self, posted: Posted) -> Posted:
         seen, named = self._seen, self._seen.named(posted.key)
@@ -290,14 +291,15 @@ class SimulatedSlack:
         seen.standing.append(posted)
         return posted
 
-    async def withdraw(self, double: Double) -> None:
-        seen, machine = self._seen, self._machine
-        standing = [one.ts for one in seen.named(double.key)]
+    async def withdraw(self, withdrawal: Withdrawal) -> None:
+        seen, machine, counts = self._seen, self._machine, withdrawal.counts
+        standing = [one.ts for one in seen.named(withdrawal.key)]
         await machine.pause(seen.takes())
-        for ts in double.too_many(standing):
-            seen.note(f"{machine.name}: withdraws {double.key}, {ts}")
-            seen.standing = [one for one in seen.standing if one.ts != ts]
-            await machine.pause(seen.takes())
+        for ts in standing if counts in standing else ():
+            if ts not in (counts, withdrawal.about.card_ts):
+                seen.note(f"{machine.name}: withdraws {withdrawal.key}, {ts}")
+                seen.standing = [one for one in seen.standing if one.ts != ts]
+                await machine.pause(seen.takes())
 
 
 def _passed(one: Posted, other: Posted) -> bool:

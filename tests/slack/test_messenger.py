@@ -22,7 +22,7 @@ async def test_messenger_posts_a_card_once_then_updates_it(office: Office) -> No
 
     again = await office.desk.deliver(delivery(later))
 
-    assert again == replace(sent, is_new=False)
+    assert again == sent
     assert office.slack.methods() == ["chat.postMessage", "chat.update"]
     (message,) = office.slack.messages
     assert message["text"].startswith("⏹ *Stop sent: `stream1`")

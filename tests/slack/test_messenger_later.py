@@ -106,8 +106,7 @@ async def test_card_is_edited_with_what_happened_later(
         target="stream1",
     )
 
-    edited = await office.desk.deliver(delivery(replace(posted, **given)))
-    assert edited == replace(sent, is_new=False)
+    assert await office.desk.deliver(delivery(replace(posted, **given))) == sent
 
     (message,) = office.slack.messages
     assert said in message["text"]

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -161,7 +161,10 @@ class FakeSlack:
         return {"permalink": f"https://example.slack.com/archives/{place}"}
 
     def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        found = [m for m in self.messages if not m.get("thread_ts")]
+        replies = Counter(m.get("thread_ts") for m in self.messages)
+        found = [
+            m | {"reply_count": replies[m["ts"]]} for m in self.messages if not m.get("thread_ts")
+        ]
         return self._paged(found[::-1], arguments)
 
     def _thread(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from bot.model.commands import Command
 from bot.model.messages import (
     Delivery,
     DeliveryResult,
-    Double,
     EphemeralNotice,
     MayLeave,
     MessageKind,
     RetryLater,
     Sent,
+    Withdrawal,
     at_any_time,
 )
 from bot.model.operations import Answer
@@ -154,7 +154,7 @@ class FakeNotifier:
     announced: list[str] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     words: list[EphemeralNotice] = field(default_factory=list)
-    withdrawn: list[Double] = field(default_factory=list)
+    withdrawn: list[Withdrawal] = field(default_factory=list)
 
     async def deliver(self, delivery: Delivery) -> DeliveryResult:
         if self.results:
@@ -206,8 +206,8 @@ class FakeNotifier:
         self.announced.append(text)
         return Sent()
 
-    async def withdraw(self, double: Double) -> None:
-        self.withdrawn.append(double)
+    async def withdraw(self, withdrawal: Withdrawal) -> None:
+        self.withdrawn.append(withdrawal)
 
     def said(self, owed: MessageKind) -> list[Delivery]:
         return [delivery for delivery in self.heard if delivery.kind is owed]

@@ -23,7 +23,8 @@ def _info(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
 
 
 def _history(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
-    return _page(_readable_channel(state, args).roots[::-1], args)
+    channel = _readable_channel(state, args)
+    return _page(channel, channel.roots[::-1], args)
 
 
 def _replies(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
@@ -31,7 +32,7 @@ def _replies(state: WorkspaceState, args: Arguments) -> Mapping[str, Any]:
     root = channel.find(str(args.get("ts", "")))
     if root is None:
         raise SlackError("thread_not_found")
-    return _page([root, *channel.thread(root.ts)], args, root_ts=root.ts)
+    return _page(channel, [root, *channel.thread(root.ts)], args, root_ts=root.ts)
 
 
 def _readable_channel(state: WorkspaceState, args: Arguments) -> Channel:
@@ -41,7 +42,9 @@ def _readable_channel(state: WorkspaceState, args: Arguments) -> Channel:
     return channel
 
 
-def _page(messages: Sequence[Message], args: Arguments, *, root_ts: str = "") -> Mapping[str, Any]:
+def _page(
+    channel: Channel, messages: Sequence[Message], args: Arguments, *, root_ts: str = ""
+) -> Mapping[str, Any]:
     """Return one page of messages; a thread's root is on it whatever its age."""
     oldest, latest = _timestamp(args, "oldest"), _timestamp(args, "latest")
     inclusive, limit = _flag(args, "inclusive"), _limit(args)
@@ -57,10 +60,19 @@ def _page(messages: Sequence[Message], args: Arguments, *, root_ts: str = "") ->
     following = found[start + limit : start + limit + 1]
     with_metadata = _flag(args, "include_all_metadata")
     return {
-        "messages": [m.data(metadata=with_metadata) for m in found[start : start + limit]],
+        "messages": [
+            m.data(metadata=with_metadata) | _thread(channel, m)
+            for m in found[start : start + limit]
+        ],
         "has_more": bool(following),
         "response_metadata": {"next_cursor": _cursor(following[0]) if following else ""},
     }
+
+
+def _thread(channel: Channel, message: Message) -> dict[str, Any]:
+    """Return what Slack says of the thread below a message."""
+    replies = channel.thread(message.ts)
+    return {"thread_ts": message.ts, "reply_count": len(replies)} if replies else {}
 
 
 def _timestamp(args: Arguments, name: str) -> Decimal | None:
