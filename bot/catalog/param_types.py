@@ -63,6 +63,19 @@ def _text(text: str, _now: float) -> Json:
     return text
 
 
+_NOT_OF_ROOM = re.compile(r"[^A-Za-z0-9 !#$%&()+:;<=.>?@\[\]^_{}|~,-]")
+_LONGEST_ROOM = 64
+
+
+def _room_name(text: str, now: float) -> Json:
+    value = _text(text, now)
+    if (wrong := _NOT_OF_ROOM.search(text)) is not None:
+        raise ValueError(f"it holds {wrong[0]}")
+    if len(text) > _LONGEST_ROOM:
+        raise ValueError(f"it is longer than {_LONGEST_ROOM} characters")
+    return value
+
+
 def _reason(text: str, _now: float) -> Json:
     text = _JOINERS.sub("", text)
     _require_printable(text)
@@ -216,22 +229,51 @@ def number(low: int, high: int, json: Literal["int64", "uint64"] = "uint64") -> 
     return ParamType(description, json, _number(low, high), str(high), (low, high))
 
 
-def texts(most: int) -> ParamType:
-    """Return the type of a list of at most `most` texts, separated by commas."""
+_BETWEEN = re.compile("[,;|\n\u3001\uff0c\uff1b\uff5c]")
+"""What separates the parts of a list, as people and phones write it."""
+
+_AROUND = (
+    " \t*~`\"'()[]{}<>\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f"
+    "\u3010\u3011\uff02\uff07\uff08\uff09\uff3b\uff3d\uff5b\uff5d"
+)
+"""Quotes, brackets and other signs around a list and its parts."""
+
+# What Tencent documents, `[A-Za-z0-9_]`, and what an e-mail address has besides.
+_USER_ID = re.compile(r"(?!@)[\w.@-]+")
+
+
+def _user_id(text: str, now: float) -> Json:
+    bare = text.strip(_AROUND)
+    _text(bare, now)
+    if bare.startswith("@"):
+        raise ValueError("a name in Slack is no user id; write the id in your application")
+    if not _USER_ID.fullmatch(bare):
+        raise ValueError("an id has letters, digits and any of _.@- only")
+    return bare
+
+
+def user_ids(most: int) -> ParamType:
+    """Return the type of a list of at most `most` ids of users, also as JSON writes it."""
 
     def read(text: str, now: float) -> Json:
-        found: list[Json] = [_text(one.strip(), now) for one in text.split(",")]
+        found: list[Json] = [_user_id(one, now) for one in _BETWEEN.split(text)]
         if len(found) > most:
             raise ValueError(f"{most} are the most")
         return found
 
-    description = f"a list like a,b of at most {most}"
+    description = f"a list of user ids like a,b, of at most {most}"
     return ParamType(
         description, "array<string>", read, bounds=(1, most), max_length=most * _LONGEST
     )
 
 
 text = ParamType("a text", "string", _text)
+room_name = ParamType(
+    f"a name of at most {_LONGEST_ROOM} English letters, digits and signs",
+    "string",
+    _room_name,
+    max_length=_LONGEST_ROOM,
+)
 reason = ParamType("a text", "string", _reason, max_length=_LONGEST_REASON)
 hostname = ParamType(
     "a host name like push.example.com", "string", _hostname, "push.example.com", max_length=256

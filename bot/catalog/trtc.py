@@ -5,7 +5,17 @@ Source: https://www.tencentcloud.com/document/product/647/37078
 
 from collections.abc import Mapping
 
-from bot.catalog.param_types import address, integer, number, tempo, text, texts, whole, yes_or_no
+from bot.catalog.param_types import (
+    address,
+    integer,
+    number,
+    room_name,
+    tempo,
+    text,
+    user_ids,
+    whole,
+    yes_or_no,
+)
 from bot.model.actions import (
     Action,
     Effect,
@@ -312,10 +322,12 @@ _ROOM_REGIONS: Mapping[Site, tuple[str, ...]] = {
     "mainland": ("ap-beijing", "ap-guangzhou"),
     "intl": ("ap-beijing", "ap-guangzhou", "ap-singapore"),
 }
-_NUMBER = Param("RoomId", "room", whole, "the room's number")
-_NAME = Param("RoomId", "room", text, "the room's name")
+# What a client can enter: roomId and strRoomId of TRTCParams in the SDKs' reference,
+# https://pub.dev/documentation/tencent_rtc_sdk/latest/trtc_cloud_def/TRTCParams-class.html
+_NUMBER = Param("RoomId", "room", number(1, 4_294_967_294), "the room's number", example="1234")
+_NAME = Param("RoomId", "room", room_name, "the room's name")
 _USERS = Param(
-    "UserIds", "users", texts(10), "who is thrown out, e.g. alice,bob", example="alice,bob"
+    "UserIds", "users", user_ids(10), "who is thrown out, e.g. alice,bob", example="alice,bob"
 )
 _COME_BACK = "Nothing keeps anyone from joining again: have your application refuse them."
 _OVER = frozenset({"FailedOperation.RoomNotExist"})

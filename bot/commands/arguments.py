@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.catalog import param_types, stream_urls
-from bot.commands import secrets
+from bot.commands import secrets, user_lists
 from bot.commands.actions import resolve_action, split_verb
 from bot.commands.context import Context
 from bot.commands.decoration import (
@@ -46,7 +46,8 @@ def parse_arguments(
     try:
         for token in tokens:
             _require_binding(context, action, token)
-            assignment = assign(context, action, token, assignment)
+            longer = user_lists.continued(context, action, token, assignment)
+            assignment = longer or assign(context, action, token, assignment)
         return read_arguments(context, action, assignment), assignment
     except CommandError as error:
         if isinstance(error, SeveralNamesError):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.catalog import param_types as kinds
+from bot.catalog.registry import by_api
 from bot.model.actions import ParamType
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()
@@ -29,7 +30,14 @@ QUARTER = kinds.moment(max_days=90)
         (kinds.number(1, 600), "600", 600),
         (kinds.number(-1, 1000, "int64"), "-1", -1),
         (kinds.tempo, "0.75", 0.75),
-        (kinds.texts(10), "alice, bob", ["alice", "bob"]),
+        (kinds.user_ids(10), "alice, bob", ["alice", "bob"]),
+        (
+            kinds.user_ids(10),
+            "-a_b-,c.d@e.example,\u7528\u6237",
+            ["-a_b-", "c.d@e.example", "\u7528\u6237"],
+        ),
+        (kinds.room_name, "Lobby 1 <a&b>", "Lobby 1 <a&b>"),
+        (kinds.room_name, "x" * 64, "x" * 64),
         (kinds.rtmp, "RTMP://a.example.com/live2/key", "RTMP://a.example.com/live2/key"),
         (kinds.address, "https://a.example.com", "https://a.example.com"),
         (kinds.timestamp(max_days=7), "2h", int(NOW) + 7200),
@@ -86,8 +94,23 @@ def test_param_type_parses_valid_text(kind: ParamType, text: str, value: object)
         (kinds.number(1, 600), "0", "out of range"),
         (kinds.tempo, "3", ""),
         (kinds.tempo, "0.7", ""),
-        (kinds.texts(2), "a,b,c", "2 are the most"),
-        (kinds.texts(2), "a,,", "empty"),
+        (kinds.user_ids(2), "a,b,c", "2 are the most"),
+        (kinds.user_ids(2), "a,,", "empty"),
+        *(
+            (kinds.user_ids(2), one, "Slack")
+            for one in ("<@U0ALICE>", "a,@U0ALICE", "@alice", "`@a`")
+        ),
+        *(
+            (kinds.user_ids(2), one, "letters")
+            for one in ("a b", "a+b", "a&b", "a/b", "a:b", "a=b")
+        ),
+        *(
+            (kinds.user_ids(2), one, "letters")
+            for one in ('{"ids":["a"]}', "a:fire:", "#c", "a\u548c:b")
+        ),
+        (kinds.room_name, "", "empty"),
+        (kinds.room_name, "x" * 65, "longer than 64 characters"),
+        *((kinds.room_name, f"a{one}b", "it holds .$") for one in "\"'`*\\/\u00e9\u623f"),
         (kinds.rtmp, "https://a.example.com/live", ""),
         (kinds.rtmp, "rtmp:///live", ""),
         (kinds.address, "a.example.com/live", ""),
@@ -112,6 +135,31 @@ def test_param_type_refuses_invalid_text(kind: ParamType, text: str, reason: str
     # Without a reason it is empty: nothing of the machine's own words.
     with pytest.raises(ValueError, match=reason or "^$"):
         kind.read(text, NOW)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"u1{sign}u2" for sign in (",", ", ", ";", "|", " , ", "\n", "，", "、", "；", "｜")),
+        *("[u1,u2]", '["u1","u2"]', '["u1", "u2"]', "['u1','u2']", "(u1),(u2)", "{u1;u2}"),
+        *('"u1","u2"', "`u1`,`u2`", "`u1,u2`", "“u1”，“u2”", "‘u1’、‘u2’", "«u1»;«u2»"),
+        *('u1,"u2"', "u1`,`u2", "*u1*,*u2*", "「u1」、「u2」", "【u1，u2】", "（u1；u2）"),
+    ],
+)
+def test_user_list_is_read_as_it_is_written(text: str) -> None:
+    """Of a list of users only the ids are kept, whatever separates and encloses them."""
+    assert kinds.user_ids(10).read(text, NOW) == ["u1", "u2"]
+
+
+@pytest.mark.parametrize("api", ["DismissRoom", "RemoveUser"])
+def test_room_number_is_one_that_a_client_can_enter(api: str) -> None:
+    """A room's number is from 1 to 4294967294, as the SDKs document."""
+    room = by_api(api).params[0].type
+
+    assert [room.read(str(one), NOW) for one in (1, 2**32 - 2)] == [1, 2**32 - 2]
+    for one in (-1, 0, 2**32 - 1, 2**32, 2**64):
+        with pytest.raises(ValueError, match="out of range"):
+            room.read(str(one), NOW)
 
 
 @given(st.text(max_size=40) | st.from_regex(r"[0-9TZ:.+-]{1,25}|([0-9]{1,6}[smhdw]){1,3}"))
