@@ -157,8 +157,9 @@ def _assign_stream(
     context: Context, action: Action, param: Param, token: Token, assignment: Assignment
 ) -> Assignment:
     """Return the assignment with a stream's name, its URL, or a target that names it."""
-    if not token.name and token.value in context.vocabulary.targets:
-        base = _target_values(context, action, param, token).merge(assignment.base)
+    if not token.name and (target := _target_of(context, token)):
+        named = token.with_value(target)
+        base = _target_values(context, action, param, named).merge(assignment.base)
         return replace(assignment, base=base)
     if is_plain(token.value):
         return assignment.place(param.api, token)
@@ -181,6 +182,14 @@ def _assign_stream(
         if key and is_unclear(token.value):
             raise _unclear_name(context, param, token)
     return assignment.place(param.api, token)
+
+
+def _target_of(context: Context, token: Token) -> str:
+    """Return the target that a bare word names; empty if it names none."""
+    if token.quoted:
+        # A stream may be called as a target is but for the case.
+        return token.value if token.value in context.vocabulary.targets else ""
+    return context.vocabulary.target_named(token.value)
 
 
 def _parted(context: Context, token: Token, value: str) -> CommandError | None:

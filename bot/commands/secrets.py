@@ -100,9 +100,9 @@ def _after_kind(tokens: Sequence[Token], vocabulary: Vocabulary) -> frozenset[Sp
         if takes_secret(action)
         for word in (action.words, action.api.casefold())
     }
-    texts = {**dict.fromkeys(kinds, ""), **vocabulary.targets}
     for at, token in enumerate(tokens[:3]):
-        words = [token.value, *texts.get(token.value, "").split()]
+        target = vocabulary.targets.get(vocabulary.target_named(token.value), "")
+        words = [token.value, *target.split()]
         found = next((kinds[w.casefold()] for w in words if w.casefold() in kinds), None)
         if found is not None and not token.name:
             return unassigned(found, tokens[at + 1 :], {})

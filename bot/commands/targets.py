@@ -16,10 +16,7 @@ def find_target(word: str, vocabulary: Vocabulary) -> str:
     folded = word.casefold()
     if folded in vocabulary.called or folded in KEYWORDS:
         return ""
-    if word in vocabulary.targets:
-        return word
-    near = [name for name in vocabulary.targets if name.casefold() == folded]
-    return near[0] if len(near) == 1 else ""
+    return vocabulary.target_named(word)
 
 
 def resolve_target(

@@ -90,6 +90,14 @@ class Vocabulary:
         """Return the vocabulary with another default account."""
         return self._with("account", account)
 
+    def target_named(self, word: str) -> str:
+        """Return the target of a name, in any case if only one matches; or empty."""
+        if word in self.targets:
+            return word
+        folded = word.casefold()
+        near = [name for name in self.targets if name.casefold() == folded]
+        return near[0] if len(near) == 1 else ""
+
     def without_targets(self) -> "Vocabulary":
         """Return the vocabulary without the policy's targets."""
         return self._with("targets", {})

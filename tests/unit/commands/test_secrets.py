@@ -157,3 +157,13 @@ def test_parser_error_shows_example_unredacted() -> None:
     assert "pullurl=rtmp://pull.example.com/live/stream1 user=" in missing.value.sentence
     assert "[hidden]" not in missing.value.sentence
     assert empty.value.sentence.endswith("write args=ARGS.")
+
+
+@pytest.mark.parametrize("name", ["push", "Push", "PUSH"])
+def test_unclosed_quote_after_a_target_in_any_case_is_hidden(name: str) -> None:
+    """What follows a target that takes a secret is hidden, in whatever case it is named."""
+    vocabulary = Vocabulary(ACTIONS, {}, {"push": "start car u1"}, "", SITES)
+
+    with pytest.raises(ParseError) as caught:
+        read(f'{name} "5ECRE7', Effect.START, vocabulary)
+    assert "5ECRE7" not in caught.value.text + caught.value.sentence

@@ -1,5 +1,6 @@
 """Targets of the policy file in a command."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,31 @@ def test_target_expands_under_typed_verb_and_parameters(
 
     assert found.action.api == api
     assert some.items() <= dict(found.params).items()
+
+
+@pytest.mark.parametrize("name", ["Main-Stage", "MAIN-STAGE", "*Main-stage*", "Main-Stage."])
+@pytest.mark.parametrize("kind", ["", "live ", "ban ", "status ", "status live "])
+def test_target_is_named_in_any_case_with_and_without_a_kind(kind: str, name: str) -> None:
+    """A target is the same in any case, as phones write it, after a kind and without one."""
+    assert command(f"{kind}{name}") == command(f"{kind}main-stage")
+
+
+@pytest.mark.parametrize(
+    ("text", "stream"),
+    [
+        ("live stream=Main-Stage", "Main-Stage"),
+        ('live "Main-Stage"', "Main-Stage"),
+        ('live "main-stage"', "stream1"),
+        ("live HALL", "HALL"),
+        ("live Hall", "s1"),
+    ],
+)
+def test_stream_is_not_taken_for_a_target_that_it_does_not_name(text: str, stream: str) -> None:
+    """A quoted name in another case, and one in the case of no target of several, is a stream."""
+    targets = {**RICH.targets, "Hall": f"live s1 {DOMAIN}", "hall": f"live s2 {DOMAIN}"}
+    found = command(text, vocabulary=replace(RICH, targets=targets))
+
+    assert found.params["StreamName"] == stream
 
 
 @pytest.mark.parametrize(
