@@ -6,15 +6,22 @@ from dataclasses import replace
 
 from bot.commands.binding import bind_names
 from bot.commands.context import Context
-from bot.commands.decoration import is_filler, undecorated
+from bot.commands.decoration import (
+    holds_several,
+    is_filler,
+    is_unclear,
+    split_names,
+    undecorated,
+)
 from bot.commands.diagnostics import printable
 from bot.commands.formatting import quoted
-from bot.commands.offers import offering
+from bot.commands.offers import in_place, offering
 from bot.commands.parsed import ME, Audit
+from bot.commands.secrets import is_url
 from bot.commands.several import is_shaped
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, value_only
-from bot.commands.values import read_case
+from bot.commands.values import read_case, read_url
 from bot.model.operations import State
 from bot.redact import redact
 from bot.times import is_duration, parse_duration
@@ -45,9 +52,10 @@ def parse_audit(context: Context, tokens: Iterable[Token]) -> Audit:
         if read is None or name in seen:
             error = context.error(_USAGE, token)
             raise error if name else offering(error, _meant(context, token))
-        if not token.value:
+        bare = token if token.quoted else token.with_value(undecorated(token.value))
+        if not bare.value:
             raise context.error(f'"{printable(token.name)}" has no value.', token)
-        query = read(context, token, query)
+        query = read(context, bare, query)
         seen.add(name)
     return query
 
@@ -85,7 +93,7 @@ def _since(context: Context, token: Token, query: Audit) -> Audit:
 def _user(context: Context, token: Token, query: Audit) -> Audit:
     if token.value.casefold() in _MYSELF:
         return replace(query, user=ME)
-    value = token.value if token.quoted else undecorated(token.value)
+    value = token.value
     if (found := _USER.fullmatch(value)) is not None:
         return replace(query, user=found[1])
     name = value.removeprefix("@").strip()
@@ -104,8 +112,29 @@ def _action(context: Context, token: Token, query: Audit) -> Audit:
     raise unknown_word(context, problem, ".", value_only(token), token.value, known=known)
 
 
-def _target(_context: Context, token: Token, query: Audit) -> Audit:
-    return replace(query, target=redact(token.value)[:_LONGEST_TARGET])
+def _target(context: Context, token: Token, query: Audit) -> Audit:
+    value = token.value if token.quoted else _bare_target(context, token)
+    return replace(query, target=redact(value)[:_LONGEST_TARGET])
+
+
+def _bare_target(context: Context, token: Token) -> str:
+    """Return the target of an unquoted word, the stream of an address.
+
+    Raises:
+        CommandError: It is a list, or has signs that may not belong to it.
+    """
+    if holds_several(token.value):
+        error = context.error("One search is for one target: search for each of them.", token)
+        names = [undecorated(one) for one in split_names(token.value)]
+        raise offering(error, in_place(context, token, names))
+    if is_url(token.value):
+        return read_url(context, token).stream
+    if "*" in token.value[:-1]:
+        raise context.error("A * stands only at the end of a target: target=prod-*.", token)
+    if is_unclear(token.value.removesuffix("*")):
+        shown = quoted(printable(token.value))
+        raise context.error(f"Write the target without marks, or quote it all: {shown}.", token)
+    return token.value.partition("?")[0] if redact(token.value) != token.value else token.value
 
 
 def _ending(context: Context, token: Token, query: Audit) -> Audit:

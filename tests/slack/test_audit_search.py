@@ -174,6 +174,12 @@ def _unread(world: Sandbox) -> bool:
 # --- what is typed and pressed -------------------------------------------------------------
 
 
+_DECORATED = (
+    *("stream1,", "stream1.", "*stream1*", "_stream1_", "`stream1`", "(stream1)", "[stream1];"),
+    *("「stream1」", "~stream1~", "*_stream1_*,", "stream1，", "stream1。", "<stream1>"),
+)
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
@@ -194,6 +200,21 @@ def _unread(world: Sandbox) -> bool:
         ("audit action=dropLIVEstream", Audit(apis=("DropLiveStream",))),
         ("audit --target prod-* ending=Failed", Audit(target="prod-*", state=State.FAILED)),
         ("audit case=INC-42", Audit(case="INC-42")),
+        *((f"audit target={one}", Audit(target="stream1")) for one in _DECORATED),
+        ("audit target: stream1, since=7d.", Audit(604_800.0, target="stream1")),
+        *((f"audit target={one}", Audit(target="prod-*")) for one in ("prod-*,", "(prod-*)")),
+        *(
+            (f'audit target="{one}"', Audit(target=one))
+            for one in ("stream1,", "*a*", "a,b", "a*b")
+        ),
+        ("audit target=-a_b==", Audit(target="-a_b==")),
+        ("audit target=stream1?txSecret=5ECRE7&txTime=1", Audit(target="stream1")),
+        ("audit target=rtmp://push.a.b/live/stream1?txSecret=5ECRE7", Audit(target="stream1")),
+        ("audit ending=*failed*, case=(INC-42).", Audit(state=State.FAILED, case="INC-42")),
+        (
+            "audit action=`ban`; account=europe.",
+            Audit(apis=("ForbidLiveStream",), account="europe"),
+        ),
     ],
 )
 def test_audit_search_parses_filters(text: str, wanted: Audit) -> None:
@@ -210,6 +231,11 @@ def test_audit_search_parses_filters(text: str, wanted: Audit) -> None:
         ("audit user=@U0A user=@U0B", "user=@U0B", "one since="),
         ("audit stream1", "stream1", "one since="),
         ("audit target=", "target=", "no value"),
+        *((f"audit target={one}", f"target={one}", "no value") for one in (",", "...")),
+        *((f"audit target={one}", f"target={one}", "one target") for one in ("a,b", "a|b", "a、b")),
+        ("audit target=rtmp://push.a.b/x", "target=rtmp://push.a.b/x", "names no stream"),
+        *((f"audit target={one}", f"target={one}", "at the end") for one in ("*a", "a*b", "*a-*b")),
+        *((f"audit target={one}", f"target={one}", "without marks") for one in ("(a", "a]", "#a")),
         ("audit case=a|b", "case=a|b", "not the name of a case"),
     ],
 )
