@@ -4,14 +4,15 @@ An alert is untrusted text: a candidate only fills in a form, which a person rea
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from bot.catalog import stream_urls
 from bot.catalog.registry import ACTIONS
-from bot.commands.several import WORDS, is_shaped
+from bot.commands.alert_names import NO_NAME, NO_NAMES, SIGNS, WIDE, find_name
+from bot.commands.alert_places import find_places, place_after
 from bot.model.actions import Action, Effect
 
 MOST = 10
@@ -23,35 +24,18 @@ _VALUE_MOST = 200
 _STOPS = tuple(a for a in ACTIONS if a.effect is Effect.STOP and a.params and a.undo is None)
 """Actions that stop without a ban: the mildest is offered, the form lists the others."""
 
-# Non-ASCII punctuation and scripts without spaces: no URL or name contains them unescaped.
-_WIDE = "\u2010-\u205f\u2e80-\uffef"
 _URL = re.compile(
     rf"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{{1,10}}://"
-    rf"(?:(?![,;][a-z]{{2,6}}://)[^\s<>|\"'`\\{_WIDE}])+",
+    rf"(?:(?![,;][a-z]{{2,6}}://)[^\s<>|\"'`\\{WIDE}])+",
     re.IGNORECASE,
 )
 _AFTER_URL = ".,;:!?)]}*"
 # `<url|label>`: the label may be the name.
 _LINKED = re.compile(r"<[a-z][a-z0-9+.-]*:[^<>|\s]*\|([^<>]*)>", re.IGNORECASE)
-_NO_NAME = "\0"
-"""Replaces a URL, so that the text after it is not taken for the name of a label."""
-_SIGNS = (
-    "`\"'*~\\\u201c\u201d\u2018\u2019\u00ab\u00bb()[]{}<>|\u2022"
-    "\u300c\u300d\u300e\u300f\u3010\u3011"
-)
-"""Signs around a name."""
-_MARKS = r"\s" + re.escape(_SIGNS)
-_NAME = re.compile(
-    rf"(?:[{_MARKS}]|[_-](?=\s))*((?:(?![{_WIDE}])[\w.:/-])+)[{_MARKS}_]*([=+@#$%^]?)"
-)
-_IN_LINE = r" \t" + re.escape(_SIGNS)
+_IN_LINE = r" \t" + re.escape(SIGNS)
 _ONE_OF_SEVERAL = re.compile(rf"[{_IN_LINE}]*[\w.:-]+[{_IN_LINE}]*")
-_IN_LINE_CHARACTERS = f" \t{_SIGNS}"
+_IN_LINE_CHARACTERS = f" \t{SIGNS}"
 _OUTSIDE_NAME = re.compile(r"[^\w.:-]")
-_TIME = re.compile(r"(?:\d{4}-\d\d-\d\dT)?\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?Z?")
-_OTHER_LABEL = re.compile(r"[A-Za-z][A-Za-z_-]*:")
-_FAR = 600
-"""Characters after a label in which its name is searched."""
 
 
 def _label_of(api: str) -> str:
@@ -61,22 +45,14 @@ def _label_of(api: str) -> str:
     return rf"{thing}(?:[ _.-]?(?:name|id|url))?" if of == "Name" else rf"{thing}[ _.-]?{of}"
 
 
-_STREAM_LABELS = "\u76f4\u64ad\u6d41\u540d?\u79f0?|\u6d41\u540d\u79f0?|\u6d41 ?id"
-"""What alerts in Chinese call the name of a stream."""
+_STREAM_LABELS = (
+    "\u76f4\u64ad\u6d41\u540d?\u79f0?|\u6d41\u540d\u79f0?|\u6d41 ?id"
+    "|\u30b9\u30c8\u30ea\u30fc\u30e0(?:\u540d| ?id)?|\uc2a4\ud2b8\ub9bc(?: ?(?:\uc774\ub984|id))?"
+)
+"""What alerts in Chinese, Japanese and Korean call the name of a stream."""
 
 _LABEL = "|".join(
     [*(_label_of(api) for api in dict.fromkeys(a.params[0].api for a in _STOPS)), _STREAM_LABELS]
-)
-_BINDS = r"[`*_\"'\\ \t]{0,4}[:=\uff1a\uff1d]{1,2}>?[`*_\"'\\ \t]{0,4}"
-_DOMAIN = re.compile(
-    r"(?<![a-z0-9])(?:(?:push|publish)?[ _-]?domain(?:[ _-]?name)?|vhost"
-    rf"|(?:\u63a8\u6d41)?\u57df\u540d){_BINDS}((?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+)",
-    re.IGNORECASE,
-)
-_APP = re.compile(
-    rf"(?<![a-z0-9])(?:app(?:[ _-]?name)?|application|\u5e94\u7528(?:\u540d\u79f0?)?){_BINDS}"
-    r"([\w.-]{1,100})",
-    re.IGNORECASE,
 )
 # nginx-rtmp: `PUBLISH "live" "cam-7" "txSecret=…"` of its access log.
 _ACCESS_LOG = re.compile(r'\b(?:PUBLISH|PLAY)\s+"([\w./-]+)"\s+"([\w.-]+)"')
@@ -98,7 +74,6 @@ _PUSHED_TO = re.compile(
     r"(?<![\w./:@-])[a-z0-9.-]{0,60}push[a-z0-9.-]{1,60}(?::\d{1,5})?/[\w.-]{1,99}/[\w.-]{1,99}",
     re.IGNORECASE,
 )
-_QUOTED_NAME = re.compile(r"[\s*_>]*(?:\"([^\"\n\\]+)\"|`([^`\n]+)`|\u201c([^\u201d\n]+)\u201d)")
 _LABELLED = re.compile(
     # A separate word, or part of `liveStreamId`, with a colon; or alone on its line; or before
     # a name in quotes, or one like cam-7.
@@ -111,25 +86,6 @@ _LABELLED = re.compile(
 )
 _SEVERAL = re.compile(
     r"(?<![a-z0-9])stream(?:[ _-]?(?:name|id))?s[`*_\"'\\ \t]{0,4}[:=\uff1a]", re.IGNORECASE
-)
-_WORDS_ALONE = re.compile(rf"[{_MARKS}]*(\w+(?: \w+){{1,3}})[{_MARKS}]*")
-_HAPPENED = frozenset(
-    """
-    aborted alert alerting appeared began buffering closed connected crashed critical dead degraded
-    died disconnected dropped ended expired failed failing firing flapping frozen gone idle inactive
-    interrupted lagging lost missing published publishing pushed pushing reconnected recovered
-    rejected resolved restarted stalled started starting stuck terminated timeout unavailable
-    unhealthy unpublished unreachable unstable warning
-    """.split()  # noqa: SIM905
-)
-"""What alerts say of a stream right after its name."""
-# Words after a label that are no name: another label, or a word for nothing.
-_NO_NAMES = frozenset(
-    {name.casefold() for a in ACTIONS for p in a.params for name in (p.api, p.word)}
-    | {"null", "none", "nil", "n/a", "unknown", "true", "false", "status", "state", "time"}
-    | {"host", "server", "node", "name", "id", "bitrate", "fps", "error", "severity", "value"}
-    | {"adv_stream", "simple_stream"}
-    | {"down", "up", "offline", "online", "active", "inactive", "ok", "all"}
 )
 
 
@@ -154,14 +110,14 @@ class Candidate:
 def find_candidates(message: Mapping[str, Any]) -> tuple[Candidate, ...]:
     """Return the candidates in a message's text, blocks and attachments; URLs first."""
     text = "\n".join(_strings(message))[:_READ_MOST]
-    urls = (_from_url_match(found) for found in _URL.finditer(text))
-    plain = _URL.sub(_NO_NAME, _LINKED.sub(r"\1", text))
-    own = _own_place(plain)
+    plain = _URL.sub(NO_NAME, _LINKED.sub(r"\1", text))
     plain = "\n".join(map(_one_per_line, plain.split("\n")))
-    written = chain(_from_settings(text), _from_logs(plain), _from_paths(plain))
+    urls = chain(map(_from_url_match, _URL.finditer(text)), _from_settings(text))
+    elsewhere = chain(urls, _from_paths(plain))
     named = chain.from_iterable(map(_from_label_match, _LABELLED.finditer(plain)))
+    found = [*((None, one) for one in elsewhere), *_from_logs(plain), *named]
     known: list[Candidate] = []
-    for one in _placed(chain(urls, written, named), own):
+    for one in _placed(plain, [(at, one) for at, one in found if one is not None]):
         if len(known) < _KNOWN_MOST and one not in known:
             known.append(one)
     # A push URL holds more parameters than the name alone, or than a play URL.
@@ -235,7 +191,7 @@ def _cells(rows: list[list[Any]], depth: int) -> Iterator[str]:
 
 def _is_label(text: str) -> bool:
     text = text.strip("*_:` ").casefold()
-    return text in _NO_NAMES or re.fullmatch(_LABEL, text, re.IGNORECASE) is not None
+    return text in NO_NAMES or re.fullmatch(_LABEL, text, re.IGNORECASE) is not None
 
 
 def _from_url_match(found: re.Match[str]) -> Candidate | None:
@@ -256,34 +212,32 @@ def _from_url(url: str) -> Candidate | None:
     return _candidate(params)
 
 
-def _own_place(text: str) -> dict[str, str]:
-    """Return the push domain and the path that a message names for all of its streams."""
-    domains = {found[1].lower() for found in _DOMAIN.finditer(text)}
-    domains = {one for one in domains if stream_urls.is_push_host(one)}
-    apps = {found[1] for found in _APP.finditer(text)}
-    # Tencent's own callbacks call the push domain `app`, and the path `appname`.
-    hosts = {one for one in apps if stream_urls.is_push_host(one) and "." in one}
-    apps, domains = apps - hosts, domains | {one.lower() for one in hosts}
-    place = {"DomainName": domains.pop()} if len(domains) == 1 else {}
-    return place | ({"AppName": apps.pop()} if len(apps) == 1 else {})
+def _placed(text: str, found: Sequence[tuple[int | None, Candidate]]) -> Iterator[Candidate]:
+    """Yield the candidates, each stream with the domain and path that it does not name itself.
+
+    Args:
+        found: Each candidate after its position in the text, unless it comes with its place.
+    """
+    streams = sorted(
+        (at, one.params["StreamName"])
+        for at, one in found
+        if at is not None and "StreamName" in one.params
+    )
+    places = find_places(text, streams)
+    for at, one in found:
+        is_stream = "StreamName" in one.params
+        yield replace(one, params={**places.of(at), **one.params}) if is_stream else one
 
 
-def _placed(
-    candidates: Iterable[Candidate | None], place: Mapping[str, str]
-) -> Iterator[Candidate]:
-    """Yield the candidates, each stream with the domain and path that it does not name itself."""
-    for one in candidates:
-        if one is not None:
-            is_stream = "StreamName" in one.params
-            yield replace(one, params={**place, **one.params}) if is_stream else one
+_Found: TypeAlias = tuple[int | None, Candidate | None]
 
 
-def _from_logs(text: str) -> Iterator[Candidate | None]:
+def _from_logs(text: str) -> Iterator[_Found]:
     """Yield what log lines of streaming servers name."""
     for found in _ACCESS_LOG.finditer(text):
-        yield _candidate({"StreamName": found[2], "AppName": found[1]})
+        yield found.start(), _candidate({"StreamName": found[2], "AppName": found[1]})
     for found in chain(_ERROR_LOG.finditer(text), _NESTED.finditer(text)):
-        yield _candidate({"StreamName": found[1]})
+        yield found.start(), _candidate({"StreamName": found[1]})
 
 
 def _from_settings(text: str) -> Iterator[Candidate | None]:
@@ -327,31 +281,26 @@ def _label_of_several(part: str) -> re.Match[str] | None:
     return next((one for one in labels if earliest <= one.end() < len(bare)), None)
 
 
-def _from_label_match(found: re.Match[str]) -> Iterator[Candidate | None]:
+def _from_label_match(found: re.Match[str]) -> Iterator[_Found]:
     """Yield what a label names: of a name that may be several words, all of them first."""
     label = next(filter(None, found.groups()))
-    value = _value_after(found.string, found.end())
-    if value and (words := _words_after(found.string, found.end(), value)):
-        yield _labelled(label, words)
-    if value:
-        yield _labelled(label, value)
+    action = _action_of(label)
+    is_stream = action.params[0].api == "StreamName"
+    name = find_name(found.string, found.end(), is_id=not is_stream)
+    for value in name.names if name else ():
+        one = _labelled(action, value)
+        if one is not None and is_stream and name:
+            one = replace(one, params={**place_after(found.string, name.end), **one.params})
+        yield found.start(), one
 
 
-def _words_after(text: str, at: int, value: str) -> str:
-    """Return the whole line after a label, if it may be a name of several words; or nothing."""
-    line = text[at : at + _FAR].partition("\n")[0]
-    found = _WORDS_ALONE.fullmatch(line)
-    if found is None or is_shaped(value):
-        return ""
-    first, *others = found[1].split(" ")
-    said = {word.casefold() for word in others}
-    return "" if first != value or said & (WORDS | _NO_NAMES | _HAPPENED) else found[1]
-
-
-def _labelled(label: str, value: str) -> Candidate | None:
+def _action_of(label: str) -> Action:
     labels = ((a, _label_of(a.params[0].api)) for a in _STOPS)
     named = (a for a, of in labels if re.fullmatch(of, label, re.IGNORECASE))
-    action = next(named, None) or next(a for a in _STOPS if a.params[0].api == "StreamName")
+    return next(named, None) or next(a for a in _STOPS if a.params[0].api == "StreamName")
+
+
+def _labelled(action: Action, value: str) -> Candidate | None:
     first = action.params[0].api
     if "/" not in value:
         return _candidate({first: value}, action)
@@ -361,26 +310,6 @@ def _labelled(label: str, value: str) -> Candidate | None:
         return _from_url(value)
     app, _, stream = value.rpartition("/")
     return _candidate({"StreamName": stream, "AppName": app}, action)
-
-
-def _value_after(text: str, at: int) -> str:
-    """Return the name after a label on its line, or alone on the next line."""
-    here, _, below = text[at : at + _FAR].partition("\n")
-    alone = not re.sub(rf"[{_MARKS}_]", "", here)
-    quoted = _QUOTED_NAME.match(here)
-    if quoted is not None and " " in (name := next(filter(None, quoted.groups())).strip()):
-        return "" if "://" in name or _NO_NAME in name else name
-    line = below.lstrip().partition("\n")[0] if alone else here
-    found = _NAME.match(line)
-    if found is None or found[2] or (alone and found.end() < len(line.rstrip())):
-        return ""
-    value = found[1]
-    if alone and _OTHER_LABEL.match(value):
-        return ""
-    if value.startswith("_") and value.endswith("_"):
-        value = value.strip("_")
-    value = value.strip(".:-/")
-    return "" if value.casefold() in _NO_NAMES or _TIME.fullmatch(value) else value
 
 
 def _candidate(params: Mapping[str, str], action: Action | None = None) -> Candidate | None:

@@ -50,6 +50,9 @@ def _took(text: str, read: Callable[[str], object] = _alert) -> float:
         "rtmp://",
         *("push.", "push.a/b", "a.push", '"stream": {', "rtmp://a.b/c/ key", "rtmp://a.b/c/ "),
         "<a:",
+        *("domain\n", "domain ", "a.push.b/", "push a.push.b/c ", "path: /a", "app\n", "\n \n"),
+        *("stream: :a:", "stream: s1 (push.", f"stream: s1 domain: a{'.b' * 9}\n"),
+        *("stream: s1, domain: a.push.b\nstream: s1, domain: b.push.b\n", "stream: \u4e3b\n"),
     ],
 )
 @pytest.mark.parametrize("end", ["", "!", ","])
