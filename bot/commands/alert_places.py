@@ -23,6 +23,7 @@ _DOMAIN_LABEL = (
     r"|(?:\u63a8\u6d41)?\u57df\u540d|\u30c9\u30e1\u30a4\u30f3)"
 )
 _HOST = r"((?:[a-z0-9-]{1,63}\.){1,8}[a-z][a-z0-9-]{1,62})"
+_LINE, _PARAGRAPH = re.compile(r"\n"), re.compile(r"\n\s*\n")
 _DOMAIN = re.compile(
     rf"(?<![a-z0-9]){_DOMAIN_LABEL}(?:{_BINDS}|[ ]{{1,2}}[`\"']?){_HOST}"
     rf"|^{_SIGNS}{{0,4}}{_DOMAIN_LABEL}{_ON_NEXT_LINE}{_HOST}{_SIGNS}{{0,4}}$",
@@ -153,7 +154,7 @@ def _is_host(app: str) -> bool:
 
 def _unlabelled(text: str, streams: Sequence[_At]) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Yield the places behind the label of a server, or on the line of a stream."""
-    lines = _starts(text, "\n")
+    lines = _starts(text, _LINE)
     of_streams = {bisect.bisect(lines, at) for at, _ in streams}
     for found in _PLACE.finditer(text):
         is_near = bisect.bisect(lines, found.start()) in of_streams
@@ -161,8 +162,8 @@ def _unlabelled(text: str, streams: Sequence[_At]) -> Iterator[tuple[int, Mappin
             yield found.start(), _place(found[1], found[2])
 
 
-def _starts(text: str, between: str) -> list[int]:
-    return [found.end() for found in re.finditer(between, text)]
+def _starts(text: str, between: re.Pattern[str]) -> list[int]:
+    return [found.end() for found in between.finditer(text)]
 
 
 def _belonging(text: str, streams: Sequence[_At], named: Sequence[_At]) -> dict[int, str]:
@@ -172,8 +173,8 @@ def _belonging(text: str, streams: Sequence[_At], named: Sequence[_At]) -> dict[
     marks = [_Mark(at, name, is_stream=True) for at, name in streams]
     marks += [_Mark(at, value, is_stream=False) for at, value in named]
     marks.sort(key=lambda one: one.at)
-    for between in ("\n", r"\n\s*\n", "\\Z"):
-        for part in _parts(marks, _starts(text, between)):
+    for starts in (_starts(text, _LINE), _starts(text, _PARAGRAPH), []):
+        for part in _parts(marks, starts):
             for at, (value, is_nearest) in _in_order(part).items():
                 if at not in values:
                     values[at] = value
