@@ -61,6 +61,7 @@ class Vocabulary:
     reason_needed: frozenset[str] = frozenset()
     called: Mapping[str, Sequence[Action]] = field(init=False, repr=False, compare=False)
     secret_names: frozenset[str] = field(init=False, repr=False, compare=False)
+    _targets_of: Mapping[str, Sequence[str]] = field(init=False, repr=False, compare=False)
     _given: dict[tuple[str, str], Mapping[str, str | int | bool]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -75,6 +76,10 @@ class Vocabulary:
         names = frozenset(name for one in secret for name in (one.api.casefold(), one.word))
         object.__setattr__(self, "called", called)
         object.__setattr__(self, "secret_names", names)
+        targets: dict[str, list[str]] = {}
+        for target in self.targets:
+            targets.setdefault(target.casefold(), []).append(target)
+        object.__setattr__(self, "_targets_of", targets)
 
     def takes_code(self, action: Action) -> bool:
         """Return whether the reason of an action is one of the policy's codes."""
@@ -94,8 +99,7 @@ class Vocabulary:
         """Return the target of a name, in any case if only one matches; or empty."""
         if word in self.targets:
             return word
-        folded = word.casefold()
-        near = [name for name in self.targets if name.casefold() == folded]
+        near = [name for name in self._targets_of.get(word.casefold(), ()) if name in self.targets]
         return near[0] if len(near) == 1 else ""
 
     def without_targets(self) -> "Vocabulary":
