@@ -1,9 +1,12 @@
 """Push and play URLs: the host, path and stream that they name, without their keys."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from bot.redact import redact
 
 Side: TypeAlias = Literal["push", "play", "unclear"]
 
@@ -20,8 +23,14 @@ _LIST = re.compile(
 )
 _PLAY = ("play", "pull", "cdn")
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+\.?(?::[0-9]+)?", re.IGNORECASE)
-# Percent-encoded or not, the part of a path after these is a query, which holds keys.
-_QUERY = re.compile(r"[?&]")
+# The part of a path after these is a query, which holds keys: as phones write them, and
+# percent-encoded any number of times.
+_QUERY = re.compile(
+    "[?&\ufe56\uff1f\ufe60\uff06]|%(?:25)*(?:3F|26|EF%(?:25)*BC%(?:25)*(?:9F|86))", re.IGNORECASE
+)
+_SIGNS = "/\\?&#=:@"
+"""Signs that mean something in an address."""
+_TIMES_ENCODED = 4
 _BROKEN = re.compile(r"(rtmps?|srt|webrtc|https?)(?::/{0,3}|/{1,3})(?=[\w-])(.+)", re.IGNORECASE)
 _VHOST = re.compile(r"(?:^|&)vhost=([^&/]+)")
 # No scheme is longer; without an end, time would grow with the square of a long word.
@@ -125,7 +134,8 @@ def parse_url(url: str) -> StreamUrl:
     path = parts.path
     if parts.scheme == "srt":
         host, path = _srt(parts, host)
-    if (vhost := _VHOST.search(parts.query)) is not None:
+    path, query = _without_query(path)
+    if (vhost := _VHOST.search(f"{query}&{_plain(parts.query)}")) is not None:
         host = vhost[1].lower()
     host = host.rstrip(".")
     if not host:
@@ -142,7 +152,35 @@ def parse_url(url: str) -> StreamUrl:
         raise ValueError("over http it must end in .flv or .m3u8")
     if not app or not all(app) or not stream:
         raise ValueError("its path must be /app/stream")
+    _require_no_key(host, *app, stream)
     return StreamUrl(host, "/".join(app), stream, _side(parts.scheme, host))
+
+
+def _without_query(path: str) -> tuple[str, str]:
+    """Return a path, and what follows it where a query begins with another sign than `?`."""
+    found = _QUERY.search(path)
+    return (path[: found.start()], _plain(path[found.start() :])[1:]) if found else (path, "")
+
+
+def _plain(text: str) -> str:
+    """Return a text with every sign in its usual width, however often it is percent-encoded."""
+    for _ in range(_TIMES_ENCODED):
+        text = unicodedata.normalize("NFKC", unquote(text))
+    return text
+
+
+def _require_no_key(*names: str) -> None:
+    """Refuse a host, a path or a name that may hold a key, or a sign in another spelling.
+
+    Raises:
+        ValueError: It does; the text holds nothing of the names.
+    """
+    for name in names:
+        plain = _plain(name)
+        if redact(name) != name or redact(plain) != plain:
+            raise ValueError("a part of its path looks like a key; leave the key out")
+        if any(plain.count(sign) > name.count(sign) for sign in _SIGNS):
+            raise ValueError("it holds a full-width or an encoded sign; type the address again")
 
 
 def _srt(parts: SplitResult, host: str) -> tuple[str, str]:

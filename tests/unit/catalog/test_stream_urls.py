@@ -137,3 +137,68 @@ def test_stream_url_handles_any_text(text: str) -> None:
     assert link.app
     assert link.stream
     assert not set(link.stream + link.app) & {"?", "&"}
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        "？",
+        "＆",
+        "﹖",
+        "﹠",
+        "%3F",
+        "%26",
+        "%253f",
+        "%25253F",
+        "%2526",
+        "%EF%BC%9F",
+        "%25EF%25BC%2586",
+    ],
+)
+@pytest.mark.parametrize("key", ["txSecret=5ECRE7", "txSecret%3D5ECRE7", "opaque5ECRE7"])
+@pytest.mark.parametrize("end", ["", "&txTime=5F", "＆txTime=5F"])
+def test_stream_url_ends_before_a_query_in_any_spelling(sign: str, key: str, end: str) -> None:
+    """What begins a query as a phone or a console writes it ends the name, so no key is in it."""
+    found = parse_url(f"rtmp://push.a.b/live/s1{sign}{key}{end}")
+
+    assert found == StreamUrl("push.a.b", "live", "s1", "push")
+    assert parse_url(f"srt://a.b?streamid=#!::h=push.a.b,r=live/s1{sign}{key}") == found
+    assert parse_url(f"rtmp://1.2.3.4/live/s1{sign}a=b/c＆vhost=push.a.b") == found
+    assert parse_url(f"rtmp://1.2.3.4/live/s1{sign}vhost=push.a.b") == found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("live/s1/txSecret=5ECRE7", "live/s1/txSecret%3D5ECRE7", "live/txSecret=5ECRE7/s1"),
+        *("txSecret=5ECRE7/s1", "live/s1/txSecret%253D5ECRE7", "live/s1;txSecret=5ECRE7"),
+        *("live/s1,txSecret=5ECRE7", "live/s1/txSecret＝5ECRE7", "live/s1#/../x／txSecret:5ECRE7"),
+        *("live/s1_token:5ECRE7", "live/s1/wsSecret=5ECRE7.flv", "live/s1;sig=5ECRE7"),
+    ],
+)
+def test_stream_url_with_a_key_in_its_path_is_refused(path: str) -> None:
+    """A key is never a part of a name or a path, wherever it stands; the error does not show it."""
+    url = f"rtmp://push.a.b/{path}"
+    try:
+        found = parse_url(url)
+    except ValueError as error:
+        assert "5ECRE7" not in str(error)
+    else:
+        assert "5ECRE7" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "live／s1",
+        "live/a／s1",
+        "live/s1＃x",
+        "live/a%252Fs1",
+        "live/a＝b",
+        "live/s1：x",
+    ],
+)
+def test_stream_url_with_a_sign_of_another_width_is_refused(path: str) -> None:
+    """A full-width or doubly encoded sign of an address is never a part of a name."""
+    with pytest.raises(ValueError, match=r"type the address again|/app/stream"):
+        parse_url(f"rtmp://push.a.b/{path}")
