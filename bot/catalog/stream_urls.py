@@ -28,6 +28,8 @@ _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+\.?(?::[0-9]+)?", re.IGNORE
 _QUERY = re.compile(
     "[?&\ufe56\uff1f\ufe60\uff06]|%(?:25)*(?:3F|26|EF%(?:25)*BC%(?:25)*(?:9F|86))", re.IGNORECASE
 )
+# What begins the query of a name that stands alone.
+_NAME_END = re.compile("[?\ufe56\uff1f]|%(?:25)*(?:3F|EF%(?:25)*BC%(?:25)*9F)", re.IGNORECASE)
 _SIGNS = "/\\?&#=:@"
 """Signs that mean something in an address."""
 _TIMES_ENCODED = 4
@@ -79,6 +81,21 @@ def only_url_in(text: str) -> str:
     """Return the stream's URL in a text such as a command line; empty if there are several."""
     found = {url for url in _IN_TEXT.findall(text) if find_url(url) is not None}
     return found.pop() if len(found) == 1 else ""
+
+
+def with_plain_query(name: str) -> str:
+    """Return a push name, `stream1?txSecret=…`, with a `?` where its query begins otherwise.
+
+    An `&` begins one only where all that follows are keys; else it may stand in a list. An
+    address is returned unchanged.
+    """
+    if looks_like_url(name) or lacks_its_scheme(name):
+        return name
+    if (found := _NAME_END.search(name)) is not None:
+        return f"{name[: found.start()]}?{name[found.end() :]}"
+    before, *fields = name.split("&")
+    keys = fields and all(redact(field) != field for field in fields)
+    return f"{before}?{'&'.join(fields)}" if keys else name
 
 
 def with_key(server: str, key: str) -> str:

@@ -13,15 +13,15 @@ from bot.commands.decoration import (
     holds_several,
     is_unclear,
     undecorated,
-    without_edges,
 )
 from bot.commands.diagnostics import CommandError, printable
-from bot.commands.formatting import command_prefix, quoted
+from bot.commands.formatting import EVERYTHING, command_prefix, quoted
 from bot.commands.offers import in_place, offering
 from bot.commands.parsed import Assignment, ParsedArguments
 from bot.commands.several import SeveralNamesError, is_host, one_by_one
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, is_plain, unescape
+from bot.commands.unclear import everything, is_labelled, unclear_name
 from bot.commands.values import read_arguments, read_url
 from bot.commands.vocabulary import COMMON_NAMES, REASON
 from bot.errors import ParseError
@@ -59,6 +59,8 @@ def parse_arguments(
 
 def assign(context: Context, action: Action, token: Token, assignment: Assignment) -> Assignment:
     """Return the assignment with one more word or pair."""
+    if token.glued:
+        raise _glued(context, action, token)
     if token.name:
         name = _named_parameter(context, action, token)
     else:
@@ -73,9 +75,24 @@ def assign(context: Context, action: Action, token: Token, assignment: Assignmen
         word = param.word if param is not None else name.lower()
         way = f"write {word}={word.upper()}."
         raise context.error(f'"{token.name}" has no value; {way}', token, verbatim=way)
+    is_bare_name = name in action.effect_spec.key and not (token.name or token.quoted)
+    if is_bare_name and token.value.casefold() in EVERYTHING:
+        raise everything(context, action, token)
     if param is not None and param.word == "stream":
         return _assign_stream(context, action, param, token, assignment)
     return assignment.place(name, token)
+
+
+def _glued(context: Context, action: Action, token: Token) -> CommandError:
+    """Return the error of a value that is more than one quoted word."""
+    param = action.param(token.name)
+    may_be_key = param is None or param.api in action.effect_spec.key
+    if may_be_key and len(token.glued) > 1 and not set(_BINDS) & set(token.value):
+        return _one_at_a_time(context, action, token)
+    return context.error(
+        "Something stands right against the quotes: quote all of the value, or leave a space.",
+        token,
+    )
 
 
 _FREE_TEXTS = (param_types.text, param_types.reason, param_types.rtmp, param_types.address)
@@ -92,26 +109,43 @@ def _undecorated(context: Context, action: Action, param: Param | None, token: T
     if param is not None and not is_name and (param.secret or param.type in _FREE_TEXTS):
         return token
     value = undecorated(token.value)
-    if param is not None and param.word == "stream" and (error := _parted(context, token, value)):
-        raise error
+    if param is not None and param.word == "stream":
+        value = stream_urls.with_plain_query(value)
+        if error := _parted(context, token, value):
+            raise error
     if param is None or not is_name or param.type.json != "string":
         return token.with_value(value or token.value)
     if not token.name and (several := _several(context, action, param, token)):
         raise several
-    if holds_several(value):
-        raise _one_at_a_time(context, action, token)
-    if secrets.is_url(value) and param.word == "stream":
-        return token.with_value(value)
-    if stream_urls.looks_like_url(value) and param.type is not param_types.hostname:
-        what = action.effect_spec.resource_type.name
-        problem = f"An address is not the {param.word} of a {what}"
-        raise context.error(f"{problem}; write the {param.word}, or quote it all.", token)
-    if holds_mention(value):
-        problem = f"A mention is not the name of a {action.effect_spec.resource_type.name}"
-        raise context.error(f"{problem}; write the name, or quote it all if it is meant.", token)
-    if token.value and is_unclear(value):
-        raise _unclear_name(context, param, token)
+    if error := _unlike_one_name(context, action, param, token, value):
+        raise error
     return token.with_value(value)
+
+
+def _unlike_one_name(
+    context: Context, action: Action, param: Param, token: Token, value: str
+) -> CommandError | None:
+    """Return the error of a word that is not one name for certain; None if it is.
+
+    Args:
+        value: The word without decoration.
+    """
+    what, is_stream = action.effect_spec.resource_type.name, param.word == "stream"
+    is_url = is_stream and secrets.is_url(value)
+    name = value.partition("?")[0] if is_stream and not is_url else value
+    if is_url or holds_several(name):
+        return _one_at_a_time(context, action, token) if holds_several(name) else None
+    if stream_urls.looks_like_url(value) and param.type is not param_types.hostname:
+        problem = f"An address is not the {param.word} of a {what}"
+        return context.error(f"{problem}; write the {param.word}, or quote it all.", token)
+    if holds_mention(value):
+        problem = f"A mention is not the name of a {what}"
+        return context.error(f"{problem}; write the name, or quote it all if it is meant.", token)
+    # After a `-`, a `?` is a sign for any character, or the end of a question.
+    end = token.value.rpartition(name)[2] if name.endswith(("-", "_")) else ""
+    is_cut = name == value and not {"?", "\uff1f"}.isdisjoint(end)
+    is_odd = is_cut or is_unclear(name) or is_labelled(context.vocabulary, name)
+    return unclear_name(context, param, token) if token.value and is_odd else None
 
 
 def _several(context: Context, action: Action, param: Param, token: Token) -> CommandError | None:
@@ -139,20 +173,6 @@ def _one_at_a_time(context: Context, action: Action, token: Token) -> CommandErr
     )
 
 
-def _unclear_name(context: Context, param: Param, token: Token) -> CommandError:
-    """Return the error of a name that begins or ends with what may be decoration."""
-    shown = printable(token.value)
-    if shown != token.value:
-        return context.error(f"Write the {param.word} without marks around it.", token)
-    error = context.error(
-        f"The marks around this {param.word} may belong to it or not: leave them out, or quote "
-        f"it all: {quoted(shown)}.",
-        token,
-    )
-    bare = without_edges(undecorated(token.value))
-    return offering(error, in_place(context, token, (bare, shown) if bare else ()))
-
-
 def _assign_stream(
     context: Context, action: Action, param: Param, token: Token, assignment: Assignment
 ) -> Assignment:
@@ -172,15 +192,16 @@ def _assign_stream(
         url = read_url(context, token)
         if not token.quoted and holds_several(url.stream):
             raise _one_at_a_time(context, action, token)
-        if not token.quoted and is_unclear(url.stream):
-            raise _unclear_name(context, param, token)
+        labelled = is_labelled(context.vocabulary, url.stream)
+        if not token.quoted and (labelled or is_unclear(url.stream)):
+            raise unclear_name(context, param, token)
         return assignment.place(param.api, token, url)
     if not token.quoted:
         # The push name as consoles and encoders show it: `stream1?txSecret=…`.
         name, _, key = token.value.partition("?")
         token = token.with_value(undecorated(name) or token.value)
         if key and is_unclear(token.value):
-            raise _unclear_name(context, param, token)
+            raise unclear_name(context, param, token)
     return assignment.place(param.api, token)
 
 

@@ -32,10 +32,28 @@ _PAIRS = {
 _BEGINS, _ENDS = "-_", "-_="
 """Signs that a name may begin or end with; any other one is asked about, unless it is quoted."""
 
+_SENTENCE_ENDS = frozenset(f"{SENTENCE_ENDS}`")
+
 _MENTION = re.compile(r"@[UW][A-Z0-9]+\b|#C[A-Z0-9]+\b|!(?:here|channel|everyone|subteam)\b")
-_SEPARATORS = re.compile("[,;|\u3001\uff0c\uff1b]")
+_AND = "\u548c\u4e0e\u8207\u53ca\u8ddf\u6216\u3068"
+# An `&` of a field, or of an entity, is none; nor is a Chinese `and` inside of a Chinese name.
+_SEPARATORS = re.compile(
+    "[,;|\u3001\uff0c\uff1b]"
+    r"|[&\uff06](?!\w+=|#|(?:nbsp|quot|apos|amp|lt|gt)(?!\w))"
+    rf"|(?<=[A-Za-z0-9_-])[{_AND}](?=[A-Za-z0-9])",
+    re.IGNORECASE,
+)
+_DIGITS = re.compile(r"[0-9]+")
+_WORDS_BY_PLUS = re.compile(r"[a-z]{3,}(?:\+[a-z]{3,})+", re.IGNORECASE)
 _NEXT_URL = re.compile(r"[,;|][a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_EMOJI = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-[2-6])?:", re.IGNORECASE)
+# One or several short codes; that of a skin tone is one of its own, `:wave::skin-tone-2:`.
+_EMOJI = re.compile(r"(?::[a-z0-9_+'-]+:)+", re.IGNORECASE)
+_EMOJI_INSIDE = re.compile(r":(?=[0-9_+'-]*[a-z])[a-z0-9_+'-]+:", re.IGNORECASE)
+# An apostrophe stands between letters; each of the others is a quote, an entity, a tag or a list.
+_ODD = re.compile(r"[\"`<>&]|(?<!\w)'|'(?!\w)|[)\]}][(\[{]|\*\*|~~")
+_IN_NAMES = frozenset("\u00b7\u30fb\u2019")
+"""Signs beyond ASCII that names hold: the points between their parts, and the apostrophe."""
+
 _PLAIN = frozenset(("", *string.ascii_letters, *string.digits))
 """What no decoration begins or ends with."""
 
@@ -46,7 +64,7 @@ _GREETINGS = frozenset(
 FILLERS = frozenset(
     {"please", "pls", "plz", "now", "asap", "immediately", "quickly", "thanks", "thx", "ty"}
     | {"and", "right", "away", "urgent", "urgently", "also", "too", "then", "already", "again"}
-    | {"thank", "you"}
+    | {"thank", "you", *_AND}
 )
 """Words of a sentence, which are no value unless they are quoted."""
 
@@ -63,15 +81,24 @@ def undecorated(value: str) -> str:
     before = None
     while value != before:
         before = value
-        value = value.strip(" `").rstrip(f"{SENTENCE_ENDS}`")
+        value = _without_end(value.strip(" `"))
         while value and is_invisible(value[0]):
             value = value[1:]
         while value and is_invisible(value[-1]):
             value = value[:-1]
         inner = value[1:-1]
-        if inner and value[-1] in _closings(value[0]):
+        if inner and value[-1] in _closings(value[0]) and not _ends_inside(inner, value):
             value = inner
     return value
+
+
+def _ends_inside(inner: str, value: str) -> bool:
+    """Return whether the first mark of a word is closed inside, as in `(a)(b)` and `*a**b*`."""
+    if value[0] == "_":
+        # Most of those inside are a part of the name.
+        return False
+    closed = inner.find(value[-1])
+    return closed >= 0 and (value[0] == value[-1] or not 0 <= inner.find(value[0]) < closed)
 
 
 def _has_plain_edges(word: str) -> bool:
@@ -93,12 +120,48 @@ def _closings(sign: str) -> str:
 
 
 def is_unclear(name: str) -> bool:
-    """Return whether a sign at the edge of a name may be decoration or belong to it."""
+    """Return whether a sign of a name may be decoration or belong to it."""
     if name and _has_plain_edges(name):
-        return False
+        return _is_odd_inside(name)
     bare = without_edges(name)
     before, _, after = name.partition(bare) if bare else (name, "", "")
-    return not bare or bool(before.strip(_BEGINS) or after.strip(_ENDS))
+    at_edge = bool(before.strip(_BEGINS) or after.strip(_ENDS))
+    return not bare or at_edge or _is_odd_inside(bare)
+
+
+def _is_odd_inside(name: str) -> bool:
+    """Return whether a quote, an entity, an emoji or a sign of print stands inside a name."""
+    if _ODD.search(name) or _EMOJI_INSIDE.search(name):
+        return True
+    if "+" in name and len(name) % 4 and _WORDS_BY_PLUS.fullmatch(name):
+        return True
+    return not name.isascii() and any(
+        char > "\x7f" and char not in _IN_NAMES and unicodedata.category(char)[0] in "PS"
+        for char in name
+    )
+
+
+def without_emoji(name: str) -> str:
+    """Return an unquoted word without the short codes of emoji at its edges."""
+    first, end = _EMOJI.match(name), len(name)
+    start = first.end() if first else 0
+    while (before := _code_start(name, end)) >= start:
+        end = before
+    return name[start:end]
+
+
+def _without_end(value: str) -> str:
+    """Return a word without what ends a sentence; the colon of an emoji's short code is kept."""
+    end = len(value)
+    while end and value[end - 1] in _SENTENCE_ENDS and _code_start(value, end) < 0:
+        end -= 1
+    return value[:end]
+
+
+def _code_start(name: str, end: int) -> int:
+    """Return where the short code begins that ends there; -1 if none does."""
+    start = name.rfind(":", 0, end - 1) if name[end - 1 : end] == ":" else -1
+    return start if start >= 0 and _EMOJI.fullmatch(name, start, end) else -1
 
 
 def without_edges(name: str) -> str:
@@ -129,7 +192,16 @@ def split_names(word: str) -> list[str]:
         starts = [0, *(found.start() for found in _NEXT_URL.finditer(word)), len(word)]
         parts = [word[first:last] for first, last in itertools.pairwise(starts)]
         return [one.lstrip(",;|") for one in parts]
-    return [one for one in _SEPARATORS.split(word) if one]
+    parts = [one for one in _SEPARATORS.split(word) if one]
+    return _by_plus(word) if len(parts) == 1 and "+" in word else parts
+
+
+def _by_plus(word: str) -> list[str]:
+    """Return the names of a list like `cam-1+cam-2`, which base64 and most names are not."""
+    parts = [one for one in word.split("+") if one]
+    stems = {_DIGITS.sub("0", one).casefold() for one in parts}
+    alike = len(parts) > 1 and len(stems) == 1 and "0" in min(stems) and min(stems) != "0"
+    return parts if alike else [word]
 
 
 def plain_tokens(tokens: Sequence[Token], targets: Container[str]) -> list[Token]:
@@ -147,7 +219,8 @@ def plain_word(token: Token) -> Token:
     """Return a bare word without decoration; any other token unchanged."""
     if token.name or token.quoted or is_plain(token.value):
         return token
-    return token.with_value(undecorated(token.value).lstrip(f"{SENTENCE_ENDS}>") or token.value)
+    value = undecorated(without_emoji(undecorated(token.value))).lstrip(f"{SENTENCE_ENDS}>")
+    return token.with_value(value or token.value)
 
 
 def is_filler(token: Token) -> bool:

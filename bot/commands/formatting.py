@@ -15,6 +15,17 @@ _BARE = re.compile(rf"[^\s<&`»{''.join(QUOTES)}][^\s<&`]*")
 # A quoted piece; it ends after what `unescape` would take for the beginning of a link or an escape.
 _PIECE = re.compile(r'["”]+|(?:[^"”<&]|&(?!(?:amp|lt|gt);))+[<&]?|[<&]')
 
+LABEL = re.compile(r"[^\W\d][\w-]*[:\uff1a](?!//)")
+"""What may be a label at the beginning of a word: `stream:stream1`."""
+
+EVERYTHING = frozenset(
+    """
+    all any anything each every everybody everyone everything alle alles jeder todo todos toda todas
+    tout tous toute toutes все всё всех 全部 所有 一切 全て すべて 全員 모두 전체
+    """.split()  # noqa: SIM905
+)
+"""Words for all of a sort, which name none of it unless they are quoted."""
+
 
 def quoted(value: str) -> str:
     """Return a value, quoted so that it parses to itself, with or without Slack's escapes."""
@@ -33,7 +44,9 @@ def is_plain(value: str) -> bool:
     # A path, or a domain after the name, is asked about.
     if any(sign in value for sign in "?\\@"):
         return False
-    return value.casefold() not in FILLERS and not is_duration(value)
+    if LABEL.match(value.rpartition("/")[2] if "://" in value else value):
+        return False
+    return value.casefold() not in FILLERS | EVERYTHING and not is_duration(value)
 
 
 def format_command(command: Command) -> str:

@@ -8,11 +8,12 @@ from bot.commands.context import Context
 from bot.commands.decoration import holds_several, is_filler, is_unclear, split_names, undecorated
 from bot.commands.defaults import missing_account
 from bot.commands.diagnostics import CommandError, hiding, printable
-from bot.commands.formatting import example, quoted
+from bot.commands.formatting import EVERYTHING, example, quoted
 from bot.commands.offers import SAME_WAY, offering, parsed
 from bot.commands.parsed import Assignment, Interpretation
 from bot.commands.several import is_listed, likely_names
 from bot.commands.tokens import Token, tokenize
+from bot.commands.unclear import is_labelled
 from bot.commands.values import read_account, read_case, read_value
 from bot.errors import ParseError
 from bot.model.actions import Action, Json
@@ -89,6 +90,8 @@ def _hold_target(
             return _without_key(context, name, typed), vocabulary.meant
         outer = _in_outer_text(context, error, typed)
         names = _targets_by_name(context, text)
+        if typed is None and (unclear := _unclear_name(context, text)):
+            raise unclear from None
         if names:
             outer = context.error(_ONE_TARGET, typed)
         names = names or _targets_of(context, error, interpret_stop)
@@ -114,7 +117,7 @@ def _hold_target(
 
 def _target_by_name(context: Context, text: str, typed: Token | None) -> str:
     """Return the target of a text like `stream cam7`; empty if it names none, or several."""
-    actions, words = context.vocabulary.actions, _bare_words(text)
+    actions, words = context.vocabulary.actions, _bare_words(context, text)
     if typed is None and len(words) > 1:
         return effects.parse_hold_target(words, actions, context.now)
     # As one value, what stands last may hold spaces.
@@ -124,9 +127,26 @@ def _target_by_name(context: Context, text: str, typed: Token | None) -> str:
     return next(filter(None, names), "")
 
 
+def _unclear_name(context: Context, text: str) -> CommandError | None:
+    """Return the error of a text like `stream all`, whose one name may be none; else None."""
+    try:
+        tokens = [token for token in tokenize(text) if token.name.casefold() != "account"]
+    except ParseError:
+        return None
+    if len(tokens[1:]) != 1 or any(one.name or one.quoted for one in tokens):
+        return None
+    sort, name = undecorated(tokens[0].value), tokens[1]
+    is_sort = effects.parse_hold_target((sort, "x"), context.vocabulary.actions, context.now)
+    if not is_sort or holds_several(undecorated(name.value)):
+        return None
+    shown = printable(name.value)
+    way = f", or quote it if it is the name: {quoted(shown)}" if shown == name.value else ""
+    return context.error(f"Write the name of one {sort} without marks around it{way}.", name)
+
+
 def _targets_by_name(context: Context, text: str) -> list[str]:
     """Return each target of a text like `stream a, b`."""
-    sort, *words = _bare_words(text, split=True) or ("",)
+    sort, *words = _bare_words(context, text, split=True) or ("",)
     actions = context.vocabulary.actions
     names = likely_names(words, listed=is_listed(text))
     targets = [effects.parse_hold_target((sort, name), actions, context.now) for name in names]
@@ -174,7 +194,7 @@ def _blank(text: str, tokens: Iterable[Token]) -> str:
     return text
 
 
-def _bare_words(text: str, *, split: bool = False) -> Sequence[str]:
+def _bare_words(context: Context, text: str, *, split: bool = False) -> Sequence[str]:
     """Return the words of a text without an account; none if it names other values.
 
     Args:
@@ -188,17 +208,22 @@ def _bare_words(text: str, *, split: bool = False) -> Sequence[str]:
     for token in tokens:
         if split and is_filler(token):
             continue
+        if token.glued and not split:
+            return ()
         if token.quoted:
-            words = [token.value]
+            words = [*token.glued] or [token.value]
         elif split:
             words = [undecorated(one) for one in split_names(undecorated(token.value))]
         else:
             words = [undecorated(token.value)]
-        if token.name or not (token.quoted or all(map(_is_one_name, words))):
+        is_one = all(_is_one_name(context, word) for word in words)
+        if token.name or not (token.quoted or is_one):
             return ()
         found += words
     return found
 
 
-def _is_one_name(word: str) -> bool:
+def _is_one_name(context: Context, word: str) -> bool:
+    if word.casefold() in EVERYTHING or is_labelled(context.vocabulary, word):
+        return False
     return not (holds_several(word) or is_unclear(word))

@@ -93,9 +93,11 @@ def _is_list(text: str, words: Sequence[Token]) -> bool:
 
 def _names(words: Sequence[Token]) -> Iterator[str]:
     for token in words:
+        if token.glued:
+            yield from (one for one in token.glued if one and not QUOTES & set(one))
+        elif token.quoted and not QUOTES & set(token.value):
+            yield token.value
         if token.quoted:
-            if not QUOTES & set(token.value):
-                yield token.value
             continue
         for one in split_names(undecorated(token.value)):
             name = undecorated(one)

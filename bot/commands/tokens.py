@@ -36,6 +36,9 @@ SENTENCE_ENDS = ".,!:;?\u2026\u3001\u3002\uff0c\uff01\uff1a\uff1b\uff1f"
 
 _AFTER_QUOTE = f"{SENTENCE_ENDS}*_~)]}}>\uff09\u3011"
 
+# Between two quotes they separate values: `"a","b"` and `"name":"a"`.
+_BETWEEN_QUOTES = re.compile(rf"[^\s\w{''.join(_CLOSES)}]+(?=[{''.join(_CLOSES)}])")
+_IN_OTHER_QUOTES = frozenset("\"”'’")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 # The end of a name in base64.
 _PADDING = re.compile(r"==(?!\S)")
@@ -60,6 +63,7 @@ class Token:
         start, end: The span of the whole token in the text.
         name_start, value_start: Where the name and the value begin.
         quoted: The value was quoted, so it is taken literally.
+        glued: What is quoted of a value that is more than one quoted word; else empty.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Token:
     name_start: int
     value_start: int
     quoted: bool = False
+    glued: tuple[str, ...] = ()
 
     def with_value(self, value: str) -> "Token":
         """Return this token with another value, in the same place."""
@@ -194,26 +199,41 @@ def _token(text: str, start: int) -> Token:
 
 
 def _bare(text: str, start: int, at: int) -> Token:
-    value, end, quoted = _value(text, at)
-    return Token("", value, start, end, start, at, quoted)
+    value, end, pieces, is_whole = _value(text, at)
+    return Token("", value, start, end, start, at, bool(pieces), () if is_whole else pieces)
 
 
 def _named(text: str, name: str, start: int, name_at: int, at: int) -> Token:
-    value, end, quoted = _value(text, _past_ticks(text, at))
-    return Token(name, value, start, end, name_at, at, quoted)
+    value, end, pieces, is_whole = _value(text, _past_ticks(text, at))
+    return Token(name, value, start, end, name_at, at, bool(pieces), () if is_whole else pieces)
 
 
-def _value(text: str, at: int) -> tuple[str, int, bool]:
-    """Return adjacent quoted and unquoted pieces as one value, its end, and if any is quoted."""
-    pieces: list[str] = []
+def _value(text: str, at: int) -> tuple[str, int, tuple[str, ...], bool]:
+    """Return adjacent quoted and unquoted pieces as one value, its end, and what is quoted of it.
+
+    The last tells whether it is one quoted word, or one that `quoted` of `formatting` writes in
+    several pieces.
+    """
+    start, pieces, is_whole = at, list[str](), True
     while text[at : at + 1] in _CLOSES:
         end = _closing(text, at)
         pieces.append(text[at + 1 : end])
-        at = end + 1
-    start, at = at, _past(_WORD, text, at)
-    bare = text[start:at].rstrip(_TICK)
-    pieces.append(bare if not pieces or bare.strip(_AFTER_QUOTE) else "")
-    return "".join(pieces), at, len(pieces) > 1
+        is_whole = is_whole and (len(pieces) == 1 or _is_one_word(*pieces[-2:]))
+        between = _BETWEEN_QUOTES.match(text, end + 1)
+        is_whole = is_whole and between is None
+        at = between.end() if between else end + 1
+    rest, end = at, _past(_WORD, text, at)
+    bare = text[rest:end].rstrip(_TICK)
+    if pieces and not bare.strip(_AFTER_QUOTE):
+        bare = ""
+    value = "".join(pieces) + bare if is_whole else text[start:end]
+    return value, end, tuple(pieces), is_whole and not (pieces and bare)
+
+
+def _is_one_word(piece: str, following: str) -> bool:
+    """Return whether a value is written in these two pieces, as one quote cannot hold it."""
+    is_quote = any(one and not set(one) - _IN_OTHER_QUOTES for one in (piece, following))
+    return is_quote or piece.endswith(("<", "&"))
 
 
 def _closing(text: str, at: int) -> int:
