@@ -111,7 +111,9 @@ def with_key(server: str, key: str) -> str:
         return ""
     is_server = parts.scheme in _SERVERS and parts.netloc and not (parts.query or parts.fragment)
     app = parts.path.strip("/")
-    if not is_server or not app or "/" in app or looks_like_url(key) or key.startswith("/"):
+    name = _NAME_END.split(key)[0]
+    if not is_server or not app or "/" in app or "/" in name or looks_like_url(key):
+        # A path after a server is the rest of an address that was cut.
         return ""
     return f"{server.rstrip('/')}/{key}"
 
@@ -193,6 +195,8 @@ def _require_no_key(*names: str) -> None:
         ValueError: It does; the text holds nothing of the names.
     """
     for name in names:
+        if not {"/", "\\"}.isdisjoint(name):
+            raise ValueError("a part of its path holds an encoded slash")
         plain = _plain(name)
         if redact(name) != name or redact(plain) != plain:
             raise ValueError("a part of its path looks like a key; leave the key out")

@@ -10,9 +10,11 @@ from bot.commands import secrets
 from bot.commands.actions import longer_action
 from bot.commands.context import Context
 from bot.commands.decoration import is_filler, joined_durations, undecorated
-from bot.commands.diagnostics import printable
+from bot.commands.diagnostics import CommandError, printable
+from bot.commands.formatting import EVERYTHING
+from bot.commands.offers import SAME_WAY, offering
 from bot.commands.parsed import ParsedArguments
-from bot.commands.several import is_host
+from bot.commands.several import WORDS, is_host
 from bot.commands.tokens import Token, is_plain
 from bot.commands.vocabulary import COMMON_NAMES
 from bot.model.actions import Action, Param
@@ -22,6 +24,11 @@ _ENCODERS = ("ffmpeg", "ffmpeg.exe", "gst-launch-1.0")
 _LABELS = frozenset({"server", "url", "key", "stream", "streamkey", "stream-key", "stream_key"})
 """What encoders call the server and the key of a push."""
 
+_KEY = re.compile(r"[?0-9]|[^\W_][-_.][^\W_]")
+# Without a unit or after `until`, these are as likely a time as a name.
+_TIME_OF_DAY = re.compile(
+    r"[0-9]{1,3}(?:[.,:h][0-9]*)?(?:am|pm|uhr)?|[0-9]{4}-[0-9]{2}-[0-9]{2}\S*", re.IGNORECASE
+)
 _SIGNS = "=:\uff1d\uff1a"
 """Characters between a name and its value, as people and phones write them."""
 
@@ -47,8 +54,8 @@ def bind_words(
     names = names.union(*(one.params_by_name for one in both))
     times = [p for one in both for p in one.params if p.type.max_days_ahead is not None]
     until = _UNTIL if len(times) == 1 else frozenset[str]()
-    joined = joined_durations(_with_keys(_of_command_line(tokens)))
     named = names | until
+    joined = _with_keys(context, joined_durations(_of_command_line(tokens)), named)
     joined = _without_prepositions(_without_sign(joined), named)
     bound = [
         replace(token, name=times[0].word) if token.name.casefold() in until else token
@@ -112,19 +119,61 @@ def _of_command_line(tokens: Sequence[Token]) -> Sequence[Token]:
     return urls[-1:] or tokens
 
 
-def _with_keys(tokens: Iterable[Token]) -> list[Token]:
-    """Return the tokens with an encoder's server and the key after it as one URL."""
+def _with_keys(context: Context, tokens: Sequence[Token], names: frozenset[str]) -> list[Token]:
+    """Return the tokens with an encoder's server and the key after it as one URL.
+
+    Raises:
+        CommandError: The word after a server may be its key, or a word of the sentence.
+    """
     found: list[Token] = []
+    labelled = [one.start for one in tokens if _is_label(one)]
     for token in _without_labels(list(tokens)):
         last = found[-1] if found else None
         url = ""
-        if last is not None and not (last.quoted or token.name or is_filler(token)):
-            url = stream_urls.with_key(undecorated(last.value), token.value)
-        if last is not None and url and not is_duration(undecorated(token.value)):
-            found[-1] = replace(last, value=url, end=token.end)
-        else:
+        if last is not None and not (last.quoted or token.name):
+            key = token.value if token.quoted else undecorated(token.value)
+            url = stream_urls.with_key(undecorated(last.value), key)
+        if last is None or not url or _is_of_sentence(token, names):
             found.append(token)
+            continue
+        is_labelled = any(last.end <= at <= token.start for at in labelled)
+        if not (is_labelled or _is_key(context, last, token)):
+            raise _unclear_key(context, last, token, url)
+        found[-1] = replace(last, value=url, end=token.end)
     return found
+
+
+def _is_of_sentence(token: Token, names: frozenset[str]) -> bool:
+    """Return whether the word after a server is no key: a name, a time or a word of a sentence."""
+    if token.quoted:
+        return False
+    word = undecorated(token.value).rstrip(_SIGNS).casefold()
+    if is_filler(token) or is_duration(word) or is_host(word):
+        return True
+    return word in names | _PREPOSITIONS | EVERYTHING or word in WORDS
+
+
+def _is_key(context: Context, server: Token, token: Token) -> bool:
+    """Return whether a word has what keys have, and is no rest of an address that was cut."""
+    ends = undecorated(server.value).endswith("/")
+    if token.quoted or not (ends or "\n" not in context.text[server.end : token.start]):
+        return token.quoted
+    is_time = _TIME_OF_DAY.fullmatch(undecorated(token.value)) is not None
+    return not is_time and _KEY.search(token.value) is not None
+
+
+def _unclear_key(context: Context, server: Token, token: Token, url: str) -> CommandError:
+    """Return the error of a word after a server that may be its key, or a word."""
+    what = "The address may have been cut at the line break"
+    if "\n" not in context.text[server.end : token.start]:
+        what = "This may be the name after the address, or a word"
+    error = context.error(
+        f'{what}: write the address and its stream in one, or "key" before the name.', token
+    )
+    # Without the slash, an address of two parts may hold the name already.
+    is_server = undecorated(server.value).endswith("/")
+    before, after = context.text[: server.start], context.text[token.end :]
+    return offering(error, [f"{SAME_WAY}{before}{url}{after}"] if is_server else [])
 
 
 def _without_labels(tokens: list[Token]) -> list[Token]:
@@ -166,6 +215,11 @@ def _with_padding(token: Token, names: frozenset[str]) -> Token:
         # A flag, which has no `=`.
         return token
     return Token("", f"{token.name}=", token.start, token.end, token.start, token.name_start)
+
+
+def _is_label(token: Token) -> bool:
+    word = token.name or token.value.rstrip(_SIGNS)
+    return not token.quoted and word.casefold() in _LABELS - {"server", "url"}
 
 
 def _is_name(token: Token, names: frozenset[str]) -> bool:

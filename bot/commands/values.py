@@ -95,7 +95,9 @@ def read_url(context: Context, token: Token) -> StreamUrl:
     try:
         return stream_urls.parse_url(stream_urls.with_scheme(token.value))
     except ValueError as error:
-        raise context.error(f"This address names no stream: {error}.", token) from None
+        is_cut = context.text[token.end :].lstrip(" ").startswith("\n")
+        cut = ", and may have been cut at the line break" if is_cut else ""
+        raise context.error(f"This address names no stream{cut}: {error}.", token) from None
 
 
 def _without_key(context: Context, action: Action, param: Param, token: Token) -> str:

@@ -128,3 +128,97 @@ def test_foreign_address_offers_nothing(typed: str) -> None:
         read(f"live {typed}")
 
     assert caught.value.commands == ()
+
+
+@pytest.mark.parametrize("server", [f"rtmp://{DOMAIN}/live", f"rtmps://{DOMAIN}:443/live/"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            "for 30m",
+            "for 2 hours",
+            "until 30m",
+            "till 2026-12-01",
+            "30m",
+            "2 hours",
+            "domain a.b.com",
+        ),
+        *(
+            "on",
+            "off",
+            "on a.b.com",
+            "all",
+            "today",
+            "now",
+            "please",
+            "für 30m",
+            "bis 14:00",
+            "14:00",
+        ),
+        *(
+            "30 Minuten",
+            "2026-11-20 14:00",
+            "9am",
+            "for",
+            "app live",
+            "reason=x",
+            "account=default",
+        ),
+        *("and off", "it", "immediately", "everything", "a.b.com", "部署", "heute", "para 2h"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["live", "ban", "status live"])
+def test_word_after_a_server_is_no_key(kind: str, words: str, server: str) -> None:
+    """A word of the sentence is never the name of the stream on an encoder's server."""
+    with pytest.raises(ParseError):
+        read(f"{kind} {server} {words}")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *(
+            "/ key lobby",
+            "/ Stream key: lobby",
+            "/\nkey=lobby",
+            '/ "lobby"',
+            "/ lobby?a=b",
+            "\nKey lobby",
+        ),
+        *("/ `lobby?a=b`", "/lobby", "/ lobby?txSecret=a/b"),
+    ],
+)
+def test_key_after_a_server_is_its_stream(typed: str) -> None:
+    """What is labelled, quoted or has a query is the name, whatever word it is."""
+    found = command(f"live rtmp://{DOMAIN}/live{typed}")
+
+    assert dict(found.params) == {**STREAM, "StreamName": "lobby"}
+
+
+def test_word_after_a_server_that_may_be_its_key_is_a_button() -> None:
+    """A word that may be the name is asked about; the button has it as the name."""
+    with pytest.raises(ParseError, match="in one") as caught:
+        read(f"live rtmp://{DOMAIN}/live/ lobby")
+
+    (offer,) = caught.value.commands
+    assert dict(command(offer.text, None).params) == {**STREAM, "StreamName": "lobby"}
+
+
+@pytest.mark.parametrize("cut", range(len("rtmp://"), len(f"rtmp://{DOMAIN}/live/stream1?{_KEY}")))
+@pytest.mark.parametrize("between", ["\n", " ", " \n"])
+def test_address_cut_anywhere_is_whole_or_refused(cut: int, between: str) -> None:
+    """An address that was cut at any place gives its own name and path, or nothing."""
+    whole = f"rtmp://{DOMAIN}/live/stream1?{_KEY}"
+    try:
+        found = command(f"live {whole[:cut]}{between}{whole[cut:]}")
+    except ParseError as error:
+        assert "5ECRE7" not in error.sentence
+        return
+    assert dict(found.params) == STREAM
+
+
+@pytest.mark.parametrize("path", ["live/a%2Fb", "live%2Fa/b", "live/a%5Cb"])
+def test_encoded_slash_is_no_part_of_a_name(path: str) -> None:
+    """An address with an encoded slash is refused, as a name with a slash is."""
+    with pytest.raises(ParseError, match="encoded slash"):
+        read(f"live rtmp://{DOMAIN}/{path}")
