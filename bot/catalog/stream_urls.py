@@ -21,6 +21,12 @@ _LIST = re.compile(
     r"(?:playlist|index|chunklist|master|main|media|mono|prog_index)(?:[_-][\w.-]*)?\.m3u8",
     re.IGNORECASE,
 )
+# Folders and files of one quality of a stream, which no stream is called.
+_QUALITY = re.compile(
+    r"[0-9]{3,4}[pi][0-9]*|[0-9]+k(?:bps)?|[fqu]?hd|[ls]d|v[0-9]|level[_-]?[0-9]", re.IGNORECASE
+)
+_NO_APP = re.compile(r"(?:playlist|index|chunklist|prog_index)[\w.-]*", re.IGNORECASE)
+_TIMESHIFT = "timeshift"
 _PLAY = ("play", "pull", "cdn")
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+\.?(?::[0-9]+)?", re.IGNORECASE)
 # The part of a path after these is a query, which holds keys: as phones write them, and
@@ -165,10 +171,9 @@ def parse_url(url: str) -> StreamUrl:
     segments = [*before.rstrip("/").split("/"), end]
     *app, last = [_QUERY.split(unquote(segment))[0] for segment in segments]
     stream = _without_ending(last)
-    if len(app) > 1 and _LIST.fullmatch(last):
-        stream = app.pop()
     if parts.scheme in _WEB and stream == last:
         raise ValueError("over http it must end in .flv or .m3u8")
+    app, stream = _of_playlist(app, stream, last)
     if not app or not all(app) or not stream:
         raise ValueError("its path must be /app/stream")
     _require_no_key(host, *app, stream)
@@ -202,6 +207,34 @@ def _require_no_key(*names: str) -> None:
             raise ValueError("a part of its path looks like a key; leave the key out")
         if any(plain.count(sign) > name.count(sign) for sign in _SIGNS):
             raise ValueError("it holds a full-width or an encoded sign; type the address again")
+
+
+def _of_playlist(app: list[str], stream: str, file: str) -> tuple[list[str], str]:
+    """Return the path and the name of a stream whose playlist may lie in a folder of its own.
+
+    Args:
+        stream: The file without its ending.
+
+    Raises:
+        ValueError: The folder and the file may both be the stream.
+    """
+    if file.lower() == f"{_TIMESHIFT}.m3u8" and app[1:-1] and app[0].lower() == _TIMESHIFT:
+        # Tencent's form: /timeshift/app/stream/timeshift.m3u8.
+        return app[1:-1], app[-1]
+    is_list = _LIST.fullmatch(file) is not None
+    if is_list and app[1:]:
+        app, stream = app[:-1], app[-1]
+        is_unclear = _QUALITY.fullmatch(stream) is not None
+    elif is_list:
+        is_unclear = app != ["live"] and _NO_APP.fullmatch(stream) is not None
+    else:
+        of_folder = file.lower().endswith(".m3u8") or _QUALITY.fullmatch(stream)
+        is_unclear = bool(app[1:] and of_folder)
+    if is_unclear or _TIMESHIFT in (app[0].lower() if app else "", stream.lower()):
+        raise ValueError(
+            "the stream may be its folder or its file; write the stream's name instead"
+        )
+    return app, stream
 
 
 def _srt(parts: SplitResult, host: str) -> tuple[str, str]:

@@ -202,3 +202,42 @@ def test_stream_url_with_a_sign_of_another_width_is_refused(path: str) -> None:
     """A full-width or doubly encoded sign of an address is never a part of a name."""
     with pytest.raises(ValueError, match=r"type the address again|/app/stream"):
         parse_url(f"rtmp://push.a.b/{path}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "live/s1/720p.m3u8",
+            "live/s1/1080p/index.m3u8",
+            "live/1080p/index.m3u8",
+            "live/s1/hd.m3u8",
+        ),
+        *("live/s1/live.m3u8", "live/s1/v0/prog_index.m3u8", "live/s1/s1.m3u8", "s1/index.m3u8"),
+        *("live/s1/timeshift.m3u8", "timeshift/s1/timeshift.m3u8", "timeshift/live/s1.m3u8"),
+        *("live/s1/720p.flv", "live/s1/2500k/playlist.m3u8", "live/s1/720p30/chunklist_w1.m3u8"),
+        *("live/s1/SD/Index.M3U8", "s1/playlist.m3u8", "timeshift/live/timeshift.m3u8"),
+    ],
+)
+def test_playlist_whose_stream_is_unclear_is_refused(path: str) -> None:
+    """Where a folder and a file may both be the stream, neither is taken."""
+    with pytest.raises(ValueError, match="its folder or its file"):
+        parse_url(f"https://play.a.b/{path}?txSecret=5ECRE7")
+
+
+@pytest.mark.parametrize(
+    ("path", "app", "stream"),
+    [
+        ("timeshift/live/s1/timeshift.m3u8?starttime=1", "live", "s1"),
+        ("TimeShift/live/sub/s1/timeshift.m3u8", "live/sub", "s1"),
+        ("live/720p.m3u8", "live", "720p"),
+        ("stages/main.m3u8", "stages", "main"),
+        ("live/s1_720p.flv", "live", "s1_720p"),
+        ("live/sub/s1.flv", "live/sub", "s1"),
+    ],
+)
+def test_playlist_whose_stream_is_clear_is_read(path: str, app: str, stream: str) -> None:
+    """An address of two parts, and one of Tencent's own forms, names its stream."""
+    found = parse_url(f"https://play.a.b/{path}")
+
+    assert (found.app, found.stream) == (app, stream)
