@@ -115,8 +115,6 @@ def _number(low: int, high: int) -> Callable[[str, float], Json]:
         if not re.fullmatch(r"-?[0-9]{1,20}", text):
             raise ValueError("")
         value = int(text)
-        if text != str(value):
-            raise ValueError(f"with a zero before it, it may be a name; write {value} for a number")
         if not low <= value <= high:
             raise ValueError("it is out of range")
         return value

@@ -21,6 +21,9 @@ from bot.model.actions import Action, Json, Param
 from bot.redact import redact
 from bot.times import parse_duration
 
+_WHOLE = ("int64", "uint64")
+_ZERO_BEFORE = re.compile(r"-?0[0-9]{1,20}|-0")
+
 
 def read_arguments(context: Context, action: Action, assignment: Assignment) -> ParsedArguments:
     """Return the values of assigned tokens, completed by those of a target."""
@@ -59,11 +62,26 @@ def read_value(context: Context, param: Param, token: Token, text: str) -> Json:
         CommandError: The text is not of the parameter's type.
     """
     try:
+        _require_no_zero(param, text)
         return param.type.read(text, context.now)
     except ValueError as error:
         reason = f": {error}" if str(error) else ""
         shown = "This" if param.secret else f'"{printable(text)}"'
         raise context.error(f"{shown} is not {param.type.description}{reason}.", token) from None
+
+
+def _require_no_zero(param: Param, text: str) -> None:
+    """Refuse a number with a zero before it, which is as likely a name: room 0012 is not room 12.
+
+    Only typed ones are refused: a condition or a default of the policy may be written so.
+
+    Raises:
+        ValueError: It has one.
+    """
+    if param.type.json in _WHOLE and _ZERO_BEFORE.fullmatch(text):
+        raise ValueError(
+            f"with a zero before it, it may be a name; write {int(text)} for the number"
+        )
 
 
 def read_account(context: Context, token: Token) -> str:

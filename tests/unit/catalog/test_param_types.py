@@ -171,14 +171,3 @@ def test_param_type_handles_any_text(text: str) -> None:
         except ValueError as error:
             assert type(error) is ValueError
             assert len(str(error)) < 100
-
-
-@pytest.mark.parametrize("text", ["0012", "042", "00", "-0", "-07", "01"])
-@pytest.mark.parametrize("kind", [kinds.whole, kinds.integer, kinds.number(-1000, 1000)])
-def test_number_with_a_zero_before_it_is_asked_about(kind: ParamType, text: str) -> None:
-    """Zeros before a number are not dropped: a room of that name is another one."""
-    with pytest.raises(ValueError, match=f"write {int(text)} for a number"):
-        kind.read(text, 0.0)
-
-    assert kind.read("0", 0.0) == 0
-    assert kind.read("120", 0.0) == 120

@@ -111,3 +111,23 @@ def test_parser_accepts_configured_accounts_only() -> None:
 def test_parser_strips_final_full_stop_from_case() -> None:
     """A full stop that ends the command is not part of the case."""
     assert command("live stream1 case=INC-42.").case == "INC-42"
+
+
+@pytest.mark.parametrize(
+    "text", ["0012", "042", "00", "-0", "-07", "01", "`007`", "007.", '"0012"']
+)
+@pytest.mark.parametrize(
+    "begin", ["dismiss ", "dismiss room=", "remove ", "record stream2 ", "dismiss 12 sdkappid="]
+)
+def test_number_with_a_zero_before_it_is_asked_about(begin: str, text: str) -> None:
+    """Zeros before a number are not dropped: a room or a task of that name is another one."""
+    rest = "" if "sdkappid" in begin else " sdkappid=7"
+    rest = "" if begin.startswith("record") else f"{rest} region=ap-beijing"
+    with pytest.raises(ParseError, match="with a zero before it"):
+        read(f"{begin}{text}{rest}" + (" users=a" if begin.startswith("remove") else ""))
+
+
+def test_number_without_a_zero_before_it_is_read() -> None:
+    """Zero itself, and zeros at the end, are read."""
+    assert command("record stream2 0").params["TaskId"] == 0
+    assert command("record stream2 1200").params["TaskId"] == 1200
