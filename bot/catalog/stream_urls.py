@@ -201,7 +201,7 @@ def _require_no_key(*names: str) -> None:
     """
     for name in names:
         if not {"/", "\\"}.isdisjoint(name):
-            raise ValueError("a part of its path holds an encoded slash")
+            raise ValueError("a part of its path holds a slash or a backslash inside")
         plain = _plain(name)
         if redact(name) != name or redact(plain) != plain:
             raise ValueError("a part of its path looks like a key; leave the key out")

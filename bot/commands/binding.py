@@ -9,7 +9,7 @@ from bot.catalog import stream_urls
 from bot.commands import secrets
 from bot.commands.actions import longer_action
 from bot.commands.context import Context
-from bot.commands.decoration import is_filler, joined_durations, undecorated
+from bot.commands.decoration import holds_mention, is_filler, joined_durations, undecorated
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import EVERYTHING
 from bot.commands.offers import SAME_WAY, offering
@@ -138,7 +138,8 @@ def _with_keys(context: Context, tokens: Sequence[Token], names: frozenset[str])
             continue
         is_labelled = any(last.end <= at <= token.start for at in labelled)
         if not (is_labelled or _is_key(context, last, token)):
-            raise _unclear_key(context, last, token, url)
+            is_end = token.end == tokens[-1].end
+            raise _unclear_key(context, last, token, url if is_end else "")
         found[-1] = replace(last, value=url, end=token.end)
     return found
 
@@ -148,7 +149,7 @@ def _is_of_sentence(token: Token, names: frozenset[str]) -> bool:
     if token.quoted:
         return False
     word = undecorated(token.value).rstrip(_SIGNS).casefold()
-    if is_filler(token) or is_duration(word) or is_host(word):
+    if is_filler(token) or is_duration(word) or is_host(word) or holds_mention(token.value):
         return True
     return word in names | _PREPOSITIONS | EVERYTHING or word in WORDS
 
@@ -163,7 +164,11 @@ def _is_key(context: Context, server: Token, token: Token) -> bool:
 
 
 def _unclear_key(context: Context, server: Token, token: Token, url: str) -> CommandError:
-    """Return the error of a word after a server that may be its key, or a word."""
+    """Return the error of a word after a server that may be its key, or a word.
+
+    Args:
+        url: What is offered; nothing if empty.
+    """
     what = "The address may have been cut at the line break"
     if "\n" not in context.text[server.end : token.start]:
         what = "This may be the name after the address, or a word"
@@ -171,7 +176,7 @@ def _unclear_key(context: Context, server: Token, token: Token, url: str) -> Com
         f'{what}: write the address and its stream in one, or "key" before the name.', token
     )
     # Without the slash, an address of two parts may hold the name already.
-    is_server = undecorated(server.value).endswith("/")
+    is_server = url and undecorated(server.value).endswith("/")
     before, after = context.text[: server.start], context.text[token.end :]
     return offering(error, [f"{SAME_WAY}{before}{url}{after}"] if is_server else [])
 
@@ -187,7 +192,7 @@ def _without_labels(tokens: list[Token]) -> list[Token]:
     return [
         one
         for one in bare
-        if one.name or one.quoted or one.value.rstrip(_SIGNS).casefold() not in _LABELS
+        if one.name or one.quoted or undecorated(one.value).rstrip(_SIGNS).casefold() not in _LABELS
     ]
 
 
@@ -218,8 +223,8 @@ def _with_padding(token: Token, names: frozenset[str]) -> Token:
 
 
 def _is_label(token: Token) -> bool:
-    word = token.name or token.value.rstrip(_SIGNS)
-    return not token.quoted and word.casefold() in _LABELS - {"server", "url"}
+    word = token.name or undecorated(token.value).rstrip(_SIGNS)
+    return (bool(token.name) or not token.quoted) and word.casefold() in _LABELS - {"server", "url"}
 
 
 def _is_name(token: Token, names: frozenset[str]) -> bool:

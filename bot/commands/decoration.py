@@ -43,6 +43,7 @@ _SEPARATORS = re.compile(
     rf"|(?<=[A-Za-z0-9_-])[{_AND}](?=[A-Za-z0-9])",
     re.IGNORECASE,
 )
+_ENTITY = re.compile(r"&(?:#\w+|nbsp|quot|apos|amp|lt|gt|ensp|emsp|thinsp)(?!\w)", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]+")
 _WORDS_BY_PLUS = re.compile(r"[a-z]{3,}(?:\+[a-z]{3,})+", re.IGNORECASE)
 _NEXT_URL = re.compile(r"[,;|][a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -192,6 +193,8 @@ def split_names(word: str) -> list[str]:
         starts = [0, *(found.start() for found in _NEXT_URL.finditer(word)), len(word)]
         parts = [word[first:last] for first, last in itertools.pairwise(starts)]
         return [one.lstrip(",;|") for one in parts]
+    if "&" in word and _ENTITY.search(word):
+        return [word]
     parts = [one for one in _SEPARATORS.split(word) if one]
     return _by_plus(word) if len(parts) == 1 and "+" in word else parts
 

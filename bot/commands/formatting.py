@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from urllib.parse import unquote
 
 from bot.commands.decoration import FILLERS, holds_mention, holds_several, is_unclear, undecorated
 from bot.commands.tokens import QUOTES
@@ -35,6 +36,11 @@ def quoted(value: str) -> str:
     return "".join(f"'{one}'" if one[0] in '"”' else f'"{one}"' for one in pieces) or '""'
 
 
+def as_typed(name: str) -> str:
+    """Return an unquoted name as a text, in which what may be no name is asked about again."""
+    return name if LABEL.match(name) or name.casefold() in EVERYTHING else quoted(name)
+
+
 def is_plain(value: str) -> bool:
     """Return whether an unquoted value is read as it is, wherever it stands."""
     if undecorated(value) != value or is_unclear(value):
@@ -44,7 +50,10 @@ def is_plain(value: str) -> bool:
     # A path, or a domain after the name, is asked about.
     if any(sign in value for sign in "?\\@"):
         return False
-    if LABEL.match(value.rpartition("/")[2] if "://" in value else value):
+    name = value
+    if "://" in value:
+        name = unquote(value.partition("?")[0].rpartition("/")[2])
+    if LABEL.match(name) or (name and is_unclear(name)):
         return False
     return value.casefold() not in FILLERS | EVERYTHING and not is_duration(value)
 

@@ -8,7 +8,7 @@ from bot.commands import secrets
 from bot.commands.context import Context
 from bot.commands.decoration import holds_mention, is_filler, is_unclear, split_names, undecorated
 from bot.commands.diagnostics import CommandError
-from bot.commands.formatting import command_prefix, quoted
+from bot.commands.formatting import as_typed, command_prefix, quoted
 from bot.commands.tokens import QUOTES, Token
 from bot.model.actions import Action
 from bot.times import is_duration
@@ -75,7 +75,7 @@ def one_by_one(context: Context, action: Action, tokens: Sequence[Token]) -> tup
         return ()
     rest = "".join(f" {token.name}={_value(token)}" for token in named)
     names = likely_names(names, listed=_is_list(context.text, words))
-    return tuple(f"{command_prefix(action)} {quoted(name)}{rest}" for name in names)
+    return tuple(f"{command_prefix(action)} {as_typed(name)}{rest}" for name in names)
 
 
 def is_listed(text: str) -> bool:
@@ -101,7 +101,7 @@ def _names(words: Sequence[Token]) -> Iterator[str]:
             continue
         for one in split_names(undecorated(token.value)):
             name = undecorated(one)
-            if is_unclear(name) and not secrets.is_url(name):
+            if is_unclear(name.partition("?")[0] if secrets.is_url(name) else name):
                 continue
             if not (is_filler(token) or holds_mention(name) or is_duration(name)):
                 yield name

@@ -6,7 +6,7 @@ import re
 from bot.commands.context import Context
 from bot.commands.decoration import is_unclear, undecorated, without_edges, without_emoji
 from bot.commands.diagnostics import CommandError, printable
-from bot.commands.formatting import LABEL, quoted
+from bot.commands.formatting import LABEL, is_plain, quoted
 from bot.commands.offers import SAME_WAY, in_place, offering
 from bot.commands.tokens import Token
 from bot.commands.vocabulary import COMMON_NAMES, Vocabulary
@@ -55,7 +55,7 @@ def unclear_name(context: Context, param: Param, token: Token) -> CommandError:
     if undecorated(shown).endswith(("-", "_")):
         # What was taken off may be a sign for any character, so the last letter is not the end.
         bare = undecorated(shown)
-    ways = ([] if is_unclear(bare) else [bare]) + [shown] if bare else []
+    ways = ([bare] if is_plain(bare) else []) + [shown] if bare else []
     return offering(error, in_place(context, token, ways))
 
 

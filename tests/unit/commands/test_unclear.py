@@ -1,6 +1,7 @@
 """What stands right next to a name is taken off or asked about, and never sent with it."""
 
 from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
 
@@ -198,3 +199,25 @@ def test_query_after_a_bare_name_is_left_out(sign: str) -> None:
     """A key after a push name is no part of it, in whatever spelling its query begins."""
     assert dict(command(f"live stream1{sign}txSecret=5ECRE7&amp;txTime=5F").params) == STREAM
     assert dict(command(f"live stream=stream1{sign}txSecret=5ECRE7").params) == STREAM
+
+
+@pytest.mark.parametrize(
+    "name", ["{stream1}", "$stream1", "stream1→", "a→b", "stream:stream1", "%22a%22"]
+)
+def test_address_with_a_mark_offers_only_all_of_it(name: str) -> None:
+    """The button of an address with a mark in its name has the whole name, and no half of a mark."""
+    offers = _refused(f"live rtmp://{DOMAIN}/live/{name}").commands
+    names = {command(one.text, None).params["StreamName"] for one in offers}
+
+    assert names <= {"stream1", unquote(name)}
+
+
+@pytest.mark.parametrize(
+    "names", ["stream1,all", "stream1 for:2h", "stream1,stream:stream2", "all,a1"]
+)
+def test_word_that_may_be_no_name_is_on_no_button(names: str) -> None:
+    """Of a list, only what is a name for certain is offered."""
+    offers = _refused(f"live {names}").commands
+
+    for offer in offers:
+        assert command(offer.text, None).params["StreamName"] in ("stream1", "a1")
