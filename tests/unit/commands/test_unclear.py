@@ -205,7 +205,7 @@ def test_query_after_a_bare_name_is_left_out(sign: str) -> None:
     "name", ["{stream1}", "$stream1", "stream1→", "a→b", "stream:stream1", "%22a%22"]
 )
 def test_address_with_a_mark_offers_only_all_of_it(name: str) -> None:
-    """The button of an address with a mark in its name has the whole name, and no half of a mark."""
+    """The button of an address with a mark in its name has the whole name, or none of its marks."""
     offers = _refused(f"live rtmp://{DOMAIN}/live/{name}").commands
     names = {command(one.text, None).params["StreamName"] for one in offers}
 
