@@ -189,6 +189,8 @@ def _without_query(path: str) -> tuple[str, str]:
 def _plain(text: str) -> str:
     """Return a text with every sign in its usual width, however often it is percent-encoded."""
     for _ in range(_TIMES_ENCODED):
+        if "%" not in text and text.isascii():
+            return text
         text = unicodedata.normalize("NFKC", unquote(text))
     return text
 

@@ -151,7 +151,7 @@ def _is_of_sentence(token: Token, names: frozenset[str]) -> bool:
     word = undecorated(token.value).rstrip(_SIGNS).casefold()
     if is_filler(token) or is_duration(word) or is_host(word) or holds_mention(token.value):
         return True
-    return word in names | _PREPOSITIONS | EVERYTHING or word in WORDS
+    return any(word in known for known in (names, _PREPOSITIONS, EVERYTHING, WORDS))
 
 
 def _is_key(context: Context, server: Token, token: Token) -> bool:

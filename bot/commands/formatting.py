@@ -55,7 +55,8 @@ def is_plain(value: str) -> bool:
         name = unquote(value.partition("?")[0].rpartition("/")[2])
     if LABEL.match(name) or (name and is_unclear(name)):
         return False
-    return value.casefold() not in FILLERS | EVERYTHING and not is_duration(value)
+    folded = value.casefold()
+    return not (folded in FILLERS or folded in EVERYTHING or is_duration(value))
 
 
 def format_command(command: Command) -> str:
