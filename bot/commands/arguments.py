@@ -44,7 +44,7 @@ def parse_arguments(
     accounts = (token.value.casefold() for token in tokens if token.name.casefold() == "account")
     assignment = Assignment(base=base, account=next(accounts, ""))
     try:
-        for token in tokens:
+        for token in _named_first(action, tokens):
             _require_binding(context, action, token)
             assignment = assign(context, action, token, assignment)
         return read_arguments(context, action, assignment), assignment
@@ -56,15 +56,25 @@ def parse_arguments(
         raise
 
 
+def _named_first(action: Action, tokens: Sequence[Token]) -> Sequence[Token]:
+    """Return the tokens, with the pairs that are no name first: no bare word takes their place."""
+    if secrets.takes_secret(action) or not any(token.name for token in tokens):
+        return tokens
+    key = action.param(next(iter(action.effect_spec.key), ""))
+    return sorted(tokens, key=lambda one: not one.name or action.param(one.name) is key)
+
+
 def assign(context: Context, action: Action, token: Token, assignment: Assignment) -> Assignment:
     """Return the assignment with one more word or pair."""
     if token.name:
         name = _named_parameter(context, action, token)
     else:
         name = _next_parameter(context, action, token, assignment)
-    if name in assignment.places:
-        raise context.error(f'"{token.name}" is given twice.', token)
     param = action.param(name)
+    if name in assignment.places:
+        raise _given_twice(context, action, param, token)
+    if param is not None and _is_one_more(action, param, token):
+        raise _one_at_a_time(context, action, token)
     holds_host = param is not None and param.type is param_types.hostname
     if not token.quoted and (holds_host or not is_plain(token.value)):
         token = _undecorated(context, action, param, token)
@@ -75,6 +85,29 @@ def assign(context: Context, action: Action, token: Token, assignment: Assignmen
     if param is not None and param.word == "stream":
         return _assign_stream(context, action, param, token, assignment)
     return assignment.place(name, token)
+
+
+def _given_twice(
+    context: Context, action: Action, param: Param | None, token: Token
+) -> CommandError:
+    """Return the error of a second value; one of several names has ways to name each."""
+    sentence = f'"{token.name}" is given twice.'
+    is_name = param is not None and param.api in action.effect_spec.key[:1]
+    if not is_name or secrets.takes_secret(action):
+        return context.error(sentence, token)
+    sentence = f'"{token.name}" is given twice: one command is for one; send one for each.'
+    return SeveralNamesError(sentence, text=context.text, start=token.start, end=token.end)
+
+
+_APPLICATION = re.compile("[0-9]{10}")
+"""An SdkAppId, as Tencent gives it; a room or a task rarely has a number like it."""
+
+
+def _is_one_more(action: Action, param: Param, token: Token) -> bool:
+    """Return whether a bare word is one more room or task, rather than their application."""
+    if token.name or param.api != "SdkAppId" or secrets.takes_secret(action):
+        return False
+    return _APPLICATION.fullmatch(undecorated(token.value)) is None
 
 
 _FREE_TEXTS = (param_types.text, param_types.reason, param_types.rtmp, param_types.address)
@@ -129,9 +162,11 @@ def _one_at_a_time(context: Context, action: Action, token: Token) -> CommandErr
     domain = next((a for a in context.vocabulary.actions if a.api == "ForbidLiveDomain"), None)
     stops_streams = action.effect is Effect.STOP and action.param("domain") is not None
     whole = f" {command_prefix(domain)} switches a whole domain off." if domain else ""
+    key = action.param(action.effect_spec.key[0])
+    is_text = key is None or key.type.json == "string"
+    way = "name, or quote a name that has a space or a comma" if is_text else "number"
     return SeveralNamesError(
-        f"One command is for one {what}: send one for each name, or quote a name that has a space "
-        f"or a comma.{whole if stops_streams else ''}",
+        f"One command is for one {what}: send one for each {way}.{whole if stops_streams else ''}",
         text=context.text,
         start=token.start,
         end=token.end,
@@ -220,10 +255,16 @@ def _name_with_slash(context: Context, token: Token, value: str) -> CommandError
 
 def _next_parameter(context: Context, action: Action, token: Token, assignment: Assignment) -> str:
     """Return the parameter that a bare word fills."""
-    site = context.vocabulary.site(action, assignment.assumed_account(context.vocabulary))
+    account = assignment.assumed_account(context.vocabulary)
+    site, given = (
+        context.vocabulary.site(action, account),
+        context.vocabulary.given(action, account),
+    )
     url_has_domain = assignment.url is not None and assignment.url.side == "push"
     for param in action.params:
         is_open = param.required and param.default is None and param.only in (None, site)
+        # Of what the policy fills in, only a host can be told from one more name.
+        is_open = is_open and (param.api not in given or _is_told(action, param))
         is_filled = param.api in assignment.places or param.api in assignment.base.values
         if is_open and not is_filled and not (url_has_domain and param.word == "domain"):
             return param.api
@@ -240,6 +281,11 @@ def _next_parameter(context: Context, action: Action, token: Token, assignment: 
         start=token.start,
         end=token.end,
     )
+
+
+def _is_told(action: Action, param: Param) -> bool:
+    """Return whether a bare word fills a parameter even where the policy does."""
+    return param.type is param_types.hostname or param.api == action.effect_spec.key[0]
 
 
 def _named_parameter(context: Context, action: Action, token: Token) -> str:

@@ -60,7 +60,7 @@ def one_by_one(context: Context, action: Action, tokens: Sequence[Token]) -> tup
         tokens: All that stand after the kind.
     """
     key = action.param(next(iter(action.effect_spec.key), ""))
-    if key is None or secrets.takes_secret(action) or key.type.json != "string":
+    if key is None or secrets.takes_secret(action) or key.type.json not in ("string", "uint64"):
         return ()
     named = [token for token in tokens if token.name and action.param(token.name) is not key]
     words = [token for token in tokens if token not in named]
@@ -75,6 +75,8 @@ def one_by_one(context: Context, action: Action, tokens: Sequence[Token]) -> tup
         return ()
     rest = "".join(f" {token.name}={_value(token)}" for token in named)
     names = likely_names(names, listed=_is_list(context.text, words))
+    if key.type.json == "uint64":
+        names = [name for name in names if name.isdecimal()]
     return tuple(f"{command_prefix(action)} {quoted(name)}{rest}" for name in names)
 
 
