@@ -31,7 +31,7 @@ _WITH_DEFAULT = replace(
 )
 def test_second_room_is_a_button_of_its_own(text: str, labels: list[str]) -> None:
     """Where the policy or the text tells the application, each bare word is one more name."""
-    with pytest.raises(ParseError, match="(?i)one command is for one") as caught:
+    with pytest.raises(ParseError, match=r"(?i)one command is for one") as caught:
         read(text, Effect.STOP, _WITH_DEFAULT)
     assert [offer.label for offer in caught.value.commands] == labels
     for offer in caught.value.commands:
@@ -43,7 +43,7 @@ def test_second_room_is_a_button_of_its_own(text: str, labels: list[str]) -> Non
 @pytest.mark.parametrize("text", ["dismiss 12 34", "ingest 111 222", "dismiss 1400000000 1234"])
 def test_short_number_is_no_application(text: str) -> None:
     """Without a default, too, only a number like an SdkAppId is taken for one."""
-    with pytest.raises(ParseError, match="(?i)one command is for one"):
+    with pytest.raises(ParseError, match=r"(?i)one command is for one"):
         read(f"{text} region=ap-singapore")
 
 
