@@ -210,8 +210,7 @@ def _assign_stream(
         if not token.quoted and is_unclear(url.stream):
             raise _unclear_name(context, param, token)
         return assignment.place(param.api, token, url)
-    if not token.quoted or redact(token.value) != token.value:
-        _require_one_place(context, token, {})
+    _require_one_place(context, token, {})
     if not token.quoted:
         # The push name as consoles and encoders show it: `stream1?txSecret=…`.
         name, _, key = token.value.partition("?")
@@ -228,6 +227,9 @@ def _require_one_place(context: Context, token: Token, own: Mapping[str, str]) -
         own: The domain and the path that an address itself names, by the words for them.
     """
     name, _, query = token.value.partition("?")
+    if token.quoted and redact(token.value) == token.value:
+        # Nothing of it is left out.
+        return
     named = places_of(query) if query else {}
     others = {word: one for word, one in named.items() if one.casefold() != own.get(word, "")}
     if not others:

@@ -189,6 +189,8 @@ def runnable(
         if len(found) == MOST:
             break
         shown = _without_keys(result) if error.hidden or redact(text) != text else text
+        if any(key in shown for key in error.keys):
+            continue
         if shown and len(shown) <= _LONGEST and redact(shown) == shown:
             label = _label(result)
             found.setdefault(label, SuggestedCommand(label, escape_signs(shown)))

@@ -9,6 +9,7 @@ from bot.commands.context import Context
 from bot.commands.decoration import holds_mention, is_filler, is_unclear, split_names, undecorated
 from bot.commands.diagnostics import CommandError
 from bot.commands.formatting import command_prefix, quoted
+from bot.commands.spoken_keys import without_keys
 from bot.commands.tokens import QUOTES, Token
 from bot.model.actions import Action
 from bot.times import is_duration
@@ -62,6 +63,7 @@ def one_by_one(context: Context, action: Action, tokens: Sequence[Token]) -> tup
     key = action.param(next(iter(action.effect_spec.key), ""))
     if key is None or secrets.takes_secret(action) or key.type.json not in ("string", "uint64"):
         return ()
+    tokens = without_keys(context.text, tokens)
     named = [token for token in tokens if token.name and action.param(token.name) is not key]
     words = [token for token in tokens if token not in named]
     hosts = [one for one in words if not one.quoted and is_host(undecorated(one.value))]

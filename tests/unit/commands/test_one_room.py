@@ -10,7 +10,7 @@ from tests.support.commands import RICH, command, read
 
 _WITH_DEFAULT = replace(
     RICH,
-    defaults=RICH.defaults | {"trtc": {"SdkAppId": 1400000000, "Region": "ap-singapore"}},
+    defaults={**RICH.defaults, "trtc": {"SdkAppId": 1400000000, "Region": "ap-singapore"}},
 )
 
 

@@ -28,7 +28,7 @@ _OTHER = "other.livepush.myqcloud.com"
     ],
 )
 def test_place_in_the_query_of_a_name_is_asked_about(typed: str, pairs: dict[str, str]) -> None:
-    """The stream of another domain or path is a button that says so, and none is stopped unasked."""
+    """The stream of another domain or path is a button; none is stopped unasked."""
     with pytest.raises(ParseError) as caught:
         read(f"live {typed}")
     (offer,) = caught.value.commands
