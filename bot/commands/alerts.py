@@ -11,7 +11,8 @@ from typing import Any
 
 from bot.catalog import stream_urls
 from bot.catalog.registry import ACTIONS
-from bot.commands.several import WORDS, is_shaped
+from bot.commands.sentences import WORDS
+from bot.commands.several import is_shaped
 from bot.model.actions import Action, Effect
 
 MOST = 10

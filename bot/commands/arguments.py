@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.catalog import param_types, stream_urls
 from bot.commands import secrets
-from bot.commands.actions import resolve_action, split_verb
+from bot.commands.actions import resolve_action, split_verb, times_of
 from bot.commands.context import Context
 from bot.commands.decoration import (
     holds_mention,
@@ -19,8 +19,9 @@ from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, quoted
 from bot.commands.offers import in_place, offering
 from bot.commands.parsed import Assignment, ParsedArguments
+from bot.commands.places import is_host
 from bot.commands.queries import places_of
-from bot.commands.several import SeveralNamesError, is_host, one_by_one
+from bot.commands.several import SeveralNamesError, with_ways
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, is_plain, unescape
 from bot.commands.values import read_arguments, read_url
@@ -49,12 +50,13 @@ def parse_arguments(
             _require_binding(context, action, token)
             assignment = assign(context, action, token, assignment)
         return read_arguments(context, action, assignment), assignment
-    except CommandError as error:
+    except CommandError as caught:
+        error = caught
         if isinstance(error, SeveralNamesError):
-            error.alternatives = one_by_one(context, action, tokens)
+            error = with_ways(context, action, tokens, times_of(context, action), error)
         error.hidden |= secrets.assigned(action, assignment.places)
         error.hidden |= secrets.unassigned(action, tokens, assignment.places)
-        raise
+        raise error from None
 
 
 def _named_first(action: Action, tokens: Sequence[Token]) -> Sequence[Token]:
