@@ -1,7 +1,7 @@
 """Arguments of an action: each token after the kind is assigned to a parameter and read."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.catalog import param_types, stream_urls
@@ -18,9 +18,9 @@ from bot.commands.decoration import (
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, quoted
 from bot.commands.offers import in_place, offering
+from bot.commands.one_place import require_one_place
 from bot.commands.parsed import Assignment, ParsedArguments
 from bot.commands.places import is_host
-from bot.commands.queries import places_of
 from bot.commands.several import SeveralNamesError, with_ways
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, is_plain, unescape
@@ -206,13 +206,13 @@ def _assign_stream(
         token = token.with_value(inner)
     if secrets.is_url(token.value):
         url = read_url(context, token)
-        _require_one_place(context, token, {"domain": url.host, "app": url.app})
+        require_one_place(context, token, {"domain": url.host, "app": url.app})
         if not token.quoted and holds_several(url.stream):
             raise _one_at_a_time(context, action, token)
         if not token.quoted and is_unclear(url.stream):
             raise _unclear_name(context, param, token)
         return assignment.place(param.api, token, url)
-    _require_one_place(context, token, {})
+    require_one_place(context, token, {})
     if not token.quoted:
         # The push name as consoles and encoders show it: `stream1?txSecret=…`.
         name, _, key = token.value.partition("?")
@@ -220,34 +220,6 @@ def _assign_stream(
         if key and is_unclear(token.value):
             raise _unclear_name(context, param, token)
     return assignment.place(param.api, token)
-
-
-def _require_one_place(context: Context, token: Token, own: Mapping[str, str]) -> None:
-    """Refuse a name or an address whose query names a domain or a path that would be left out.
-
-    Args:
-        own: The domain and the path that an address itself names, by the words for them.
-    """
-    name, _, query = token.value.partition("?")
-    if token.quoted and redact(token.value) == token.value:
-        # Nothing of it is left out.
-        return
-    named = places_of(query) if query else {}
-    others = {word: one for word, one in named.items() if one.casefold() != own.get(word, "")}
-    if not others:
-        return
-    pairs = " ".join(f"{word}={quoted(printable(one))}" for word, one in others.items())
-    if own:
-        raise context.error(
-            f"This address names one place and {pairs} after it: write the name of the stream, "
-            "then domain=DOMAIN and app=PATH.",
-            token,
-        )
-    name = undecorated(name)
-    error = context.error(
-        f'After the "?" of this name stands {pairs}: write it as a word of its own.', token
-    )
-    raise offering(error, in_place(context, token, (name,), f" {pairs}") if name else ())
 
 
 def _parted(context: Context, token: Token, value: str) -> CommandError | None:

@@ -64,7 +64,7 @@ def test_place_of_the_address_is_on_a_button(text: str) -> None:
         f"live stream1 a.example.com {_OTHER}",
         f"live stream1 stream2 {_SERVER} rtmp://a.example.com/live",
         *(f"live stream1 stream2 rtmp://{_OTHER}", f"live stream1 domain=a.example.com {_SERVER}"),
-        f"live stream1 https://play.example.com/app2/stream2.flv stream3",
+        "live stream1 https://play.example.com/app2/stream2.flv stream3",
     ],
 )
 def test_name_with_several_places_is_on_no_button(text: str) -> None:
