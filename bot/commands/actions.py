@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.commands.context import Context
-from bot.commands.decoration import is_greeting, plain_word
+from bot.commands.decoration import is_greeting, plain_word, undecorated
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, quoted
 from bot.commands.offers import (
@@ -14,15 +14,19 @@ from bot.commands.offers import (
     about_host,
     about_names,
     about_stream,
+    about_verbs,
     offering,
     renamed,
 )
 from bot.commands.secrets import is_url
+from bot.commands.sentences import WORDS, reverses
 from bot.commands.several import is_shaped
+from bot.commands.spoken_keys import without_keys
 from bot.commands.suggestions import ask_for_verb, cannot, commands_for, direction_of, unknown_word
 from bot.commands.tokens import Token, tokenize
+from bot.commands.unread_times import read_time, unread_error, unread_time
 from bot.commands.vocabulary import KEYWORDS, VERBS, Vocabulary
-from bot.model.actions import Action, Effect
+from bot.model.actions import Action, Effect, Param
 
 
 def split_verb(
@@ -87,7 +91,8 @@ def resolve_action(context: Context, token: Token, verb: Effect | None) -> Actio
         return found
     others = _called(word, vocabulary)
     if others and verb is None:
-        raise context.error(ask_for_verb(word, others), token)
+        error = context.error(ask_for_verb(word, others), token)
+        raise offering(error, about_verbs(context, token, others))
     if others:
         ways = commands_for(others, verb, vocabulary)
         raise context.error(f'"{printable(word)}" {cannot(verb)}; there is {ways}.', token)
@@ -105,23 +110,29 @@ def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> Comman
     written = tokenize(context.text)
     following = [one for one in written if one.start >= token.start]
     starts = direction_of(word) is Effect.START
-    first = following[1:] if starts else following
-    names = () if is_shaped(word) and not starts else about_names(token, first, verb)
+    names = () if is_shaped(word) and not starts else about_names(context, token, following, verb)
     alternatives = (*(names or about_stream(context, token, verb)), *about_host(word, verb))
     kinds = list(dict.fromkeys(a.words for a in vocabulary.actions if verb in (None, a.effect)))
     if requests := REQUESTS.get(word.casefold()):
         ways = ", ".join(REQUEST_WAYS[one] for one in requests)
         error = context.error(f'"{printable(word)}" is not a command; {ways}.', token)
         return offering(error, (*names, *requests))
+    rest = following[1:]
+    if not names and verb in (None, Effect.STOP) and any(is_shaped(one.value) for one in rest):
+        time, others = read_time(rest)
+        if time is None:
+            return unread_error(context, unread_time(others, strict=False) or token)
+    known = [*kinds, *vocabulary.targets, *KEYWORDS, *(a.api for a in vocabulary.actions)]
+    name = "and its name" if names or reverses(word) else quoted(printable(word))
     error = unknown_word(
         context,
         f'There is no command "{printable(word)}"',
         f"; if it is a stream, write what to do with it: {' or '.join(STREAM_KINDS[verb])} "
-        f"{'and its name' if names else quoted(printable(word))}. The command help lists every "
-        "one.",
+        f"{name}. The command help lists every one.",
         token,
         word,
-        known=[*kinds, *vocabulary.targets, *KEYWORDS, *(a.api for a in vocabulary.actions)],
+        # A word of a sentence is no slip: `status of stream1` is not `off`.
+        known=[] if names and word.casefold() in WORDS else known,
     )
     if error.suggestion:
         return error
@@ -131,9 +142,19 @@ def _unknown_kind(context: Context, token: Token, verb: Effect | None) -> Comman
         ways = " or ".join(STREAM_KINDS[verb])
         sentence = f"Say first what to do with this address: {ways}. The command help lists all."
         if not is_url(word):
-            alternatives = about_address(addresses[0], verb)
+            alternatives = names or _about_address(context, addresses[0], following, verb)
         return offering(context.error(sentence, token), alternatives)
     return offering(error, alternatives)
+
+
+def _about_address(
+    context: Context, address: Token, tokens: Sequence[Token], verb: Effect | None
+) -> tuple[str, ...]:
+    """Return the commands for the one address in a text, if no other word may change them."""
+    time, rest = read_time(without_keys(context.text, tokens))
+    if time != "" or any(reverses(undecorated(one.value)) for one in rest):
+        return ()
+    return about_address(address, verb)
 
 
 def longer_variant(action: Action, tokens: Sequence[Token], vocabulary: Vocabulary) -> Action:
@@ -149,6 +170,13 @@ def longer_variant(action: Action, tokens: Sequence[Token], vocabulary: Vocabula
 def longer_action(action: Action, vocabulary: Vocabulary) -> Action | None:
     """Return the action that does the same until a given time, if there is one."""
     return next(iter(_called(action.longer_variant or "", vocabulary)), None)
+
+
+def times_of(context: Context, action: Action) -> list[Param]:
+    """Return the parameters of an action, or of what it does until a time, that are times ahead."""
+    longer = longer_action(action, context.vocabulary)
+    both = (action,) if longer is None else (action, longer)
+    return [p for one in both for p in one.params if p.type.max_days_ahead is not None]
 
 
 def local_action(word: str, vocabulary: Vocabulary) -> Action | None:

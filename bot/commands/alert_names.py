@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bot.catalog.registry import ACTIONS
 from bot.commands.alert_places import place_after
-from bot.commands.several import WORDS, is_shaped
+from bot.commands.sentences import WORDS
+from bot.commands.several import is_shaped
 
 # Non-ASCII punctuation and scripts without spaces: no URL contains them unescaped, and a name in
 # Latin letters ends there.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.catalog import param_types, stream_urls
 from bot.commands import secrets, user_lists
-from bot.commands.actions import resolve_action, split_verb
+from bot.commands.actions import resolve_action, split_verb, times_of
 from bot.commands.context import Context
 from bot.commands.decoration import (
     holds_mention,
@@ -17,8 +17,10 @@ from bot.commands.decoration import (
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import EVERYTHING, command_prefix, quoted
 from bot.commands.offers import in_place, offering
+from bot.commands.one_place import require_one_place
 from bot.commands.parsed import Assignment, ParsedArguments
-from bot.commands.several import SeveralNamesError, is_host, one_by_one
+from bot.commands.places import is_host
+from bot.commands.several import SeveralNamesError, with_ways
 from bot.commands.suggestions import unknown_word
 from bot.commands.tokens import Token, is_plain, unescape
 from bot.commands.unclear import everything, is_labelled, unclear_name
@@ -44,30 +46,41 @@ def parse_arguments(
     accounts = (token.value.casefold() for token in tokens if token.name.casefold() == "account")
     assignment = Assignment(base=base, account=next(accounts, ""))
     try:
-        for token in tokens:
+        for token in _named_first(action, tokens):
             _require_binding(context, action, token)
             longer = user_lists.continued(context, action, token, assignment)
             assignment = longer or assign(context, action, token, assignment)
         return read_arguments(context, action, assignment), assignment
-    except CommandError as error:
+    except CommandError as caught:
+        error = caught
         if isinstance(error, SeveralNamesError):
-            error.alternatives = one_by_one(context, action, tokens)
+            error = with_ways(context, action, tokens, times_of(context, action), error)
         error.hidden |= secrets.assigned(action, assignment.places)
         error.hidden |= secrets.unassigned(action, tokens, assignment.places)
-        raise
+        raise error from None
+
+
+def _named_first(action: Action, tokens: Sequence[Token]) -> Sequence[Token]:
+    """Return the tokens, with the pairs that are no name first: no bare word takes their place."""
+    if secrets.takes_secret(action) or not any(token.name for token in tokens):
+        return tokens
+    key = action.param(next(iter(action.effect_spec.key), ""))
+    return sorted(tokens, key=lambda one: not one.name or action.param(one.name) is key)
 
 
 def assign(context: Context, action: Action, token: Token, assignment: Assignment) -> Assignment:
     """Return the assignment with one more word or pair."""
-    if token.glued:
-        raise _glued(context, action, token)
     if token.name:
         name = _named_parameter(context, action, token)
     else:
         name = _next_parameter(context, action, token, assignment)
-    if name in assignment.places:
-        raise context.error(f'"{token.name}" is given twice.', token)
     param = action.param(name)
+    if token.glued and (param is None or param.type.json != "array<string>"):
+        raise _glued(context, action, token)
+    if name in assignment.places:
+        raise _given_twice(context, action, param, token)
+    if param is not None and _is_one_more(action, param, token):
+        raise _one_at_a_time(context, action, token)
     holds_host = param is not None and param.type is param_types.hostname
     if not token.quoted and (holds_host or not is_plain(token.value)):
         token = _undecorated(context, action, param, token)
@@ -95,6 +108,29 @@ def _glued(context: Context, action: Action, token: Token) -> CommandError:
     )
 
 
+def _given_twice(
+    context: Context, action: Action, param: Param | None, token: Token
+) -> CommandError:
+    """Return the error of a second value; one of several names has ways to name each."""
+    sentence = f'"{token.name}" is given twice.'
+    is_name = param is not None and param.api in action.effect_spec.key[:1]
+    if not is_name or secrets.takes_secret(action):
+        return context.error(sentence, token)
+    sentence = f'"{token.name}" is given twice: one command is for one; send one for each.'
+    return SeveralNamesError(sentence, text=context.text, start=token.start, end=token.end)
+
+
+_APPLICATION = re.compile("[0-9]{10}")
+"""An SdkAppId, as Tencent gives it; a room or a task rarely has a number like it."""
+
+
+def _is_one_more(action: Action, param: Param, token: Token) -> bool:
+    """Return whether a bare word is one more room or task, rather than their application."""
+    if token.name or param.api != "SdkAppId" or secrets.takes_secret(action):
+        return False
+    return _APPLICATION.fullmatch(undecorated(token.value)) is None
+
+
 _FREE_TEXTS = (param_types.text, param_types.reason, param_types.rtmp, param_types.address)
 """Types whose values may hold and end with any mark."""
 
@@ -110,7 +146,7 @@ def _undecorated(context: Context, action: Action, param: Param | None, token: T
         return token
     value = undecorated(token.value)
     if param is not None and param.word == "stream":
-        value = stream_urls.with_plain_query(value)
+        value = _with_bare_name(stream_urls.with_plain_query(value))
         if error := _parted(context, token, value):
             raise error
     if param is None or not is_name or param.type.json != "string":
@@ -120,6 +156,14 @@ def _undecorated(context: Context, action: Action, param: Param | None, token: T
     if error := _unlike_one_name(context, action, param, token, value):
         raise error
     return token.with_value(value)
+
+
+def _with_bare_name(value: str) -> str:
+    """Return a push name, `stream1?txSecret=…`, without decoration before its `?`."""
+    name, _, query = value.partition("?")
+    if not query or secrets.is_url(value):
+        return value
+    return f"{undecorated(name)}?{query}"
 
 
 def _unlike_one_name(
@@ -164,9 +208,11 @@ def _one_at_a_time(context: Context, action: Action, token: Token) -> CommandErr
     domain = next((a for a in context.vocabulary.actions if a.api == "ForbidLiveDomain"), None)
     stops_streams = action.effect is Effect.STOP and action.param("domain") is not None
     whole = f" {command_prefix(domain)} switches a whole domain off." if domain else ""
+    key = action.param(action.effect_spec.key[0])
+    is_text = key is None or key.type.json == "string"
+    way = "name, or quote a name that has a space or a comma" if is_text else "number"
     return SeveralNamesError(
-        f"One command is for one {what}: send one for each name, or quote a name that has a space "
-        f"or a comma.{whole if stops_streams else ''}",
+        f"One command is for one {what}: send one for each {way}.{whole if stops_streams else ''}",
         text=context.text,
         start=token.start,
         end=token.end,
@@ -190,12 +236,14 @@ def _assign_stream(
         token = token.with_value(inner)
     if secrets.is_url(token.value):
         url = read_url(context, token)
+        require_one_place(context, token, {"domain": url.host, "app": url.app})
         if not token.quoted and holds_several(url.stream):
             raise _one_at_a_time(context, action, token)
         labelled = is_labelled(context.vocabulary, url.stream)
         if not token.quoted and (labelled or is_unclear(url.stream)):
             raise unclear_name(context, param, token)
         return assignment.place(param.api, token, url)
+    require_one_place(context, token, {})
     if not token.quoted:
         # The push name as consoles and encoders show it: `stream1?txSecret=…`.
         name, _, key = token.value.partition("?")
@@ -251,10 +299,16 @@ def _name_with_slash(context: Context, token: Token, value: str) -> CommandError
 
 def _next_parameter(context: Context, action: Action, token: Token, assignment: Assignment) -> str:
     """Return the parameter that a bare word fills."""
-    site = context.vocabulary.site(action, assignment.assumed_account(context.vocabulary))
+    account = assignment.assumed_account(context.vocabulary)
+    site, given = (
+        context.vocabulary.site(action, account),
+        context.vocabulary.given(action, account),
+    )
     url_has_domain = assignment.url is not None and assignment.url.side == "push"
     for param in action.params:
         is_open = param.required and param.default is None and param.only in (None, site)
+        # Of what the policy fills in, only a host can be told from one more name.
+        is_open = is_open and (param.api not in given or _is_told(action, param))
         is_filled = param.api in assignment.places or param.api in assignment.base.values
         if is_open and not is_filled and not (url_has_domain and param.word == "domain"):
             return param.api
@@ -271,6 +325,11 @@ def _next_parameter(context: Context, action: Action, token: Token, assignment: 
         start=token.start,
         end=token.end,
     )
+
+
+def _is_told(action: Action, param: Param) -> bool:
+    """Return whether a bare word fills a parameter even where the policy does."""
+    return param.type is param_types.hostname or param.api == action.effect_spec.key[0]
 
 
 def _named_parameter(context: Context, action: Action, token: Token) -> str:

@@ -131,10 +131,11 @@ def _bare_target(context: Context, token: Token) -> str:
         return read_url(context, token).stream
     if "*" in token.value[:-1]:
         raise context.error("A * stands only at the end of a target: target=prod-*.", token)
-    if is_unclear(token.value.removesuffix("*")):
+    name = token.value.partition("?")[0] if redact(token.value) != token.value else token.value
+    if is_unclear(name.removesuffix("*")):
         shown = quoted(printable(token.value))
         raise context.error(f"Write the target without marks, or quote it all: {shown}.", token)
-    return token.value.partition("?")[0] if redact(token.value) != token.value else token.value
+    return name
 
 
 def _ending(context: Context, token: Token, query: Audit) -> Audit:

@@ -12,16 +12,22 @@ from bot.commands.context import Context
 from bot.commands.decoration import holds_mention, is_filler, joined_durations, undecorated
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import EVERYTHING
-from bot.commands.offers import SAME_WAY, offering
+from bot.commands.offers import SAME_WAY, in_place, offering
 from bot.commands.parsed import ParsedArguments
-from bot.commands.several import WORDS, is_host
+from bot.commands.places import is_host
+from bot.commands.sentences import WORDS
 from bot.commands.tokens import Token, is_plain
+from bot.commands.unread_times import is_hour
 from bot.commands.vocabulary import COMMON_NAMES
 from bot.model.actions import Action, Param
 from bot.times import is_duration
 
 _ENCODERS = ("ffmpeg", "ffmpeg.exe", "gst-launch-1.0")
-_LABELS = frozenset({"server", "url", "key", "stream", "streamkey", "stream-key", "stream_key"})
+_LABELS = frozenset(
+    {"server", "url", "key", "stream", "streamkey", "stream-key", "stream_key"}
+    | {"fms", "rtmp", "obs", "push", "name", "streamname", "stream-name", "stream_name"}
+    | {"串流密钥", "串流金鑰", "推流密钥", "推流码", "推流地址", "流名称", "服务器", "伺服器"}
+)
 """What encoders call the server and the key of a push."""
 
 _KEY = re.compile(r"[?0-9]|[^\W_][-_.][^\W_]")
@@ -58,12 +64,29 @@ def bind_words(
     joined = _with_keys(context, joined_durations(_of_command_line(tokens)), named)
     joined = _without_prepositions(_without_sign(joined), named)
     bound = [
-        replace(token, name=times[0].word) if token.name.casefold() in until else token
+        _ending(context, token, times[0]) if token.name.casefold() in until else token
         for token in _bound(joined, named)
     ]
     kept = [token for token in bound if not is_filler(token)]
     _require_name(context, action, bound, kept, base)
     return _with_times(context, action, kept, times, base)
+
+
+def _ending(context: Context, token: Token, time: Param) -> Token:
+    """Return `until TIME` as the pair that it stands for.
+
+    Raises:
+        CommandError: It may be a length of time, or an hour of the day.
+    """
+    value = undecorated(token.value)
+    if not (is_hour(value) and is_duration(value)):
+        return replace(token, name=time.word)
+    error = context.error(
+        f'"{printable(token.name)} {value}" may be an hour of the day or a length of time: write '
+        f"{time.word}={value} for the length, or until and a time like 2026-12-31T10:00Z.",
+        token,
+    )
+    raise offering(error, in_place(context, replace(token, name=time.word), (f"{value}",)))
 
 
 def _is_alone(token: Token) -> bool:

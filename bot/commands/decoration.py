@@ -277,12 +277,27 @@ def joined_durations(tokens: Sequence[Token]) -> list[Token]:
     """
     found: list[Token] = []
     for token in tokens:
-        joined = _joined(found, token)
+        joined = _joined(found, token) or _joined_by_and(found, token)
         if joined is None:
             found.append(token)
+            continue
+        found[joined.first :] = []
+        longer = _joined(found, joined.token) or _joined_by_and(found, joined.token)
+        if longer is None:
+            found.append(joined.token)
         else:
-            found[joined.first :] = [joined.token]
+            found[longer.first :] = [longer.token]
     return found
+
+
+def _joined_by_and(before: Sequence[Token], token: Token) -> "_Joined | None":
+    """Return the length of time of `2h and 30m`; None if there is none."""
+    if not before or not _is_one_of(_ALSO, before[-1]):
+        return None
+    return _joined(before[:-1], token)
+
+
+_ALSO = frozenset({"and", "&", "+"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,18 +315,32 @@ def _joined(before: Sequence[Token], token: Token) -> _Joined | None:
         return None
     value, at = undecorated(token.value), len(before) - 1
     if unit := duration_unit(value):
+        if not last.name and _is_half(last) and _HALVES[unit]:
+            return _Joined(at, replace(last, value=_HALVES[unit], end=token.end))
         if number := _number(last.value):
             half = len(before) > 1 and number == "1" and not last.name and _is_half(before[-2])
             first = before[-2] if half else last
             text = _HALVES[unit] if half else number + unit
             return _Joined(at - half, replace(first, value=text, end=token.end)) if text else None
         return None
-    if is_duration(value) and is_duration(last.value) and _is_finer(value, last.value):
-        return _Joined(at, replace(last, value=last.value + value, end=token.end))
+    length = last.value if last.name else undecorated(last.value)
+    if is_duration(value) and is_duration(length) and _is_finer(value, length):
+        return _Joined(at, replace(last, value=length + value, end=token.end))
     return None
 
 
-_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
+_NUMBERS = {
+    **{word: str(number) for number, word in enumerate(_TO_TWELVE.split())},
+    "fifteen": "15",
+    "twenty": "20",
+    "twenty-four": "24",
+    "thirty": "30",
+    "forty-five": "45",
+    "forty-eight": "48",
+    "sixty": "60",
+    "ninety": "90",
+}
 _HALVES = {"m": "30s", "h": "30m", "d": "12h", "w": "84h", "s": ""}
 _UNITS = "wdhms"
 
@@ -322,7 +351,7 @@ def _number(word: str) -> str:
     if folded in ("a", "an"):
         return "1"
     if folded in _NUMBERS:
-        return str(_NUMBERS.index(folded) + 1)
+        return _NUMBERS[folded]
     return word if word.isascii() and word.isdigit() else ""
 
 
@@ -332,5 +361,7 @@ def _is_half(token: Token) -> bool:
 
 def _is_finer(duration: str, than: str) -> bool:
     """Return whether a length of time is of a smaller unit than another."""
-    units = [duration_unit(re.sub("[0-9. ]", "", one)) for one in (than, duration)]
+    # Of a length with several units, the last one counts.
+    parts = [re.split("[0-9. ]+", one.strip()) for one in (than, duration)]
+    units = [duration_unit(next(filter(None, reversed(words)), "")) for words in parts]
     return all(units) and _UNITS.index(units[0]) < _UNITS.index(units[1])

@@ -17,6 +17,7 @@ class CommandError(ParseError):
         hidden: Spans of `text` that must not be shown.
         alternatives: Commands that may be meant, as unescaped texts with their verb.
         verbatim: The end of the sentence that holds nothing typed, and so is not redacted.
+        keys: Values that neither the sentence nor a command may show.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class CommandError(ParseError):
         self.hidden = frozenset(hidden)
         self.verbatim = verbatim
         self.alternatives: tuple[str, ...] = ()
+        self.keys: frozenset[str] = frozenset()
 
 
 class hiding:  # noqa: N801 (used like a function, as contextlib's own)
@@ -61,7 +63,7 @@ class hiding:  # noqa: N801 (used like a function, as contextlib's own)
 def redact_error(error: CommandError) -> ParseError:
     """Return a parse error without stream keys and hidden spans, its place adjusted."""
     text, start, end = error.text, error.start, error.end
-    for first, last in sorted(error.hidden, reverse=True):
+    for first, last in sorted(_merged(error.hidden), reverse=True):
         text = text[:first] + HIDDEN + text[last:]
         start = _moved(start, first, last, inside=first)
         end = _moved(end, first, last, inside=first + len(HIDDEN))
@@ -70,14 +72,28 @@ def redact_error(error: CommandError) -> ParseError:
         # A secret crosses the edge of the place: better all of the text than a wrong place.
         head, tail = "", ""
     verbatim = error.verbatim if error.sentence.endswith(error.verbatim) else ""
+    sentence = error.sentence.removesuffix(verbatim)
+    for key in sorted(error.keys, key=len, reverse=True):
+        sentence = sentence.replace(key, HIDDEN)
     return ParseError(
-        redact(error.sentence.removesuffix(verbatim)) + verbatim,
+        redact(sentence) + verbatim,
         text=whole,
         start=len(head),
         end=len(whole) - len(tail),
         suggestion=redact(error.suggestion),
         at=error.at,
     )
+
+
+def _merged(spans: AbstractSet[Span]) -> list[Span]:
+    """Return spans that do not overlap, and cover the same."""
+    found: list[Span] = []
+    for first, last in sorted(spans):
+        if found and first < found[-1][1]:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
 
 
 def _moved(at: int, first: int, last: int, *, inside: int) -> int:

@@ -11,7 +11,8 @@ from bot.commands.diagnostics import CommandError, hiding, printable
 from bot.commands.formatting import EVERYTHING, example, quoted
 from bot.commands.offers import SAME_WAY, offering, parsed
 from bot.commands.parsed import Assignment, Interpretation
-from bot.commands.several import is_listed, likely_names
+from bot.commands.several import names_among
+from bot.commands.spoken_keys import without_keys
 from bot.commands.tokens import Token, tokenize
 from bot.commands.unclear import is_labelled
 from bot.commands.values import read_account, read_case, read_value
@@ -89,7 +90,7 @@ def _hold_target(
         if name:
             return _without_key(context, name, typed), vocabulary.meant
         outer = _in_outer_text(context, error, typed)
-        names = _targets_by_name(context, text)
+        names = _targets_by_name(context, action, text)
         if typed is None and (unclear := _unclear_name(context, text)):
             raise unclear from None
         if names:
@@ -144,11 +145,15 @@ def _unclear_name(context: Context, text: str) -> CommandError | None:
     return context.error(f"Write the name of one {sort} without marks around it{way}.", name)
 
 
-def _targets_by_name(context: Context, text: str) -> list[str]:
+def _targets_by_name(context: Context, action: Action, text: str) -> list[str]:
     """Return each target of a text like `stream a, b`."""
     sort, *words = _bare_words(context, text, split=True) or ("",)
+    if not words:
+        return []
+    tokens = [token for token in tokenize(text) if not (token.name or is_filler(token))]
     actions = context.vocabulary.actions
-    names = likely_names(words, listed=is_listed(text))
+    inner = Context(text, context.vocabulary, context.now)
+    names = names_among(inner, action, without_keys(text, tokens[1:]))
     targets = [effects.parse_hold_target((sort, name), actions, context.now) for name in names]
     return list(dict.fromkeys(filter(None, targets)))
 

@@ -5,18 +5,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from bot.commands.context import Context
 from bot.commands.decoration import holds_mention, holds_several, is_unclear, undecorated
+from bot.commands.defaults import default_value
 from bot.commands.diagnostics import CommandError, printable
 from bot.commands.formatting import command_prefix, format_command, quoted
 from bot.commands.parsed import Audit, ParseResult
-from bot.commands.secrets import takes_secret
-from bot.commands.several import REVERSING, is_host, is_shaped
+from bot.commands.places import find_places, is_host
+from bot.commands.secrets import is_url, takes_secret
+from bot.commands.sentences import reverses
+from bot.commands.several import is_shaped, names_of
+from bot.commands.spoken_keys import without_keys
 from bot.commands.suggestions import direction_of
 from bot.commands.tokens import Token, escape_signs
+from bot.commands.unread_times import read_time
 from bot.errors import SuggestedCommand
 from bot.model.actions import Action, Effect
 from bot.model.commands import Command
 from bot.redact import redact
-from bot.times import is_duration
+from bot.times import TO_MINUTE, format_duration, format_utc, is_duration, parse_instant
 
 _UNDO = ("undo", "revert", "rollback", "back", "bring", "lift", "restore")
 _LOOK = (
@@ -107,36 +112,80 @@ def about_stream(context: Context, token: Token, verb: Effect | None) -> tuple[s
     )
 
 
-def about_names(first: Token, tokens: Sequence[Token], verb: Effect | None) -> tuple[str, ...]:
+def about_names(
+    context: Context, first: Token, tokens: Sequence[Token], verb: Effect | None
+) -> tuple[str, ...]:
     """Return the commands for the names among the words of a sentence without a kind.
+
+    There is none where the rest of the sentence is not understood.
 
     Args:
         first: The word that is no kind, and no name.
         tokens: All words from there on.
     """
-    words = [(one, undecorated(one.value)) for one in tokens if not one.name]
-    names = [
-        word
-        for one, word in words
-        if is_shaped(word) and not (is_host(word) or is_duration(word) or is_unclear(word))
-        if one.quoted or not (holds_several(word) or holds_mention(word))
-    ]
-    hosts = [f" domain={word}" for _, word in words if is_host(word)][:1]
-    times = [f" {word}" for _, word in words if is_duration(word)][:1]
     begin = undecorated(first.value).casefold()
-    ways = _stream_ways(verb)
+    tokens = [one for one in without_keys(context.text, tokens) if one.start != first.start]
     if begin in _WHO:
-        return tuple(f"audit target={quoted(name)}" for name in names)
-    said = {word.casefold() for _, word in words}
-    if said & REVERSING:
-        return ()
-    turns_on = begin in _TURN and said & {"on", "back", "continue"} and not said & {"off", "down"}
+        words = ((one, undecorated(one.value)) for one in tokens if not one.name)
+        return tuple(f"audit target={quoted(word)}" for one, word in words if _is_name(one, word))
+    said = {undecorated(one.value).casefold() for one in tokens if not one.name}
+    turns_on = begin in _TURN and said & _ON and not said & {"off", "down"}
     if begin in _UNDO or turns_on or direction_of(begin) is Effect.START:
-        ways, times = ["start live"], []
-    elif begin in _LOOK:
-        ways, times = ["status live"], []
-    rest = "".join([*hosts, *times])
-    return tuple(f"{way} {quoted(name)}{rest}" for name in dict.fromkeys(names) for way in ways)
+        return _about(context, tokens, ["start live"], Effect.START)
+    if begin in _LOOK or verb is Effect.READ:
+        return _about(context, tokens, ["status live"], Effect.READ)
+    if reverses(begin) and not said & {"off", "down"}:
+        return ()
+    ways = _stream_ways(verb)
+    return _about(context, tokens, ways, Effect.START if verb is Effect.START else Effect.STOP)
+
+
+_ON = frozenset({"on", "back", "continue"})
+
+
+def _is_name(token: Token, word: str) -> bool:
+    """Return whether a word of a sentence has the shape of one name."""
+    if not is_shaped(word) or is_host(word) or is_duration(word) or is_unclear(word):
+        return False
+    return token.quoted or not (holds_several(word) or holds_mention(word))
+
+
+def _about(
+    context: Context,
+    tokens: Sequence[Token],
+    ways: Sequence[str],
+    effect: Effect,
+) -> tuple[str, ...]:
+    """Return the commands for the names in a sentence, with its place and its time.
+
+    Args:
+        ways: The first words of the commands.
+    """
+    time, rest = read_time(tokens)
+    if time is None and effect is Effect.STOP:
+        return ()
+    named = {one.name.casefold(): one.value for one in rest if one.name}
+    # What was banned goes on again.
+    allowed = _ON | {"ban"} if effect is Effect.START else ()
+    words = [one for one in rest if not one.name and one.value.casefold() not in allowed]
+    places = find_places(words, named)
+    if not places.is_clear:
+        return ()
+    pairs = "".join(f" {name}={quoted(value)}" for name, value in named.items())
+    pairs += f" {time}" if time and effect is Effect.STOP else ""
+    return tuple(
+        f"{way} {quoted(name)}{'' if is_url(name) else places.pairs}{pairs}"
+        for way in ways
+        # Any word that is not understood may be the time of a ban.
+        for name in names_of(context, places.words, effect, strict=way.endswith("ban"))
+        if is_shaped(name)
+    )
+
+
+def about_verbs(context: Context, token: Token, actions: Iterable[Action]) -> tuple[str, ...]:
+    """Return the text under each verb that its kind may have: `stop ban stream1`."""
+    verbs = dict.fromkeys(_VERBS[one.effect] for one in actions if one.effect in _VERBS)
+    return tuple(f"{verb} {context.text[token.start :]}" for verb in verbs)
 
 
 def about_host(word: str, verb: Effect | None) -> tuple[str, ...]:
@@ -189,8 +238,10 @@ def runnable(
         if len(found) == MOST:
             break
         shown = _without_keys(result) if error.hidden or redact(text) != text else text
+        if any(key in shown for key in error.keys):
+            continue
         if shown and len(shown) <= _LONGEST and redact(shown) == shown:
-            label = _label(result)
+            label = _label(context, result)
             found.setdefault(label, SuggestedCommand(label, escape_signs(shown)))
     return tuple(found.values())
 
@@ -231,7 +282,7 @@ def _audit_label(query: Audit) -> str:
     return f"What ran of {query.apis[-1]}" if query.apis else "What ran"
 
 
-def _label(result: ParseResult) -> str:
+def _label(context: Context, result: ParseResult) -> str:
     if isinstance(result, Audit):
         return printable(_audit_label(result))[:_LONGEST_LABEL]
     if not isinstance(result, Command):
@@ -248,4 +299,23 @@ def _label(result: ParseResult) -> str:
         begin = "Ban"
     elif action.words != "live":
         begin = f"{begin} {action.words}"
-    return printable(f"{begin} {result.target}")[:_LONGEST_LABEL]
+    end = _end(context, result)
+    return printable(f"{begin} {result.target}")[: _LONGEST_LABEL - len(end)] + end
+
+
+def _end(context: Context, command: Command) -> str:
+    """Return until when a command is to last, where that is typed; else nothing."""
+    seconds = command.spans.get(_ends_at(command))
+    if seconds is not None:
+        return f" for {format_duration(seconds)}"
+    param = next((p for p in command.action.params if p.api == _ends_at(command)), None)
+    given = command.params.get(param.api) if param is not None else None
+    if param is None or given == default_value(context, command.action, param, command.account):
+        return ""
+    at = parse_instant(given)
+    return "" if at is None else f" until {format_utc(at, TO_MINUTE)}"
+
+
+def _ends_at(command: Command) -> str:
+    """Return the name of the parameter that ends what a command does; empty if it has none."""
+    return command.action.expiry[0] if command.action.expiry else ""

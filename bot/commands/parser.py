@@ -23,6 +23,7 @@ from bot.commands.parsed import (
     ParseResult,
     WhoAmI,
 )
+from bot.commands.spoken_keys import spoken_keys, values_of
 from bot.commands.targets import find_target, resolve_target
 from bot.commands.tokens import Token, unescape
 from bot.commands.vocabulary import VERBS, Vocabulary
@@ -61,6 +62,9 @@ def parse(text: str, *, verb: Effect | None, vocabulary: Vocabulary, now: float)
     try:
         return _interpret(context, verb).result
     except CommandError as error:
+        spans = spoken_keys(error.text)
+        error.hidden |= spans
+        error.keys = values_of(error.text, spans)
         redacted = redact_error(error)
         redacted.commands = runnable(error, context, verb, _interpret_alone)
     # Raised outside of the handler, so that the unredacted error is not its context.

@@ -2,50 +2,38 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+from bot.catalog import stream_urls
 from bot.commands import secrets
 from bot.commands.context import Context
 from bot.commands.decoration import holds_mention, is_filler, is_unclear, split_names, undecorated
 from bot.commands.diagnostics import CommandError
 from bot.commands.formatting import as_typed, command_prefix, quoted
+from bot.commands.places import find_places
+from bot.commands.queries import places_of
+from bot.commands.sentences import (
+    ALWAYS_OWN,
+    JOINING,
+    REASONS,
+    WORDS,
+    asks_for_more,
+    own_words,
+    reverses,
+)
+from bot.commands.spoken_keys import without_keys
 from bot.commands.tokens import QUOTES, Token
-from bot.model.actions import Action
+from bot.commands.unread_times import delayed_error, delaying, unread_error, unread_time
+from bot.model.actions import Action, Effect, Param
 from bot.times import is_duration
 
-_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}", re.IGNORECASE)
 _LISTED = re.compile(r"[,;|&+/\n\u3001\uff0c\uff1b]|\band\b", re.IGNORECASE)
-REVERSING = frozenset(
-    {"not", "no", "except", "but", "without", "excluding", "never", "don't", "dont", "unless", "if"}
-    | {"after", "before", "later", "when", "once", "in"}
-)
-"""Words that reverse or delay what is asked."""
-
-_OF_COMMAND = frozenset({"stop", "start", "status", "live", "ban", "or", "the"})
 _SHAPE = re.compile(r"[0-9]|[^\W_][-_.][^\W_]|[^\x00-\x7f]")
 """What names have, and hardly any word of a sentence."""
-
-WORDS = frozenset(
-    """
-    a about after again air all also an any are as at be because been before being both but by
-    called can cannot can't do does down due during every everything feed for from get has have
-    he her here him his how i if in into is isn't it its it's kill let live me more my named near
-    no not of off on once one only or our out over push re she since so some start status stop
-    stopped stream streams than that the their them then there these they thing things this those
-    through till to too two under until up us very via was we were what what's whats when where
-    which who who's whole why will with without yes yet you your
-    """.split()  # noqa: SIM905
-)
-"""Words of a sentence, which are hardly the name of a stream."""
 
 
 class SeveralNamesError(CommandError):
     """There are more words than a command takes."""
-
-
-def is_host(word: str) -> bool:
-    """Return whether a word is a host name, rather than a name with a point in it."""
-    return _HOST.fullmatch(word) is not None
 
 
 def is_shaped(word: str) -> bool:
@@ -53,29 +41,94 @@ def is_shaped(word: str) -> bool:
     return _SHAPE.search(word) is not None or secrets.is_url(word)
 
 
-def one_by_one(context: Context, action: Action, tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Return a command for each name among the words after a kind, with all other values.
+def with_ways(
+    context: Context,
+    action: Action,
+    tokens: Sequence[Token],
+    times: Sequence[Param],
+    error: CommandError,
+) -> CommandError:
+    """Return the error of several names with a command for each, or that of an unread time.
 
     Args:
         tokens: All that stand after the kind.
+        times: The parameters that a length of time may be for.
+    """
+    tokens = without_keys(context.text, tokens)
+    if times:
+        if late := delaying(tokens, times[0].word):
+            return delayed_error(context, late)
+        if unread := unread_time(tokens, strict=_has_end(action)):
+            return unread_error(context, unread)
+    error.alternatives = one_by_one(context, action, tokens)
+    return error
+
+
+def _has_end(action: Action) -> bool:
+    """Return whether what an action does ends at a time that it takes."""
+    return any(param.type.max_days_ahead is not None for param in action.params)
+
+
+def one_by_one(context: Context, action: Action, tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Return a command for each name among the words after a kind, with all other values.
+
+    There is none where the rest of the text is not understood.
     """
     key = action.param(next(iter(action.effect_spec.key), ""))
-    if key is None or secrets.takes_secret(action) or key.type.json != "string":
+    if key is None or secrets.takes_secret(action) or key.type.json not in ("string", "uint64"):
         return ()
     named = [token for token in tokens if token.name and action.param(token.name) is not key]
-    words = [token for token in tokens if token not in named]
-    hosts = [one for one in words if not one.quoted and is_host(undecorated(one.value))]
-    has_domain = action.param("domain") is not None and key.word != "domain"
-    if has_domain and len(hosts) == 1 and not any(one.name == "domain" for one in named):
-        words.remove(hosts[0])
-        named.append(Token("domain", undecorated(hosts[0].value), 0, 0, 0, 0))
-    names: Sequence[str] = list(dict.fromkeys(_names(words)))
-    if REVERSING & {name.casefold() for name in names}:
+    words = [token for token in tokens if token not in named and not _is_glued(context, token)]
+    pairs = ""
+    if key.word != "domain":
+        texts = {param.word: one.value for one in named if (param := action.param(one.name))}
+        places = find_places(words, texts)
+        takes_place = action.param("domain") is not None
+        if places.has_server and not (takes_place and places.is_clear):
+            return ()
+        # Of a place that is not sure, only the addresses themselves are.
+        words = [one for one in places.words if places.is_clear or "/" in one.value]
+        pairs = places.pairs if takes_place else ""
+    names = names_among(context, action, words)
+    if key.type.json == "uint64":
+        names = [name for name in names if name.isdecimal()]
+    rest = "".join(f" {token.name}={_value(token)}" for token in named)
+    return tuple(
+        f"{command_prefix(action)} {as_typed(name)}{rest}{'' if secrets.is_url(name) else pairs}"
+        for name in names
+    )
+
+
+def names_among(context: Context, action: Action, words: Sequence[Token]) -> Sequence[str]:
+    """Return the names among the words after a kind."""
+    own = own_words(action, context.vocabulary)
+    return names_of(context, words, action.effect, own, strict=_has_end(action))
+
+
+def names_of(
+    context: Context,
+    words: Sequence[Token],
+    effect: Effect,
+    own: frozenset[str] = ALWAYS_OWN,
+    *,
+    strict: bool,
+) -> Sequence[str]:
+    """Return the names among words; none where the sentence may say something else of them.
+
+    Args:
+        effect: What the command does.
+        own: Words that repeat the command.
+        strict: Every word must be understood: it may be a time.
+    """
+    parts = list(_parts(context.text, words))
+    said = [word for part in parts for word in part]
+    if any(map(reverses, said)):
         # What is named may be what must go on, or is meant for later.
         return ()
-    rest = "".join(f" {token.name}={_value(token)}" for token in named)
-    names = likely_names(names, listed=_is_list(context.text, words))
-    return tuple(f"{command_prefix(action)} {as_typed(name)}{rest}" for name in names)
+    if asks_for_more(said, own, effect, context.vocabulary):
+        return ()
+    names = (_without_query(name) for name in likely_names(parts, own, strict=strict))
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def is_listed(text: str) -> bool:
@@ -83,42 +136,94 @@ def is_listed(text: str) -> bool:
     return _LISTED.search(text) is not None
 
 
-def _is_list(text: str, words: Sequence[Token]) -> bool:
-    """Return whether words are separated by more than spaces."""
-    if any(not one.quoted and len(split_names(undecorated(one.value))) > 1 for one in words):
-        return True
-    between = (text[first.end - 1 : then.start] for first, then in itertools.pairwise(words))
-    return any(map(is_listed, between))
+def _parts(text: str, words: Sequence[Token]) -> Iterator[list[str]]:
+    """Yield the words between one sign of a list and the next."""
+    part: list[str] = []
+    for before, token in itertools.zip_longest([None, *words], words):
+        if token is None:
+            break
+        if before is not None and is_listed(text[before.end - 1 : token.start]):
+            yield part
+            part = []
+        first, *others = _words(token) or [""]
+        part += [first] if first else []
+        for other in others:
+            yield part
+            part = [other]
+    yield part
 
 
-def _names(words: Sequence[Token]) -> Iterator[str]:
-    for token in words:
-        if token.glued:
-            yield from (one for one in token.glued if one and not QUOTES & set(one))
-        elif token.quoted and not QUOTES & set(token.value):
-            yield token.value
-        if token.quoted:
-            continue
-        for one in split_names(undecorated(token.value)):
-            name = undecorated(one)
-            if is_unclear(name.partition("?")[0] if secrets.is_url(name) else name):
-                continue
-            if not (is_filler(token) or holds_mention(name) or is_duration(name)):
-                yield name
+def _words(token: Token) -> list[str]:
+    """Return what stands in a token: one word, or each of a list without spaces."""
+    if token.quoted:
+        return [one for one in token.glued or (token.value,) if one and not QUOTES & set(one)]
+    words = [undecorated(one) for one in split_names(undecorated(token.value))]
+    return [word for word in words if _may_be_word(token, word)]
 
 
-def likely_names(names: Sequence[str], *, listed: bool) -> Sequence[str]:
-    """Return the names of a list; of a sentence only what is no word of it."""
-    if all(len(name) == 1 for name in names):
+def _may_be_word(token: Token, word: str) -> bool:
+    if is_unclear(word.partition("?")[0] if secrets.is_url(word) else word):
+        return False
+    return not (is_filler(token) or holds_mention(word) or is_duration(word))
+
+
+def likely_names(
+    parts: Sequence[Sequence[str]], own: Collection[str], *, strict: bool
+) -> Sequence[str]:
+    """Return the names of a list; of a sentence only what is no word of it.
+
+    Args:
+        parts: The words between one sign of a list and the next.
+        own: Words that repeat the command.
+        strict: Every word must be understood: it may be a time.
+    """
+    words = [word for part in parts for word in part]
+    if all(len(word) == 1 for word in words):
         # Nobody writes a sentence of letters: `a` is no article here.
-        return names
-    if listed:
-        return [name for name in names if name.casefold() not in _OF_COMMAND]
-    others = [name for name in names if name.casefold() not in WORDS]
-    shaped = [name for name in others if is_shaped(name)]
-    if shaped:
-        return shaped
-    return others if len(others) == len(names) else others[:1]
+        return words
+    items = [[word for word in part if word.casefold() not in own] for part in parts]
+    items = [item for item in items if item]
+    if len(parts) > 1 and all(len(item) == 1 for item in items):
+        names = [name for (name,) in items]
+        return [] if strict and len({is_shaped(name) for name in names}) > 1 else names
+    said = list(itertools.takewhile(lambda word: word.casefold() not in REASONS, words))
+    return _of_sentence(said, own, strict=strict, goes_on=len(said) < len(words))
+
+
+def _of_sentence(
+    words: Sequence[str], own: Collection[str], *, strict: bool, goes_on: bool
+) -> Sequence[str]:
+    """Return the names of a sentence; none where a word that is not understood may exclude one.
+
+    Args:
+        goes_on: It goes on with a reason.
+    """
+    others = [word for word in words if word.casefold() not in WORDS | {*own}]
+    names = [word for word in others if is_shaped(word) or " " in word]
+    if not names:
+        if len(others) == len(words) and not goes_on:
+            return others
+        return others[:1] if len(others) == 1 or not strict else []
+    first, last = words.index(names[0]), len(words) - 1 - words[::-1].index(names[-1])
+    unknown = [at for at, word in enumerate(words) if word in others and word not in names]
+    if any(at < last for at in unknown) or (unknown and (strict or len(names) > 1)):
+        return []
+    between = [word for word in words[first:last] if word not in names]
+    return names if all(word.casefold() in JOINING | {*own} for word in between) else []
+
+
+def _without_query(name: str) -> str:
+    """Return a name without the key after its `?`; empty if a place stands there."""
+    bare, _, query = name.partition("?")
+    return name if secrets.is_url(name) else "" if places_of(query) else bare
+
+
+def _is_glued(context: Context, token: Token) -> bool:
+    """Return whether a token is a server and a word of the sentence after it."""
+    if token.quoted or not re.search(r"\s", context.text[token.start : token.end]):
+        return False
+    url = stream_urls.find_url(token.value) if secrets.is_url(token.value) else None
+    return url is not None and url.stream.casefold() in WORDS
 
 
 def _value(token: Token) -> str:
