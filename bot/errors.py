@@ -87,7 +87,13 @@ class ParseError(StopstreamError):
 
 
 class StoreError(StopstreamError):
-    """The database cannot be written or read now."""
+    """The database cannot be written or read now.
+
+    Attributes:
+        place: Which database, for somebody at a terminal; empty where nobody has said so.
+    """
+
+    place = ""
 
 
 class NoTablesError(StoreError):

@@ -43,7 +43,7 @@ def _with_store(work: StoreCommand, *, with_signer: bool = True) -> Command:
     """
 
     async def command(settings: Settings, options: argparse.Namespace) -> int:
-        store = open_store(settings, with_signer=with_signer, may_create=False)
+        store = open_store(settings, with_signer=with_signer)
         try:
             return await work(store, settings, options)
         finally:

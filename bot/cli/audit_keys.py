@@ -43,7 +43,7 @@ async def rotate_key(settings: Settings, options: argparse.Namespace) -> int:
     Raises:
         ConfigError: There is no place for the new key, or no key until now.
     """
-    store = open_store(settings, with_signer=False, may_create=False)
+    store = open_store(settings, with_signer=False)
     try:
         if options.abandon_key:
             return await _abandon(settings, store, options.reason)

@@ -22,7 +22,7 @@ async def verify(settings: Settings, options: argparse.Namespace) -> int:
     # Before the snapshot: the file is written after each commit, so it is never newer than that.
     last_seal = last_seal_file(settings).read()
     # Without a signer: to verify an audit log must not create a key for it.
-    store = open_store(settings, with_signer=False, may_create=False)
+    store = open_store(settings, with_signer=False)
     try:
         channel = await read_channel(settings, store, options) if options.against_channel else None
         with open_copy(options.against) as copy, store.audit_log.snapshot() as audited:

@@ -27,10 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             complain(problem)
         return USAGE
     except NoTablesError as error:
-        complain(f"the database: {error}")
+        complain(_of_database(error))
         return DONE if _only_lists(options) else FAILED
     except StoreError as error:
-        complain(f"the database: {error}")
+        complain(_of_database(error))
         return FAILED
     except KeyboardInterrupt:
         return FAILED
@@ -70,6 +70,12 @@ def _imported(options: argparse.Namespace) -> Callable[[], int]:
             from bot.cli.terminal import run  # noqa: PLC0415 (see above)
 
             return lambda: run(options)
+
+
+def _of_database(error: StoreError) -> str:
+    from bot.cli.store_place import sentence_of  # noqa: PLC0415 (see above)
+
+    return sentence_of(error)
 
 
 def _only_lists(options: argparse.Namespace) -> bool:

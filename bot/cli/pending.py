@@ -20,7 +20,7 @@ _MOST = 1000
 
 async def pending(settings: Settings, _options: argparse.Namespace) -> int:
     """Print a line for each operation that has no ending yet."""
-    store = open_store(settings, may_create=False)
+    store = open_store(settings)
     try:
         for operation in await store.operations.unfinished():
             line = _line(operation, f"{operation.state.value:<8}", operation.asked_at)
@@ -35,7 +35,7 @@ async def pending(settings: Settings, _options: argparse.Namespace) -> int:
 
 async def off(settings: Settings, _options: argparse.Namespace) -> int:
     """Print a line for each resource that is off and not yet on again, and for each hold."""
-    store = open_store(settings, may_create=False)
+    store = open_store(settings)
     try:
         for word, entry in [
             *(("off", off) for off in await store.off_air.list(_MOST)),

@@ -14,9 +14,10 @@ from bot.cli.command_text import complain_of_no_action, complain_of_syntax, impl
 from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
 from bot.cli.pending import awaited
 from bot.cli.settings import Settings
+from bot.cli.store_place import is_chosen, place_of
 from bot.cli.wiring import Parts, build, open_cloud, open_directory, open_policy, open_store
 from bot.commands.formatting import format_command, quoted
-from bot.errors import ParseError
+from bot.errors import NoTablesError, ParseError
 from bot.metrics import Metrics
 from bot.model.actions import Approval, Json, Params
 from bot.model.commands import Command, Invocation, Via
@@ -26,6 +27,7 @@ from bot.model.verdicts import RequestPreview, Verdict
 from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded
 from bot.operations.service import Service
 from bot.redact import redact
+from bot.storage.store import Store
 from bot.supervision import Supervisor
 from bot.times import parse_duration
 
@@ -34,7 +36,7 @@ _SUCCESSFUL = frozenset({State.ACCEPTED, State.ALREADY})
 
 async def run(settings: Settings, options: argparse.Namespace) -> int:
     """Run one command, wait for its ending and print it."""
-    async with _replica(settings) as parts:
+    async with _replica(settings, may_create=is_chosen(settings)) as parts:
         invocation = Invocation(
             key=_new_key(),
             actor=Actor(parts.team, options.actor),
@@ -89,10 +91,14 @@ async def decide(settings: Settings, options: argparse.Namespace) -> int:
 
 
 @asynccontextmanager
-async def _replica(settings: Settings) -> AsyncIterator[Parts]:
-    """Yield a replica that runs its own operations and delivers nothing to Slack."""
+async def _replica(settings: Settings, *, may_create: bool = False) -> AsyncIterator[Parts]:
+    """Yield a replica that runs its own operations and delivers nothing to Slack.
+
+    Args:
+        may_create: Make the tables of a database that has none.
+    """
     policy = open_policy(settings)
-    store = open_store(settings)
+    store = _open_store(settings, may_create=may_create)
     cloud = open_cloud(settings, lambda: policy.value)
     metrics = Metrics()
     try:
@@ -118,6 +124,18 @@ async def _replica(settings: Settings) -> AsyncIterator[Parts]:
     finally:
         await cloud.close()
         await store.close()
+
+
+def _open_store(settings: Settings, *, may_create: bool) -> Store:
+    """Open the database; say so where it is made for this, because no hold counts in a new one."""
+    try:
+        return open_store(settings)
+    except NoTablesError:
+        if not may_create:
+            raise
+    store = open_store(settings, may_create=True)
+    complain(f"the database {place_of(settings)} is new: no hold and no earlier request counts")
+    return store
 
 
 def _with_reason(options: argparse.Namespace) -> str:

@@ -218,7 +218,7 @@ class Server:
     async def _open(self) -> None:
         """Open one part after the other; the last one is closed first."""
         settings = self.settings
-        store = self.store = open_store(settings, may_upgrade=True)
+        store = self.store = open_store(settings, may_create=True, may_upgrade=True)
         self._stack.push_async_callback(store.close)
         store.session.on_query = self.metrics.database.labels("read").observe
         store.session.writer.on_commit = self.metrics.database.labels("write").observe

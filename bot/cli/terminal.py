@@ -10,6 +10,7 @@ from bot import telemetry
 from bot.cli import audit, callbacks, cam_policy, check, database, pending, policy
 from bot.cli import run as operations
 from bot.cli.settings import Settings, read_settings, read_usable_settings
+from bot.cli.store_place import naming_database
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -34,4 +35,5 @@ def run(options: argparse.Namespace) -> int:
         return asyncio.run(check.check(settings, names=os.environ, unusable=unusable))
     settings = read_settings()
     telemetry.configure(settings.log_format, level="ERROR", secrets=settings.secrets())
-    return asyncio.run(COMMANDS[options.command](settings, options))
+    with naming_database(settings):
+        return asyncio.run(COMMANDS[options.command](settings, options))

@@ -16,6 +16,7 @@ from bot.catalog.registry import PRODUCTS
 from bot.cli.output import complain
 from bot.cli.secret_files import variable
 from bot.cli.settings import Settings
+from bot.cli.store_place import naming_database
 from bot.clock_skew import ClockSkew
 from bot.errors import ConfigError, DirectoryError, StoreError
 from bot.metrics import Metrics
@@ -206,7 +207,7 @@ def open_store(
     settings: Settings,
     *,
     with_signer: bool = True,
-    may_create: bool = True,
+    may_create: bool = False,
     may_upgrade: bool = False,
 ) -> Store:
     """Open the database, and load the key that signs the audit log.
@@ -222,7 +223,8 @@ def open_store(
     """
     engine = database.connect(settings.database_url)
     try:
-        database.prepare(engine, may_create=may_create, may_upgrade=may_upgrade)
+        with naming_database(settings):
+            database.prepare(engine, may_create=may_create, may_upgrade=may_upgrade)
     except StoreError:
         engine.dispose()
         raise

@@ -162,7 +162,7 @@ class Schema:
     def next_step(self) -> str:
         """What makes this release work with it, as a sentence; empty where it works."""
         if self.current is None:
-            return "stopstream serve makes the tables"
+            return "stopstream db upgrade or stopstream serve makes the tables"
         if self.is_usable:
             return ""
         if self.is_newer:

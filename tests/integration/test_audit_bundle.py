@@ -35,7 +35,7 @@ LINK = f"https://acme.slack.com/archives/C0INC/p{THREAD.replace('.', '')}"
 async def trail(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A trail with two operations of a case between those of others."""
     monkeypatch.chdir(tmp_path)
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     for number, (operation, kind, case) in enumerate(
         (
             ("other1", "asked", ""),

@@ -37,7 +37,7 @@ async def test_rotated_key_verifies_from_either_side(
 
     assert old != new
     assert await run(settings, "verify") == 0
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     with store.audit_log.snapshot() as audited:
         for trusted in ([old], [new], [old, new]):
             assert audited.verify(trusted, lambda _seq: None).found is None
@@ -58,7 +58,7 @@ async def test_rotation_ends_the_power_of_the_old_key(settings: Settings) -> Non
     old = load_signer(None, settings.key_file)
     assert await run(settings, "rotate-key") == 0
     await filled(settings)
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     with store.session.engine.begin() as connection:
         attacker.append(connection)
         attacker.sign_end(connection, old)
@@ -80,7 +80,7 @@ async def test_rotation_breaks_off_and_goes_on(settings: Settings) -> None:
     settings.key_file.with_name("stopstream.key.new").write_bytes(new)
     settings.key_file.write_bytes(before)
     with pytest.raises(ConfigError, match="all replicas need the same key"):
-        open_store(settings)
+        open_store(settings, may_create=True)
 
     assert await run(settings, "rotate-key") == 0
 
@@ -91,7 +91,7 @@ async def test_rotation_breaks_off_and_goes_on(settings: Settings) -> None:
 
 async def test_replica_with_the_old_key_writes_nothing_more(settings: Settings) -> None:
     """A replica that runs on after a rotation refuses to write, and reports no tampering."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await fill(store)
     assert await run(settings, "rotate-key") == 0
     with pytest.raises(StrangeKeyError, match="all replicas need the same key"):
@@ -109,7 +109,7 @@ async def test_lost_key_stops_the_start_until_it_is_abandoned(
     lost = load_signer(None, settings.key_file).public
     settings.key_file.unlink()
     with pytest.raises(ConfigError, match="put it back; if it is lost"):
-        open_store(settings)
+        open_store(settings, may_create=True)
     assert not settings.key_file.exists()
     with pytest.raises(ConfigError, match="--abandon-key"):
         await run(settings, "rotate-key")
@@ -122,7 +122,7 @@ async def test_lost_key_stops_the_start_until_it_is_abandoned(
     capsys.readouterr()
     assert await run(settings, "verify") == 0
     assert f"replaces the key {fingerprint(lost)}" in capsys.readouterr().out
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     with store.audit_log.snapshot() as audited:
         # Who knows the old key alone is not told to trust the new one.
         found = audited.verify([lost], lambda _seq: None).found
@@ -144,7 +144,7 @@ async def test_strange_key_stops_the_start(settings: Settings) -> None:
     load_signer(None, other.key_file)
 
     with pytest.raises(ConfigError) as raised:
-        open_store(other)
+        open_store(other, may_create=True)
 
     assert fingerprint(mine.public) in str(raised.value)
     assert "rotate-key" in str(raised.value)
@@ -163,7 +163,7 @@ async def test_tampering_is_open_until_it_is_acknowledged(
 ) -> None:
     """A `tampered` record fails verify until somebody acknowledges it, and is named ever after."""
     await filled(settings)
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await fill(store)
     with store.session.engine.begin() as connection:
         attacker.append(connection)
@@ -181,7 +181,7 @@ async def test_tampering_is_open_until_it_is_acknowledged(
     assert f"record {tampered} says that nobody vouches for" in capsys.readouterr().out
     assert await run(settings, "acknowledge", str(tampered), "--reason", "again") == 1
     # What was forged then earns no trust by that.
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     with store.session.engine.begin() as connection:
         attacker.append(connection)
         attacker.own_end(connection)
@@ -206,7 +206,7 @@ async def test_retention_keeps_open_tampering(database_url: str) -> None:
 
 async def test_checkpoint_removed_from_the_database_is_missing(settings: Settings) -> None:
     """Each checkpoint is a record of the log, so that its seal cannot be removed unseen."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await fill(store)
     assert await store.audit_log.checkpoint()
     assert not await store.audit_log.checkpoint(), "its own record needs no other"

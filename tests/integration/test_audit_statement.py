@@ -44,7 +44,7 @@ async def trail(tmp_path: Path) -> Settings:
         STOPSTREAM_DATABASE_URL=f"sqlite:///{tmp_path / 'stopstream.db'}",
         STOPSTREAM_POLICY=str(policy),
     )
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     for fact in (
         ended("ban1"),
         ended("drop1", api="DropLiveStream"),

@@ -44,7 +44,7 @@ async def test_copy_made_while_it_is_written_to_is_whole(
 ) -> None:
     """It is as of one moment, is verified with the key, and a bot can go on with it."""
     await audit_terminal.filled(settings)
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     written = asyncio.create_task(audit_terminal.fill(store, 200))
     copy = tmp_path / "copy.db"
     assert await back_up(settings, copy) == 0
@@ -79,7 +79,7 @@ async def test_older_copy_in_the_place_of_the_database_is_told(
     await audit_terminal.filled(settings)
     capsys.readouterr()
     assert await audit_terminal.run(settings, "verify") == 1
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     with store.audit_log.records() as found:
         numbers = [str(one.seq) for one in found if one.kind == "tampered"]
     await store.close()
@@ -138,7 +138,7 @@ async def test_postgres_archive_is_restored(
     await asyncio.to_thread(partial(subprocess.run, restore, check=True))
     restored = read_settings(STOPSTREAM_DATABASE_URL=empty_postgres_url, **key)
     assert await audit_terminal.run(restored, "verify") == 0
-    store = open_store(restored)
+    store = open_store(restored, may_create=True)
     await store.audit_log.record(Fact("exported", "", {}))
     await store.close()
     assert await audit_terminal.run(restored, "verify") == 0

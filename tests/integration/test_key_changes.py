@@ -39,7 +39,7 @@ async def test_key_that_was_replaced_does_not_return(settings: Settings) -> None
     second = settings.key_file.read_text()
     settings.key_file.write_text(first)
     with pytest.raises(ConfigError, match="make a new key"):
-        open_store(settings)
+        open_store(settings, may_create=True)
     with pytest.raises(StrangeKeyError, match="make a new key"):
         await run(settings, "rotate-key", "--abandon-key", "--reason", "back")
     settings.key_file.write_text(second)
@@ -53,7 +53,7 @@ async def test_abandoning_a_strangers_key_does_not_launder_its_records(
     settings: Settings, *, has_file: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What only an abandoned key vouches for is `tampered`, and its key names no other."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await fill(store)
     await store.audit_log.checkpoint()
     with store.session.engine.begin() as connection:
@@ -73,7 +73,7 @@ async def test_abandoning_a_strangers_key_does_not_launder_its_records(
     assert await run(settings, "verify") == 1
     assert "nobody has acknowledged it" in capsys.readouterr().out
     await filled(settings)
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     (tampered,) = _numbers(store, "tampered", "replica")
     (said_of_it,) = [one for one in _facts(store, "tampered") if "replica" in one]
     await store.close()
@@ -84,7 +84,7 @@ async def test_abandoning_a_strangers_key_does_not_launder_its_records(
     assert await run(settings, "verify") == 0
 
     # Whom the stranger's key has named may not seal anything either.
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     with store.session.engine.begin() as connection:
         attacker.append(connection)
         attacker.sign_end(connection, THEIRS)
@@ -94,7 +94,7 @@ async def test_abandoning_a_strangers_key_does_not_launder_its_records(
 
 async def test_abandoning_without_any_witness_is_acknowledged(settings: Settings) -> None:
     """Where neither a file nor the new key knows the end, a person says that it is right."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await fill(store)
     await store.audit_log.checkpoint()
     await store.close()
@@ -102,7 +102,7 @@ async def test_abandoning_without_any_witness_is_acknowledged(settings: Settings
     last_seal_file(settings).forget()
     assert await run(settings, "rotate-key", "--abandon-key", "--reason", "disk died") == 0
     assert await run(settings, "verify") == 1
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     (tampered,) = _numbers(store, "tampered", "replica")
     await store.close()
     assert await run(settings, "acknowledge", str(tampered), "--reason", "ours") == 0
@@ -114,7 +114,7 @@ async def test_replica_whose_key_was_replaced_never_seals_over(
     settings: Settings, how: str
 ) -> None:
     """A process that goes on with a former key records nothing, however its key was replaced."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await fill(store)
     if how == "abandoned":
         settings.key_file.unlink()

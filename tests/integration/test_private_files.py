@@ -43,7 +43,7 @@ def modes(folder: Path) -> dict[str, int]:
 @pytest.mark.usefixtures("_umask")
 async def test_files_are_for_their_owner_alone(settings: Settings, tmp_path: Path) -> None:
     """Whatever the umask, nobody else reads the key, the database or what lies beside it."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await store.ready()
     found = modes(tmp_path)
     await store.close()
@@ -59,7 +59,7 @@ async def test_file_of_an_older_release_is_closed_to_everybody(
     file = tmp_path / "stopstream.db"
     lay_schema(file)
     file.chmod(before)
-    await open_store(settings).close()
+    await open_store(settings, may_create=True).close()
     assert modes(tmp_path)[file.name] == after
 
 
@@ -101,7 +101,7 @@ async def test_check_tells_of_a_lost_key(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Beside a trail that is sealed no new key is promised."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await store.audit_log.record(Fact("exported", "", {}))
     await store.close()
     settings.key_file.unlink()

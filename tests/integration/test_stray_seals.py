@@ -80,12 +80,12 @@ async def test_stray_seal_stops_nothing(
     settings: Settings, kind: CheckpointKind, seq: int, hash_: str
 ) -> None:
     """A bot that is up, or starts again, goes on to record, seal and prune beside it."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await fill(store)
     assert await store.audit_log.checkpoint()
     put(settings, kind, seq, hash_)
     for opened in (store, None):
-        going_on = opened or open_store(settings)
+        going_on = opened or open_store(settings, may_create=True)
         await fill(going_on)
         assert await going_on.audit_log.checkpoint()
         before = await going_on.session.fetch(sa.select(sa.func.count()).select_from(trail))
@@ -141,7 +141,7 @@ async def test_altered_seal_of_ours_is_none_of_a_stranger(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A checkpoint that the trail lists, and that is damaged, cannot be acknowledged away."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await fill(store)
     assert await store.audit_log.checkpoint()
     await store.close()

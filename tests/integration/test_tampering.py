@@ -60,12 +60,12 @@ async def installed(made: dict[str, Path]) -> Installation:
     now, saved, before = made["now"], made["saved"], made["before"]
     settings = read_settings(STOPSTREAM_DATABASE_URL=f"sqlite:///{now / 'stopstream.db'}")
     if not list(saved.iterdir()):
-        store = open_store(settings)
+        store = open_store(settings, may_create=True)
         await fill(store)
         await store.audit_log.checkpoint()
         await store.close()
         shutil.copy(now / "stopstream.db", before)
-        store = open_store(settings)
+        store = open_store(settings, may_create=True)
         await fill(store)
         await store.close()
         shutil.copytree(now, saved, dirs_exist_ok=True)

@@ -21,6 +21,6 @@ async def fill(store: Store, count: int = 3) -> None:
 
 async def filled(settings: Settings) -> None:
     """Open the store as the program does, append some records and close it."""
-    store = open_store(settings)
+    store = open_store(settings, may_create=True)
     await fill(store)
     await store.close()
