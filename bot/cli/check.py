@@ -15,6 +15,7 @@ from bot.cli.misspelt import misspelt
 from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
 from bot.cli.policy import allows_nothing, summary
 from bot.cli.settings import Settings
+from bot.cli.store_place import place_of, sentence_of
 from bot.cli.traces import missing_extra
 from bot.cli.wiring import (
     missing_of_slack,
@@ -26,7 +27,7 @@ from bot.cli.wiring import (
     trail_signer,
 )
 from bot.clock_skew import MOST, ClockSkew
-from bot.errors import ApiError, CloudError, ConfigError, StopstreamError
+from bot.errors import ApiError, CloudError, ConfigError, StopstreamError, StoreError
 from bot.model.commands import Command
 from bot.model.ports import Cloud
 from bot.storage import audit_end, database
@@ -117,6 +118,15 @@ async def _check_policy(settings: Settings) -> Findings:
 
 async def _check_store(settings: Settings) -> Findings:
     """Look at the database and the key; make neither, and change no schema."""
+    try:
+        async for fine, line in _store_findings(settings):
+            yield fine, line
+    except StoreError as error:
+        error.place = place_of(settings)
+        yield False, f"{sentence_of(error)}; STOPSTREAM_DATABASE_URL says which one it is"
+
+
+async def _store_findings(settings: Settings) -> Findings:
     engine = database.connect(settings.database_url)
     try:
         schema = database.schema(engine)

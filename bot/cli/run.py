@@ -11,20 +11,21 @@ from bot.audit.hash_chain import Fact
 from bot.catalog.error_codes import Explanation, explain
 from bot.catalog.registry import by_api, command_of
 from bot.cli.command_text import complain_of_no_action, complain_of_syntax, implied_verb
+from bot.cli.errand import Errand
 from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
 from bot.cli.pending import awaited
 from bot.cli.settings import Settings
 from bot.cli.store_place import is_chosen, place_of
 from bot.cli.wiring import Parts, build, open_cloud, open_directory, open_policy, open_store
 from bot.commands.formatting import format_command, quoted
-from bot.errors import NoTablesError, ParseError
+from bot.errors import CommitUnknownError, NoTablesError, ParseError, StoreError
 from bot.metrics import Metrics
 from bot.model.actions import Approval, Json, Params
 from bot.model.commands import Command, Invocation, Via
 from bot.model.operations import Choice, Decision, LiveBefore, Operation, State
 from bot.model.people import Actor, Place
 from bot.model.verdicts import RequestPreview, Verdict
-from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded
+from bot.operations.results import Accepted, DryRun, Invalid, NotRecorded, Reply
 from bot.operations.service import Service
 from bot.redact import redact
 from bot.storage.store import Store
@@ -36,7 +37,11 @@ _SUCCESSFUL = frozenset({State.ACCEPTED, State.ALREADY})
 
 async def run(settings: Settings, options: argparse.Namespace) -> int:
     """Run one command, wait for its ending and print it."""
-    async with _replica(settings, may_create=is_chosen(settings)) as parts:
+    return await Errand(settings).carry_out(lambda errand: _run(errand, settings, options))
+
+
+async def _run(errand: Errand, settings: Settings, options: argparse.Namespace) -> int:
+    async with _replica(errand, settings, may_create=is_chosen(settings)) as parts:
         invocation = Invocation(
             key=_new_key(),
             actor=Actor(parts.team, options.actor),
@@ -45,31 +50,49 @@ async def run(settings: Settings, options: argparse.Namespace) -> int:
             via=Via.TERMINAL,
             verb=implied_verb(options.text),
         )
-        match await parts.operations.service.ask(invocation):
-            case Accepted(operation):
-                ended = await parts.operations.worker.ending(operation.id)
-                code = _report(ended, as_json=options.json)
-                nothing = (
-                    ended.live_before is LiveBefore.NOT_LIVE and not options.allow_nothing_live
-                )
-                return FAILED if nothing and ended.state is State.ACCEPTED else code
-            case Invalid(error):
-                return _report_syntax(error, as_json=options.json)
-            case NotRecorded(sentence):
-                complain(sentence)
-                return FAILED
-            case DryRun(command):
-                return await _dry_run(
-                    parts.operations.service, invocation, command, as_json=options.json
-                )
-            case _:
-                complain_of_no_action()
-                return USAGE
+        errand.begin()
+        reply = await parts.operations.service.ask(invocation)
+        if isinstance(reply, Accepted):
+            errand.begin(reply.operation.id)
+            errand.told = _report_run(await errand.ending(parts), options)
+        else:
+            errand.undo_begin()
+            errand.told = await _answer(reply, parts.operations.service, invocation, options)
+        return errand.told
+
+
+async def _answer(
+    reply: Reply, service: Service, invocation: Invocation, options: argparse.Namespace
+) -> int:
+    """Print the reply to what is no operation, and return the exit code."""
+    match reply:
+        case Invalid(error):
+            return _report_syntax(error, as_json=options.json)
+        case NotRecorded(sentence):
+            complain(sentence)
+            return FAILED
+        case DryRun(command):
+            return await _dry_run(service, invocation, command, as_json=options.json)
+        case _:
+            complain_of_no_action()
+            return USAGE
+
+
+def _report_run(ended: Operation | None, options: argparse.Namespace) -> int:
+    if ended is None:
+        return FAILED
+    code = _report(ended, as_json=options.json)
+    nothing = ended.live_before is LiveBefore.NOT_LIVE and not options.allow_nothing_live
+    return FAILED if nothing and ended.state is State.ACCEPTED else code
 
 
 async def decide(settings: Settings, options: argparse.Namespace) -> int:
     """Decide on a waiting operation as its buttons would, and run it here once it is due."""
-    async with _replica(settings) as parts:
+    return await Errand(settings).carry_out(lambda errand: _decide(errand, settings, options))
+
+
+async def _decide(errand: Errand, settings: Settings, options: argparse.Namespace) -> int:
+    async with _replica(errand, settings) as parts:
         decision = Decision(
             key=_new_key(),
             operation=options.id,
@@ -78,20 +101,39 @@ async def decide(settings: Settings, options: argparse.Namespace) -> int:
             place=Place(""),
             reason=options.reason,
         )
-        booked = await parts.store.decisions.add(decision)
-        assert booked is not None  # noqa: S101 (its key is new)
+        booked = await _booked(errand, parts.store, decision)
         settled = await parts.operations.approvals.settle(booked)
         if not settled.counts:
             complain(settled.words)
+            errand.told = FAILED
+            return errand.told
+        operation = await errand.ending(parts)
+        if operation is None:
             return FAILED
-        operation = await parts.operations.worker.ending(options.id)
         code = _report(operation, as_json=options.json)
         still_waiting = operation.state is State.WAITING
-        return DONE if still_waiting or options.decision == "deny" else code
+        errand.told = DONE if still_waiting or options.decision == "deny" else code
+        return errand.told
+
+
+async def _booked(errand: Errand, store: Store, decision: Decision) -> Decision:
+    """Record a decision, from where on it may have its effect."""
+    errand.begin(decision.operation)
+    try:
+        booked = await store.decisions.add(decision)
+    except CommitUnknownError:
+        raise
+    except StoreError:
+        errand.undo_begin()
+        raise
+    assert booked is not None  # noqa: S101 (its key is new)
+    return booked
 
 
 @asynccontextmanager
-async def _replica(settings: Settings, *, may_create: bool = False) -> AsyncIterator[Parts]:
+async def _replica(
+    errand: Errand, settings: Settings, *, may_create: bool = False
+) -> AsyncIterator[Parts]:
     """Yield a replica that runs its own operations and delivers nothing to Slack.
 
     Args:
@@ -120,7 +162,7 @@ async def _replica(settings: Settings, *, may_create: bool = False) -> AsyncIter
             try:
                 yield parts
             finally:
-                await parts.operations.worker.stop()
+                await parts.operations.worker.stop(errand.grace)
     finally:
         await cloud.close()
         await store.close()

@@ -34,6 +34,11 @@ _NOT_KNOWN = (
     "appears here, the request is running. Look for one before you ask again."
 )
 
+_NOT_KNOWN_HERE = (
+    "It is not known yet whether your request was saved: the database does not answer. If "
+    "stopstream audit tail shows it, it is running. Look before you ask again."
+)
+
 NOT_SAVED = (
     "Your request could not be saved: the database does not answer. If a card for it is here, it "
     "was saved before and is running. If not, try again in a minute, or do it in the Tencent "
@@ -101,7 +106,8 @@ class Recorder:
             # It may be committed all the same, or be by now; then any replica claims it.
             log.error("not recorded in time", why=str(error))
             self._store.leases.release(operation.id)
-            return NotRecorded(_NOT_KNOWN)
+            at_terminal = invocation.via is Via.TERMINAL
+            return NotRecorded(_NOT_KNOWN_HERE if at_terminal else _NOT_KNOWN)
         except StoreError as error:
             log.error("not recorded, so not done", why=str(error))
             return await self._refused(invocation, began + BOOKING - time.monotonic())

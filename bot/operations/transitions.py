@@ -66,6 +66,20 @@ class Outcome:
     verify_in: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class UnstoredAnswer:
+    """What is known of an operation that has run, while the database does not take it.
+
+    Attributes:
+        why: The database's own words.
+    """
+
+    state: State
+    request_id: str
+    code: str
+    why: str = ""
+
+
 class Transitions:
     """Stores each transition with its audit record and its messages, in one transaction.
 
@@ -75,6 +89,7 @@ class Transitions:
 
     Attributes:
         ask_expires: As given.
+        unstored: The answers that wait for the database, by operation.
     """
 
     def __init__(
@@ -87,6 +102,7 @@ class Transitions:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.ask_expires = ask_expires
+        self.unstored: dict[str, UnstoredAnswer] = {}
         self._store = store
         self._authorizer = authorizer
         self._metrics = metrics
@@ -97,7 +113,13 @@ class Transitions:
         """Wait until an operation has ended, or waits for somebody; return it."""
         waiting = self._waiting.setdefault(id_, asyncio.get_running_loop().create_future())
         while True:
-            found = await self._store.operations.get(id_)
+            try:
+                found = await self._store.operations.get(id_)
+            except UnreadableRowError:
+                raise
+            except StoreError as error:
+                log.error("the store does not answer", operation=id_, why=str(error))
+                found = None
             if found is not None and (found.state in ENDINGS or found.state is State.WAITING):
                 return found
             # Another replica may end it, which wakes nobody here.
@@ -143,7 +165,10 @@ class Transitions:
         log.warning(
             "an answer is no ending", operation=answer.operation, request_id=answer.request_id
         )
-        await self._until_stored(answer.operation, lambda: self._store.operations.note_late(answer))
+        unstored = UnstoredAnswer(answer.state, answer.request_id, answer.code)
+        await self._until_stored(
+            answer.operation, unstored, lambda: self._store.operations.note_late(answer)
+        )
 
     async def deny(
         self,
@@ -302,19 +327,28 @@ class Transitions:
             return self._store.operations.apply(transition)
 
         if transition.path[0] is State.RUNNING:
-            return await self._until_stored(transition.id, apply)
+            state, changes = transition.path[-1], transition.changes
+            request_id, code = changes.get("request_id", ""), changes.get("code", "")
+            unstored = UnstoredAnswer(state, request_id, code)
+            return await self._until_stored(transition.id, unstored, apply)
         return await apply()
 
-    async def _until_stored(self, id_: str, store: Callable[[], Awaitable[T]]) -> T:
+    async def _until_stored(
+        self, id_: str, answer: UnstoredAnswer, store: Callable[[], Awaitable[T]]
+    ) -> T:
         """Store what must not be lost while the database is away: it has run."""
-        while True:
-            try:
-                return await store()
-            except (UnreadableRowError, UnstorableError):
-                raise
-            except StoreError as error:
-                log.error("an answer waits for the store", operation=id_, why=str(error))
-                await asyncio.sleep(_AGAIN)
+        try:
+            while True:
+                try:
+                    return await store()
+                except (UnreadableRowError, UnstorableError):
+                    raise
+                except StoreError as error:
+                    self.unstored[id_] = replace(answer, why=str(error))
+                    log.error("an answer waits for the store", operation=id_, why=str(error))
+                    await asyncio.sleep(_AGAIN)
+        finally:
+            self.unstored.pop(id_, None)
 
     async def _apply_without_answer(
         self, operation: Operation, command: Command, transition: Transition

@@ -19,7 +19,7 @@ from bot.operations.executor import TRIES
 from bot.operations.priority_queue import BurstDetector, PriorityQueue
 from bot.operations.scheduler import QueuedRequest, Scheduler
 from bot.operations.tasks import OperationTasks
-from bot.operations.transitions import Outcome, Transitions
+from bot.operations.transitions import Outcome, Transitions, UnstoredAnswer
 from bot.operations.verifier import Verifier
 from bot.storage.store import Store
 from bot.supervision import Loop, Supervisor, until_set
@@ -148,6 +148,14 @@ class Worker:
     async def ending(self, id_: str) -> Operation:
         """Wait until an operation has ended, or waits for somebody; return it."""
         return await self._transitions.wait_for_ending(id_)
+
+    def has(self, id_: str) -> bool:
+        """Return whether this replica works on an operation."""
+        return id_ in self._in_progress()
+
+    def unstored(self, id_: str) -> UnstoredAnswer | None:
+        """Return the answer to an operation that waits for the database; None if there is none."""
+        return self._transitions.unstored.get(id_)
 
     async def _heartbeat(self, *, take_over: bool) -> None:
         """Renew the leases, and take over what no replica holds."""

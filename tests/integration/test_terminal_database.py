@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 from bot.cli.main import main
+from bot.errors import StoreError
+from bot.operations.decisions import Decisions
+from bot.storage.audit_log import AuditLog
+from tests.support.databases import lay_schema
 
 POLICY = """
 defaults: {live: {DomainName: push.example.com}}
@@ -23,6 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", "AKIDTEST")
     monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", "test")
+    monkeypatch.setenv("STOPSTREAM_TENCENT_URL", "http://127.0.0.1:9")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "policy.yml").write_text(POLICY)
     return tmp_path
@@ -70,3 +75,82 @@ def test_run_says_that_it_makes_the_database_that_is_named(
     assert f"the database {folder / 'other.db'} is new: no hold" in said.err
     assert main(HOLD) == 0
     assert "is new" not in capsys.readouterr().err
+
+
+def unusable(folder: Path, kind: str) -> Path:
+    """Make what SQLite can't open, or can't read."""
+    file = folder / "stopstream.db"
+    if kind == "folder":
+        file.mkdir()
+    else:
+        file.write_text("no database " * 100)
+    return file
+
+
+@pytest.mark.parametrize("command", [HOLD, DECIDE], ids=["run", "decide"])
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [("folder", "unable to open database file"), ("text", "file is not a database")],
+)
+def test_database_that_cannot_be_opened_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: list[str], kind: str, why: str
+) -> None:
+    """One sentence says that nothing was sent, which file it is about, and what to do at once."""
+    file = unusable(folder, kind)
+
+    assert main(command) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"stopstream: nothing was sent: the database {file} " in said.err
+    assert why in said.err
+    assert "do it in the Tencent Cloud console" in said.err
+
+
+@pytest.mark.parametrize("kind", ["folder", "text"])
+def test_other_commands_name_the_database(
+    folder: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """Its file, and whether somebody has set it, belong to every error of the database."""
+    file = unusable(folder, kind)
+
+    assert main(["pending"]) == 1
+    assert main(["check"]) == 1
+
+    said = capsys.readouterr()
+    assert f"stopstream: the database {file} (STOPSTREAM_DATABASE_URL is not set): " in said.err
+    assert f"FIX the database {file} (STOPSTREAM_DATABASE_URL is not set): " in said.out
+
+
+def test_full_disk_after_the_opening_says_that_nothing_was_sent(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything was asked for, no error leaves open whether it ran."""
+    lay_schema(folder / "stopstream.db")
+
+    async def full(*_: object) -> None:
+        raise StoreError("database or disk is full")
+
+    monkeypatch.setattr(AuditLog, "record", full)
+
+    assert main(HOLD) == 1
+
+    assert "nothing was sent: the database" in capsys.readouterr().err
+
+
+def test_decision_whose_effect_is_not_known_may_have_run(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the decision is recorded, another replica may let it have its effect."""
+    lay_schema(folder / "stopstream.db")
+
+    async def away(*_: object) -> None:
+        raise StoreError("disk I/O error")
+
+    monkeypatch.setattr(Decisions, "settle", away)
+
+    assert main(DECIDE) == 1
+
+    said = capsys.readouterr().err
+    assert "operation op1 may have run, or may yet: look with stopstream audit show op1." in said
+    assert "nothing was sent" not in said
