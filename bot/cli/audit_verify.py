@@ -9,10 +9,10 @@ from bot.audit.signing_key import load_public_key
 from bot.audit.verifier import ChainError, Report
 from bot.cli.audit_copy import compare_with_copy, open_copy
 from bot.cli.audit_witness import compare_with_channel, read_channel
-from bot.cli.output import DONE, FAILED, Progress, one_line, say
+from bot.cli.output import DONE, FAILED, Progress, complain, one_line, say
 from bot.cli.settings import Settings
 from bot.cli.wiring import last_seal_file, open_store
-from bot.errors import ConfigError
+from bot.errors import ConfigError, DirectoryError
 from bot.storage.audit_snapshot import AuditSnapshot
 
 
@@ -33,6 +33,9 @@ async def verify(settings: Settings, options: argparse.Namespace) -> int:
             if copy is not None:
                 errors.append(compare_with_copy(audited, copy))
             return FAILED if any(errors) else DONE
+    except DirectoryError as error:
+        complain(f"nothing was verified: the audit channel cannot be read now: {error}")
+        return FAILED
     finally:
         await store.close()
 

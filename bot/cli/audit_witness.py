@@ -14,7 +14,7 @@ from bot.errors import ConfigError, DirectoryError
 from bot.storage.audit_snapshot import AuditSnapshot
 from bot.storage.store import Store
 from bot.times import parse_duration
-from handlers.slack.api_calls import CallError
+from handlers.slack.api_calls import CallError, Refused
 from handlers.slack.web_client import connect, web_client
 from handlers.slack.witness_reader import posted_messages
 
@@ -45,7 +45,8 @@ async def read_channel(
     """Read the audit channel.
 
     Raises:
-        ConfigError: A setting is missing, or Slack does not return its messages.
+        ConfigError: A setting is missing, or Slack refuses to return its messages.
+        DirectoryError: Slack does not answer now.
     """
     token, channel = settings.slack_bot_token, settings.audit_channel
     problems = [] if token else ["SLACK_BOT_TOKEN: is missing; --against-channel needs it"]
@@ -62,8 +63,10 @@ async def read_channel(
         try:
             identity = await connect(client)
             messages = await posted_messages(client, channel, identity.bot)
-        except (DirectoryError, CallError) as error:
-            raise ConfigError([f"the audit channel cannot be read: {error}"]) from None
+        except CallError as error:
+            if isinstance(error.outcome, Refused) and error.outcome.code != "ratelimited":
+                raise ConfigError([f"the audit channel cannot be read: {error}"]) from None
+            raise DirectoryError(str(error)) from None
     return ChannelReading(channel, messages, upto, waiting, since, due_within)
 
 

@@ -84,6 +84,30 @@ def _only_lists(options: argparse.Namespace) -> bool:
     return listed or options.command in ("pending", "off")
 
 
+def _positive(text: str) -> int:
+    """Return a whole number from 1 on.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    return _whole(text, 1)
+
+
+def _record(text: str) -> int:
+    """Return the number of a record, or 0, which is before the first one.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text) >= least):
+        raise argparse.ArgumentTypeError(f"write a whole number from {least} on")
+    return int(text)
+
+
 class _Version(argparse.Action):
     """Prints the release, which is looked up only then."""
 
@@ -218,7 +242,7 @@ def _add_audit(add: AddParser) -> None:
     show = audits.add_parser("show", help="tell the whole story of one operation")
     show.add_argument("id", metavar="ID", help="of the operation, as cards and lines say it")
     tail = audits.add_parser("tail", help="show the newest records")
-    tail.add_argument("-n", type=int, default=20, metavar="N", help="how many (20)")
+    tail.add_argument("-n", type=_positive, default=20, metavar="N", help="how many (20)")
     tail.add_argument("--since", default="", metavar="24h", help="a duration or an ISO date")
     export = audits.add_parser("export", help="write the records out")
     export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
@@ -256,7 +280,7 @@ def _add_audit(add: AddParser) -> None:
     follow.add_argument("--json", action="store_true", help="as export writes them")
     follow.add_argument(
         "--after",
-        type=int,
+        type=_record,
         default=None,
         metavar="N",
         help="the last record that you have; left out: from now on",
@@ -266,7 +290,7 @@ def _add_audit(add: AddParser) -> None:
         "acknowledge", help="say that you know what a `tampered` record is about"
     )
     known.add_argument(
-        "records", nargs="*", type=int, metavar="RECORD", help="its number, as verify says it"
+        "records", nargs="*", type=_positive, metavar="RECORD", help="its number, as verify says it"
     )
     known.add_argument(
         "--seals", action="store_true", help="of strangers' seals, which are removed"

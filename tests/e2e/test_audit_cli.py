@@ -297,3 +297,18 @@ async def test_audit_verify_creates_no_key(
     assert "every record holds: 0 of 0" in capsys.readouterr().out
     assert not settings.key_file.exists()
     assert settings.key_file == tmp_path / "a.key"
+
+
+async def test_audit_verify_fails_while_slack_is_away(terminal: Terminal) -> None:
+    """An outage is no wrong setting: it can be run again, and until then vouches for nothing."""
+    terminal.world.slack.faults.down = True
+    code, out = await terminal.run("verify", "--against-channel")
+    assert (code, out) == (1, "")
+
+    terminal.world.slack.faults.down = False
+    terminal.world.slack.faults.refuse("conversations.history", "internal_error")
+    assert (await terminal.run("verify", "--against-channel"))[0] == 1
+
+    terminal.world.slack.faults.refuse("conversations.history", "not_in_channel")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        await terminal.run("verify", "--against-channel")

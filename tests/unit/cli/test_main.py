@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bot.cli.main import main
+from bot.cli.main import build_parser, main
 from bot.cli.output import USAGE
 
 
@@ -32,3 +32,24 @@ def test_main_collects_no_garbage_while_it_imports(monkeypatch: pytest.MonkeyPat
     assert code == USAGE
     assert watcher.collects["bot.cli.terminal"] is False
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("command", "usable", "unusable"),
+    [
+        ("audit tail -n", ["1", "20"], ["0", "-1", "x", "1.5", "\u0661", "9" * 19]),
+        ("audit follow --after", ["0", "7"], ["-1", "x"]),
+        ("audit acknowledge --reason x", ["1"], ["0"]),
+    ],
+)
+def test_count_that_means_nothing_is_wrong_usage(
+    command: str, usable: list[str], unusable: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A number of records, or of one, that can't be is refused and not read as another."""
+    for number in usable:
+        build_parser().parse_args([*command.split(), number])
+    for number in unusable:
+        with pytest.raises(SystemExit) as ended:
+            build_parser().parse_args([*command.split(), number])
+        assert ended.value.code == USAGE
+        assert "whole number from" in capsys.readouterr().err or number == "-1"
