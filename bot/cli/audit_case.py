@@ -1,6 +1,7 @@
 """Finds the records of a case: of an operation, of an incident, or of a thread in Slack."""
 
 import re
+from collections.abc import Iterable
 
 from bot.audit.hash_chain import Record
 from bot.storage import operation_search
@@ -23,7 +24,16 @@ async def records_of(store: Store, case: str) -> list[Record]:
     Args:
         case: The id of an operation, a case, or the link to a message of a thread.
     """
-    return _records(store, [case]) or _records(store, await _operations_of(store, case))
+    own = _records(store, [case])
+    return own if has_history(own) else _records(store, await _operations_of(store, case))
+
+
+def has_history(records: Iterable[Record]) -> bool:
+    """Return whether records tell of an operation: a refused decision may name one that never was.
+
+    An id that somebody has mistyped is no case.
+    """
+    return any(record.kind != "refused" for record in records)
 
 
 def thread_of(link: str) -> tuple[str, str] | None:

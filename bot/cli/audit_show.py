@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.audit.hash_chain import Record
+from bot.cli.audit_case import has_history
 from bot.cli.output import DONE, FAILED, complain, one_line, say, table
 from bot.model.actions import Json
 from bot.storage.store import Store
@@ -77,8 +78,9 @@ def show(store: Store, id_: str) -> int:
     """Print the whole history of one operation on one screen."""
     with store.audit_log.records(operation=id_) as records:
         history = list(records)
-    if not history:
-        complain(f"the trail has no operation {one_line(id_)}")
+    if not has_history(history):
+        named = f"; {len(history)} refused decisions name it" if history else ""
+        complain(f"the trail has no operation {one_line(id_)}{named}")
         return FAILED
     summary = _summary(history)
     first, last = history[0].at, history[-1].at

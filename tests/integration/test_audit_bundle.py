@@ -213,3 +213,15 @@ async def test_bundle_of_a_changed_trail_does_not_hold(trail: Settings, tmp_path
 
     assert code == 1
     assert not await asyncio.to_thread((tmp_path / "op1.tar.gz").exists)
+
+
+async def test_refused_decision_is_no_case(trail: Settings, tmp_path: Path) -> None:
+    """An id that somebody has mistyped, or made up, has no story and no archive."""
+    store = open_store(trail)
+    await store.audit_log.record(Fact("refused", "nope", {"by": "U0ALICE", "detail": "no such"}))
+    await store.close()
+
+    assert await run(trail, "show", "nope") == 1
+    assert await run(trail, "bundle", "nope") == 1
+
+    assert await asyncio.to_thread(lambda: not list(tmp_path.glob("*.tar.gz")))
