@@ -2,6 +2,7 @@
 
 from bot.cli.output import complain
 from bot.commands.diagnostics import caret
+from bot.commands.parsed import Audit, OffAir, WhoAmI
 from bot.errors import ParseError
 from bot.model.actions import Effect
 
@@ -19,6 +20,19 @@ def complain_of_syntax(error: ParseError) -> None:
     complain(f"{error.sentence}\n{caret(error)}")
 
 
-def complain_of_no_action() -> None:
-    """Print that a text, as `help` or `audit`, does not name an action."""
-    complain("that is not an action; write for example: live stream1")
+def complain_of_no_action(parsed: object = None) -> None:
+    """Print that a text, as `help` or `audit`, does not name an action, and what does it here.
+
+    Args:
+        parsed: What the text means.
+    """
+    match parsed:
+        case OffAir():
+            instead = "run stopstream off"
+        case Audit():
+            instead = "run stopstream audit tail"
+        case WhoAmI():
+            instead = "run stopstream policy explain"
+        case _:
+            instead = "write for example: live stream1"
+    complain(f"that is not an action; {instead}")

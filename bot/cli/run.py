@@ -22,6 +22,7 @@ from bot.errors import CommitUnknownError, NoTablesError, ParseError, StoreError
 from bot.metrics import Metrics
 from bot.model.actions import Approval, Json, Params
 from bot.model.commands import Command, Invocation, Via
+from bot.model.lifecycle import ENDINGS
 from bot.model.operations import Choice, Decision, LiveBefore, Operation, State
 from bot.model.people import Actor, Place
 from bot.model.verdicts import RequestPreview, Verdict
@@ -74,7 +75,7 @@ async def _answer(
         case DryRun(command):
             return await _dry_run(service, invocation, command, as_json=options.json)
         case _:
-            complain_of_no_action()
+            complain_of_no_action(reply)
             return USAGE
 
 
@@ -93,10 +94,15 @@ async def decide(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _decide(errand: Errand, settings: Settings, options: argparse.Namespace) -> int:
     async with _replica(errand, settings) as parts:
+        waiting = await parts.store.operations.get(options.id)
+        if waiting is None:
+            # Nothing is recorded: it would look like the history of an operation.
+            complain(f"there is no operation {one_line(options.id)}; stopstream pending lists them")
+            return FAILED
         decision = Decision(
             key=_new_key(),
             operation=options.id,
-            choice=_choice(await parts.store.operations.get(options.id), options),
+            choice=_choice(waiting, options),
             actor=Actor(parts.team, options.actor),
             place=Place(""),
             reason=options.reason,
@@ -104,7 +110,7 @@ async def _decide(errand: Errand, settings: Settings, options: argparse.Namespac
         booked = await _booked(errand, parts.store, decision)
         settled = await parts.operations.approvals.settle(booked)
         if not settled.counts:
-            complain(settled.words)
+            complain(settled.words + _as_it_is(settled.operation))
             errand.told = FAILED
             return errand.told
         operation = await errand.ending(parts)
@@ -114,6 +120,14 @@ async def _decide(errand: Errand, settings: Settings, options: argparse.Namespac
         still_waiting = operation.state is State.WAITING
         errand.told = DONE if still_waiting or options.decision == "deny" else code
         return errand.told
+
+
+def _as_it_is(operation: Operation | None) -> str:
+    """Return what has become of an operation that nobody decides over any more, as a sentence."""
+    if operation is None or operation.state is State.WAITING:
+        return ""
+    word = "It ended as" if operation.state in ENDINGS else "It is"
+    return f" {word} {operation.state.value}: stopstream audit show {operation.id}"
 
 
 async def _booked(errand: Errand, store: Store, decision: Decision) -> Decision:
@@ -190,14 +204,14 @@ def _new_key() -> str:
     return f"terminal-{secrets.token_hex(12)}"
 
 
-def _choice(operation: Operation | None, options: argparse.Namespace) -> Choice:
+def _choice(operation: Operation, options: argparse.Namespace) -> Choice:
     """Return the button whose press the decision equals."""
-    own = operation is not None and operation.actor.user == options.actor
+    own = operation.actor.user == options.actor
     if options.decision == "deny":
         return Choice.CANCEL if own else Choice.DENY
     if options.emergency:
         return Choice.EMERGENCY
-    confirm = operation is not None and operation.approval is Approval.CONFIRM
+    confirm = operation.approval is Approval.CONFIRM
     return Choice.CONFIRM if confirm else Choice.APPROVE
 
 
@@ -278,6 +292,7 @@ def _as_json(operation: Operation, meaning: Explanation | None) -> dict[str, obj
         "account": operation.account,
         "case": operation.case,
         "runbook": operation.runbook,
+        "duplicate_of": operation.duplicate_of,
         "live_before": operation.live_before.value if operation.live_before else "",
         "live_now": [dict(key) for key in operation.live_instead],
         "result": dict(operation.result),
@@ -295,12 +310,23 @@ def _as_text(operation: Operation, meaning: Explanation | None) -> list[str]:
     elif meaning:
         parts.append(meaning.means)
     parts += [operation.detail] if operation.detail else []
+    parts += _same(operation)
     if operation.state is State.WAITING:
         parts.append(awaited(operation))
         parts.append(f"stopstream decide {operation.id} approve --actor U…")
     parts += [f"RequestId {operation.request_id}"] if operation.request_id else []
     parts.append(f"operation {operation.id}")
     return parts
+
+
+def _same(operation: Operation) -> list[str]:
+    """Name the operation that was asked for before this one, or went ahead in its place."""
+    other = operation.duplicate_of
+    if not other:
+        return []
+    if operation.superseded:
+        return [f"operation {other} went ahead: stopstream audit show {other}"]
+    return [f"operation {other} waits: stopstream decide {other} approve --actor U…"]
 
 
 def _live_before(operation: Operation) -> list[str]:

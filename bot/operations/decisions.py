@@ -163,7 +163,7 @@ class Decisions:
     ) -> Settled | None:
         """Let it wait on, and ask its decider to press again for the state as it is now."""
         moved = await self._transitions.stay(operation, decision, "changed", preview=preview)
-        return _settled(moved, _CHANGED)
+        return _settled(moved, _CHANGED if decision.place.channel else _CHANGED_AFAR)
 
     async def _wait_for_card(self, operation: Operation) -> None:
         """Wait until the card shows what has changed since it was asked."""
@@ -182,6 +182,9 @@ _UNREADABLE = "This version of the bot can't read the request, so nothing was ch
 _UNSIGNED = "I can't verify this request any more, so nothing was changed. Ask again."
 _CHANGED = (
     "Not sent yet: its state has changed, as the card shows now. Press again if you still want it."
+)
+_CHANGED_AFAR = (
+    "Not sent yet: its state has changed since it was asked for. Decide again if you still want it."
 )
 _NOTHING = "There is no such request. It may belong to another installation of this bot."
 
@@ -241,6 +244,8 @@ def _not_stricter(verdict: Verdict | Denied, operation: Operation) -> Verdict | 
 
 def _too_late(operation: Operation, decision: Decision) -> Objection:
     """Return who was first."""
+    # From a terminal no card is seen.
+    card = "; see the card" if decision.place.channel else ""
     who = "you" if operation.decided_by == decision.actor.user else operation.decided_by
     match operation.state:
         case State.EXPIRED:
@@ -252,11 +257,11 @@ def _too_late(operation: Operation, decision: Decision) -> Objection:
         case State.DENIED if operation.denied_by_person:
             sentence = f"Too late: {who} denied this, nothing was sent."
         case State.DENIED:
-            sentence = "Too late: the policy has denied this; see the card."
+            sentence = f"Too late: the policy has denied this{card}."
         case _ if operation.decided_by:
             ended = " and it has ended" if operation.state in ENDINGS else ""
             name = f"{who[:1].upper()}{who[1:]}"
-            sentence = f"{name} already decided this{ended}; see the card."
+            sentence = f"{name} already decided this{ended}{card}."
         case _:
-            sentence = "There is nothing to decide about this; see the card."
+            sentence = f"There is nothing to decide about this{card}."
     return Objection(sentence)

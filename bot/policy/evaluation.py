@@ -94,7 +94,8 @@ def some_rule_allows(policy: Policy, command: Command, context: Context) -> str 
     if policy.accounts:
         what += f" on the account {command.account}"
     begin = f"As {' and '.join(own)}, you can't {what}" if own else f"You can't {what}"
-    return f"{begin} here. {_who_could(policy, command, context, own)}"
+    place = "here" if context.channel else "without a channel"
+    return f"{begin} {place}. {_who_could(policy, command, context, own)}"
 
 
 def reason_given(policy: Policy, command: Command, context: Context) -> str | None:
@@ -326,7 +327,9 @@ def _who_could(policy: Policy, command: Command, context: Context, own: Sequence
         for channel in rule.channels
     ]
     if channels:
-        return f"You can in {', '.join(dict.fromkeys(channels))}."
+        # Only a terminal has no channel.
+        how = "" if context.channel else f": add --channel {channels[0]}"
+        return f"You can in {', '.join(dict.fromkeys(channels))}{how}."
     able = _roles_that_could(policy, command, context)
     if able:
         return f"{' or '.join(able)} can."

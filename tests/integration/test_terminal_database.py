@@ -12,7 +12,9 @@ from tests.support.databases import lay_schema
 
 POLICY = """
 defaults: {live: {DomainName: push.example.com}}
-roles: {oncall: {members: {users: [U0ALICE]}, allow: [{actions: [Hold]}]}}
+roles:
+  oncall: {members: {users: [U0ALICE]}, allow: [{actions: [Hold]}]}
+  leads: {members: {users: [U0BOB]}, allow: [{actions: [Hold], approval: confirm}]}
 """
 HOLD = ["run", "hold live stream1 reason=legal", "--actor", "U0ALICE"]
 DECIDE = ["decide", "op1", "approve", "--actor", "U0ALICE"]
@@ -143,14 +145,16 @@ def test_decision_whose_effect_is_not_known_may_have_run(
 ) -> None:
     """Once the decision is recorded, another replica may let it have its effect."""
     lay_schema(folder / "stopstream.db")
+    assert main([*HOLD[:-1], "U0BOB"]) == 1
+    waiting = capsys.readouterr().out.rpartition("operation ")[2].strip()
 
     async def away(*_: object) -> None:
         raise StoreError("disk I/O error")
 
     monkeypatch.setattr(Decisions, "settle", away)
 
-    assert main(DECIDE) == 1
+    assert main(["decide", waiting, "approve", "--actor", "U0BOB"]) == 1
 
     said = capsys.readouterr().err
-    assert "operation op1 may have run, or may yet: look with stopstream audit show op1." in said
+    assert f"{waiting} may have run, or may yet: look with stopstream audit show {waiting}." in said
     assert "nothing was sent" not in said
