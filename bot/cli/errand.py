@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,9 @@ GRACE = 8.0
 
 _LEFT = 15.0
 """Seconds after which what is not worked on here is left: another replica takes it up in 10."""
+
+_BLOCKED = 1.0
+"""Seconds after which a loop that has not obeyed a signal is blocked, and the next one ends it."""
 
 
 class Errand:
@@ -121,7 +125,7 @@ class Errand:
         answer = worker.unstored(self.operation)
         await worker.stop(0.0)
         if answer is not None:
-            complain(self._answered(answer, "it is not recorded"))
+            complain(self._answered(answer, "keep this line, because it is not recorded"))
             return None
         try:
             found = await parts.store.operations.get(self.operation)
@@ -178,7 +182,7 @@ class Errand:
             yield
             return
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        due: list[int] = []
+        due: list[float] = []
 
         def end() -> None:
             due.clear()
@@ -188,12 +192,12 @@ class Errand:
                 self.grace = 0.0
                 task.cancel()
 
-        def obey(number: int, _frame: object) -> None:
-            if due:
-                # The loop has not come round since: something in it blocks.
+        def obey(_number: int, _frame: object) -> None:
+            if not due:
+                due.append(time.monotonic())
+                loop.call_soon_threadsafe(end)
+            elif time.monotonic() - due[0] > _BLOCKED:
                 raise KeyboardInterrupt
-            due.append(number)
-            loop.call_soon_threadsafe(end)
 
         before = {one: signal.signal(one, obey) for one in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -13,6 +13,9 @@ from bot.cli.slack_ids import channel_id, group_id, user_id
 from bot.errors import ConfigError, NoTablesError, StoreError
 from bot.release import version
 
+_DIGITS = 18
+"""Of a number that a database can hold."""
+
 AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
 """Adds the parser of one command, as `add_parser` of argparse does."""
 
@@ -103,7 +106,8 @@ def _record(text: str) -> int:
 
 
 def _whole(text: str, least: int) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text) >= least):
+    plain = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+    if not plain or int(text) < least:
         raise argparse.ArgumentTypeError(f"write a whole number from {least} on")
     return int(text)
 

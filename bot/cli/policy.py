@@ -94,7 +94,7 @@ async def _explain(settings: Settings, options: argparse.Namespace) -> int:
         complain_of_syntax(error)
         return USAGE
     if not isinstance(command, Command):
-        complain_of_no_action()
+        complain_of_no_action(command)
         return USAGE
     try:
         context = await _context(settings, options, loaded.policy.usergroups)

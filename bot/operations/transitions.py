@@ -118,7 +118,7 @@ class Transitions:
             except UnreadableRowError:
                 raise
             except StoreError as error:
-                log.error("the store does not answer", operation=id_, why=str(error))
+                log.warning("the store does not answer", operation=id_, why=str(error))
                 found = None
             if found is not None and (found.state in ENDINGS or found.state is State.WAITING):
                 return found
@@ -344,8 +344,10 @@ class Transitions:
                 except (UnreadableRowError, UnstorableError):
                     raise
                 except StoreError as error:
+                    # Said once: it may last.
+                    say = log.debug if id_ in self.unstored else log.error
+                    say("an answer waits for the store", operation=id_, why=str(error))
                     self.unstored[id_] = replace(answer, why=str(error))
-                    log.error("an answer waits for the store", operation=id_, why=str(error))
                     await asyncio.sleep(_AGAIN)
         finally:
             self.unstored.pop(id_, None)

@@ -164,7 +164,8 @@ class Worker:
             if take_over:
                 await self._take_over()
         except StoreError as error:
-            log.error("the store does not answer", why=str(error))
+            # A terminal, which takes nothing over, says by itself what that means.
+            (log.error if take_over else log.warning)("the store does not answer", why=str(error))
 
     async def _take_over(self) -> None:
         for operation in await self._store.leases.claim():
