@@ -17,6 +17,8 @@ from tests.support.waiting import BOUND, until
 
 STOP = ("run", "live stream1", "--actor", "U0BOB", "--allow-nothing-live")
 
+PATIENT = f"from bot.cli import errand; errand.GRACE = {BOUND}"
+
 ENDINGS_FAIL = """
 from pathlib import Path
 from bot.cli import errand
@@ -81,11 +83,11 @@ async def test_interrupted_run_prints_the_ending_that_comes_in_time(
         return raw(payload)
 
     cloud.faults.add(Fault(after=late), api="DropLiveStream")
-    running = await program.start(*STOP)
+    running = await program.start(*STOP, before=PATIENT)
     await until(lambda: cloud.ran("DropLiveStream"))
 
     running.send_signal(number)
-    await line_with(running, "waiting up to 8 s")
+    await line_with(running, f"waiting up to {BOUND:g} s")
     answers.set()
 
     code, out, err = await ended(running)
@@ -98,11 +100,11 @@ async def test_run_interrupted_twice_says_that_it_may_have_run(
     """Who does not wait for the answer is told what to look at, and no ending is made up."""
     program, _, cloud = process
     cloud.faults.add(Deaf, api="DropLiveStream")
-    running = await program.start(*STOP)
+    running = await program.start(*STOP, before=PATIENT)
     await until(lambda: cloud.ran("DropLiveStream"))
 
     running.send_signal(signal.SIGINT)
-    await line_with(running, "waiting up to 8 s")
+    await line_with(running, f"waiting up to {BOUND:g} s")
     running.send_signal(signal.SIGINT)
 
     code, out, err = await ended(running)
