@@ -13,7 +13,7 @@ from bot.cli.alert_sources import missing_of_alerts, open_sources
 from bot.cli.live_source import callback_keys
 from bot.cli.misspelt import misspelt
 from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
-from bot.cli.policy import allows_nothing, summary
+from bot.cli.policy import summary
 from bot.cli.settings import Settings
 from bot.cli.store_place import place_of, sentence_of
 from bot.cli.traces import missing_extra
@@ -30,6 +30,7 @@ from bot.clock_skew import MOST, ClockSkew
 from bot.errors import ApiError, CloudError, ConfigError, StopstreamError, StoreError
 from bot.model.commands import Command
 from bot.model.ports import Cloud
+from bot.policy.lockout import allows_nothing
 from bot.storage import audit_end, database
 from bot.storage.audit_end import TrailKey
 from bot.tencent.credentials import CredentialSource

@@ -18,6 +18,7 @@ from bot.operations.near_targets import asks_before
 from bot.policy import example
 from bot.policy.domains import domain_param
 from bot.policy.explanation import explain
+from bot.policy.lockout import allows_nothing
 from bot.policy.matching import Context
 from bot.policy.schema import Policy, json_schema
 
@@ -52,17 +53,6 @@ def summary(policy: Policy) -> str:
 
 def _counted(number: int, what: str) -> str:
     return f"{number or 'no'} {what}{'s' if number != 1 else ''}"
-
-
-def allows_nothing(policy: Policy) -> str:
-    """Return why nobody may do anything under a policy; empty where somebody may."""
-    if not policy.roles:
-        return "has no roles, so nobody may do anything; stopstream policy init writes an example"
-    if not any(role.allow for role in policy.roles.values()):
-        return "no role allows anything, so nobody may do anything"
-    if not any(role.members.users or role.members.usergroups for role in policy.roles.values()):
-        return "no role has members, so nobody may do anything"
-    return ""
 
 
 def _init(settings: Settings) -> int:

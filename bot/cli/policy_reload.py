@@ -11,6 +11,8 @@ from bot.metrics import Metrics
 from bot.model.actions import DEFAULT, Json
 from bot.policy.difference import difference
 from bot.policy.loader import LoadedPolicy
+from bot.policy.lockout import lockout
+from bot.policy.schema import Policy
 from bot.policy.watched_file import WatchedFile
 from bot.storage.store import Store
 
@@ -18,6 +20,12 @@ log = structlog.get_logger("stopstream")
 
 _PROBLEMS_MOST = 20
 """Problems of a broken file that are recorded."""
+
+
+def warn_of_lockout(policy: Policy) -> None:
+    """Log it where nobody may do anything under a policy."""
+    if why := lockout(policy):
+        log.warning("nobody may do anything under the policy in force", why=why)
 
 
 class PolicyReloader:
@@ -40,8 +48,10 @@ class PolicyReloader:
             # Reading a large file takes seconds, and nobody waits for it.
             if await asyncio.to_thread(self._file.refresh):
                 self._note("loaded")
+                after = self._file.value.policy
                 log.info("policy loaded", policy=self._file.digest[:12])
-                await self._announce_loaded(difference(before, self._file.value.policy))
+                warn_of_lockout(after)
+                await self._announce_loaded(difference(before, after), lockout(after))
                 await self.adopt_account()
         except ConfigError as error:
             self._note("broken")
@@ -62,10 +72,11 @@ class PolicyReloader:
             if loaded.bots_own:
                 await self._store.off_air.adopt_account(name, loaded.bots_own)
 
-    async def _announce_loaded(self, changes: str) -> None:
+    async def _announce_loaded(self, changes: str, locked_out: str) -> None:
+        warning = f" ⚠️ Nobody may do anything now: {locked_out}." if locked_out else ""
         await self._store.outbox.announce(
             self._key(),
-            f"New policy in force: {changes}. {self._file.path.name}, sha256 "
+            f"New policy in force: {changes}.{warning} {self._file.path.name}, sha256 "
             f"{self._file.digest[:12]}.",
             {"policy": self._file.digest},
             "policy loaded",

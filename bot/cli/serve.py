@@ -25,7 +25,7 @@ from bot.cli.hooks import Hooks
 from bot.cli.http import HttpServer
 from bot.cli.live_source import LiveSource
 from bot.cli.output import DONE
-from bot.cli.policy_reload import PolicyReloader
+from bot.cli.policy_reload import PolicyReloader, warn_of_lockout
 from bot.cli.settings import Settings, read_settings
 from bot.cli.traces import open_traces
 from bot.cli.wiring import (
@@ -363,6 +363,7 @@ class Server:
         self._stack.push_async_callback(_record_stop, store)
         policy = self.policy.digest[:12]
         log.info("started", version=version(), workspace=identity.url, policy=policy)
+        warn_of_lockout(self.policy.value.policy)
         every = _POLICY_INTERVAL
         loop = self.supervisor.start("policy file", reloader.check, every=every, after=every)
         self._stack.callback(loop.stop)

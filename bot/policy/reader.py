@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from bot.errors import ConfigError
 from bot.model.actions import Action
+from bot.policy.lockout import NO_ROLES, is_cut_off
 from bot.policy.salvage import salvage
 from bot.policy.schema import KEYS, Policy
 from bot.policy.validation import Location, Problem, suggest, validate
@@ -43,16 +44,17 @@ def load(
         ConfigError: One line per problem, with its place in the file.
     """
     data, lines = _parse(text, source)
+    cut_off: list[Problem] = [((), NO_ROLES)] if is_cut_off(data) else []
     try:
         policy = Policy.model_validate(data)
     except ValidationError as error:
-        problems = [(one["loc"], _why(one)) for one in error.errors()]
+        problems = cut_off + [(one["loc"], _why(one)) for one in error.errors()]
         left = salvage(data, error)
         if left is not None:
             further = _problems(left.policy, actions, check_target, check_variable)
             problems += filter(None, map(left.place, further))
     else:
-        problems = _problems(policy, actions, check_target, check_variable)
+        problems = cut_off + _problems(policy, actions, check_target, check_variable)
         if not problems:
             return policy
     raise ConfigError([_line(source, lines, location, why) for location, why in problems])

@@ -299,6 +299,9 @@ class Role(_Strict):
 class Policy(_Strict):
     """The policy file of stopstream: who may do what, where, and with whose consent."""
 
+    # A default all the same: what is left of a malformed file is looked at without its roles, too.
+    model_config = ConfigDict(json_schema_extra={"required": ["roles"]})
+
     defaults: dict[str, dict[str, _SCALAR]] = Field(
         default_factory=dict,
         description="By kind, API name or product: what fills in for the command.",

@@ -103,7 +103,7 @@ def test_ids_are_taken() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "has no roles"),
+        ("roles: {}", "has no roles"),
         ("roles: {a: {members: {users: [U0A]}}}\n", "no role allows anything"),
         ("roles: {a: {allow: [{actions: ['*']}]}}\n", "no role has members"),
     ],
@@ -111,7 +111,7 @@ def test_ids_are_taken() -> None:
 async def test_policy_check_calls_no_policy_valid_under_which_nobody_may_do_anything(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, why: str
 ) -> None:
-    """An empty file is not valid, nor one whose roles allow nothing or have no members."""
+    """A file is not called valid where it has no role, or none that allows anything to anybody."""
     (tmp_path / "policy.yml").write_text(text)
     settings = read_settings(STOPSTREAM_POLICY=str(tmp_path / "policy.yml"))
 

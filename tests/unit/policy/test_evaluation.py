@@ -65,7 +65,7 @@ def test_policy_denial_names_roles_and_channels() -> None:
     assert "Nobody can" in denied(drop(), facts(), "roles: {}").reason
 
 
-@pytest.mark.parametrize("text", ["", "roles: {}", "roles: {a: {allow: [{actions: ['*']}]}}"])
+@pytest.mark.parametrize("text", ["roles: {}", "roles: {a: {allow: [{actions: ['*']}]}}"])
 def test_policy_empty_allows_nothing(text: str) -> None:
     """An empty policy, or a role without members, allows nothing."""
     denied(drop(), facts(), text)

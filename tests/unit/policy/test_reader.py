@@ -222,7 +222,7 @@ def test_policy_load_names_the_key_that_was_meant() -> None:
         (ROLE + "actions: ['*']\n        approvers: [leads]\n  leads: []\n", "roles.leads"),
         ("rolse: {}\n" + ROLE + "actions: ['*']\n        approvers: [x]\n", "rolse"),
         # Without the key, its entry would seem to lack it, or to contradict itself.
-        ("limits: [{actions: ['*'], approval: never}]", r"limits[0].approval"),
+        ("roles: {}\nlimits: [{actions: ['*'], approval: never}]", r"limits[0].approval"),
         (
             "accounts: {a: {}, b: {secret_id: x, secret_key: B_KEY}}\n"
             + ROLE
