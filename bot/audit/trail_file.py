@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.audit.copies import parse_line
+from bot.files import open_regular_file
 
 _CHUNK = 64 * 1024
 """Bytes that are read at once, from the end backwards."""
@@ -58,6 +59,18 @@ class TrailFile:
         """
         with self._locked() as file:
             return _end(file)
+
+    def peek(self) -> FileEnd:
+        """Return where the file ends, as `end` does, and leave one that is not there absent.
+
+        Raises:
+            OSError: It cannot be read, or is no file of ours.
+        """
+        try:
+            with open_regular_file(self.path) as file:
+                return _end(file.fileno())
+        except FileNotFoundError:
+            return FileEnd()
 
     def append(self, after: FileEnd, lines: bytes) -> bool:
         """Append whole lines and wait for the disk.

@@ -10,10 +10,11 @@ from bot.cli.audit_bundle import write_bundle
 from bot.cli.audit_export import export
 from bot.cli.audit_follow import follow
 from bot.cli.audit_keys import acknowledge, rotate_key
+from bot.cli.audit_prune import prune
 from bot.cli.audit_show import show, tail
 from bot.cli.audit_statement import write_statement
 from bot.cli.audit_verify import verify
-from bot.cli.output import DONE, FAILED, complain, one_line, say
+from bot.cli.output import DONE, one_line, say
 from bot.cli.settings import Settings
 from bot.cli.wiring import open_store
 from bot.errors import ConfigError
@@ -100,25 +101,6 @@ async def _checkpoint(store: Store, _settings: Settings, _options: argparse.Name
     return DONE
 
 
-async def _prune(store: Store, settings: Settings, options: argparse.Namespace) -> int:
-    """Remove old records, and record up to where."""
-    text = options.keep or settings.audit_keep
-    try:
-        keep = parse_duration(text)
-    except ValueError as error:
-        where = "--keep" if options.keep else "STOPSTREAM_AUDIT_KEEP"
-        raise ConfigError([f"{where}: {error}"]) from None
-    pruning = await store.audit_log.prune(keep, force=options.force)
-    if pruning.clock_is_suspect:
-        complain(
-            f"nothing was removed: {pruning.why}; check the clock, and add --force if it is right"
-        )
-        return FAILED
-    more = f"; {pruning.left} more are due: run it again, or with --force" if pruning.left else ""
-    say(f"{pruning.removed} records removed, behind a tombstone{more}")
-    return DONE
-
-
 _COMMANDS: Mapping[str, Command] = {
     "verify": verify,
     "show": _with_store(_show, with_signer=False),
@@ -130,6 +112,6 @@ _COMMANDS: Mapping[str, Command] = {
     "checkpoint": _with_store(_checkpoint),
     "acknowledge": _with_store(_acknowledge),
     "rotate-key": rotate_key,
-    "prune": _with_store(_prune),
+    "prune": _with_store(prune),
 }
 """By name; those without `_with_store` choose the key themselves."""

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from bot.audit.checkpoints import fingerprint
 from bot.catalog.error_codes import Sort, explain
-from bot.catalog.registry import by_api
 from bot.cli.alert_sources import missing_of_alerts, open_sources
 from bot.cli.live_source import callback_keys
 from bot.cli.misspelt import misspelt
+from bot.cli.other_clocks import harmless_read
 from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
 from bot.cli.policy import summary
 from bot.cli.settings import Settings
@@ -28,7 +28,6 @@ from bot.cli.wiring import (
 )
 from bot.clock_skew import MOST, ClockSkew
 from bot.errors import ApiError, CloudError, ConfigError, StopstreamError, StoreError
-from bot.model.commands import Command
 from bot.model.ports import Cloud
 from bot.policy.lockout import allows_nothing
 from bot.storage import audit_end, database
@@ -297,10 +296,10 @@ async def _check_clock(skew: ClockSkew) -> Findings:
 
 
 async def _check_account(cloud: Cloud, account: str) -> tuple[bool, str]:
-    action = by_api("DescribeLiveStreamState")
-    values = {"AppName": "live", "DomainName": "check.example.com", "StreamName": "stopstream"}
+    read = harmless_read(account)
+    action = read.action
     try:
-        answer = await cloud.call(Command(action, dict(values), account=account))
+        answer = await cloud.call(read)
     except ApiError as error:
         words = explain(error.code, action)
         if words.sort in _OPERATOR_ERRORS:

@@ -382,10 +382,15 @@ class Server:
                 keep=keep,
                 skew=self.skew,
                 supervisor=self.supervisor,
-                is_copied=lambda: self._sink is None or self._sink.is_complete,
+                is_copied=self._is_copied,
             )
             retention.start()
             self._stack.callback(retention.stop)
+
+    def _is_copied(self) -> bool:
+        """Return whether the audit sink and the webhook have every record."""
+        copies = (self._sink, self._webhook)
+        return all(one is None or one.is_complete for one in copies)
 
 
 @contextlib.contextmanager

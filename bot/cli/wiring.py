@@ -24,7 +24,7 @@ from bot.model.actions import Site
 from bot.model.people import Actor, Person, Presence, UsersByName
 from bot.model.ports import Cloud, Directory, Notifier
 from bot.operations.assembly import Operations, assemble
-from bot.operations.audit_sink import Sink, SinkRelay
+from bot.operations.audit_sink import Copy, SinkRelay
 from bot.operations.file_sink import FileSink
 from bot.operations.http_sink import HttpSink
 from bot.operations.outbox_relay import PATIENCE, SPACING, OutboxRelay
@@ -170,14 +170,17 @@ def open_policy(settings: Settings, *, with_keys: bool = True) -> WatchedFile[Lo
 
 def open_sink(settings: Settings, store: Store, supervisor: Supervisor) -> SinkRelay | None:
     """Return what copies the audit log to the sink that is set; None if there is none."""
+    sink = _sink(settings, store)
+    return SinkRelay(sink, supervisor=supervisor) if sink else None
+
+
+def _sink(settings: Settings, store: Store) -> FileSink | HttpSink | None:
     if not settings.audit_sink:
         return None
     if (file := settings.audit_sink_file) is not None:
-        sink: Sink = FileSink(store, TrailFile(file))
-    else:
-        token = settings.audit_sink_token
-        sink = HttpSink(store, settings.audit_sink, token.get_secret_value() if token else "")
-    return SinkRelay(sink, supervisor=supervisor)
+        return FileSink(store, TrailFile(file))
+    token = settings.audit_sink_token
+    return HttpSink(store, settings.audit_sink, token.get_secret_value() if token else "")
 
 
 def open_webhook(settings: Settings, store: Store, supervisor: Supervisor) -> SinkRelay | None:
@@ -188,11 +191,20 @@ def open_webhook(settings: Settings, store: Store, supervisor: Supervisor) -> Si
     """
     if problems := missing_of_webhook(settings):
         raise ConfigError(problems)
+    webhook = _webhook(settings, store)
+    return SinkRelay(webhook, supervisor=supervisor, what="webhook") if webhook else None
+
+
+def _webhook(settings: Settings, store: Store) -> WebhookSink | None:
     if not settings.webhook_url:
         return None
     secrets = [secret_bytes(one.get_secret_value()) for one in settings.webhook_secrets]
-    sink = WebhookSink(store, settings.webhook_url, secrets)
-    return SinkRelay(sink, supervisor=supervisor, what="webhook")
+    return WebhookSink(store, settings.webhook_url, secrets)
+
+
+def open_copies(settings: Settings, store: Store) -> list[Copy]:
+    """Return the places outside the database that must have a record before it is removed."""
+    return [one for one in (_sink(settings, store), _webhook(settings, store)) if one is not None]
 
 
 def missing_of_webhook(settings: Settings) -> list[str]:

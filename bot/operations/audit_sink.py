@@ -42,6 +42,21 @@ class Sink(Protocol):
         ...
 
 
+class Copy(Protocol):
+    """A place that must have a record before that is removed for its age."""
+
+    name: str
+
+    async def taken(self) -> int | None:
+        """Return the number of its last record, and write nothing; None if it is owed none.
+
+        Raises:
+            SinkError: It cannot be read, or is of another trail.
+            StoreError: The database does not answer.
+        """
+        ...
+
+
 class SinkRelay:
     """Writes to a sink for as long as it takes. Nothing else waits for it.
 

@@ -36,6 +36,21 @@ class FileSink:
         except OSError as error:
             raise SinkError(error.strerror or str(error)) from None
 
+    async def taken(self) -> int:
+        """Return the number of the last record in the file, and write nothing.
+
+        Raises:
+            SinkError: The file cannot be read, or is not a copy of this trail.
+            StoreError: The database does not answer.
+        """
+        try:
+            end = await asyncio.to_thread(self._file.peek)
+        except OSError as error:
+            raise SinkError(f"{self.name}: {error.strerror or error}") from None
+        if not (await self._store.audit_log.following(end.seq, end.hash, 1)).is_ours:
+            raise SinkError(f"{self.name}: its last record, {end.seq}, is not on this trail")
+        return end.seq
+
     async def close(self) -> None:
         """Do nothing: the file is open only while it is written."""
 

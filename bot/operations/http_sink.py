@@ -75,6 +75,14 @@ class HttpSink:
             return batch.last - last
         return 0
 
+    async def taken(self) -> int:
+        """Return the number of the last record that was taken.
+
+        Raises:
+            StoreError: The database does not answer.
+        """
+        return await self._store.sinks.taken(self._id) or 0
+
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:

@@ -14,7 +14,7 @@ log = structlog.get_logger("stopstream.keeper")
 _DAY = 86_400.0
 
 _WAIT = 60.0
-"""Seconds until it is looked again whether a copy of the audit log has every record."""
+"""Seconds until it is looked again whether all copies of the audit log have every record."""
 
 _STUCK = 3600.0
 """Seconds that removing old records may take: they go a few at a time."""
@@ -64,7 +64,7 @@ class RetentionJob:
     async def _prune(self) -> None:
         self._waits = not self._is_copied()
         if self._waits:
-            log.info("old records are kept until the audit sink has them")
+            log.info("old records are kept until the audit sink and the webhook have them")
             return
         try:
             pruning = await self._store.audit_log.prune(self._keep, skew=self._skew)

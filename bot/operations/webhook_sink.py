@@ -75,6 +75,14 @@ class WebhookSink:
             raise SinkError(f"a batch takes longer than {_SEND_WITHIN:.0f} s") from None
         return batch.last - batch.records[-1].seq
 
+    async def taken(self) -> int | None:
+        """Return the number of the last record that was told or needs no event; None before any.
+
+        Raises:
+            StoreError: The database does not answer.
+        """
+        return await self._store.sinks.taken(self._id)
+
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:

@@ -41,11 +41,15 @@ class Pruning:
         removed: How many are gone.
         left: How many are too old and stay until the next time.
         why: What makes the clock suspect, so that nothing was removed; empty if nothing does.
+        flaw: What is wrong with the end of the log, so that nothing was removed; empty likewise.
+        uncopied: How many of the old ones a copy lacks; where it lacks any, nothing was removed.
     """
 
     removed: int = 0
     left: int = 0
     why: str = ""
+    flaw: str = ""
+    uncopied: int = 0
 
     @property
     def clock_is_suspect(self) -> bool:
@@ -233,49 +237,60 @@ class AuditLog:
         )
 
     async def prune(
-        self, keep: float, *, force: bool = False, skew: ClockSkew | None = None
+        self,
+        keep: float,
+        *,
+        force: bool = False,
+        skew: ClockSkew | None = None,
+        copied: int | None = None,
     ) -> Pruning:
         """Remove records older than `keep` seconds, behind a tombstone.
 
         They are removed a few at a time, so that other writes wait little. At most a tenth of the
         log goes at once, and none while the clock may be wrong: the newest record is older than a
-        day by it, or a service that the bot talks to has another time.
+        day by it, or a service that the bot talks to has another time. None either while a copy
+        lacks one that is due.
 
         Args:
             force: Remove all of them, whatever the clock says.
             skew: Knows what time it is elsewhere; None: nobody does.
+            copied: Number of the last record that every copy has; None: there is no copy.
         """
-        left = await self._add_tombstone(keep, skew, force=force)
-        if isinstance(left, str):
-            return Pruning(why=left)
+        pruning = await self._add_tombstone(keep, skew, copied, force=force)
+        if pruning.why or pruning.flaw or pruning.uncopied:
+            return pruning
         total = 0
         while gone := await self._forget():
             total += gone
-        return Pruning(total, left)
+        return replace(pruning, removed=total)
 
     @write
     def _add_tombstone(
-        self, tx: Transaction, keep: float, skew: ClockSkew | None, *, force: bool
-    ) -> int | str:
-        """Return how many old records stay for now, or why the clock is suspect."""
+        self,
+        tx: Transaction,
+        keep: float,
+        skew: ClockSkew | None,
+        copied: int | None,
+        *,
+        force: bool,
+    ) -> Pruning:
+        """Return how many old records stay for now, or why all of them do."""
         if self.session.signer is None:
-            return 0
+            return Pruning()
         end = self.session.writer.end_of(tx)
         if tx.flaw is not None:
-            return 0
+            return Pruning(flaw=tx.flaw.why)
         if not force and (suspicion := _suspicion(tx, skew)):
-            return suspicion
+            return Pruning(why=suspicion)
+        old = audit_records.old(tx.connection, before=tx.now - keep, last=end.seq)
+        if copied is not None and old.due > max(copied, old.buried):
+            return Pruning(uncopied=old.due - max(copied, old.buried))
         fact, left = audit_records.prune(
-            tx.connection,
-            tx.now,
-            self.session.signer,
-            before=tx.now - keep,
-            last=end.seq,
-            all_at_once=force,
+            tx.connection, tx.now, self.session.signer, old=old, last=end.seq, all_at_once=force
         )
         if fact is not None:
             tx.facts.append(fact)
-        return left
+        return Pruning(left=left)
 
     @write
     def _forget(self, tx: Transaction) -> int:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -179,26 +179,24 @@ def span(connection: sa.Connection) -> float:
     return (latest_at(connection) or 0.0) - (first or 0.0)
 
 
-def prune(
-    connection: sa.Connection,
-    now: float,
-    signer: Signer,
-    *,
-    before: float,
-    last: int,
-    all_at_once: bool,
-) -> tuple[Fact | None, int]:
-    """Store a tombstone for records older than `before`, and return its fact, if there are any.
+@dataclass(frozen=True, slots=True)
+class Old:
+    """What may be removed for its age.
 
-    The last record always stays. The records themselves are deleted by `forget`, a few at a time.
+    Attributes:
+        buried: Number of the last record that was removed before; 0 for none.
+        due: Number of the last one that may go now; none may where it is not above `buried`.
+    """
+
+    buried: int
+    due: int
+
+
+def old(connection: sa.Connection, *, before: float, last: int) -> Old:
+    """Return what may be removed because it is older than `before`; the last record never is.
 
     Args:
         last: Number of the last record.
-        all_at_once: All of them; else at most a tenth of the log, and one at least, because a
-            clock that is wrong may make every record look old.
-
-    Returns:
-        The fact, and how many records are older than `before` and stay for now.
     """
     oldest = sa.select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1)
     kept = connection.execute(oldest).scalar()
@@ -207,6 +205,31 @@ def prune(
         # Nobody may wait until the evidence is too old.
         due = min(due, one.seq - 1, one.vouched if one.upto > one.vouched else due)
     buried, _ = max(pruned(connection), default=(0, ""))
+    return Old(buried, due)
+
+
+def prune(
+    connection: sa.Connection,
+    now: float,
+    signer: Signer,
+    *,
+    old: Old,
+    last: int,
+    all_at_once: bool,
+) -> tuple[Fact | None, int]:
+    """Store a tombstone for old records, and return its fact, if there are any.
+
+    The records themselves are deleted by `forget`, a few at a time.
+
+    Args:
+        last: Number of the last record.
+        all_at_once: All of them; else at most a tenth of the log, and one at least, because a
+            clock that is wrong may make every record look old.
+
+    Returns:
+        The fact, and how many records are old and stay for now.
+    """
+    buried, due = old.buried, old.due
     if due <= buried:
         return None, 0
     upto = due if all_at_once else min(due, buried + max(1, (last - buried) // 10))

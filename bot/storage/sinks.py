@@ -36,10 +36,13 @@ class Sinks:
         """Return how many records a sink has not taken yet."""
 
         def count(connection: sa.Connection) -> int:
-            seq = connection.execute(_position(name).with_only_columns(sinks.c.seq)).scalar()
-            return _last(connection) - (seq or 0)
+            return _last(connection) - (_taken(connection, name) or 0)
 
         return await self.session.read(count)
+
+    async def taken(self, name: str) -> int | None:
+        """Return the number of the last record that a sink has taken; None if it never began."""
+        return await self.session.read(lambda connection: _taken(connection, name))
 
     @write
     def begin_at_end(self, tx: Transaction, name: str) -> None:
@@ -93,6 +96,10 @@ class Sinks:
 
 def _position(name: str) -> sa.Select[tuple[str, int, int, str, float]]:
     return sa.select(sinks).where(sinks.c.name == name)
+
+
+def _taken(connection: sa.Connection, name: str) -> int | None:
+    return connection.execute(_position(name).with_only_columns(sinks.c.seq)).scalar()
 
 
 def _last(connection: sa.Connection) -> int:
