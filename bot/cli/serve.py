@@ -5,10 +5,8 @@ import contextlib
 import errno
 import gc
 import os
-import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -27,6 +25,7 @@ from bot.cli.live_source import LiveSource
 from bot.cli.output import DONE
 from bot.cli.policy_reload import PolicyReloader, warn_of_lockout
 from bot.cli.settings import Settings, read_settings
+from bot.cli.stop_signals import stop_on_signal
 from bot.cli.traces import open_traces
 from bot.cli.wiring import (
     Parts,
@@ -67,9 +66,8 @@ from handlers.slack.web_client import Identity, connect, web_client
 
 log = structlog.get_logger("stopstream")
 
-_GRACE, LAST = 8.8, 9.5
-"""Seconds after a signal at which what is not finished is left to its lease, and at which the
-process ends even where a database, a thread or the event loop itself hangs."""
+_GRACE = 8.8
+"""Seconds after a signal at which what is not finished is left to its lease."""
 
 _FAREWELL = 2.0
 """Seconds that the record of a stop may take, so that what is in hand keeps most of the time."""
@@ -109,7 +107,7 @@ async def serve() -> int:
         raise ConfigError(problems)
     sys.setswitchinterval(_SWITCH)
     stop = asyncio.Event()
-    _stop_on_signal(stop)
+    stop_on_signal(stop)
     # A signal must also be obeyed while the start still waits for Slack.
     opened = asyncio.Event()
     serving = asyncio.create_task(_serve_until(stop, settings, opened))
@@ -124,27 +122,6 @@ async def serve() -> int:
     with contextlib.suppress(asyncio.CancelledError):
         await serving
     return DONE
-
-
-def _stop_on_signal(stop: asyncio.Event) -> None:
-    """Set an event at the first SIGINT or SIGTERM, and end the process within LAST of it.
-
-    Nothing is lost by an end at any moment, and no wait on the way is without its bound: not for
-    the threads that the interpreter joins at its exit, nor for a start in which the loop waits
-    for the database.
-    """
-    loop = asyncio.get_running_loop()
-    last = threading.Timer(LAST, os._exit, (DONE,))
-    last.daemon = True
-
-    def obey(*_: object) -> None:
-        if last.ident is None:
-            last.start()
-            loop.call_soon_threadsafe(stop.set)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Not the loop's own handlers, which run only while it does.
-        signal.signal(number, obey)
 
 
 async def _serve_until(stop: asyncio.Event, settings: Settings, opened: asyncio.Event) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import signal
 
 from bot.cli.demo import INCIDENTS
-from bot.cli.serve import LAST
+from bot.cli.stop_signals import LAST
 from bot.sandbox.slack.workspace import Workspace
 from bot.sandbox.tencent.faults import Deaf
 from bot.sandbox.tencent.server import CloudEmulator
@@ -17,10 +17,10 @@ from tests.support.waiting import BOUND, until
 
 FOREVER = """
 import math
-from bot.cli import serve
+from bot.cli import serve, stop_signals
 from bot.storage import postgres_connection
 postgres_connection.ANSWER_WITHIN = postgres_connection.PING_WITHIN = math.inf
-serve._GRACE, serve.LAST = 0.5, 1.0
+serve._GRACE, stop_signals.LAST = 0.5, 1.0
 """
 """Waits for the database without end, and sooner for nothing else, to save the test's time."""
 
