@@ -126,7 +126,9 @@ class Metrics:
         for kind in ("command", "event", "interaction"):
             self.ack.labels(kind)
         self.slack_up = self._gauge(
-            "stopstream_slack_up", "Whether Slack accepts what the bot sends; 0 before the first."
+            "stopstream_slack_up",
+            "Whether Slack takes the bot's token; 0 before it was reached. While Slack is down it "
+            "stays 1, and stopstream_outbox_oldest_age_seconds grows.",
         )
         self.sockets = self._gauge(
             "stopstream_sockets_open", "Sockets to Slack that are open; 0 in HTTP mode."

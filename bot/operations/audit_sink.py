@@ -37,6 +37,16 @@ class Sink(Protocol):
         """
         ...
 
+    async def behind(self) -> int:
+        """Return how many records are still to be written, as far as that is known.
+
+        It waits for nothing but the database: it is asked while the sink refuses or hangs.
+
+        Raises:
+            StoreError: The database does not answer.
+        """
+        ...
+
     async def close(self) -> None:
         """Release what it holds."""
         ...
@@ -121,16 +131,16 @@ class SinkRelay:
         write = self._write = self._write or asyncio.create_task(self._sink.advance())
         await asyncio.wait({write}, timeout=self._patience)
         if not write.done():
-            self._fail(f"it has not answered for {self._patience:.0f} s")
+            await self._fail(f"it has not answered for {self._patience:.0f} s")
             return
         self._write, self.is_complete, before = None, False, self.behind
         try:
             self.behind = write.result()
         except SinkError as error:
-            self._fail(str(error))
+            await self._fail(str(error))
         except ValueError as error:
             # A header or a record that cannot be sent at all; the words may hold a secret.
-            self._fail(f"what is sent is not well-formed ({type(error).__name__})")
+            await self._fail(f"what is sent is not well-formed ({type(error).__name__})")
         except StoreError as error:
             log.error("the trail is not copied: the store does not answer", why=str(error))
         else:
@@ -141,12 +151,14 @@ class SinkRelay:
             # Another replica is at it, or a backlog does not become smaller.
             self._stands = self.behind >= before
 
-    def _fail(self, why: str) -> None:
+    async def _fail(self, why: str) -> None:
         self.trouble = f"the {self._what} {self._sink.name} does not take the trail: {why}"
         self._failures += 1
         log.error(
             "a sink refuses", what=self._what, sink=self._sink.name, why=why, again_in=self._pause()
         )
+        with contextlib.suppress(StoreError):
+            self.behind = await self._sink.behind()
 
     def _pause(self) -> float:
         if self._failures:

@@ -36,6 +36,18 @@ class FileSink:
         except OSError as error:
             raise SinkError(error.strerror or str(error)) from None
 
+    async def behind(self) -> int:
+        """Return how many records are not in the file; all of them before it could be read.
+
+        Raises:
+            StoreError: The database does not answer.
+        """
+        log_ = self._store.audit_log
+        rest = await log_.following(self._known.seq, self._known.hash, 1)
+        if not rest.is_ours:
+            rest = await log_.following(0, "", 1)
+        return rest.last - rest.records[0].seq + 1 if rest.records else 0
+
     async def taken(self) -> int:
         """Return the number of the last record in the file, and write nothing.
 

@@ -75,6 +75,14 @@ class HttpSink:
             return batch.last - last
         return 0
 
+    async def behind(self) -> int:
+        """Return how many records were not taken yet.
+
+        Raises:
+            StoreError: The database does not answer.
+        """
+        return await self._store.sinks.behind(self._id)
+
     async def taken(self) -> int:
         """Return the number of the last record that was taken.
 

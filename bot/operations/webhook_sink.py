@@ -75,6 +75,15 @@ class WebhookSink:
             raise SinkError(f"a batch takes longer than {_SEND_WITHIN:.0f} s") from None
         return batch.last - batch.records[-1].seq
 
+    async def behind(self) -> int:
+        """Return how many records are still to be looked at; 0 before it has begun.
+
+        Raises:
+            StoreError: The database does not answer.
+        """
+        sinks = self._store.sinks
+        return 0 if await sinks.taken(self._id) is None else await sinks.behind(self._id)
+
     async def taken(self) -> int | None:
         """Return the number of the last record that was told or needs no event; None before any.
 

@@ -192,6 +192,9 @@ class Slow:
     async def advance(self) -> int:
         return 1
 
+    async def behind(self) -> int:
+        return 1
+
     async def close(self) -> None:
         """Hold nothing."""
 

@@ -17,6 +17,8 @@ from bot.metrics import Metrics
 from bot.operations import audit_sink
 from bot.operations.audit_sink import SinkRelay
 from bot.operations.file_sink import FileSink
+from bot.operations.http_sink import HttpSink
+from bot.operations.webhook_sink import WebhookSink
 from bot.storage.store import Store
 from bot.supervision import Supervisor
 from tests.conftest import opened
@@ -123,6 +125,9 @@ class Refusing:
             raise SinkError("no space left")
         return 0
 
+    async def behind(self) -> int:
+        return 0
+
     async def close(self) -> None:
         """Hold nothing."""
 
@@ -163,6 +168,47 @@ async def page(url: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
+async def test_sink_that_is_down_at_the_start_is_behind(quick_store: Store, tmp_path: Path) -> None:
+    """How many records a file lacks is known while it can't be written, also after a restart."""
+    await fill(quick_store, 5)
+    folder = tmp_path / "mount"
+    file = TrailFile(folder / "trail.jsonl")
+    one = relay(FileSink(quick_store, file))
+
+    await one.copy()
+    assert (one.behind, one.trouble != "") == (5, True)
+
+    folder.mkdir()
+    await one.copy()
+    assert (one.behind, one.trouble) == (0, "")
+
+    folder.rename(tmp_path / "gone")
+    await fill(quick_store, 2)
+    await one.copy()
+    assert (one.behind, one.trouble != "") == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["sink", "webhook"])
+async def test_address_that_is_down_at_the_start_is_behind(quick_store: Store, kind: str) -> None:
+    """The same of an address, whether it refuses or hangs."""
+    await fill(quick_store, 3)
+    url = "http://127.0.0.1:9/in"
+    sink = (
+        HttpSink(quick_store, url) if kind == "sink" else WebhookSink(quick_store, url, [b"s" * 32])
+    )
+    before = 3 if kind == "sink" else 0
+    one = relay(sink)
+    await one.copy()
+    for number in range(4):
+        await quick_store.audit_log.record(Fact("ended", f"op{number}", {"state": "accepted"}))
+
+    for anew in (one, relay(sink), relay(sink, patience=0.0)):
+        await anew.copy()
+        assert anew.trouble
+        assert anew.behind == before + 4
+    await one.stop(grace=0.0)
+
+
 async def test_hanging_sink_is_not_asked_twice() -> None:
     """A write that hangs is told, and the next pass waits for it instead of beginning another."""
     sink = Refusing()
@@ -195,6 +241,9 @@ class Standing:
         if isinstance(self.left, Exception):
             raise self.left
         return self.left
+
+    async def behind(self) -> int:
+        return 7
 
     async def close(self) -> None: ...
 

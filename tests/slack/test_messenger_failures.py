@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bot.metrics import Metrics
 from bot.model.messages import MessageKind, RetryLater, Sent, Undeliverable
 from tests.support.deliveries import ACCEPTED, OPERATION, Office, delivery
 from tests.support.fake_slack import Fault
@@ -113,3 +114,16 @@ async def test_messenger_delivers_for_an_unknown_action(
         assert isinstance(
             await office.desk.deliver(delivery(replace(ACCEPTED, **change), owed)), Sent
         )
+
+
+async def test_slack_that_is_down_is_no_refused_token(office: Office) -> None:
+    """While Slack is down the gauge stays, as its help says: the age of the outbox tells of it."""
+    (gauge,) = (one for one in Metrics().described if one.name == "stopstream_slack_up")
+    office.slack.fails("chat.postMessage", Fault("down", status=503))
+
+    later = await office.desk.deliver(delivery(OPERATION))
+
+    assert isinstance(later, RetryLater)
+    assert office.desk.trouble == ""
+    assert "takes the bot's token" in gauge.help
+    assert "stopstream_outbox_oldest_age_seconds grows" in gauge.help
