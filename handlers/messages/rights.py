@@ -86,7 +86,8 @@ def nothing_at_all(permissions: Permissions) -> str:
         return why
     if permissions.roles:
         return ""
-    others = dict.fromkeys(role for one in permissions.may for role in one.others)
+    may_change = (one for one in permissions.may if one.action.effect is not Effect.READ)
+    others = dict.fromkeys(role for one in may_change if not one.forbidden for role in one.others)
     if not others:
         return "You can't stop or start anything here: the policy gives you no role."
     named = [code(role) for role in list(others)[:_MOST_ROLES]]

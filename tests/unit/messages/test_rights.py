@@ -10,7 +10,7 @@ from bot.operations.results import Permissions
 from handlers.messages import (
     rights,
 )
-from tests.unit.messages.samples import PERMISSIONS, is_harmless
+from tests.unit.messages.samples import PERMISSIONS, READ, is_harmless
 
 
 def test_whoami_lists_roles_and_permissions() -> None:
@@ -66,3 +66,18 @@ def test_whoami_says_how_old_what_is_known_of_groups_is() -> None:
         assert "User groups checked 95 s ago." in rights.whoami(known).text
         unnamed = replace(known, groups_age=None)
         assert "User groups" not in rights.whoami(unnamed).text
+
+
+def test_who_can_do_nothing_is_told_only_of_those_who_can() -> None:
+    """Roles that may only read, or what the policy forbids to everyone, can stop nothing."""
+    stop = replace(PERMISSIONS[0], approval=None, channels=(), others=("oncall", "leads"))
+    read = replace(stop, action=READ, others=("oncall", "auditors"))
+    never = replace(stop, forbidden="limits[0]", others=("planners",))
+    person = Person("U0MALLORY", "T0HOME")
+
+    for may, said in (
+        ((read, stop, never), "You can't stop or start anything here; `oncall` and `leads` can."),
+        ((read, never), "You can't stop or start anything here: the policy gives you no role."),
+    ):
+        assert rights.nothing_at_all(Permissions(person, (), may)) == said
+        assert said in rights.whoami(Permissions(person, (), may)).text
