@@ -1,6 +1,7 @@
 """`stopstream check`: looks at everything that can be wrong before the bot is started."""
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -10,10 +11,11 @@ from bot.audit.checkpoints import fingerprint
 from bot.catalog.error_codes import Sort, explain
 from bot.cli.alert_sources import missing_of_alerts, open_sources
 from bot.cli.live_source import callback_keys
-from bot.cli.misspelt import misspelt
+from bot.cli.misspelt import misspelt, misspelt_files
 from bot.cli.other_clocks import harmless_read
 from bot.cli.output import DONE, FAILED, USAGE, complain, one_line, say
 from bot.cli.policy import summary
+from bot.cli.secret_files import secrets_folder
 from bot.cli.settings import Settings
 from bot.cli.store_place import place_of, sentence_of
 from bot.cli.traces import missing_extra
@@ -35,7 +37,7 @@ from bot.storage.audit_end import TrailKey
 from bot.tencent.credentials import CredentialSource
 from bot.times import format_utc
 from handlers import manifest
-from handlers.slack.installation import check_channel, check_socket
+from handlers.slack.installation import check_places, check_socket
 from handlers.slack.web_client import Identity, connect, web_client
 
 Findings: TypeAlias = AsyncIterator[tuple[bool, str]]
@@ -45,6 +47,9 @@ _NOTHING: Mapping[str, str] = {}
 
 _SEALS_SINCE = "0003"
 """The migration that brought the table of seals."""
+
+_ROOM = 10_000_000
+"""Bytes without which a disk is as good as full: the database writes to a log of its own first."""
 
 _OPERATOR_ERRORS = frozenset({Sort.KEY, Sort.CLOCK, Sort.PERMISSION, Sort.ACCOUNT, Sort.OURS})
 """What the operator of the bot has to repair, not who asks for an action."""
@@ -56,14 +61,14 @@ async def check(
     """Check settings, policy, database, Slack and cloud, and print a line for each finding.
 
     Args:
-        names: Of the variables in the environment.
+        names: Of the variables in the environment that are not empty.
         unusable: A line for each setting that was left out because it cannot be used. They go to
             standard error, and the rest is checked without them.
     """
     for problem in unusable.values():
-        complain(problem)
+        complain(problem, "FIX")
     problems = 0
-    reported: list[str] = []
+    reported: list[str] = [*unusable.values()]
     skew = ClockSkew()
     checks = (
         _check_names(names),
@@ -103,8 +108,16 @@ async def _check_traces(settings: Settings) -> Findings:
 
 
 async def _check_names(names: Iterable[str]) -> Findings:
-    """Look for variables that are misspelt settings."""
+    """Look for variables, and files of the secrets' folder, that are misspelt settings."""
     for fine, line in misspelt(names):
+        yield fine, line
+    folder = secrets_folder()
+    try:
+        files = [file.name for file in folder.iterdir()] if folder else []
+    except PermissionError:
+        # Its files can be read by name all the same.
+        files = []
+    for fine, line in misspelt_files(files):
         yield fine, line
 
 
@@ -141,6 +154,9 @@ async def _store_findings(settings: Settings) -> Findings:
         finally:
             await store.close()
         yield True, "database: it can be written"
+        if settings.database_file is not None:
+            for fine, line in _room("database", settings.database_file):
+                yield fine, line
     elif schema.current is not None:
         yield _upgrade_needed(schema)
     elif settings.database_file is None:
@@ -169,6 +185,8 @@ async def _check_sink(settings: Settings) -> Findings:
     if file.exists():
         fine = file.is_file() and os.access(file, os.R_OK | os.W_OK)
         yield fine, f"audit sink: {file} can{'' if fine else 'not'} be written"
+        for fine, line in _room("audit sink", file):
+            yield fine, line
     else:
         yield _is_to_be_made("audit sink", file)
 
@@ -211,6 +229,13 @@ def _is_to_be_made(subject: str, file: Path) -> tuple[bool, str]:
     return False, f"{subject}: {file} is not there, and {file.parent.absolute()} is not writable"
 
 
+def _room(subject: str, file: Path) -> Iterator[tuple[bool, str]]:
+    """Yield a line where the disk of a file is full or nearly so; nothing is written to try it."""
+    left = shutil.disk_usage(file.parent).free
+    if left < _ROOM:
+        yield False, f"{subject}: {left / 1e6:.1f} MB are left on the disk of {file}: make room"
+
+
 async def _check_slack(
     settings: Settings, skew: ClockSkew, unusable: Mapping[str, str]
 ) -> Findings:
@@ -234,8 +259,8 @@ async def _check_slack(
         if identity is not None:
             for fine, line in _identity_findings(identity):
                 yield fine, f"slack: {one_line(line)}"
-            for purpose, channel in _channels(settings).items():
-                fine, line = await check_channel(client, channel, identity, purpose)
+            places = check_places(client, identity, _channels(settings), settings.owner)
+            async for fine, line in places:
                 yield fine, f"slack: {one_line(line)}"
     if not settings.audit_channel and "STOPSTREAM_AUDIT_CHANNEL" not in unusable:
         yield True, "slack: no STOPSTREAM_AUDIT_CHANNEL, so the trail is in the database alone"

@@ -21,9 +21,9 @@ def say(*lines: str) -> None:
     sys.stdout.flush()
 
 
-def complain(line: str) -> None:
-    """Print what is wrong to standard error."""
-    print(f"stopstream: {line}", file=sys.stderr)  # noqa: T201 (a terminal)
+def complain(line: str, label: str = "stopstream:") -> None:
+    """Print what is wrong to standard error, behind a label."""
+    print(f"{label} {line}", file=sys.stderr)  # noqa: T201 (a terminal)
 
 
 def one_line(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
+from bot.cli.setting_problems import Unreadable
 from bot.errors import ConfigError
 from bot.files import read_regular_file
 
@@ -45,6 +46,8 @@ def read_secret(folder: Path, name: str) -> str | None:
     try:
         content = read_regular_file(folder / name, _MOST).decode()
     except FileNotFoundError:
+        if (folder / name).is_symlink():
+            raise ConfigError([f"{name}: its file in {FOLDER}: leads to no file"]) from None
         return None
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
@@ -76,17 +79,18 @@ class SecretFiles(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """Return the values that are there, by their names in the environment.
 
+        What cannot be read is `Unreadable`, which is refused where the environment has no value.
+
         Raises:
-            ConfigError: One line for each file that cannot be read.
+            ConfigError: The folder cannot be looked into.
         """
-        found, problems = dict[str, Any](), list[str]()
+        secrets_folder()
+        found = dict[str, Any]()
         for field_name, field in self.settings_cls.model_fields.items():
             try:
                 value, name, _ = self.get_field_value(field, field_name)
             except ConfigError as error:
-                problems += error.problems
-            else:
-                found |= {name: value} if value else {}
-        if problems:
-            raise ConfigError(list(dict.fromkeys(problems)))
+                name = field.alias or field_name
+                value = Unreadable(error.problems[0].removeprefix(f"{name}: "))
+            found |= {name: value} if value else {}
         return found

@@ -10,6 +10,8 @@ from bot.model.actions import Site
 
 _PORT_MOST = 65_535
 
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 (nothing is bound to it here)
+
 _SITES: Mapping[str, Site] = {"mainland": "mainland", "intl": "intl"}
 
 
@@ -52,6 +54,18 @@ def check_host_and_port(listen: str) -> None:
     host, colon, port = listen.rpartition(":")
     if not (colon and host and port.isdecimal() and int(port) <= _PORT_MOST):
         raise ValueError("is not host:port")
+
+
+def check_apart(metrics: str, listen: str) -> None:
+    """Refuse a `host:port` for the metrics on which Slack's requests are listened for already.
+
+    Raises:
+        ValueError: It is the same, or one of both is every address of the machine.
+    """
+    (host, port), (other, its_port) = host_and_port(metrics), host_and_port(listen)
+    meets = host == other or not _EVERY_ADDRESS.isdisjoint({host, other})
+    if port and port == its_port and meets:
+        raise ValueError("is taken by STOPSTREAM_LISTEN; the metrics need a port of their own")
 
 
 def host_and_port(listen: str) -> tuple[str, int]:

@@ -24,8 +24,10 @@ from pydantic_settings import (
 from bot.audit.checkpoints import seed
 from bot.cli.cloud_settings import CloudSettings
 from bot.cli.hook_settings import HookSettings
-from bot.cli.secret_files import SecretFiles
+from bot.cli.secret_files import SecretFiles, secrets_folder
+from bot.cli.setting_problems import problem, subject
 from bot.cli.setting_values import (
+    check_apart,
     check_host_and_port,
     check_url,
     host_and_port,
@@ -287,9 +289,11 @@ class Settings(CloudSettings, HookSettings, WebhookSettings):
 
     @field_validator("listen", "metrics_listen", mode="after")
     @classmethod
-    def _listen(cls, value: str) -> str:
+    def _listen(cls, value: str, info: ValidationInfo) -> str:
         if value:
             check_host_and_port(value)
+        if value and info.field_name == "metrics_listen" and "listen" in info.data:
+            check_apart(value, info.data["listen"])
         return value
 
     @property
@@ -349,7 +353,7 @@ def read_settings(**given: str) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type] # by alias, as text
     except ValidationError as error:
-        raise ConfigError([_problem(one) for one in error.errors()]) from None
+        raise ConfigError([problem(one) for one in error.errors()]) from None
 
 
 def read_usable_settings() -> tuple[Settings, dict[str, str]]:
@@ -357,35 +361,32 @@ def read_usable_settings() -> tuple[Settings, dict[str, str]]:
 
     Returns:
         The settings without those, and a line for each of them by its name.
-
-    Raises:
-        ConfigError: A file of the secrets' folder cannot be read.
     """
+    kind: type[Settings] = Settings
     problems: dict[str, str] = {}
+    try:
+        secrets_folder()
+    except ConfigError as error:
+        kind = _WithoutFiles
+        problems = {one.partition(":")[0]: one for one in error.problems}
     while True:
         # An empty value hides the one in the environment.
         hidden = dict.fromkeys(problems, "")
         try:
-            return Settings(**hidden), problems  # type: ignore[arg-type] # by alias, as text
+            return kind(**hidden), problems  # type: ignore[arg-type] # by alias, as text
         except ValidationError as error:
-            found = {_subject(one): _problem(one) for one in error.errors()}
+            found = {subject(one): problem(one) for one in error.errors()}
             if found.keys() <= problems.keys():
                 raise ConfigError([*problems.values()]) from None
             problems |= found
 
 
-def _subject(error: Any) -> str:
-    """Return the name of the variable that cannot be used; of a pair, of the one that is there."""
-    if error["loc"]:
-        return str(error["loc"][0])
-    present = "ID" if "SECRET_KEY" in error["msg"] else "KEY"
-    return f"TENCENTCLOUD_SECRET_{present}"
+class _WithoutFiles(Settings):
+    """The settings of the environment alone, where the secrets' folder cannot be looked into."""
 
-
-def _problem(error: Any) -> str:
-    why = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "string_pattern_mismatch":
-        # The value is not shown: a token may have been pasted into the wrong place.
-        why = "is not an id like C0123456789; in Slack: the channel's name > About, at its end"
-    name = str(error["loc"][0]) if error["loc"] else ""
-    return f"{name}: {why}" if name else why
+    @classmethod
+    def settings_customise_sources(
+        cls, *sources: Any, **by_name: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, without the files."""
+        return super().settings_customise_sources(*sources, **by_name)[:-1]

@@ -9,6 +9,7 @@ from typing import Any
 from bot import telemetry
 from bot.cli import audit, callbacks, cam_policy, check, database, pending, policy
 from bot.cli import run as operations
+from bot.cli.misspelt import set_names
 from bot.cli.settings import Settings, read_settings, read_usable_settings
 from bot.cli.store_place import naming_database
 
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     if options.command == "check":
         settings, unusable = read_usable_settings()
         telemetry.configure(settings.log_format, level="ERROR", secrets=settings.secrets())
-        return asyncio.run(check.check(settings, names=os.environ, unusable=unusable))
+        return asyncio.run(check.check(settings, names=set_names(os.environ), unusable=unusable))
     settings = read_settings()
     telemetry.configure(settings.log_format, level="ERROR", secrets=settings.secrets())
     with naming_database(settings):

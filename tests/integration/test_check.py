@@ -1,6 +1,7 @@
 """`stopstream check` between the emulators: each thing that is wrong has its line."""
 
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from bot.sandbox.tencent.authentication import Key
 from bot.sandbox.tencent.server import CloudEmulator
 from bot.sandbox.tencent.sts import Role
 from handlers.manifest import bot_scopes
+from tests.support.databases import lay_schema
 from tests.support.worlds import environment
 
 POLICY = "roles:\n  a: {members: {users: [U0A]}, allow: [{actions: ['*']}]}\n"
@@ -234,9 +236,9 @@ async def test_check_goes_on_without_what_cannot_be_used(
     printed = installation.capsys.readouterr()
     assert code == USAGE
     assert sorted(printed.err.splitlines()) == [
-        "stopstream: SLACK_BOT_TOKEN: a bot token begins with xoxb-",
-        "stopstream: STOPSTREAM_LISTEN: is not host:port",
-        "stopstream: TENCENTCLOUD_SECRET_KEY: is missing; id and key go together",
+        "FIX SLACK_BOT_TOKEN: a bot token begins with xoxb-",
+        "FIX STOPSTREAM_LISTEN: is not host:port",
+        "FIX TENCENTCLOUD_SECRET_KEY: is missing; id and key go together",
     ]
     assert "policy.yml is valid" in printed.out
     assert "SLACK_BOT_TOKEN: is missing" not in printed.out
@@ -263,3 +265,101 @@ async def test_check_tells_how_to_get_a_policy(installation: Installation) -> No
     assert code == FAILED
     how = f"FIX {installation.policy}: does not exist; stopstream policy init writes a first one"
     assert [one for one in lines if one.startswith("FIX")] == [how]
+
+
+async def test_check_looks_for_the_owner(installation: Installation) -> None:
+    """A channel or person to turn to that is not there any more is to be fixed."""
+    slack = installation.slack
+    slack.user("U0ALICE", "alice")
+    slack.user("U0GONE", "gone", deleted=True)
+    slack.channel("C0OPEN", "help", bot=False)
+    for owner, said in (
+        ("U0ALICE", "ok  slack: people are sent to @alice (U0ALICE)"),
+        ("C0OPEN", "ok  slack: people are sent to #help (C0OPEN)"),
+        ("U0NOPE", "FIX slack: STOPSTREAM_OWNER, U0NOPE, is nobody in this workspace"),
+        ("C0NOPE", "FIX slack: STOPSTREAM_OWNER, C0NOPE, is not found: it does not exist, or"),
+        ("U0GONE", "FIX slack: STOPSTREAM_OWNER, U0GONE, is deactivated"),
+    ):
+        environment = installation.environment | {"STOPSTREAM_OWNER": owner}
+        code, lines = await replace(installation, environment=environment).check()
+
+        assert [one for one in lines if owner in one and one.startswith(said)], lines
+        assert code == (DONE if said.startswith("ok") else FAILED)
+
+
+async def test_check_goes_on_beside_the_secrets_folder(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is unreadable, leads nowhere or is misspelt there is named, and the rest is checked."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "STOPSTREAM_AUDIT_KEY").mkdir()
+    (folder / "STOPSTREAM_OWNER").symlink_to("gone")
+    for misspelt in ("STOPSTREAM_ALERT_CHANEL", "slack_signing_secret", "SLACK_BOT_TOKEN.txt"):
+        (folder / misspelt).write_text("x")
+    (folder / "db_password").write_text("x")
+    environment = installation.environment | {"STOPSTREAM_SECRETS_DIR": str(folder)}
+    del environment["SLACK_BOT_TOKEN"]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings, unusable = read_usable_settings()
+
+    code = await check(settings, unusable=unusable)
+
+    printed = installation.capsys.readouterr()
+    assert code == USAGE
+    assert sorted(printed.err.splitlines()) == [
+        "FIX STOPSTREAM_AUDIT_KEY: its file in STOPSTREAM_SECRETS_DIR: Is a directory",
+        "FIX STOPSTREAM_OWNER: its file in STOPSTREAM_SECRETS_DIR: leads to no file",
+    ]
+    assert "policy.yml is valid" in printed.out
+    assert [one for one in printed.out.splitlines() if "did you mean" in one] == [
+        f"FIX STOPSTREAM_SECRETS_DIR: {file} is no setting; did you mean {meant}?"
+        for file, meant in (
+            ("SLACK_BOT_TOKEN.txt", "SLACK_BOT_TOKEN"),
+            ("STOPSTREAM_ALERT_CHANEL", "STOPSTREAM_ALERT_CHANNEL"),
+            ("slack_signing_secret", "SLACK_SIGNING_SECRET"),
+        )
+    ]
+    assert "db_password" not in printed.out
+
+
+async def test_check_goes_on_without_the_secrets_folder(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is not there is one line, once, and the rest is checked."""
+    environment = installation.environment | {"STOPSTREAM_SECRETS_DIR": "/nowhere/secrets"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings, unusable = read_usable_settings()
+
+    code = await check(settings, unusable=unusable)
+
+    printed = installation.capsys.readouterr()
+    assert code == USAGE
+    (line,) = printed.err.splitlines()
+    assert line.startswith("FIX STOPSTREAM_SECRETS_DIR: is not a folder")
+    assert "STOPSTREAM_SECRETS_DIR" not in printed.out
+    assert "policy.yml is valid" in printed.out
+
+
+async def test_check_names_a_full_disk(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk without room for the database or the sink is named, with the file on it."""
+    lay_schema(tmp_path / "stopstream.db")
+    copy = tmp_path / "copy.jsonl"
+    copy.touch()
+    installation.environment["STOPSTREAM_AUDIT_SINK"] = str(copy)
+    code, lines = await installation.check()
+    assert code == DONE, lines
+
+    full = shutil.disk_usage(tmp_path)._replace(free=200_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: full)
+    code, lines = await installation.check()
+
+    assert code == FAILED
+    assert [one for one in lines if one.startswith("FIX")] == [
+        f"FIX {subject}: 0.2 MB are left on the disk of {file}: make room"
+        for subject, file in (("database", tmp_path / "stopstream.db"), ("audit sink", copy))
+    ]

@@ -7,7 +7,7 @@ import pytest
 
 from bot.cli import policy
 from bot.cli.main import build_parser
-from bot.cli.misspelt import misspelt
+from bot.cli.misspelt import misspelt, set_names
 from bot.cli.output import DONE, FAILED, USAGE
 from bot.cli.settings import read_settings
 
@@ -134,3 +134,12 @@ async def test_policy_check_says_how_much_a_valid_file_holds(
 
     assert await policy.run(settings, argparse.Namespace(what="check")) == DONE
     assert capsys.readouterr().out.endswith("policy.yml is valid: 2 roles, 1 limit\n")
+
+
+def test_empty_variable_does_not_hide_the_misspelt_one() -> None:
+    """An empty variable counts as absent, so what was meant for it is not said to be set."""
+    names = set_names({"STOPSTREAM_POLCY": "x", "STOPSTREAM_POLICY": ""})
+
+    assert [line for _, line in misspelt(names)] == [
+        "STOPSTREAM_POLCY: is no setting; did you mean STOPSTREAM_POLICY?"
+    ]

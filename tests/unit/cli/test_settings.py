@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.cli.setting_problems import FORMS
 from bot.cli.settings import Settings, read_settings
 from bot.errors import ConfigError
 from bot.policy.watched_file import WatchedFile
@@ -312,3 +313,58 @@ def test_settings_name_each_of_their_secrets() -> None:
         *("xoxb-PLANTED", "signing-PLANTED", "AKIDPLANTED", "key-PLANTED", "pass/PLANTED"),
         *("generic-first-PLANTED", "generic-second-PLANTED"),
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("TENCENTCLOUD_REGION", "mars", "is not a region like ap-guangzhou"),
+        ("TKE_REGION", "mars", "is not a region like ap-guangzhou"),
+        ("TENCENTCLOUD_ROLE_ARN", "foo", "is not a role like qcs::cam::uin/"),
+        ("TENCENTCLOUD_ROLE_SESSION_NAME", "a b", "is not 2 to 128 letters"),
+        ("STOPSTREAM_AUDIT_CHANNEL", "#audit", "is not an id like C0123456789; in Slack: "),
+        ("STOPSTREAM_ALERT_CHANNEL", "U0A", "is not an id like C0123456789; in Slack: "),
+        ("STOPSTREAM_OWNER", "@alice", "is not an id like C0123456789 or U0123456789; in Slack: "),
+        ("STOPSTREAM_ALLOW_HTTP", "maybe", "is neither true nor false"),
+        ("STOPSTREAM_LOG_FORMAT", "xml", "is not json or console"),
+    ],
+)
+def test_settings_say_what_a_value_must_be(name: str, value: str, why: str) -> None:
+    """What a variable must be is said of that variable, and in words for people."""
+    with pytest.raises(ConfigError) as caught:
+        read_settings(**{name: value})
+
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name}: {why}")
+
+
+def test_every_setting_with_a_pattern_has_words_for_it() -> None:
+    """No pattern speaks of another setting's form."""
+    patterned = {
+        str(field.alias)
+        for field in Settings.model_fields.values()
+        if any(getattr(one, "pattern", None) for one in field.metadata)
+    }
+
+    assert patterned == set(FORMS)
+
+
+@pytest.mark.parametrize(
+    ("listen", "metrics", "fine"),
+    [
+        ("127.0.0.1:3000", "127.0.0.1:3000", False),
+        ("127.0.0.1:3000", "0.0.0.0:3000", False),
+        ("[::]:3000", "127.0.0.1:3000", False),
+        ("127.0.0.1:3000", "127.0.0.1:9464", True),
+        ("127.0.0.1:3000", "10.0.0.1:3000", True),
+        ("127.0.0.1:0", "127.0.0.1:0", True),
+    ],
+)
+def test_metrics_need_a_port_of_their_own(listen: str, metrics: str, *, fine: bool) -> None:
+    """One port for both is refused before anything is started."""
+    given = {"STOPSTREAM_LISTEN": listen, "STOPSTREAM_METRICS_LISTEN": metrics}
+    if fine:
+        assert read_settings(**given).metrics_address is not None
+        return
+    with pytest.raises(ConfigError, match=r"^STOPSTREAM_METRICS_LISTEN: is taken by STOPSTREAM_LI"):
+        read_settings(**given)
