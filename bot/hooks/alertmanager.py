@@ -61,10 +61,12 @@ def _item(alert: Mapping[str, Any], at: float) -> NoticeItem:
     labels, annotations = object_at(alert, "labels"), object_at(alert, "annotations")
     # Labels first: a name in them is a name.
     text = "\n".join([*lines_of(labels), *lines_of(annotations)])[:TEXT_MOST]
+    since = time_at(alert, "startsAt")
     return NoticeItem(
         text_at(alert, "fingerprint", most=KEY_MOST) or _fingerprint(labels),
-        time_at(alert, "startsAt") or at,
+        since or at,
         _fires(alert),
+        is_timed=since is not None,
         title=_named(alert, "annotations", _SUMMARIES, TITLE_MOST)
         or text_at(labels, "alertname", most=TITLE_MOST),
         text=text,

@@ -24,6 +24,7 @@ NAME = "generic"
 SIGNATURE, TIMESTAMP = "x-stopstream-signature", "x-stopstream-timestamp"
 
 _STATES = {"firing": True, "resolved": False}
+_TEXTS = ("text", "severity", "url")
 _STREAMS_MOST = 50
 _STREAM_MOST = 200
 _PARAMS = {"stream": "StreamName", "domain": "DomainName", "app": "AppName"}
@@ -61,12 +62,14 @@ def parse(body: Mapping[str, Any], at: float) -> Notice:
         raise MalformedError("it has no id or no title")
     if not isinstance(status, str) or status not in _STATES:
         raise MalformedError("its status is neither firing nor resolved")
-    summary = text_at(body, "text")
+    _check_kinds(body)
+    summary, changed_at = text_at(body, "text"), time_at(body, "at")
     lines = [title, *lines_of(object_at(body, "labels")), summary]
     item = NoticeItem(
         id_,
-        time_at(body, "at") or at,
+        changed_at or at,
         _STATES[status],
+        is_timed=changed_at is not None,
         title=title,
         text="\n".join(lines)[:TEXT_MOST],
         streams=_streams(body.get("streams")),
@@ -80,6 +83,21 @@ def parse(body: Mapping[str, Any], at: float) -> Notice:
         severity=text_at(body, "severity", most=SEVERITY_MOST),
         link=link_at(body, "url"),
     )
+
+
+def _check_kinds(body: Mapping[str, Any]) -> None:
+    """Refuse what is not of the kind that its field has; null counts as left out.
+
+    Raises:
+        MalformedError: Says which.
+    """
+    for name in _TEXTS:
+        if not isinstance(body.get(name), str | None):
+            raise MalformedError(f"its {name} is no text")
+    if not isinstance(body.get("labels"), Mapping | None):
+        raise MalformedError("its labels are no object")
+    if body.get("at") not in (None, "") and time_at(body, "at") is None:
+        raise MalformedError("its at is neither RFC 3339 nor epoch seconds")
 
 
 def _streams(given: object) -> tuple[NamedStream, ...]:

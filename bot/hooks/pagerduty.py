@@ -47,12 +47,14 @@ def parse(body: Mapping[str, Any], at: float) -> Notice | None:
     service = text_at(incident, "service", "summary", most=TITLE_MOST)
     texts = title, service, text_at(incident, "incident_key", most=KEY_MOST)
     firing = text_at(incident, "status") != "resolved" and kind != "incident.resolved"
+    occurred_at = time_at(event, "occurred_at")
     item = NoticeItem(
         id_,
-        time_at(event, "occurred_at") or at,
+        occurred_at or at,
         firing,
         title=title[:TITLE_MOST],
         text="\n".join(filter(None, texts)),
+        is_timed=occurred_at is not None,
     )
     severity = text_at(incident, "priority", "summary") or text_at(incident, "urgency")
     return Notice(

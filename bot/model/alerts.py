@@ -1,5 +1,6 @@
 """Alerts of monitoring systems: what a notice says, and the alert that it opens or changes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -43,6 +44,7 @@ class NoticeItem:
     Attributes:
         key: Identifies it within its group.
         at: Since when it fires, or when it changed, by its source, epoch seconds.
+        is_timed: Whether its source says so; else `at` is when it came.
         text: What else it says, in which streams are looked for.
         streams: Those that it names as such.
         picture: Address of the picture that it is about; empty for none.
@@ -55,6 +57,12 @@ class NoticeItem:
     text: str = ""
     streams: tuple[NamedStream, ...] = ()
     picture: str = ""
+    is_timed: bool = True
+
+    @property
+    def version(self) -> tuple[float, bool]:
+        """As that of AlertItem."""
+        return self.at, not self.firing
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +197,7 @@ def with_live_since(alert: Alert, since: float) -> Alert:
     return replace(alert, items=items, seq=alert.seq + 1)
 
 
-def news(notice: Notice, known: Sequence[Alert]) -> tuple[NoticeItem, ...]:
+def news(notice: Notice, known: Sequence[Alert], now: float) -> tuple[NoticeItem, ...]:
     """Return what a notice says that none before it has said.
 
     An alert that began later exceeds an earlier one, and its end exceeds its beginning: whatever
@@ -197,15 +205,26 @@ def news(notice: Notice, known: Sequence[Alert]) -> tuple[NoticeItem, ...]:
 
     Args:
         known: All that is stored of its group.
+        now: Epoch seconds.
     """
     versions: dict[str, tuple[float, bool]] = {}
     for item in (item for alert in known for item in alert.items):
         versions[item.key] = max(item.version, versions.get(item.key, item.version))
+    items = (_after_future(item, versions.get(item.key), now) for item in notice.items)
     return tuple(
-        item
-        for item in notice.items
-        if item.key not in versions or (item.at, not item.firing) > versions[item.key]
+        item for item in items if item.key not in versions or item.version > versions[item.key]
     )
+
+
+def _after_future(item: NoticeItem, version: tuple[float, bool] | None, now: float) -> NoticeItem:
+    """Return an alert that says no time as later than what was told with a time yet to come.
+
+    A sender whose clock is ahead would otherwise hold up all that says no time.
+    """
+    if item.is_timed or version is None or version[0] <= now:
+        return item
+    at, is_over = version
+    return replace(item, at=math.nextafter(at, math.inf) if is_over and item.firing else at)
 
 
 def changed(alert: Alert, notice: Notice, fresh: Sequence[NoticeItem], now: float) -> Alert:

@@ -129,7 +129,7 @@ class Alerts:
         stored = alert_rows.genuine(rows, self.session.integrity.macs, quarantine)
         # What was told of for the last time long ago may be told anew.
         known = [one for one in stored if one.is_open(tx.now) or one.resolved_at is not None]
-        fresh = news(without_dismissed(notice, stored, tx.now), known)
+        fresh = news(without_dismissed(notice, stored, tx.now), known, tx.now)
         before = next((one for one in known if one.is_open(tx.now)), None)
         if not fresh:
             if before is not None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -98,6 +99,38 @@ async def test_repeats_change_nothing(house: House) -> None:
     assert len(house.desk.alerts) == 1
     assert await count(house.store) == 1
     assert await house.alerts.take(notice(firing("cam-1"))) is Taken.REPEATED
+
+
+def told(status: str, now: float, at: float | None = None) -> Notice:
+    """Return what a sender of the bot's own form says now, with or without a time of its own."""
+    body = {"id": "probe-1", "title": "Black", "status": status, "streams": ["cam-1"]}
+    return generic.parse(body | ({"at": at} if at else {}), now)
+
+
+async def test_clock_that_is_ahead_hides_no_end_and_no_beginning(house: House) -> None:
+    """What says no time is later than what a sender told with a time yet to come."""
+    take, now = house.alerts.take, time.time()
+    ahead = now + 3600.0
+
+    assert await take(told("firing", now, ahead)) is Taken.STORED
+    assert await take(told("resolved", now + 1.0)) is Taken.STORED
+    assert (await alert_of(house.store)).firing == ()
+    assert await take(told("firing", now, ahead)) is Taken.REPEATED
+    assert await take(told("resolved", now + 2.0)) is Taken.REPEATED
+
+    assert await take(told("firing", now + 3.0)) is Taken.STORED
+    assert await count(house.store) == 2
+    assert await take(told("resolved", now + 4.0)) is Taken.STORED
+    assert (await alert_of(house.store, 1)).firing == ()
+
+
+async def test_late_notice_without_a_time_changes_nothing(house: House) -> None:
+    """Where no clock is ahead, what was signed before comes too late."""
+    take, now = house.alerts.take, time.time()
+
+    assert await take(told("firing", now - 20.0)) is Taken.STORED
+    assert await take(told("resolved", now - 10.0)) is Taken.STORED
+    assert await take(told("firing", now - 15.0)) is Taken.REPEATED
 
 
 @pytest.mark.parametrize(("size", "beside"), [(100, False), (AT_ONCE, True)])

@@ -125,12 +125,31 @@ def test_generic_alert_is_read() -> None:
         {"streams": [""]},
         {"streams": [{"domain": "push.example.com"}]},
         {"streams": ["x" * 201]},
+        {"at": "foo"},
+        {"at": -1},
+        {"at": True},
+        {"at": ["2026-11-27T02:00:00Z"]},
+        {"labels": [1]},
+        {"labels": []},
+        {"labels": "stream=cam-1"},
+        {"text": ["cam-1"]},
+        {"severity": 3},
+        {"url": {}},
     ],
 )
 def test_generic_form_is_refused(wrong: dict[str, Any]) -> None:
     """What it gets wrong is told, and is not guessed."""
     with pytest.raises(MalformedError):
         generic.parse({"id": "a", "title": "b", **wrong}, 0.0)
+
+
+def test_generic_form_takes_null_as_left_out() -> None:
+    """Templates render what they do not know as null or as nothing."""
+    absent = dict.fromkeys(("text", "severity", "url", "labels", "streams", "at"))
+    (item,) = generic.parse({"id": "a", "title": "b", **absent}, SINCE).items
+    assert (item.at, item.is_timed) == (SINCE, False)
+    (item,) = generic.parse({"id": "a", "title": "b", "at": ""}, SINCE).items
+    assert (item.at, item.is_timed) == (SINCE, False)
 
 
 def test_generic_alert_without_a_time_has_that_of_its_signature() -> None:
