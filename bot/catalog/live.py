@@ -372,7 +372,7 @@ ADD_DELAY_LIVE_STREAM = Action(
             "ExpireTime",
             "for",
             moment(max_days=7),
-            "how long this holds, e.g. 12h, at most 7 days (7 days if left out)",
+            "how long this lasts, e.g. 12h, at most 7 days (7 days if left out)",
             required=False,
         ),
     ),

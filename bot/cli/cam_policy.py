@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from bot.cli.output import DONE, say
+from bot.cli.output import DONE, one_line, say
 from bot.cli.settings import Settings
 from bot.cli.wiring import open_policy
 from bot.errors import ConfigError
@@ -30,7 +30,12 @@ def _account(policy: Policy | None, name: str) -> str:
     """
     known = policy.account_names if policy is not None else (DEFAULT,)
     if name and name not in known:
-        raise ConfigError([f"--account: there is no account {name}, but {', '.join(known)}"])
+        if known == (DEFAULT,):
+            raise ConfigError(["--account: the policy names no accounts; leave it out"])
+        shown = one_line(name)[:60]
+        raise ConfigError(
+            [f'--account: there is no account "{shown}"; there are {", ".join(known)}']
+        )
     if not name and len(known) > 1:
         raise ConfigError([f"--account: each account has a key of its own: {', '.join(known)}"])
     return name or known[0]

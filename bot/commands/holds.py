@@ -47,8 +47,8 @@ def parse_hold(
         if param.api not in values and place is not None:
             values[param.api] = read_value(context, param, place, redact(place.value))
         elif param.api not in values:
-            way = f"add {param.word}={param.word.upper()}, {param.help}"
-            raise context.error(f"{param.word} is missing: {way}.", None)
+            way = f"add {param.word}={param.word.upper()}"
+            raise context.error(f"{param.word} is missing: {way} ({param.help}).", None)
     account, case = places.get("Account"), places.get("Case")
     name = read_account(context, account) if account else target_account
     if not name:

@@ -106,9 +106,13 @@ def mismatch(rule: Rule, command: Command, context: Context) -> str | None:
     if not covers_action(rule.actions, command):
         return f"does not list {command.action.permission}"
     if not covers_account(rule.accounts, command.account):
-        return f"holds on the account {' or '.join(rule.accounts or ())} only"
+        return f"counts only on the account {' or '.join(rule.accounts or ())}"
     if not covers_channel(rule, context):
-        return f"holds in {', '.join(rule.channels or ()) or 'no channel'} only"
+        return (
+            f"counts only in {' or '.join(rule.channels)}"
+            if rule.channels
+            else "counts in no channel"
+        )
     for name, pattern in (rule.where or {}).items():
         if not condition_holds(command, name, pattern):
             return f"wants {name} to be {conditions.written_value(pattern)}"

@@ -11,9 +11,9 @@ from bot.errors import ConfigError
 from bot.model.actions import Action
 from bot.policy.lockout import NO_ROLES, is_cut_off
 from bot.policy.salvage import salvage
-from bot.policy.schema import KEYS, Policy
-from bot.policy.validation import Location, Problem, suggest, validate
-from bot.redact import redact
+from bot.policy.schema import Policy
+from bot.policy.shape import flat, problems_of_shape
+from bot.policy.validation import Location, Problem, validate
 
 MAX_CHARACTERS = 1 << 20
 """Of a policy file."""
@@ -48,7 +48,7 @@ def load(
     try:
         policy = Policy.model_validate(data)
     except ValidationError as error:
-        problems = cut_off + [(one["loc"], _why(one)) for one in error.errors()]
+        problems = cut_off + problems_of_shape(data, error)
         left = salvage(data, error)
         if left is not None:
             further = _problems(left.policy, actions, check_target, check_variable)
@@ -107,9 +107,9 @@ def _parse(text: str, source: str) -> tuple[Any, dict[Location, int]]:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         why = getattr(error, "problem", None) or "is not YAML"
-        raise ConfigError([f"{source}{line}: {_flat(why)}"]) from None
+        raise ConfigError([f"{source}{line}: {flat(why)}"]) from None
     except (RecursionError, ValueError) as error:
-        raise ConfigError([f"{source}: {_flat(str(error)) or 'is nested too deeply'}"]) from None
+        raise ConfigError([f"{source}: {flat(str(error)) or 'is nested too deeply'}"]) from None
     return data, lines
 
 
@@ -136,6 +136,9 @@ class _BoundedLoader(yaml.SafeLoader):
 def _build(node: yaml.Node, path: Location, lines: dict[Location, int]) -> Any:
     """Return the data of a node as SafeLoader would, but refuse what that silently accepts."""
     lines[path] = node.start_mark.line + 1
+    if len(path) > MAX_DEPTH:
+        # An alias may lead back to what it is a part of.
+        raise _refusal(f"is nested deeper than {MAX_DEPTH} levels, or leads back to itself", node)
     if len(lines) > MAX_VALUES:
         raise ValueError(f"holds more than {MAX_VALUES} values")
     if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
@@ -188,23 +191,6 @@ def _scalar(node: yaml.Node) -> Any:
             raise _refusal("only names, numbers, lists and mappings are understood", node)
 
 
-def _why(error: Any) -> str:
-    match error["type"]:
-        case "extra_forbidden":
-            return "is not a key that is known here" + suggest(str(error["loc"][-1]), KEYS)
-        case "missing":
-            return "is required"
-        case "string_pattern_mismatch":
-            given = _flat(redact(str(error["input"]), 60))
-            return f'"{given}" is no id: users have U…, usergroups S…, channels C…'
-        case "too_short":
-            return "may not be empty"
-        case "value_error":
-            return _flat(str(error["msg"]).removeprefix("Value error, "))
-        case _:
-            return _flat(str(error["msg"])).lower()
-
-
 def _line(source: str, lines: Mapping[Location, int], location: Location, why: str) -> str:
     """Render a problem with the line of its location, or of the nearest part around it."""
     at = location
@@ -212,13 +198,9 @@ def _line(source: str, lines: Mapping[Location, int], location: Location, why: s
         at = at[:-1]
     number = f":{lines[at]}" if at in lines else ""
     place = f"{source}{number}: {_dotted(location)}" if location else source
-    return _flat(f"{place}: {why}")
+    return flat(f"{place}: {why}")
 
 
 def _dotted(path: Location) -> str:
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return dotted.lstrip(".")
-
-
-def _flat(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))[:500]

@@ -47,7 +47,7 @@ def salvage(data: Any, error: ValidationError) -> Salvage | None:
     left, removed = data, frozenset[Location]()
     origins: dict[Location, Location] = {}
     for _ in range(_ROUNDS):
-        wrong = {_existing(left, one["loc"]) for one in error.errors()}
+        wrong = {existing(left, one["loc"]) for one in error.errors()}
         removed |= {_in_file(origins, location) for location in wrong}
         if () in removed:
             return None
@@ -60,7 +60,7 @@ def salvage(data: Any, error: ValidationError) -> Salvage | None:
     return None
 
 
-def _existing(data: Any, location: Location) -> Location:
+def existing(data: Any, location: Location) -> Location:
     """Return the part of a location that leads to a value: what is missing leads to its entry."""
     for length, part in enumerate(location):
         try:

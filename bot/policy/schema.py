@@ -214,7 +214,7 @@ class Rule(_Strict):
     )
     requests: Annotated[bool, Field(strict=True)] = Field(
         default=False,
-        description="Who may not do this may ask its role's members to let it through, here.",
+        description="Who may not do this may ask its role's members to approve it, here.",
     )
     runbook: Address | None = Field(None, description="What to read about it, https only.")
     reason: NeedsReason = None

@@ -58,7 +58,7 @@ def _rule(
     if rule.accounts is None and len(policy.accounts) > 1:
         # Otherwise an account that is added would be open at once to everyone who has another.
         several = ", ".join(policy.accounts)
-        yield (*location, "accounts"), f"is missing; there are {several}: say for which it holds"
+        yield (*location, "accounts"), f"is missing; there are {several}: say for which it counts"
     for key, roles in (("approvers", rule.approvers or ()), ("then", rule.then)):
         for at, other in enumerate(roles):
             if other not in policy.roles:

@@ -130,5 +130,5 @@ async def test_cam_policy_is_for_one_account(
 
     with pytest.raises(ConfigError, match="main, europe"):
         await _printed(tmp_path, capsys)
-    with pytest.raises(ConfigError, match="no account asia"):
+    with pytest.raises(ConfigError, match='no account "asia"'):
         await _printed(tmp_path, capsys, "asia")

@@ -7,6 +7,8 @@ from bot.model.actions import Json
 from bot.model.commands import Command
 from bot.model.verdicts import Denied, Verdict
 from bot.policy.evaluation import decide
+from bot.policy.matching import mismatch
+from bot.policy.schema import Rule
 from tests.support.policies import EXAMPLE, ROLE, denied, drop, facts, load, start, verdict
 
 
@@ -78,3 +80,13 @@ def test_policy_condition_matches_domain_alias() -> None:
     for domain, wanted in (("A.tv", Verdict), ("b.tv", Denied)):
         only = f"{rule}\n        where: {{DomainName: {domain}}}\n"
         assert isinstance(decide(load(only), pad, facts()), wanted)
+
+
+def test_mismatch_says_where_a_rule_counts() -> None:
+    """A rule of other channels or accounts is told by where it counts, in words for people."""
+    rule = Rule.model_validate({"actions": ["*"], "channels": ["C0INC", "C0LIVE"]})
+    assert mismatch(rule, drop(), facts(channel="C0ELSE")) == "counts only in C0INC or C0LIVE"
+    nowhere = rule.model_copy(update={"channels": ()})
+    assert mismatch(nowhere, drop(), facts()) == "counts in no channel"
+    asia = rule.model_copy(update={"channels": None, "accounts": ("asia",)})
+    assert mismatch(asia, drop(), facts()) == "counts only on the account asia"
