@@ -66,7 +66,7 @@ def _of_strangers(strays: Sequence[SignedCheckpoint]) -> ChainError:
     more = f" and {len(strays) - 1} more" if len(strays) > 1 else ""
     why = (
         f"somebody has put a {first.kind.value} of record {first.seq} into the database, with the "
-        f"key {fingerprint(first.key)}, for which nobody here vouches{more}; all records hold "
-        "without it (stopstream audit acknowledge --seals)"
+        f"key {fingerprint(first.key)}, for which nobody here vouches{more}; all records are "
+        "valid without it (stopstream audit acknowledge --seals)"
     )
     return ChainError(first.seq, "stray seal", why)

@@ -12,7 +12,7 @@ from bot.audit.checkpoints import CheckpointKind, SignedCheckpoint, Signer
 from bot.audit.hash_chain import Fact, Record
 from bot.cli.audit_case import case_name, records_of
 from bot.cli.audit_export import login, record_export
-from bot.cli.output import DONE, FAILED, complain, one_line, say
+from bot.cli.output import DONE, FAILED, complain, counted, one_line, say
 from bot.cli.settings import Settings
 from bot.errors import ConfigError, PictureError
 from bot.files import read_regular_file
@@ -150,8 +150,9 @@ def _write(found: Case, signer: Signer, path: Path) -> int:
         complain(f"{path} can't be written: {error.strerror}")
         return FAILED
     others = sum(1 for one in found.records if one.operation not in found.operations)
+    records = counted(len(found.records), "record")
     say(
-        f"{path}: {len(found.records)} records up to the seal of record {found.seal.seq}, "
+        f"{path}: {records} up to the seal of record {found.seal.seq}, "
         f"{others} of them not of {one_line(found.name)} but needed to check the chain",
         f"to check it: unpack it, then python3 check.py {bundle.signer_name(signer)}",
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bot.audit.verifier import ChainError
-from bot.cli.output import say
+from bot.cli.output import counted, say
 from bot.errors import ConfigError
 from bot.files import open_regular_file
 from bot.storage.audit_snapshot import AuditSnapshot
@@ -53,7 +53,7 @@ def compare_with_copy(audited: AuditSnapshot, lines: Iterable[bytes]) -> ChainEr
         error = result.found
         say(f"the copy says otherwise, at record {error.seq}: {error.what}: {error.why}")
         return error
-    say(f"the copy agrees: {result.count} records")
+    say(f"the copy agrees: {counted(result.count, 'record')}")
     if result.older:
         say(f"note: {result.older} of them were removed from the database since")
     if result.behind:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from bot.cli.other_clocks import ask_clocks
-from bot.cli.output import DONE, FAILED, complain, say
+from bot.cli.output import DONE, FAILED, complain, counted, say
 from bot.cli.settings import Settings
 from bot.cli.wiring import open_copies
 from bot.clock_skew import ClockSkew
@@ -38,9 +38,8 @@ async def prune(store: Store, settings: Settings, options: argparse.Namespace) -
     if not pruning.removed:
         say(f"nothing to remove: no record that may go is older than {text}")
         return DONE
-    count = f"{pruning.removed} record{'s' if pruning.removed > 1 else ''}"
     more = f"; {pruning.left} more are due: run it again, or with --force" if pruning.left else ""
-    say(f"{count} removed, behind a tombstone{more}")
+    say(f"{counted(pruning.removed, 'record')} removed, behind a tombstone{more}")
     return DONE
 
 
@@ -52,7 +51,9 @@ def _keep(settings: Settings, options: argparse.Namespace) -> tuple[str, float]:
     """
     text = options.keep or settings.audit_keep
     if not text:
-        raise ConfigError(["--keep: say how long records are kept, e.g. --keep 400d"])
+        raise ConfigError(
+            ["--keep: is missing, and so is STOPSTREAM_AUDIT_KEEP; write for example --keep 400d"]
+        )
     try:
         return text, parse_duration(text)
     except ValueError as error:

@@ -9,7 +9,7 @@ from bot.audit.signing_key import load_public_key
 from bot.audit.verifier import ChainError, Report
 from bot.cli.audit_copy import compare_with_copy, open_copy
 from bot.cli.audit_witness import compare_with_channel, read_channel
-from bot.cli.output import DONE, FAILED, Progress, complain, one_line, say
+from bot.cli.output import DONE, FAILED, Progress, complain, counted, one_line, say
 from bot.cli.settings import Settings
 from bot.cli.wiring import last_seal_file, open_store
 from bot.errors import ConfigError, DirectoryError
@@ -56,7 +56,7 @@ def _verify_chain(
     progress.done()
     error = report.found
     if error is None:
-        say(f"every record holds: {report.count} of {report.count}")
+        say(f"all {counted(report.count, 'record')} verified" if report.count else "no records yet")
         if report.sealed:
             by = ", ".join(fingerprint(key) for key in report.keys)
             say(f"sealed up to record {report.sealed}, by {by}")

@@ -8,7 +8,7 @@ from bot.audit.checkpoints import fingerprint
 from bot.audit.statements import is_forged
 from bot.audit.verifier import ChainError, Report
 from bot.audit.witness import PostedMessage, unsaid
-from bot.cli.output import say
+from bot.cli.output import counted, say
 from bot.cli.settings import Settings
 from bot.errors import ConfigError, DirectoryError
 from bot.storage.audit_snapshot import AuditSnapshot
@@ -95,11 +95,11 @@ def compare_with_channel(
         say(f"the channel has lost what record {lacking.seq} lists: {lacking.what}: {lacking.why}")
         return lacking
     if reading.waiting:
-        say(f"note: {len(reading.waiting)} checkpoints are still to be posted")
+        say(f"note: still to be posted: {counted(len(reading.waiting), 'checkpoint')}")
     if not result.compared:
         return _nothing_compared(audited, reading)
     by = ", ".join(fingerprint(key) for key in sorted(result.keys))
-    say(f"the audit channel agrees: {result.compared} messages, by {by}")
+    say(f"the audit channel agrees: {counted(result.compared, 'message')}, by {by}")
     if result.older:
         say(f"note: {result.older} more are of records that were removed since")
     return None

@@ -31,6 +31,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with what it counts, in the plural where it is not one."""
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table, each column as wide as its widest cell."""
     cells = [[one_line(cell) for cell in row] for row in (head, *rows)]

@@ -112,7 +112,7 @@ def _report(verdict: Verdict | Denied, command: Command) -> int:
     if isinstance(verdict, Denied):
         say(f"denied: {verdict.reason}")
         if verdict.request_from:
-            say(f"may ask someone in {', '.join(verdict.request_from)} to let it through")
+            say(f"may ask for approval: someone in {' or '.join(verdict.request_from)}")
         return FAILED
     reason = f", reason: {command.reason}" if command.reason else ""
     say(f"allowed by {verdict.rule}, approval: {verdict.approval.value}{reason}")

@@ -76,6 +76,14 @@ def _suspicion(tx: Transaction, skew: ClockSkew | None) -> str:
     return ""
 
 
+def _one_before(before: int, *, was_pruned: bool) -> str:
+    """Describe the checkpoint before a new one, by the number of its record; 0 for none."""
+    if before:
+        return f"the one before is of record {before}."
+    # What it is of is not on the trail any more; the channel may still show it.
+    return "those before it are of records removed since." if was_pruned else "it is the first one."
+
+
 class AuditLog:
     """Appends to the audit log and reads it."""
 
@@ -117,7 +125,7 @@ class AuditLog:
         text = (
             f"Checkpoint of the trail: {signed.seq} records, the last one's hash is {signed.hash}, "
             f"sealed with the key {fingerprint(signed.key)}; "
-            + (f"the one before is of record {before}." if before else "it is the first one.")
+            + _one_before(before, was_pruned=not before and bool(audit_end.pruned(tx.connection)))
         )
         # The message's metadata has its key, and so the channel keeps the whole checkpoint.
         self._outbox.enqueue_audit(tx, format_checkpoint(signed), text)

@@ -72,7 +72,7 @@ def _verdict(result: DryRunResult) -> str:
     verdict = result.verdict
     if isinstance(verdict, Denied):
         roles = " or ".join(code(role) for role in verdict.request_from)
-        ask = f" {roles} could be asked to let it through." if roles else ""
+        ask = f" {roles} could be asked to approve it." if roles else ""
         return f"It would be denied: {render_sentence(verdict.reason)}{ask}"
     rule = f"Allowed by {code(verdict.rule)}"
     if verdict.approval is Approval.NONE:

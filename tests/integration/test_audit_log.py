@@ -275,6 +275,25 @@ async def test_retention_pruned_log_still_verifies(database_url: str) -> None:
             assert [record.kind for record in records] == ["ended", "pruned"]
 
 
+async def test_checkpoint_after_removal_is_not_called_the_first(database_url: str) -> None:
+    """The one before it was removed for its age; the audit channel still shows it."""
+    clock = ManualClock()
+    async with opened(database_url, signer=OURS, clock=clock) as store:
+
+        async def text() -> str:
+            with unittest.mock.patch.object(store.outbox, "enqueue_audit") as enqueued:
+                assert await store.audit_log.checkpoint()
+            return str(enqueued.call_args.args[2])
+
+        await fill(store, 3)
+        assert "it is the first one." in await text()
+        clock.advance(60.0)
+        await fill(store, 1)
+        await store.audit_log.prune(30.0, force=True)
+
+        assert "; those before it are of records removed since." in await text()
+
+
 async def test_retention_removes_a_tenth_at_once(database_url: str) -> None:
     """At most a tenth of the audit log goes at once, so that a wrong clock costs little."""
     clock = ManualClock()
