@@ -31,7 +31,7 @@ def test_form_offers_a_choice_of_accounts_if_several() -> None:
     # Slack would keep the other account's default in a field of the same names.
     other = views.form(views.FormPlace(Effect.STOP, "C0INC"), rules().vocabulary)
     assert _blocks(other)["param:DomainName"]["element"]["action_id"] != domain["action_id"]
-    alone = views.form(place, rules("accounts: {main: {}}").vocabulary)
+    alone = views.form(place, rules("roles: {}\naccounts: {main: {}}").vocabulary)
     assert views.ACCOUNT_BLOCK not in _blocks(alone)
 
 

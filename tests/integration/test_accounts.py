@@ -71,7 +71,7 @@ def test_parser_requires_an_account_if_ambiguous() -> None:
 
 def test_parser_uses_the_only_account() -> None:
     """With one account, a command in any channel is for it."""
-    one = rules("accounts: {main: {}}\ndefaults: {live: {DomainName: push.example.com}}")
+    one = rules("roles: {}\naccounts: {main: {}}\ndefaults: {live: {DomainName: push.example.com}}")
 
     assert read("live s1", "C0ANY", one).account == "main"
 
@@ -111,7 +111,7 @@ _KEY = "secret_id: EU_TOKEN, secret_key: EU_SECRET_ID"
 def test_policy_reports_each_account_problem_in_one_line(accounts: str, problem: str) -> None:
     """Each mistake in an account's settings is one problem line without a secret."""
     with pytest.raises(ConfigError) as caught:
-        rules(f"accounts: {accounts}", {**KEYS, "BLANK_ID": " AKIDBLANK "})
+        rules(f"roles: {{}}\naccounts: {accounts}", {**KEYS, "BLANK_ID": " AKIDBLANK "})
 
     (line,) = caught.value.problems
     assert re.search(problem, line), line
@@ -243,7 +243,7 @@ async def test_api_calls_use_the_key_and_site_of_their_account() -> None:
     await cloud.call(europe)
     assert "live.intl.tencentcloudapi.com" in cloud.preview(europe).url
     assert "AKID" not in str(cloud.preview(europe))
-    now = rules("accounts: {main: {}}")
+    now = rules("roles: {}\naccounts: {main: {}}")
     with pytest.raises(NeverSentError, match='no account "europe" any more'):
         await cloud.call(europe)
     await cloud.close()

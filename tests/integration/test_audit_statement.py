@@ -26,7 +26,7 @@ DSA = """
       automated_detection: "No"
       territorial_scope: [DE, FR]
 """
-POLICY = "reasons:\n  copyright:\n    text: A rights holder has asked for it"
+POLICY = "roles: {}\nreasons:\n  copyright:\n    text: A rights holder has asked for it"
 
 
 def ended(operation: str, **more: Any) -> Fact:
