@@ -106,7 +106,7 @@ async def test_cli_commands_run_end_to_end(
 
     code, out, _ = await program.run("audit", "verify")
     assert code == 0
-    assert "holds" in out
+    assert "records verified" in out
     code, out, _ = await program.run("audit", "export", "--format", "csv")
     assert out.startswith("seq,at,kind")
     code, out, _ = await program.run("check")
