@@ -177,7 +177,9 @@ async def test_policy_recheck_denies_a_removed_account(
     """A confirmed operation is denied unsent if the policy no longer has its account."""
     async with built(quick_store, policy=POLICY) as house:
         waiting = await house.run("live s1 account=europe", ALICE)
-        house.policy("accounts: {main: {}}\n" + POLICY.partition("limits:")[0].partition("acc")[0])
+        house.policy(
+            "roles: {}\naccounts: {main: {}}\n" + POLICY.partition("limits:")[0].partition("acc")[0]
+        )
         await house.decide(waiting.id, Choice.CONFIRM, ALICE)
         ended = await house.ended(waiting.id)
 
