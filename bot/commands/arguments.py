@@ -84,6 +84,8 @@ def assign(context: Context, action: Action, token: Token, assignment: Assignmen
     holds_host = param is not None and param.type is param_types.hostname
     if not token.quoted and (holds_host or not is_plain(token.value)):
         token = _undecorated(context, action, param, token)
+    elif holds_host and not token.name and (several := _several(context, action, param, token)):
+        raise several
     if token.name and not token.value and not token.quoted:
         word = param.word if param is not None else name.lower()
         way = f"write {word}={word.upper()}."
@@ -192,10 +194,13 @@ def _unlike_one_name(
     return unclear_name(context, param, token) if token.value and is_odd else None
 
 
-def _several(context: Context, action: Action, param: Param, token: Token) -> CommandError | None:
+def _several(
+    context: Context, action: Action, param: Param | None, token: Token
+) -> CommandError | None:
     """Return the error of a bare word that is one more name; None if it can be a value."""
-    is_first = param.api == action.effect_spec.key[0]
-    if is_first or param.type is not param_types.hostname:
+    if param is None or param.type is not param_types.hostname:
+        return None
+    if param.api == action.effect_spec.key[0]:
         return None
     if "." in token.value and not secrets.is_url(token.value):
         return None

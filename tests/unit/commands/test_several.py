@@ -42,6 +42,7 @@ def _offers(
                     "stream1 / stream2",
                 ),
                 "stream1 stop live stream2",
+                *('"stream1" "stream2"', "“stream1” “stream2”", "'stream1' stream2"),
             )
         ),
         ("ban a,b", ["Ban a", "Ban b"]),
