@@ -1,6 +1,5 @@
 """Arguments of an action: each token after the kind is assigned to a parameter and read."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,23 +14,26 @@ from bot.commands.decoration import (
     undecorated,
 )
 from bot.commands.diagnostics import CommandError, printable
-from bot.commands.formatting import EVERYTHING, command_prefix, quoted
-from bot.commands.offers import in_place, offering
+from bot.commands.formatting import EVERYTHING, quoted
+from bot.commands.one_name import (
+    given_twice,
+    glued,
+    is_one_more,
+    one_at_a_time,
+    one_more_name,
+    parted,
+)
 from bot.commands.one_place import require_one_place
 from bot.commands.parsed import Assignment, ParsedArguments
-from bot.commands.places import is_host
 from bot.commands.several import SeveralNamesError, with_ways
 from bot.commands.suggestions import unknown_word
-from bot.commands.tokens import Token, is_plain, unescape
+from bot.commands.tokens import BINDS, Token, is_plain, unescape
 from bot.commands.unclear import everything, is_labelled, unclear_name
 from bot.commands.values import read_arguments, read_url
 from bot.commands.vocabulary import COMMON_NAMES, REASON
 from bot.errors import ParseError
 from bot.model.actions import Action, Effect, Param
 from bot.redact import redact
-
-_BINDS = "=:\uff1d\uff1a"
-"""Characters between a name and its value, as people and phones write them."""
 
 
 def parse_arguments(
@@ -76,16 +78,16 @@ def assign(context: Context, action: Action, token: Token, assignment: Assignmen
         name = _next_parameter(context, action, token, assignment)
     param = action.param(name)
     if token.glued and (param is None or param.type.json != "array<string>"):
-        raise _glued(context, action, token)
+        raise glued(context, action, token)
     if name in assignment.places:
-        raise _given_twice(context, action, param, token)
-    if param is not None and _is_one_more(action, param, token):
-        raise _one_at_a_time(context, action, token)
+        raise given_twice(context, action, param, token)
+    if param is not None and is_one_more(action, param, token):
+        raise one_at_a_time(context, action, token)
     holds_host = param is not None and param.type is param_types.hostname
     if not token.quoted and (holds_host or not is_plain(token.value)):
         token = _undecorated(context, action, param, token)
-    elif holds_host and not token.name and (several := _several(context, action, param, token)):
-        raise several
+    elif holds_host and not token.name and (more := one_more_name(context, action, param, token)):
+        raise more
     if token.name and not token.value and not token.quoted:
         word = param.word if param is not None else name.lower()
         way = f"write {word}={word.upper()}."
@@ -96,41 +98,6 @@ def assign(context: Context, action: Action, token: Token, assignment: Assignmen
     if param is not None and param.word == "stream":
         return _assign_stream(context, action, param, token, assignment)
     return assignment.place(name, token)
-
-
-def _glued(context: Context, action: Action, token: Token) -> CommandError:
-    """Return the error of a value that is more than one quoted word."""
-    param = action.param(token.name)
-    may_be_key = param is None or param.api in action.effect_spec.key
-    if may_be_key and len(token.glued) > 1 and not set(_BINDS) & set(token.value):
-        return _one_at_a_time(context, action, token)
-    return context.error(
-        "Something stands right against the quotes: quote all of the value, or leave a space.",
-        token,
-    )
-
-
-def _given_twice(
-    context: Context, action: Action, param: Param | None, token: Token
-) -> CommandError:
-    """Return the error of a second value; one of several names has ways to name each."""
-    sentence = f'"{token.name}" is given twice.'
-    is_name = param is not None and param.api in action.effect_spec.key[:1]
-    if not is_name or secrets.takes_secret(action):
-        return context.error(sentence, token)
-    sentence = f'"{token.name}" is given twice: one command is for one; send one for each.'
-    return SeveralNamesError(sentence, text=context.text, start=token.start, end=token.end)
-
-
-_APPLICATION = re.compile("[0-9]{10}")
-"""An SdkAppId, as Tencent gives it; a room or a task rarely has a number like it."""
-
-
-def _is_one_more(action: Action, param: Param, token: Token) -> bool:
-    """Return whether a bare word is one more room or task, rather than their application."""
-    if token.name or param.api != "SdkAppId" or secrets.takes_secret(action):
-        return False
-    return _APPLICATION.fullmatch(undecorated(token.value)) is None
 
 
 _FREE_TEXTS = (param_types.text, param_types.reason, param_types.rtmp, param_types.address)
@@ -149,12 +116,12 @@ def _undecorated(context: Context, action: Action, param: Param | None, token: T
     value = undecorated(token.value)
     if param is not None and param.word == "stream":
         value = _with_bare_name(stream_urls.with_plain_query(value))
-        if error := _parted(context, token, value):
+        if error := parted(context, token, value):
             raise error
     if param is None or not is_name or param.type.json != "string":
         return token.with_value(value or token.value)
-    if not token.name and (several := _several(context, action, param, token)):
-        raise several
+    if not token.name and (more := one_more_name(context, action, param, token)):
+        raise more
     if error := _unlike_one_name(context, action, param, token, value):
         raise error
     return token.with_value(value)
@@ -180,7 +147,7 @@ def _unlike_one_name(
     is_url = is_stream and secrets.is_url(value)
     name = value.partition("?")[0] if is_stream and not is_url else value
     if is_url or holds_several(name):
-        return _one_at_a_time(context, action, token) if holds_several(name) else None
+        return one_at_a_time(context, action, token) if holds_several(name) else None
     if stream_urls.looks_like_url(value) and param.type is not param_types.hostname:
         problem = f"An address is not the {param.word} of a {what}"
         return context.error(f"{problem}; write the {param.word}, or quote it all.", token)
@@ -192,36 +159,6 @@ def _unlike_one_name(
     is_cut = name == value and not {"?", "\uff1f"}.isdisjoint(end)
     is_odd = is_cut or is_unclear(name) or is_labelled(context.vocabulary, name)
     return unclear_name(context, param, token) if token.value and is_odd else None
-
-
-def _several(
-    context: Context, action: Action, param: Param | None, token: Token
-) -> CommandError | None:
-    """Return the error of a bare word that is one more name; None if it can be a value."""
-    if param is None or param.type is not param_types.hostname:
-        return None
-    if param.api == action.effect_spec.key[0]:
-        return None
-    if "." in token.value and not secrets.is_url(token.value):
-        return None
-    return _one_at_a_time(context, action, token)
-
-
-def _one_at_a_time(context: Context, action: Action, token: Token) -> CommandError:
-    """Return the error of several names, with the ways to name them."""
-    what = action.effect_spec.resource_type.name
-    domain = next((a for a in context.vocabulary.actions if a.api == "ForbidLiveDomain"), None)
-    stops_streams = action.effect is Effect.STOP and action.param("domain") is not None
-    whole = f" {command_prefix(domain)} switches a whole domain off." if domain else ""
-    key = action.param(action.effect_spec.key[0])
-    is_text = key is None or key.type.json == "string"
-    way = "name, or quote a name that has a space or a comma" if is_text else "number"
-    return SeveralNamesError(
-        f"One command is for one {what}: send one for each {way}.{whole if stops_streams else ''}",
-        text=context.text,
-        start=token.start,
-        end=token.end,
-    )
 
 
 def _assign_stream(
@@ -243,7 +180,7 @@ def _assign_stream(
         url = read_url(context, token)
         require_one_place(context, token, {"domain": url.host, "app": url.app})
         if not token.quoted and holds_several(url.stream):
-            raise _one_at_a_time(context, action, token)
+            raise one_at_a_time(context, action, token)
         labelled = is_labelled(context.vocabulary, url.stream)
         if not token.quoted and (labelled or is_unclear(url.stream)):
             raise unclear_name(context, param, token)
@@ -264,42 +201,6 @@ def _target_of(context: Context, token: Token) -> str:
         # A stream may be called as a target is but for the case.
         return token.value if token.value in context.vocabulary.targets else ""
     return context.vocabulary.target_named(token.value)
-
-
-def _parted(context: Context, token: Token, value: str) -> CommandError | None:
-    """Return the error of an unquoted name that holds a path or a domain; None if it holds none."""
-    if secrets.is_url(value):
-        return None
-    value = value.partition("?")[0].removeprefix("mailto:")
-    stream, _, host = value.rpartition("@")
-    if stream and is_host(host):
-        error = context.error(
-            "This looks like a name and a domain: write the name, then domain=DOMAIN, or quote "
-            "it all if it is the name.",
-            token,
-        )
-        return offering(error, in_place(context, token, (stream,), f" domain={host}"))
-    if "\\" in value or ("/" in value and not token.name):
-        return _name_with_slash(context, token, value.replace("\\", "/"))
-    return None
-
-
-def _name_with_slash(context: Context, token: Token, value: str) -> CommandError:
-    if url := stream_urls.mended(token.value):
-        error = context.error("This address has lost a part: paste it whole.", token)
-        return offering(error, in_place(context, token, (url,)))
-    app, _, stream = value.strip("/").rpartition("/")
-    is_clear = stream and printable(value) == value and not re.search("[:.]", app)
-    if is_clear and not app:
-        return offering(
-            context.error(f'The name of a stream holds no "/": write {quoted(stream)}.', token),
-            in_place(context, token, (stream,)),
-        )
-    way = f": write {quoted(stream)} app={quoted(app)}" if is_clear else ""
-    error = context.error(f'The name of a stream holds no "/"{way}, or quote the name.', token)
-    if not is_clear:
-        return error
-    return offering(error, in_place(context, token, (stream,), f" app={quoted(app)}"))
 
 
 def _next_parameter(context: Context, action: Action, token: Token, assignment: Assignment) -> str:
@@ -364,8 +265,8 @@ def _require_binding(context: Context, action: Action, token: Token) -> None:
     """Refuse a secret's name without its value: the next word would fill another parameter."""
     if token.name or token.quoted or not secrets.takes_secret(action):
         return
-    param = action.param(token.value.rstrip(_BINDS))
-    if token.value[:1] in _BINDS or (param is not None and param.secret):
+    param = action.param(token.value.rstrip(BINDS))
+    if token.value[:1] in BINDS or (param is not None and param.secret):
         raise context.error("Write it without spaces: name=value.", token)
 
 

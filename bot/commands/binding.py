@@ -16,7 +16,7 @@ from bot.commands.offers import SAME_WAY, in_place, offering
 from bot.commands.parsed import ParsedArguments
 from bot.commands.places import is_host
 from bot.commands.sentences import WORDS
-from bot.commands.tokens import Token, is_plain
+from bot.commands.tokens import BINDS, Token, is_plain
 from bot.commands.unread_times import is_hour
 from bot.commands.vocabulary import COMMON_NAMES
 from bot.model.actions import Action, Param
@@ -35,8 +35,6 @@ _KEY = re.compile(r"[?0-9]|[^\W_][-_.][^\W_]")
 _TIME_OF_DAY = re.compile(
     r"[0-9]{1,3}(?:[.,:h][0-9]*)?(?:am|pm|uhr)?|[0-9]{4}-[0-9]{2}-[0-9]{2}\S*", re.IGNORECASE
 )
-_SIGNS = "=:\uff1d\uff1a"
-"""Characters between a name and its value, as people and phones write them."""
 
 
 def bind_words(
@@ -109,7 +107,7 @@ _PREPOSITIONS = frozenset({"on", "at", "from", "in", "of", "via", "with"})
 def _without_sign(tokens: list[Token]) -> list[Token]:
     """Return the tokens without a sign between the kind and what follows it: `live = x`."""
     first = tokens[0] if tokens else None
-    is_sign = first is not None and not (first.name or first.quoted or first.value.strip(_SIGNS))
+    is_sign = first is not None and not (first.name or first.quoted or first.value.strip(BINDS))
     return tokens[1:] if is_sign else tokens
 
 
@@ -171,7 +169,7 @@ def _is_of_sentence(token: Token, names: frozenset[str]) -> bool:
     """Return whether the word after a server is no key: a name, a time or a word of a sentence."""
     if token.quoted:
         return False
-    word = undecorated(token.value).rstrip(_SIGNS).casefold()
+    word = undecorated(token.value).rstrip(BINDS).casefold()
     if is_filler(token) or is_duration(word) or is_host(word) or holds_mention(token.value):
         return True
     return any(word in known for known in (names, _PREPOSITIONS, EVERYTHING, WORDS))
@@ -215,7 +213,7 @@ def _without_labels(tokens: list[Token]) -> list[Token]:
     return [
         one
         for one in bare
-        if one.name or one.quoted or undecorated(one.value).rstrip(_SIGNS).casefold() not in _LABELS
+        if one.name or one.quoted or undecorated(one.value).rstrip(BINDS).casefold() not in _LABELS
     ]
 
 
@@ -228,7 +226,7 @@ def _bound(tokens: Iterable[Token], names: frozenset[str]) -> list[Token]:
             found += [] if name is None else [name]
             name = token if _is_name(token, names) else None
             found += [] if name is not None else [token]
-        elif token.quoted or token.value.strip(_SIGNS):
+        elif token.quoted or token.value.strip(BINDS):
             found.append(_pair(name, token))
             name = None
     return found if name is None else [*found, name]
@@ -246,7 +244,7 @@ def _with_padding(token: Token, names: frozenset[str]) -> Token:
 
 
 def _is_label(token: Token) -> bool:
-    word = token.name or undecorated(token.value).rstrip(_SIGNS)
+    word = token.name or undecorated(token.value).rstrip(BINDS)
     return (bool(token.name) or not token.quoted) and word.casefold() in _LABELS - {"server", "url"}
 
 
@@ -255,14 +253,14 @@ def _is_name(token: Token, names: frozenset[str]) -> bool:
         return False
     if token.name:
         return not token.value and token.name.casefold() in names
-    return token.value.rstrip(_SIGNS).casefold() in names
+    return token.value.rstrip(BINDS).casefold() in names
 
 
 def _pair(name: Token, value: Token) -> Token:
     return replace(
         value,
-        name=(name.name or name.value.rstrip(_SIGNS)),
-        value=value.value if value.quoted else value.value.lstrip(_SIGNS),
+        name=(name.name or name.value.rstrip(BINDS)),
+        value=value.value if value.quoted else value.value.lstrip(BINDS),
         start=name.start,
         name_start=name.name_start if name.name else name.start,
     )

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bot.commands.decoration import undecorated
 from bot.commands.diagnostics import Span
-from bot.commands.tokens import QUOTES, Token, tokenize
+from bot.commands.tokens import BINDS, QUOTES, Token, tokenize
 from bot.errors import ParseError
 from bot.redact import redact
 
-_SIGNS = "=:\uff1d\uff1a"
 _SAYS = frozenset({"", "is", "was", "are", "ist", "es", "est", "\u662f", "\u4e3a", "->", "=>"})
 """Words between the name of a key and the key."""
 
@@ -24,7 +23,7 @@ _FOREIGN = (
 
 _NAME = re.compile(r"[A-Za-z][\w-]{1,31}")
 _FOREIGN_NAME = re.compile(rf"[\w-]{{0,32}}(?:{_FOREIGN})", re.IGNORECASE)
-_JOINED = re.compile(rf"(?:{_FOREIGN})[{_SIGNS}]+(\S+)", re.IGNORECASE)
+_JOINED = re.compile(rf"(?:{_FOREIGN})[{BINDS}]+(\S+)", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 _BREAK = re.compile("[\r\n]")
 _OF_ADDRESS = re.compile("[?=/&]")
@@ -81,7 +80,7 @@ def names_key(token: Token) -> bool:
     """Return whether a word is the name of a key, without the key."""
     if token.quoted or (token.name and token.value):
         return False
-    word = undecorated(token.name or token.value).rstrip(_SIGNS)
+    word = undecorated(token.name or token.value).rstrip(BINDS)
     if _FOREIGN_NAME.fullmatch(word):
         return True
     return _NAME.fullmatch(word) is not None and redact(f"{word}=Q") != f"{word}=Q"
@@ -92,7 +91,7 @@ def _named(tokens: Sequence[Token]) -> Iterator[Span]:
     is_next = False
     for token in tokens:
         bare = not token.name and not token.quoted
-        if is_next and bare and token.value.strip(_SIGNS).casefold() in _SAYS:
+        if is_next and bare and token.value.strip(BINDS).casefold() in _SAYS:
             continue
         if is_next and not (token.name and token.value):
             # Of an encoder's `stream1?txSecret=KEY`, the name is no secret.

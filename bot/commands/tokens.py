@@ -20,6 +20,9 @@ _CLOSES = {
 QUOTES = frozenset(_CLOSES)
 """Characters that open a quote."""
 
+BINDS = "=:\uff1d\uff1a"
+"""Characters between a name and its value, as people and phones write them."""
+
 _APOSTROPHES = frozenset("'’")
 _ZERO_WIDTH = "[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
 # Within a word they are left, and refused: a name without them is another name.
