@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.audit.checkpoints import Signer
 from bot.audit.hash_chain import stored_facts
 from bot.model.messages import MessageKind
+from bot.operations.outbox_relay import OutboxRelay
 from bot.storage.store import Store
 from bot.storage.tables import REJECTED, outbox, trail
 from handlers.slack.messenger import Messenger
@@ -73,6 +74,15 @@ class Two:
         keys = {one["ts"]: one["metadata"]["event_payload"]["key"] for one in self.slack.messages}
         wanted = {f"op1:{kind.value}", f"op1:{kind.value}:asked"}
         return [ts for ts, key in keys.items() if key in wanted]
+
+    @contextlib.asynccontextmanager
+    async def second_losing_its_answer(self) -> AsyncIterator[OutboxRelay]:
+        """Let the second replica take the message over and post it, without hearing of that."""
+        self.clock.advance(self.first.store.session.lease + 1.0)
+        self.slack.fails("chat.postMessage", Fault(hangs_up=True, done=True))
+        async with delivering(self.second.store, self.second.desk) as relay:
+            await until(lambda: self.slack.posted == 1 and not relay._tasks)  # noqa: SLF001
+            yield relay
 
     async def recorded(self) -> list[Any]:
         """Return the `ts` of the deliveries on the trail, without what is too many."""
@@ -237,10 +247,7 @@ async def test_late_post_that_another_has_found_is_the_one_that_counts(
     await queue(two.first.store, operation(1), kind)
     late = slow_answers(two.first)
     async with two.first.holding():
-        two.clock.advance(two.first.store.session.lease + 1.0)
-        two.slack.fails("chat.postMessage", Fault(hangs_up=True, done=True))
-        async with delivering(two.second.store, two.second.desk) as relay:
-            await until(lambda: two.slack.posted == 1 and not relay._tasks)  # noqa: SLF001
+        async with two.second_losing_its_answer() as relay:
             two.first.arrives.set()
             await late.there.wait()
             two.clock.advance(5.0)
@@ -289,13 +296,9 @@ async def test_post_whose_answer_was_lost_is_withdrawn_by_who_settles_first(
 ) -> None:
     """The message is off the outbox then, so that the other never comes back to it."""
     await queue(two.first.store, operation(1), kind)
-    async with two.first.holding():
-        two.clock.advance(two.first.store.session.lease + 1.0)
-        two.slack.fails("chat.postMessage", Fault(hangs_up=True, done=True))
-        async with delivering(two.second.store, two.second.desk) as relay:
-            await until(lambda: two.slack.posted == 1 and not relay._tasks)  # noqa: SLF001
-            two.first.arrives.set()
-            await until(two.recorded)
+    async with two.first.holding(), two.second_losing_its_answer():
+        two.first.arrives.set()
+        await until(two.recorded)
 
     (counts,) = await two.recorded()
     await until(lambda: two.standing(kind) == [counts])

@@ -9,6 +9,7 @@ from bot.errors import StoreError
 from bot.operations.decisions import Decisions
 from bot.storage.audit_log import AuditLog
 from tests.support.databases import lay_schema
+from tests.support.terminal_folder import enter_folder
 
 POLICY = """
 defaults: {live: {DomainName: push.example.com}}
@@ -23,16 +24,7 @@ DECIDE = ["decide", "op1", "approve", "--actor", "U0ALICE"]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a policy and nothing else, in which commands run with no database set."""
-    # The log of this process is not the command's.
-    monkeypatch.setattr("bot.telemetry.configure", lambda *_, **__: None)
-    for name in ("STOPSTREAM_DATABASE_URL", "SLACK_BOT_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", "AKIDTEST")
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", "test")
-    monkeypatch.setenv("STOPSTREAM_TENCENT_URL", "http://127.0.0.1:9")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "policy.yml").write_text(POLICY)
-    return tmp_path
+    return enter_folder(tmp_path, POLICY, monkeypatch)
 
 
 def made(folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from bot.cli.main import main
 from tests.support.databases import lay_schema
+from tests.support.terminal_folder import enter_folder
 
 POLICY = """
 defaults: {live: {DomainName: push.example.com}}
@@ -26,17 +27,8 @@ HOLD = ["run", "hold live stream1 reason=legal", "--actor", "U0ALICE"]
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a policy and a database, in which commands run without Slack."""
-    # The log of this process is not the command's.
-    monkeypatch.setattr("bot.telemetry.configure", lambda *_, **__: None)
-    for name in ("STOPSTREAM_DATABASE_URL", "SLACK_BOT_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", "AKIDTEST")
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", "test")
-    monkeypatch.setenv("STOPSTREAM_TENCENT_URL", "http://127.0.0.1:9")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "policy.yml").write_text(POLICY)
     lay_schema(tmp_path / "stopstream.db")
-    return tmp_path
+    return enter_folder(tmp_path, POLICY, monkeypatch)
 
 
 class Terminal:
