@@ -28,9 +28,14 @@ async def fill(store: Store) -> None:
 
 @dataclass
 class Installation:
-    """A bot's database and key in a folder, and an older copy of the database."""
+    """A bot's database and key in a folder, and an older copy of the database.
+
+    Attributes:
+        saved: What lies in the folder, as it was before anybody tampered.
+    """
 
     folder: Path
+    saved: Path
     old: Path
     settings: Settings
 
@@ -40,6 +45,11 @@ class Installation:
     async def run(self, *words: str) -> int:
         options: argparse.Namespace = build_parser().parse_args(["audit", *words])
         return await audit.run(self.settings, options)
+
+    def restore(self) -> None:
+        for file in self.folder.iterdir():
+            file.unlink()
+        shutil.copytree(self.saved, self.folder, dirs_exist_ok=True)
 
     def tamper(self, *attacks: Attack) -> None:
         engine = database.connect(self.settings.database_url)
@@ -69,10 +79,9 @@ async def installed(made: dict[str, Path]) -> Installation:
         await fill(store)
         await store.close()
         shutil.copytree(now, saved, dirs_exist_ok=True)
-    for file in now.iterdir():
-        file.unlink()
-    shutil.copytree(saved, now, dirs_exist_ok=True)
-    return Installation(now, before / "stopstream.db", settings)
+    installation = Installation(now, saved, before / "stopstream.db", settings)
+    installation.restore()
+    return installation
 
 
 KINDS = {
@@ -116,7 +125,7 @@ async def test_every_attack_without_the_key_is_found(
     await work(store)
     found.append(await installed.verify())
     await store.close()
-    await _restore(installed)
+    installed.restore()
 
     installed.tamper(attack, seals)
     found.append(await installed.verify())
@@ -130,10 +139,3 @@ async def test_every_attack_without_the_key_is_found(
     found.append(await installed.verify())
 
     assert found == [1, 1, 1, 1], capsys.readouterr().out
-
-
-async def _restore(installed: Installation) -> None:
-    saved = next(installed.folder.parent.glob("saved*"))
-    for file in installed.folder.iterdir():
-        file.unlink()
-    shutil.copytree(saved, installed.folder, dirs_exist_ok=True)
