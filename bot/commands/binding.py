@@ -84,7 +84,7 @@ def _ending(context: Context, token: Token, time: Param) -> Token:
         f"{time.word}={value} for the length, or until and a time like 2026-12-31T10:00Z.",
         token,
     )
-    raise offering(error, in_place(context, replace(token, name=time.word), (f"{value}",)))
+    raise offering(error, in_place(context, replace(token, name=time.word), (value,)))
 
 
 def _is_alone(token: Token) -> bool:

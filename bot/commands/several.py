@@ -139,9 +139,7 @@ def is_listed(text: str) -> bool:
 def _parts(text: str, words: Sequence[Token]) -> Iterator[list[str]]:
     """Yield the words between one sign of a list and the next."""
     part: list[str] = []
-    for before, token in itertools.zip_longest([None, *words], words):
-        if token is None:
-            break
+    for before, token in zip([None, *words], words, strict=False):
         if before is not None and is_listed(text[before.end - 1 : token.start]):
             yield part
             part = []

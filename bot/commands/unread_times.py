@@ -137,7 +137,4 @@ def read_time(tokens: Sequence[Token]) -> tuple[str | None, list[Token]]:
 
 def is_hour(value: str) -> bool:
     """Return whether a length like `14h` may as well be an hour of the day."""
-    return (
-        re.fullmatch(r"(?:[01]?[0-9]|2[0-4]) ?h(?: ?[0-5]?[0-9]m?)?", value, re.IGNORECASE)
-        is not None
-    )
+    return _HOUR.fullmatch(value) is not None

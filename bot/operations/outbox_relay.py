@@ -134,7 +134,7 @@ class OutboxRelay:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self.drain()
-                await asyncio.gather(*self._withdrawals)
+                await asyncio.gather(*self._withdrawals, return_exceptions=True)
         if self._loop:
             self._loop.stop()
         for task in (*self._tasks.values(), *self._withdrawals):

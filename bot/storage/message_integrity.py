@@ -169,7 +169,8 @@ def first_delivery(
         state: That it was enqueued for: a record of a log without a key has no more than that.
     """
     wanted = (kind.value, state.value if state else None)
-    for row in _deliveries(1).all(tx.connection, {"since": 0, **listed({about})[1]}):
+    rows = _deliveries(1).all(tx.connection, {"since": 0, **listed({about})[1]})
+    for row in sorted(rows, key=lambda one: one.seq):
         facts = stored_facts(row.body)
         if (facts.get("owed"), facts.get("about")) == wanted and facts.get(_MESSAGE, key) == key:
             return str(facts.get("ts", ""))
@@ -228,13 +229,11 @@ def _unposted(tx: Transaction, ids: Collection[str], kind: str) -> set[str]:
 @cache
 def _deliveries(count: int) -> Prepared:
     return Prepared(
-        sa.select(trail.c.body)
-        .where(
+        sa.select(trail.c.seq, trail.c.body).where(
             in_any(trail.c.operation, count),
             trail.c.kind == DELIVERED,
             trail.c.seq > sa.bindparam("since"),
         )
-        .order_by(trail.c.seq)
     )
 
 
