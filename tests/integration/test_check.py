@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,16 @@ class Installation:
         """Run a check; return its exit code and its lines."""
         code = await check(self.settings(), names=names, unusable=unusable or {})
         return code, self.capsys.readouterr().out.splitlines()
+
+    async def check_environment(
+        self, patch: pytest.MonkeyPatch, environment: Mapping[str, str]
+    ) -> tuple[int, Any]:
+        """Run a check as the command does; return its exit code and what it prints."""
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings, unusable = read_usable_settings()
+        code = await check(settings, unusable=unusable)
+        return code, self.capsys.readouterr()
 
     def settings(self) -> Settings:
         return read_settings(**self.environment)
@@ -226,14 +237,10 @@ async def test_check_goes_on_without_what_cannot_be_used(
     """Variables that can't be used are each reported once, and the rest is checked all the same."""
     environment = installation.environment
     environment |= {"SLACK_BOT_TOKEN": "xoxp-of-a-user", "STOPSTREAM_LISTEN": "3000"}
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("TENCENTCLOUD_SECRET_KEY")
-    settings, unusable = read_usable_settings()
+    del environment["TENCENTCLOUD_SECRET_KEY"]
 
-    code = await check(settings, unusable=unusable)
+    code, printed = await installation.check_environment(monkeypatch, environment)
 
-    printed = installation.capsys.readouterr()
     assert code == USAGE
     assert sorted(printed.err.splitlines()) == [
         "FIX SLACK_BOT_TOKEN: a bot token begins with xoxb-",
@@ -300,13 +307,9 @@ async def test_check_goes_on_beside_the_secrets_folder(
     (folder / "db_password").write_text("x")
     environment = installation.environment | {"STOPSTREAM_SECRETS_DIR": str(folder)}
     del environment["SLACK_BOT_TOKEN"]
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    settings, unusable = read_usable_settings()
 
-    code = await check(settings, unusable=unusable)
+    code, printed = await installation.check_environment(monkeypatch, environment)
 
-    printed = installation.capsys.readouterr()
     assert code == USAGE
     assert sorted(printed.err.splitlines()) == [
         "FIX STOPSTREAM_AUDIT_KEY: its file in STOPSTREAM_SECRETS_DIR: Is a directory",
@@ -329,13 +332,9 @@ async def test_check_goes_on_without_the_secrets_folder(
 ) -> None:
     """A folder that is not there is one line, once, and the rest is checked."""
     environment = installation.environment | {"STOPSTREAM_SECRETS_DIR": "/nowhere/secrets"}
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    settings, unusable = read_usable_settings()
 
-    code = await check(settings, unusable=unusable)
+    code, printed = await installation.check_environment(monkeypatch, environment)
 
-    printed = installation.capsys.readouterr()
     assert code == USAGE
     (line,) = printed.err.splitlines()
     assert line.startswith("FIX STOPSTREAM_SECRETS_DIR: is not a folder")
